@@ -1,0 +1,93 @@
+/** One API call as the socket side hands it to the core, and what comes back. Neither side knows the other. */
+
+import type { JsonObject, JsonText } from '../lib/json.ts'
+import type { Refusal } from './refusal.ts'
+
+/** Verbs after mapping; `write` becomes create or update when the path is known. */
+export type Verb = 'read' | 'list' | 'scan' | 'write' | 'patch' | 'delete' | 'header' | 'help'
+
+export interface ApiRequest {
+  readonly verb: Verb
+  /** Path after `/v1/`, decoded once, slashes collapsed, without a leading slash; a list ends in "/". */
+  readonly path: string
+  /** Body fields, or query fields for verbs without a body. */
+  readonly data: JsonObject
+  /** From X-Vault-Token, else from Authorization: Bearer. */
+  readonly token: string | undefined
+  /** X-Vault-Namespace without slashes at its ends; empty is the root. */
+  readonly namespace: string
+  /** X-Vault-Wrap-TTL in seconds; 0 is none. */
+  readonly wrapTtlSeconds: number
+  /** Peer address after trusted X-Forwarded-For, IPv4-mapped IPv6 as IPv4; undefined on a unix socket. */
+  readonly clientAddress: string | undefined
+  readonly clientPort: number | undefined
+  /** A request header by lower-case name. */
+  readonly header: (name: string) => string | undefined
+  /** Listener switches that open paths, such as unauthenticated metrics. */
+  readonly listener: ListenerSwitches
+  /** Aborted when the client goes away or the request's time is over. */
+  readonly signal: AbortSignal
+}
+
+export interface ListenerSwitches {
+  readonly unauthenticatedMetricsAccess: boolean
+}
+
+/** Members of the `auth` object, platform contract §1.2. */
+export interface AuthFields {
+  readonly client_token: string
+  readonly accessor: string
+  readonly policies: readonly string[]
+  readonly token_policies: readonly string[]
+  readonly identity_policies: readonly string[]
+  readonly metadata: Readonly<Record<string, string>> | null
+  readonly lease_duration: number
+  readonly renewable: boolean
+  readonly entity_id: string
+  readonly token_type: 'service' | 'batch'
+  readonly orphan: boolean
+  readonly num_uses: number
+}
+
+export interface WrapInfo {
+  readonly token: string
+  readonly accessor: string
+  readonly ttl: number
+  readonly creation_time: string
+  readonly creation_path: string
+  readonly wrapped_accessor?: string
+}
+
+/** A request that was carried out. */
+export interface Answer {
+  readonly requestId: string
+  readonly body:
+    | { readonly kind: 'empty'; readonly status: 204 | 202 }
+    | {
+        readonly kind: 'envelope'
+        readonly status: number
+        readonly leaseId: string
+        readonly renewable: boolean
+        readonly leaseSeconds: number
+        readonly data: JsonObject | JsonText | null
+        readonly auth: AuthFields | null
+        readonly wrapInfo: WrapInfo | null
+        readonly warnings: readonly string[]
+        /** Each key of `data` also stands at the top level (old clients of some sys/ paths). */
+        readonly duplicateData: boolean
+      }
+    | {
+        readonly kind: 'bare'
+        readonly status: number
+        readonly contentType: string
+        readonly body: string | Uint8Array
+      }
+  readonly headers: Readonly<Record<string, string>>
+}
+
+export type ApiOutcome =
+  | { readonly kind: 'answer'; readonly answer: Answer }
+  | { readonly kind: 'refusal'; readonly requestId: string; readonly refusal: Refusal }
+
+/** The core as the socket side sees it. Never rejects. */
+export type ApiHandler = (request: ApiRequest) => Promise<ApiOutcome>

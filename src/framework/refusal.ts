@@ -1,0 +1,79 @@
+/**
+ * Every way a request can be refused: one closed table of codes with status and compatible text (platform contract §1.3).
+ * Handlers throw a `Refusal`; `http/respond.ts` alone turns it into a status line.
+ */
+
+import type { Reason } from '../trust/reasons.ts'
+
+export interface RefusalRow {
+  readonly status: number
+  /** errors[0] when the thrower gives no text of its own; undefined means an empty list. */
+  readonly text: string | undefined
+}
+
+/** Go's text of a list with one error: part of the wire format. */
+export function goErrorList(text: string): string {
+  return `1 error occurred:\n\t* ${text}\n\n`
+}
+
+export const refusals = {
+  invalid_request: { status: 400, text: 'invalid request' },
+  login_refused: { status: 400, text: 'login refused' },
+  token_refused: { status: 403, text: 'permission denied' },
+  policy_denied: { status: 403, text: goErrorList('permission denied') },
+  origin_refused: { status: 403, text: 'origin not allowed' },
+  not_found: { status: 404, text: undefined },
+  route_unknown: { status: 404, text: 'no handler for route' },
+  path_unsupported: { status: 404, text: goErrorList('unsupported path') },
+  namespace_unknown: { status: 404, text: 'namespace not found' },
+  operation_unsupported: { status: 405, text: goErrorList('unsupported operation') },
+  verb_unsupported: { status: 405, text: undefined },
+  body_too_large: { status: 413, text: 'http: request body too large' },
+  media_type_unsupported: { status: 415, text: 'unsupported media type' },
+  rate_limited: { status: 429, text: 'rate limit quota exceeded' },
+  internal: { status: 500, text: 'internal error' },
+  sealed: { status: 503, text: 'Vault is sealed' },
+  unavailable: { status: 503, text: 'storage is not available at the moment; try again' },
+} as const satisfies Readonly<Record<string, RefusalRow>>
+
+export type RefusalCode = keyof typeof refusals
+
+export interface RefusalDetail {
+  /** errors[0]; the table's text when absent. */
+  readonly text?: string
+  /** errors[1]: one plain sentence with the fix. */
+  readonly sentence?: string | undefined
+  /** Why a login was refused; goes into the `X-Login-Reason` header. */
+  readonly reason?: Reason | undefined
+  /** Replaces the table's status where the contract demands another one for the same code. */
+  readonly status?: number
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export class Refusal extends Error {
+  override readonly name = 'Refusal'
+  readonly code: RefusalCode
+  readonly detail: RefusalDetail
+
+  constructor(code: RefusalCode, detail: RefusalDetail = {}) {
+    super(detail.text ?? refusals[code].text ?? code)
+    this.code = code
+    this.detail = detail
+  }
+
+  get status(): number {
+    return this.detail.status ?? refusals[this.code].status
+  }
+
+  /** What goes into `errors`. */
+  get errors(): readonly string[] {
+    const text = this.detail.text ?? refusals[this.code].text
+    if (text === undefined) return []
+    return this.detail.sentence === undefined ? [text] : [text, this.detail.sentence]
+  }
+}
+
+/** A 400 with that text. */
+export function invalid(text: string): Refusal {
+  return new Refusal('invalid_request', { text })
+}

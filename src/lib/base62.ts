@@ -1,0 +1,52 @@
+/**
+ * Bytes as letters and digits. Each four bytes become six characters, so that it is cheap and of fixed length,
+ * and every text has one reading: groups above 2^32-1 are refused.
+ */
+
+const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
+const digitOf = new Int8Array(128).fill(-1)
+for (let i = 0; i < alphabet.length; i++) digitOf[alphabet.charCodeAt(i)] = i
+
+/** Text of 6 characters for each 4 bytes; the length of `bytes` is a multiple of 4. */
+export function encodeBase62(bytes: Buffer): string {
+  let text = ''
+  for (let at = 0; at < bytes.length; at += 4) {
+    let word = bytes.readUInt32BE(at)
+    const f = word % 62
+    word = (word - f) / 62
+    const e = word % 62
+    word = (word - e) / 62
+    const d = word % 62
+    word = (word - d) / 62
+    const c = word % 62
+    word = (word - c) / 62
+    const b = word % 62
+    const a = (word - b) / 62
+    text +=
+      alphabet.charAt(a) +
+      alphabet.charAt(b) +
+      alphabet.charAt(c) +
+      alphabet.charAt(d) +
+      alphabet.charAt(e) +
+      alphabet.charAt(f)
+  }
+  return text
+}
+
+/** The bytes, or undefined when the text is not exactly what `encodeBase62` gives. */
+export function decodeBase62(text: string): Buffer | undefined {
+  if (text.length % 6 !== 0) return undefined
+  const bytes = Buffer.allocUnsafe((text.length / 6) * 4)
+  for (let at = 0; at < text.length; at += 6) {
+    let word = 0
+    for (let i = 0; i < 6; i++) {
+      const code = text.charCodeAt(at + i)
+      const digit = code < 128 ? (digitOf[code] ?? -1) : -1
+      if (digit < 0) return undefined
+      word = word * 62 + digit
+    }
+    if (word > 0xffffffff) return undefined
+    bytes.writeUInt32BE(word, (at / 6) * 4)
+  }
+  return bytes
+}

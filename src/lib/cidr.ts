@@ -1,0 +1,81 @@
+/**
+ * Networks in CIDR form (RFC 4632, RFC 4291 §2.3) and single addresses.
+ *
+ * Addresses are read strictly: no leading zeros, no short or octal forms, no zone. An IPv4 address and its
+ * IPv4-mapped IPv6 form (::ffff:a.b.c.d) are one address here, because a dual-stack socket reports the latter.
+ */
+
+import { isIPv4, isIPv6 } from 'node:net'
+
+export interface Cidr {
+  /** The text as it was given; host bits may be set, as in 127.0.0.1/8. */
+  readonly text: string
+  /** The 128 bits as sixteen-bit groups; IPv4 in mapped form. */
+  readonly groups: readonly number[]
+  /** Leading bits that must agree, counted in 128. */
+  readonly prefixBits: number
+}
+
+const mappedPrefix: readonly number[] = [0, 0, 0, 0, 0, 0xffff]
+const mappedBits = 96
+
+/** An address or a network; undefined for anything else. */
+export function parseCidr(text: string): Cidr | undefined {
+  const slash = text.indexOf('/')
+  const address = slash === -1 ? text : text.slice(0, slash)
+  const groups = parseAddress(address)
+  if (groups === undefined) return undefined
+  const isShort = isIPv4(address)
+  const bitsMax = isShort ? 32 : 128
+  let bits = bitsMax
+  if (slash !== -1) {
+    const length = text.slice(slash + 1)
+    if (!/^(?:0|[1-9][0-9]{0,2})$/.test(length)) return undefined
+    bits = Number(length)
+    if (bits > bitsMax) return undefined
+  }
+  return { text, groups, prefixBits: isShort ? bits + mappedBits : bits }
+}
+
+/** False also for a text that is no address. */
+export function cidrContains(cidr: Cidr, address: string): boolean {
+  const groups = parseAddress(address)
+  return groups !== undefined && sharesPrefix(cidr.groups, groups, cidr.prefixBits)
+}
+
+export function isAddress(text: string): boolean {
+  return parseAddress(text) !== undefined
+}
+
+function sharesPrefix(a: readonly number[], b: readonly number[], bits: number): boolean {
+  let left = bits
+  for (let i = 0; i < 8 && left > 0; i++, left -= 16) {
+    const mask = left >= 16 ? 0xffff : (0xffff << (16 - left)) & 0xffff
+    if ((((a[i] ?? 0) ^ (b[i] ?? 0)) & mask) !== 0) return false
+  }
+  return true
+}
+
+function parseAddress(text: string): readonly number[] | undefined {
+  if (isIPv4(text)) return [...mappedPrefix, ...shortGroups(text)]
+  // A zone (fe80::1%eth0) names an interface of one machine and has no place in a rule.
+  if (!isIPv6(text) || text.includes('%')) return undefined
+  const gap = text.indexOf('::')
+  if (gap === -1) return longGroups(text)
+  const head = longGroups(text.slice(0, gap))
+  const tail = longGroups(text.slice(gap + 2))
+  const zeros = Array.from({ length: 8 - head.length - tail.length }, () => 0)
+  return [...head, ...zeros, ...tail]
+}
+
+function shortGroups(text: string): number[] {
+  const [a = 0, b = 0, c = 0, d = 0] = text.split('.').map(Number)
+  return [a * 256 + b, c * 256 + d]
+}
+
+function longGroups(text: string): number[] {
+  if (text === '') return []
+  return text
+    .split(':')
+    .flatMap((group) => (group.includes('.') ? shortGroups(group) : [Number.parseInt(group, 16)]))
+}

@@ -1,0 +1,148 @@
+/**
+ * What the rest of the server sees of storage: an ordered map from text keys to records, read in snapshots and
+ * changed in atomic, durable steps. `Engine` is what memory, LMDB and PostgreSQL implement (bytes, no secrets
+ * visible to it); `Store` is the sealed, typed view above it (see `sealed-store.ts`).
+ *
+ * Keys are segments joined by "/", at most `keyBytesMax` bytes of UTF-8, ordered by their bytes.
+ * Every record is sealed with its own key as associated data; a record moved to another key does not open.
+ */
+
+export const keyBytesMax = 1536
+
+/** Records under this prefix are configuration: each commit that changes one advances the epoch. */
+export const configurationPrefix = 'c/'
+
+// ---------------------------------------------------------------- engines
+
+export interface KeyRange {
+  /** First key of the range, included. */
+  readonly start: string
+  /** First key after the range; never part of it. */
+  readonly end: string
+  readonly limit?: number
+  readonly reverse?: boolean
+}
+
+export interface EngineView {
+  /** Values in the order of the keys, from one snapshot; undefined where there is none. A value is only valid until the next call. */
+  getMany(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]>
+  /** Entries in order. */
+  range(range: KeyRange): AsyncIterable<readonly [key: string, value: Uint8Array]>
+}
+
+/** What a change rests on; it is refused as a conflict when that no longer holds. */
+export type Expectation =
+  | { readonly kind: 'value'; readonly key: string; readonly value: Uint8Array | undefined }
+  | { readonly kind: 'keys'; readonly range: KeyRange; readonly keys: readonly string[] }
+
+export interface Change {
+  readonly expects: readonly Expectation[]
+  readonly puts: readonly (readonly [key: string, value: Uint8Array])[]
+  readonly deletes: readonly string[]
+}
+
+export type CommitOutcome = 'committed' | 'conflict'
+
+export interface Engine {
+  /** Name in `storage_type` of the seal status. */
+  readonly type: 'inmem' | 'lmdb' | 'postgresql'
+  /** Runs `work` on one consistent snapshot. */
+  view<T>(work: (view: EngineView) => Promise<T>): Promise<T>
+  /**
+   * Applies changes in order, each whole or not at all, later ones seeing earlier ones. Resolves when all that
+   * committed is durable. Rejects when durability is unknown: the caller must then stop serving.
+   */
+  commit(changes: readonly Change[]): Promise<readonly CommitOutcome[]>
+  close(): Promise<void>
+}
+
+// ---------------------------------------------------------------- store
+
+/** How a record becomes text and back. */
+export interface Codec<T> {
+  encode(value: T): string
+  decode(text: string): T
+}
+
+/** A key that knows the type of its record. */
+export interface Key<T> {
+  readonly text: string
+  readonly codec: Codec<T>
+}
+
+/** Records made of plain JSON; what was written by this server is trusted to have its type, since it opened. */
+const plainCodec: Codec<unknown> = {
+  encode: (value) => JSON.stringify(value),
+  decode: (text) => JSON.parse(text) as unknown,
+}
+
+/** Text records, for bodies that must come back digit by digit. */
+export const textCodec: Codec<string> = { encode: (value) => value, decode: (text) => text }
+
+export function recordKey<T>(text: string): Key<T> {
+  return { text, codec: plainCodec as Codec<T> }
+}
+
+export function textKey(text: string): Key<string> {
+  return { text, codec: textCodec }
+}
+
+export interface StoreView {
+  /**
+   * The record, or undefined. The same object comes back as long as the stored bytes are the same and it is still
+   * cached, so it can key a WeakMap of what was compiled from it. Never change it.
+   */
+  get<T>(key: Key<T>): Promise<T | undefined>
+  /** Two records and the epoch from one moment, in one step: for hot paths. */
+  getMany(keys: readonly Key<unknown>[]): Promise<readonly unknown[]>
+  /** Grows with every commit that changed a record below `configurationPrefix`, on whichever node. */
+  epoch(): Promise<number>
+  /** Keys in order. */
+  keys(range: KeyRange): AsyncIterable<string>
+}
+
+export interface StoreTransaction extends StoreView {
+  put<T>(key: Key<T>, value: T): void
+  /** A key without a record: a row of an index. */
+  putIndex(key: string): void
+  delete(key: string): void
+}
+
+export interface Store {
+  readonly type: Engine['type']
+  view<T>(work: (view: StoreView) => Promise<T>): Promise<T>
+  /**
+   * Runs `work`, which may be run again when another commit came between, and commits what it put and deleted in one
+   * atomic durable step. What it read is checked again at the commit. Throws what `work` throws, having written nothing.
+   */
+  write<T>(work: (txn: StoreTransaction) => Promise<T> | T): Promise<T>
+}
+
+/** The range of all keys that begin with the prefix. */
+export function prefixRange(prefix: string, options: { limit?: number; after?: string } = {}): KeyRange {
+  const last = prefix.charCodeAt(prefix.length - 1)
+  const end = prefix.slice(0, -1) + String.fromCharCode(last + 1)
+  const start = options.after === undefined ? prefix : `${prefix}${options.after}\u0000`
+  return options.limit === undefined ? { start, end } : { start, end, limit: options.limit }
+}
+
+/** The store is sealed: nothing can be read or written until it is opened. */
+export class StoreSealed extends Error {
+  override readonly name = 'StoreSealed'
+  constructor() {
+    super('the store is sealed')
+  }
+}
+
+/** A record does not open: it was changed, moved or written under a lost key. */
+export class RecordDamaged extends Error {
+  override readonly name = 'RecordDamaged'
+  constructor(key: string) {
+    super(`the record at ${key} does not open`)
+  }
+}
+
+/** The engine cannot take a commit now (disk full, read-only, connection lost before anything was sent). */
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable'
+}
