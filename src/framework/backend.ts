@@ -34,7 +34,7 @@ export interface MountStore {
   /** Data: secrets, key documents, sign-in states. */
   key<T>(path: string, codec?: Codec<T>): Key<T>
   /** Configuration: changing it advances the epoch. Config records, roles. */
-  configKey<T>(path: string): Key<T>
+  configKey<T>(path: string, codec?: Codec<T>): Key<T>
   /** Direct and indirect children below the data path. */
   keyRange(prefix: string, options?: { readonly limit?: number; readonly after?: string }): KeyRange
   configRange(prefix: string, options?: { readonly limit?: number; readonly after?: string }): KeyRange

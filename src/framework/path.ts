@@ -42,6 +42,10 @@ export interface TypedPath<F extends FieldTable> {
   readonly duplicateData?: boolean
   /** Body member names are matched ignoring case (sys/unseal). */
   readonly foldFieldNames?: boolean
+  /** Answers also while the server is sealed or not initialised (sys/health and its like). */
+  readonly servedSealed?: boolean
+  /** Answers without the envelope; a verb it does not know is 405 with an empty list (platform contract §1.2, §1.3). */
+  readonly bare?: boolean
 }
 
 /** A declaration without its input type, as the router and the generators see it. */

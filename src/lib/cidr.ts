@@ -40,7 +40,10 @@ export function parseCidr(text: string): Cidr | undefined {
 /** False also for a text that is no address. */
 export function cidrContains(cidr: Cidr, address: string): boolean {
   const groups = parseAddress(address)
-  return groups !== undefined && sharesPrefix(cidr.groups, groups, cidr.prefixBits)
+  if (groups === undefined) return false
+  // An IPv6 network is about IPv6: `::/0` must not let all of IPv4 in.
+  if (cidr.prefixBits < mappedBits && sharesPrefix(groups, mappedPrefix, mappedBits)) return false
+  return sharesPrefix(cidr.groups, groups, cidr.prefixBits)
 }
 
 export function isAddress(text: string): boolean {

@@ -24,7 +24,8 @@ export async function readAllInput(input: TerminalInput): Promise<string> {
   for await (const chunk of input) {
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
     size += bytes.length
-    if (size > inputBytesMax) throw new Error(`standard input is larger than ${inputBytesMax} bytes`)
+    if (size > inputBytesMax)
+      throw new Error(`standard input is larger than ${inputBytesMax} bytes`)
     chunks.push(bytes)
   }
   return Buffer.concat(chunks).toString('utf8')

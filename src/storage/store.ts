@@ -7,6 +7,14 @@
  * Every record is sealed with its own key as associated data; a record moved to another key does not open.
  */
 
+import {
+  encodeJson,
+  parseJson,
+  requestJsonLimits,
+  type JsonLimits,
+  type JsonValue,
+} from '../lib/json.ts'
+
 export const keyBytesMax = 1536
 
 /** Records under this prefix are configuration: each commit that changes one advances the epoch. */
@@ -76,6 +84,27 @@ const plainCodec: Codec<unknown> = {
   decode: (text) => JSON.parse(text) as unknown,
 }
 
+/** Records that hold values from requests: every number keeps its digits. Objects come back without a prototype. */
+export function exactCodec<T extends object>(): Codec<T> {
+  return exactJson as unknown as Codec<T>
+}
+
+const exactJson: Codec<JsonValue> = {
+  encode: encodeJson,
+  decode: (text) => {
+    const parsed = parseJson(text, storedJsonLimits)
+    if (!parsed.ok) throw new TypeError('a record is no JSON text')
+    return parsed.value
+  },
+}
+
+const storedJsonLimits: JsonLimits = {
+  ...requestJsonLimits,
+  depthMax: requestJsonLimits.depthMax + 16,
+  stringLengthMax: Number.MAX_SAFE_INTEGER,
+  entriesMax: Number.MAX_SAFE_INTEGER,
+}
+
 /** Text records, for bodies that must come back digit by digit. */
 export const textCodec: Codec<string> = { encode: (value) => value, decode: (text) => text }
 
@@ -119,7 +148,10 @@ export interface Store {
 }
 
 /** The range of all keys that begin with the prefix. */
-export function prefixRange(prefix: string, options: { limit?: number; after?: string } = {}): KeyRange {
+export function prefixRange(
+  prefix: string,
+  options: { limit?: number; after?: string } = {},
+): KeyRange {
   const last = prefix.charCodeAt(prefix.length - 1)
   const end = prefix.slice(0, -1) + String.fromCharCode(last + 1)
   const start = options.after === undefined ? prefix : `${prefix}${options.after}\u0000`

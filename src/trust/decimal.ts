@@ -11,8 +11,11 @@ import { JsonNumber, type JsonValue } from '../lib/json.ts'
 export interface Decimal {
   readonly negative: boolean
   readonly digits: string
-  readonly exponent: bigint
+  readonly exponent: number
 }
+
+/** An exponent of more digits than this never compares equal to anything, and never costs anything. */
+const exponentDigitsMax = 15
 
 /** The number behind a JSON value, undefined for other kinds and for what no JSON number can say. */
 export function parseDecimal(value: JsonValue | undefined): Decimal | undefined {
@@ -33,13 +36,14 @@ export function parseDecimalText(text: string): Decimal | undefined {
   while (all.charCodeAt(start) === 0x30) start++
   let end = all.length
   while (end > start && all.charCodeAt(end - 1) === 0x30) end--
-  if (start === end) return { negative: false, digits: '', exponent: 0n }
-  const magnitude = BigInt(exponentText)
-  const exponent = exponentSign === '-' ? -magnitude : magnitude
+  if (start === end) return { negative: false, digits: '', exponent: 0 }
+  const magnitude = exponentText.replace(/^0+/, '')
+  if (magnitude.length > exponentDigitsMax) return undefined
+  const exponent = exponentSign === '-' ? -Number(magnitude) : Number(magnitude)
   return {
     negative: sign === '-',
     digits: all.slice(start, end),
-    exponent: exponent + BigInt(whole.length - start),
+    exponent: exponent + whole.length - start,
   }
 }
 
@@ -50,9 +54,9 @@ export function canonicalDecimal(decimal: Decimal): string {
 
 /** The number without its fraction if it lies within ±2^53, else undefined. */
 export function truncateDecimal(decimal: Decimal): number | undefined {
-  if (decimal.exponent > 16n) return undefined
-  if (decimal.exponent <= 0n) return 0
-  const whole = Number(decimal.exponent)
+  const whole = decimal.exponent
+  if (whole > 16) return undefined
+  if (whole <= 0) return 0
   const value = Number(decimal.digits.slice(0, whole).padEnd(whole, '0'))
   if (value > Number.MAX_SAFE_INTEGER) return undefined
   return decimal.negative ? -value : value
@@ -77,9 +81,8 @@ export function compareDecimals(a: Decimal, b: Decimal): number {
 export function plainDecimal(decimal: Decimal, lengthMax: number): string | undefined {
   if (decimal.digits === '') return '0'
   const { digits, exponent } = decimal
-  const size = exponent < 0n ? -exponent : exponent
-  if (size > BigInt(lengthMax) || digits.length > lengthMax) return undefined
-  const point = Number(exponent)
+  if (Math.abs(exponent) > lengthMax || digits.length > lengthMax) return undefined
+  const point = exponent
   let text: string
   if (point <= 0) text = `0.${'0'.repeat(-point)}${digits}`
   else if (point >= digits.length) text = digits.padEnd(point, '0')

@@ -1,0 +1,339 @@
+/** The token method: auth/token/ (platform contract §3.3). Rules of tokens are the core's; here are the paths. */
+
+import { reply, type Backend, type BackendRequest, type BackendType, type Reply } from '../../framework/backend.ts'
+import { definePath, type PathDeclaration } from '../../framework/path.ts'
+import { invalid, Refusal } from '../../framework/refusal.ts'
+import type { TokenAnswer, TokenName, TokenPort } from '../../framework/token-port.ts'
+import { parseDurationSeconds } from '../../lib/duration.ts'
+import { field, type Input } from '../../schema/field.ts'
+
+const createFields = {
+  id: field.string({ help: 'Chosen text of the token; needs sudo.', secret: true }),
+  policies: field.stringList({ help: "Policies; the parent's when absent." }),
+  meta: field.kvPairs({ help: 'Metadata shown by lookup.' }),
+  no_parent: field.bool({ help: 'Make an orphan; needs sudo.' }),
+  no_default_policy: field.bool({ help: 'Leave the default policy out.' }),
+  renewable: field.bool({ help: 'Whether it can be renewed; true by default.' }),
+  ttl: field.string({ help: 'First TTL.' }),
+  lease: field.string({ help: 'Older name of ttl.', deprecated: true }),
+  explicit_max_ttl: field.string({ help: 'Hard limit of its life.' }),
+  period: field.string({ help: 'Renewal period without an end; needs sudo.' }),
+  display_name: field.string({ help: 'Name for people.' }),
+  num_uses: field.int({ help: 'Number of requests it may make; 0 is no limit.' }),
+  type: field.string({ help: 'service or batch.' }),
+  entity_alias: field.string({ help: 'Alias of the entity to bind; only with a token role.' }),
+} as const
+
+const nameFields = {
+  token: field.string({ help: 'Text of the token.', secret: true }),
+  accessor: field.string({ help: 'Accessor of the token.' }),
+  increment: field.duration({ help: 'Wished TTL from now.' }),
+} as const
+
+/** Makes the method over what the core offers. */
+export function tokenBackend(port: () => TokenPort): BackendType {
+  return { types: ['token'], class: 'auth', create: () => ({ paths: tokenPaths(port) }) satisfies Backend }
+}
+
+function tokenPaths(port: () => TokenPort): readonly PathDeclaration[] {
+  return [
+    creationPath('create', port, false),
+    creationPath('create-orphan', port, true),
+    definePath({
+      pattern: 'lookup-self',
+      access: 'token',
+      summary: 'Facts about the calling token.',
+      fields: nameFields,
+      operations: {
+        read: { summary: 'Look up.', handler: lookupSelf },
+        write: { summary: 'Look up.', handler: lookupSelf },
+      },
+    }),
+    definePath({
+      pattern: 'lookup',
+      access: 'token',
+      summary: 'Facts about a token.',
+      fields: nameFields,
+      operations: {
+        read: { summary: 'Look up the calling token.', handler: lookupSelf },
+        write: { summary: 'Look up a token; the calling one when none is named.', handler: lookup },
+      },
+    }),
+    definePath({
+      pattern: 'lookup-accessor',
+      access: 'token',
+      summary: 'Facts about the token of an accessor.',
+      fields: nameFields,
+      operations: {
+        write: {
+          summary: 'Look up by accessor.',
+          handler: async ({ input, caller }) => {
+            const data = await port().lookup(accessorName(input.accessor), required(caller))
+            if (data === undefined) throw invalid('invalid accessor')
+            return reply.data(data)
+          },
+        },
+      },
+    }),
+    definePath({
+      pattern: 'renew-self',
+      access: 'token',
+      summary: 'Renews the calling token.',
+      fields: nameFields,
+      operations: {
+        write: {
+          summary: 'Renew.',
+          handler: async (request) => {
+            const answer = await port().renew(
+              { kind: 'self' },
+              request.input.increment ?? 0,
+              required(request.caller),
+            )
+            if (answer === undefined) throw new Refusal('token_refused')
+            return authReply(withText(answer, request.header('x-vault-token') ?? bearer(request.header('authorization'))))
+          },
+        },
+      },
+    }),
+    definePath({
+      pattern: 'renew',
+      access: 'token',
+      summary: 'Renews a token.',
+      fields: nameFields,
+      operations: {
+        write: {
+          summary: 'Renew.',
+          handler: async ({ input, caller }) => {
+            const text = input.token ?? ''
+            if (text === '') throw invalid('missing token ID')
+            const answer = await port().renew({ kind: 'token', text }, input.increment ?? 0, required(caller))
+            if (answer === undefined) throw invalid('token not found')
+            return authReply(answer)
+          },
+        },
+      },
+    }),
+    definePath({
+      pattern: 'renew-accessor',
+      access: 'token',
+      summary: 'Renews the token of an accessor.',
+      fields: nameFields,
+      operations: {
+        write: {
+          summary: 'Renew by accessor.',
+          handler: async ({ input, caller }) => {
+            const answer = await port().renew(accessorName(input.accessor), input.increment ?? 0, required(caller))
+            if (answer === undefined) throw invalid('invalid accessor')
+            return authReply(answer)
+          },
+        },
+      },
+    }),
+    ...revocationPaths(port),
+    definePath({
+      pattern: 'accessors',
+      access: 'sudo',
+      summary: 'Accessors of all live tokens.',
+      fields: {
+        after: field.string({ help: 'Start after this accessor.' }),
+        limit: field.int({ help: 'At most so many; 0 is all.' }),
+      },
+      operations: {
+        list: {
+          summary: 'List accessors.',
+          handler: async ({ input }) => {
+            const limits = {
+              ...(input.after === undefined ? {} : { after: input.after }),
+              ...(input.limit === undefined ? {} : { limit: input.limit }),
+            }
+            return reply.list(await port().accessors(limits))
+          },
+        },
+      },
+    }),
+    definePath({
+      pattern: 'tidy',
+      access: 'token',
+      summary: 'Removes what dead tokens left behind.',
+      fields: {},
+      operations: {
+        write: {
+          summary: 'Start a tidy.',
+          handler: async (): Promise<Reply> =>
+            port().tidy()
+              ? {
+                  kind: 'data',
+                  data: {},
+                  status: 202,
+                  warnings: [
+                    'Tidy operation successfully started. Any information from the operation will be printed to the server logs.',
+                  ],
+                }
+              : reply.data({}, ['Tidy operation already in progress.']),
+        },
+      },
+    }),
+  ]
+
+  async function lookupSelf(request: Request): Promise<Reply> {
+    const data = await port().lookup({ kind: 'self' }, required(request.caller))
+    if (data === undefined) throw new Refusal('token_refused')
+    const text = request.header('x-vault-token') ?? bearer(request.header('authorization'))
+    return reply.data({ ...data, id: text })
+  }
+
+  async function lookup(request: Request): Promise<Reply> {
+    const text = request.input.token ?? ''
+    if (text === '') return lookupSelf(request)
+    const data = await port().lookup({ kind: 'token', text }, required(request.caller))
+    if (data === undefined) throw new Refusal('token_refused', { text: 'bad token' })
+    return reply.data({ ...data, id: text })
+  }
+}
+
+type Request = BackendRequest<Input<typeof nameFields>>
+
+function revocationPaths(port: () => TokenPort): readonly PathDeclaration[] {
+  return [
+    definePath({
+      pattern: 'revoke-self',
+      access: 'token',
+      summary: 'Revokes the calling token with its children.',
+      fields: nameFields,
+      operations: {
+        write: {
+          summary: 'Revoke.',
+          handler: async ({ caller }) => {
+            await port().revoke({ kind: 'self' }, required(caller), false)
+            return reply.none()
+          },
+        },
+      },
+    }),
+    definePath({
+      pattern: 'revoke',
+      access: 'token',
+      summary: 'Revokes a token with its children.',
+      fields: nameFields,
+      operations: {
+        write: {
+          summary: 'Revoke.',
+          handler: async ({ input, caller }) => {
+            await port().revoke(tokenName(input.token), required(caller), false)
+            return reply.none()
+          },
+        },
+      },
+    }),
+    definePath({
+      pattern: 'revoke-orphan',
+      access: 'token',
+      summary: 'Revokes a token and lets its children live on as orphans.',
+      fields: nameFields,
+      operations: {
+        write: {
+          summary: 'Revoke without the children.',
+          handler: async ({ input, caller, sudo }) => {
+            const name = tokenName(input.token)
+            if (!sudo) throw invalid('root or sudo privileges required to revoke and orphan')
+            if (!(await port().revoke(name, required(caller), true))) {
+              throw invalid('token to revoke not found')
+            }
+            return reply.none()
+          },
+        },
+      },
+    }),
+    definePath({
+      pattern: 'revoke-accessor',
+      access: 'token',
+      summary: 'Revokes the token of an accessor with its children.',
+      fields: nameFields,
+      operations: {
+        write: {
+          summary: 'Revoke by accessor.',
+          handler: async ({ input, caller }) => {
+            const found = await port().revoke(accessorName(input.accessor), required(caller), false)
+            return found ? reply.none() : reply.none(['No token found with this accessor'])
+          },
+        },
+      },
+    }),
+  ]
+}
+
+function creationPath(pattern: string, port: () => TokenPort, orphanPath: boolean): PathDeclaration {
+  return definePath({
+    pattern,
+    access: 'token',
+    summary: orphanPath ? 'Creates a token without a parent.' : 'Creates a child of the calling token.',
+    fields: createFields,
+    operations: {
+      write: {
+        summary: 'Create a token.',
+        handler: async ({ input, caller, sudo, fullPath }) => {
+          const ttlText = (input.ttl ?? '') === '' ? input.lease : input.ttl
+          const answer = await port().create(
+            {
+              id: (input.id ?? '') === '' ? undefined : input.id,
+              policies: input.policies ?? [],
+              meta: input.meta,
+              noParent: input.no_parent ?? false,
+              noDefaultPolicy: input.no_default_policy ?? false,
+              renewable: input.renewable ?? true,
+              ttlSeconds: parseTtl('ttl', ttlText),
+              explicitMaxTtlSeconds: parseTtl('explicit_max_ttl', input.explicit_max_ttl),
+              periodSeconds: parseTtl('period', input.period),
+              displayName: input.display_name ?? '',
+              numUses: input.num_uses ?? 0,
+              type: input.type ?? '',
+              entityAlias: input.entity_alias ?? '',
+              orphanPath,
+              path: fullPath,
+            },
+            required(caller),
+            sudo,
+          )
+          return authReply(answer)
+        },
+      },
+    },
+  })
+}
+
+function parseTtl(name: string, text: string | undefined): number {
+  if (text === undefined || text === '') return 0
+  const seconds = parseDurationSeconds(text)
+  if (seconds === undefined) {
+    throw invalid(`error parsing '${name}': expected a duration such as "90s", "1h30m" or "7d"`)
+  }
+  if (seconds < 0) throw invalid(`${name} must be positive`)
+  return seconds
+}
+
+function tokenName(text: string | undefined): TokenName {
+  if (text === undefined || text === '') throw invalid('missing token ID')
+  return { kind: 'token', text }
+}
+
+function accessorName(accessor: string | undefined): TokenName {
+  if (accessor === undefined || accessor === '') throw invalid('missing accessor')
+  return { kind: 'accessor', accessor }
+}
+
+function required<T>(caller: T | undefined): T {
+  if (caller === undefined) throw new Refusal('token_refused')
+  return caller
+}
+
+function authReply(answer: TokenAnswer): Reply {
+  return { kind: 'auth', auth: answer.auth, warnings: answer.warnings }
+}
+
+function withText(answer: TokenAnswer, text: string): TokenAnswer {
+  return { ...answer, auth: { ...answer.auth, client_token: text } }
+}
+
+function bearer(header: string | undefined): string {
+  return header?.startsWith('Bearer ') === true ? header.slice('Bearer '.length).trim() : ''
+}

@@ -1,0 +1,290 @@
+/** Every command by name, in the order of the help. The files below commands/ hold what they declare and do. */
+
+import type { CommandEntry } from './command.ts'
+
+// One function per file, so that a command loads its own file only.
+const audit = () => import('./commands/audit.ts')
+const authHelp = () => import('./commands/auth-help.ts')
+const kv = () => import('./commands/kv.ts')
+const kvMetadata = () => import('./commands/kv-metadata.ts')
+const lease = () => import('./commands/lease.ts')
+const logical = () => import('./commands/logical.ts')
+const login = () => import('./commands/login.ts')
+const mounts = () => import('./commands/mounts.ts')
+const operator = () => import('./commands/operator.ts')
+const pathHelp = () => import('./commands/path-help.ts')
+const policy = () => import('./commands/policy.ts')
+const policyFmt = () => import('./commands/policy-fmt.ts')
+const print = () => import('./commands/print.ts')
+const server = () => import('./commands/server.ts')
+const status = () => import('./commands/status.ts')
+const token = () => import('./commands/token.ts')
+const unwrap = () => import('./commands/unwrap.ts')
+const version = () => import('./commands/version.ts')
+
+export const commandTable: readonly CommandEntry[] = [
+  { name: 'read', summary: 'Read the data at a path', load: async () => (await logical()).read },
+  { name: 'write', summary: 'Write data to a path', load: async () => (await logical()).write },
+  {
+    name: 'patch',
+    summary: 'Change some fields of what is at a path',
+    load: async () => (await logical()).patch,
+  },
+  {
+    name: 'delete',
+    summary: 'Delete what is at a path',
+    load: async () => (await logical()).remove,
+  },
+  {
+    name: 'list',
+    summary: 'List the names below a path',
+    load: async () => (await logical()).list,
+  },
+  { name: 'login', summary: 'Log in and keep the token', load: async () => (await login()).login },
+  {
+    name: 'status',
+    summary: 'Show whether the server is sealed',
+    load: async () => (await status()).status,
+  },
+  {
+    name: 'unwrap',
+    summary: 'Take the answer out of a wrapping token',
+    load: async () => (await unwrap()).unwrap,
+  },
+  { name: 'server', summary: 'Run a server', load: async () => (await server()).server },
+  { name: 'version', summary: 'Print the version', load: async () => (await version()).version },
+  {
+    name: 'path-help',
+    summary: 'Show what the server says about a path',
+    load: async () => (await pathHelp()).pathHelp,
+  },
+  {
+    name: 'print token',
+    summary: 'Print the token in use',
+    load: async () => (await print()).printToken,
+  },
+  { name: 'token create', summary: 'Make a token', load: async () => (await token()).create },
+  {
+    name: 'token lookup',
+    summary: 'Show what is known about a token',
+    load: async () => (await token()).lookup,
+  },
+  {
+    name: 'token renew',
+    summary: 'Extend the life of a token',
+    load: async () => (await token()).renew,
+  },
+  {
+    name: 'token revoke',
+    summary: 'End a token and its children',
+    load: async () => (await token()).revoke,
+  },
+  {
+    name: 'token capabilities',
+    summary: 'Show what a token may do with a path',
+    load: async () => (await token()).capabilities,
+  },
+  {
+    name: 'auth list',
+    summary: 'List auth methods',
+    load: async () => {
+      const m = await mounts()
+      return m.listMounts(m.authKind)
+    },
+  },
+  {
+    name: 'auth enable',
+    summary: 'Mount an auth method',
+    load: async () => {
+      const m = await mounts()
+      return m.enableMount(m.authKind)
+    },
+  },
+  {
+    name: 'auth disable',
+    summary: 'Remove an auth method',
+    load: async () => {
+      const m = await mounts()
+      return m.disableMount(m.authKind)
+    },
+  },
+  {
+    name: 'auth tune',
+    summary: 'Change settings of an auth method',
+    load: async () => {
+      const m = await mounts()
+      return m.tuneMount(m.authKind)
+    },
+  },
+  {
+    name: 'auth move',
+    summary: 'Move an auth method to another path',
+    load: async () => {
+      const m = await mounts()
+      return m.moveMount(m.authKind)
+    },
+  },
+  {
+    name: 'auth help',
+    summary: 'Show how to log in with a method',
+    load: async () => (await authHelp()).authHelp,
+  },
+  {
+    name: 'secrets list',
+    summary: 'List secrets engines',
+    load: async () => {
+      const m = await mounts()
+      return m.listMounts(m.secretsKind)
+    },
+  },
+  {
+    name: 'secrets enable',
+    summary: 'Mount a secrets engine',
+    load: async () => {
+      const m = await mounts()
+      return m.enableMount(m.secretsKind)
+    },
+  },
+  {
+    name: 'secrets disable',
+    summary: 'Remove a secrets engine',
+    load: async () => {
+      const m = await mounts()
+      return m.disableMount(m.secretsKind)
+    },
+  },
+  {
+    name: 'secrets tune',
+    summary: 'Change settings of a secrets engine',
+    load: async () => {
+      const m = await mounts()
+      return m.tuneMount(m.secretsKind)
+    },
+  },
+  {
+    name: 'secrets move',
+    summary: 'Move a secrets engine to another path',
+    load: async () => {
+      const m = await mounts()
+      return m.moveMount(m.secretsKind)
+    },
+  },
+  { name: 'policy list', summary: 'List policies', load: async () => (await policy()).policyList },
+  { name: 'policy read', summary: 'Print a policy', load: async () => (await policy()).policyRead },
+  {
+    name: 'policy write',
+    summary: 'Write a policy',
+    load: async () => (await policy()).policyWrite,
+  },
+  {
+    name: 'policy delete',
+    summary: 'Delete a policy',
+    load: async () => (await policy()).policyDelete,
+  },
+  {
+    name: 'policy fmt',
+    summary: 'Lay out a policy in a file',
+    load: async () => (await policyFmt()).policyFmt,
+  },
+  { name: 'kv get', summary: 'Print a secret', load: async () => (await kv()).kvGet },
+  { name: 'kv put', summary: 'Write a secret', load: async () => (await kv()).kvPut },
+  {
+    name: 'kv patch',
+    summary: 'Change some fields of a secret',
+    load: async () => (await kv()).kvPatch,
+  },
+  {
+    name: 'kv delete',
+    summary: 'Delete versions of a secret',
+    load: async () => (await kv()).kvDelete,
+  },
+  {
+    name: 'kv undelete',
+    summary: 'Bring deleted versions back',
+    load: async () => (await kv()).kvUndelete,
+  },
+  {
+    name: 'kv destroy',
+    summary: 'Remove versions for good',
+    load: async () => (await kv()).kvDestroy,
+  },
+  { name: 'kv list', summary: 'List secrets', load: async () => (await kv()).kvList },
+  {
+    name: 'kv rollback',
+    summary: 'Go back to an older version',
+    load: async () => (await kv()).kvRollback,
+  },
+  {
+    name: 'kv enable-versioning',
+    summary: 'Turn a version 1 store into version 2',
+    load: async () => (await kv()).kvEnableVersioning,
+  },
+  {
+    name: 'kv metadata get',
+    summary: 'Print the metadata of a secret',
+    load: async () => (await kvMetadata()).metadataGet,
+  },
+  {
+    name: 'kv metadata put',
+    summary: 'Set the metadata of a secret',
+    load: async () => (await kvMetadata()).metadataPut,
+  },
+  {
+    name: 'kv metadata patch',
+    summary: 'Change single settings of the metadata',
+    load: async () => (await kvMetadata()).metadataPatch,
+  },
+  {
+    name: 'kv metadata delete',
+    summary: 'Delete a secret with all its versions',
+    load: async () => (await kvMetadata()).metadataDelete,
+  },
+  {
+    name: 'lease lookup',
+    summary: 'Show what is known about a lease',
+    load: async () => (await lease()).leaseLookup,
+  },
+  { name: 'lease renew', summary: 'Extend a lease', load: async () => (await lease()).leaseRenew },
+  { name: 'lease revoke', summary: 'End leases', load: async () => (await lease()).leaseRevoke },
+  {
+    name: 'audit list',
+    summary: 'List audit devices',
+    load: async () => (await audit()).auditList,
+  },
+  {
+    name: 'audit enable',
+    summary: 'Enable an audit device',
+    load: async () => (await audit()).auditEnable,
+  },
+  {
+    name: 'audit disable',
+    summary: 'Disable an audit device',
+    load: async () => (await audit()).auditDisable,
+  },
+  {
+    name: 'operator init',
+    summary: 'Initialise a new server',
+    load: async () => (await operator()).init,
+  },
+  {
+    name: 'operator unseal',
+    summary: 'Give the server an unseal key',
+    load: async () => (await operator()).unseal,
+  },
+  { name: 'operator seal', summary: 'Seal the server', load: async () => (await operator()).seal },
+  {
+    name: 'operator key-status',
+    summary: 'Show which encryption key is in use',
+    load: async () => (await operator()).keyStatus,
+  },
+  {
+    name: 'operator rotate',
+    summary: 'Make a new encryption key',
+    load: async () => (await operator()).rotate,
+  },
+  {
+    name: 'operator step-down',
+    summary: 'Let another server of the cluster be active',
+    load: async () => (await operator()).stepDown,
+  },
+]

@@ -1,0 +1,36 @@
+/** What a command declares about itself. Parsing, help and the command list are all read from it. */
+
+import type { CommandContext } from './context.ts'
+import type { FlagSpec } from './flags.ts'
+
+export interface CommandExample {
+  readonly title: string
+  /** Without the program's name. */
+  readonly line: string
+}
+
+export interface Command {
+  /** What follows the command's name, for instance `[options] PATH [K=V...]`. */
+  readonly usage: string
+  /** Sentences below the usage line. */
+  readonly description: string
+  readonly examples: readonly [CommandExample, CommandExample, ...CommandExample[]]
+  readonly flags?: readonly FlagSpec[]
+  /** `remote` talks to a server and takes the connection flags; `local` does not. */
+  readonly kind: 'remote' | 'local'
+  readonly output: 'format' | 'field' | 'none'
+  readonly argsMin: number
+  readonly argsMax: number
+  /** Its words are handed on unread; the declared flags serve help alone. */
+  readonly passThrough?: boolean
+  run(context: CommandContext): Promise<number>
+}
+
+export interface CommandEntry {
+  /** Words of the command, for instance `kv metadata get`. */
+  readonly name: string
+  /** One line for the list. */
+  readonly summary: string
+  /** Commands are loaded when they run, so that `version` starts quickly. */
+  load(): Promise<Command>
+}

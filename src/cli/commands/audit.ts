@@ -1,0 +1,115 @@
+/** `audit …`: the devices that record every request. */
+
+import { objectOf, textMember } from '../../client/secret.ts'
+import { isJsonObject } from '../../lib/json.ts'
+import type { Command } from '../command.ts'
+import { cleanPath, parentPath } from '../context.ts'
+import { exitCodes } from '../failure.ts'
+import { parseTextValues } from '../key-values.ts'
+import { formatTable } from '../table.ts'
+
+export const auditList: Command = {
+  usage: '[options]',
+  description: 'Lists the audit devices.',
+  examples: [
+    { title: 'List them', line: 'audit list' },
+    { title: 'With their options', line: 'audit list -detailed' },
+  ],
+  kind: 'remote',
+  output: 'format',
+  argsMin: 0,
+  argsMax: 0,
+  async run(context) {
+    const { print } = context
+    const secret = await context.fetch(
+      { method: 'GET', path: 'sys/audit' },
+      { doing: 'Error listing audits' },
+    )
+    const devices = secret?.data ?? {}
+    if (!print.isTable) {
+      print.data(devices)
+      return exitCodes.ok
+    }
+    const paths = Object.keys(devices).sort()
+    if (paths.length === 0) {
+      print.line('No audit devices are enabled.')
+      return exitCodes.remote
+    }
+    const rows = paths.map((path) => {
+      const device = devices[path]
+      if (!isJsonObject(device)) return [path]
+      const row = [path, textMember(device, 'type'), textMember(device, 'description')]
+      if (!print.detailed) return row
+      const options = isJsonObject(device['options']) ? device['options'] : {}
+      const words = Object.keys(options)
+        .sort()
+        .map((name) => `${name}=${textMember(options, name)}`)
+      return [...row, device['local'] === true ? 'local' : 'replicated', words.join(' ')]
+    })
+    const header = ['Path', 'Type', 'Description']
+    print.line(formatTable(print.detailed ? [...header, 'Replication', 'Options'] : header, rows))
+    return exitCodes.ok
+  },
+}
+
+export const auditEnable: Command = {
+  usage: '[options] TYPE [K=V...]',
+  description: 'Enables an audit device. K=V words are its options.',
+  examples: [
+    {
+      title: 'Record to a file',
+      line: 'audit enable file file_path=/var/log/tokenstile-audit.log',
+    },
+    { title: 'At another path', line: 'audit enable -path=second file file_path=/mnt/audit.log' },
+  ],
+  flags: [
+    { name: 'path', kind: 'text', help: 'Where to mount it. Default: its type.' },
+    { name: 'description', kind: 'text', help: 'Words for people.' },
+    { name: 'local', kind: 'bool', help: 'Only on this cluster.' },
+  ],
+  kind: 'remote',
+  output: 'none',
+  argsMin: 1,
+  argsMax: 1000,
+  async run(context) {
+    const type = context.path(0)
+    const path = cleanPath(context.flags.text('path') ?? type)
+    const options = objectOf([...(await parseTextValues(context.args.slice(1), context))])
+    const body = {
+      type,
+      description: context.flags.text('description') ?? '',
+      local: context.flags.bool('local'),
+      options,
+    }
+    await context.send(
+      { method: 'PUT', path: `sys/audit/${path}`, body },
+      { doing: 'Error enabling audit device' },
+    )
+    context.print.success(`Success! Enabled the ${type} audit device at: ${parentPath(path)}`)
+    return exitCodes.ok
+  },
+}
+
+export const auditDisable: Command = {
+  usage: '[options] PATH',
+  description: 'Disables an audit device; nothing there is no error.',
+  examples: [
+    { title: 'Disable one', line: 'audit disable file' },
+    { title: 'Disable the second', line: 'audit disable second' },
+  ],
+  kind: 'remote',
+  output: 'none',
+  argsMin: 1,
+  argsMax: 1,
+  async run(context) {
+    const path = context.path(0)
+    await context.send(
+      { method: 'DELETE', path: `sys/audit/${path}` },
+      { doing: 'Error disabling audit device' },
+    )
+    context.print.success(
+      `Success! Disabled audit device (if it was enabled) at: ${parentPath(path)}`,
+    )
+    return exitCodes.ok
+  },
+}

@@ -1,0 +1,169 @@
+/** The raw commands: read, write, patch, delete and list any path. */
+
+import type { ApiRequest } from '../../client/http-client.ts'
+import { listKeys } from '../../client/secret.ts'
+import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from '../../lib/json.ts'
+import type { Command } from '../command.ts'
+import type { CommandContext } from '../context.ts'
+import { CommandFailure, exitCodes } from '../failure.ts'
+import { goText } from '../go-text.ts'
+
+const many = 10_000
+
+export const read: Command = {
+  usage: '[options] PATH [K=V...]',
+  description:
+    'Reads the data at a path. K=V words become query parameters.\nWithout anything there, the exit code is 2.',
+  examples: [
+    { title: 'Read the rules of a role', line: 'read auth/jwt/role/ci' },
+    { title: 'One field, for a script', line: 'read -field=accessor sys/auth/jwt' },
+  ],
+  kind: 'remote',
+  output: 'field',
+  argsMin: 1,
+  argsMax: many,
+  async run(context) {
+    const path = context.path(0)
+    const query = queryOf(await context.keyValues(context.args.slice(1)))
+    const request: ApiRequest = { method: 'GET', path, query }
+    const doing = `Error reading ${path}`
+    if (context.print.format === 'raw') {
+      const response = await context.send(request, { doing, accept: [404] })
+      if (response.status === 404) return context.nothingFound(path)
+      context.print.bare(response.text)
+      return exitCodes.ok
+    }
+    const secret = await context.read(request, { doing })
+    return secret === undefined ? context.nothingFound(path) : context.show(secret)
+  },
+}
+
+export const write: Command = {
+  usage: '[options] PATH [DATA K=V...]',
+  description:
+    'Writes data to a path. A value may be @file (its content as it is), - (standard input) or text; a word that is @file or - alone is a JSON object whose members are sent. Use @file or - for secrets: words of the command line are seen by other users of the machine.',
+  examples: [
+    { title: 'Trade a JWT for a token', line: 'write auth/jwt/login role=ci jwt=@token.jwt' },
+    { title: 'Send a JSON object', line: 'write auth/jwt/role/ci - < role.json' },
+  ],
+  flags: [
+    { name: 'force', kind: 'bool', aliases: ['f'], help: 'Write although there is no data.' },
+  ],
+  kind: 'remote',
+  output: 'field',
+  argsMin: 1,
+  argsMax: many,
+  async run(context) {
+    const body = await requestBody(context)
+    return sendData(context, { method: 'PUT', path: context.path(0), body })
+  },
+}
+
+export const patch: Command = {
+  usage: '[options] PATH [DATA K=V...]',
+  description:
+    'Changes the named fields of what is at a path and leaves the others (RFC 7396). Data is given as for write.',
+  examples: [
+    { title: 'Change one field', line: 'patch secret/data/app data=@change.json' },
+    { title: 'Send a JSON object', line: 'patch identity/entity/name/alice - < change.json' },
+  ],
+  flags: [{ name: 'force', kind: 'bool', aliases: ['f'], help: 'Send although there is no data.' }],
+  kind: 'remote',
+  output: 'field',
+  argsMin: 1,
+  argsMax: many,
+  async run(context) {
+    const body = await requestBody(context)
+    return sendData(context, { method: 'PATCH', path: context.path(0), body })
+  },
+}
+
+export const remove: Command = {
+  usage: '[options] PATH [K=V...]',
+  description:
+    'Deletes what is at a path; nothing there is no error. K=V words become query parameters.',
+  examples: [
+    { title: 'Delete a role', line: 'delete auth/jwt/role/ci' },
+    { title: 'Delete a secret of a version 1 store', line: 'delete kv/app' },
+  ],
+  kind: 'remote',
+  output: 'field',
+  argsMin: 1,
+  argsMax: many,
+  async run(context) {
+    const path = context.path(0)
+    const query = queryOf(await context.keyValues(context.args.slice(1)))
+    const secret = await context.fetch(
+      { method: 'DELETE', path, query },
+      { doing: `Error deleting ${path}` },
+    )
+    if (secret !== undefined) return context.show(secret)
+    context.print.success(`Success! Data deleted (if it existed) at: ${path}`)
+    return exitCodes.ok
+  },
+}
+
+export const list: Command = {
+  usage: '[options] PATH',
+  description: 'Lists the names below a path. Without any, the exit code is 2.',
+  examples: [
+    { title: 'List the roles of a mount', line: 'list auth/jwt/role' },
+    { title: 'As a JSON array', line: 'list -format=json auth/jwt/role' },
+  ],
+  kind: 'remote',
+  output: 'format',
+  argsMin: 1,
+  argsMax: 1,
+  run(context) {
+    return listPath(context, context.path(0))
+  },
+}
+
+/** Sends a list request and prints the names; shared with the kv commands. */
+export async function listPath(context: CommandContext, path: string): Promise<number> {
+  const secret = await context.read(
+    { method: 'GET', path, query: [['list', 'true']] },
+    { doing: `Error listing ${path}` },
+  )
+  if (secret?.wrapInfo !== undefined) return context.show(secret)
+  if (listKeys(secret) === undefined && !context.print.isTable) {
+    // Scripts that pipe the output get an empty object, and the exit code says the rest.
+    context.print.data({})
+    return exitCodes.remote
+  }
+  if (secret === undefined) return context.nothingFound(path)
+  if (secret.data === undefined) return context.show(secret)
+  if (listKeys(secret) === undefined) {
+    context.print.error(`No entries found at ${path}`)
+    return exitCodes.remote
+  }
+  context.print.list(secret)
+  return exitCodes.ok
+}
+
+async function requestBody(context: CommandContext): Promise<JsonObject | undefined> {
+  const words = context.args.slice(1)
+  if (words.length > 0) return context.keyValues(words)
+  if (!context.flags.bool('force')) throw new CommandFailure('Must supply data or use -force')
+  return undefined
+}
+
+async function sendData(context: CommandContext, request: ApiRequest): Promise<number> {
+  const secret = await context.fetch(request, { doing: `Error writing data to ${request.path}` })
+  if (secret !== undefined) return context.show(secret)
+  context.print.success(`Success! Data written to: ${request.path}`)
+  return exitCodes.ok
+}
+
+export function queryOf(data: JsonObject): [string, string][] {
+  return Object.entries(data).flatMap(([name, value]) =>
+    isJsonArray(value)
+      ? value.map((item): [string, string] => [name, queryText(item)])
+      : [[name, queryText(value)] as [string, string]],
+  )
+}
+
+function queryText(value: JsonValue): string {
+  if (isJsonObject(value)) throw new CommandFailure('A query parameter cannot be an object')
+  return goText(value)
+}

@@ -1,0 +1,454 @@
+/**
+ * `auth …` and `secrets …`: list, enable, tune, move and disable mounts. Both do the same with other paths and
+ * words, so each command is written once and made for both kinds. Platform contract §2.3.
+ */
+
+import { numberMember, objectMember, objectOf, textMember } from '../../client/secret.ts'
+import { goDuration } from '../../lib/duration.ts'
+import { isJsonObject, member, type JsonObject, type JsonValue } from '../../lib/json.ts'
+import type { Command } from '../command.ts'
+import { cleanPath, parentPath, type CommandContext } from '../context.ts'
+import { CommandFailure, exitCodes } from '../failure.ts'
+import type { FlagSpec, FlagValues } from '../flags.ts'
+import { goText } from '../go-text.ts'
+import { formatTable } from '../table.ts'
+
+export interface MountKind {
+  readonly group: 'auth' | 'secrets'
+  /** `auth method` or `secrets engine`. */
+  readonly noun: string
+  /** Below `sys/`. */
+  readonly area: 'auth' | 'mounts'
+  /** Before the mount's path where all mounts share one address space. */
+  readonly prefix: '' | 'auth/'
+  readonly exampleType: string
+}
+
+export const authKind: MountKind = {
+  group: 'auth',
+  noun: 'auth method',
+  area: 'auth',
+  prefix: 'auth/',
+  exampleType: 'jwt',
+}
+
+export const secretsKind: MountKind = {
+  group: 'secrets',
+  noun: 'secrets engine',
+  area: 'mounts',
+  prefix: '',
+  exampleType: 'kv',
+}
+
+/** Settings that enabling and tuning share; the flag's name with underscores is the wire's. */
+const configFlags: readonly FlagSpec[] = [
+  {
+    name: 'default-lease-ttl',
+    kind: 'duration',
+    help: 'How long tokens and leases live by default.',
+  },
+  { name: 'max-lease-ttl', kind: 'duration', help: 'How long they can live at most.' },
+  {
+    name: 'listing-visibility',
+    kind: 'text',
+    help: 'unauth: shown on the login page without a token. hidden: not shown.',
+  },
+  {
+    name: 'audit-non-hmac-request-keys',
+    kind: 'list',
+    help: 'Request field whose value audit records show as it is. May be repeated.',
+  },
+  {
+    name: 'audit-non-hmac-response-keys',
+    kind: 'list',
+    help: 'The same for responses. May be repeated.',
+  },
+  {
+    name: 'passthrough-request-headers',
+    kind: 'list',
+    help: 'Request header that is handed to the plugin. May be repeated.',
+  },
+  {
+    name: 'allowed-response-headers',
+    kind: 'list',
+    help: 'Response header that the plugin may set. May be repeated.',
+  },
+  {
+    name: 'token-type',
+    kind: 'text',
+    help: 'Type of the tokens it issues: default-service, default-batch, service or batch.',
+  },
+  { name: 'plugin-version', kind: 'text', hidden: true, help: 'Accepted for existing scripts.' },
+]
+
+const optionFlag: FlagSpec = {
+  name: 'options',
+  kind: 'pairs',
+  help: 'Option of the plugin. May be repeated.',
+}
+const descriptionFlag: FlagSpec = { name: 'description', kind: 'text', help: 'Words for people.' }
+
+export function listMounts(kind: MountKind): Command {
+  return {
+    usage: '[options]',
+    description: `Lists the mounted ${kind.noun}s.`,
+    examples: [
+      { title: 'List them', line: `${kind.group} list` },
+      { title: 'With all settings', line: `${kind.group} list -detailed` },
+    ],
+    kind: 'remote',
+    output: 'format',
+    argsMin: 0,
+    argsMax: 0,
+    async run(context) {
+      const mounts = await loadMounts(context, kind)
+      if (context.print.isTable)
+        context.print.line(mountTable(kind, mounts, context.print.detailed))
+      else context.print.data(mounts)
+      return exitCodes.ok
+    },
+  }
+}
+
+/** The mounts of a kind by path. */
+export async function loadMounts(context: CommandContext, kind: MountKind): Promise<JsonObject> {
+  const secret = await context.fetch(
+    { method: 'GET', path: `sys/${kind.area}` },
+    { doing: `Error listing enabled ${kind.noun}s` },
+  )
+  return secret?.data ?? objectOf([])
+}
+
+function mountTable(kind: MountKind, mounts: JsonObject, detailed: boolean): string {
+  const header = detailed
+    ? [
+        'Path',
+        'Plugin',
+        'Accessor',
+        'Default TTL',
+        'Max TTL',
+        ...(kind.group === 'auth' ? ['Token Type'] : []),
+        'Replication',
+        'Seal Wrap',
+        'External Entropy Access',
+        'Options',
+        'Description',
+        'UUID',
+        'Version',
+      ]
+    : ['Path', 'Type', 'Accessor', 'Description']
+  const rows = Object.keys(mounts)
+    .sort()
+    .map((path) => {
+      const mount = member(mounts, path)
+      if (!isJsonObject(mount)) return [path]
+      return detailed ? detailedRow(kind, path, mount) : plainRow(path, mount)
+    })
+  return formatTable(header, rows)
+}
+
+function plainRow(path: string, mount: JsonObject): string[] {
+  return [path, ...['type', 'accessor', 'description'].map((name) => textMember(mount, name))]
+}
+
+function detailedRow(kind: MountKind, path: string, mount: JsonObject): string[] {
+  const config = objectMember(mount, 'config') ?? objectOf([])
+  const lifetime = (name: string) => {
+    const seconds = numberMember(config, name)
+    return seconds === 0 ? 'system' : String(seconds)
+  }
+  return [
+    path,
+    textMember(mount, 'type'),
+    textMember(mount, 'accessor'),
+    lifetime('default_lease_ttl'),
+    lifetime('max_lease_ttl'),
+    ...(kind.group === 'auth' ? [textMember(config, 'token_type')] : []),
+    member(mount, 'local') === true ? 'local' : 'replicated',
+    goText(member(mount, 'seal_wrap') ?? false),
+    goText(member(mount, 'external_entropy_access') ?? false),
+    goText(objectMember(mount, 'options') ?? objectOf([])),
+    textMember(mount, 'description'),
+    textMember(mount, 'uuid'),
+    textMember(mount, 'running_plugin_version'),
+  ]
+}
+
+export function enableMount(kind: MountKind): Command {
+  return {
+    usage: '[options] TYPE',
+    description: `Mounts the ${kind.noun} TYPE, at a path of that name unless -path is given.`,
+    examples: [
+      { title: 'At the default path', line: `${kind.group} enable ${kind.exampleType}` },
+      { title: 'At another path', line: `${kind.group} enable -path=corp ${kind.exampleType}` },
+    ],
+    flags: [
+      { name: 'path', kind: 'text', help: 'Where to mount it. Default: its type.' },
+      descriptionFlag,
+      ...configFlags,
+      optionFlag,
+      ...(kind.group === 'secrets'
+        ? [
+            { name: 'version', kind: 'int', help: 'Version of the kv store: 1 or 2.' } as const,
+            {
+              name: 'force-no-cache',
+              kind: 'bool',
+              hidden: true,
+              help: 'Accepted for existing scripts.',
+            } as const,
+          ]
+        : []),
+      { name: 'local', kind: 'bool', help: 'Only on this cluster.' },
+      { name: 'seal-wrap', kind: 'bool', hidden: true, help: 'Accepted for existing scripts.' },
+      {
+        name: 'external-entropy-access',
+        kind: 'bool',
+        hidden: true,
+        help: 'Accepted for existing scripts.',
+      },
+      { name: 'plugin-name', kind: 'text', hidden: true, help: 'Accepted for existing scripts.' },
+    ],
+    kind: 'remote',
+    output: 'none',
+    argsMin: 1,
+    argsMax: 1,
+    async run(context) {
+      const { flags } = context
+      const given = (context.args[0] ?? '').trim()
+      const type = given === 'plugin' ? (flags.text('plugin-name') ?? given) : given
+      const path = cleanPath(flags.text('path') ?? type)
+      await context.send(
+        { method: 'POST', path: `sys/${kind.area}/${path}`, body: enableBody(flags, type) },
+        { doing: `Error enabling ${type} ${kind.noun}` },
+      )
+      context.print.success(
+        `Success! Enabled ${kind.group === 'auth' ? '' : 'the '}${type} ${kind.noun} at: ${parentPath(path)}`,
+      )
+      return exitCodes.ok
+    },
+  }
+}
+
+function enableBody(flags: FlagValues, type: string): JsonObject {
+  const config: [string, JsonValue][] = [
+    // Always sent, as text: "0s" stands for the system's own.
+    ['default_lease_ttl', goDuration(flags.seconds('default-lease-ttl') ?? 0)],
+    ['max_lease_ttl', goDuration(flags.seconds('max-lease-ttl') ?? 0)],
+    ['force_no_cache', flags.bool('force-no-cache')],
+    ...configFields(flags).filter(([name]) => !name.endsWith('_lease_ttl')),
+  ]
+  return objectOf([
+    ['type', type],
+    ['description', flags.text('description') ?? ''],
+    ['local', flags.bool('local')],
+    ['seal_wrap', flags.bool('seal-wrap')],
+    ['external_entropy_access', flags.bool('external-entropy-access')],
+    ['config', objectOf(config)],
+    ['options', optionFields(flags) ?? null],
+  ])
+}
+
+/** The settings that were given, by their names on the wire. */
+function configFields(flags: FlagValues): [string, JsonValue][] {
+  return configFlags
+    .filter((flag) => flags.isSet(flag.name))
+    .map((flag): [string, JsonValue] => {
+      const name = flag.name.replaceAll('-', '_')
+      if (flag.kind === 'list') return [name, [...flags.list(flag.name)]]
+      if (flag.kind === 'duration') return [name, goDuration(flags.seconds(flag.name) ?? 0)]
+      return [name, flags.text(flag.name) ?? '']
+    })
+}
+
+function optionFields(flags: FlagValues): JsonObject | undefined {
+  const version = flags.int('version')
+  const fields = [...flags.pairs('options')]
+  if (version !== undefined) fields.push(['version', String(version)])
+  return fields.length === 0 ? undefined : objectOf(fields)
+}
+
+export function tuneMount(kind: MountKind): Command {
+  return {
+    usage: '[options] PATH',
+    description: `Changes settings of the ${kind.noun} at PATH. Only what is given changes.`,
+    examples: [
+      {
+        title: 'A longer default lifetime',
+        line: `${kind.group} tune -default-lease-ttl=24h ${kind.exampleType}`,
+      },
+      {
+        title: 'Another description',
+        line: `${kind.group} tune -description="for CI" ${kind.exampleType}`,
+      },
+    ],
+    flags: [
+      descriptionFlag,
+      ...configFlags,
+      optionFlag,
+      ...(kind.group === 'secrets'
+        ? [
+            {
+              name: 'version',
+              kind: 'int',
+              help: 'Version of the kv store; it can go from 1 to 2.',
+            } as const,
+          ]
+        : [
+            {
+              name: 'user-lockout-threshold',
+              kind: 'int',
+              help: 'Failed logins until a user is locked out.',
+            } as const,
+            {
+              name: 'user-lockout-duration',
+              kind: 'duration',
+              help: 'How long the lock stays.',
+            } as const,
+            {
+              name: 'user-lockout-counter-reset-duration',
+              kind: 'duration',
+              help: 'After how long without failures the count starts again.',
+            } as const,
+            { name: 'user-lockout-disable', kind: 'bool', help: 'No lockout at all.' } as const,
+          ]),
+    ],
+    kind: 'remote',
+    output: 'none',
+    argsMin: 1,
+    argsMax: 1,
+    async run(context) {
+      const path = parentPath(context.path(0))
+      await sendTune(context, kind, path, objectOf(tuneFields(context.flags)))
+      return exitCodes.ok
+    },
+  }
+}
+
+/** Sends settings of a mount; shared with `kv enable-versioning`. */
+export async function sendTune(
+  context: CommandContext,
+  kind: MountKind,
+  path: string,
+  body: JsonObject,
+): Promise<void> {
+  const secret = await context.fetch(
+    { method: 'POST', path: `sys/mounts/${kind.prefix}${cleanPath(path)}/tune`, body },
+    { doing: `Error tuning ${kind.noun} ${path}` },
+  )
+  if (secret !== undefined) context.print.warnings(secret)
+  context.print.success(`Success! Tuned the ${kind.noun} at: ${parentPath(path)}`)
+}
+
+function tuneFields(flags: FlagValues): [string, JsonValue][] {
+  const fields = configFields(flags)
+  if (flags.isSet('description')) fields.push(['description', flags.text('description') ?? ''])
+  const options = optionFields(flags)
+  if (options !== undefined) fields.push(['options', options])
+  const lockout = lockoutFields(flags)
+  if (lockout.length > 0) fields.push(['user_lockout_config', objectOf(lockout)])
+  return fields
+}
+
+function lockoutFields(flags: FlagValues): [string, JsonValue][] {
+  const fields: [string, JsonValue][] = []
+  const threshold = flags.text('user-lockout-threshold')
+  if (threshold !== undefined) fields.push(['lockout_threshold', threshold])
+  for (const name of ['duration', 'counter-reset-duration']) {
+    const seconds = flags.seconds(`user-lockout-${name}`)
+    if (seconds !== undefined)
+      fields.push([`lockout_${name.replaceAll('-', '_')}`, goDuration(seconds)])
+  }
+  const disable = flags.optionalBool('user-lockout-disable')
+  if (disable !== undefined) fields.push(['lockout_disable', disable])
+  return fields
+}
+
+export function disableMount(kind: MountKind): Command {
+  const revoked = kind.group === 'auth' ? ' Every token that it issued is revoked.' : ''
+  return {
+    usage: '[options] PATH',
+    description: `Disables the ${kind.noun} at PATH and deletes what it stored.${revoked} Nothing there is no error.`,
+    examples: [
+      { title: 'The one at the default path', line: `${kind.group} disable ${kind.exampleType}` },
+      { title: 'Another one', line: `${kind.group} disable corp` },
+    ],
+    kind: 'remote',
+    output: 'none',
+    argsMin: 1,
+    argsMax: 1,
+    async run(context) {
+      const path = parentPath(context.path(0))
+      await context.send(
+        { method: 'DELETE', path: `sys/${kind.area}/${cleanPath(path)}` },
+        { doing: `Error disabling ${kind.noun} at ${path}` },
+      )
+      context.print.success(`Success! Disabled the ${kind.noun} (if it existed) at: ${path}`)
+      return exitCodes.ok
+    },
+  }
+}
+
+const movePauseMs = 500
+const movePollsMax = 1200
+
+export function moveMount(kind: MountKind): Command {
+  return {
+    usage: '[options] SOURCE DESTINATION',
+    description: `Moves the ${kind.noun} at SOURCE to DESTINATION and waits until it is done.`,
+    examples: [
+      { title: 'Give it another path', line: `${kind.group} move ${kind.exampleType} corp` },
+      {
+        title: 'A deeper one',
+        line: `${kind.group} move ${kind.exampleType} team/${kind.exampleType}`,
+      },
+    ],
+    kind: 'remote',
+    output: 'none',
+    argsMin: 2,
+    argsMax: 2,
+    async run(context) {
+      const from = kind.prefix + parentPath(withoutPrefix(context.path(0), kind))
+      const to = kind.prefix + parentPath(withoutPrefix(context.path(1), kind))
+      const secret = await context.fetch(
+        { method: 'POST', path: 'sys/remount', body: { from, to } },
+        { doing: `Error moving ${kind.noun} ${from} to ${to}` },
+      )
+      const id = secret?.data === undefined ? '' : textMember(secret.data, 'migration_id')
+      // Old servers move at once and answer nothing.
+      if (id !== '') await awaitMove(context, id, `${kind.noun} ${from} to ${to}`)
+      context.print.success(
+        `Success! Finished moving ${kind.noun} ${from} to ${to}${id === '' ? '' : `, with migration ID ${id}`}`,
+      )
+      return exitCodes.ok
+    },
+  }
+}
+
+async function awaitMove(context: CommandContext, id: string, what: string): Promise<void> {
+  context.print.success(`Started moving ${what}, with migration ID ${id}`)
+  for (let poll = 0; poll < movePollsMax; poll++) {
+    const secret = await context.fetch(
+      { method: 'GET', path: `sys/remount/status/${id}` },
+      { doing: `Error checking the move of ${what}` },
+    )
+    const info =
+      secret?.data === undefined ? undefined : objectMember(secret.data, 'migration_info')
+    const status = info === undefined ? '' : textMember(info, 'status')
+    if (status === 'success') return
+    if (status === 'failure') {
+      throw new CommandFailure(
+        `Failure! Error moving ${what}, with migration ID ${id}`,
+        exitCodes.remote,
+      )
+    }
+    await context.pause(movePauseMs)
+  }
+  throw new CommandFailure(
+    `The move of ${what} is still going on; its migration ID is ${id}`,
+    exitCodes.remote,
+  )
+}
+
+function withoutPrefix(path: string, kind: MountKind): string {
+  return path.startsWith(kind.prefix) ? path.slice(kind.prefix.length) : path
+}

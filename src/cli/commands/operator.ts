@@ -1,0 +1,309 @@
+/** `operator …`: what the person who runs the server does: initialise, unseal, seal, rotate. */
+
+import { numberMember, objectOf, textMember } from '../../client/secret.ts'
+import {
+  isJsonArray,
+  isJsonObject,
+  member,
+  type JsonObject,
+  type JsonValue,
+} from '../../lib/json.ts'
+import type { ApiRequest } from '../../client/http-client.ts'
+import type { Command } from '../command.ts'
+import type { CommandContext } from '../context.ts'
+import { CommandFailure, exitCodes } from '../failure.ts'
+import { goText } from '../go-text.ts'
+import { formatColumns } from '../table.ts'
+import { sealTable } from './status.ts'
+
+export const init: Command = {
+  usage: '[options]',
+  description:
+    'Initialises a new server: makes its root key, splits it into unseal keys and prints them with the first root token. They are shown once.',
+  examples: [
+    { title: 'Five keys, three of which unseal', line: 'operator init' },
+    {
+      title: 'One key, for a script',
+      line: 'operator init -key-shares=1 -key-threshold=1 -format=json',
+    },
+  ],
+  flags: [
+    {
+      name: 'status',
+      kind: 'bool',
+      help: 'Only say whether it is initialised: exit code 0 if so, 2 if not.',
+    },
+    {
+      name: 'key-shares',
+      kind: 'int',
+      aliases: ['n'],
+      defaultText: '5',
+      help: 'Number of unseal keys.',
+    },
+    {
+      name: 'key-threshold',
+      kind: 'int',
+      aliases: ['t'],
+      defaultText: '3',
+      help: 'Number of them that unseal.',
+    },
+    {
+      name: 'pgp-keys',
+      kind: 'list',
+      help: 'Public keys to encrypt the unseal keys with, separated by commas.',
+    },
+    {
+      name: 'root-token-pgp-key',
+      kind: 'text',
+      help: 'Public key to encrypt the root token with.',
+    },
+    {
+      name: 'recovery-shares',
+      kind: 'int',
+      help: 'Number of recovery keys, where a service unseals.',
+    },
+    { name: 'recovery-threshold', kind: 'int', help: 'Number of them that are needed.' },
+    {
+      name: 'recovery-pgp-keys',
+      kind: 'list',
+      help: 'Public keys to encrypt the recovery keys with.',
+    },
+  ],
+  kind: 'remote',
+  output: 'format',
+  argsMin: 0,
+  argsMax: 0,
+  async run(context) {
+    if (context.flags.bool('status')) return initStatus(context)
+    const body = initBody(context)
+    const answer = await bare(
+      context,
+      { method: 'PUT', path: 'sys/init', body, token: '', namespace: '' },
+      'Error initializing',
+    )
+    if (context.print.isTable) context.print.line(initText(answer, body))
+    else context.print.data(initJson(answer, body))
+    return exitCodes.ok
+  },
+}
+
+async function initStatus(context: CommandContext): Promise<number> {
+  const answer = await bare(
+    context,
+    { method: 'GET', path: 'sys/init', token: '', namespace: '' },
+    'Error checking initialization status',
+    exitCodes.local,
+  )
+  const initialized = member(answer, 'initialized') === true
+  if (!context.print.isTable) context.print.data({ Initialized: initialized })
+  else context.print.line(initialized ? 'Vault is initialized' : 'Vault is not initialized')
+  return initialized ? exitCodes.ok : exitCodes.remote
+}
+
+function initBody(context: CommandContext): JsonObject {
+  const { flags } = context
+  // A server that a service unseals refuses shares; the defaults are for the other kind.
+  const recovery = flags.isSet('recovery-shares') || flags.isSet('recovery-threshold')
+  const keys = (name: string) =>
+    flags
+      .list(name)
+      .flatMap((text) => text.split(','))
+      .filter(Boolean)
+  const fields: [string, JsonValue][] = [
+    ['secret_shares', flags.int('key-shares') ?? (recovery ? 0 : 5)],
+    ['secret_threshold', flags.int('key-threshold') ?? (recovery ? 0 : 3)],
+  ]
+  if (flags.isSet('pgp-keys')) fields.push(['pgp_keys', keys('pgp-keys')])
+  if (flags.isSet('root-token-pgp-key')) {
+    fields.push(['root_token_pgp_key', flags.text('root-token-pgp-key') ?? ''])
+  }
+  for (const name of ['recovery-shares', 'recovery-threshold']) {
+    if (flags.isSet(name)) fields.push([name.replace('-', '_'), flags.int(name) ?? 0])
+  }
+  if (flags.isSet('recovery-pgp-keys'))
+    fields.push(['recovery_pgp_keys', keys('recovery-pgp-keys')])
+  return objectOf(fields)
+}
+
+function initJson(answer: JsonObject, body: JsonObject): JsonObject {
+  return objectOf([
+    ['unseal_keys_b64', member(answer, 'keys_base64') ?? []],
+    ['unseal_keys_hex', member(answer, 'keys') ?? []],
+    ['unseal_shares', numberMember(body, 'secret_shares')],
+    ['unseal_threshold', numberMember(body, 'secret_threshold')],
+    ['recovery_keys_b64', member(answer, 'recovery_keys_base64') ?? []],
+    ['recovery_keys_hex', member(answer, 'recovery_keys') ?? []],
+    ['recovery_keys_shares', numberMember(body, 'recovery_shares')],
+    ['recovery_keys_threshold', numberMember(body, 'recovery_threshold')],
+    ['root_token', textMember(answer, 'root_token')],
+  ])
+}
+
+function initText(answer: JsonObject, body: JsonObject): string {
+  const shares = numberMember(body, 'secret_shares')
+  const threshold = numberMember(body, 'secret_threshold')
+  const list = (name: string, title: string) => {
+    const keys = member(answer, name)
+    return isJsonArray(keys) ? keys.map((key, i) => `${title} ${i + 1}: ${goText(key)}`) : []
+  }
+  return [
+    ...list('keys_base64', 'Unseal Key'),
+    ...list('recovery_keys_base64', 'Recovery Key'),
+    '',
+    `Initial Root Token: ${textMember(answer, 'root_token')}`,
+    '',
+    `Initialized with ${shares} key shares and a key threshold of ${threshold}. Give each share to`,
+    `another person. After every start the server is sealed, and ${threshold} of these keys have`,
+    'to be given to unseal it. They are stored nowhere: without them its data is lost.',
+  ].join('\n')
+}
+
+export const unseal: Command = {
+  usage: '[options] [KEY]',
+  description:
+    'Gives the server one unseal key. Without KEY it is asked for, so that it does not land in the history of the shell; - reads it from standard input.',
+  examples: [
+    { title: 'Be asked for the key', line: 'operator unseal' },
+    { title: 'Start over', line: 'operator unseal -reset' },
+  ],
+  flags: [
+    { name: 'reset', kind: 'bool', help: 'Forget the keys given so far.' },
+    { name: 'migrate', kind: 'bool', help: 'The key is for moving to another seal.' },
+  ],
+  kind: 'remote',
+  output: 'format',
+  argsMin: 0,
+  argsMax: 1,
+  async run(context) {
+    const body = context.flags.bool('reset') ? { reset: true } : await unsealBody(context)
+    const answer = await bare(
+      context,
+      { method: 'PUT', path: 'sys/unseal', body, token: '', namespace: '' },
+      'Error unsealing',
+    )
+    if (context.print.isTable) context.print.line(sealTable(answer))
+    else context.print.data(answer)
+    return exitCodes.ok
+  },
+}
+
+async function unsealBody(context: CommandContext): Promise<JsonObject> {
+  const given = context.args[0]?.trim() ?? ''
+  const key =
+    given === '-'
+      ? await context.readStdin()
+      : given === ''
+        ? await context.ask(
+            'Unseal Key (will be hidden): ',
+            'Give the key with: operator unseal - < FILE',
+          )
+        : given
+  return { key: key.trim(), migrate: context.flags.bool('migrate'), reset: false }
+}
+
+export const seal: Command = {
+  usage: '[options]',
+  description:
+    'Seals the server: it forgets its key and answers nothing until it is unsealed again.',
+  examples: [
+    { title: 'Seal it', line: 'operator seal' },
+    { title: 'Seal another one', line: 'operator seal -address=https://vault.example.com' },
+  ],
+  kind: 'remote',
+  output: 'none',
+  argsMin: 0,
+  argsMax: 0,
+  async run(context) {
+    await context.send({ method: 'PUT', path: 'sys/seal' }, { doing: 'Error sealing' })
+    context.print.success('Success! Vault is sealed.')
+    return exitCodes.ok
+  },
+}
+
+export const stepDown: Command = {
+  usage: '[options]',
+  description: 'Asks the active server of a cluster to hand over to another.',
+  examples: [
+    { title: 'The server of the environment', line: 'operator step-down' },
+    { title: 'Another one', line: 'operator step-down -address=https://node1.example.com' },
+  ],
+  kind: 'remote',
+  output: 'none',
+  argsMin: 0,
+  argsMax: 0,
+  async run(context) {
+    await context.send({ method: 'PUT', path: 'sys/step-down' }, { doing: 'Error stepping down' })
+    context.print.success('Success! Stepped down')
+    return exitCodes.ok
+  },
+}
+
+export const keyStatus: Command = {
+  usage: '[options]',
+  description: 'Prints which encryption key is in use and since when.',
+  examples: [
+    { title: 'Print it', line: 'operator key-status' },
+    { title: 'As JSON', line: 'operator key-status -format=json' },
+  ],
+  kind: 'remote',
+  output: 'format',
+  argsMin: 0,
+  argsMax: 0,
+  run: showKeyStatus,
+}
+
+export const rotate: Command = {
+  usage: '[options]',
+  description:
+    'Makes a new encryption key for what is stored from now on. Older data stays readable.',
+  examples: [
+    { title: 'Rotate it', line: 'operator rotate' },
+    { title: 'With the new key as JSON', line: 'operator rotate -format=json' },
+  ],
+  kind: 'remote',
+  output: 'format',
+  argsMin: 0,
+  argsMax: 0,
+  async run(context) {
+    await context.send({ method: 'PUT', path: 'sys/rotate' }, { doing: 'Error rotating key' })
+    context.print.success('Success! Rotated key\n')
+    return showKeyStatus(context)
+  },
+}
+
+async function showKeyStatus(context: CommandContext): Promise<number> {
+  const secret = await context.fetch(
+    { method: 'GET', path: 'sys/key-status' },
+    { doing: 'Error reading key status' },
+  )
+  const data = secret?.data ?? objectOf([])
+  if (!context.print.isTable) {
+    context.print.data(data)
+    return exitCodes.ok
+  }
+  context.print.line(
+    formatColumns([
+      ['Key Term', goText(member(data, 'term') ?? '')],
+      ['Install Time', textMember(data, 'install_time')],
+      ['Encryption Count', goText(member(data, 'encryptions') ?? '')],
+    ]),
+  )
+  return exitCodes.ok
+}
+
+/** Sends to one of the paths that answer without an envelope. */
+async function bare(
+  context: CommandContext,
+  request: ApiRequest,
+  doing: string,
+  exitCode: number = exitCodes.remote,
+): Promise<JsonObject> {
+  try {
+    const { json } = await context.send(request, { doing })
+    if (isJsonObject(json)) return json
+    throw new CommandFailure(`${doing}: the answer is not a JSON object`, exitCode)
+  } catch (cause) {
+    if (cause instanceof CommandFailure) throw new CommandFailure(cause.message, exitCode)
+    throw cause
+  }
+}

@@ -1,0 +1,30 @@
+/** `path-help`: what the server says about a path. */
+
+import { textMember } from '../../client/secret.ts'
+import { isJsonObject } from '../../lib/json.ts'
+import type { Command } from '../command.ts'
+import { exitCodes } from '../failure.ts'
+
+export const pathHelp: Command = {
+  usage: '[options] PATH',
+  description: 'Prints what the server knows about a path: its fields and what it is for.',
+  examples: [
+    { title: 'About a mount', line: 'path-help auth/jwt' },
+    { title: 'About one path', line: 'path-help auth/jwt/role/x' },
+  ],
+  kind: 'remote',
+  output: 'format',
+  argsMin: 1,
+  argsMax: 1,
+  async run(context) {
+    const path = context.path(0)
+    const response = await context.send(
+      { method: 'GET', path, query: [['help', '1']] },
+      { doing: `Error retrieving help for ${path}` },
+    )
+    if (!isJsonObject(response.json)) return context.nothingFound(path)
+    if (context.print.isTable) context.print.line(textMember(response.json, 'help'))
+    else context.print.data(response.json)
+    return exitCodes.ok
+  },
+}

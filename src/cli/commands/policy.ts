@@ -1,0 +1,120 @@
+/** `policy …`: read, write and format policies. */
+
+import { listKeys, textMember } from '../../client/secret.ts'
+import type { Command } from '../command.ts'
+import { CommandFailure, exitCodes } from '../failure.ts'
+import { goText } from '../go-text.ts'
+
+export const policyList: Command = {
+  usage: '[options]',
+  description: 'Lists the names of the policies.',
+  examples: [
+    { title: 'List them', line: 'policy list' },
+    { title: 'As a JSON array', line: 'policy list -format=json' },
+  ],
+  kind: 'remote',
+  output: 'format',
+  argsMin: 0,
+  argsMax: 0,
+  async run(context) {
+    const secret = await context.fetch(
+      { method: 'GET', path: 'sys/policies/acl', query: [['list', 'true']] },
+      { doing: 'Error listing policies' },
+    )
+    const names = listKeys(secret) ?? []
+    if (!context.print.isTable) context.print.data(names)
+    else for (const name of names) context.print.line(goText(name))
+    return exitCodes.ok
+  },
+}
+
+export const policyRead: Command = {
+  usage: '[options] NAME',
+  description: 'Prints the text of a policy.',
+  examples: [
+    { title: 'Print it', line: 'policy read reader' },
+    { title: 'Into a file', line: 'policy read reader > reader.hcl' },
+  ],
+  kind: 'remote',
+  output: 'format',
+  argsMin: 1,
+  argsMax: 1,
+  async run(context) {
+    const name = policyName(context.args[0])
+    const secret = await context.read(
+      { method: 'GET', path: `sys/policies/acl/${name}` },
+      { doing: `Error reading policy named ${name}` },
+    )
+    if (secret?.data === undefined) {
+      context.print.error(`No policy named: ${name}`)
+      return exitCodes.remote
+    }
+    const policy = textMember(secret.data, 'policy')
+    if (context.print.isTable) context.print.line(policy.trim())
+    else context.print.data({ policy })
+    return exitCodes.ok
+  },
+}
+
+export const policyWrite: Command = {
+  usage: '[options] NAME PATH',
+  description: 'Writes a policy from a file, or from standard input when PATH is -.',
+  examples: [
+    { title: 'From a file', line: 'policy write reader reader.hcl' },
+    { title: 'From standard input', line: 'policy write reader -' },
+  ],
+  kind: 'remote',
+  output: 'none',
+  argsMin: 2,
+  argsMax: 2,
+  async run(context) {
+    const name = policyName(context.args[0])
+    const policy = await readText(context, context.args[1] ?? '')
+    await context.send(
+      { method: 'PUT', path: `sys/policies/acl/${name}`, body: { policy } },
+      { doing: 'Error uploading policy' },
+    )
+    context.print.success(`Success! Uploaded policy: ${name}`)
+    return exitCodes.ok
+  },
+}
+
+export const policyDelete: Command = {
+  usage: '[options] NAME',
+  description: 'Deletes a policy; tokens that name it lose what it granted at once.',
+  examples: [
+    { title: 'Delete one', line: 'policy delete reader' },
+    { title: 'In another namespace', line: 'policy delete -namespace=team reader' },
+  ],
+  kind: 'remote',
+  output: 'none',
+  argsMin: 1,
+  argsMax: 1,
+  async run(context) {
+    const name = policyName(context.args[0])
+    await context.send(
+      { method: 'DELETE', path: `sys/policies/acl/${name}` },
+      { doing: `Error deleting ${name}` },
+    )
+    context.print.success(`Success! Deleted policy: ${name}`)
+    return exitCodes.ok
+  },
+}
+
+interface TextSources {
+  readFile(path: string): Promise<string | undefined>
+  readStdin(): Promise<string>
+}
+
+async function readText(sources: TextSources, path: string): Promise<string> {
+  if (path === '-') return sources.readStdin()
+  const text = await sources.readFile(path)
+  if (text === undefined)
+    throw new CommandFailure(`Error opening policy file: there is no file ${path}`)
+  return text
+}
+
+/** Names are compared without case by the server; what is printed should be the name it keeps. */
+function policyName(word: string | undefined): string {
+  return (word ?? '').trim().toLowerCase()
+}

@@ -1,0 +1,22 @@
+/** `print token`: the token in use, for a script. */
+
+import type { Command } from '../command.ts'
+import { exitCodes } from '../failure.ts'
+
+export const printToken: Command = {
+  usage: '',
+  description:
+    'Prints the token that other commands would use: from the environment, else the kept one.',
+  examples: [
+    { title: 'Print it', line: 'print token' },
+    { title: 'Use it', line: 'print token | pbcopy' },
+  ],
+  kind: 'local',
+  output: 'none',
+  argsMin: 0,
+  argsMax: 0,
+  async run(context) {
+    context.print.line(await context.token())
+    return exitCodes.ok
+  },
+}

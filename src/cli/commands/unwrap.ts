@@ -1,0 +1,34 @@
+/** `unwrap`: trades a wrapping token for the answer inside. */
+
+import type { Command } from '../command.ts'
+import { exitCodes } from '../failure.ts'
+
+export const unwrap: Command = {
+  usage: '[options] [TOKEN]',
+  description:
+    'Prints the answer that a wrapping token holds. It can be asked for once. Without TOKEN, the token in use is the wrapping token.',
+  examples: [
+    { title: 'Unwrap a token', line: 'unwrap hvs.CAESI...' },
+    { title: 'Only the token inside', line: 'unwrap -field=token hvs.CAESI...' },
+  ],
+  kind: 'remote',
+  output: 'field',
+  argsMin: 0,
+  argsMax: 1,
+  async run(context) {
+    const wrapping = (context.args[0] ?? '').trim()
+    const own = await context.token()
+    const alone = wrapping === '' || own === '' || wrapping === own
+    const secret = await context.fetch(
+      {
+        method: 'PUT',
+        path: 'sys/wrapping/unwrap',
+        ...(alone ? { token: wrapping === '' ? own : wrapping } : { body: { token: wrapping } }),
+      },
+      { doing: 'Error unwrapping' },
+    )
+    if (secret !== undefined) return context.show(secret)
+    context.print.success('Successfully unwrapped. There was no data in the wrapped secret.')
+    return exitCodes.ok
+  },
+}

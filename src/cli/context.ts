@@ -1,0 +1,185 @@
+/** What a running command has at hand: its arguments, the server, the terminal and the printer. */
+
+import { ApiError } from '../client/api-error.ts'
+import type { ApiClient, ApiRequest, ApiResponse } from '../client/http-client.ts'
+import { parseSecret, type Secret } from '../client/secret.ts'
+import type { JsonObject } from '../lib/json.ts'
+import {
+  askHidden,
+  pause,
+  readAllInput,
+  type TerminalInput,
+  type TerminalOutput,
+} from '../platform/terminal.ts'
+import { readUserFile } from '../platform/user-files.ts'
+import { curlText, policyText } from './dry-run.ts'
+import type { Environment } from './environment.ts'
+import { remoteErrorText } from './error-text.ts'
+import { CommandFailure, DryRun, exitCodes } from './failure.ts'
+import type { FlagValues } from './flags.ts'
+import { parseKeyValues, type DataSources } from './key-values.ts'
+import type { Printer } from './printer.ts'
+import type { TokenHelper } from './token-helper.ts'
+
+export interface ContextOptions {
+  readonly programName: string
+  readonly environment: Environment
+  readonly flags: FlagValues
+  readonly args: readonly string[]
+  readonly printer: Printer
+  readonly stdin: TerminalInput
+  readonly stderr: TerminalOutput
+  readonly runServer: (args: string[]) => Promise<number>
+}
+
+export interface SendOptions {
+  /** Begins the text of an error, for instance `Error reading secret/a`. */
+  readonly doing: string
+  /** Statuses of 400 and above that are an answer here. */
+  readonly accept?: readonly number[]
+  /** Sent even in a dry run, and never wrapped: the request only prepares another one. */
+  readonly preflight?: boolean
+}
+
+export class CommandContext implements DataSources {
+  readonly programName: string
+  readonly environment: Environment
+  readonly flags: FlagValues
+  readonly args: readonly string[]
+  readonly print: Printer
+  readonly runServer: (args: string[]) => Promise<number>
+  readonly #stdin: TerminalInput
+  readonly #stderr: TerminalOutput
+  #stdinRead = false
+  #client: ApiClient | undefined
+  #absence: readonly string[] = []
+
+  constructor(options: ContextOptions) {
+    this.programName = options.programName
+    this.environment = options.environment
+    this.flags = options.flags
+    this.args = options.args
+    this.print = options.printer
+    this.runServer = options.runServer
+    this.#stdin = options.stdin
+    this.#stderr = options.stderr
+  }
+
+  /** The argument at that place without blanks and surrounding slashes. */
+  path(index: number): string {
+    return cleanPath(this.args[index] ?? '')
+  }
+
+  async client(): Promise<ApiClient> {
+    // The transport is loaded by the first command that needs it: `version` does not.
+    const { createConnection } = await import('./connection.ts')
+    this.#client ??= await createConnection({
+      flags: this.flags,
+      environment: this.environment,
+      token: await this.token(),
+    })
+    return this.#client
+  }
+
+  /** The token in use: the variable's, else the kept one. */
+  async token(): Promise<string> {
+    return this.environment.text('TOKEN') ?? (await (await this.tokenHelper()).get())
+  }
+
+  async tokenHelper(): Promise<TokenHelper> {
+    const { chooseAddress } = await import('./connection.ts')
+    const { createTokenHelper } = await import('./token-helper.ts')
+    return createTokenHelper(this.environment, chooseAddress(this.flags, this.environment))
+  }
+
+  async send(request: ApiRequest, options: SendOptions): Promise<ApiResponse> {
+    try {
+      const client = await this.client()
+      if (options.preflight !== true) this.#stopIfDry(client, request)
+      const headers = options.preflight === true ? [['X-Vault-Wrap-TTL', ''] as const] : []
+      return await client.require(
+        { ...request, headers: [...(request.headers ?? []), ...headers] },
+        options.accept,
+      )
+    } catch (cause) {
+      if (cause instanceof CommandFailure || cause instanceof DryRun) throw cause
+      // A missing file of the TLS options and its like are this machine's problem, a refusal is not.
+      const text = remoteErrorText(options.doing, cause, this.programName)
+      throw new CommandFailure(text, exitCodes.remote)
+    }
+  }
+
+  /** Sends and reads the envelope; undefined for 204 and for an answer without content. */
+  async fetch(request: ApiRequest, options: SendOptions): Promise<Secret | undefined> {
+    return parseSecret(await this.send(request, options))
+  }
+
+  /** Reads a path; undefined when nothing is there. */
+  async read(request: ApiRequest, options: SendOptions): Promise<Secret | undefined> {
+    const response = await this.send(request, { ...options, accept: [404] })
+    const secret = parseSecret(response)
+    if (response.status !== 404) return secret
+    // A deleted version answers 404 with its metadata; that is an answer.
+    const useful = secret !== undefined && (secret.data !== undefined || secret.warnings.length > 0)
+    if (useful) return secret
+    this.#absence = new ApiError(response).errors
+    return undefined
+  }
+
+  /** Prints the field or the whole answer; the exit code. */
+  show(secret: Secret): number {
+    const field = this.flags.text('field')
+    if (field !== undefined && field !== '') return this.print.field(secret, field)
+    this.print.secret(secret)
+    return exitCodes.ok
+  }
+
+  keyValues(words: readonly string[]): Promise<JsonObject> {
+    return parseKeyValues(words, this)
+  }
+
+  readFile(path: string): Promise<string | undefined> {
+    return readUserFile(path)
+  }
+
+  async readStdin(): Promise<string> {
+    if (this.#stdinRead)
+      throw new CommandFailure('Failed to parse K=V data: stdin already consumed')
+    this.#stdinRead = true
+    return readAllInput(this.#stdin)
+  }
+
+  /** Asks at the terminal; `otherwise` says how to give the value without one. */
+  async ask(question: string, otherwise: string): Promise<string> {
+    const alone = this.flags.bool('non-interactive')
+    const answer = alone ? undefined : await askHidden(this.#stdin, this.#stderr, question)
+    if (answer !== undefined && answer !== '') return answer
+    throw new CommandFailure(`There is no terminal to ask at. ${otherwise}`)
+  }
+
+  pause(forMs: number): Promise<void> {
+    return pause(forMs)
+  }
+
+  /** Says that a path has nothing, and why when the server said so: an unknown mount looks the same otherwise. */
+  nothingFound(path: string): number {
+    this.print.error(`No value found at ${path}`)
+    for (const text of this.#absence) this.print.warn(`* ${text.trim()}`)
+    return exitCodes.remote
+  }
+
+  #stopIfDry(client: ApiClient, request: ApiRequest): void {
+    if (this.flags.bool('output-curl-string')) {
+      throw new DryRun(curlText(client.prepare(request), this.programName))
+    }
+    if (this.flags.bool('output-policy')) throw new DryRun(policyText(request))
+  }
+}
+
+export function cleanPath(text: string): string {
+  return text.trim().replace(/^\/+|\/+$/gu, '')
+}
+
+export function parentPath(path: string): string {
+  return path.endsWith('/') ? path : `${path}/`
+}

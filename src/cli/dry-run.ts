@@ -1,0 +1,59 @@
+/** `-output-curl-string` and `-output-policy`: a request as text instead of as a request. */
+
+import type { ApiRequest, WireRequest } from '../client/http-client.ts'
+
+/** A curl command. The token is asked for when the command runs, so it lands in no history. */
+export function curlText(wire: WireRequest, programName: string): string {
+  const parts = ['curl']
+  if (wire.method !== 'GET') parts.push('-X', wire.method)
+  for (const [name, value] of wire.headers) {
+    const shown =
+      name === 'X-Vault-Token'
+        ? `"X-Vault-Token: $(${programName} print token)"`
+        : quote(`${name}: ${value}`)
+    parts.push('-H', shown)
+  }
+  if (wire.body !== undefined) parts.push('-d', quote(wire.body))
+  const url = wire.url.href
+  parts.push(/^[A-Za-z0-9:/._~%-]+$/u.test(url) ? url : quote(url))
+  return parts.join(' ')
+}
+
+export function policyText(request: ApiRequest): string {
+  const path = request.path.replace(/["\\]/gu, '\\$&')
+  const names = capabilities(request).map((name) => `"${name}"`)
+  return `path "${path}" {\n  capabilities = [${names.join(', ')}]\n}`
+}
+
+function capabilities(request: ApiRequest): string[] {
+  const sudo = needsSudo(request.path) ? ['sudo'] : []
+  switch (request.method) {
+    case 'GET': {
+      const lists = request.query?.some(([name, value]) => name === 'list' && value === 'true')
+      return [lists === true ? 'list' : 'read', ...sudo]
+    }
+    case 'PUT':
+    case 'POST':
+      return ['create', 'update', ...sudo]
+    case 'PATCH':
+      return ['patch', ...sudo]
+    case 'DELETE':
+      return ['delete', ...sudo]
+  }
+}
+
+// Platform contract §2: the root-protected paths.
+const sudoPaths = [
+  /^auth\/token\/(?:accessors|revoke-orphan)\/?$/u,
+  /^sys\/(?:audit|auth|raw|rotate|config\/auditing|config\/ui\/headers|plugins\/catalog)\/.+/u,
+  /^sys\/(?:audit|config\/cors|leases|raw|remount|rotate|seal|step-down)\/?$/u,
+  /^sys\/(?:revoke-prefix|revoke-force|leases\/(?:lookup|revoke-prefix|revoke-force)|internal\/inspect)\/.+/u,
+]
+
+function needsSudo(path: string): boolean {
+  return sudoPaths.some((pattern) => pattern.test(path))
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`
+}

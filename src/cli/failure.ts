@@ -1,0 +1,22 @@
+/** How a command ends early: with a text for stderr and an exit code (platform contract §9.6). */
+
+export const exitCodes = {
+  ok: 0,
+  /** Bad usage or a local error. */
+  local: 1,
+  /** The server refused, or could not be reached. */
+  remote: 2,
+  unknownCommand: 127,
+} as const
+
+export class CommandFailure extends Error {
+  readonly exitCode: number
+
+  constructor(text: string, exitCode: number = exitCodes.local) {
+    super(text)
+    this.exitCode = exitCode
+  }
+}
+
+/** A command that was asked only to show what it would send; the text goes to stdout. */
+export class DryRun extends Error {}

@@ -1,0 +1,30 @@
+/** The ways to log in. Each is loaded when it is asked for. */
+
+import { CommandFailure } from '../failure.ts'
+import type { LoginMethod } from './login-method.ts'
+
+const loaders: Readonly<Record<string, () => Promise<LoginMethod>>> = {
+  token: async () => (await import('./token.ts')).tokenLogin,
+  userpass: async () => (await import('./userpass.ts')).userpassLogin,
+  jwt: async () => (await import('./jwt.ts')).jwtLogin,
+  approle: async () => (await import('./approle.ts')).approleLogin,
+}
+
+/** Known words that this version cannot do yet. */
+const planned = ['oidc']
+
+export const loginMethodNames = Object.keys(loaders)
+
+export async function loadLoginMethod(name: string, programName: string): Promise<LoginMethod> {
+  const load = Object.hasOwn(loaders, name) ? loaders[name] : undefined
+  if (load !== undefined) return load()
+  if (planned.includes(name)) {
+    throw new CommandFailure(
+      `Logging in by -method=${name} comes in a later version. Sign in through the web UI, or use -method=jwt with a token you have.`,
+    )
+  }
+  throw new CommandFailure(
+    `Unknown auth method: ${name}. Use "${programName} auth list" to see the complete list of auth methods. ` +
+      `The methods of this command are ${[...loginMethodNames, ...planned].join(', ')}; others are reached with "${programName} write auth/PATH/login".`,
+  )
+}

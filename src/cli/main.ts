@@ -1,0 +1,173 @@
+/**
+ * The command line: finds the command, reads its flags, runs it and answers the exit code. Everything of the
+ * process comes in through the options, so that a test is a caller like any other. Platform contract §9.
+ */
+
+import { ConnectionError } from '../client/api-error.ts'
+import type { TerminalInput, TerminalOutput } from '../platform/terminal.ts'
+import type { Command, CommandEntry } from './command.ts'
+import { commandTable } from './command-table.ts'
+import { Environment, type Variables } from './environment.ts'
+import { CommandFailure, DryRun, exitCodes } from './failure.ts'
+import { noFlags, parseFlags } from './flags.ts'
+import { ok } from '../lib/result.ts'
+import { nearestName } from './nearest-name.ts'
+import { outputFormats, type OutputFormat } from './output-format.ts'
+import { safeText } from './safe-text.ts'
+
+export interface CliOptions {
+  /** The words after the program's name. */
+  readonly argv: readonly string[]
+  /** How it was called: `tokenstile`, `stile`, `vault` or `bao`. */
+  readonly programName: string
+  readonly env: Variables
+  readonly stdin: TerminalInput
+  readonly stdout: TerminalOutput
+  readonly stderr: TerminalOutput
+  /** Runs the server with the words after `server`; answers its exit code. */
+  readonly runServer: (args: string[]) => Promise<number>
+}
+
+const helpWords = ['-h', '-help', '--help', '--h']
+const versionWords = ['-v', '-version', '--version']
+
+export async function runCli(options: CliOptions): Promise<number> {
+  try {
+    return await dispatch(options)
+  } catch (cause) {
+    return finish(cause, options)
+  }
+}
+
+async function dispatch(options: CliOptions): Promise<number> {
+  const [first] = options.argv
+  const single = options.argv.length === 1
+  const words = single && versionWords.includes(first ?? '') ? ['version'] : options.argv
+  const end = words.indexOf('--')
+  const wantsHelp = words
+    .slice(0, end < 0 ? undefined : end)
+    .some((word) => helpWords.includes(word))
+  const entry = findCommand(words)
+  if (entry === undefined) return showGroup(words, wantsHelp, options)
+  const command = await entry.load()
+  if (wantsHelp) {
+    const { commandHelp } = await import('./help.ts')
+    options.stdout.write(`${commandHelp(options.programName, entry.name, command)}\n`)
+    return exitCodes.ok
+  }
+  return runCommand(command, words.slice(entry.name.split(' ').length), options)
+}
+
+/** The entry with the longest name that the words begin with. */
+function findCommand(words: readonly string[]): CommandEntry | undefined {
+  for (const count of [3, 2, 1]) {
+    if (words.length < count) continue
+    const name = words.slice(0, count).join(' ')
+    const entry = commandTable.find((candidate) => candidate.name === name)
+    if (entry !== undefined) return entry
+  }
+  return undefined
+}
+
+/** Help of a group or of everything, when the words name no command. */
+async function showGroup(
+  words: readonly string[],
+  wantsHelp: boolean,
+  options: CliOptions,
+): Promise<number> {
+  const { groupHelp } = await import('./help.ts')
+  const group = [2, 1]
+    .filter((count) => words.length >= count)
+    .map((count) => words.slice(0, count).join(' '))
+    .find((name) => commandTable.some((entry) => entry.name.startsWith(`${name} `)))
+  const output = wantsHelp ? options.stdout : options.stderr
+  const typed = words.find((word) => !word.startsWith('-'))
+  if (!wantsHelp && group === undefined && typed !== undefined) {
+    const firstWords = [...new Set(commandTable.map((entry) => entry.name.split(' ')[0] ?? ''))]
+    const near = nearestName(typed, firstWords)
+    const hint = near === undefined ? '' : ` Did you mean "${near}"?`
+    output.write(`There is no command ${safeText(JSON.stringify(typed))}.${hint}\n\n`)
+  }
+  output.write(`${groupHelp(options.programName, group ?? '', commandTable)}\n`)
+  if (wantsHelp) return exitCodes.ok
+  return group === undefined ? exitCodes.unknownCommand : exitCodes.local
+}
+
+async function runCommand(
+  command: Command,
+  words: readonly string[],
+  options: CliOptions,
+): Promise<number> {
+  const environment = new Environment(options.env)
+  // Loaded here, because `version` and help need neither the client nor its crypto.
+  const [{ CommandContext }, { Printer }, { flagsOf }] = await Promise.all([
+    import('./context.ts'),
+    import('./printer.ts'),
+    import('./shared-flags.ts'),
+  ])
+  // The server reads its own words.
+  const parsed =
+    command.passThrough === true ? ok(noFlags(words)) : parseFlags(flagsOf(command), words)
+  if (!parsed.ok) throw new CommandFailure(parsed.error)
+  const { args, late, values } = parsed.value
+  const printer = new Printer({
+    stdout: options.stdout,
+    stderr: options.stderr,
+    format: chooseFormat(values.text('format') ?? environment.text('FORMAT') ?? 'table'),
+    detailed: values.optionalBool('detailed') ?? environment.flag('DETAILED'),
+  })
+  if (late.length > 0) {
+    printer.warn(
+      `Command flags must be provided before positional arguments. The following arguments will not be parsed as flags: [${late.join(',')}]`,
+    )
+  }
+  checkCount(command, args.length)
+  return command.run(
+    new CommandContext({
+      programName: options.programName,
+      environment,
+      flags: values,
+      args,
+      printer,
+      stdin: options.stdin,
+      stderr: options.stderr,
+      runServer: options.runServer,
+    }),
+  )
+}
+
+function chooseFormat(text: string): OutputFormat {
+  const format = outputFormats.find((name) => name === text.toLowerCase())
+  if (format !== undefined) return format
+  throw new CommandFailure(
+    `Invalid output format: ${JSON.stringify(text)}. Use ${outputFormats.join(', ')}.`,
+  )
+}
+
+function checkCount(command: Command, count: number): void {
+  const { argsMax, argsMin } = command
+  const expected = argsMin === argsMax ? `${argsMin}` : `${argsMin}-${argsMax}`
+  if (count < argsMin) {
+    const least = argsMax > 100 ? `at least ${argsMin}` : expected
+    throw new CommandFailure(`Not enough arguments (expected ${least}, got ${count})`)
+  }
+  if (count > argsMax) {
+    throw new CommandFailure(`Too many arguments (expected ${expected}, got ${count})`)
+  }
+}
+
+/** Prints why a command ended early. What is not foreseen shows its message and no stack. */
+function finish(cause: unknown, options: CliOptions): number {
+  if (cause instanceof DryRun) {
+    options.stdout.write(`${safeText(cause.message)}\n`)
+    return exitCodes.ok
+  }
+  if (cause instanceof CommandFailure) {
+    options.stderr.write(`${safeText(cause.message)}\n`)
+    return cause.exitCode
+  }
+  const text = cause instanceof Error ? cause.message : String(cause)
+  const fix = cause instanceof ConnectionError && cause.fix !== undefined ? `\n${cause.fix}` : ''
+  options.stderr.write(`${safeText(text + fix)}\n`)
+  return exitCodes.local
+}

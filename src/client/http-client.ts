@@ -1,0 +1,312 @@
+/**
+ * A small client of the HTTP API: one request, one answer. Owns transport, headers, redirects and retries.
+ * It does not know what an answer means (see secret.ts) and prints nothing. Platform contract §1, §9.
+ */
+
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { encodeJson, parseJson, type JsonLimits, type JsonValue } from '../lib/json.ts'
+import { deadline, pause } from '../platform/terminal.ts'
+import { ApiError, connectionError, ConnectionError } from './api-error.ts'
+
+export interface TlsOptions {
+  /** PEM texts that replace the system's authorities. */
+  readonly authorities?: readonly string[]
+  readonly certificate?: string
+  readonly key?: string
+  readonly serverName?: string
+  readonly insecureSkipVerify?: boolean
+}
+
+export interface ClientOptions {
+  /** `http://`, `https://` or `unix:///path.sock`. */
+  readonly address: string
+  readonly tls?: TlsOptions
+  readonly token?: string
+  readonly namespace?: string
+  /** Further headers of every request. */
+  readonly headers?: readonly (readonly [string, string])[]
+  readonly timeoutMs?: number
+  readonly retriesMax?: number
+  readonly followRedirects?: boolean
+  readonly bodyBytesMax?: number
+}
+
+export interface ApiRequest {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE'
+  /** Below `/v1/`, not yet percent-encoded. */
+  readonly path: string
+  readonly query?: readonly (readonly [string, string])[]
+  readonly body?: JsonValue
+  /** Instead of the client's; the empty string sends none. */
+  readonly token?: string
+  readonly namespace?: string
+  readonly headers?: readonly (readonly [string, string])[]
+}
+
+export interface ApiResponse {
+  readonly method: string
+  /** Without its query, which may carry what a log should not. */
+  readonly url: string
+  readonly status: number
+  readonly headers: ReadonlyMap<string, string>
+  readonly text: string
+  /** Undefined when the body is empty or not JSON. */
+  readonly json: JsonValue | undefined
+}
+
+/** What is put on the wire; also what a dry run prints. */
+export interface WireRequest {
+  readonly method: string
+  readonly url: URL
+  readonly headers: readonly (readonly [string, string])[]
+  readonly body: string | undefined
+}
+
+const defaultTimeoutMs = 60_000
+const defaultBodyBytesMax = 64 * 1024 * 1024
+const retryPauseMs = 250
+const retriesCeiling = 10
+
+const responseJsonLimits: JsonLimits = {
+  depthMax: 300,
+  stringLengthMax: defaultBodyBytesMax,
+  entriesMax: 10_000_000,
+  duplicates: 'last',
+  loneSurrogates: 'accept',
+}
+
+export class ApiClient {
+  readonly #options: ClientOptions
+  readonly #base: URL
+  readonly #socketPath: string | undefined
+  readonly #agent: HttpAgent | HttpsAgent
+
+  constructor(options: ClientOptions) {
+    this.#options = options
+    const unix = options.address.startsWith('unix://')
+    this.#socketPath = unix ? options.address.slice('unix://'.length) : undefined
+    this.#base = parseAddress(unix ? 'http://localhost' : options.address)
+    this.#agent = this.#base.protocol === 'https:' ? tlsAgent(options.tls ?? {}) : new HttpAgent()
+  }
+
+  get token(): string {
+    return this.#options.token ?? ''
+  }
+
+  /** Sends and answers with any status. */
+  async send(request: ApiRequest): Promise<ApiResponse> {
+    const wire = this.prepare(request)
+    const retriesMax = Math.min(this.#options.retriesMax ?? 0, retriesCeiling)
+    for (let attempt = 0; ; attempt++) {
+      const last = attempt >= retriesMax
+      try {
+        const response = await this.#follow(wire)
+        // As the stock client: any 5xx but 501, and 412, are worth another attempt.
+        const again = response.status === 412 || (response.status >= 500 && response.status !== 501)
+        if (!again || last) return response
+      } catch (cause) {
+        if (last || !(cause instanceof ConnectionError)) throw cause
+      }
+      await pause(retryPauseMs * 2 ** attempt)
+    }
+  }
+
+  /** Sends; a status of 400 and above throws ApiError unless it is in `accept`. */
+  async require(request: ApiRequest, accept: readonly number[] = []): Promise<ApiResponse> {
+    const response = await this.send(request)
+    if (response.status >= 400 && !accept.includes(response.status)) throw new ApiError(response)
+    return response
+  }
+
+  prepare(request: ApiRequest): WireRequest {
+    const url = new URL(this.#base)
+    const prefix = url.pathname.replace(/\/+$/u, '')
+    url.pathname = `${prefix}/v1/${encodePath(request.path)}`
+    for (const [name, value] of request.query ?? []) url.searchParams.append(name, value)
+    const headers = new Map<string, string>([['X-Vault-Request', 'true']])
+    const token = request.token ?? this.token
+    if (token !== '') headers.set('X-Vault-Token', requirePrintableToken(token))
+    const namespace = request.namespace ?? this.#options.namespace ?? ''
+    if (namespace !== '') headers.set('X-Vault-Namespace', namespace)
+    for (const [name, value] of [...(this.#options.headers ?? []), ...(request.headers ?? [])]) {
+      if (value === '') headers.delete(name)
+      else headers.set(name, value)
+    }
+    const body = request.body === undefined ? undefined : encodeJson(request.body)
+    if (body !== undefined) {
+      const patch = request.method === 'PATCH'
+      headers.set('Content-Type', patch ? 'application/merge-patch+json' : 'application/json')
+    }
+    return { method: request.method, url, headers: [...headers], body }
+  }
+
+  async #follow(wire: WireRequest): Promise<ApiResponse> {
+    const first = await this.#exchange(wire)
+    if (this.#options.followRedirects === false || !isRedirect(first.status)) return first
+    const target = this.#redirectTarget(wire.url, first.headers.get('location'))
+    const second = await this.#exchange({ ...wire, url: target })
+    if (isRedirect(second.status)) {
+      throw new ConnectionError(`${second.url}: the server redirects more than once`)
+    }
+    return second
+  }
+
+  /**
+   * Where a redirect may lead: the same host and port, never from TLS to plain text. Another host would
+   * receive the token of this one.
+   */
+  #redirectTarget(from: URL, location: string | undefined): URL {
+    const target = URL.canParse(location ?? '', from.href)
+      ? new URL(location ?? '', from)
+      : undefined
+    if (target === undefined || this.#socketPath !== undefined) {
+      throw new ConnectionError(
+        `${plainUrl(from)}: the server answered a redirect without a usable target`,
+      )
+    }
+    if (target.host !== from.host || target.protocol !== from.protocol) {
+      throw new ConnectionError(
+        `${plainUrl(from)}: a redirect to ${target.origin} was refused, because the token is for ${from.origin} only`,
+        `If that is the server you mean, set -address=${target.origin}.`,
+      )
+    }
+    return target
+  }
+
+  #exchange(wire: WireRequest): Promise<ApiResponse> {
+    const { address, timeoutMs = defaultTimeoutMs } = this.#options
+    const send = wire.url.protocol === 'https:' ? httpsRequest : httpRequest
+    const signal = timeoutMs > 0 ? deadline(timeoutMs) : undefined
+    return new Promise((resolve, reject) => {
+      const fail = (cause: unknown) => {
+        if (cause instanceof ConnectionError) return reject(cause)
+        if (signal?.aborted === true) {
+          return reject(
+            new ConnectionError(`${address}: no answer within ${timeoutMs / 1000} seconds`),
+          )
+        }
+        return reject(connectionError(cause, address))
+      }
+      try {
+        const outgoing = send(wire.url, {
+          method: wire.method,
+          agent: this.#agent,
+          headers: Object.fromEntries([
+            ...wire.headers,
+            ...(wire.body === undefined
+              ? []
+              : [['Content-Length', String(Buffer.byteLength(wire.body))]]),
+          ]) as Record<string, string>,
+          ...(signal === undefined ? {} : { signal }),
+          ...(this.#socketPath === undefined ? {} : { socketPath: this.#socketPath }),
+        })
+        outgoing.on('error', fail)
+        outgoing.on('response', (incoming) => {
+          this.#readBody(incoming).then((text) => resolve(readAnswer(wire, incoming, text)), fail)
+        })
+        outgoing.end(wire.body)
+      } catch (cause) {
+        // A header value that HTTP cannot carry is refused before anything is sent; its text may be a secret.
+        fail(
+          cause instanceof TypeError
+            ? new ConnectionError('a header has a character that HTTP does not allow')
+            : cause,
+        )
+      }
+    })
+  }
+
+  async #readBody(incoming: IncomingMessage): Promise<string> {
+    const bodyBytesMax = this.#options.bodyBytesMax ?? defaultBodyBytesMax
+    const chunks: Buffer[] = []
+    let size = 0
+    for await (const chunk of incoming as AsyncIterable<Buffer>) {
+      size += chunk.length
+      if (size > bodyBytesMax) {
+        incoming.destroy()
+        throw new ConnectionError(
+          `${this.#options.address}: the answer is larger than ${bodyBytesMax} bytes`,
+        )
+      }
+      chunks.push(chunk)
+    }
+    return Buffer.concat(chunks).toString('utf8')
+  }
+}
+
+function readAnswer(wire: WireRequest, incoming: IncomingMessage, text: string): ApiResponse {
+  const headers = new Map<string, string>()
+  for (const [name, value] of Object.entries(incoming.headers)) {
+    if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value)
+  }
+  const status = incoming.statusCode ?? 0
+  const parsed = text.trim() === '' ? undefined : parseJson(text, responseJsonLimits)
+  const url = plainUrl(wire.url)
+  if (parsed?.ok === false && /^\s*</u.test(text)) {
+    const start = text.trim().slice(0, 80)
+    throw new ConnectionError(
+      `${url} answered ${status} with a page instead of JSON: ${start}`,
+      'Is a proxy in front of the server?',
+    )
+  }
+  return {
+    method: wire.method,
+    url,
+    status,
+    headers,
+    text,
+    json: parsed?.ok ? parsed.value : undefined,
+  }
+}
+
+function parseAddress(address: string): URL {
+  const url = URL.canParse(address) ? new URL(address) : undefined
+  if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
+    throw new ConnectionError(
+      `the address "${address}" is not usable`,
+      'Write http://HOST:PORT, https://HOST:PORT or unix:///PATH.',
+    )
+  }
+  url.search = ''
+  url.hash = ''
+  return url
+}
+
+function tlsAgent(tls: TlsOptions): HttpsAgent {
+  return new HttpsAgent({
+    minVersion: 'TLSv1.2',
+    rejectUnauthorized: tls.insecureSkipVerify !== true,
+    ...(tls.authorities === undefined ? {} : { ca: [...tls.authorities] }),
+    ...(tls.certificate === undefined ? {} : { cert: tls.certificate }),
+    ...(tls.key === undefined ? {} : { key: tls.key }),
+    ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
+  })
+}
+
+/** Each segment encoded once, so that a space or a question mark in a name stays part of the name. */
+function encodePath(path: string): string {
+  const segments = path.split('/')
+  // A URL would resolve these silently and so reach another path than the one that was named.
+  if (segments.some((segment) => segment === '.' || segment === '..')) {
+    throw new ConnectionError('relative paths not supported')
+  }
+  return segments.map((segment) => encodeURIComponent(segment.toWellFormed())).join('/')
+}
+
+function requirePrintableToken(token: string): string {
+  if (!/^[\x21-\x7e]+$/u.test(token)) {
+    throw new ConnectionError(
+      'the token has a character that cannot be sent; was it copied with a line break?',
+    )
+  }
+  return token
+}
+
+function isRedirect(status: number): boolean {
+  return status === 301 || status === 302 || status === 307 || status === 308
+}
+
+function plainUrl(url: URL): string {
+  return url.origin + url.pathname
+}

@@ -1,0 +1,17 @@
+/** Settings of the core that come from the server's configuration file. */
+
+export interface CoreSettings {
+  /** Seconds. */
+  readonly defaultLeaseTtl: number
+  readonly maxLeaseTtl: number
+  readonly clusterName: string
+  /** What `version` says on the wire. */
+  readonly reportedVersion: string
+  readonly buildDate: string
+  /** `/ui/` is served. */
+  readonly ui: boolean
+  /** Text of `explain_to_caller` for mounts that set none. */
+  readonly explainToCaller: 'none' | 'own_claims' | 'full'
+}
+
+export const systemLeaseTtlSeconds = 2_764_800

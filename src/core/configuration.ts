@@ -1,0 +1,49 @@
+/** What every request needs from configuration, read once per epoch: the mounts and the revocation markers. */
+
+import { prefixRange, type StoreView } from '../storage/store.ts'
+import { keys, lastSegment } from './keys.ts'
+import { readMounts, type MountTable } from './mount-table.ts'
+import type { CorsRecord, RevocationMarker } from './records.ts'
+
+export class CoreConfiguration {
+  readonly epoch: number
+  readonly mounts: MountTable
+  readonly cors: CorsRecord | undefined
+  readonly #markers: readonly RevocationMarker[]
+
+  constructor(
+    epoch: number,
+    mounts: MountTable,
+    markers: readonly RevocationMarker[],
+    cors: CorsRecord | undefined,
+  ) {
+    this.epoch = epoch
+    this.mounts = mounts
+    this.cors = cors
+    this.#markers = markers
+  }
+
+  /** True when a marker ends tokens of that path made up to that id. */
+  isRevoked(id: string, path: string): boolean {
+    for (const marker of this.#markers) {
+      if (id <= marker.upTo && isBelow(path, marker.prefix)) return true
+    }
+    return false
+  }
+}
+
+/** A prefix is a folder of paths: `auth/jwt` holds `auth/jwt/login`, not `auth/jwt2/login`. */
+export function isBelow(path: string, prefix: string): boolean {
+  if (prefix === '' || path === prefix) return true
+  return path.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`)
+}
+
+export async function readConfiguration(view: StoreView): Promise<CoreConfiguration> {
+  const epoch = await view.epoch()
+  const markers: RevocationMarker[] = []
+  for await (const key of view.keys(prefixRange(keys.markerPrefix))) {
+    const marker = await view.get(keys.marker(lastSegment(key)))
+    if (marker !== undefined) markers.push(marker)
+  }
+  return new CoreConfiguration(epoch, await readMounts(view), markers, await view.get(keys.cors()))
+}

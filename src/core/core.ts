@@ -1,0 +1,230 @@
+/**
+ * The core: everything behind the socket that is not a plugin, built once and wired here. It comes to life when the
+ * seal opens and forgets everything when it closes.
+ */
+
+import type { ApiHandler, ApiRequest } from '../framework/api.ts'
+import type { Backend, BackendType, Caller } from '../framework/backend.ts'
+import type { PathDeclaration } from '../framework/path.ts'
+import { Router } from '../framework/router.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/logger.ts'
+import type { Outbound } from '../platform/outbound.ts'
+import type { Random } from '../platform/random.ts'
+import type { SealedStore } from '../storage/sealed-store.ts'
+import { prefixRange } from '../storage/store.ts'
+import { PolicyAccess } from './access.ts'
+import { Bootstrap } from './bootstrap.ts'
+import type { CoreSettings } from './config.ts'
+import { readConfiguration, type CoreConfiguration } from './configuration.ts'
+import { Identity } from './identity.ts'
+import { keys, lastSegment } from './keys.ts'
+import { Logins } from './login.ts'
+import { MountedBackends, type Mounted } from './mounted-backends.ts'
+import { Mounts } from './mounts.ts'
+import { EpochValue } from './mount-table.ts'
+import { Pipeline } from './pipeline.ts'
+import { Policies } from './policies.ts'
+import type { Acl } from './policy/acl.ts'
+import type { MountRecord } from './records.ts'
+import type { SealManager } from './seal/seal-manager.ts'
+import { TokenIds } from './token-id.ts'
+import { TokenOperations } from './token-operations.ts'
+import { TokenSweep } from './token-sweep.ts'
+import { Tokens, type LiveToken, type TextSealer } from './tokens.ts'
+
+export interface CoreParts {
+  readonly store: SealedStore
+  readonly seal: SealManager
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly outbound: Outbound
+  readonly settings: CoreSettings
+  /** Auth methods and secrets engines that can be enabled. */
+  readonly types: readonly BackendType[]
+}
+
+/** What exists only while the seal is open. */
+interface Opened {
+  readonly tokens: Tokens
+  readonly identity: Identity
+  readonly logins: Logins
+  readonly sweep: TokenSweep
+  readonly tokenOperations: TokenOperations
+  readonly mounts: Mounts
+}
+
+export class Core {
+  readonly store: SealedStore
+  readonly seal: SealManager
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly settings: CoreSettings
+  readonly access = new PolicyAccess()
+  readonly backends: MountedBackends
+  readonly policies: Policies
+  /** Live token and rules behind each caller of a running request. */
+  readonly callers = new WeakMap<Caller, { readonly token: LiveToken; readonly acl: Acl }>()
+  /** The request behind each backend request: for sys paths that look at the token of an open call. */
+  readonly requests = new WeakMap<object, ApiRequest>()
+  readonly pipeline: Pipeline
+  readonly #configuration = new EpochValue<CoreConfiguration>(readConfiguration)
+  #opened: Opened | undefined
+  #sealedRouter: Router = new Router([])
+  #help: (mounted: Mounted | undefined, declaration: PathDeclaration | undefined) => string | undefined
+
+  constructor(parts: CoreParts) {
+    this.store = parts.store
+    this.seal = parts.seal
+    this.clock = parts.clock
+    this.random = parts.random
+    this.logger = parts.logger
+    this.settings = parts.settings
+    this.#help = () => undefined
+    this.backends = new MountedBackends({ ...parts, types: parts.types })
+    this.policies = new Policies(parts.store, parts.clock)
+    this.pipeline = new Pipeline(this)
+  }
+
+  get handler(): ApiHandler {
+    return (request) => this.pipeline.handle(request)
+  }
+
+  get tokens(): Tokens {
+    return this.#require().tokens
+  }
+
+  get logins(): Logins {
+    return this.#require().logins
+  }
+
+  get identity(): Identity {
+    return this.#require().identity
+  }
+
+  get sweep(): TokenSweep {
+    return this.#require().sweep
+  }
+
+  get tokenOperations(): TokenOperations {
+    return this.#require().tokenOperations
+  }
+
+  get mounts(): Mounts {
+    return this.#require().mounts
+  }
+
+  /** Serves what must answer while sealed; its patterns are whole paths below `/v1/`. */
+  get sealedRouter(): Router {
+    return this.#sealedRouter
+  }
+
+  setSealedPaths(declarations: readonly PathDeclaration[]): void {
+    this.#sealedRouter = new Router(
+      declarations
+        .filter((declaration) => declaration.servedSealed === true)
+        .map((declaration) => ({ ...declaration, pattern: `sys/${declaration.pattern}` })),
+    )
+  }
+
+  setHelp(help: (mounted: Mounted | undefined, declaration: PathDeclaration | undefined) => string | undefined): void {
+    this.#help = help
+  }
+
+  help(mounted: Mounted | undefined, declaration: PathDeclaration | undefined): string | undefined {
+    return this.#help(mounted, declaration)
+  }
+
+  /** Configuration as of an epoch; read again only when the epoch moved. */
+  async configurationAt(epoch: number): Promise<CoreConfiguration> {
+    const known = this.#configuration.peek(epoch)
+    if (known !== undefined) return known
+    const configuration = await this.#configuration.at(epoch, this.store)
+    await this.backends.keepOnly(configuration.mounts)
+    return configuration
+  }
+
+  async configuration(): Promise<CoreConfiguration> {
+    return this.configurationAt(await this.store.view((view) => view.epoch()))
+  }
+
+  liveOf(caller: Caller): LiveToken {
+    const known = this.callers.get(caller)
+    if (known === undefined) throw new Error('a caller of another request was used')
+    return known.token
+  }
+
+  backendOf(mount: MountRecord): Backend {
+    return this.backends.of(mount).backend
+  }
+
+  // ------------------------------------------------------------ life
+
+  /** Called when the store has been opened: makes what first start needs and starts the sweep. */
+  async open(sealer: TextSealer, subkey: (purpose: string) => Buffer): Promise<void> {
+    const { store, clock, random, settings, logger } = this
+    const ids = new TokenIds(subkey, random)
+    const tokens = new Tokens({ store, sealer, clock, ids })
+    await this.#startIdsAfterStored(ids)
+    const identity = new Identity(ids, random)
+    const sweep = new TokenSweep({
+      store,
+      tokens,
+      clock,
+      logger,
+      cubbyholePrefix: (tokenId) => this.#cubbyholePrefix(tokenId),
+    })
+    const tokenOperations = new TokenOperations({
+      store,
+      tokens,
+      sweep,
+      settings,
+      liveOf: (caller) => this.liveOf(caller),
+      configuration: () => this.configuration(),
+      backendOf: (mount) => this.backendOf(mount),
+    })
+    const logins = new Logins({ store, tokens, identity, settings })
+    const mounts = new Mounts(this, ids)
+    await new Bootstrap(store, random, clock, settings).run()
+    this.#opened = { tokens, identity, logins, sweep, tokenOperations, mounts }
+    this.#cubbyhole = (await this.configuration()).mounts.byPath('cubbyhole/')?.uuid
+    sweep.start()
+  }
+
+  /** Called before the store is sealed: stops background work and forgets everything. */
+  async close(): Promise<void> {
+    const opened = this.#opened
+    this.#opened = undefined
+    await opened?.sweep.stop()
+    await this.backends.close()
+    this.#configuration.clear()
+  }
+
+  get isOpen(): boolean {
+    return this.#opened !== undefined
+  }
+
+  #cubbyhole: string | undefined
+
+  #cubbyholePrefix(tokenId: string): string | undefined {
+    return this.#cubbyhole === undefined
+      ? undefined
+      : `${keys.mountDataPrefix(this.#cubbyhole)}${tokenId}/`
+  }
+
+  /** A clock that went back between two starts must not make ids that sort before stored ones. */
+  async #startIdsAfterStored(ids: TokenIds): Promise<void> {
+    const range = { ...prefixRange(keys.tokenPrefix, { limit: 1 }), reverse: true }
+    await this.store.view(async (view) => {
+      for await (const key of view.keys(range)) ids.startAfter(lastSegment(key))
+    })
+  }
+
+  #require(): Opened {
+    if (this.#opened === undefined) throw new Error('the core is not open')
+    return this.#opened
+  }
+}
+

@@ -1,0 +1,67 @@
+/**
+ * Where each record lives in the store. Keys carry the namespace id and the mount's uuid from the first day.
+ * Everything below `c/` is configuration (a change advances the epoch); names that could tell something are hashed
+ * by the caller before they come here.
+ */
+
+import { configurationPrefix, recordKey, type Key } from '../storage/store.ts'
+import type {
+  AliasRecord,
+  CleanupJob,
+  ClusterRecord,
+  CorsRecord,
+  EntityRecord,
+  MountRecord,
+  PolicyRecord,
+  RemountRecord,
+  RevocationMarker,
+  TokenRecord,
+} from './records.ts'
+
+/** The only namespace so far. */
+export const rootNamespace = 'root'
+
+const ns = rootNamespace
+const c = configurationPrefix
+
+export const keys = {
+  cluster: (): Key<ClusterRecord> => recordKey(`${c}cluster`),
+  cors: (): Key<CorsRecord> => recordKey(`${c}cors`),
+
+  mountPrefix: `${c}${ns}/mount/`,
+  mount: (uuid: string): Key<MountRecord> => recordKey(`${c}${ns}/mount/${uuid}`),
+  remount: (id: string): Key<RemountRecord> => recordKey(`r/${ns}/${id}`),
+
+  policyPrefix: `${c}${ns}/policy/`,
+  policy: (name: string): Key<PolicyRecord> => recordKey(`${c}${ns}/policy/${name}`),
+
+  /** Configuration and data of one mount. */
+  mountConfigPrefix: (uuid: string): string => `${c}${ns}/m/${uuid}/`,
+  mountDataPrefix: (uuid: string): string => `d/${ns}/${uuid}/`,
+
+  markerPrefix: `${c}${ns}/revoked/`,
+  marker: (id: string): Key<RevocationMarker> => recordKey(`${c}${ns}/revoked/${id}`),
+  jobPrefix: 'j/',
+  job: (id: string): Key<CleanupJob> => recordKey(`j/${id}`),
+
+  tokenPrefix: `t/${ns}/`,
+  token: (id: string): Key<TokenRecord> => recordKey(`t/${ns}/${id}`),
+  /** Token id behind a text that its maker chose. */
+  customToken: (hash: string): Key<{ readonly id: string }> => recordKey(`n/${ns}/${hash}`),
+  childPrefix: (parent: string): string => `p/${ns}/${parent}/`,
+  child: (parent: string, child: string): string => `p/${ns}/${parent}/${child}`,
+  expiryPrefix: 'x/',
+  /** Ordered by time of expiry, in seconds. */
+  expiry: (expiresAtSeconds: number, id: string): string =>
+    `x/${expiresAtSeconds.toString(36).padStart(8, '0')}/${ns}/${id}`,
+  expiryEnd: (nowSeconds: number): string => `x/${(nowSeconds + 1).toString(36).padStart(8, '0')}`,
+
+  entity: (id: string): Key<EntityRecord> => recordKey(`e/${ns}/${id}`),
+  alias: (mountAccessor: string, nameHash: string): Key<AliasRecord> =>
+    recordKey(`a/${ns}/${mountAccessor}/${nameHash}`),
+} as const
+
+/** The last segment of a key. */
+export function lastSegment(key: string): string {
+  return key.slice(key.lastIndexOf('/') + 1)
+}

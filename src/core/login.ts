@@ -1,0 +1,187 @@
+/** From a proven identity to a token: what happens after every auth method (platform contract §3.12). */
+
+import type { AuthFields } from '../framework/api.ts'
+import type { Login } from '../framework/backend.ts'
+import { invalid, Refusal } from '../framework/refusal.ts'
+import type { Store, StoreTransaction } from '../storage/store.ts'
+import type { CoreSettings } from './config.ts'
+import type { Identity, LoginIdentity } from './identity.ts'
+import { normalisePolicyNames, unionOfNames } from './policy-names.ts'
+import type { EntityRecord, MountRecord, TokenRecord } from './records.ts'
+import type { IssuedToken, Tokens } from './tokens.ts'
+import { decideTtl } from './ttl.ts'
+
+export interface LoginResult {
+  readonly auth: AuthFields
+  readonly token: IssuedToken
+  readonly warnings: readonly string[]
+}
+
+const exactAliasTypes = new Set(['jwt', 'oidc', 'kubernetes', 'approle'])
+
+export class Logins {
+  readonly #store: Store
+  readonly #tokens: Tokens
+  readonly #identity: Identity
+  readonly #settings: CoreSettings
+
+  constructor(parts: {
+    readonly store: Store
+    readonly tokens: Tokens
+    readonly identity: Identity
+    readonly settings: CoreSettings
+  }) {
+    this.#store = parts.store
+    this.#tokens = parts.tokens
+    this.#identity = parts.identity
+    this.#settings = parts.settings
+  }
+
+  /** Makes the token; durable when it resolves. Throws a refusal and has then written nothing. */
+  async complete(login: Login, mount: MountRecord, path: string, nowMs: number): Promise<LoginResult> {
+    const type = tokenType(mount.config.tokenType ?? 'default-service', login.tokenType)
+    const now = Math.floor(nowMs / 1000)
+    const granted = decideTtl({
+      mountDefault: mount.config.defaultLeaseTtl || this.#settings.defaultLeaseTtl,
+      mountMax: mount.config.maxLeaseTtl || this.#settings.maxLeaseTtl,
+      backendTtl: login.ttlSeconds,
+      backendMax: login.maxTtlSeconds,
+      period: login.periodSeconds,
+      explicitMax: login.explicitMaxTtlSeconds,
+      increment: 0,
+      start: now,
+      now,
+    })
+    if (!granted.ok) throw invalid('past the max TTL, cannot log in')
+    const { ttl, warnings } = granted.value
+
+    const policies = loginPolicies(login)
+    const who = login.alias === undefined ? undefined : loginIdentity(login.alias, mount)
+    const known =
+      who === undefined ? undefined : await this.#store.view((view) => this.#identity.find(who, view))
+    if (known?.entity.disabled === true) throw new Refusal('token_refused')
+
+    const write = async (txn: StoreTransaction) => {
+      let entity: EntityRecord | undefined = known?.entity
+      if (who !== undefined && (known === undefined || !this.#identity.isCurrent(known, who))) {
+        entity = await this.#identity.ensure(who, txn, nowMs)
+        if (entity.disabled) throw new Refusal('token_refused')
+      }
+      const content = tokenContent(login, mount, path, { type, ttl, now, policies, entity })
+      return { entity, token: this.#tokens.issue(txn, type, content) }
+    }
+    // A batch token of a known entity needs no write at all: the transaction stays empty.
+    const { entity, token } = await this.#store.write(write)
+    const identityPolicies = entity?.policies ?? []
+    refuseReserved(identityPolicies)
+    return { auth: authOf(token, identityPolicies, ttl), token, warnings }
+  }
+}
+
+/** Members of the `auth` answer for a token. */
+export function authOf(
+  token: IssuedToken,
+  identityPolicies: readonly string[],
+  leaseSeconds: number,
+): AuthFields {
+  const record = token.record
+  return {
+    client_token: token.text,
+    accessor: token.accessor,
+    policies: unionOfNames(record.policies, identityPolicies),
+    token_policies: record.policies,
+    identity_policies: identityPolicies,
+    metadata: record.meta,
+    lease_duration: leaseSeconds,
+    renewable: record.renewable,
+    entity_id: record.entity,
+    token_type: token.type,
+    orphan: record.orphan,
+    num_uses: Math.max(record.uses, 0),
+  }
+}
+
+/** Mount and role decide together (platform contract §3.11, table). */
+export function tokenType(mountType: string, roleType: Login['tokenType']): 'service' | 'batch' {
+  if (mountType === 'service' || mountType === 'batch') return mountType
+  const asked = roleType === 'default-service' ? 'service' : roleType === 'default-batch' ? 'batch' : roleType
+  if (mountType === 'default-batch') return asked === 'service' ? 'service' : 'batch'
+  return asked === 'batch' ? 'batch' : 'service'
+}
+
+/** Mount path and the method's own name for the person or workload. */
+export function displayNameOf(mountPath: string, name: string): string {
+  const prefix = mountPath.replace(/\/$/, '').replaceAll('/', '-')
+  return `${prefix}-${name}`.replace(/-$/, '')
+}
+
+function loginPolicies(login: Login): readonly string[] {
+  const names = normalisePolicyNames(
+    login.noDefaultPolicy ? login.policies : [...login.policies, 'default'],
+  )
+  refuseReserved(names)
+  return names
+}
+
+function refuseReserved(names: readonly string[]): void {
+  if (names.includes('root')) {
+    throw new Refusal('login_refused', {
+      text: 'auth methods cannot create root tokens',
+      reason: 'root_policy_refused',
+    })
+  }
+  if (names.includes('response-wrapping')) {
+    throw invalid('cannot assign policy "response-wrapping"')
+  }
+}
+
+function loginIdentity(alias: NonNullable<Login['alias']>, mount: MountRecord): LoginIdentity {
+  return {
+    mountAccessor: mount.accessor,
+    foldCase: !exactAliasTypes.has(mount.type) || mount.config.compat === 'vault',
+    aliasName: alias.name,
+    aliasMetadata: alias.metadata,
+  }
+}
+
+function tokenContent(
+  login: Login,
+  mount: MountRecord,
+  path: string,
+  made: {
+    readonly type: 'service' | 'batch'
+    readonly ttl: number
+    readonly now: number
+    readonly policies: readonly string[]
+    readonly entity: EntityRecord | undefined
+  },
+): Omit<TokenRecord, 'h' | 'custom'> {
+  const isBatch = made.type === 'batch'
+  const hasMeta = Object.keys(login.metadata).length > 0
+  return {
+    policies: made.policies,
+    path,
+    mount: mount.uuid,
+    meta: hasMeta ? login.metadata : null,
+    name: displayNameOf(mount.path, login.displayName),
+    uses: isBatch ? 0 : login.numUses,
+    created: made.now,
+    ttl: made.ttl,
+    expires: made.now + made.ttl,
+    explicitMax: isBatch ? 0 : login.explicitMaxTtlSeconds,
+    period: isBatch ? 0 : login.periodSeconds,
+    renewable: !isBatch && login.renewable,
+    entity: made.entity?.id ?? '',
+    orphan: true,
+    ...(login.boundCidrs.length > 0 ? { cidrs: login.boundCidrs } : {}),
+    login: {
+      role: login.role.name,
+      kind: login.role.kind,
+      version: login.role.version,
+      alias: login.alias?.name ?? '',
+      groups: login.groups,
+      facts: login.facts,
+    },
+  }
+}
+

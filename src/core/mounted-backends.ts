@@ -1,0 +1,132 @@
+/** One backend instance for each mount of this process, made when the mount is first used. */
+
+import type { Backend, BackendContext, BackendType, MountFacts, MountStore } from '../framework/backend.ts'
+import { Router } from '../framework/router.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/logger.ts'
+import type { Outbound } from '../platform/outbound.ts'
+import type { Random } from '../platform/random.ts'
+import { prefixRange, recordKey, type Codec, type Key, type Store } from '../storage/store.ts'
+import type { CoreSettings } from './config.ts'
+import { keys } from './keys.ts'
+import type { MountTable } from './mount-table.ts'
+import type { MountRecord } from './records.ts'
+
+export interface Mounted {
+  readonly backend: Backend
+  readonly router: Router
+}
+
+interface Instance extends Mounted {
+  record: MountRecord
+}
+
+export interface MountedBackendsParts {
+  readonly store: Store
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly outbound: Outbound
+  readonly settings: CoreSettings
+  readonly types: readonly BackendType[]
+}
+
+export class MountedBackends {
+  readonly #parts: MountedBackendsParts
+  readonly #instances = new Map<string, Instance>()
+  #table: MountTable | undefined
+
+  constructor(parts: MountedBackendsParts) {
+    this.#parts = parts
+  }
+
+  typeOf(name: string, kind: 'auth' | 'secret'): BackendType | undefined {
+    return this.#parts.types.find((type) => type.class === kind && type.types.includes(name))
+  }
+
+  typeNames(kind: 'auth' | 'secret'): readonly string[] {
+    return this.#parts.types.filter((type) => type.class === kind).flatMap((type) => type.types)
+  }
+
+  /** The instance of a mount; a tuned mount keeps its instance. */
+  of(record: MountRecord): Mounted {
+    const known = this.#instances.get(record.uuid)
+    if (known !== undefined) {
+      if (known.record !== record) known.record = record
+      return known
+    }
+    const type = this.typeOf(record.type, record.class)
+    if (type === undefined) throw new Error(`no backend of type ${record.type}`)
+    const made = this.#make(type, record)
+    this.#instances.set(record.uuid, made)
+    return made
+  }
+
+  /** Closes instances whose mount is gone. */
+  async keepOnly(table: MountTable): Promise<void> {
+    if (table === this.#table) return
+    this.#table = table
+    for (const [uuid, instance] of this.#instances) {
+      if (table.byUuid(uuid) !== undefined) continue
+      this.#instances.delete(uuid)
+      await instance.backend.close?.()
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const instance of this.#instances.values()) await instance.backend.close?.()
+    this.#instances.clear()
+    this.#table = undefined
+  }
+
+  #make(type: BackendType, record: MountRecord): Instance {
+    const { store, clock, random, logger, outbound, settings } = this.#parts
+    // The facts are asked for at each use, so that a tune is seen without a new instance.
+    const holder: { instance: Instance | undefined } = { instance: undefined }
+    const context: BackendContext = {
+      mount: () => mountFacts(holder.instance?.record ?? record, settings),
+      store: mountStore(record.uuid, store),
+      clock,
+      random,
+      logger,
+      outbound,
+    }
+    const backend = type.create(context)
+    const instance: Instance = { backend, router: new Router(backend.paths), record }
+    holder.instance = instance
+    return instance
+  }
+}
+
+export function mountFacts(record: MountRecord, settings: CoreSettings): MountFacts {
+  return {
+    uuid: record.uuid,
+    accessor: record.accessor,
+    path: record.path,
+    class: record.class,
+    type: record.type,
+    options: record.options ?? {},
+    defaultLeaseTtlSeconds: record.config.defaultLeaseTtl || settings.defaultLeaseTtl,
+    maxLeaseTtlSeconds: record.config.maxLeaseTtl || settings.maxLeaseTtl,
+    compat: record.config.compat ?? 'strict',
+    explainToCaller: record.config.explainToCaller ?? settings.explainToCaller,
+  }
+}
+
+function mountStore(uuid: string, store: Store): MountStore {
+  const data = keys.mountDataPrefix(uuid)
+  const config = keys.mountConfigPrefix(uuid)
+  return {
+    key<T>(path: string, codec?: Codec<T>): Key<T> {
+      return codec === undefined ? recordKey<T>(data + path) : { text: data + path, codec }
+    },
+    configKey<T>(path: string, codec?: Codec<T>): Key<T> {
+      return codec === undefined ? recordKey<T>(config + path) : { text: config + path, codec }
+    },
+    keyRange: (prefix, options) => prefixRange(data + prefix, options),
+    configRange: (prefix, options) => prefixRange(config + prefix, options),
+    pathOf: (keyText) => keyText.slice(keyText.startsWith(data) ? data.length : config.length),
+    view: (work) => store.view(work),
+    write: (work) => store.write(work),
+  }
+}

@@ -1,0 +1,358 @@
+/** Enabling, tuning, moving and disabling of auth methods and secrets engines (platform contract §2.3). */
+
+import { invalid } from '../framework/refusal.ts'
+import { parseDurationSeconds } from '../lib/duration.ts'
+import type { JsonObject, JsonValue } from '../lib/json.ts'
+import { builtInMounts } from './bootstrap.ts'
+import type { Core } from './core.ts'
+import { keys } from './keys.ts'
+import { fullPath, readMounts } from './mount-table.ts'
+import type { MountConfig, MountRecord, RemountRecord } from './records.ts'
+import type { TokenIds } from './token-id.ts'
+
+export interface EnableRequest {
+  readonly class: 'auth' | 'secret'
+  readonly path: string
+  readonly type: string
+  readonly description: string
+  readonly local: boolean
+  readonly sealWrap: boolean
+  readonly externalEntropyAccess: boolean
+  readonly options: Readonly<Record<string, string>>
+  readonly config: JsonObject
+}
+
+/** Fields of a tune; absent ones keep their value. */
+export interface TuneRequest {
+  readonly description?: string | undefined
+  readonly options?: Readonly<Record<string, string>> | undefined
+  readonly config: JsonObject
+}
+
+const tokenTypes = ['default-service', 'default-batch', 'service', 'batch']
+const protectedSecretPaths = ['sys/', 'cubbyhole/', 'identity/', 'audit/', 'auth/']
+const pathLengthMax = 512
+const ttlSecondsMax = 9_223_372_036
+
+export class Mounts {
+  readonly #core: Core
+  readonly #ids: TokenIds
+
+  constructor(core: Core, ids: TokenIds) {
+    this.#core = core
+    this.#ids = ids
+  }
+
+  /** Enables a method or engine; durable when it resolves. */
+  async enable(request: EnableRequest): Promise<MountRecord> {
+    const path = cleanPath(request.path)
+    if (request.type === '') throw invalid('backend type must be specified as a string')
+    const { type, options } = aliasType(request)
+    if (this.#core.backends.typeOf(type, request.class) === undefined || isBuiltInType(type)) {
+      const known = this.#core.backends.typeNames(request.class).filter((name) => !isBuiltInType(name))
+      throw invalid(`plugin not found in the catalog: ${type.slice(0, 128)} (available: ${known.join(', ')})`)
+    }
+    refuseProtected(request.class, path)
+    const config = this.#mergeConfig({ ...emptyConfig, tokenType: undefined }, request.config, request.class, true)
+    const { random } = this.#core
+    const record: MountRecord = {
+      uuid: random.uuid(),
+      accessor: `${request.class === 'auth' ? 'auth_' : ''}${type}_${random.bytes(4).toString('hex')}`,
+      path,
+      class: request.class,
+      type,
+      description: request.description,
+      local: request.local,
+      sealWrap: request.sealWrap,
+      externalEntropyAccess: request.externalEntropyAccess,
+      options: Object.keys(options).length === 0 ? null : options,
+      config: request.class === 'auth' ? { ...config, tokenType: config.tokenType ?? 'default-service' } : config,
+    }
+    await this.#core.store.write(async (txn) => {
+      const table = await readMounts(txn)
+      const clash = table.clash(fullPath(record))
+      if (clash !== undefined) throw invalid(`path is already in use at ${clash.path}`)
+      txn.put(keys.mount(record.uuid), record)
+    })
+    return record
+  }
+
+  /**
+   * Takes a mount away. From the commit on nothing is served and none of its tokens lives; its data goes in the
+   * background, and the job is kept, so that a stop half-way only delays it. False when there was none.
+   */
+  async disable(kind: 'auth' | 'secret', givenPath: string): Promise<boolean> {
+    const path = cleanPath(givenPath)
+    if (kind === 'auth' ? path === 'token/' : isProtectedSecret(path)) {
+      throw invalid(`cannot unmount "${path}"`)
+    }
+    const found = await this.#core.store.write(async (txn) => {
+      const mount = (await readMounts(txn)).byPath(kind === 'auth' ? `auth/${path}` : path)
+      if (mount === undefined) return false
+      const id = this.#core.random.uuid()
+      txn.put(keys.mount(mount.uuid), { ...mount, tainted: true })
+      txn.put(keys.job(id), { kind: 'mount', id, mount: mount.uuid, wasAuth: kind === 'auth' })
+      return true
+    })
+    return found
+  }
+
+  async find(kind: 'auth' | 'secret', givenPath: string): Promise<MountRecord | undefined> {
+    const path = cleanPath(givenPath)
+    const configuration = await this.#core.configuration()
+    return configuration.mounts.byPath(kind === 'auth' ? `auth/${path}` : path)
+  }
+
+  /** Changes the given settings only; gives warnings. */
+  async tune(mount: MountRecord, request: TuneRequest): Promise<readonly string[]> {
+    const isFixed = mount.class === 'secret' && isProtectedSecret(mount.path)
+    if (isFixed && !onlyAuditLists(request)) {
+      throw invalid(`cannot tune "${mount.path}": only the audit lists can be set`)
+    }
+    const options = mergeOptions(mount.options ?? {}, request.options)
+    let warnings: readonly string[] = []
+    if (request.options !== undefined) {
+      const backend = this.#core.backendOf(mount)
+      warnings = (await backend.checkTune?.(options)) ?? []
+    }
+    await this.#core.store.write(async (txn) => {
+      const current = await txn.get(keys.mount(mount.uuid))
+      if (current === undefined) throw invalid(`no mount at ${mount.path}`)
+      const config = this.#mergeConfig(current.config, request.config, current.class, false, mount)
+      txn.put(keys.mount(mount.uuid), {
+        ...current,
+        description: request.description ?? current.description,
+        options: Object.keys(options).length === 0 ? null : options,
+        config,
+      })
+    })
+    return warnings
+  }
+
+  /** Moves a mount with its data; tokens that it issued are revoked, since their path is no more. */
+  async move(from: string, to: string): Promise<string> {
+    const source = cleanPath(from)
+    const target = cleanPath(to)
+    const isAuth = source.startsWith('auth/')
+    if (isAuth !== target.startsWith('auth/')) {
+      throw invalid('cannot move between auth methods and secrets engines')
+    }
+    const strip = (path: string) => (isAuth ? path.slice('auth/'.length) : path)
+    refuseProtected(isAuth ? 'auth' : 'secret', strip(source))
+    refuseProtected(isAuth ? 'auth' : 'secret', strip(target))
+    const id = this.#core.random.uuid()
+    await this.#core.store.write(async (txn) => {
+      const table = await readMounts(txn)
+      const mount = table.byPath(source)
+      if (mount === undefined) throw invalid(`no matching mount at "${source}"`)
+      const clash = table.clash(target)
+      if (clash !== undefined && clash.uuid !== mount.uuid) {
+        throw invalid(`path is already in use at ${clash.path}`)
+      }
+      txn.put(keys.mount(mount.uuid), { ...mount, path: strip(target) })
+      if (isAuth) this.#markRevoked(txn, source.replace(/\/$/, ''))
+      txn.put(keys.remount(id), { from: source, to: target, status: 'success' })
+    })
+    return id
+  }
+
+  async moveStatus(id: string): Promise<RemountRecord | undefined> {
+    return this.#core.store.view((view) => view.get(keys.remount(id)))
+  }
+
+  /** Ends all tokens whose path begins with the prefix; durable and in force when it resolves. */
+  async revokePrefix(prefix: string): Promise<void> {
+    await this.#core.store.write((txn) => {
+      this.#markRevoked(txn, prefix)
+    })
+  }
+
+  #markRevoked(txn: Parameters<Parameters<Core['store']['write']>[0]>[0], prefix: string): void {
+    const id = this.#core.random.uuid()
+    const upTo = this.#ids.highWater(this.#core.clock.nowMs())
+    txn.put(keys.marker(id), { id, prefix, upTo })
+    txn.put(keys.job(id), { kind: 'revoked_prefix', id, marker: id })
+  }
+
+  #mergeConfig(
+    current: MountConfig,
+    given: JsonObject,
+    kind: 'auth' | 'secret',
+    isNew: boolean,
+    mount?: MountRecord,
+  ): MountConfig {
+    const system = this.#core.settings
+    const merged: Record<string, unknown> = { ...current }
+    for (const [name, value] of Object.entries(given)) {
+      const set = configSetters[name]
+      if (set !== undefined) set(merged, value, { kind, isNew, mountPath: mount?.path })
+    }
+    const config = merged as unknown as MountConfig
+    const max = config.maxLeaseTtl || system.maxLeaseTtl
+    const defaultTtl = config.defaultLeaseTtl
+    if (defaultTtl > max) {
+      throw invalid(
+        config.maxLeaseTtl === 0
+          ? 'given default lease TTL greater than system max lease TTL'
+          : 'default lease TTL is greater than the max lease TTL',
+      )
+    }
+    for (const name of Object.keys(merged)) if (merged[name] === undefined) delete merged[name]
+    return config
+  }
+}
+
+const emptyConfig: MountConfig = { defaultLeaseTtl: 0, maxLeaseTtl: 0, forceNoCache: false }
+
+interface SetterFacts {
+  readonly kind: 'auth' | 'secret'
+  readonly isNew: boolean
+  readonly mountPath: string | undefined
+}
+
+type Setter = (config: Record<string, unknown>, value: JsonValue, facts: SetterFacts) => void
+
+const configSetters: Readonly<Record<string, Setter>> = {
+  default_lease_ttl: (config, value, facts) => {
+    setTtl(config, 'defaultLeaseTtl', 'default_lease_ttl', value, facts)
+  },
+  max_lease_ttl: (config, value, facts) => {
+    setTtl(config, 'maxLeaseTtl', 'max_lease_ttl', value, facts)
+  },
+  force_no_cache: (config, value) => {
+    config['forceNoCache'] = value === true || value === 'true'
+  },
+  token_type: (config, value, facts) => {
+    if (value === null || value === '') return
+    if (facts.kind !== 'auth' || facts.mountPath === 'token/') {
+      throw invalid(`'token_type' can only be modified on auth mounts other than the token mount`)
+    }
+    if (typeof value !== 'string' || !tokenTypes.includes(value)) {
+      throw invalid(`invalid value for 'token_type'`)
+    }
+    config['tokenType'] = value
+  },
+  listing_visibility: (config, value) => {
+    if (value !== '' && value !== 'hidden' && value !== 'unauth') {
+      throw invalid(`invalid value for 'listing_visibility': expected "", "hidden" or "unauth"`)
+    }
+    config['listingVisibility'] = value === '' ? undefined : value
+  },
+  audit_non_hmac_request_keys: listSetter('auditNonHmacRequestKeys'),
+  audit_non_hmac_response_keys: listSetter('auditNonHmacResponseKeys'),
+  passthrough_request_headers: listSetter('passthroughRequestHeaders'),
+  allowed_response_headers: listSetter('allowedResponseHeaders'),
+  user_lockout_config: (config, value) => {
+    if (value !== null && typeof value === 'object') config['userLockout'] = value
+  },
+  compat: (config, value) => {
+    if (value !== '' && value !== 'vault' && value !== 'strict') {
+      throw invalid(`invalid value for 'compat': expected "vault" or "strict"`)
+    }
+    config['compat'] = value === 'vault' ? 'vault' : undefined
+  },
+  explain_to_caller: (config, value) => {
+    if (value !== '' && value !== 'none' && value !== 'own_claims' && value !== 'full') {
+      throw invalid(`invalid value for 'explain_to_caller': expected "none", "own_claims" or "full"`)
+    }
+    config['explainToCaller'] = value === '' ? undefined : value
+  },
+}
+
+function setTtl(
+  config: Record<string, unknown>,
+  name: 'defaultLeaseTtl' | 'maxLeaseTtl',
+  field: string,
+  value: JsonValue,
+  facts: SetterFacts,
+): void {
+  if (value === null || (value === '' && !facts.isNew)) return
+  if (value === 'system' || value === '') {
+    config[name] = 0
+    return
+  }
+  const seconds =
+    typeof value === 'number' && Number.isSafeInteger(value)
+      ? value
+      : typeof value === 'string'
+        ? parseDurationSeconds(value)
+        : undefined
+  if (seconds === undefined || seconds < 0 || seconds > ttlSecondsMax) {
+    throw invalid(`unable to parse '${field}': expected a duration such as "1h", or "system"`)
+  }
+  config[name] = seconds
+}
+
+function listSetter(name: string): Setter {
+  return (config, value) => {
+    const list =
+      typeof value === 'string'
+        ? value.split(',').map((piece) => piece.trim())
+        : Array.isArray(value)
+          ? (value as readonly JsonValue[]).map(String)
+          : []
+    const clean = list.filter((piece) => piece !== '')
+    config[name] = clean.length === 0 ? undefined : clean
+  }
+}
+
+function mergeOptions(
+  current: Readonly<Record<string, string>>,
+  given: Readonly<Record<string, string>> | undefined,
+): Record<string, string> {
+  const merged: Record<string, string> = { ...current }
+  for (const [name, value] of Object.entries(given ?? {})) {
+    if (value === '') delete merged[name]
+    else merged[name] = value
+  }
+  return merged
+}
+
+function aliasType(request: EnableRequest): {
+  readonly type: string
+  readonly options: Readonly<Record<string, string>>
+} {
+  if (request.class === 'secret' && (request.type === 'kv-v1' || request.type === 'kv-v2')) {
+    return { type: 'kv', options: { ...request.options, version: request.type.slice(-1) } }
+  }
+  return { type: request.type, options: request.options }
+}
+
+function isBuiltInType(type: string): boolean {
+  return builtInMounts.some((built) => built.type === type)
+}
+
+function isProtectedSecret(path: string): boolean {
+  return protectedSecretPaths.includes(path)
+}
+
+function refuseProtected(kind: 'auth' | 'secret', path: string): void {
+  const isTaken =
+    kind === 'auth'
+      ? path === 'token/' || path.startsWith('token/')
+      : protectedSecretPaths.some((taken) => path.startsWith(taken))
+  if (isTaken) throw invalid(`path is already in use at ${path}`)
+}
+
+function onlyAuditLists(request: TuneRequest): boolean {
+  return (
+    request.description === undefined &&
+    request.options === undefined &&
+    Object.keys(request.config).every((name) => name.startsWith('audit_non_hmac_'))
+  )
+}
+
+/** Without slashes in front, one at the end. */
+export function cleanPath(path: string): string {
+  const clean = path.replaceAll(/^\/+|\/+$/g, '')
+  if (clean === '') throw invalid('mount path must not be empty')
+  if (clean.length > pathLengthMax) {
+    throw invalid(`mount path must have at most ${pathLengthMax} characters`)
+  }
+  for (const segment of clean.split('/')) {
+    if (segment === '' || segment === '.' || segment === '..') {
+      throw invalid('mount path must not have empty or relative segments')
+    }
+  }
+  return `${clean}/`
+}

@@ -1,0 +1,18 @@
+/** Names of policies as tokens carry them. */
+
+/** Lower-cased, trimmed, without blanks and duplicates, sorted; `root` beside others leaves only `root`. */
+export function normalisePolicyNames(names: readonly string[]): string[] {
+  const set = new Set<string>()
+  for (const name of names) {
+    const clean = name.trim().toLowerCase()
+    if (clean !== '') set.add(clean)
+  }
+  if (set.has('root')) return ['root']
+  return [...set].toSorted()
+}
+
+/** The sorted union. */
+export function unionOfNames(a: readonly string[], b: readonly string[]): readonly string[] {
+  if (b.length === 0) return a
+  return [...new Set([...a, ...b])].toSorted()
+}

@@ -1,0 +1,171 @@
+/** Rules of several policies merged by pattern (§4.5) and found by path (§4.3). Operations are judged in `acl.ts`. */
+
+import { capabilityBits, grantsAnything } from './capability.ts'
+import { mergeParameterLimits } from './parameters.ts'
+import {
+  comparePriorities,
+  fitsBelow,
+  matchesSegments,
+  priorityOf,
+  type PrefixPattern,
+  type Priority,
+  type SegmentPattern,
+} from './path-pattern.ts'
+import { denyTerms, type PathRule, type Policy, type RuleTerms } from './policy.ts'
+
+/** All rules of one pattern as one. */
+export interface MergedRule {
+  readonly pattern: PathRule['pattern']
+  readonly terms: RuleTerms
+  /** Which policy gave which capabilities. */
+  readonly sources: readonly { readonly policy: string; readonly capabilities: number }[]
+}
+
+interface PrefixEntry {
+  readonly prefix: string
+  readonly rule: MergedRule
+  readonly priority: Priority
+  /** The longest other prefix that this one begins with. */
+  readonly shorter: PrefixEntry | undefined
+}
+
+interface SegmentEntry {
+  readonly pattern: SegmentPattern
+  readonly rule: MergedRule
+  readonly priority: Priority
+}
+
+export class RuleSet {
+  readonly exact: ReadonlyMap<string, MergedRule>
+  /** In the order of their text, so that a binary search finds the place of a path. */
+  readonly prefixes: readonly PrefixEntry[]
+  /** The first that matches decides. */
+  readonly #segments: readonly SegmentEntry[]
+
+  constructor(policies: readonly Policy[]) {
+    const exact = new Map<string, MergedRule>()
+    const prefixes: { readonly pattern: PrefixPattern; readonly rule: MergedRule }[] = []
+    const segments: SegmentEntry[] = []
+    for (const rule of mergeRules(policies).values()) {
+      const { pattern } = rule
+      if (pattern.kind === 'exact') exact.set(pattern.text, rule)
+      else if (pattern.kind === 'prefix') prefixes.push({ pattern, rule })
+      else segments.push({ pattern, rule, priority: priorityOf(pattern) })
+    }
+    this.exact = exact
+    this.prefixes = linkPrefixes(prefixes)
+    this.#segments = segments.toSorted((a, b) => comparePriorities(a.priority, b.priority))
+  }
+
+  /** The one rule that decides; `lists` adds the forms without the trailing slash. */
+  find(path: string, lists: boolean): MergedRule | undefined {
+    const exact = this.exact.get(path)
+    if (exact !== undefined) return exact
+    const bare = lists && path.endsWith('/') ? path.slice(0, -1) : undefined
+    const bareExact = bare === undefined ? undefined : this.exact.get(bare)
+    // OpenBao's order (§4.3): the path as it is before its slash-less form, so that a deny below a mount holds.
+    return (
+      bareExact ??
+      this.#findWildcard(path) ??
+      (bare === undefined ? undefined : this.#findWildcard(bare))
+    )
+  }
+
+  /** Whether a rule other than the one for the path itself grants something below it. */
+  grantsBelow(mountPath: string): boolean {
+    for (const [path, rule] of this.exact) {
+      if (path.startsWith(mountPath) && grantsAnything(rule.terms.capabilities)) return true
+    }
+    for (const { prefix, rule } of this.prefixes) {
+      if (prefix.startsWith(mountPath) && grantsAnything(rule.terms.capabilities)) return true
+    }
+    const pieces = mountPath.split('/').slice(0, -1)
+    return this.#segments.some(
+      ({ pattern, rule }) => grantsAnything(rule.terms.capabilities) && fitsBelow(pattern, pieces),
+    )
+  }
+
+  #findWildcard(path: string): MergedRule | undefined {
+    const prefix = this.#findPrefix(path)
+    const segments = this.#findSegments(path)
+    if (prefix === undefined || segments === undefined) return (prefix ?? segments)?.rule
+    return comparePriorities(prefix.priority, segments.priority) < 0 ? prefix.rule : segments.rule
+  }
+
+  /**
+   * Every prefix of the path sorts before it, and whatever sorts between the longest of them and the path
+   * begins with it too: so it is the nearest entry, or one that the nearest entry begins with.
+   */
+  #findPrefix(path: string): PrefixEntry | undefined {
+    let low = 0
+    let high = this.prefixes.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      const entry = this.prefixes[middle]
+      if (entry !== undefined && entry.prefix <= path) low = middle + 1
+      else high = middle
+    }
+    let entry = this.prefixes[low - 1]
+    while (entry !== undefined && !path.startsWith(entry.prefix)) entry = entry.shorter
+    return entry
+  }
+
+  #findSegments(path: string): SegmentEntry | undefined {
+    if (this.#segments.length === 0) return undefined
+    let pieces: string[] | undefined
+    for (const entry of this.#segments) {
+      if (!path.startsWith(entry.pattern.head)) continue
+      pieces ??= path.split('/')
+      if (matchesSegments(entry.pattern, pieces)) return entry
+    }
+    return undefined
+  }
+}
+
+function linkPrefixes(
+  rules: readonly { readonly pattern: PrefixPattern; readonly rule: MergedRule }[],
+): PrefixEntry[] {
+  const sorted = rules.toSorted((a, b) => (a.pattern.prefix < b.pattern.prefix ? -1 : 1))
+  const entries: PrefixEntry[] = []
+  for (const { pattern, rule } of sorted) {
+    const { prefix } = pattern
+    let shorter = entries.at(-1)
+    while (shorter !== undefined && !prefix.startsWith(shorter.prefix)) shorter = shorter.shorter
+    entries.push({ prefix, rule, priority: priorityOf(pattern), shorter })
+  }
+  return entries
+}
+
+function mergeRules(policies: readonly Policy[]): Map<string, MergedRule> {
+  const merged = new Map<string, MergedRule>()
+  for (const policy of policies) {
+    for (const rule of policy.rules) {
+      // Contract §4.7: a stanza whose template is not filled does not exist.
+      if (rule.isTemplated) continue
+      const source = { policy: policy.name, capabilities: rule.capabilities }
+      const known = merged.get(rule.path)
+      merged.set(rule.path, {
+        pattern: rule.pattern,
+        terms: known === undefined ? rule : mergeTerms(known.terms, rule),
+        sources: known === undefined ? [source] : [...known.sources, source],
+      })
+    }
+  }
+  return merged
+}
+
+function mergeTerms(a: RuleTerms, b: RuleTerms): RuleTerms {
+  const capabilities = a.capabilities | b.capabilities
+  if ((capabilities & capabilityBits.deny) !== 0) return denyTerms
+  return {
+    capabilities,
+    parameters: mergeParameterLimits(a.parameters, b.parameters),
+    wrappingSecondsMin: smallerLimit(a.wrappingSecondsMin, b.wrappingSecondsMin),
+    wrappingSecondsMax: smallerLimit(a.wrappingSecondsMax, b.wrappingSecondsMax),
+  }
+}
+
+function smallerLimit(a: number, b: number): number {
+  if (a === 0 || b === 0) return a + b
+  return Math.min(a, b)
+}

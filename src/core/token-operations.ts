@@ -1,0 +1,415 @@
+/** Create, look up, renew and revoke tokens by request: platform contract §3.3 to §3.9, §3.13. */
+
+import type { AuthFields } from '../framework/api.ts'
+import type { Backend, Caller } from '../framework/backend.ts'
+import { invalid, Refusal } from '../framework/refusal.ts'
+import type { TokenAnswer, TokenCreation, TokenName, TokenPort } from '../framework/token-port.ts'
+import type { JsonObject } from '../lib/json.ts'
+import { rfc3339 } from '../lib/time.ts'
+import { prefixRange, type Store } from '../storage/store.ts'
+import type { CoreConfiguration } from './configuration.ts'
+import type { CoreSettings } from './config.ts'
+import { keys, lastSegment } from './keys.ts'
+import { authOf } from './login.ts'
+import { normalisePolicyNames, unionOfNames } from './policy-names.ts'
+import type { MountRecord, TokenRecord } from './records.ts'
+import type { TokenSweep } from './token-sweep.ts'
+import type { LiveToken, Tokens } from './tokens.ts'
+import { decideTtl } from './ttl.ts'
+
+export interface TokenOperationsParts {
+  readonly store: Store
+  readonly tokens: Tokens
+  readonly sweep: TokenSweep
+  readonly settings: CoreSettings
+  /** The live token behind a caller of this request. */
+  readonly liveOf: (caller: Caller) => LiveToken
+  readonly configuration: () => Promise<CoreConfiguration>
+  readonly backendOf: (mount: MountRecord) => Backend
+}
+
+export class TokenOperations implements TokenPort {
+  readonly #parts: TokenOperationsParts
+  #tidying = false
+
+  constructor(parts: TokenOperationsParts) {
+    this.#parts = parts
+  }
+
+  // ------------------------------------------------------------ create
+
+  async create(creation: TokenCreation, caller: Caller, sudo: boolean): Promise<TokenAnswer> {
+    const { tokens, store } = this.#parts
+    const parent = this.#parts.liveOf(caller)
+    const configuration = await this.#parts.configuration()
+    const mount = configuration.mounts.byPath('auth/token/')
+    if (mount === undefined) throw new Refusal('internal')
+
+    if (parent.type === 'batch') throw invalid('batch tokens cannot create more tokens')
+    if (parent.record.uses !== 0) {
+      throw invalid('restricted use token cannot generate child tokens')
+    }
+    const type = creationType(creation)
+    checkUses(creation, type)
+    if (creation.entityAlias !== '') {
+      throw invalid("'entity_alias' is only allowed in combination with token role")
+    }
+    if (creation.id !== undefined) checkCustomId(creation.id, type, sudo)
+
+    const warnings: string[] = []
+    const policies = childPolicies(creation, parent.record.policies, sudo)
+    if (policies.includes('response-wrapping')) {
+      throw invalid('cannot assign policy "response-wrapping"')
+    }
+    const isRoot = policies.includes('root')
+    if (isRoot && !parent.record.policies.includes('root')) {
+      throw invalid('root tokens may not be created without parent token being root')
+    }
+    if (isRoot && type === 'batch') throw invalid('batch tokens cannot be root tokens')
+    await this.#warnMissing(policies, warnings)
+
+    if (creation.noParent && !creation.orphanPath && !sudo) {
+      throw invalid('root or sudo privileges required to create orphan token')
+    }
+    const orphan = creation.noParent || creation.orphanPath
+    if (creation.periodSeconds > 0 && !sudo) {
+      throw invalid('root or sudo privileges required to create periodic token')
+    }
+    const now = tokens.nowSeconds
+    const ttl = this.#creationTtl(creation, mount, isRoot, now, warnings)
+    if (isRoot && ttl === 0 && parent.record.expires !== 0) {
+      throw invalid('expiring root tokens cannot create non-expiring root tokens')
+    }
+    const content: Omit<TokenRecord, 'h' | 'custom'> = {
+      policies,
+      path: creation.path,
+      mount: mount.uuid,
+      meta: creation.meta ?? null,
+      name: displayName(creation.displayName),
+      uses: creation.numUses,
+      created: now,
+      ttl,
+      expires: ttl === 0 ? 0 : now + ttl,
+      explicitMax: creation.explicitMaxTtlSeconds,
+      period: creation.periodSeconds,
+      renewable: type === 'service' && ttl !== 0 && creation.renewable,
+      entity: orphan ? '' : parent.record.entity,
+      orphan,
+      ...(orphan ? {} : { parent: parent.id }),
+      ...(!orphan && parent.record.cidrs !== undefined && ttl !== 0
+        ? { cidrs: parent.record.cidrs }
+        : {}),
+    }
+    const issued = await store.write(async (txn) => {
+      if (creation.id !== undefined) {
+        const taken = await txn.get(keys.customToken(tokens.ids.customHash(creation.id)))
+        if (taken !== undefined && (await txn.get(keys.token(taken.id))) !== undefined) {
+          throw invalid('cannot create a token with a duplicate ID')
+        }
+      }
+      return tokens.issue(txn, type, content, creation.id)
+    })
+    return {
+      auth: authOf(issued, await this.#identityPolicies(content.entity), ttl),
+      warnings,
+    }
+  }
+
+  #creationTtl(
+    creation: TokenCreation,
+    mount: MountRecord,
+    isRoot: boolean,
+    now: number,
+    warnings: string[],
+  ): number {
+    const unlimited = creation.ttlSeconds === 0 && creation.periodSeconds === 0
+    if (isRoot && unlimited) {
+      if (creation.explicitMaxTtlSeconds === 0) return 0
+      return this.#grant(creation, creation.explicitMaxTtlSeconds, mount, now, [])
+    }
+    return this.#grant(creation, creation.ttlSeconds, mount, now, warnings)
+  }
+
+  #grant(
+    creation: TokenCreation,
+    ttlSeconds: number,
+    mount: MountRecord,
+    now: number,
+    warnings: string[],
+  ): number {
+    const granted = decideTtl({
+      ...this.#mountTtls(mount),
+      backendTtl: ttlSeconds,
+      backendMax: 0,
+      period: creation.periodSeconds,
+      explicitMax: creation.explicitMaxTtlSeconds,
+      increment: 0,
+      start: now,
+      now,
+    })
+    if (!granted.ok) throw invalid('past the max TTL, cannot create the token')
+    warnings.push(...granted.value.warnings)
+    return granted.value.ttl
+  }
+
+  #mountTtls(mount: MountRecord): { readonly mountDefault: number; readonly mountMax: number } {
+    const settings = this.#parts.settings
+    return {
+      mountDefault: mount.config.defaultLeaseTtl || settings.defaultLeaseTtl,
+      mountMax: mount.config.maxLeaseTtl || settings.maxLeaseTtl,
+    }
+  }
+
+  async #warnMissing(policies: readonly string[], warnings: string[]): Promise<void> {
+    await this.#parts.store.view(async (view) => {
+      for (const name of policies) {
+        if (name === 'root') continue
+        if ((await view.get(keys.policy(name))) === undefined) {
+          warnings.push(`Policy "${name}" does not exist`)
+        }
+      }
+    })
+  }
+
+  async #identityPolicies(entity: string): Promise<readonly string[]> {
+    if (entity === '') return []
+    const record = await this.#parts.store.view((view) => view.get(keys.entity(entity)))
+    return record?.policies ?? []
+  }
+
+  // ------------------------------------------------------------ find
+
+  async #find(name: TokenName, caller: Caller): Promise<LiveToken | undefined> {
+    if (name.kind === 'self') return this.#parts.liveOf(caller)
+    const configuration = await this.#parts.configuration()
+    return this.#parts.store.view((view) =>
+      name.kind === 'token'
+        ? this.#parts.tokens.resolve(name.text, view, configuration)
+        : this.#parts.tokens.byAccessor(name.accessor, view, configuration),
+    )
+  }
+
+  async lookup(name: TokenName, caller: Caller): Promise<JsonObject | undefined> {
+    const token = await this.#find(name, caller)
+    if (token === undefined) return undefined
+    const identity = await this.#identityPolicies(token.record.entity)
+    return lookupData(token, identity, this.#parts.tokens.nowSeconds)
+  }
+
+  async accessors(limits: {
+    readonly after?: string
+    readonly limit?: number
+  }): Promise<readonly string[]> {
+    const configuration = await this.#parts.configuration()
+    const accessors = await this.#parts.store.view(async (view) => {
+      const found: string[] = []
+      for await (const key of view.keys(prefixRange(keys.tokenPrefix))) {
+        const token = await this.#parts.tokens.byId(lastSegment(key), view, configuration)
+        if (token !== undefined) found.push(token.accessor)
+      }
+      return found
+    })
+    accessors.sort()
+    const from =
+      limits.after === undefined ? accessors : accessors.filter((one) => one > (limits.after ?? ''))
+    return limits.limit === undefined || limits.limit <= 0 ? from : from.slice(0, limits.limit)
+  }
+
+  // ------------------------------------------------------------ renew
+
+  async renew(
+    name: TokenName,
+    incrementSeconds: number,
+    caller: Caller,
+  ): Promise<TokenAnswer | undefined> {
+    const token = await this.#find(name, caller)
+    if (token === undefined) return undefined
+    if (token.type === 'batch') throw invalid('batch tokens cannot be renewed')
+    const { record } = token
+    if (record.leaseless === true || record.expires === 0) {
+      throw invalid(record.leaseless === true ? 'invalid lease ID' : 'lease is not renewable')
+    }
+    if (!record.renewable) throw invalid('lease is not renewable')
+    const configuration = await this.#parts.configuration()
+    const mount = configuration.mounts.byUuid(record.mount)
+    if (mount === undefined) throw invalid('lease is not renewable')
+    const now = this.#parts.tokens.nowSeconds
+    const terms = await this.#renewTerms(record, mount)
+    const granted = decideTtl({
+      ...this.#mountTtls(mount),
+      backendTtl: terms.ttlSeconds,
+      backendMax: terms.maxTtlSeconds,
+      period: terms.periodSeconds,
+      explicitMax: record.explicitMax,
+      increment: incrementSeconds,
+      start: record.created,
+      now,
+    })
+    if (!granted.ok) throw invalid('past the max TTL, cannot renew')
+    const { ttl, warnings } = granted.value
+    const after = await this.#parts.tokens.extend(token.id, () => ({
+      expires: now + ttl,
+      lastTtl: ttl,
+      renewed: now,
+    }))
+    if (after === undefined) throw invalid('lease expired')
+    const identity = await this.#identityPolicies(after.entity)
+    const auth: AuthFields = {
+      ...authOf({ ...token, text: '', record: after }, identity, ttl),
+      client_token: name.kind === 'token' ? name.text : '',
+    }
+    return { auth, warnings }
+  }
+
+  async #renewTerms(
+    record: TokenRecord,
+    mount: MountRecord,
+  ): Promise<{ ttlSeconds: number; maxTtlSeconds: number; periodSeconds: number }> {
+    if (record.login === undefined) {
+      // The last granted TTL is the new default for tokens made by the token store.
+      return {
+        ttlSeconds: record.lastTtl ?? record.ttl,
+        maxTtlSeconds: 0,
+        periodSeconds: record.period,
+      }
+    }
+    const backend = this.#parts.backendOf(mount)
+    if (backend.renew === undefined) throw invalid('lease is not renewable')
+    return backend.renew({
+      role: {
+        name: record.login.role,
+        kind: record.login.kind,
+        version: record.login.version,
+      },
+      facts: record.login.facts,
+      policies: record.policies,
+      nowMs: this.#parts.tokens.nowSeconds * 1000,
+    })
+  }
+
+  // ------------------------------------------------------------ revoke
+
+  async revoke(name: TokenName, caller: Caller, keepChildren: boolean): Promise<boolean> {
+    const token = await this.#find(name, caller)
+    if (token === undefined) return false
+    if (token.type === 'batch') throw invalid('batch tokens cannot be revoked')
+    await this.revokeId(token.id, keepChildren)
+    return true
+  }
+
+  /** Ends a token by its id; the token and all below it are unusable when this resolves. */
+  async revokeId(id: string, keepChildren: boolean): Promise<void> {
+    const { tokens, sweep } = this.#parts
+    if (keepChildren) await sweep.orphanChildren(id)
+    const found = await tokens.revoke(id, (txn) => sweep.hasMore(txn, id))
+    if (found) await sweep.finish(id)
+  }
+
+  tidy(): boolean {
+    if (this.#tidying) return false
+    this.#tidying = true
+    void this.#parts.sweep
+      .run()
+      .catch(() => undefined)
+      .finally(() => {
+        this.#tidying = false
+      })
+    return true
+  }
+}
+
+// -------------------------------------------------------------- rules
+
+function creationType(creation: TokenCreation): 'service' | 'batch' {
+  if (creation.type === '' || creation.type === 'service') return 'service'
+  if (creation.type === 'batch') return 'batch'
+  throw invalid(`invalid 'token_type' value`)
+}
+
+function checkUses(creation: TokenCreation, type: 'service' | 'batch'): void {
+  if (creation.numUses < 0) throw invalid('number of uses cannot be negative')
+  if (type === 'service') return
+  if (creation.numUses > 0) throw invalid('batch tokens cannot have "num_uses" set')
+  if (creation.periodSeconds > 0) throw invalid('batch tokens cannot have "period" set')
+  if (creation.explicitMaxTtlSeconds > 0) {
+    throw invalid('batch tokens cannot have "explicit_max_ttl" set')
+  }
+}
+
+function checkCustomId(id: string, type: 'service' | 'batch', sudo: boolean): void {
+  if (!sudo) throw invalid('root or sudo privileges required to specify token id')
+  if (type === 'batch') throw invalid('batch tokens cannot have an ID set')
+  for (const prefix of ['hvs.', 'hvb.', 'hvr.', 's.', 'b.', 'r.']) {
+    if (id.startsWith(prefix)) throw invalid(`custom token ID cannot have the '${prefix}' prefix`)
+  }
+  if (id.includes('.')) throw invalid(`custom token ID cannot have a '.' in the value`)
+  if (id.length > 512 || !/^[\x21-\x7e]+$/.test(id)) {
+    throw invalid('custom token ID must be at most 512 printable characters without spaces')
+  }
+}
+
+/** Platform contract §3.4, "Policies", cases 2 to 5. */
+function childPolicies(
+  creation: TokenCreation,
+  parentPolicies: readonly string[],
+  sudo: boolean,
+): readonly string[] {
+  const requested = normalisePolicyNames(creation.policies)
+  const parentHasDefault = parentPolicies.includes('default')
+  let names: readonly string[]
+  if (requested.length === 0) {
+    names = parentPolicies
+  } else if (sudo) {
+    names = requested.includes('root') ? requested : unionOfNames(requested, ['default'])
+  } else {
+    const allowed = new Set([...parentPolicies, ...(parentPolicies.includes('root') ? requested : [])])
+    if (!requested.every((name) => allowed.has(name))) {
+      throw invalid('child policies must be subset of parent')
+    }
+    names = parentHasDefault ? unionOfNames(requested, ['default']) : requested
+  }
+  return creation.noDefaultPolicy ? names.filter((name) => name !== 'default') : names
+}
+
+function displayName(asked: string): string {
+  if (asked === '') return 'token'
+  return `token-${asked.replaceAll(/[^A-Za-z0-9-]/g, '-').replace(/-$/, '')}`
+}
+
+function lookupData(token: LiveToken, identity: readonly string[], now: number): JsonObject {
+  const { record } = token
+  const hasLease = record.leaseless !== true
+  return {
+    // The caller of the token path puts the text that was presented here; an accessor gives none.
+    id: '',
+    accessor: token.accessor,
+    policies: record.policies,
+    path: record.path,
+    meta: record.meta,
+    display_name: record.name,
+    num_uses: record.uses,
+    orphan: record.orphan,
+    creation_time: record.created,
+    creation_ttl: record.ttl,
+    expire_time: record.expires === 0 ? null : rfc3339(record.expires * 1000),
+    ttl: record.expires === 0 ? 0 : Math.max(record.expires - now, 0),
+    explicit_max_ttl: record.explicitMax,
+    entity_id: record.entity,
+    type: token.type,
+    ...(record.role === undefined ? {} : { role: record.role }),
+    ...(record.period > 0 ? { period: record.period } : {}),
+    ...(record.cidrs === undefined ? {} : { bound_cidrs: record.cidrs }),
+    ...(record.renewed === undefined
+      ? {}
+      : {
+          last_renewal: rfc3339(record.renewed * 1000),
+          last_renewal_time: record.renewed,
+        }),
+    ...(hasLease
+      ? { renewable: record.renewable, issue_time: rfc3339(record.created * 1000) }
+      : {}),
+    ...(identity.length > 0
+      ? { identity_policies: identity, external_namespace_policies: {} }
+      : {}),
+  }
+}

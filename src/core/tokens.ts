@@ -1,0 +1,264 @@
+/**
+ * Service and batch tokens: made, found, renewed, revoked (platform contract §3).
+ *
+ * A token is alive when its record is there, its time is not over, it has a use left, its mount still stands, no
+ * revocation marker names it, and its parent is alive. So one small durable write ends a token with everything
+ * below it; what is left behind is removed by the sweep (`token-sweep.ts`), which expiry uses as well.
+ */
+
+import { equalSecrets } from '../lib/constant-time.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Store, StoreTransaction, StoreView } from '../storage/store.ts'
+import { batchPrefix, servicePrefix, type TokenIds } from './token-id.ts'
+import { keys } from './keys.ts'
+import type { CoreConfiguration } from './configuration.ts'
+import type { TokenRecord } from './records.ts'
+
+export interface LiveToken {
+  /** Empty for a batch token. */
+  readonly id: string
+  readonly type: 'service' | 'batch'
+  readonly record: TokenRecord
+  /** Empty for a batch token. */
+  readonly accessor: string
+}
+
+export interface IssuedToken {
+  readonly text: string
+  readonly accessor: string
+  readonly id: string
+  readonly record: TokenRecord
+  readonly type: 'service' | 'batch'
+}
+
+/** What is sealed into a batch token, beside its record. */
+interface BatchContent {
+  readonly v: 1
+  readonly record: Omit<TokenRecord, 'h'>
+}
+
+/** Seals texts that are not stored: batch tokens. */
+export interface TextSealer {
+  sealText(purpose: string, text: string): Buffer
+  openText(purpose: string, sealed: Buffer): string | undefined
+}
+
+const batchPurpose = 'batch token'
+const textLengthMax = 32_768
+const ancestorsMax = 256
+/** A token that was revoked but still has something below it: it is due for the sweep since ever. */
+export const revokedAtSeconds = 1
+
+export class Tokens {
+  readonly #store: Store
+  readonly #sealer: TextSealer
+  readonly #clock: Clock
+  readonly ids: TokenIds
+
+  constructor(parts: {
+    readonly store: Store
+    readonly sealer: TextSealer
+    readonly clock: Clock
+    readonly ids: TokenIds
+  }) {
+    this.#store = parts.store
+    this.#sealer = parts.sealer
+    this.#clock = parts.clock
+    this.ids = parts.ids
+  }
+
+  get nowSeconds(): number {
+    return Math.floor(this.#clock.nowMs() / 1000)
+  }
+
+  // ------------------------------------------------------------ finding
+
+  /** The live token behind a text, or undefined whatever is wrong with it. */
+  async resolve(
+    text: string,
+    view: StoreView,
+    configuration: CoreConfiguration,
+  ): Promise<LiveToken | undefined> {
+    if (text.length === 0 || text.length > textLengthMax) return undefined
+    if (text.startsWith(batchPrefix)) return this.#resolveBatch(text, view, configuration)
+    const parsed = text.startsWith(servicePrefix)
+      ? this.ids.parse(text)
+      : await this.#parseCustom(text, view)
+    if (parsed === undefined) return undefined
+    const record = await view.get(keys.token(parsed.id))
+    if (record === undefined || !equalSecrets(record.h, parsed.hash)) return undefined
+    if (!(await this.isAlive(parsed.id, record, view, configuration))) return undefined
+    return { id: parsed.id, type: 'service', record, accessor: this.ids.accessor(parsed.id) }
+  }
+
+  /** The live service token behind an accessor. */
+  async byAccessor(
+    accessor: string,
+    view: StoreView,
+    configuration: CoreConfiguration,
+  ): Promise<LiveToken | undefined> {
+    const id = this.ids.parseAccessor(accessor)
+    return id === undefined ? undefined : this.byId(id, view, configuration)
+  }
+
+  async byId(
+    id: string,
+    view: StoreView,
+    configuration: CoreConfiguration,
+  ): Promise<LiveToken | undefined> {
+    const record = await view.get(keys.token(id))
+    if (record === undefined || !(await this.isAlive(id, record, view, configuration))) {
+      return undefined
+    }
+    return { id, type: 'service', record, accessor: this.ids.accessor(id) }
+  }
+
+  async #parseCustom(
+    text: string,
+    view: StoreView,
+  ): Promise<{ readonly id: string; readonly hash: string } | undefined> {
+    if (text.includes('.')) return undefined
+    const hash = this.ids.customHash(text)
+    const found = await view.get(keys.customToken(hash))
+    return found === undefined ? undefined : { id: found.id, hash }
+  }
+
+  async #resolveBatch(
+    text: string,
+    view: StoreView,
+    configuration: CoreConfiguration,
+  ): Promise<LiveToken | undefined> {
+    const sealed = Buffer.from(text.slice(batchPrefix.length), 'base64url')
+    if (sealed.toString('base64url') !== text.slice(batchPrefix.length)) return undefined
+    const plain = this.#sealer.openText(batchPurpose, sealed)
+    if (plain === undefined) return undefined
+    const content = JSON.parse(plain) as BatchContent
+    const record: TokenRecord = { ...content.record, h: '' }
+    if (!(await this.isAlive('', record, view, configuration))) return undefined
+    return { id: '', type: 'batch', record, accessor: '' }
+  }
+
+  async isAlive(
+    id: string,
+    record: TokenRecord,
+    view: StoreView,
+    configuration: CoreConfiguration,
+  ): Promise<boolean> {
+    const now = this.nowSeconds
+    let at: TokenRecord | undefined = record
+    let atId = id
+    for (let depth = 0; depth < ancestorsMax; depth++) {
+      if (at === undefined || at.uses < 0) return false
+      // Valid one second before `expires`, dead at it.
+      if (at.expires !== 0 && now >= at.expires) return false
+      const mount = configuration.mounts.byUuid(at.mount)
+      if (mount === undefined || mount.tainted === true) return false
+      if (atId !== '' && configuration.isRevoked(atId, at.path)) return false
+      if (at.parent === undefined) return true
+      atId = at.parent
+      at = await view.get(keys.token(atId))
+    }
+    return false
+  }
+
+  // ------------------------------------------------------------ making
+
+  /** Puts a new service token into the transaction, or seals a batch token, which needs no write. */
+  issue(
+    txn: StoreTransaction,
+    type: 'service' | 'batch',
+    content: Omit<TokenRecord, 'h' | 'custom'>,
+    customText?: string,
+  ): IssuedToken {
+    if (type === 'batch') {
+      const plain = JSON.stringify({ v: 1, record: content } satisfies BatchContent)
+      const sealed = this.#sealer.sealText(batchPurpose, plain)
+      return {
+        text: batchPrefix + sealed.toString('base64url'),
+        accessor: '',
+        id: '',
+        record: { ...content, h: '' },
+        type,
+      }
+    }
+    const id = this.ids.next(this.#clock.nowMs())
+    const made =
+      customText === undefined
+        ? this.ids.issue(id)
+        : { text: customText, hash: this.ids.customHash(customText) }
+    const record: TokenRecord =
+      customText === undefined
+        ? { h: made.hash, ...content }
+        : { h: made.hash, custom: true, ...content }
+    txn.put(keys.token(id), record)
+    if (customText !== undefined) txn.put(keys.customToken(made.hash), { id })
+    if (record.expires !== 0) txn.putIndex(keys.expiry(record.expires, id))
+    if (record.parent !== undefined) txn.putIndex(keys.child(record.parent, id))
+    return { text: made.text, accessor: this.ids.accessor(id), id, record, type }
+  }
+
+  // ------------------------------------------------------------ using
+
+  /**
+   * Takes one use of a limited token in one atomic step; of parallel callers exactly as many succeed as uses are left.
+   * Gives the record as it is afterwards (`uses` -1 after the last one), or undefined when none was left.
+   */
+  async spendUse(id: string): Promise<TokenRecord | undefined> {
+    return this.#store.write(async (txn) => {
+      const record = await txn.get(keys.token(id))
+      if (record === undefined || record.uses <= 0) return undefined
+      const after = { ...record, uses: record.uses === 1 ? -1 : record.uses - 1 }
+      txn.put(keys.token(id), after)
+      return after
+    })
+  }
+
+  /** Gives the token a new end; undefined when it is gone. Never touches a token that died meanwhile. */
+  async extend(
+    id: string,
+    change: (record: TokenRecord) => Partial<TokenRecord> & { readonly expires: number },
+  ): Promise<TokenRecord | undefined> {
+    return this.#store.write(async (txn) => {
+      const record = await txn.get(keys.token(id))
+      const now = this.nowSeconds
+      if (record === undefined || record.uses < 0) return undefined
+      if (record.expires !== 0 && now >= record.expires) return undefined
+      const after: TokenRecord = { ...record, ...change(record) }
+      txn.put(keys.token(id), after)
+      if (record.expires !== after.expires) {
+        if (record.expires !== 0) txn.delete(keys.expiry(record.expires, id))
+        if (after.expires !== 0) txn.putIndex(keys.expiry(after.expires, id))
+      }
+      return after
+    })
+  }
+
+  // ------------------------------------------------------------ ending
+
+  /**
+   * Ends a token and with it all its children; durable when it resolves. False when there was none.
+   * A token without anything below it is gone at once; otherwise the sweep removes the rest.
+   */
+  async revoke(id: string, hasMore: (txn: StoreTransaction) => Promise<boolean>): Promise<boolean> {
+    return this.#store.write(async (txn) => {
+      const record = await txn.get(keys.token(id))
+      if (record === undefined) return false
+      if (await hasMore(txn)) {
+        if (record.expires !== 0) txn.delete(keys.expiry(record.expires, id))
+        txn.put(keys.token(id), { ...record, expires: revokedAtSeconds, renewable: false })
+        txn.putIndex(keys.expiry(revokedAtSeconds, id))
+      } else {
+        this.remove(txn, id, record)
+      }
+      return true
+    })
+  }
+
+  /** Deletes a token's own keys. */
+  remove(txn: StoreTransaction, id: string, record: TokenRecord): void {
+    txn.delete(keys.token(id).text)
+    if (record.expires !== 0) txn.delete(keys.expiry(record.expires, id))
+    if (record.parent !== undefined) txn.delete(keys.child(record.parent, id))
+    if (record.custom === true) txn.delete(keys.customToken(record.h).text)
+  }
+}

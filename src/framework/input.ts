@@ -1,0 +1,128 @@
+/** Turns the raw fields of a request into what a handler's field table describes (platform contract §1.8). */
+
+import type { JsonObject, JsonValue } from '../lib/json.ts'
+import type { FieldTable } from '../schema/field.ts'
+import type { PathDeclaration } from './path.ts'
+import { invalid } from './refusal.ts'
+
+export interface ParsedInput {
+  readonly input: Readonly<Record<string, unknown>>
+  /** Raw fields with captured path parts. */
+  readonly data: JsonObject
+  readonly warnings: readonly string[]
+}
+
+const noWarnings: readonly string[] = []
+
+/** Coerces; throws a 400 that names the field. Unknown fields only warn. */
+export function parseInput(
+  declaration: PathDeclaration,
+  raw: JsonObject,
+  captures: Readonly<Record<string, string>>,
+): ParsedInput {
+  const fields = declaration.fields
+  const given = declaration.foldFieldNames === true ? foldNames(raw, fields) : raw
+  const input: Record<string, unknown> = {}
+  const unknown: string[] = []
+  const replaced: string[] = []
+  for (const name of Object.keys(given)) {
+    if (Object.hasOwn(captures, name)) {
+      if (given[name] !== captures[name]) replaced.push(name)
+      continue
+    }
+    const field = Object.hasOwn(fields, name) ? fields[name] : undefined
+    if (field === undefined) unknown.push(name)
+    else setField(input, name, field, given[name] ?? null)
+  }
+  for (const [name, value] of Object.entries(captures)) {
+    const field = Object.hasOwn(fields, name) ? fields[name] : undefined
+    if (field === undefined) input[name] = value
+    else setField(input, name, field, value)
+  }
+  const warnings =
+    declaration.anyFields === true || (unknown.length === 0 && replaced.length === 0)
+      ? noWarnings
+      : describe(unknown, replaced, fields)
+  return { input, data: merge(given, captures), warnings }
+}
+
+function setField(
+  input: Record<string, unknown>,
+  name: string,
+  field: FieldTable[string],
+  value: JsonValue,
+): void {
+  if (value === null) {
+    if (field.nullIs === 'zero') input[name] = field.zero
+    return
+  }
+  const parsed = field.parse(value)
+  if (!parsed.ok) {
+    throw invalid(
+      `Field validation failed: error converting input for field "${name}": ${parsed.error}`,
+    )
+  }
+  input[name] = parsed.value
+}
+
+function merge(raw: JsonObject, captures: Readonly<Record<string, string>>): JsonObject {
+  for (const _ in captures) return { ...raw, ...captures }
+  return raw
+}
+
+function foldNames(raw: JsonObject, fields: FieldTable): JsonObject {
+  const byFolded = new Map(Object.keys(fields).map((name) => [name.toLowerCase(), name]))
+  const folded: Record<string, JsonValue> = {}
+  for (const [name, value] of Object.entries(raw)) {
+    folded[byFolded.get(name.toLowerCase()) ?? name] = value
+  }
+  return folded
+}
+
+function describe(unknown: string[], replaced: string[], fields: FieldTable): readonly string[] {
+  const warnings: string[] = []
+  if (unknown.length > 0) {
+    const shown = unknown.toSorted().map((name) => name.slice(0, 128))
+    warnings.push(`Endpoint ignored these unrecognized parameters: [${shown.join(' ')}]`)
+    for (const name of shown.slice(0, 8)) {
+      const near = nearest(name, Object.keys(fields))
+      if (near !== undefined) warnings.push(`"${name}" is no field of this path; did you mean "${near}"?`)
+    }
+  }
+  if (replaced.length > 0) {
+    warnings.push(
+      'Endpoint replaced the value of these parameters with the values captured from the ' +
+        `endpoint's path: [${replaced.toSorted().join(' ')}]`,
+    )
+  }
+  return warnings
+}
+
+/** The known name at most two edits away, for names of some length. */
+export function nearest(name: string, known: readonly string[]): string | undefined {
+  if (name.length < 4 || name.length > 64) return undefined
+  let best: string | undefined
+  let bestDistance = 3
+  for (const candidate of known) {
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase(), bestDistance)
+    if (distance < bestDistance) {
+      best = candidate
+      bestDistance = distance
+    }
+  }
+  return best
+}
+
+function editDistance(a: string, b: string, limit: number): number {
+  if (Math.abs(a.length - b.length) >= limit) return limit
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const change = a[i - 1] === b[j - 1] ? 0 : 1
+      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + change))
+    }
+    row = next
+  }
+  return row[b.length] ?? limit
+}

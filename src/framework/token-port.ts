@@ -1,0 +1,49 @@
+/** What the token method (auth/token) asks of the core. The core implements it; the plugin sees only this. */
+
+import type { JsonObject } from '../lib/json.ts'
+import type { AuthFields } from './api.ts'
+import type { Caller } from './backend.ts'
+
+export interface TokenCreation {
+  readonly id: string | undefined
+  readonly policies: readonly string[]
+  readonly meta: Readonly<Record<string, string>> | undefined
+  readonly noParent: boolean
+  readonly noDefaultPolicy: boolean
+  readonly renewable: boolean
+  /** Seconds; 0 is unset. */
+  readonly ttlSeconds: number
+  readonly explicitMaxTtlSeconds: number
+  readonly periodSeconds: number
+  readonly displayName: string
+  readonly numUses: number
+  readonly type: string
+  readonly entityAlias: string
+  /** Made through `create-orphan`: an orphan without sudo. */
+  readonly orphanPath: boolean
+  readonly path: string
+}
+
+export interface TokenAnswer {
+  readonly auth: AuthFields
+  readonly warnings: readonly string[]
+}
+
+/** A token named by a request: its text, or its accessor. */
+export type TokenName =
+  | { readonly kind: 'self' }
+  | { readonly kind: 'token'; readonly text: string }
+  | { readonly kind: 'accessor'; readonly accessor: string }
+
+export interface TokenPort {
+  create(creation: TokenCreation, caller: Caller, sudo: boolean): Promise<TokenAnswer>
+  /** Members of the lookup answer, or undefined when there is no such live token. */
+  lookup(name: TokenName, caller: Caller): Promise<JsonObject | undefined>
+  /** Undefined when there is no such live token; throws a refusal when it may not be renewed. */
+  renew(name: TokenName, incrementSeconds: number, caller: Caller): Promise<TokenAnswer | undefined>
+  /** Durable when it resolves; false when there was no such token. */
+  revoke(name: TokenName, caller: Caller, keepChildren: boolean): Promise<boolean>
+  accessors(limits: { readonly after?: string; readonly limit?: number }): Promise<readonly string[]>
+  /** False when a tidy is already running. */
+  tidy(): boolean
+}

@@ -1,0 +1,219 @@
+/**
+ * The only place that makes status lines, headers and body texts of answers (platform contract §1.2 to §1.4).
+ * One string and one writeHead per answer: this is on the path of every request.
+ */
+
+import { STATUS_CODES, type ServerResponse } from 'node:http'
+
+import type { Answer, ApiOutcome, AuthFields, WrapInfo } from '../framework/api.ts'
+import type { Refusal } from '../framework/refusal.ts'
+import { encodeJson, JsonText, type JsonObject } from '../lib/json.ts'
+import type { CustomResponseHeaders } from './listener-options.ts'
+
+/** An answer as it goes out; names of headers as they are written. */
+export interface WireAnswer {
+  readonly status: number
+  readonly contentType: string | undefined
+  readonly body: string | Uint8Array | undefined
+  readonly headers: Readonly<Record<string, string>>
+  readonly requestId: string | undefined
+}
+
+export interface SendOptions {
+  readonly fixedHeaders: FixedHeaders
+  /** X-Vault-Namespace as it came. */
+  readonly namespaceEcho: string | undefined
+  readonly extraHeaders: Readonly<Record<string, string>> | undefined
+}
+
+// hvac compares the type for equality before it reads `errors`: no charset, ever.
+const json = 'application/json'
+
+const none: Readonly<Record<string, string>> = {}
+
+const transportSecurity = 'max-age=31536000; includeSubDomains'
+
+const emptyErrors = '{"errors":[]}\n'
+
+export function outcomeAnswer(outcome: ApiOutcome): WireAnswer {
+  return outcome.kind === 'answer'
+    ? handlerAnswer(outcome.answer)
+    : refusalAnswer(outcome.refusal, outcome.requestId)
+}
+
+/** `{"errors":[…]}` with the status of the refusal. */
+export function refusalAnswer(refusal: Refusal, requestId: string | undefined): WireAnswer {
+  const { reason, headers } = refusal.detail
+  return {
+    status: refusal.status,
+    contentType: json,
+    body: `{"errors":${JSON.stringify(refusal.errors)}}\n`,
+    headers:
+      reason === undefined
+        ? (headers ?? none)
+        : { ...headers, 'X-Login-Reason': reason },
+    requestId,
+  }
+}
+
+/** A CORS preflight that is allowed: 200 and nothing in it. */
+export const preflightAnswer: WireAnswer = {
+  status: 200,
+  contentType: undefined,
+  body: undefined,
+  headers: none,
+  requestId: undefined,
+}
+
+export function sendAnswer(response: ServerResponse, answer: WireAnswer, options: SendOptions): void {
+  const { status, body } = answer
+  const isEmpty = status === 204 || status === 304
+  const head: (string | number)[] = [...options.fixedHeaders.of(status)]
+  if (answer.contentType !== undefined && !isEmpty) head.push('Content-Type', answer.contentType)
+  if (answer.requestId !== undefined) head.push('X-Request-Id', answer.requestId)
+  if (options.namespaceEcho !== undefined) head.push('X-Vault-Namespace', options.namespaceEcho)
+  let isCacheable = false
+  for (const name of Object.keys(answer.headers)) {
+    if (name.length === 13 && name.toLowerCase() === 'cache-control') isCacheable = true
+    head.push(name, answer.headers[name] ?? '')
+  }
+  if (!isCacheable) head.push('Cache-Control', 'no-store')
+  if (options.extraHeaders !== undefined) {
+    for (const name of Object.keys(options.extraHeaders)) head.push(name, options.extraHeaders[name] ?? '')
+  }
+  if (isEmpty) {
+    response.writeHead(status, head)
+    response.end()
+    return
+  }
+  head.push('Content-Length', body === undefined ? 0 : byteLength(body))
+  response.writeHead(status, head)
+  // For HEAD the platform itself leaves the body away.
+  response.end(body)
+}
+
+/** An answer for a connection on which no request could be made out; the connection ends after it. */
+export function brokenRequestText(status: 400 | 405 | 408 | 431): string {
+  return (
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n` +
+    `Content-Type: ${json}\r\nCache-Control: no-store\r\n` +
+    `Strict-Transport-Security: ${transportSecurity}\r\n` +
+    `Content-Length: ${emptyErrors.length}\r\nConnection: close\r\n\r\n${emptyErrors}`
+  )
+}
+
+/** Headers that depend on the listener and the status alone; worked out once per status. */
+export class FixedHeaders {
+  readonly #custom: CustomResponseHeaders
+  readonly #byStatus = new Map<number, readonly string[]>()
+
+  constructor(custom: CustomResponseHeaders) {
+    this.#custom = custom
+  }
+
+  of(status: number): readonly string[] {
+    const known = this.#byStatus.get(status)
+    if (known !== undefined) return known
+    const merged = new Map([['strict-transport-security', ['Strict-Transport-Security', transportSecurity]]])
+    for (const key of ['default', `${Math.floor(status / 100)}xx`, String(status)]) {
+      if (!Object.hasOwn(this.#custom, key)) continue
+      for (const [name, value] of Object.entries(this.#custom[key] ?? {})) {
+        merged.set(name.toLowerCase(), [name, value])
+      }
+    }
+    // Those are not the configuration's to change: they frame the message or are compared by clients.
+    for (const name of ['content-type', 'content-length', 'transfer-encoding', 'connection', 'cache-control']) {
+      merged.delete(name)
+    }
+    const flat = [...merged.values()].flat()
+    this.#byStatus.set(status, flat)
+    return flat
+  }
+}
+
+function handlerAnswer(answer: Answer): WireAnswer {
+  const { body, headers, requestId } = answer
+  switch (body.kind) {
+    case 'envelope':
+      return {
+        status: body.status,
+        contentType: json,
+        body: envelope(requestId, body),
+        headers,
+        requestId,
+      }
+    case 'bare':
+      return { status: body.status, contentType: body.contentType, body: body.body, headers, requestId }
+    case 'empty':
+      return { status: body.status, contentType: undefined, body: undefined, headers, requestId }
+  }
+}
+
+/** All eight keys are always there. */
+function envelope(requestId: string, body: Extract<Answer['body'], { kind: 'envelope' }>): string {
+  const data = body.data === null ? 'null' : encodeJson(body.data)
+  return (
+    // The outer body of a wrapped answer has no id of its own (platform contract §1.10).
+    `{"request_id":"${body.wrapInfo === null ? requestId : ''}","lease_id":${JSON.stringify(body.leaseId)},` +
+    `"renewable":${body.renewable},"lease_duration":${body.leaseSeconds},"data":${data},` +
+    `"wrap_info":${body.wrapInfo === null ? 'null' : wrapInfoText(body.wrapInfo)},` +
+    `"warnings":${body.warnings.length === 0 ? 'null' : JSON.stringify(body.warnings)},` +
+    `"auth":${body.auth === null ? 'null' : authText(body.auth)}` +
+    `${body.duplicateData && body.data !== null ? repeatedMembers(body.data, data) : ''}}\n`
+  )
+}
+
+const envelopeNames = new Set([
+  'request_id',
+  'lease_id',
+  'renewable',
+  'lease_duration',
+  'data',
+  'wrap_info',
+  'warnings',
+  'auth',
+])
+
+/** Vault compatibility: the members of `data` once more beside the keys of the envelope. */
+function repeatedMembers(data: JsonObject | JsonText, dataText: string): string {
+  if (data instanceof JsonText) {
+    const inner = dataText.trim().slice(1, -1).trim()
+    return inner === '' ? '' : `,${inner}`
+  }
+  let text = ''
+  for (const name of Object.keys(data)) {
+    const value = data[name]
+    if (value === undefined || envelopeNames.has(name)) continue
+    text += `,${JSON.stringify(name)}:${encodeJson(value)}`
+  }
+  return text
+}
+
+function authText(auth: AuthFields): string {
+  const { token_policies: own, identity_policies: identity } = auth
+  return (
+    `{"client_token":${JSON.stringify(auth.client_token)},"accessor":${JSON.stringify(auth.accessor)},` +
+    `"policies":${JSON.stringify(auth.policies)},` +
+    (own.length === 0 ? '' : `"token_policies":${JSON.stringify(own)},`) +
+    (identity.length === 0 ? '' : `"identity_policies":${JSON.stringify(identity)},`) +
+    `"metadata":${JSON.stringify(auth.metadata)},"lease_duration":${auth.lease_duration},` +
+    `"renewable":${auth.renewable},"entity_id":${JSON.stringify(auth.entity_id)},` +
+    `"token_type":"${auth.token_type}","orphan":${auth.orphan},"mfa_requirement":null,` +
+    `"num_uses":${auth.num_uses}}`
+  )
+}
+
+function wrapInfoText(info: WrapInfo): string {
+  return JSON.stringify({
+    token: info.token,
+    accessor: info.accessor,
+    ttl: info.ttl,
+    creation_time: info.creation_time,
+    creation_path: info.creation_path,
+    wrapped_accessor: info.wrapped_accessor,
+  })
+}
+
+function byteLength(body: string | Uint8Array): number {
+  return typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength
+}

@@ -1,0 +1,156 @@
+/**
+ * A public key that verifies signatures. Owns the size rules of ruling R7 and the thumbprint (RFC 7638); the
+ * document it comes from is read in `jwk.ts` and `pem-key.ts`.
+ */
+
+import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
+import { decodeBase64Url, encodeBase64Url } from '../lib/base64url.ts'
+import { err, ok, type Result } from '../lib/result.ts'
+import type { CurveName, KeyKind, SignatureAlgorithm } from './algorithms.ts'
+import { curves, isOnCurve, isSmallOrderPoint } from './curves.ts'
+
+export interface VerificationKey {
+  readonly kid: string | undefined
+  readonly kind: KeyKind
+  /** The only algorithm the key may be used with, if its JWK says so. */
+  readonly alg: SignatureAlgorithm | undefined
+  readonly key: KeyObject
+  /** RFC 7638 with SHA-256. */
+  readonly thumbprint: string
+  /** The RSA modulus, big-endian without leading zeros. */
+  readonly modulus: Uint8Array | undefined
+  /** Roughly the microseconds one verification takes on a small machine, for the bound on trying many keys. */
+  readonly costMicros: number
+}
+
+/** The members of a public JWK that make the key, in the order of RFC 7638 §3.2. */
+export type PublicJwk =
+  | { readonly e: string; readonly kty: 'RSA'; readonly n: string }
+  | { readonly crv: CurveName; readonly kty: 'EC'; readonly x: string; readonly y: string }
+  | { readonly crv: 'Ed25519'; readonly kty: 'OKP'; readonly x: string }
+
+export interface KeyLabels {
+  readonly kid: string | undefined
+  readonly alg: SignatureAlgorithm | undefined
+}
+
+const modulusBitsMin = 2048
+const modulusBitsMax = 16_384
+const exponentBytesMax = 8
+// One octet more than the largest: some writers put a zero in front.
+const rsaTextLengthMax = Math.ceil(((modulusBitsMax / 8 + 1) * 4) / 3)
+
+const curveCostMicros: Readonly<Record<CurveName, number>> = {
+  'P-256': 50,
+  'P-384': 900,
+  'P-521': 1_800,
+}
+
+/** The key, or one sentence that says why it is of no use. */
+export function parsePublicJwk(jwk: PublicJwk, labels: KeyLabels): Result<VerificationKey, string> {
+  switch (jwk.kty) {
+    case 'RSA':
+      return parseRsa(jwk.n, jwk.e, labels)
+    case 'EC':
+      return parseEc(jwk.crv, jwk.x, jwk.y, labels)
+    case 'OKP':
+      return parseEd25519(jwk.x, labels)
+  }
+}
+
+function parseRsa(n: string, e: string, labels: KeyLabels): Result<VerificationKey, string> {
+  // Refused by its text: half a million bits are not even decoded.
+  if (n.length > rsaTextLengthMax || e.length > rsaTextLengthMax) {
+    return err(`an RSA key has at most ${modulusBitsMax} bits`)
+  }
+  const modulus = positiveInteger(n)
+  const exponent = positiveInteger(e)
+  if (modulus === undefined || exponent === undefined) {
+    return err('the modulus or exponent of the RSA key is not base64url of a positive number')
+  }
+  const bits = bitLength(modulus)
+  if (bits < modulusBitsMin || bits > modulusBitsMax) {
+    return err(`an RSA key has ${modulusBitsMin} to ${modulusBitsMax} bits; this one has ${bits}`)
+  }
+  if (!isOdd(modulus)) return err('the modulus of the RSA key is even')
+  const isSmall = exponent.length === 1 && (exponent[0] ?? 0) < 3
+  if (!isOdd(exponent) || isSmall || exponent.length > exponentBytesMax) {
+    return err('the exponent of an RSA key is odd, at least 3 and at most 64 bits long')
+  }
+  const jwk = { e: encodeBase64Url(exponent), kty: 'RSA', n: encodeBase64Url(modulus) } as const
+  const costMicros = 20 * (bits / modulusBitsMin) ** 2 * (exponent.length > 3 ? 4 : 1)
+  return ok(new PreparedKey('RSA', jwk, labels, costMicros, modulus))
+}
+
+function parseEc(
+  crv: CurveName,
+  x: string,
+  y: string,
+  labels: KeyLabels,
+): Result<VerificationKey, string> {
+  const curve = curves[crv]
+  const xBytes = decodeBase64Url(x)
+  const yBytes = decodeBase64Url(y)
+  // RFC 7518 §6.2.1.2: the full length, leading zeros included.
+  if (xBytes?.length !== curve.bytes || yBytes?.length !== curve.bytes) {
+    return err(`a coordinate on ${crv} is base64url of exactly ${curve.bytes} bytes`)
+  }
+  if (!isOnCurve(curve, xBytes, yBytes)) return err(`the point is not on ${crv}`)
+  return ok(new PreparedKey(crv, { crv, kty: 'EC', x, y }, labels, curveCostMicros[crv], undefined))
+}
+
+function parseEd25519(x: string, labels: KeyLabels): Result<VerificationKey, string> {
+  const point = decodeBase64Url(x)
+  if (point?.length !== 32) return err('an Ed25519 key is base64url of exactly 32 bytes')
+  if (isSmallOrderPoint(point)) return err('the point of the Ed25519 key has a small order')
+  return ok(new PreparedKey('Ed25519', { crv: 'Ed25519', kty: 'OKP', x }, labels, 90, undefined))
+}
+
+/** The platform's key is made at first use: a set of a thousand curve points would take seconds at once. */
+class PreparedKey implements VerificationKey {
+  readonly kid: string | undefined
+  readonly kind: KeyKind
+  readonly alg: SignatureAlgorithm | undefined
+  readonly thumbprint: string
+  readonly modulus: Uint8Array | undefined
+  readonly costMicros: number
+  readonly #jwk: PublicJwk
+  #key: KeyObject | undefined
+
+  constructor(
+    kind: KeyKind,
+    jwk: PublicJwk,
+    labels: KeyLabels,
+    costMicros: number,
+    modulus: Uint8Array | undefined,
+  ) {
+    this.kid = labels.kid
+    this.kind = kind
+    this.alg = labels.alg
+    this.thumbprint = createHash('sha256').update(JSON.stringify(jwk)).digest('base64url')
+    this.modulus = modulus
+    this.costMicros = costMicros
+    this.#jwk = jwk
+  }
+
+  get key(): KeyObject {
+    this.#key ??= createPublicKey({ key: { ...this.#jwk }, format: 'jwk' })
+    return this.#key
+  }
+}
+
+/** RFC 7518 §2 Base64urlUInt; one zero octet in front, which some libraries write, does no harm. */
+function positiveInteger(text: string): Buffer | undefined {
+  const bytes = decodeBase64Url(text)
+  if (bytes === undefined) return undefined
+  const digits = bytes[0] === 0 ? bytes.subarray(1) : bytes
+  return digits.length === 0 || digits[0] === 0 ? undefined : digits
+}
+
+function bitLength(digits: Buffer): number {
+  return digits.length * 8 - (Math.clz32(digits.readUInt8(0)) - 24)
+}
+
+function isOdd(digits: Buffer): boolean {
+  return (digits.readUInt8(digits.length - 1) & 1) === 1
+}

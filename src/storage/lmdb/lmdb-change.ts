@@ -1,0 +1,79 @@
+/** Applies a batch of changes in one LMDB transaction and tells a batch that wrote nothing from one of unknown fate. */
+
+import { checkExpectation } from '../expectation.ts'
+import { StoreUnavailable, type Change, type CommitOutcome, type KeyRange } from '../store.ts'
+import type { Database } from './lmdb-engine.ts'
+import { readEntries } from './lmdb-view.ts'
+
+/** A text, or raw bytes for the engine's own records. */
+export type RawKey = string | Buffer
+
+/**
+ * Failures of writing pages, after which LMDB drops the transaction: the root page still names the old state. Failures of
+ * the sync are not among them; nobody knows what they left on the disk.
+ */
+const nothingWritten: readonly number[] = [
+  28, // ENOSPC
+  122, // EDQUOT
+  27, // EFBIG
+  30, // EROFS
+  12, // ENOMEM
+  -30792, // MDB_MAP_FULL
+]
+
+export async function applyChanges(
+  database: Database,
+  changes: readonly Change[],
+): Promise<readonly CommitOutcome[]> {
+  try {
+    if (changes.every((change) => change.expects.length === 0)) {
+      await database.batch(() => {
+        for (const change of changes) put(database, change)
+      })
+      return changes.map(() => 'committed')
+    }
+    // The callback runs on this thread while the writing thread holds the transaction; it must not wait for anything.
+    return await database.transaction(() => changes.map((change) => applyOne(database, change)))
+  } catch (error) {
+    const cause = await findCause(error)
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+    if (typeof code === 'number' && nothingWritten.includes(code)) {
+      throw new StoreUnavailable('the disk does not take the change', { cause })
+    }
+    throw cause instanceof Error ? cause : new Error('the commit failed')
+  }
+}
+
+function applyOne(database: Database, change: Change): CommitOutcome {
+  // Inside a write transaction every read of the database goes to it and sees what earlier changes of the batch did.
+  const reader = {
+    get: (key: string) => database.getBinary(key),
+    keys: (range: KeyRange) => readEntries(database, undefined, range).map(([key]) => key),
+  }
+  if (!change.expects.every((expectation) => checkExpectation(reader, expectation))) {
+    return 'conflict'
+  }
+  put(database, change)
+  return 'committed'
+}
+
+function put(database: Database, change: Change): void {
+  for (const [key, value] of change.puts) drop(database.put(key, value))
+  for (const key of change.deletes) drop(database.remove(key))
+}
+
+/** The outcome of a single write is that of its batch; a rejection that nobody hears would end the process. */
+function drop(promise: Promise<boolean>): void {
+  promise.catch(() => {})
+}
+
+/** lmdb rejects with a general error whose `commitError` is a promise that rejects with the real one. */
+async function findCause(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error) || !('commitError' in error)) return error
+  try {
+    await error.commitError
+    return error
+  } catch (cause) {
+    return cause
+  }
+}

@@ -1,0 +1,218 @@
+/**
+ * The embedded engine: LMDB in one folder. Reads go to the memory map; commits are written and synced by a pool thread.
+ *
+ * `overlappingSync` is off: a commit resolves after its data and its root page have been synced, and several
+ * processes can share the folder. Keys are raw UTF-8, so the order is that of their bytes. The few records of the engine
+ * itself have keys that begin with a byte that UTF-8 never uses, out of reach of every range.
+ */
+
+import { realpathSync } from 'node:fs'
+import { open, type RootDatabase } from 'lmdb'
+import type { Logger } from '../../platform/logger.ts'
+import type { Random } from '../../platform/random.ts'
+import { isStorableKey } from '../key-order.ts'
+import {
+  StoreUnavailable,
+  type Change,
+  type CommitOutcome,
+  type Engine,
+  type EngineView,
+} from '../store.ts'
+import { completeFolder, fileMode, prepareFolder, refuse, restrictFiles } from './data-folder.ts'
+import { FolderOwner, type OwnerList } from './folder-owner.ts'
+import { applyChanges, type RawKey } from './lmdb-change.ts'
+import { LmdbView } from './lmdb-view.ts'
+
+/** Snapshots open at once; each has a slot in the lock file. */
+const snapshotsMax = 1024
+
+const uuidKey = Buffer.from([0xff, 0x01])
+const ownersKey = Buffer.from([0xff, 0x02])
+
+export type Database = RootDatabase<Uint8Array, RawKey>
+
+export interface LmdbEngineOptions {
+  readonly path: string
+  /** Whether other processes that also ask for it may use the folder at the same time. */
+  readonly shared: boolean
+  readonly processId: number
+  readonly random: Random
+  readonly logger: Logger
+}
+
+/** Folders open in this process: LMDB must not be opened twice by one process. */
+const openFolders = new Set<string>()
+
+/** Opens the folder's store, or makes one in an empty or absent folder. Throws DataFolderProblem. */
+export async function openLmdbEngine(options: LmdbEngineOptions): Promise<LmdbEngine> {
+  const { path, shared, random, logger } = options
+  const record = prepareFolder(path, random.uuid())
+  const folder = realpathSync(path)
+  if (openFolders.has(folder)) refuse(path, `is in use by process ${options.processId}`)
+  openFolders.add(folder)
+  let database: Database | undefined
+  try {
+    database = openDatabase(path)
+    restrictFiles(path)
+    const list = createOwnerList(database)
+    const owner = await FolderOwner.claim({
+      folder,
+      list,
+      shared,
+      processId: options.processId,
+      socketId: random.bytes(8).toString('hex'),
+    })
+    checkMark(path, database, record.uuid, record.state)
+    if (record.state === 'creating') {
+      completeFolder(path, record)
+      logger.log('info', 'made a new data folder', { path })
+    }
+    return new LmdbEngine(database, owner, () => openFolders.delete(folder))
+  } catch (error) {
+    openFolders.delete(folder)
+    await database?.close()
+    throw error
+  }
+}
+
+export class LmdbEngine implements Engine {
+  readonly type = 'lmdb'
+  readonly #database: Database
+  readonly #owner: FolderOwner
+  readonly #onClosed: () => void
+  readonly #open = new Set<Promise<unknown>>()
+  #closing: Promise<void> | undefined
+  #suspect = false
+
+  constructor(database: Database, owner: FolderOwner, onClosed: () => void) {
+    this.#database = database
+    this.#owner = owner
+    this.#onClosed = onClosed
+  }
+
+  async view<T>(work: (view: EngineView) => Promise<T>): Promise<T> {
+    this.#requireOpen()
+    const database = this.#database
+    // Otherwise a snapshot may be shared with a view of a moment ago and miss what another process has committed since.
+    database.resetReadTxn()
+    const snapshot = database.useReadTransaction()
+    try {
+      return await work(new LmdbView(database, snapshot))
+    } finally {
+      snapshot.done()
+    }
+  }
+
+  async commit(changes: readonly Change[]): Promise<readonly CommitOutcome[]> {
+    this.#requireOpen()
+    for (const change of changes) checkKeys(change)
+    if (this.#suspect) this.#checkHealth()
+    const running = applyChanges(this.#database, changes)
+    this.#open.add(running)
+    try {
+      return await running
+    } catch (error) {
+      if (error instanceof StoreUnavailable) this.#suspect = true
+      throw error
+    } finally {
+      this.#open.delete(running)
+    }
+  }
+
+  /** Waits for what is being committed, then gives the folder free. */
+  async close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled(this.#open)
+    try {
+      await this.#owner.release()
+    } finally {
+      await this.#database.close()
+      this.#onClosed()
+    }
+  }
+
+  #requireOpen(): void {
+    if (this.#closing !== undefined) throw new StoreUnavailable('the LMDB engine is closed')
+  }
+
+  /**
+   * After a write that found the disk full: LMDB refuses every further transaction when it was the root page that could
+   * not be written, and an asynchronous one would then never end. Throws in that case, which is the end of the process.
+   */
+  #checkHealth(): void {
+    this.#database.transactionSync(() => {})
+    this.#suspect = false
+  }
+}
+
+function openDatabase(path: string): Database {
+  const settings = {
+    path,
+    noSubdir: false,
+    encoding: 'binary' as const,
+    pageSize: 8192,
+    overlappingSync: false,
+    compression: false,
+    // A commit is one batch already; waiting for the end of the event turn would only delay it.
+    eventTurnBatching: false,
+    txnStartThreshold: 1,
+    maxReaders: snapshotsMax,
+    permissionsMode: fileMode,
+    keyEncoder: { writeKey, readKey },
+  }
+  try {
+    return open<Uint8Array, RawKey>(settings)
+  } catch (error) {
+    const text = error instanceof Error ? error.message : 'unknown error'
+    return refuse(path, `cannot be opened by LMDB: ${text}`)
+  }
+}
+
+function writeKey(key: RawKey, target: Buffer, position: number): number {
+  if (typeof key === 'string') return position + target.write(key, position)
+  target.set(key, position)
+  return position + key.length
+}
+
+function readKey(source: Buffer, start: number, end: number): string {
+  return source.toString('utf8', start, end)
+}
+
+function createOwnerList(database: Database): OwnerList {
+  const read = (): Buffer | undefined => database.getBinary(ownersKey)
+  return {
+    read: () => {
+      database.resetReadTxn()
+      return read()
+    },
+    replace: (before, after) =>
+      database.transactionSync(() => {
+        const now = read()
+        const isSame =
+          before === undefined ? now === undefined : now !== undefined && before.equals(now)
+        if (isSame) database.putSync(ownersKey, after)
+        return isSame
+      }),
+  }
+}
+
+/** The data file carries the folder's uuid; the mark is made with the store and never changes. */
+function checkMark(path: string, database: Database, uuid: string, state: string): void {
+  const mark = database.getBinary(uuidKey)?.toString()
+  if (mark === uuid) return
+  if (state === 'ready' || mark !== undefined) {
+    refuse(path, 'holds a data.mdb of another store; restore both files from one backup')
+  }
+  database.transactionSync(() => database.putSync(uuidKey, Buffer.from(uuid)))
+}
+
+function checkKeys(change: Change): void {
+  const isSound =
+    change.puts.every(([key]) => isStorableKey(key)) && change.deletes.every(isStorableKey)
+  // LMDB would stop in the middle of the batch.
+  if (!isSound) throw new StoreUnavailable('a change has a key that cannot be stored')
+}

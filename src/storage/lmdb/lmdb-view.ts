@@ -1,0 +1,94 @@
+/** Reads from one LMDB read transaction. */
+
+import { compareKeys } from '../key-order.ts'
+import type { EngineView, KeyRange } from '../store.ts'
+import type { Database } from './lmdb-engine.ts'
+
+export type Snapshot = ReturnType<Database['useReadTransaction']>
+
+/** Entries read in one go: no cursor stays open while the caller works on what it got. */
+const firstEntries = 32
+const furtherEntries = 256
+
+/** Longer bounds than LMDB compares are cut; what that adds is filtered. */
+const boundLengthMax = 600
+
+export class LmdbView implements EngineView {
+  readonly #database: Database
+  readonly #snapshot: Snapshot
+
+  constructor(database: Database, snapshot: Snapshot) {
+    this.#database = database
+    this.#snapshot = snapshot
+  }
+
+  async getMany(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]> {
+    const options = { transaction: this.#snapshot }
+    return keys.map((key) => this.#get(key, options))
+  }
+
+  async *range(range: KeyRange): AsyncGenerator<readonly [string, Uint8Array]> {
+    let { start, end } = range
+    let left = range.limit ?? Infinity
+    let entriesMax = firstEntries
+    const reverse = range.reverse === true
+    while (left > 0) {
+      const entries = readEntries(this.#database, this.#snapshot, {
+        start,
+        end,
+        reverse,
+        limit: Math.min(left, entriesMax),
+      })
+      const isLast = entries.length < Math.min(left, entriesMax)
+      for (const entry of entries) yield entry
+      const last = entries.at(-1)
+      if (isLast || last === undefined) return
+      left -= entries.length
+      entriesMax = furtherEntries
+      if (reverse) end = last[0]
+      else start = `${last[0]}\u0000`
+    }
+  }
+
+  #get(key: string, options: { transaction: Snapshot }): Uint8Array | undefined {
+    // The typings know getBinary without options only.
+    const database = this.#database as unknown as {
+      getBinary(key: string, options: { transaction: Snapshot }): Uint8Array | undefined
+    }
+    return database.getBinary(key, options)
+  }
+}
+
+/** Entries of a range in order, within a snapshot or, without one, within the write transaction that is running. */
+export function readEntries(
+  database: Database,
+  snapshot: Snapshot | undefined,
+  range: KeyRange,
+): (readonly [string, Uint8Array])[] {
+  const start = range.start.slice(0, boundLengthMax)
+  const isEndCut = range.end.length > boundLengthMax
+  const end = isEndCut ? `${range.end.slice(0, boundLengthMax)}\u{10ffff}` : range.end
+  const isCut = isEndCut || start !== range.start
+  if (compareKeys(range.start, range.end) >= 0) return []
+  // LMDB has no empty key; the smallest one it has begins with a zero byte.
+  const low = start === '' ? '\u0000' : start
+  const reverse = range.reverse === true
+  const entries: (readonly [string, Uint8Array])[] = []
+  const limit = range.limit ?? Infinity
+  const found = database.getRange({
+    start: reverse ? end : low,
+    end: reverse ? low : end,
+    reverse,
+    exclusiveStart: reverse,
+    inclusiveEnd: reverse,
+    ...(snapshot === undefined ? {} : { transaction: snapshot }),
+    ...(isCut || limit === Infinity ? {} : { limit }),
+  })
+  for (const { key, value } of found) {
+    if (typeof key !== 'string') continue
+    if (isCut && (compareKeys(key, range.start) < 0 || compareKeys(key, range.end) >= 0)) continue
+    entries.push([key, value])
+    if (entries.length >= limit) break
+  }
+  return entries
+}

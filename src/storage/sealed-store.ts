@@ -1,0 +1,176 @@
+/**
+ * The store above an engine: typed records, sealed by the barrier's keyring, changed by optimistic transactions whose
+ * commits are grouped. Closed until `openWith`, and again after `seal`, which forgets keys and everything read.
+ */
+
+import { GroupCommit } from './group-commit.ts'
+import type { Keyring } from './keyring.ts'
+import { RecordReader } from './record-reader.ts'
+import { SealedView, type Opening } from './sealed-view.ts'
+import {
+  StoreSealed,
+  StoreUnavailable,
+  type Change,
+  type Engine,
+  type KeyRange,
+  type Store,
+  type StoreTransaction,
+  type StoreView,
+} from './store.ts'
+import { Transaction } from './transaction.ts'
+
+/** Runs of one work before it is given up. */
+const attemptsMax = 64
+
+export interface SealedStoreOptions {
+  readonly engine: Engine
+  /** Decoded records kept in memory. */
+  readonly cacheEntriesMax: number
+  /** Durability is unknown; the store has sealed itself and the process should end. */
+  readonly onFatal: (error: Error) => void
+}
+
+export class SealedStore implements Store {
+  readonly engine: Engine
+  readonly #cacheEntriesMax: number
+  readonly #onFatal: (error: Error) => void
+  readonly #commits: GroupCommit
+  readonly #opening: Opening
+  #reader: RecordReader | undefined
+  #loadKeyring: () => Promise<Keyring | undefined> = () => Promise.resolve(undefined)
+  #reloading: Promise<boolean> | undefined
+  #failed = false
+
+  constructor(options: SealedStoreOptions) {
+    this.engine = options.engine
+    this.#cacheEntriesMax = options.cacheEntriesMax
+    this.#onFatal = options.onFatal
+    this.#commits = new GroupCommit(options.engine, (error) => this.#fail(error))
+    this.#opening = {
+      reader: () => this.#requireReader(),
+      reload: () => this.#reload(),
+    }
+  }
+
+  get type(): Engine['type'] {
+    return this.engine.type
+  }
+
+  get sealed(): boolean {
+    return this.#reader === undefined
+  }
+
+  /** The keyring in use; throws StoreSealed. */
+  get keyring(): Keyring {
+    return this.#requireReader().keyring
+  }
+
+  /**
+   * Opens the store, or replaces the keyring of an open one. `load` is asked for a newer keyring when a record names a
+   * term that this one does not have, as after a rotation by another process.
+   */
+  openWith(keyring: Keyring, load?: () => Promise<Keyring | undefined>): void {
+    if (this.#failed) throw new StoreUnavailable('the store has failed and stays sealed')
+    this.#reader?.forget()
+    this.#reader = new RecordReader(keyring, this.#cacheEntriesMax)
+    if (load !== undefined) this.#loadKeyring = load
+  }
+
+  seal(): void {
+    const reader = this.#reader
+    this.#reader = undefined
+    this.#loadKeyring = () => Promise.resolve(undefined)
+    reader?.forget()
+    reader?.keyring.destroy()
+  }
+
+  async view<T>(work: (view: StoreView) => Promise<T>): Promise<T> {
+    this.#requireReader()
+    return this.engine.view((view) => work(new SealedView(view, this.#opening)))
+  }
+
+  async write<T>(work: (txn: StoreTransaction) => Promise<T> | T): Promise<T> {
+    for (let attempt = 0; attempt < attemptsMax; attempt++) {
+      const { change, value } = await this.#run(work, this.#opening)
+      if (change === undefined) return value
+      // The work may have waited long; what was sealed with a forgotten key must not be written.
+      this.#requireReader()
+      if ((await this.#commits.submit(change)) === 'committed') return value
+    }
+    throw new StoreUnavailable('too many others changed the same records')
+  }
+
+  /**
+   * Runs the work as if the store were open with this keyring and gives the change without committing it: for the
+   * first commit of all, which writes the keyring as well.
+   */
+  async prepare<T>(
+    keyring: Keyring,
+    work: (txn: StoreTransaction) => Promise<T> | T,
+  ): Promise<{ change: Change | undefined; value: T }> {
+    const reader = new RecordReader(keyring, 1)
+    return this.#run(work, { reader: () => reader, reload: () => Promise.resolve(false) })
+  }
+
+  async #run<T>(
+    work: (txn: StoreTransaction) => Promise<T> | T,
+    opening: Opening,
+  ): Promise<{ change: Change | undefined; value: T }> {
+    opening.reader()
+    const txn = new Transaction(this.engine, opening)
+    try {
+      const value = await work(txn)
+      return { change: await txn.toChange(), value }
+    } finally {
+      txn.end()
+    }
+  }
+
+  #requireReader(): RecordReader {
+    if (this.#reader === undefined) throw new StoreSealed()
+    return this.#reader
+  }
+
+  /** One load at a time, however many reads meet the unknown term. */
+  #reload(): Promise<boolean> {
+    this.#reloading ??= this.#loadKeyring()
+      .then((keyring) => {
+        if (keyring === undefined || this.#reader === undefined) return false
+        const isNewer = keyring.activeTerm > this.#reader.keyring.activeTerm
+        if (isNewer) this.openWith(keyring)
+        return isNewer
+      })
+      .finally(() => {
+        this.#reloading = undefined
+      })
+    return this.#reloading
+  }
+
+  #fail(error: Error): void {
+    this.#failed = true
+    this.seal()
+    this.#onFatal(error)
+  }
+}
+
+/** Deletes every key of the range in steps of at most `stepKeysMax`; gives their number. Not one atomic change. */
+export async function destroyRange(
+  store: Store,
+  range: KeyRange,
+  stepKeysMax: number,
+): Promise<number> {
+  let count = 0
+  for (;;) {
+    const keys = await store.view(async (view) => {
+      const listed: string[] = []
+      const step = { start: range.start, end: range.end, limit: stepKeysMax }
+      for await (const key of view.keys(step)) listed.push(key)
+      return listed
+    })
+    if (keys.length === 0) return count
+    await store.write((txn) => {
+      for (const key of keys) txn.delete(key)
+    })
+    count += keys.length
+  }
+}

@@ -1,0 +1,90 @@
+/** Typed reads of one snapshot. */
+
+import { isStorableKey } from './key-order.ts'
+import { TermUnknown } from './keyring.ts'
+import type { RecordReader } from './record-reader.ts'
+import { recordKey, type EngineView, type Key, type KeyRange, type StoreView } from './store.ts'
+
+/** Where the epoch is kept; reading this key together with others in `getMany` makes one step of it (undefined is 0). */
+export const epochKey: Key<number> = recordKey<number>('epoch')
+
+/** What a view needs of its store, which may be sealed or get a new keyring at any moment. */
+export interface Opening {
+  /** Throws StoreSealed while the store is sealed. */
+  reader(): RecordReader
+  /** Loads the keyring again when a term is unknown; false when that brought nothing new. */
+  reload(): Promise<boolean>
+}
+
+export class SealedView implements StoreView {
+  readonly #view: EngineView
+  readonly #opening: Opening
+
+  constructor(view: EngineView, opening: Opening) {
+    this.#view = view
+    this.#opening = opening
+  }
+
+  async get<T>(key: Key<T>): Promise<T | undefined> {
+    const [value] = await this.getMany([key])
+    return value as T | undefined
+  }
+
+  async getMany(keys: readonly Key<unknown>[]): Promise<readonly unknown[]> {
+    return readRecords(this.#view, this.#opening, keys)
+  }
+
+  async epoch(): Promise<number> {
+    return (await this.get(epochKey)) ?? 0
+  }
+
+  async *keys(range: KeyRange): AsyncGenerator<string> {
+    this.#opening.reader()
+    for await (const [key] of this.#view.range(range)) yield key
+  }
+}
+
+/** Values of records; `see` is shown the stored bytes of each, which it must copy to keep. */
+export async function readRecords(
+  view: EngineView,
+  opening: Opening,
+  keys: readonly Key<unknown>[],
+  see?: (key: string, stored: Uint8Array | undefined) => void,
+): Promise<readonly unknown[]> {
+  const texts = keys.map((key) => key.text)
+  // No record can have such a key, so there is none; an engine would throw.
+  if (!texts.every(isStorableKey)) return readOneByOne(view, opening, keys, see)
+  try {
+    return open(opening.reader(), keys, await view.getMany(texts), see)
+  } catch (error) {
+    if (!(error instanceof TermUnknown) || !(await opening.reload())) throw error
+    return open(opening.reader(), keys, await view.getMany(texts), see)
+  }
+}
+
+async function readOneByOne(
+  view: EngineView,
+  opening: Opening,
+  keys: readonly Key<unknown>[],
+  see?: (key: string, stored: Uint8Array | undefined) => void,
+): Promise<readonly unknown[]> {
+  opening.reader()
+  const values: unknown[] = []
+  for (const key of keys) {
+    if (isStorableKey(key.text)) values.push(...(await readRecords(view, opening, [key], see)))
+    else values.push(undefined)
+  }
+  return values
+}
+
+function open(
+  reader: RecordReader,
+  keys: readonly Key<unknown>[],
+  stored: readonly (Uint8Array | undefined)[],
+  see?: (key: string, stored: Uint8Array | undefined) => void,
+): readonly unknown[] {
+  return keys.map((key, index) => {
+    see?.(key.text, stored[index])
+    return reader.read(key, stored[index])
+  })
+}

@@ -1,0 +1,92 @@
+/** sys/config/cors (platform contract §1.11, §2.11). */
+
+import type { Core } from '../core/core.ts'
+import { keys } from '../core/keys.ts'
+import type { CorsRecord } from '../core/records.ts'
+import { reply } from '../framework/backend.ts'
+import { definePath, type PathDeclaration } from '../framework/path.ts'
+import { invalid } from '../framework/refusal.ts'
+import { field } from '../schema/field.ts'
+
+export const standardCorsHeaders: readonly string[] = [
+  'Content-Type',
+  'X-Requested-With',
+  'X-Vault-AWS-IAM-Server-ID',
+  'X-Vault-MFA',
+  'X-Vault-Namespace',
+  'X-Vault-No-Request-Forwarding',
+  'X-Vault-Policy-Override',
+  'X-Vault-Token',
+  'X-Vault-Wrap-Format',
+  'X-Vault-Wrap-TTL',
+  'Authorization',
+]
+
+const off: CorsRecord = {
+  enabled: false,
+  allowedOrigins: [],
+  allowedHeaders: [],
+  allowCredentials: false,
+}
+
+export function corsPaths(core: Core): readonly PathDeclaration[] {
+  return [
+    definePath({
+      pattern: 'config/cors',
+      access: 'sudo',
+      summary: 'Which web origins may call this API from a browser.',
+      duplicateData: true,
+      fields: {
+        enable: field.bool({ help: 'Kept for compatibility; a write enables.' }),
+        allowed_origins: field.commaList({
+          help: 'Origins such as https://console.example.com, or "*".',
+          emptyElements: 'drop',
+        }),
+        allowed_headers: field.commaList({
+          help: 'Request headers to allow beside the standard ones.',
+          emptyElements: 'drop',
+        }),
+      },
+      operations: {
+        read: {
+          summary: 'Read the setting.',
+          handler: async () => {
+            const cors = (await core.configuration()).cors ?? off
+            return reply.data({
+              enabled: cors.enabled,
+              allowed_origins: cors.allowedOrigins,
+              allowed_headers: cors.allowedHeaders,
+            })
+          },
+        },
+        write: {
+          summary: 'Allow origins.',
+          handler: async ({ input }) => {
+            const allowedOrigins = input.allowed_origins ?? []
+            if (allowedOrigins.length === 0) {
+              throw invalid('at least one origin or the wildcard must be provided')
+            }
+            if (allowedOrigins.includes('*') && allowedOrigins.length > 1) {
+              throw invalid("to allow all origins the '*' must be the only value for allowed_origins")
+            }
+            const record: CorsRecord = {
+              enabled: true,
+              allowedOrigins,
+              allowedHeaders: [...standardCorsHeaders, ...(input.allowed_headers ?? [])],
+              allowCredentials: false,
+            }
+            await core.store.write((txn) => txn.put(keys.cors(), record))
+            return reply.none()
+          },
+        },
+        delete: {
+          summary: 'Allow no origin.',
+          handler: async () => {
+            await core.store.write((txn) => txn.put(keys.cors(), off))
+            return reply.none()
+          },
+        },
+      },
+    }),
+  ]
+}

@@ -1,0 +1,141 @@
+/** sys/internal/*: what the CLI and web UIs ask about mounts and rights, and the OpenAPI document (platform contract §2.8). */
+
+import type { Core } from '../core/core.ts'
+import { fullPath } from '../core/mount-table.ts'
+import type { Acl } from '../core/policy/acl.ts'
+import type { MountRecord } from '../core/records.ts'
+import { reply, type BackendRequest } from '../framework/backend.ts'
+import { definePath, type PathDeclaration } from '../framework/path.ts'
+import { Refusal } from '../framework/refusal.ts'
+import type { JsonObject, JsonValue } from '../lib/json.ts'
+import { mountObject } from './mount-paths.ts'
+import { openApiDocument } from './openapi.ts'
+
+export function internalPaths(core: Core): readonly PathDeclaration[] {
+  return [
+    definePath({
+      pattern: 'internal/ui/mounts',
+      access: 'open',
+      summary: 'Mounts the caller can see; without a token those tuned visible.',
+      fields: {},
+      operations: {
+        read: {
+          summary: 'List visible mounts.',
+          handler: async (request) => reply.data(await visibleMounts(core, request)),
+        },
+      },
+    }),
+    definePath({
+      pattern: 'internal/ui/mounts/*path',
+      access: 'open',
+      summary: 'The mount that serves a path, if the caller may do anything there.',
+      fields: {},
+      operations: {
+        read: {
+          summary: 'Find the mount of a path.',
+          handler: async (request) => {
+            const path = String(request.data['path']).replace(/^\/+/, '')
+            const acl = await optionalAcl(core, request)
+            const { mounts } = await core.configuration()
+            const mount = mounts.find(path)
+            const isVisible =
+              mount !== undefined && acl?.hasAnyCapabilityUnder(fullPath(mount)) === true
+            if (!isVisible) {
+              // The same answer for "not there" and "not yours", so that nothing can be guessed.
+              const shown = mount === undefined ? `${path.replace(/\/+$/, '')}/` : fullPath(mount)
+              throw new Refusal('token_refused', {
+                text: `preflight capability check returned 403, please ensure client's policies grant access to path "${acl === undefined || mount === undefined ? `${path.replace(/\/+$/, '')}/` : shown}"`,
+              })
+            }
+            return reply.data({ ...mountObject(mount), path: fullPath(mount) })
+          },
+        },
+      },
+    }),
+    definePath({
+      pattern: 'internal/ui/resultant-acl',
+      access: 'open',
+      summary: 'The rules that result from all policies of the caller.',
+      fields: {},
+      operations: {
+        read: {
+          summary: 'Read the resulting rules.',
+          handler: async (request) => {
+            const acl = await optionalAcl(core, request)
+            if (acl === undefined) {
+              return { kind: 'raw', status: 204, contentType: 'application/json', body: '' }
+            }
+            return reply.data(acl.resultant() as JsonObject)
+          },
+        },
+      },
+    }),
+    definePath({
+      pattern: 'internal/specs/openapi',
+      access: 'open',
+      summary: 'This API as an OpenAPI 3 document.',
+      fields: {},
+      bare: true,
+      operations: {
+        read: { summary: 'Read the document.', handler: () => openApiReply(core) },
+        write: { summary: 'Read the document.', handler: () => openApiReply(core) },
+      },
+    }),
+    definePath({
+      pattern: 'replication/status',
+      access: 'open',
+      summary: 'Replication, which there is none of; web UIs and scripts ask.',
+      fields: {},
+      operations: {
+        read: {
+          summary: 'Read the state.',
+          handler: async () =>
+            reply.data({
+              mode: 'disabled',
+              dr: { mode: 'disabled' },
+              performance: { mode: 'disabled' },
+            }),
+        },
+      },
+    }),
+  ]
+}
+
+async function openApiReply(core: Core) {
+  const { mounts } = await core.configuration()
+  return {
+    kind: 'raw' as const,
+    status: 200,
+    contentType: 'application/json',
+    body: `${JSON.stringify(openApiDocument(core, mounts.mounts))}\n`,
+  }
+}
+
+async function optionalAcl(
+  core: Core,
+  request: BackendRequest<unknown>,
+): Promise<Acl | undefined> {
+  const api = core.requests.get(request)
+  if (api === undefined) return undefined
+  const caller = await core.pipeline.optionalCaller(api)
+  return caller === undefined ? undefined : core.callers.get(caller)?.acl
+}
+
+async function visibleMounts(core: Core, request: BackendRequest<unknown>): Promise<JsonObject> {
+  const { mounts } = await core.configuration()
+  const acl = await optionalAcl(core, request)
+  const secret: Record<string, JsonValue> = {}
+  const auth: Record<string, JsonValue> = {}
+  for (const mount of mounts.mounts) {
+    if (mount.tainted === true) continue
+    const shown = visible(mount, acl)
+    if (shown !== undefined) (mount.class === 'auth' ? auth : secret)[mount.path] = shown
+  }
+  return { secret, auth }
+}
+
+function visible(mount: MountRecord, acl: Acl | undefined): JsonObject | undefined {
+  if (acl?.hasAnyCapabilityUnder(fullPath(mount)) === true) return mountObject(mount)
+  if (mount.config.listingVisibility !== 'unauth') return undefined
+  return { type: mount.type, description: mount.description, options: mount.options }
+}

@@ -1,0 +1,195 @@
+/** sys/leases and its older names. Only tokens have leases so far (platform contract §2.6). */
+
+import type { Core } from '../core/core.ts'
+import { keys, lastSegment } from '../core/keys.ts'
+import type { LiveToken } from '../core/tokens.ts'
+import { reply, type Reply } from '../framework/backend.ts'
+import { definePath, type PathDeclaration } from '../framework/path.ts'
+import { invalid } from '../framework/refusal.ts'
+import type { JsonObject } from '../lib/json.ts'
+import { rfc3339 } from '../lib/time.ts'
+import { field } from '../schema/field.ts'
+import { prefixRange } from '../storage/store.ts'
+
+const leaseFields = {
+  lease_id: field.string({ help: 'Lease id, such as auth/jwt/login/h….' }),
+  url_lease_id: field.string({ help: 'Lease id as part of the path.' }),
+  increment: field.duration({ help: 'Wished TTL.' }),
+  sync: field.bool({ help: 'Answer when it is done (default) or at once.' }),
+} as const
+
+export function leasePaths(core: Core): readonly PathDeclaration[] {
+  return [
+    definePath({
+      pattern: 'leases/lookup',
+      access: 'token',
+      summary: 'Facts about a lease.',
+      fields: leaseFields,
+      operations: {
+        write: {
+          summary: 'Look up a lease.',
+          handler: async ({ input }) => {
+            const token = await findLease(core, input.lease_id ?? '')
+            if (token === undefined) throw invalid('invalid lease')
+            return reply.data(leaseObject(core, token, input.lease_id ?? ''))
+          },
+        },
+      },
+    }),
+    definePath({
+      pattern: 'leases/lookup/*prefix?',
+      access: 'sudo',
+      summary: 'Leases below a prefix.',
+      fields: {},
+      operations: {
+        list: {
+          summary: 'List leases and folders below a prefix.',
+          handler: async ({ data }) => reply.list(await listLeases(core, String(data['prefix'] ?? ''))),
+        },
+      },
+    }),
+    ...bothNames('renew', (pattern) =>
+      definePath({
+        pattern: `${pattern}/*url_lease_id?`,
+        access: 'token',
+        summary: 'Renews a lease.',
+        fields: leaseFields,
+        operations: {
+          write: {
+            summary: 'Renew a lease.',
+            handler: async ({ input }) => {
+              const token = await findLease(core, input.lease_id ?? input.url_lease_id ?? '')
+              if (token === undefined) throw invalid('lease not found')
+              throw invalid('tokens cannot be renewed through this endpoint')
+            },
+          },
+        },
+      }),
+    ),
+    ...bothNames('revoke', (pattern) =>
+      definePath({
+        pattern: `${pattern}/*url_lease_id?`,
+        access: 'token',
+        summary: 'Revokes a lease.',
+        fields: leaseFields,
+        operations: {
+          write: {
+            summary: 'Revoke a lease.',
+            handler: async ({ input }) => {
+              const id = (input.lease_id ?? '') || (input.url_lease_id ?? '')
+              if (id === '') throw invalid('lease_id must be specified')
+              const token = await findLease(core, id)
+              if (token !== undefined) await core.tokenOperations.revokeId(token.id, false)
+              return done(input.sync)
+            },
+          },
+        },
+      }),
+    ),
+    ...['prefix', 'force'].flatMap((word) =>
+      bothNames(`revoke-${word}`, (pattern) =>
+        definePath({
+          pattern: `${pattern}/*prefix`,
+          access: 'sudo',
+          summary: 'Revokes every lease below a prefix.',
+          fields: { sync: leaseFields.sync },
+          operations: {
+            write: {
+              summary: 'Revoke by prefix.',
+              handler: async ({ input, data }) => {
+                await revokePrefix(core, String(data['prefix']))
+                return done(input.sync)
+              },
+            },
+          },
+        }),
+      ),
+    ),
+    definePath({
+      pattern: 'leases/tidy',
+      access: 'token',
+      summary: 'Removes what expired leases left behind.',
+      fields: {},
+      operations: {
+        write: {
+          summary: 'Start a tidy.',
+          handler: async () => tidyReply(core.tokenOperations.tidy()),
+        },
+      },
+    }),
+  ]
+}
+
+/** 202 when a tidy was started, 200 when one was running. */
+export function tidyReply(started: boolean): Reply {
+  return started
+    ? {
+        kind: 'data',
+        data: {},
+        status: 202,
+        warnings: ['Tidy operation successfully started. Any information from the operation will be printed to the server logs.'],
+      }
+    : reply.data({}, ['Tidy operation already in progress.'])
+}
+
+function bothNames(
+  word: string,
+  define: (pattern: string) => PathDeclaration,
+): readonly PathDeclaration[] {
+  return [define(`leases/${word}`), define(word)]
+}
+
+function done(sync: boolean | undefined): Reply {
+  if (sync !== false) return reply.none()
+  return { kind: 'data', data: {}, status: 202, warnings: ['The revocation is in force.'] }
+}
+
+async function findLease(core: Core, leaseId: string): Promise<LiveToken | undefined> {
+  const at = leaseId.lastIndexOf('/')
+  const id = core.tokens.ids.parseLease(leaseId.slice(at + 1))
+  if (id === undefined) return undefined
+  const configuration = await core.configuration()
+  const token = await core.store.view((view) => core.tokens.byId(id, view, configuration))
+  if (token === undefined || token.record.leaseless === true) return undefined
+  return token.record.path === leaseId.slice(0, at) ? token : undefined
+}
+
+/** One exact lease id first, then a folder. */
+async function revokePrefix(core: Core, given: string): Promise<void> {
+  const prefix = given.replaceAll(/^\/+|\/+$/g, '')
+  if (prefix === '') throw invalid('prefix must not be empty')
+  const token = await findLease(core, prefix)
+  if (token === undefined) await core.mounts.revokePrefix(prefix)
+  else await core.tokenOperations.revokeId(token.id, false)
+}
+
+function leaseObject(core: Core, token: LiveToken, id: string): JsonObject {
+  const { record } = token
+  const now = core.tokens.nowSeconds
+  return {
+    id,
+    issue_time: rfc3339(record.created * 1000),
+    expire_time: record.expires === 0 ? null : rfc3339(record.expires * 1000),
+    last_renewal: record.renewed === undefined ? null : rfc3339(record.renewed * 1000),
+    renewable: record.renewable,
+    ttl: record.expires === 0 ? 0 : Math.max(record.expires - now, 0),
+  }
+}
+
+async function listLeases(core: Core, given: string): Promise<readonly string[]> {
+  const prefix = given.replace(/^\/+/, '').replace(/\/*$/, given === '' ? '' : '/')
+  const configuration = await core.configuration()
+  const names = new Set<string>()
+  await core.store.view(async (view) => {
+    for await (const key of view.keys(prefixRange(keys.tokenPrefix))) {
+      const token = await core.tokens.byId(lastSegment(key), view, configuration)
+      if (token === undefined || token.record.leaseless === true) continue
+      const lease = `${token.record.path}/${core.tokens.ids.lease(token.id)}`
+      if (!lease.startsWith(prefix)) continue
+      const rest = lease.slice(prefix.length)
+      const slash = rest.indexOf('/')
+      names.add(slash < 0 ? rest : rest.slice(0, slash + 1))
+    }
+  })
+  return [...names].toSorted()
+}

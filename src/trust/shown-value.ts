@@ -1,0 +1,39 @@
+/**
+ * Values of tokens and requests as they appear in texts for people: quoted, cut, and with everything
+ * escaped that could act on a terminal or hide (ASVS 16.4.1), and never a signature part.
+ */
+
+import { encodeJson, isJsonArray, type JsonValue } from '../lib/json.ts'
+
+const shownLengthMax = 128
+/** Read of a long value before it is cut; enough to recognise a token at its start. */
+const readLengthMax = 512
+const listLengthMax = 8
+
+/** A quoted string in the manner of Go's %q and JSON: printable characters stay as they are. */
+export function quote(text: string): string {
+  return JSON.stringify(cut(text)).replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, escapeCharacter)
+}
+
+/** Any value in at most 128 characters of its own. */
+export function showValue(value: JsonValue): string {
+  if (typeof value === 'string') return quote(value)
+  if (isJsonArray(value) && value.every((element) => typeof element === 'string')) {
+    const shown = value.slice(0, listLengthMax).map(quote).join(', ')
+    const more = value.length > listLengthMax ? ' …' : ''
+    return value.length === 0 ? 'an empty list' : cut(shown) + more
+  }
+  return cut(encodeJson(value)).replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, escapeCharacter)
+}
+
+function cut(text: string): string {
+  const masked = text
+    .slice(0, readLengthMax)
+    .replaceAll(/eyJ[\w-]*\.[\w-]*\.[\w-]*/g, 'eyJ… (a token)')
+  return masked.length > shownLengthMax ? `${masked.slice(0, shownLengthMax)}…` : masked
+}
+
+function escapeCharacter(character: string): string {
+  const code = character.codePointAt(0) ?? 0
+  return code > 0xffff ? `\\u{${code.toString(16)}}` : `\\u${code.toString(16).padStart(4, '0')}`
+}
