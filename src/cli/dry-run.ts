@@ -27,19 +27,17 @@ export function policyText(request: ApiRequest): string {
 
 function capabilities(request: ApiRequest): string[] {
   const sudo = needsSudo(request.path) ? ['sudo'] : []
-  switch (request.method) {
-    case 'GET': {
-      const lists = request.query?.some(([name, value]) => name === 'list' && value === 'true')
-      return [lists === true ? 'list' : 'read', ...sudo]
-    }
-    case 'PUT':
-    case 'POST':
-      return ['create', 'update', ...sudo]
-    case 'PATCH':
-      return ['patch', ...sudo]
-    case 'DELETE':
-      return ['delete', ...sudo]
-  }
+  const lists = request.query?.some(([name, value]) => name === 'list' && value === 'true')
+  if (request.method === 'GET' && lists === true) return ['list', ...sudo]
+  return [...byMethod[request.method], ...sudo]
+}
+
+const byMethod: Readonly<Record<ApiRequest['method'], readonly string[]>> = {
+  GET: ['read'],
+  PUT: ['create', 'update'],
+  POST: ['create', 'update'],
+  PATCH: ['patch'],
+  DELETE: ['delete'],
 }
 
 // Platform contract §2: the root-protected paths.

@@ -166,8 +166,9 @@ function checkText(spec: FlagSpec, name: string, text: string): string | undefin
         : undefined
     case 'pairs':
       return text.indexOf('=') > 0 ? undefined : `missing = in KV pair for flag -${name}`
-    case 'text':
     case 'list':
+    case 'text':
+    default:
       return undefined
   }
 }

@@ -1,13 +1,12 @@
 /** Values as Go's `%v` prints them, which the table format of the existing clients shows. */
 
 import { goDuration } from '../lib/duration.ts'
-import { isJsonArray, isJsonObject, JsonNumber, JsonText, type JsonValue } from '../lib/json.ts'
+import { encodeJson, isJsonArray, isJsonObject, JsonNumber, type JsonValue } from '../lib/json.ts'
 
 /** `<nil>`, `[a b]`, `map[k:v]` with sorted keys; numbers keep their text. */
 export function goText(value: JsonValue): string {
   if (value === null) return '<nil>'
   if (typeof value === 'string') return value
-  if (value instanceof JsonNumber || value instanceof JsonText) return value.text
   if (isJsonArray(value)) return `[${value.map(goText).join(' ')}]`
   if (isJsonObject(value)) {
     const members = Object.keys(value)
@@ -15,7 +14,7 @@ export function goText(value: JsonValue): string {
       .map((name) => `${name}:${goText(value[name] ?? null)}`)
     return `map[${members.join(' ')}]`
   }
-  return String(value)
+  return encodeJson(value)
 }
 
 /** `%q` of a list of texts: `["a" "b"]`. */

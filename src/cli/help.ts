@@ -6,6 +6,8 @@ import type { FlagSpec } from './flags.ts'
 import { connectionFlags, flagsOf, formatFlags } from './shared-flags.ts'
 
 const widthMax = 80
+const variableNote =
+  'A flag beats its variable. Variables are also read as BAO_… and VAULT_…, in this order.'
 
 export function commandHelp(programName: string, name: string, command: Command): string {
   const shared = [...connectionFlags, ...formatFlags]
@@ -27,6 +29,7 @@ export function commandHelp(programName: string, name: string, command: Command)
     ...flagSection('Flags:', own),
     ...(command.output === 'none' ? [] : flagSection('Output flags:', formatFlags)),
     ...(command.kind === 'remote' ? flagSection('Connection flags:', connectionFlags) : []),
+    ...(command.kind === 'remote' ? [variableNote] : []),
   ]
     .join('\n')
     .trimEnd()
@@ -96,10 +99,7 @@ function flagLine(flag: FlagSpec): string {
 
 function flagText(flag: FlagSpec): string {
   const standard = flag.defaultText === undefined ? '' : ` Default: ${flag.defaultText}.`
-  const variable =
-    flag.env === undefined
-      ? ''
-      : ` Also: TOKENSTILE_${flag.env}, BAO_${flag.env}, VAULT_${flag.env}.`
+  const variable = flag.env === undefined ? '' : ` Variable: TOKENSTILE_${flag.env}.`
   return flag.help + standard + variable
 }
 

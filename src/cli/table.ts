@@ -20,7 +20,7 @@ export function formatColumns(rows: readonly (readonly string[])[]): string {
   )
   const widths: number[] = []
   for (const row of cells) {
-    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, [...cell].length)
+    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, letterCount(cell))
   }
   return cells
     .map((row) =>
@@ -55,5 +55,10 @@ export function formatTitle(title: string, below: JsonObject | string): string {
 }
 
 function pad(cell: string, width = 0): string {
-  return cell + ' '.repeat(Math.max(0, width - [...cell].length))
+  return cell + ' '.repeat(Math.max(0, width - letterCount(cell)))
+}
+
+/** Code points: a name with letters outside the basic plane still lines up. */
+function letterCount(text: string): number {
+  return Array.from(text).length
 }

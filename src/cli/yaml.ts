@@ -1,6 +1,6 @@
 /** Writes JSON values as YAML 1.2 block style. Text is quoted whenever a reader could take it for something else. */
 
-import { isJsonArray, isJsonObject, JsonNumber, JsonText, type JsonValue } from '../lib/json.ts'
+import { encodeJson, isJsonArray, isJsonObject, type JsonValue } from '../lib/json.ts'
 import { safeJson } from './safe-text.ts'
 
 export function formatYaml(value: JsonValue): string {
@@ -51,8 +51,7 @@ function scalarOrEmpty(value: JsonValue): string {
 
 function scalar(value: JsonValue): string {
   if (typeof value === 'string') return scalarText(value)
-  if (value instanceof JsonNumber || value instanceof JsonText) return value.text
-  return String(value)
+  return encodeJson(value)
 }
 
 // Plain only if it starts with a letter, slash or underscore and has nothing that YAML gives a meaning.

@@ -51,7 +51,10 @@ export function connectionError(cause: unknown, address: string): ConnectionErro
       'Use an address that begins with http://, for example -address=http://127.0.0.1:8200.',
     )
   }
-  return new ConnectionError(`${address}: ${code === '' ? text : `${text} (${code})`}`, known)
+  return new ConnectionError(
+    `${address}: ${code === '' || text.includes(code) ? text : `${text} (${code})`}`,
+    known,
+  )
 }
 
 const unknownAuthority =

@@ -3,6 +3,7 @@
 import { BoundedCache } from '../lib/bounded-cache.ts'
 import type { StoreView } from '../storage/store.ts'
 import { compileAcl, compileRootAcl, type Acl } from './policy/acl.ts'
+import { responseWrappingPolicyText } from './policy/default-policy.ts'
 import { parsePolicy, type Policy } from './policy/policy.ts'
 import { keys } from './keys.ts'
 import type { PolicyRecord } from './records.ts'
@@ -11,6 +12,10 @@ const aclsMax = 4096
 
 export class PolicyAccess {
   readonly #root = compileRootAcl()
+  readonly #responseWrapping: readonly Policy[] = builtInPolicy(
+    'response-wrapping',
+    responseWrappingPolicyText,
+  )
   readonly #acls = new BoundedCache<string, Acl>(aclsMax)
   /** The record object stays the same while the stored text does, see `StoreView.get`. */
   readonly #parsed = new WeakMap<PolicyRecord, Policy>()
@@ -28,22 +33,31 @@ export class PolicyAccess {
     if (known !== undefined) return known
     const policies: Policy[] = []
     for (const name of names) {
+      if (name === 'response-wrapping') {
+        policies.push(...this.#responseWrapping)
+        continue
+      }
       const record = await view.get(keys.policy(name))
-      if (record === undefined) continue
-      const policy = this.#parse(record)
-      if (policy !== undefined) policies.push(policy)
+      if (record !== undefined) policies.push(this.#parse(record))
     }
     const acl = compileAcl(policies)
     if (epoch === this.#epoch) this.#acls.set(cacheKey, acl)
     return acl
   }
 
-  #parse(record: PolicyRecord): Policy | undefined {
+  #parse(record: PolicyRecord): Policy {
     const known = this.#parsed.get(record)
     if (known !== undefined) return known
     const parsed = parsePolicy(record.name, record.text)
-    if (!parsed.ok) return undefined
+    // It parsed when it was stored. Leaving it out would also leave out what it denies.
+    if (!parsed.ok) throw new Error(`the stored policy ${record.name} does not parse`)
     this.#parsed.set(record, parsed.value)
     return parsed.value
   }
+}
+
+function builtInPolicy(name: string, text: string): readonly Policy[] {
+  const parsed = parsePolicy(name, text)
+  if (!parsed.ok) throw new Error(`the built-in policy ${name} does not parse`)
+  return [parsed.value]
 }

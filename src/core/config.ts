@@ -4,7 +4,6 @@ export interface CoreSettings {
   /** Seconds. */
   readonly defaultLeaseTtl: number
   readonly maxLeaseTtl: number
-  readonly clusterName: string
   /** What `version` says on the wire. */
   readonly reportedVersion: string
   readonly buildDate: string

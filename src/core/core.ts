@@ -14,7 +14,7 @@ import type { Random } from '../platform/random.ts'
 import type { SealedStore } from '../storage/sealed-store.ts'
 import { prefixRange } from '../storage/store.ts'
 import { PolicyAccess } from './access.ts'
-import { Bootstrap } from './bootstrap.ts'
+import { bootstrap } from './bootstrap.ts'
 import type { CoreSettings } from './config.ts'
 import { readConfiguration, type CoreConfiguration } from './configuration.ts'
 import { Identity } from './identity.ts'
@@ -26,12 +26,14 @@ import { EpochValue } from './mount-table.ts'
 import { Pipeline } from './pipeline.ts'
 import { Policies } from './policies.ts'
 import type { Acl } from './policy/acl.ts'
-import type { MountRecord } from './records.ts'
+import type { CorsRecord, MountRecord } from './records.ts'
 import type { SealManager } from './seal/seal-manager.ts'
 import { TokenIds } from './token-id.ts'
 import { TokenOperations } from './token-operations.ts'
 import { TokenSweep } from './token-sweep.ts'
 import { Tokens, type LiveToken, type TextSealer } from './tokens.ts'
+import { RecordDamaged } from '../storage/store.ts'
+import type { Keyring } from '../storage/keyring.ts'
 
 export interface CoreParts {
   readonly store: SealedStore
@@ -146,6 +148,12 @@ export class Core {
     return configuration
   }
 
+  /** What the last request knew; the browser's next one sees a change. */
+  corsSettings(): CorsRecord | undefined {
+    const cors = this.#configuration.latest?.cors
+    return cors?.enabled === true ? cors : undefined
+  }
+
   async configuration(): Promise<CoreConfiguration> {
     return this.configurationAt(await this.store.view((view) => view.epoch()))
   }
@@ -163,9 +171,10 @@ export class Core {
   // ------------------------------------------------------------ life
 
   /** Called when the store has been opened: makes what first start needs and starts the sweep. */
-  async open(sealer: TextSealer, subkey: (purpose: string) => Buffer): Promise<void> {
+  async open(): Promise<void> {
     const { store, clock, random, settings, logger } = this
-    const ids = new TokenIds(subkey, random)
+    const ids = tokenIdsOf(store.keyring, random)
+    const sealer = textSealer(() => store.keyring)
     const tokens = new Tokens({ store, sealer, clock, ids })
     await this.#startIdsAfterStored(ids)
     const identity = new Identity(ids, random)
@@ -187,7 +196,7 @@ export class Core {
     })
     const logins = new Logins({ store, tokens, identity, settings })
     const mounts = new Mounts(this, ids)
-    await new Bootstrap(store, random, clock, settings).run()
+    await store.write((txn) => bootstrap(txn, { random, clock }))
     this.#opened = { tokens, identity, logins, sweep, tokenOperations, mounts }
     this.#cubbyhole = (await this.configuration()).mounts.byPath('cubbyhole/')?.uuid
     sweep.start()
@@ -228,3 +237,23 @@ export class Core {
   }
 }
 
+
+/** Token texts and hashes under keys that do not change when the barrier's key rotates. */
+export function tokenIdsOf(keyring: Keyring, random: Random): TokenIds {
+  return new TokenIds((purpose) => keyring.subkey(purpose), random)
+}
+
+function textSealer(keyring: () => Keyring): TextSealer {
+  return {
+    sealText: (purpose, text) => keyring().seal(purpose, text),
+    openText: (purpose, sealed) => {
+      try {
+        return keyring().open(purpose, sealed).toString('utf8')
+      } catch (problem) {
+        // A forged or void text is no token; anything else is a fault.
+        if (problem instanceof RecordDamaged) return undefined
+        throw problem
+      }
+    },
+  }
+}

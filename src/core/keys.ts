@@ -8,7 +8,6 @@ import { configurationPrefix, recordKey, type Key } from '../storage/store.ts'
 import type {
   AliasRecord,
   CleanupJob,
-  ClusterRecord,
   CorsRecord,
   EntityRecord,
   MountRecord,
@@ -25,7 +24,6 @@ const ns = rootNamespace
 const c = configurationPrefix
 
 export const keys = {
-  cluster: (): Key<ClusterRecord> => recordKey(`${c}cluster`),
   cors: (): Key<CorsRecord> => recordKey(`${c}cors`),
 
   mountPrefix: `${c}${ns}/mount/`,

@@ -85,6 +85,11 @@ export class EpochValue<T> {
     return epoch === this.#epoch ? this.#settled : undefined
   }
 
+  /** The last value, of whichever epoch. */
+  get latest(): T | undefined {
+    return this.#settled
+  }
+
   async at(epoch: number, store: Store): Promise<T> {
     if (epoch === this.#epoch && this.#value !== undefined) return this.#value
     const value = store.view(this.#read)

@@ -10,6 +10,7 @@ import { declaredOperation, type Access, type PathDeclaration } from '../framewo
 import { invalid, Refusal } from '../framework/refusal.ts'
 import type { PathMatch } from '../framework/router.ts'
 import { cidrContains, parseCidr } from '../lib/cidr.ts'
+import type { JsonObject } from '../lib/json.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import type { FieldTable, Input } from '../schema/field.ts'
 import { StoreSealed, StoreUnavailable, type StoreView } from '../storage/store.ts'
@@ -63,7 +64,7 @@ export class Pipeline {
     if (request.namespace !== '' && request.namespace !== 'root') {
       throw new Refusal('namespace_unknown')
     }
-    if (this.#core.store.sealed) return this.#serveSealed(request, requestId)
+    if (this.#core.seal.sealed) return this.#serveSealed(request, requestId)
     const found = await this.#core.store.view((view) => this.#admit(request, view))
     const { route, admission, access } = found
     let spent: LiveToken | undefined
@@ -135,7 +136,7 @@ export class Pipeline {
   /** For open paths that answer more to those who show a live token; never refuses. */
   async optionalCaller(request: ApiRequest): Promise<Caller | undefined> {
     const text = request.token
-    if (text === undefined || this.#core.store.sealed) return undefined
+    if (text === undefined || this.#core.seal.sealed) return undefined
     return this.#core.store.view(async (view) => {
       const configuration = await this.#core.configurationAt(await view.epoch())
       const token = await this.#core.tokens.resolve(text, view, configuration)
@@ -377,7 +378,7 @@ function toAnswer(
     }
     case 'list': {
       if (reply.keys.length === 0) throw new Refusal('not_found')
-      const data =
+      const data: JsonObject =
         reply.keyInfo === undefined
           ? { keys: reply.keys }
           : { keys: reply.keys, key_info: reply.keyInfo }

@@ -2,11 +2,6 @@
 
 import type { JsonObject } from '../lib/json.ts'
 
-export interface ClusterRecord {
-  readonly name: string
-  readonly id: string
-}
-
 export interface CorsRecord {
   readonly enabled: boolean
   readonly allowedOrigins: readonly string[]

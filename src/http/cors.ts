@@ -43,7 +43,8 @@ export interface CorsOutcome {
 export function requireAllowedOrigin(settings: CorsSettings, request: CorsRequest): CorsOutcome {
   if (!isAllowedOrigin(settings, request.origin)) {
     // Our own pages send their origin with every write; they need no permission, and get no headers.
-    if (request.method !== 'OPTIONS' && isSameOrigin(request)) return { headers: {}, isPreflight: false }
+    if (request.method !== 'OPTIONS' && isSameOrigin(request))
+      return { headers: {}, isPreflight: false }
     throw new Refusal('origin_refused')
   }
   const headers: Record<string, string> = {

@@ -4,7 +4,13 @@ import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 
 import { invalid, Refusal } from '../framework/refusal.ts'
-import { emptyObject, isJsonObject, parseJson, requestJsonLimits, type JsonObject } from '../lib/json.ts'
+import {
+  emptyObject,
+  isJsonObject,
+  parseJson,
+  requestJsonLimits,
+  type JsonObject,
+} from '../lib/json.ts'
 import { parsePairs } from './request-query.ts'
 
 /** The client went away before its request was complete; there is nobody to answer. */

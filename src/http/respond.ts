@@ -24,6 +24,8 @@ export interface SendOptions {
   /** X-Vault-Namespace as it came. */
   readonly namespaceEcho: string | undefined
   readonly extraHeaders: Readonly<Record<string, string>> | undefined
+  /** The caller ends the answer; what there is to send is sent at once. */
+  readonly isEndedLater: boolean
 }
 
 // hvac compares the type for equality before it reads `errors`: no charset, ever.
@@ -48,10 +50,7 @@ export function refusalAnswer(refusal: Refusal, requestId: string | undefined): 
     status: refusal.status,
     contentType: json,
     body: `{"errors":${JSON.stringify(refusal.errors)}}\n`,
-    headers:
-      reason === undefined
-        ? (headers ?? none)
-        : { ...headers, 'X-Login-Reason': reason },
+    headers: reason === undefined ? (headers ?? none) : { ...headers, 'X-Login-Reason': reason },
     requestId,
   }
 }
@@ -65,7 +64,11 @@ export const preflightAnswer: WireAnswer = {
   requestId: undefined,
 }
 
-export function sendAnswer(response: ServerResponse, answer: WireAnswer, options: SendOptions): void {
+export function sendAnswer(
+  response: ServerResponse,
+  answer: WireAnswer,
+  options: SendOptions,
+): void {
   const { status, body } = answer
   const isEmpty = status === 204 || status === 304
   const head: (string | number)[] = [...options.fixedHeaders.of(status)]
@@ -79,17 +82,19 @@ export function sendAnswer(response: ServerResponse, answer: WireAnswer, options
   }
   if (!isCacheable) head.push('Cache-Control', 'no-store')
   if (options.extraHeaders !== undefined) {
-    for (const name of Object.keys(options.extraHeaders)) head.push(name, options.extraHeaders[name] ?? '')
+    for (const name of Object.keys(options.extraHeaders))
+      head.push(name, options.extraHeaders[name] ?? '')
   }
-  if (isEmpty) {
-    response.writeHead(status, head)
-    response.end()
+  if (!isEmpty) head.push('Content-Length', body === undefined ? 0 : byteLength(body))
+  response.writeHead(status, head)
+  if (options.isEndedLater) {
+    if (isEmpty || body === undefined) response.flushHeaders()
+    else response.write(body)
     return
   }
-  head.push('Content-Length', body === undefined ? 0 : byteLength(body))
-  response.writeHead(status, head)
   // For HEAD the platform itself leaves the body away.
-  response.end(body)
+  if (isEmpty) response.end()
+  else response.end(body)
 }
 
 /** An answer for a connection on which no request could be made out; the connection ends after it. */
@@ -114,7 +119,9 @@ export class FixedHeaders {
   of(status: number): readonly string[] {
     const known = this.#byStatus.get(status)
     if (known !== undefined) return known
-    const merged = new Map([['strict-transport-security', ['Strict-Transport-Security', transportSecurity]]])
+    const merged = new Map([
+      ['strict-transport-security', ['Strict-Transport-Security', transportSecurity]],
+    ])
     for (const key of ['default', `${Math.floor(status / 100)}xx`, String(status)]) {
       if (!Object.hasOwn(this.#custom, key)) continue
       for (const [name, value] of Object.entries(this.#custom[key] ?? {})) {
@@ -122,7 +129,13 @@ export class FixedHeaders {
       }
     }
     // Those are not the configuration's to change: they frame the message or are compared by clients.
-    for (const name of ['content-type', 'content-length', 'transfer-encoding', 'connection', 'cache-control']) {
+    for (const name of [
+      'content-type',
+      'content-length',
+      'transfer-encoding',
+      'connection',
+      'cache-control',
+    ]) {
       merged.delete(name)
     }
     const flat = [...merged.values()].flat()
@@ -143,7 +156,13 @@ function handlerAnswer(answer: Answer): WireAnswer {
         requestId,
       }
     case 'bare':
-      return { status: body.status, contentType: body.contentType, body: body.body, headers, requestId }
+      return {
+        status: body.status,
+        contentType: body.contentType,
+        body: body.body,
+        headers,
+        requestId,
+      }
     case 'empty':
       return { status: body.status, contentType: undefined, body: undefined, headers, requestId }
   }

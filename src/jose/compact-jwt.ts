@@ -14,12 +14,14 @@ import {
   parseJson,
   type JsonLimits,
   type JsonObject,
-  type JsonProblem,
 } from '../lib/json.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import { parseJwtHeader, type JwtHeader } from './jwt-header.ts'
-import { whyNotCompact } from './jwt-look.ts'
+import { lookOf, whyNotCompact } from './jwt-look.ts'
+import type { JwtProblem } from './jwt-problem.ts'
 import type { SignatureAlgorithm } from './algorithms.ts'
+
+export type { JwtHeader, JwtProblem }
 
 export interface ParsedJwt {
   readonly header: JwtHeader
@@ -27,21 +29,6 @@ export interface ParsedJwt {
   /** The bytes the signature covers: the first two parts as they came, with the dot between them. */
   readonly signed: Uint8Array
   readonly signature: Uint8Array
-}
-
-export interface JwtProblem {
-  readonly reason:
-    | 'jwt_missing'
-    | 'jwt_malformed'
-    | 'jwt_too_large'
-    | 'jwt_encrypted'
-    | 'not_a_jwt'
-    | 'header_refused'
-    | 'algorithm_refused'
-    | 'token_type_refused'
-    | 'claims_malformed'
-  /** One sentence about the form, without any part of the token. */
-  readonly detail: string
 }
 
 /** Ruling R1. */
@@ -116,6 +103,8 @@ function readHeader(part: string): Result<JwtHeader, JwtProblem> {
   if (part === '') return refuse('jwt_malformed', 'the first part of the token is empty')
   const bytes = decodeBase64Url(part)
   if (bytes === undefined) {
+    const look = lookOf(part)
+    if (look !== undefined) return refuse('not_a_jwt', look)
     return refuse('jwt_malformed', 'the first part of the token is not canonical base64url')
   }
   const text = decodeUtf8(bytes)
@@ -124,7 +113,7 @@ function readHeader(part: string): Result<JwtHeader, JwtProblem> {
   if (!json.ok) {
     return refuse(
       'jwt_malformed',
-      `the header of the token is no acceptable JSON: ${why(json.error)}`,
+      `the header of the token is no acceptable JSON: ${json.error.detail}`,
     )
   }
   if (!isJsonObject(json.value)) {
@@ -145,7 +134,7 @@ function readClaims(payload: Buffer): Result<JsonObject, JwtProblem> {
   if (!json.ok) {
     // RFC 8725 §2.3: a payload that is a token of its own is signed twice, and only one signature would be seen.
     const what = /^[\w-]+\.[\w-]+\.[\w-]*$/.test(text) ? 'another token' : 'no acceptable JSON'
-    return refuse('claims_malformed', `the claims of the token are ${what}: ${why(json.error)}`)
+    return refuse('claims_malformed', `the claims of the token are ${what}: ${json.error.detail}`)
   }
   if (!isJsonObject(json.value)) {
     return refuse('claims_malformed', 'the claims of the token are not a JSON object')
@@ -154,7 +143,7 @@ function readClaims(payload: Buffer): Result<JsonObject, JwtProblem> {
 }
 
 function decodeUtf8(bytes: Buffer): string | undefined {
-  if (isAscii(bytes)) return bytes.latin1Slice(0, bytes.length)
+  if (isAscii(bytes)) return bytes.toString('latin1')
   try {
     return utf8.decode(bytes)
   } catch {
@@ -168,10 +157,6 @@ function namesLogoutEvent(claims: JsonObject): boolean {
   if (events === undefined) return false
   if (isJsonObject(events)) return Object.hasOwn(events, logoutEvent)
   return isJsonArray(events) ? events.includes(logoutEvent) : events === logoutEvent
-}
-
-function why(problem: JsonProblem): string {
-  return problem.detail
 }
 
 function refuse(reason: JwtProblem['reason'], detail: string): Result<never, JwtProblem> {

@@ -115,23 +115,19 @@ function publicMembers(jwk: JsonObject): Result<PublicJwk, string> {
   const y = member(jwk, 'y')
   const n = member(jwk, 'n')
   const e = member(jwk, 'e')
-  switch (kty) {
-    case 'RSA':
-      return typeof n === 'string' && typeof e === 'string'
-        ? ok({ e, kty, n })
-        : err('its n or e is missing or not a string')
-    case 'EC':
-      if (crv !== 'P-256' && crv !== 'P-384' && crv !== 'P-521')
-        return err('its curve is not known here')
-      return typeof x === 'string' && typeof y === 'string'
-        ? ok({ crv, kty, x, y })
-        : err('its x or y is missing or not a string')
-    case 'OKP':
-      if (crv !== 'Ed25519') return err('its curve is not known here')
-      return typeof x === 'string' ? ok({ crv, kty, x }) : err('its x is missing or not a string')
-    default:
-      return err('its key type is not known here')
+  if (kty === 'RSA') {
+    return typeof n === 'string' && typeof e === 'string'
+      ? ok({ e, kty, n })
+      : err('its n or e is missing or not a string')
   }
+  if (kty !== 'EC' && kty !== 'OKP') return err('its key type is not known here')
+  if (typeof x !== 'string') return err('its x is missing or not a string')
+  if (kty === 'OKP') {
+    return crv === 'Ed25519' ? ok({ crv, kty, x }) : err('its curve is not known here')
+  }
+  if (crv !== 'P-256' && crv !== 'P-384' && crv !== 'P-521')
+    return err('its curve is not known here')
+  return typeof y === 'string' ? ok({ crv, kty, x, y }) : err('its y is missing or not a string')
 }
 
 function kidOf(jwk: JsonValue): string | undefined {

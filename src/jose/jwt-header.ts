@@ -3,7 +3,7 @@
 import { member, type JsonObject, type JsonValue } from '../lib/json.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import { isSignatureAlgorithm, type SignatureAlgorithm } from './algorithms.ts'
-import type { JwtProblem } from './compact-jwt.ts'
+import type { JwtProblem } from './jwt-problem.ts'
 
 export interface JwtHeader {
   readonly alg: SignatureAlgorithm

@@ -1,6 +1,6 @@
 /** What somebody sent instead of a compact JWT, told by its look alone, so that the refusal says what to change. */
 
-import type { JwtProblem } from './compact-jwt.ts'
+import type { JwtProblem } from './jwt-problem.ts'
 
 interface Look {
   readonly matches: (text: string) => boolean
@@ -36,11 +36,16 @@ const looks: readonly Look[] = [
 
 const words = ['none', 'one', 'two', 'three', 'four', 'five']
 
+/** One sentence when the beginning of the text gives it away. */
+export function lookOf(text: string): string | undefined {
+  return looks.find(({ matches }) => matches(text))?.detail
+}
+
 /** For a trimmed text of which the caller knows that it has not exactly two dots. */
 export function whyNotCompact(text: string): JwtProblem {
   if (text === '') return { reason: 'jwt_missing', detail: 'no token was given' }
-  const look = looks.find(({ matches }) => matches(text))
-  if (look !== undefined) return { reason: 'not_a_jwt', detail: look.detail }
+  const look = lookOf(text)
+  if (look !== undefined) return { reason: 'not_a_jwt', detail: look }
   const parts = countParts(text)
   if (parts === 5 && /^[\w-]+\./.test(text)) {
     return {

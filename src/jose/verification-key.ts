@@ -48,14 +48,8 @@ const curveCostMicros: Readonly<Record<CurveName, number>> = {
 
 /** The key, or one sentence that says why it is of no use. */
 export function parsePublicJwk(jwk: PublicJwk, labels: KeyLabels): Result<VerificationKey, string> {
-  switch (jwk.kty) {
-    case 'RSA':
-      return parseRsa(jwk.n, jwk.e, labels)
-    case 'EC':
-      return parseEc(jwk.crv, jwk.x, jwk.y, labels)
-    case 'OKP':
-      return parseEd25519(jwk.x, labels)
-  }
+  if (jwk.kty === 'RSA') return parseRsa(jwk.n, jwk.e, labels)
+  return jwk.kty === 'EC' ? parseEc(jwk.crv, jwk.x, jwk.y, labels) : parseEd25519(jwk.x, labels)
 }
 
 function parseRsa(n: string, e: string, labels: KeyLabels): Result<VerificationKey, string> {

@@ -7,7 +7,7 @@
 export function decodeBase64Url(text: string): Buffer | undefined {
   // The platform's decoder skips what it does not know; writing the bytes again shows whether it did.
   const bytes = Buffer.from(text, 'base64url')
-  return bytes.base64urlSlice(0, bytes.length) === text ? bytes : undefined
+  return bytes.toString('base64url') === text ? bytes : undefined
 }
 
 export function encodeBase64Url(bytes: Uint8Array): string {

@@ -32,7 +32,8 @@ export function isInRange(key: string, range: KeyRange): boolean {
  * different keys would meet in one record.
  */
 export function isStorableKey(key: string): boolean {
-  if (key.length === 0 || key.length > keyBytesMax) return false
+  // The sealed store marks what is no record with a leading zero byte.
+  if (key.length === 0 || key.length > keyBytesMax || key.charCodeAt(0) === 0) return false
   if (!key.isWellFormed()) return false
   return key.length * 3 <= keyBytesMax || Buffer.byteLength(key) <= keyBytesMax
 }

@@ -44,7 +44,7 @@ interface Term {
 }
 
 export interface KeyringState {
-  readonly format: 1
+  readonly format: number
   readonly base: string
   readonly terms: readonly {
     readonly term: number
@@ -156,8 +156,7 @@ export class Keyring {
   /** Reads what `serialise` wrote; it was sealed, so it has that shape. */
   static parse(random: Random, bytes: Buffer): Keyring {
     const state = JSON.parse(bytes.toString()) as KeyringState
-    // The number is the literal 1 for the compiler only; a later version may have written another.
-    if (Number(state.format) !== 1) throw new Error('the keyring has a newer format')
+    if (state.format !== 1) throw new Error('the keyring has a newer format')
     const terms = state.terms.map((entry) =>
       termOf(entry.term, entry.installedAtMs, Buffer.from(entry.key, 'base64')),
     )

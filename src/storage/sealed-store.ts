@@ -4,10 +4,11 @@
  */
 
 import { GroupCommit } from './group-commit.ts'
-import type { Keyring } from './keyring.ts'
+import { TermUnknown, type Keyring } from './keyring.ts'
 import { RecordReader } from './record-reader.ts'
 import { SealedView, type Opening } from './sealed-view.ts'
 import {
+  RecordDamaged,
   StoreSealed,
   StoreUnavailable,
   type Change,
@@ -21,6 +22,9 @@ import { Transaction } from './transaction.ts'
 
 /** Runs of one work before it is given up. */
 const attemptsMax = 64
+
+/** Keeps texts apart from records: no record's key begins with a zero byte. */
+const textPrefix = '\u0000'
 
 export interface SealedStoreOptions {
   readonly engine: Engine
@@ -82,6 +86,23 @@ export class SealedStore implements Store {
     this.#loadKeyring = () => Promise.resolve(undefined)
     reader?.forget()
     reader?.keyring.destroy()
+  }
+
+  /** Seals a text that leaves the store, such as a batch token. The purpose is bound to it. */
+  sealText(purpose: string, text: string): Buffer {
+    return this.keyring.seal(textPrefix + purpose, text)
+  }
+
+  /** The text, or undefined for anything that was not sealed here for this purpose. */
+  openText(purpose: string, sealed: Uint8Array): string | undefined {
+    try {
+      return this.keyring.open(textPrefix + purpose, sealed).toString()
+    } catch (error) {
+      if (!(error instanceof RecordDamaged)) throw error
+      // Another process may have rotated. The caller cannot wait for it; the next attempt finds the new term.
+      if (error instanceof TermUnknown) void this.#reload().catch(() => false)
+      return undefined
+    }
   }
 
   async view<T>(work: (view: StoreView) => Promise<T>): Promise<T> {

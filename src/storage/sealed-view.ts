@@ -40,7 +40,11 @@ export class SealedView implements StoreView {
 
   async *keys(range: KeyRange): AsyncGenerator<string> {
     this.#opening.reader()
-    for await (const [key] of this.#view.range(range)) yield key
+    for await (const [key] of this.#view.range(range)) {
+      yield key
+      // Sealed while the caller worked on that key.
+      this.#opening.reader()
+    }
   }
 }
 

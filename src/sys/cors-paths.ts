@@ -8,20 +8,6 @@ import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { invalid } from '../framework/refusal.ts'
 import { field } from '../schema/field.ts'
 
-export const standardCorsHeaders: readonly string[] = [
-  'Content-Type',
-  'X-Requested-With',
-  'X-Vault-AWS-IAM-Server-ID',
-  'X-Vault-MFA',
-  'X-Vault-Namespace',
-  'X-Vault-No-Request-Forwarding',
-  'X-Vault-Policy-Override',
-  'X-Vault-Token',
-  'X-Vault-Wrap-Format',
-  'X-Vault-Wrap-TTL',
-  'Authorization',
-]
-
 const off: CorsRecord = {
   enabled: false,
   allowedOrigins: [],
@@ -72,7 +58,7 @@ export function corsPaths(core: Core): readonly PathDeclaration[] {
             const record: CorsRecord = {
               enabled: true,
               allowedOrigins,
-              allowedHeaders: [...standardCorsHeaders, ...(input.allowed_headers ?? [])],
+              allowedHeaders: input.allowed_headers ?? [],
               allowCredentials: false,
             }
             await core.store.write((txn) => txn.put(keys.cors(), record))

@@ -2,9 +2,12 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { compileAcl } from '../../src/core/policy/acl.ts'
-import { defaultPolicyText, responseWrappingPolicyText } from '../../src/core/policy/default-policy.ts'
+import {
+  defaultPolicyText,
+  responseWrappingPolicyText,
+} from '../../src/core/policy/default-policy.ts'
 import { decodePolicyText, parsePolicy, type Policy } from '../../src/core/policy/policy.ts'
 
 function policy(text: string): Policy {
@@ -167,7 +170,9 @@ test('POL-74, POL-75: one path twice in one policy merges, and deny wins', () =>
 })
 
 test('POL-124: braces outside of paths are plain text', () => {
-  const [rule] = policy('path "a" { allowed_parameters = { x = ["{{identity.entity.id}}"] } }').rules
+  const [rule] = policy(
+    'path "a" { allowed_parameters = { x = ["{{identity.entity.id}}"] } }',
+  ).rules
   assert.equal(rule?.isTemplated, false)
   assert.deepEqual(rule?.parameters.allowed.get('x'), ['{{identity.entity.id}}'])
 })
@@ -200,13 +205,29 @@ test('a policy in base64 is decoded, any other text stays as it is', () => {
 test('the default policy grants what every token may do with itself and nothing more', () => {
   const acl = compileAcl([policy(defaultPolicyText)])
   assert.deepEqual(acl.capabilities('auth/token/lookup-self'), ['read'])
-  for (const path of ['auth/token/renew-self', 'auth/token/revoke-self', 'sys/capabilities-self', 'sys/leases/renew',
-    'sys/leases/lookup', 'sys/wrapping/wrap', 'sys/wrapping/lookup', 'sys/wrapping/unwrap', 'sys/tools/hash', 'sys/tools/hash/sha2-256']) {
+  for (const path of [
+    'auth/token/renew-self',
+    'auth/token/revoke-self',
+    'sys/capabilities-self',
+    'sys/leases/renew',
+    'sys/leases/lookup',
+    'sys/wrapping/wrap',
+    'sys/wrapping/lookup',
+    'sys/wrapping/unwrap',
+    'sys/tools/hash',
+    'sys/tools/hash/sha2-256',
+  ]) {
     assert.deepEqual(acl.capabilities(path), ['update'], path)
   }
   assert.deepEqual(acl.capabilities('cubbyhole/x'), ['create', 'delete', 'list', 'read', 'update'])
   assert.deepEqual(acl.capabilities('identity/oidc/provider/main/authorize'), ['read', 'update'])
-  for (const path of ['auth/token/create', 'sys/internal/ui/mounts', 'secret/data/x', 'sys/mounts', 'identity/entity/id/x']) {
+  for (const path of [
+    'auth/token/create',
+    'sys/internal/ui/mounts',
+    'secret/data/x',
+    'sys/mounts',
+    'identity/entity/id/x',
+  ]) {
     assert.deepEqual(acl.capabilities(path), ['deny'], path)
   }
   const wrapping = compileAcl([policy(responseWrappingPolicyText)])
@@ -215,7 +236,25 @@ test('the default policy grants what every token may do with itself and nothing 
 })
 
 test('any text gives a policy or a message', () => {
-  const word = fc.constantFrom('path', '"a"', '{', '}', '=', '[', ']', 'capabilities', '"read"', '"deny"', 'policy', '1', ',', '{"path":', ':', '"+*"', '"{{"')
+  const word = fc.constantFrom(
+    'path',
+    '"a"',
+    '{',
+    '}',
+    '=',
+    '[',
+    ']',
+    'capabilities',
+    '"read"',
+    '"deny"',
+    'policy',
+    '1',
+    ',',
+    '{"path":',
+    ':',
+    '"+*"',
+    '"{{"',
+  )
   fc.assert(
     fc.property(fc.array(word, { maxLength: 12 }), (words) => {
       const parsed = parsePolicy('p', words.join(' '))

@@ -4,13 +4,14 @@ import { reply, type BackendContext } from '../../framework/backend.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid } from '../../framework/refusal.ts'
 import { signatureAlgorithms, type SignatureAlgorithm } from '../../jose/algorithms.ts'
-import { member, type JsonObject } from '../../lib/json.ts'
+import { isJsonArray, isJsonObject, member, type JsonObject, type JsonValue } from '../../lib/json.ts'
 import {
-  createKeySource,
   validateKeySourceConfig,
-  type KeySource,
+  type CheckedKeySource,
   type KeySourceConfig,
-} from '../../oidc/key-source.ts'
+} from '../../oidc/key-source-config.ts'
+import { createKeySource, type KeySource } from '../../oidc/key-source.ts'
+import { systemClusterFiles } from '../../platform/cluster-files.ts'
 import { field, type Input } from '../../schema/field.ts'
 import { exactCodec, type Key, type StoreView } from '../../storage/store.ts'
 import { keptDocuments } from './kept-documents.ts'
@@ -50,12 +51,9 @@ const configFields = {
 export interface ConfigRecord extends KeySourceConfig {
   /** New at every write: a key source belongs to one revision. */
   readonly revision: string
-  readonly oidc_client_id: string
-  readonly oidc_client_secret: string
   readonly oidc_response_mode: string
   readonly oidc_response_types: readonly string[]
   readonly jwt_supported_algs: readonly SignatureAlgorithm[]
-  readonly bound_issuer: string
   readonly default_role: string
   readonly provider_config: JsonObject
   readonly namespace_in_state: boolean
@@ -63,6 +61,8 @@ export interface ConfigRecord extends KeySourceConfig {
 }
 
 export type MountKind = 'keys' | 'jwks' | 'pairs' | 'discovery' | 'oidc' | 'kubernetes'
+
+const statusWaitMs = 3000
 
 const allAlgorithms: ReadonlySet<SignatureAlgorithm> = new Set(signatureAlgorithms)
 
@@ -88,7 +88,7 @@ export class JwtConfigs {
     if (config.jwt_validation_pubkeys.length > 0) return 'keys'
     if (config.jwks_url !== '') return 'jwks'
     if (config.jwks_pairs.length > 0) return 'pairs'
-    if (config.kubernetes) return 'kubernetes'
+    if (config.is_kubernetes) return 'kubernetes'
     return config.oidc_client_id !== '' && config.oidc_client_secret !== '' ? 'oidc' : 'discovery'
   }
 
@@ -106,7 +106,10 @@ export class JwtConfigs {
   keySource(config: ConfigRecord): KeySource {
     if (this.#source?.revision === config.revision) return this.#source.source
     this.#source?.source.close()
-    const source = this.#create(config)
+    const checked = validateKeySourceConfig(config)
+    // It was checked when it was stored.
+    if (!checked.ok) throw new Error(`the stored configuration is refused: ${checked.error}`)
+    const source = this.#create(checked.value)
     this.#source = { revision: config.revision, source }
     return source
   }
@@ -116,59 +119,72 @@ export class JwtConfigs {
     this.#source = undefined
   }
 
-  #create(config: ConfigRecord): KeySource {
-    const { clock, logger, outbound } = this.#context
-    return createKeySource(config, {
+  #create(checked: CheckedKeySource): KeySource {
+    const { clock, logger, outbound, store } = this.#context
+    return createKeySource(checked.settings, {
       outbound,
       clock,
       logger,
-      kept: keptDocuments(this.#context.store, config.revision),
+      store: keptDocuments(store),
+      cluster: systemClusterFiles,
     })
   }
 
   /** Replaces the configuration when every check passes; gives warnings. */
   async write(input: Input<typeof configFields>): Promise<readonly string[]> {
     const previous = await this.load()
-    const { record, warnings } = checkConfig(input, previous, this.#context.random.uuid())
-    const source = this.#create(record)
-    let found = record
+    const { record, checked } = checkConfig(input, previous, this.#context.random.uuid())
+    const warnings = [...checked.warnings]
+    let stored: ConfigRecord = { ...record, ...checked.changes }
+    const source = this.#create(checked)
     try {
-      const checked = await source.check({ skipNetwork: input.skip_jwks_validation ?? false })
-      if (!checked.ok) throw invalid(checked.error)
-      warnings.push(...checked.value.warnings)
-      if (checked.value.discoveryUrl !== undefined) {
-        found = { ...record, oidc_discovery_url: checked.value.discoveryUrl }
+      const network = await source.check()
+      if (network.problem !== undefined) {
+        const isSkipped = network.isSkippable && input.skip_jwks_validation === true
+        if (!isSkipped) throw invalid(network.problem)
+        warnings.push(network.problem)
       }
+      stored = { ...stored, ...network.changes }
     } finally {
       source.close()
     }
-    checkFlowFields(found)
-    const provider = checkProviderConfig(found.provider_config)
+    checkFlowFields(stored)
+    const provider = checkProviderConfig(stored.provider_config)
     if (!provider.ok) throw invalid(provider.error)
-    await this.#context.store.write(async (txn) => {
-      // Key documents of the old configuration must not serve the new one.
-      for await (const key of txn.keys(this.#context.store.keyRange('keys/'))) txn.delete(key)
-      txn.put(this.#key, found)
-    })
+    await this.#context.store.write((txn) => txn.put(this.#key, stored))
+    if (this.kind(stored) === 'pairs') this.keySource(stored).warm()
     return warnings
   }
 
-  async read(config: ConfigRecord): Promise<{ readonly data: JsonObject; readonly warnings: readonly string[] }> {
-    const status = await this.keySource(config).status()
+  async read(
+    config: ConfigRecord,
+  ): Promise<{ readonly data: JsonObject; readonly warnings: readonly string[] }> {
+    const problem = await this.#problemOf(config)
     const {
       revision: _,
       oidc_client_secret: __,
-      kubernetes: ___,
+      is_kubernetes: ___,
+      discovery_slash_tolerant: ____,
       ...shown
     } = config
     return {
       data: {
-        ...(shown as unknown as JsonObject),
+        ...shown,
         provider_config: shownProviderConfig(config.provider_config),
-        status: status.ok ? 'valid' : 'invalid',
+        status: problem === undefined ? 'valid' : 'invalid',
       },
-      warnings: status.ok ? [] : [status.error],
+      warnings: problem === undefined ? [] : [problem],
     }
+  }
+
+  /** Why tokens cannot be judged now; discovery mounts ask their provider once, others ask nobody. */
+  async #problemOf(config: ConfigRecord): Promise<string | undefined> {
+    const { clock } = this.#context
+    const waited = clock.sleep(statusWaitMs).then(() => 'the provider did not answer in time')
+    const asked = this.keySource(config)
+      .discoveredIssuer()
+      .then((issuer) => (issuer.ok ? undefined : issuer.error.detail))
+    return Promise.race([asked, waited])
   }
 }
 
@@ -177,23 +193,24 @@ function checkConfig(
   input: Input<typeof configFields>,
   previous: ConfigRecord | undefined,
   revision: string,
-): { readonly record: ConfigRecord; readonly warnings: string[] } {
+): { readonly record: ConfigRecord; readonly checked: CheckedKeySource } {
   const providerConfig = input.provider_config ?? {}
-  const keys = validateKeySourceConfig({
+  const keys: KeySourceConfig = {
     oidc_discovery_url: input.oidc_discovery_url ?? '',
     oidc_discovery_ca_pem: input.oidc_discovery_ca_pem ?? '',
     oidc_client_id: input.oidc_client_id ?? '',
     oidc_client_secret: input.oidc_client_secret ?? '',
     jwks_url: input.jwks_url ?? '',
     jwks_ca_pem: input.jwks_ca_pem ?? '',
-    jwks_pairs: input.jwks_pairs ?? null,
+    jwks_pairs: pairsOf(input.jwks_pairs),
     jwt_validation_pubkeys: input.jwt_validation_pubkeys ?? [],
     bound_issuer: input.bound_issuer ?? '',
     override_allowed_server_names: input.override_allowed_server_names ?? [],
     unsupported_critical_cert_extensions: input.unsupported_critical_cert_extensions ?? [],
-    kubernetes: member(providerConfig, 'provider') === 'kubernetes',
-  })
-  if (!keys.ok) throw invalid(keys.error)
+    is_kubernetes: member(providerConfig, 'provider') === 'kubernetes',
+  }
+  const checked = validateKeySourceConfig(keys)
+  if (!checked.ok) throw invalid(checked.error)
   const algorithms: SignatureAlgorithm[] = []
   for (const name of input.jwt_supported_algs ?? []) {
     const known = signatureAlgorithms.find((algorithm) => algorithm === name)
@@ -203,20 +220,24 @@ function checkConfig(
     algorithms.push(known)
   }
   const record: ConfigRecord = {
-    ...keys.value.config,
+    ...keys,
     revision,
-    oidc_client_id: input.oidc_client_id ?? '',
-    oidc_client_secret: input.oidc_client_secret ?? '',
     oidc_response_mode: input.oidc_response_mode ?? '',
     oidc_response_types: input.oidc_response_types ?? [],
     jwt_supported_algs: algorithms,
-    bound_issuer: input.bound_issuer ?? '',
     default_role: input.default_role ?? '',
     provider_config: providerConfig,
     namespace_in_state: input.namespace_in_state ?? previous?.namespace_in_state ?? true,
     token_audiences: input.token_audiences ?? [],
   }
-  return { record, warnings: [...keys.value.warnings] }
+  return { record, checked: checked.value }
+}
+
+/** A list; one object is a list of one, an empty object is none. */
+function pairsOf(value: JsonValue | undefined): readonly JsonValue[] {
+  if (value === undefined || value === null || value === '') return []
+  if (isJsonArray(value)) return value
+  return isJsonObject(value) && Object.keys(value).length === 0 ? [] : [value]
 }
 
 /** Rows 14 and 15. */

@@ -110,8 +110,10 @@ export class JwtLogin {
     const { token } = input
     if (token === undefined || 'claims' in token || !token.ok) return { signature: undefined, config: input.config }
     const source = this.#configs.keySource(config)
-    const verified = await source.verify(token.value)
-    const issuer = verified.ok ? await source.discoveredIssuer() : undefined
+    const cached = source.verifyCached(token.value)
+    const verified = cached === 'needs_refresh' ? await source.verify(token.value) : cached
+    const hasIssuer = source.kind === 'discovery' || source.kind === 'kubernetes'
+    const issuer = verified.ok && hasIssuer ? await source.discoveredIssuer() : undefined
     return {
       signature: verified.ok
         ? { ok: true, value: { keyId: verified.value.key.kid, thumbprint: verified.value.key.thumbprint } }

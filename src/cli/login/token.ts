@@ -46,10 +46,11 @@ function tokenSecret(token: string, data: JsonObject): Secret {
   }
   const identity = list('identity_policies')
   const own = list('policies')
+  const policies = [...new Set([...texts(own), ...texts(identity)])].sort()
   const auth = objectOf([
     ['client_token', token],
     ['accessor', member(data, 'accessor') ?? ''],
-    ['policies', [...new Set([...items(own), ...items(identity)])].sort()],
+    ['policies', policies],
     ['token_policies', own],
     ['identity_policies', identity],
     ['metadata', member(data, 'meta') ?? null],
@@ -73,6 +74,6 @@ function tokenSecret(token: string, data: JsonObject): Secret {
   return secret
 }
 
-function items(list: JsonValue): readonly JsonValue[] {
-  return isJsonArray(list) ? list : []
+function texts(list: JsonValue): readonly string[] {
+  return isJsonArray(list) ? list.filter((item) => typeof item === 'string') : []
 }

@@ -17,6 +17,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
+import { platform } from 'node:os'
 import { join } from 'node:path'
 import { product } from '../../lib/product.ts'
 import { findDataFileProblem } from './data-file.ts'
@@ -123,6 +124,8 @@ function saveRecord(folder: string, record: FolderRecord): FolderRecord {
 }
 
 function syncFolder(folder: string): void {
+  // Windows has no handles of folders to sync.
+  if (platform() === 'win32') return
   const handle = openSync(folder, 'r')
   try {
     fsyncSync(handle)

@@ -9,11 +9,19 @@
  * file: entries of a copied folder are nobody's.
  */
 
-import { closeSync, existsSync, openSync, readFileSync, statSync, unlinkSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  statSync,
+  unlinkSync,
+} from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
 import { platform, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { dataFilePath, refuse } from './data-folder.ts'
+import { dataFilePath, fileMode, refuse } from './data-folder.ts'
 
 /** Longest path that fits a socket address on every system. */
 const socketPathBytesMax = 100
@@ -84,15 +92,20 @@ export class FolderOwner {
     }
   }
 
-  /** Takes this process off the list. */
+  /** Takes this process off the list. A full disk may refuse that; the closed socket alone frees the folder as well. */
   async release(): Promise<void> {
     const { list } = this.#options
-    for (let attempt = 0; attempt < attemptsMax; attempt++) {
-      const before = list.read()
-      const rest = parseOwners(before).filter((owner) => owner.socket !== this.#own.socket)
-      if (list.replace(before, encodeOwners(rest))) break
+    try {
+      for (let attempt = 0; attempt < attemptsMax; attempt++) {
+        const before = list.read()
+        const rest = parseOwners(before).filter((owner) => owner.socket !== this.#own.socket)
+        if (list.replace(before, encodeOwners(rest))) break
+      }
+    } catch {
+      // The next one that opens the folder finds that nobody answers.
+    } finally {
+      await this.#stop()
     }
-    await this.#stop()
   }
 
   async #enter(): Promise<void> {
@@ -140,17 +153,20 @@ export class FolderOwner {
     })
   }
 
-  #listen(): Promise<void> {
+  async #listen(): Promise<void> {
     const { folder } = this.#options
-    // The folder lets nobody else in, so the rights of the socket do not matter.
-    return new Promise((resolve, reject) => {
-      this.#server.on('error', reject)
-      this.#server.listen(this.#address(this.#own.socket), () => resolve())
+    const address = this.#address(this.#own.socket)
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#server.on('error', reject)
+        this.#server.listen(address, () => resolve(undefined))
+      })
       this.#server.unref()
-    }).then(undefined, (error: unknown) => {
+      if (platform() !== 'win32') chmodSync(address, fileMode)
+    } catch (error) {
       const code = error instanceof Error && 'code' in error ? String(error.code) : 'failed'
       refuse(folder, `cannot hold a lock: listening on a socket there failed with ${code}`)
-    }) as Promise<void>
+    }
   }
 
   async #stop(): Promise<void> {

@@ -1,26 +1,14 @@
-/** Applies a batch of changes in one LMDB transaction and tells a batch that wrote nothing from one of unknown fate. */
+/** Applies a batch of changes in one LMDB transaction. */
 
 import { checkExpectation } from '../expectation.ts'
-import { StoreUnavailable, type Change, type CommitOutcome, type KeyRange } from '../store.ts'
+import type { Change, CommitOutcome, KeyRange } from '../store.ts'
 import type { Database } from './lmdb-engine.ts'
 import { readEntries } from './lmdb-view.ts'
 
 /** A text, or raw bytes for the engine's own records. */
 export type RawKey = string | Buffer
 
-/**
- * Failures of writing pages, after which LMDB drops the transaction: the root page still names the old state. Failures of
- * the sync are not among them; nobody knows what they left on the disk.
- */
-const nothingWritten: readonly number[] = [
-  28, // ENOSPC
-  122, // EDQUOT
-  27, // EFBIG
-  30, // EROFS
-  12, // ENOMEM
-  -30792, // MDB_MAP_FULL
-]
-
+/** Rejects with LMDB's own error, whose `code` is that of the system or of LMDB. */
 export async function applyChanges(
   database: Database,
   changes: readonly Change[],
@@ -35,12 +23,7 @@ export async function applyChanges(
     // The callback runs on this thread while the writing thread holds the transaction; it must not wait for anything.
     return await database.transaction(() => changes.map((change) => applyOne(database, change)))
   } catch (error) {
-    const cause = await findCause(error)
-    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
-    if (typeof code === 'number' && nothingWritten.includes(code)) {
-      throw new StoreUnavailable('the disk does not take the change', { cause })
-    }
-    throw cause instanceof Error ? cause : new Error('the commit failed')
+    throw await findCause(error)
   }
 }
 
@@ -68,12 +51,13 @@ function drop(promise: Promise<boolean>): void {
 }
 
 /** lmdb rejects with a general error whose `commitError` is a promise that rejects with the real one. */
-async function findCause(error: unknown): Promise<unknown> {
-  if (!(error instanceof Error) || !('commitError' in error)) return error
+async function findCause(error: unknown): Promise<Error> {
+  const general = error instanceof Error ? error : new Error('the commit failed')
+  if (!('commitError' in general)) return general
   try {
-    await error.commitError
-    return error
+    await general.commitError
+    return general
   } catch (cause) {
-    return cause
+    return cause instanceof Error ? cause : general
   }
 }

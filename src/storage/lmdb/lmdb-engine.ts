@@ -18,6 +18,7 @@ import {
   type Engine,
   type EngineView,
 } from '../store.ts'
+import { isNothingWritten } from './commit-failure.ts'
 import { completeFolder, fileMode, prepareFolder, refuse, restrictFiles } from './data-folder.ts'
 import { FolderOwner, type OwnerList } from './folder-owner.ts'
 import { applyChanges, type RawKey } from './lmdb-change.ts'
@@ -54,6 +55,7 @@ export async function openLmdbEngine(options: LmdbEngineOptions): Promise<LmdbEn
   try {
     database = openDatabase(path)
     restrictFiles(path)
+    if (record.state === 'ready') checkMark(path, database, record.uuid)
     const list = createOwnerList(database)
     const owner = await FolderOwner.claim({
       folder,
@@ -62,12 +64,16 @@ export async function openLmdbEngine(options: LmdbEngineOptions): Promise<LmdbEn
       processId: options.processId,
       socketId: random.bytes(8).toString('hex'),
     })
-    checkMark(path, database, record.uuid, record.state)
     if (record.state === 'creating') {
-      completeFolder(path, record)
+      completeFolder(path, { ...record, uuid: setMark(database, record.uuid) })
       logger.log('info', 'made a new data folder', { path })
     }
-    return new LmdbEngine(database, owner, () => openFolders.delete(folder))
+    return new LmdbEngine({
+      folder,
+      database,
+      owner,
+      onClosed: () => openFolders.delete(folder),
+    })
   } catch (error) {
     openFolders.delete(folder)
     await database?.close()
@@ -77,17 +83,25 @@ export async function openLmdbEngine(options: LmdbEngineOptions): Promise<LmdbEn
 
 export class LmdbEngine implements Engine {
   readonly type = 'lmdb'
+  readonly #folder: string
   readonly #database: Database
   readonly #owner: FolderOwner
   readonly #onClosed: () => void
   readonly #open = new Set<Promise<unknown>>()
   #closing: Promise<void> | undefined
   #suspect = false
+  #failure: Error | undefined
 
-  constructor(database: Database, owner: FolderOwner, onClosed: () => void) {
-    this.#database = database
-    this.#owner = owner
-    this.#onClosed = onClosed
+  constructor(parts: {
+    readonly folder: string
+    readonly database: Database
+    readonly owner: FolderOwner
+    readonly onClosed: () => void
+  }) {
+    this.#folder = parts.folder
+    this.#database = parts.database
+    this.#owner = parts.owner
+    this.#onClosed = parts.onClosed
   }
 
   async view<T>(work: (view: EngineView) => Promise<T>): Promise<T> {
@@ -106,14 +120,21 @@ export class LmdbEngine implements Engine {
   async commit(changes: readonly Change[]): Promise<readonly CommitOutcome[]> {
     this.#requireOpen()
     for (const change of changes) checkKeys(change)
+    // LMDB may never answer again after such a failure.
+    if (this.#failure !== undefined) throw this.#failure
     if (this.#suspect) this.#checkHealth()
     const running = applyChanges(this.#database, changes)
     this.#open.add(running)
     try {
       return await running
     } catch (error) {
-      if (error instanceof StoreUnavailable) this.#suspect = true
-      throw error
+      if (!(error instanceof Error)) throw error
+      if (!isNothingWritten(error, this.#folder)) {
+        this.#failure = error
+        throw error
+      }
+      this.#suspect = true
+      throw new StoreUnavailable('the disk does not take the change', { cause: error })
     } finally {
       this.#open.delete(running)
     }
@@ -201,13 +222,18 @@ function createOwnerList(database: Database): OwnerList {
 }
 
 /** The data file carries the folder's uuid; the mark is made with the store and never changes. */
-function checkMark(path: string, database: Database, uuid: string, state: string): void {
-  const mark = database.getBinary(uuidKey)?.toString()
-  if (mark === uuid) return
-  if (state === 'ready' || mark !== undefined) {
-    refuse(path, 'holds a data.mdb of another store; restore both files from one backup')
-  }
-  database.transactionSync(() => database.putSync(uuidKey, Buffer.from(uuid)))
+function checkMark(path: string, database: Database, uuid: string): void {
+  if (database.getBinary(uuidKey)?.toString() === uuid) return
+  refuse(path, 'holds a data.mdb of another store; restore both files from one backup')
+}
+
+/** Marks a new data file; gives the mark of another process that makes the same store at this moment. */
+function setMark(database: Database, uuid: string): string {
+  return database.transactionSync(() => {
+    const mark = database.getBinary(uuidKey)?.toString()
+    if (mark === undefined) database.putSync(uuidKey, Buffer.from(uuid))
+    return mark ?? uuid
+  })
 }
 
 function checkKeys(change: Change): void {

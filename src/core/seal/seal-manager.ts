@@ -1,0 +1,448 @@
+/**
+ * Opens and closes the store: initialisation, unsealing by shares or by the static key, sealing, and rotation of the
+ * barrier key (contract platform §2.1, §2.10). Owns the root key while the store is open. Knows nothing of tokens and
+ * mounts: those register with `onUnsealed` and hand their first records to `init`.
+ */
+
+import type { Clock } from '../../platform/clock.ts'
+import type { Logger } from '../../platform/logger.ts'
+import type { Random } from '../../platform/random.ts'
+import { Keyring, openUnder, sealUnder, sealsPerTermMax } from '../../storage/keyring.ts'
+import type { SealedStore } from '../../storage/sealed-store.ts'
+import {
+  RecordDamaged,
+  StoreSealed,
+  type Engine,
+  type Expectation,
+  type StoreTransaction,
+} from '../../storage/store.ts'
+import { requireShareCounts, type InitRequest } from './init-request.ts'
+import { SealProblem } from './seal-problem.ts'
+import {
+  addEncryptions,
+  commitOne,
+  configKey,
+  createConfig,
+  keyringKey,
+  loadConfig,
+  recoveryKeyKey,
+  requireRecord,
+  rootKeyKey,
+  type SealConfig,
+} from './seal-records.ts'
+import { combineShares, shareBytes, splitKey } from './shares.ts'
+import { decodeKey, isBase64, isHex, type SealType } from './static-seal.ts'
+import { UnsealAttempt } from './unseal-attempt.ts'
+
+const rootKeyBytes = 32
+
+/** Half of what a term may seal: the rotation has time, and other processes' unsaved counts do not matter. */
+const rotateAtSeals = sealsPerTermMax / 2
+
+const rotateAttemptsMax = 16
+
+/** Longest text of a share that is looked at. */
+const keyTextLengthMax = 1024
+
+export interface SealManagerOptions {
+  readonly engine: Engine
+  readonly store: SealedStore
+  readonly type: SealType
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+}
+
+/** `sys/seal-status` without the version fields; the names are those of the wire. */
+export interface SealStatus {
+  readonly type: 'shamir' | 'static'
+  readonly initialized: boolean
+  readonly sealed: boolean
+  readonly t: number
+  readonly n: number
+  readonly progress: number
+  readonly nonce: string
+  readonly migration: boolean
+  readonly recovery_seal: boolean
+  readonly storage_type: Engine['type']
+  readonly recovery_seal_type?: string
+  readonly cluster_name?: string
+  readonly cluster_id?: string
+}
+
+export interface KeyStatus {
+  readonly term: number
+  readonly install_time: string
+  readonly encryptions: number
+}
+
+export interface InitOutcome<T> {
+  /** Unseal keys; empty for a seal that opens itself. */
+  readonly keys: readonly Buffer[]
+  readonly recoveryKeys: readonly Buffer[]
+  /** What the work of the caller gave. */
+  readonly value: T
+}
+
+/** Writes the first records; the keyring is the one that they are sealed with, for what needs its subkeys. */
+export type InitWork<T> = (txn: StoreTransaction, keyring: Keyring) => Promise<T> | T
+
+export class SealManager {
+  readonly #engine: Engine
+  readonly #store: SealedStore
+  readonly #type: SealType
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #logger: Logger
+  readonly #unsealedWork: (() => Promise<void> | void)[] = []
+  readonly #sealingWork: (() => Promise<void> | void)[] = []
+  /** Operations one after the other: two shares that arrive together must not both be the last one. */
+  #queue: Promise<unknown> = Promise.resolve()
+  #config: SealConfig | undefined
+  #attempt: UnsealAttempt | undefined
+  #rootKey: Buffer | undefined
+  #ready = false
+
+  constructor(options: SealManagerOptions) {
+    this.#engine = options.engine
+    this.#store = options.store
+    this.#type = options.type
+    this.#clock = options.clock
+    this.#random = options.random
+    this.#logger = options.logger
+  }
+
+  /** False from the end of a successful unseal, with all that `onUnsealed` registered done, until the next seal. */
+  get sealed(): boolean {
+    return !this.#ready || this.#store.sealed
+  }
+
+  /** Work that makes the server ready, in order, after each unseal. If it fails, the store is sealed again. */
+  onUnsealed(work: () => Promise<void> | void): void {
+    this.#unsealedWork.push(work)
+  }
+
+  /** Work that stops what runs on the open store and forgets what was made from it, in order, before each seal. */
+  onSealing(work: () => Promise<void> | void): void {
+    this.#sealingWork.push(work)
+  }
+
+  async isInitialized(): Promise<boolean> {
+    return (await this.#loadConfig()) !== undefined
+  }
+
+  async status(): Promise<SealStatus> {
+    const config = await this.#loadConfig()
+    const type = config?.type ?? this.#type.type
+    const isRecovery = type !== 'shamir'
+    const sealed = this.sealed
+    return {
+      type,
+      initialized: config !== undefined,
+      sealed,
+      t: config?.threshold ?? 0,
+      n: config?.shares ?? 0,
+      progress: this.#attempt?.progress ?? 0,
+      nonce: this.#attempt?.nonce ?? '',
+      migration: false,
+      recovery_seal: isRecovery,
+      storage_type: this.#engine.type,
+      ...(isRecovery ? { recovery_seal_type: 'shamir' } : {}),
+      ...(config === undefined || sealed
+        ? {}
+        : { cluster_name: config.clusterName, cluster_id: config.clusterId }),
+    }
+  }
+
+  /**
+   * Makes keyring, seal and the caller's first records in one atomic commit: a crash leaves an empty store or a whole
+   * one, and keys are given out only for the latter. With `shamir` the store stays sealed.
+   */
+  init<T>(request: InitRequest, work: InitWork<T>): Promise<InitOutcome<T>> {
+    return this.#inTurn(() => this.#init(request, work))
+  }
+
+  /** Takes one share, in hex or base64, or forgets those given so far. Throws SealProblem. */
+  unseal(request: { readonly key?: string; readonly reset?: boolean }): Promise<SealStatus> {
+    return this.#inTurn(async () => {
+      await this.#unseal(request.key ?? '', request.reset === true)
+      return this.status()
+    })
+  }
+
+  /**
+   * At start: opens the store when the seal needs nobody; true when it did. Throws when the store was made with another
+   * seal or another key.
+   */
+  autoUnseal(): Promise<boolean> {
+    return this.#inTurn(async () => {
+      const config = await this.#loadConfig()
+      if (config === undefined || !this.sealed) return false
+      this.#checkType(config)
+      if (this.#type.type !== 'static') return false
+      const wrapped = await requireRecord(this.#engine, rootKeyKey)
+      let rootKey: Buffer
+      try {
+        rootKey = openUnder(this.#type.key, rootKeyKey, wrapped)
+      } catch (error) {
+        if (!(error instanceof RecordDamaged)) throw error
+        throw new SealProblem(
+          'the static seal key does not open this store: it was made with another key',
+        )
+      }
+      await this.#open(rootKey, await this.#openKeyring(rootKey))
+      return true
+    })
+  }
+
+  seal(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (!this.#store.sealed) {
+        await this.#saveEncryptions().catch((error: unknown) => this.#warnUnsaved(error))
+      }
+      await this.#close()
+      this.#logger.log('info', 'sealed')
+    })
+  }
+
+  /** Throws StoreSealed. */
+  keyStatus(): KeyStatus {
+    const keyring = this.#store.keyring
+    return {
+      term: keyring.activeTerm,
+      install_time: new Date(keyring.installedAtMs).toISOString(),
+      encryptions: keyring.encryptions,
+    }
+  }
+
+  /** A new term seals from now on; what older terms sealed stays readable. */
+  rotate(): Promise<void> {
+    return this.#inTurn(() => this.#rotate())
+  }
+
+  async #init<T>(request: InitRequest, work: InitWork<T>): Promise<InitOutcome<T>> {
+    if (await this.isInitialized()) throw new SealProblem('Vault is already initialized')
+    const counts = requireShareCounts(this.#type.type, request)
+    const rootKey = this.#random.bytes(rootKeyBytes)
+    const keyring = Keyring.create(this.#random, this.#clock.nowMs())
+    const { change, value } = await this.#store.prepare(keyring, (txn) => work(txn, keyring))
+    const puts: [string, Uint8Array][] = [
+      [configKey, this.#createConfig(counts.shares, counts.threshold)],
+      [keyringKey, this.#sealKeyring(rootKey, keyring)],
+    ]
+    let keys: readonly Buffer[] = []
+    let recoveryKeys: readonly Buffer[] = []
+    if (this.#type.type === 'shamir') {
+      keys = await splitKey(rootKey, counts.shares, counts.threshold)
+    } else {
+      puts.push([rootKeyKey, sealUnder(this.#type.key, this.#random, rootKeyKey, rootKey)])
+      if (counts.shares > 0) {
+        const recoveryKey = this.#random.bytes(rootKeyBytes)
+        recoveryKeys = await splitKey(recoveryKey, counts.shares, counts.threshold)
+        puts.push([recoveryKeyKey, sealUnder(rootKey, this.#random, recoveryKeyKey, recoveryKey)])
+        recoveryKey.fill(0)
+      }
+    }
+    const expects: Expectation[] = [configKey, keyringKey].map((key) => ({
+      kind: 'value',
+      key,
+      value: undefined,
+    }))
+    const committed = await commitOne(this.#engine, {
+      expects: [...expects, ...(change?.expects ?? [])],
+      puts: [...(change?.puts ?? []), ...puts],
+      deletes: change?.deletes ?? [],
+    })
+    if (!committed) throw new SealProblem('Vault is already initialized')
+    this.#logger.log('info', 'initialised', { seal: this.#type.type })
+    if (this.#type.type === 'shamir') {
+      keyring.destroy()
+      rootKey.fill(0)
+    } else {
+      await this.#open(rootKey, keyring)
+    }
+    return { keys, recoveryKeys, value }
+  }
+
+  async #unseal(text: string, reset: boolean): Promise<void> {
+    if (text === '' && !reset) {
+      throw new SealProblem(
+        "'key' must be specified in request body as JSON, or 'reset' set to true",
+      )
+    }
+    if (!this.sealed) {
+      if (reset) throw new SealProblem('vault is unsealed')
+      return
+    }
+    if (reset) return this.#endAttempt()
+    const config = await this.#loadConfig()
+    // Undecodable text is told first, whatever the state.
+    const bytesWanted = shareBytes(rootKeyBytes, config?.shares ?? 0)
+    const share = text.length > keyTextLengthMax ? undefined : decodeKey(text, bytesWanted)
+    if (share === undefined && !isHex(text) && !isBase64(text)) {
+      throw new SealProblem("'key' must be a valid hex or base64 string")
+    }
+    if (config === undefined) throw new SealProblem('server is not yet initialized')
+    this.#checkType(config)
+    if (config.type !== 'shamir') {
+      throw new SealProblem(`unseal keys are not used with seal type ${config.type}`)
+    }
+    if (share === undefined) throw new SealProblem('unseal failed, invalid key: wrong length')
+    this.#attempt ??= new UnsealAttempt(this.#random.uuid())
+    this.#attempt.add(share)
+    if (this.#attempt.progress >= config.threshold) await this.#combine(this.#attempt)
+  }
+
+  async #combine(attempt: UnsealAttempt): Promise<void> {
+    try {
+      const rootKey = await combineShares(attempt.shares)
+      if (rootKey === undefined) throw new SealProblem('unseal failed, invalid key')
+      let keyring: Keyring
+      try {
+        keyring = await this.#openKeyring(rootKey)
+      } catch (error) {
+        rootKey.fill(0)
+        if (!(error instanceof RecordDamaged)) throw error
+        throw new SealProblem('unseal failed, invalid key')
+      }
+      await this.#open(rootKey, keyring)
+    } finally {
+      this.#endAttempt()
+    }
+  }
+
+  async #open(rootKey: Buffer, keyring: Keyring): Promise<void> {
+    this.#rootKey = rootKey
+    try {
+      await this.#prepareKeyring(keyring)
+      this.#store.openWith(keyring, () => this.#reloadKeyring())
+      for (const work of this.#unsealedWork) await work()
+      this.#ready = true
+      this.#logger.log('info', 'unsealed', { term: keyring.activeTerm })
+    } catch (error) {
+      await this.#close()
+      throw error
+    }
+  }
+
+  async #close(): Promise<void> {
+    // From here on nothing is served, however long the work below takes.
+    this.#ready = false
+    this.#endAttempt()
+    for (const work of this.#sealingWork) {
+      try {
+        await work()
+      } catch (error) {
+        this.#logger.log('error', 'something did not stop before the seal', {
+          error: String(error),
+        })
+      }
+    }
+    this.#store.seal()
+    this.#rootKey?.fill(0)
+    this.#rootKey = undefined
+  }
+
+  #endAttempt(): void {
+    this.#attempt?.end()
+    this.#attempt = undefined
+  }
+
+  async #rotate(): Promise<void> {
+    for (let attempt = 0; attempt < rotateAttemptsMax; attempt++) {
+      const rootKey = this.#requireRootKey()
+      // From storage and not from memory: another process may have rotated.
+      const before = await requireRecord(this.#engine, keyringKey)
+      const stored = Keyring.parse(this.#random, openUnder(rootKey, keyringKey, before))
+      const keyring = stored.withNewTerm(this.#clock.nowMs())
+      const after = this.#sealKeyring(rootKey, keyring)
+      const committed = await commitOne(this.#engine, {
+        expects: [{ kind: 'value', key: keyringKey, value: before }],
+        puts: [[keyringKey, after]],
+        deletes: [],
+      })
+      if (!committed) continue
+      // Sealed in the meantime by a failed commit: then the new term is there and nobody uses it yet.
+      if (this.#store.sealed) throw new StoreSealed()
+      await this.#prepareKeyring(keyring)
+      this.#store.openWith(keyring)
+      this.#logger.log('info', 'rotated the barrier key', { term: keyring.activeTerm })
+      return
+    }
+    throw new Error('the barrier key is being rotated by others all the time')
+  }
+
+  /** Loads the count of the active term and watches it. */
+  async #prepareKeyring(keyring: Keyring): Promise<void> {
+    keyring.setSavedSeals(await addEncryptions(this.#engine, keyring.activeTerm, 0))
+    keyring.onSealsDue(() => {
+      this.#inTurn(() => this.#saveEncryptions()).catch((error: unknown) =>
+        this.#warnUnsaved(error),
+      )
+    })
+  }
+
+  /** Saves the count; rotates long before the active term has sealed as much as it may (NIST SP 800-38D §8.3). */
+  async #saveEncryptions(): Promise<void> {
+    if (this.#store.sealed) return
+    const keyring = this.#store.keyring
+    const count = keyring.takeUnsavedSeals()
+    keyring.setSavedSeals(await addEncryptions(this.#engine, keyring.activeTerm, count))
+    if (keyring.encryptions >= rotateAtSeals) await this.#rotate()
+  }
+
+  async #reloadKeyring(): Promise<Keyring | undefined> {
+    if (this.#rootKey === undefined) return undefined
+    const keyring = await this.#openKeyring(this.#rootKey)
+    await this.#prepareKeyring(keyring)
+    return keyring
+  }
+
+  async #openKeyring(rootKey: Buffer): Promise<Keyring> {
+    const sealed = await requireRecord(this.#engine, keyringKey)
+    return Keyring.parse(this.#random, openUnder(rootKey, keyringKey, sealed))
+  }
+
+  #sealKeyring(rootKey: Buffer, keyring: Keyring): Buffer {
+    return sealUnder(rootKey, this.#random, keyringKey, keyring.serialise())
+  }
+
+  #createConfig(shares: number, threshold: number): Buffer {
+    const clusterId = this.#random.uuid()
+    return createConfig({
+      type: this.#type.type,
+      shares,
+      threshold,
+      clusterName: `vault-cluster-${clusterId.slice(0, 8)}`,
+      clusterId,
+    })
+  }
+
+  async #loadConfig(): Promise<SealConfig | undefined> {
+    // It never changes once it is there.
+    this.#config ??= await loadConfig(this.#engine)
+    return this.#config
+  }
+
+  #checkType(config: SealConfig): void {
+    if (config.type === this.#type.type) return
+    throw new SealProblem(
+      `the store was initialised with seal type ${config.type}, and the server is configured for ${this.#type.type}`,
+    )
+  }
+
+  #requireRootKey(): Buffer {
+    if (this.#rootKey === undefined || this.#store.sealed) throw new StoreSealed()
+    return this.#rootKey
+  }
+
+  #warnUnsaved(error: unknown): void {
+    this.#logger.log('warn', 'the encryption count was not saved', { error: String(error) })
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#queue.then(work)
+    this.#queue = turn.catch(() => {})
+    return turn
+  }
+}

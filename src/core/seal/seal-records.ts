@@ -1,0 +1,89 @@
+/**
+ * The records that exist before and outside the barrier. They lie in the engine as they are: the keyring is sealed under
+ * the root key, the root key under the static key, the rest is public.
+ */
+
+import { RecordDamaged, type Change, type Engine, type Expectation } from '../../storage/store.ts'
+
+/** No record of the sealed store may have a key below this prefix. */
+export const sealPrefix = 'seal/'
+export const configKey = `${sealPrefix}config`
+export const keyringKey = `${sealPrefix}keyring`
+export const rootKeyKey = `${sealPrefix}root-key`
+export const recoveryKeyKey = `${sealPrefix}recovery-key`
+const encryptionsKey = `${sealPrefix}encryptions`
+
+const configFormat = 1
+const attemptsMax = 64
+
+export interface SealConfig {
+  readonly format: number
+  readonly type: 'shamir' | 'static'
+  /** Unseal keys for `shamir`, recovery keys for `static`. */
+  readonly shares: number
+  readonly threshold: number
+  readonly clusterName: string
+  readonly clusterId: string
+}
+
+export function createConfig(config: Omit<SealConfig, 'format'>): Buffer {
+  return Buffer.from(JSON.stringify({ format: configFormat, ...config }))
+}
+
+export async function loadRecord(engine: Engine, key: string): Promise<Buffer | undefined> {
+  return engine.view(async (view) => {
+    const [bytes] = await view.getMany([key])
+    return bytes === undefined ? undefined : Buffer.from(bytes)
+  })
+}
+
+export async function requireRecord(engine: Engine, key: string): Promise<Buffer> {
+  const bytes = await loadRecord(engine, key)
+  if (bytes === undefined) throw new Error(`the store has lost its record ${key}`)
+  return bytes
+}
+
+export async function loadConfig(engine: Engine): Promise<SealConfig | undefined> {
+  const bytes = await loadRecord(engine, configKey)
+  if (bytes === undefined) return undefined
+  const config = parsePlain(configKey, bytes) as SealConfig
+  if (config.format !== configFormat) {
+    throw new Error('the store was initialised by another version and cannot be read by this one')
+  }
+  return config
+}
+
+/** Adds to the number of records sealed under a term, over all processes; gives the sum. */
+export async function addEncryptions(engine: Engine, term: number, count: number): Promise<number> {
+  for (let attempt = 0; attempt < attemptsMax; attempt++) {
+    const before = await loadRecord(engine, encryptionsKey)
+    const stored = before === undefined ? undefined : parseEncryptions(before)
+    // Counts of older terms do not matter: nothing is sealed under them any more.
+    if (stored !== undefined && stored.term > term) return count
+    const sum = (stored?.term === term ? stored.count : 0) + count
+    if (count === 0) return sum
+    const after = Buffer.from(JSON.stringify({ term, count: sum }))
+    const expects: Expectation[] = [{ kind: 'value', key: encryptionsKey, value: before }]
+    if (await commitOne(engine, { expects, puts: [[encryptionsKey, after]], deletes: [] })) {
+      return sum
+    }
+  }
+  throw new Error('the encryption count could not be saved')
+}
+
+export async function commitOne(engine: Engine, change: Change): Promise<boolean> {
+  const [outcome] = await engine.commit([change])
+  return outcome === 'committed'
+}
+
+function parseEncryptions(bytes: Buffer): { term: number; count: number } {
+  return parsePlain(encryptionsKey, bytes) as { term: number; count: number }
+}
+
+function parsePlain(key: string, bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString())
+  } catch {
+    throw new RecordDamaged(key)
+  }
+}

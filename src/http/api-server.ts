@@ -1,0 +1,88 @@
+/** The socket side as a whole: all listeners of a server, started and stopped together. */
+
+import type { ApiHandler } from '../framework/api.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/logger.ts'
+import type { Random } from '../platform/random.ts'
+import type { CorsSettings } from './cors.ts'
+import type { OtherHandler } from './exchange.ts'
+import { Listener, type BoundAddress } from './listener.ts'
+import type { ListenerOptions } from './listener-options.ts'
+import { FixedHeaders } from './respond.ts'
+
+export interface ApiServerOptions {
+  readonly listeners: readonly ListenerOptions[]
+  readonly handler: ApiHandler
+  /** Serves paths outside `/v1/`. */
+  readonly other?: OtherHandler
+  /** Asked for every request of a browser; undefined is off. */
+  readonly cors?: () => CorsSettings | undefined
+  readonly logger: Logger
+  readonly clock: Clock
+  readonly random: Random
+}
+
+export interface ApiServer {
+  /** Binds all listeners, in their order; rejects, with none bound, when one cannot be. */
+  start(): Promise<readonly BoundAddress[]>
+  /** Cuts no request that ends within the grace. */
+  stop(options: { readonly graceMs: number }): Promise<void>
+  /** Reads certificates and keys again. */
+  reloadTls(): Promise<void>
+}
+
+export function createApiServer(options: ApiServerOptions): ApiServer {
+  return new SocketServer(options)
+}
+
+class SocketServer implements ApiServer {
+  readonly #options: ApiServerOptions
+  #listeners: readonly Listener[] = []
+  #isStopping = false
+
+  constructor(options: ApiServerOptions) {
+    this.#options = options
+  }
+
+  async start(): Promise<readonly BoundAddress[]> {
+    const { handler, other, cors, logger, clock, random } = this.#options
+    const bound: BoundAddress[] = []
+    const started: Listener[] = []
+    try {
+      for (const options of this.#options.listeners) {
+        const listener = await Listener.create(options, {
+          options,
+          fixedHeaders: new FixedHeaders(options.customResponseHeaders),
+          handler,
+          other,
+          cors: cors ?? noCors,
+          logger,
+          clock,
+          random,
+          isStopping: () => this.#isStopping,
+        })
+        bound.push(await listener.start())
+        started.push(listener)
+      }
+    } catch (error) {
+      await Promise.all(started.map((listener) => listener.stop(0)))
+      throw error
+    }
+    this.#listeners = started
+    return bound
+  }
+
+  async stop(options: { readonly graceMs: number }): Promise<void> {
+    this.#isStopping = true
+    await Promise.all(this.#listeners.map((listener) => listener.stop(options.graceMs)))
+    this.#listeners = []
+  }
+
+  async reloadTls(): Promise<void> {
+    await Promise.all(this.#listeners.map((listener) => listener.reloadTls()))
+  }
+}
+
+function noCors(): undefined {
+  return undefined
+}

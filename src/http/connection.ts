@@ -1,0 +1,150 @@
+/** One client connection: who is at its other end, how many answers are outstanding, and its ends. */
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+
+import type { Clock } from '../platform/clock.ts'
+import { VerbSocket, type ExtraVerb } from './extra-verb.ts'
+import { plainAddress } from './forwarded-for.ts'
+import { brokenRequestText } from './respond.ts'
+
+/** Requests of one connection that are worked on at a time; the rest waits in the socket. */
+const pipelinedMax = 64
+
+const lingerMs = 500
+
+interface Waiting {
+  readonly openMax: number
+  readonly work: () => void
+}
+
+export class Connection {
+  readonly raw: Socket
+  /** Undefined on a unix socket. */
+  readonly address: string | undefined
+  readonly port: number | undefined
+  /** What the HTTP server reads from: the socket itself or a stream over it. */
+  #current: Duplex
+  #verb: ExtraVerb | undefined
+  #open = 0
+  #last: IncomingMessage | undefined
+  #isPaused = false
+  #isRefused = false
+  #waiting: Waiting | undefined
+
+  constructor(raw: Socket) {
+    this.raw = raw
+    this.#current = raw
+    this.address = raw.remoteAddress === undefined ? undefined : plainAddress(raw.remoteAddress)
+    this.port = raw.remotePort
+  }
+
+  /** Nothing was ever asked on it. */
+  get isUnused(): boolean {
+    return this.#last === undefined && this.raw.bytesRead === 0
+  }
+
+  /** A broken request was answered; nothing else may be written. */
+  get isRefused(): boolean {
+    return this.#isRefused
+  }
+
+  /** False for a stream that a later one has replaced. */
+  isReadBy(stream: Duplex): boolean {
+    return this.#current === stream && this.#waiting === undefined && !this.#isRefused
+  }
+
+  /** Counts a request until its answer has left or the client is gone. */
+  begin(request: IncomingMessage, response: ServerResponse): void {
+    this.#last = request
+    if (++this.#open === pipelinedMax) {
+      this.#isPaused = true
+      this.#current.pause()
+    }
+    response.once('close', () => this.#ended())
+  }
+
+  /** The true verb of the request that just came, when the parser saw another one. */
+  takeVerb(): ExtraVerb | undefined {
+    const verb = this.#verb
+    this.#verb = undefined
+    return verb
+  }
+
+  /** Hands the next request, with GET in place of its verb, to a fresh parser once all answers before it have left. */
+  serveExtraVerb(verb: ExtraVerb, afterVerb: Buffer, accept: (stream: VerbSocket) => void): void {
+    const before = this.#current
+    if (before instanceof VerbSocket) before.stopReading()
+    else before.removeAllListeners('data').removeAllListeners('end')
+    const stream = new VerbSocket(this.raw, Buffer.concat([Buffer.from('GET'), afterVerb]))
+    this.raw.pause()
+    this.#whenOpen(0, () => {
+      if (this.raw.destroyed || !this.raw.writable) return
+      if (before instanceof VerbSocket) before.detach()
+      else this.#forgetParser()
+      this.raw.setTimeout(0)
+      this.#current = stream
+      this.#verb = verb
+      accept(stream)
+    })
+  }
+
+  /** Answers a request that could not be made out, after all answers before it, and ends the connection. */
+  refuse(status: 400 | 405 | 408 | 431, clock: Clock): void {
+    const isInside = this.#last?.complete === false
+    if (isInside && this.#open === 0) {
+      // The request was answered while its body was still coming; a second answer would be taken for the next one's.
+      this.#linger('', clock)
+      return
+    }
+    this.#whenOpen(isInside ? 1 : 0, () => this.#linger(brokenRequestText(status), clock))
+  }
+
+  destroy(): void {
+    this.raw.destroy()
+  }
+
+  /** Says the last word, then keeps taking bytes for a moment: closing at once would reset the answer away. */
+  #linger(text: string, clock: Clock): void {
+    if (this.#isRefused) return
+    this.#isRefused = true
+    const { raw } = this
+    raw.removeAllListeners('data')
+    raw.on('data', () => undefined)
+    raw.on('error', () => undefined)
+    raw.resume()
+    raw.end(text)
+    raw.once('end', () => raw.destroySoon())
+    const cancel = clock.after(lingerMs, () => raw.destroy())
+    raw.once('close', cancel)
+  }
+
+  /** The first parser of the socket is done; only its cleaning up at the end stays. */
+  #forgetParser(): void {
+    for (const event of ['drain', 'error']) this.raw.removeAllListeners(event)
+    this.raw.on('error', () => undefined)
+    for (const listener of this.raw.listeners('timeout').slice(0, -1)) {
+      // The last one belongs to the new stream.
+      this.raw.off('timeout', listener as () => void)
+    }
+  }
+
+  #whenOpen(openMax: number, work: () => void): void {
+    if (this.#open <= openMax) work()
+    else this.#waiting = { openMax, work }
+  }
+
+  #ended(): void {
+    this.#open--
+    if (this.#isPaused && this.#open <= pipelinedMax / 2) {
+      this.#isPaused = false
+      if (this.#waiting === undefined) this.#current.resume()
+    }
+    const waiting = this.#waiting
+    if (waiting !== undefined && this.#open <= waiting.openMax) {
+      this.#waiting = undefined
+      if (!this.raw.destroyed) waiting.work()
+    }
+  }
+}

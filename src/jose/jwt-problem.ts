@@ -1,0 +1,16 @@
+/** Why a text is no token that can be looked at. The codes are reasons of a refused login (contract explain.md §1). */
+
+export interface JwtProblem {
+  readonly reason:
+    | 'jwt_missing'
+    | 'jwt_malformed'
+    | 'jwt_too_large'
+    | 'jwt_encrypted'
+    | 'not_a_jwt'
+    | 'header_refused'
+    | 'algorithm_refused'
+    | 'token_type_refused'
+    | 'claims_malformed'
+  /** One sentence about the form, without any part of the token. */
+  readonly detail: string
+}

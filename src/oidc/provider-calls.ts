@@ -1,0 +1,101 @@
+/** GET of a JSON document from an identity provider under one mount's trust settings (contract jwt-oidc.md §1.6). */
+
+import { parsePemCertificates } from '../jose/pem-key.ts'
+import { err, ok, type Result } from '../lib/result.ts'
+import { OutboundProblem, type Outbound } from '../platform/outbound.ts'
+
+export interface ProviderTrust {
+  readonly acceptedServerNames: readonly string[]
+  readonly toleratedCriticalExtensions: readonly string[]
+}
+
+export interface DocumentRequest {
+  readonly url: string
+  /** Empty trusts the system's roots. */
+  readonly caPem: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly timeoutMs: number
+  readonly signal?: AbortSignal
+}
+
+export interface FetchedDocument {
+  readonly text: string
+  readonly lifeMs: number
+}
+
+/** `detail` names the address and the cause and nothing of the answer's body. */
+export interface FetchProblem {
+  readonly reason: 'unreachable' | 'status' | 'not_json' | 'ca_unreadable'
+  readonly detail: string
+}
+
+const documentBytesMax = 1_048_576
+const lifeMsMin = 5_000
+const lifeMsMax = 600_000
+
+export class ProviderCalls {
+  readonly #outbound: Outbound
+  readonly #trust: ProviderTrust
+
+  constructor(outbound: Outbound, trust: ProviderTrust) {
+    this.#outbound = outbound
+    this.#trust = trust
+  }
+
+  async getDocument(request: DocumentRequest): Promise<Result<FetchedDocument, FetchProblem>> {
+    const url = shownUrl(request.url)
+    if (request.caPem !== '' && !parsePemCertificates(request.caPem).ok) {
+      return err({ reason: 'ca_unreadable', detail: `${url}: its CA certificate cannot be parsed` })
+    }
+    try {
+      const answer = await this.#outbound.send({
+        ...this.#trust,
+        ...request,
+        method: 'GET',
+        headers: { accept: 'application/json', ...request.headers },
+        bodyBytesMax: documentBytesMax,
+      })
+      if (answer.status !== 200) {
+        return err({ reason: 'status', detail: `${url} answered with status ${answer.status}` })
+      }
+      if (looksLikeJson(answer.body)) {
+        return ok({ text: answer.body, lifeMs: cacheLifeMs(answer.headers) })
+      }
+      return err({ reason: 'not_json', detail: notJson(url, answer.headers, answer.body) })
+    } catch (problem) {
+      if (!(problem instanceof OutboundProblem)) throw problem
+      return err({ reason: 'unreachable', detail: `${url}: ${problem.message}` })
+    }
+  }
+}
+
+/** An address as it may be shown: without its query, which may hold an access key. */
+export function shownUrl(url: string): string {
+  const end = url.search(/[?#]/)
+  const shown = end === -1 ? url : url.slice(0, end)
+  return JSON.stringify(shown.slice(0, 300)).slice(1, -1)
+}
+
+/** RFC 9111 §5.2.2.1 within the floor and ceiling of contract §3.6; without a max-age the ceiling. */
+export function cacheLifeMs(headers: Readonly<Record<string, string>>): number {
+  const control = headers['cache-control']?.toLowerCase() ?? ''
+  if (/(?:^|,)\s*no-(?:store|cache)\s*(?:,|=|$)/.test(control)) return lifeMsMin
+  const match = /(?:^|,)\s*max-age="?([0-9]{1,12})"?\s*(?:,|$)/.exec(control)
+  if (match === null) return lifeMsMax
+  const ageText = headers['age'] ?? ''
+  const ageSeconds = /^[0-9]{1,12}$/.test(ageText) ? Number(ageText) : 0
+  const lifeMs = (Number(match[1]) - ageSeconds) * 1000
+  return Math.min(Math.max(lifeMs, lifeMsMin), lifeMsMax)
+}
+
+function looksLikeJson(body: string): boolean {
+  return /^[ \t\r\n]*[{["\-0-9tfn]/.test(body)
+}
+
+function notJson(url: string, headers: Readonly<Record<string, string>>, body: string): string {
+  const type = (headers['content-type'] ?? '').split(';')[0]?.trim() ?? ''
+  const named = /^[\w!#$&^.+-]{1,60}\/[\w!#$&^.+-]{1,60}$/.test(type) ? `"${type}"` : 'unnamed'
+  const isPage = type.includes('html') || /^\s*</.test(body)
+  const hint = isPage ? '; is a proxy in front?' : ''
+  return `${url} answered with something that is not JSON (content type ${named})${hint}`
+}

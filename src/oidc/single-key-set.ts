@@ -1,0 +1,82 @@
+/** The key set behind `jwks_url`: fetched at the first login that needs it. */
+
+import type { ParsedJwt } from '../jose/compact-jwt.ts'
+import { parseJwkSet } from '../jose/jwk.ts'
+import { err, ok, type Result } from '../lib/result.ts'
+import { RemoteKeySet, type KeyVerdict } from './key-set.ts'
+import {
+  documentTimeoutMs,
+  wellChecked,
+  type KeySource,
+  type KeySourceStatus,
+  type NetworkCheck,
+  type RemoteParts,
+} from './key-source-parts.ts'
+import { shownUrl } from './provider-calls.ts'
+
+export class SingleKeySet implements KeySource {
+  readonly kind = 'jwks_url'
+  readonly #url: string
+  readonly #caPem: string
+  readonly #parts: RemoteParts
+  readonly #set: RemoteKeySet
+
+  constructor(url: string, caPem: string, parts: RemoteParts) {
+    this.#url = url
+    this.#caPem = caPem
+    this.#parts = parts
+    this.#set = new RemoteKeySet({
+      ...parts,
+      url,
+      fetch: () => parts.calls.getDocument({ url, caPem, timeoutMs: documentTimeoutMs }),
+    })
+  }
+
+  verifyCached(jwt: ParsedJwt): KeyVerdict | 'needs_refresh' {
+    return this.#set.verifyCached(jwt)
+  }
+
+  verify(jwt: ParsedJwt): Promise<KeyVerdict> {
+    return this.#set.verify(jwt)
+  }
+
+  discoveredIssuer(): Promise<Result<undefined, never>> {
+    return Promise.resolve(ok(undefined))
+  }
+
+  discoveryDocument(): Promise<Result<undefined, never>> {
+    return Promise.resolve(ok(undefined))
+  }
+
+  async check(): Promise<NetworkCheck> {
+    const url = this.#url
+    const set = await checkKeySetAt(this.#parts, url, this.#caPem, documentTimeoutMs)
+    if (set.ok) return wellChecked
+    return { problem: `error checking jwks URL: ${set.error}`, isSkippable: true, changes: {} }
+  }
+
+  warm(): void {
+    void this.#set.prepare()
+  }
+
+  status(): KeySourceStatus {
+    return { kind: this.kind, sets: [this.#set.status()] }
+  }
+
+  close(): void {
+    this.#set.close()
+  }
+}
+
+/** One GET that must give a JWK Set; zero keys are fine (contract §1.3 row 9). */
+export async function checkKeySetAt(
+  parts: RemoteParts,
+  url: string,
+  caPem: string,
+  timeoutMs: number,
+): Promise<Result<void, string>> {
+  const answer = await parts.calls.getDocument({ url, caPem, timeoutMs })
+  if (!answer.ok) return err(answer.error.detail)
+  const set = parseJwkSet(answer.value.text)
+  return set.ok ? ok(undefined) : err(`${shownUrl(url)}: ${set.error.detail}`)
+}

@@ -1,0 +1,56 @@
+/** Keys written into the configuration: no names, no network, every fitting key is tried in order (contract §3.6). */
+
+import type { ParsedJwt } from '../jose/compact-jwt.ts'
+import type { VerificationKey } from '../jose/verification-key.ts'
+import { verifyWithStaticKeys } from '../jose/verify.ts'
+import { err, ok, type Result } from '../lib/result.ts'
+import type { KeyVerdict } from './key-set.ts'
+import {
+  wellChecked,
+  type KeySource,
+  type KeySourceStatus,
+  type NetworkCheck,
+} from './key-source-parts.ts'
+
+export class StaticKeys implements KeySource {
+  readonly kind = 'static'
+  readonly #keys: readonly VerificationKey[]
+
+  constructor(keys: readonly VerificationKey[]) {
+    this.#keys = keys
+  }
+
+  verifyCached(jwt: ParsedJwt): KeyVerdict {
+    const verdict = verifyWithStaticKeys(jwt, this.#keys)
+    if (verdict.ok) return ok({ key: verdict.value, ageSeconds: 0, source: 'static' })
+    const detail =
+      verdict.error === 'signature_invalid'
+        ? 'the signature does not verify with any of the configured keys'
+        : "none of the configured keys fits the token's algorithm"
+    return err({ reason: verdict.error, detail })
+  }
+
+  verify(jwt: ParsedJwt): Promise<KeyVerdict> {
+    return Promise.resolve(this.verifyCached(jwt))
+  }
+
+  discoveredIssuer(): Promise<Result<undefined, never>> {
+    return Promise.resolve(ok(undefined))
+  }
+
+  discoveryDocument(): Promise<Result<undefined, never>> {
+    return Promise.resolve(ok(undefined))
+  }
+
+  check(): Promise<NetworkCheck> {
+    return Promise.resolve(wellChecked)
+  }
+
+  warm(): void {}
+
+  status(): KeySourceStatus {
+    return { kind: this.kind, sets: [] }
+  }
+
+  close(): void {}
+}

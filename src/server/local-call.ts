@@ -1,0 +1,38 @@
+/** Calls the server's own API without a socket: what start-up in dev mode needs, and programs that embed the server. */
+
+import type { Core } from '../core/core.ts'
+import type { Answer, Verb } from '../framework/api.ts'
+import { JsonText, type JsonObject } from '../lib/json.ts'
+
+export interface LocalCall {
+  readonly verb: Verb
+  readonly path: string
+  readonly data?: JsonObject
+  readonly token?: string
+}
+
+/** The answer; throws the refusal. */
+export async function localCall(core: Core, call: LocalCall): Promise<Answer> {
+  const outcome = await core.pipeline.handle({
+    verb: call.verb,
+    path: call.path,
+    data: call.data ?? {},
+    token: call.token,
+    namespace: '',
+    wrapTtlSeconds: 0,
+    clientAddress: '127.0.0.1',
+    clientPort: undefined,
+    header: () => undefined,
+    listener: { unauthenticatedMetricsAccess: false },
+    signal: new AbortController().signal,
+  })
+  if (outcome.kind === 'refusal') throw outcome.refusal
+  return outcome.answer
+}
+
+/** `data` of an enveloped answer, or undefined. */
+export function dataOf(answer: Answer): JsonObject | undefined {
+  if (answer.body.kind !== 'envelope') return undefined
+  const { data } = answer.body
+  return data === null || data instanceof JsonText ? undefined : data
+}

@@ -1,0 +1,244 @@
+/** The `server` command: flags, configuration, start, signals, stop. */
+
+import { createStaticSeal, shamirSeal, type SealType } from '../core/seal/static-seal.ts'
+import { systemLeaseTtlSeconds } from '../core/config.ts'
+import type { BoundAddress } from '../http/listener.ts'
+import { parseListenAddress, tcpListener } from '../http/listener-options.ts'
+import { product, wireVersion } from '../lib/product.ts'
+import { SystemClock } from '../platform/clock.ts'
+import { LineLogger, type Logger, type LogLevel } from '../platform/logger.ts'
+import { createOutbound } from '../platform/outbound-http.ts'
+import { systemProcess, type ProcessDoor } from '../platform/process.ts'
+import { SystemRandom } from '../platform/random.ts'
+import type { TerminalOutput } from '../platform/terminal.ts'
+import { loadServerConfig, type LoadedConfig } from './config-load.ts'
+import { prepareDevServer } from './dev.ts'
+import { storeDevToken } from './dev-token.ts'
+import { parseServerFlags, type ServerFlags } from './server-flags.ts'
+import { createServer, type Server, type ServerOptions } from './wire.ts'
+
+export interface ServerIo {
+  readonly stdout: TerminalOutput
+  readonly stderr: TerminalOutput
+}
+
+const buildDate = '2026-11-23T00:00:00Z'
+const logLevels: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error']
+
+/** Runs until it is told to stop; gives the exit code. */
+export async function runServer(args: readonly string[], io: ServerIo): Promise<number> {
+  const process = systemProcess
+  const flags = parseServerFlags(args, process.env)
+  if (!flags.ok) return fail(io, flags.error)
+  const loaded = await loadServerConfig(flags.value, process)
+  if (!loaded.ok) return fail(io, loaded.error)
+  if (!flags.value.dev && loaded.value === undefined) {
+    return fail(io, 'Must specify at least one config path using -config, or -dev to try it out')
+  }
+  const logger = createLogger(flags.value, loaded.value, io)
+  for (const warning of loaded.value?.warnings ?? []) logger.log('warn', warning)
+  try {
+    const end = new Ending()
+    const options = serverOptions(flags.value, loaded.value, { process, logger, end })
+    if (!options.ok) return fail(io, options.error)
+    const server = await createServer(options.value)
+    return await serve(server, { flags: flags.value, loaded: loaded.value, io, process, logger, end })
+  } catch (problem) {
+    return fail(io, problem instanceof Error ? problem.message : 'the server could not start')
+  }
+}
+
+interface Running {
+  readonly flags: ServerFlags
+  readonly loaded: LoadedConfig | undefined
+  readonly io: ServerIo
+  readonly process: ProcessDoor
+  readonly logger: Logger
+  readonly end: Ending
+}
+
+async function serve(server: Server, running: Running): Promise<number> {
+  const { flags, io, process, logger, end } = running
+  process.onFault((fault) => {
+    const detail = fault instanceof Error ? fault.message : 'unknown'
+    logger.log('error', 'uncaught fault, stopping', {
+      detail,
+      stack: fault instanceof Error ? fault.stack : undefined,
+    })
+    end.with(1)
+  })
+  process.onSignal('SIGTERM', () => end.with(0))
+  process.onSignal('SIGINT', () => end.with(0))
+  process.onSignal('SIGHUP', () => {
+    server.reload().then(
+      () => logger.log('info', 'reloaded'),
+      (problem: unknown) =>
+        logger.log('error', 'reload failed, the old settings stay', {
+          detail: problem instanceof Error ? problem.message : 'unknown',
+        }),
+    )
+  })
+  const addresses = await server.start()
+  if (flags.dev) await startDev(server, addresses, running)
+  else announce(addresses, running)
+  const code = await end.reached
+  await server.stop()
+  if (code === 0) io.stdout.write('==> tokenstile shutdown complete\n')
+  return code
+}
+
+async function startDev(
+  server: Server,
+  addresses: readonly BoundAddress[],
+  running: Running,
+): Promise<void> {
+  const { flags, io } = running
+  const dev = await prepareDevServer(server, {
+    rootTokenId: flags.devRootTokenId,
+    kvVersion: flags.devKvV1 ? '1' : '2',
+  })
+  if (!flags.devNoStoreToken) await storeDevToken(dev.rootToken, running.process.env)
+  announce(addresses, running)
+  const url = addresses.map(urlOf).find((text) => text.startsWith('http')) ?? ''
+  io.stdout.write(
+    [
+      'WARNING! dev mode is enabled! In this mode, the server runs entirely in-memory',
+      'and starts unsealed with a single unseal key. The root token is already',
+      'authenticated to the CLI, so you can immediately begin using it.',
+      '',
+      'You may need to set the following environment variables:',
+      '',
+      `    $ export VAULT_ADDR='${url}'`,
+      `    $ export BAO_ADDR='${url}'`,
+      '',
+      'The unseal key and root token are displayed below in case you want to',
+      'seal/unseal the server or re-authenticate.',
+      '',
+      `Unseal Key: ${dev.unsealKey}`,
+      `Root Token: ${dev.rootToken}`,
+      '',
+      'Development mode should NOT be used in production installations!',
+      '',
+      '',
+    ].join('\n'),
+  )
+}
+
+function announce(addresses: readonly BoundAddress[], running: Running): void {
+  const rows: readonly (readonly [string, string])[] = [
+    ['Api Address', addresses.map(urlOf).join(', ')],
+    ['Log Level', running.flags.logLevel || running.loaded?.config.logLevel || 'info'],
+    ['Storage', running.flags.dev ? 'inmem' : (running.loaded?.config.storage.kind ?? '')],
+    ['Version', `${product.name} ${product.version} (API ${wireVersion})`],
+  ]
+  const width = Math.max(...rows.map(([name]) => name.length))
+  const table = rows.map(([name, value]) => `${name.padStart(width + 12)}: ${value}`)
+  running.io.stdout.write(
+    [
+      `==> ${product.name} server configuration:`,
+      '',
+      ...table,
+      '',
+      `==> ${product.name} server started! Log data will stream in below:`,
+      '',
+      '',
+    ].join('\n'),
+  )
+}
+
+function urlOf(address: BoundAddress): string {
+  return address.kind === 'tcp' ? address.url : `unix://${address.path}`
+}
+
+function serverOptions(
+  flags: ServerFlags,
+  loaded: LoadedConfig | undefined,
+  doors: { readonly process: ProcessDoor; readonly logger: Logger; readonly end: Ending },
+): { readonly ok: true; readonly value: ServerOptions } | { readonly ok: false; readonly error: string } {
+  const { process, logger, end } = doors
+  const clock = new SystemClock()
+  const common = {
+    clock,
+    random: new SystemRandom(),
+    logger,
+    outbound: createOutbound({ clock, proxyFromEnvironment: process.env }),
+    buildDate,
+    processId: process.id,
+    onFatal: (error: Error) => {
+      logger.log('error', 'storage failed, stopping', { detail: error.message })
+      end.with(1)
+    },
+  }
+  if (flags.dev) {
+    const address = parseListenAddress(flags.devListenAddress)
+    if (address === undefined) {
+      return { ok: false, error: `invalid -dev-listen-address: expected host:port` }
+    }
+    return {
+      ok: true,
+      value: {
+        ...common,
+        storage: { kind: 'inmem', path: '', shared: false },
+        seal: shamirSeal,
+        listeners: [tcpListener(address)],
+        defaultLeaseTtlSeconds: systemLeaseTtlSeconds,
+        maxLeaseTtlSeconds: systemLeaseTtlSeconds,
+        explainToCaller: 'full',
+        ui: true,
+      },
+    }
+  }
+  if (loaded === undefined) return { ok: false, error: 'no configuration' }
+  const { config } = loaded
+  return {
+    ok: true,
+    value: {
+      ...common,
+      storage: config.storage,
+      seal: sealOf(loaded),
+      listeners: config.listeners,
+      defaultLeaseTtlSeconds: config.defaultLeaseTtlSeconds,
+      maxLeaseTtlSeconds: config.maxLeaseTtlSeconds,
+      explainToCaller: 'own_claims',
+      ui: config.ui,
+    },
+  }
+}
+
+function sealOf(loaded: LoadedConfig): SealType {
+  return loaded.sealKey === undefined ? shamirSeal : createStaticSeal(loaded.sealKey)
+}
+
+function createLogger(flags: ServerFlags, loaded: LoadedConfig | undefined, io: ServerIo): Logger {
+  const asked = flags.logLevel || loaded?.config.logLevel || 'info'
+  const level = logLevels.find((one) => one === asked.toLowerCase()) ?? 'info'
+  const format = (flags.logFormat || loaded?.config.logFormat) === 'json' ? 'json' : 'standard'
+  const clock = new SystemClock()
+  return new LineLogger({
+    level,
+    format,
+    nowMs: () => clock.nowMs(),
+    write: (line) => io.stderr.write(line),
+  })
+}
+
+/** The one place where the end of the program is decided; the first cause wins. */
+class Ending {
+  readonly reached: Promise<number>
+  #resolve: (code: number) => void = () => undefined
+
+  constructor() {
+    this.reached = new Promise((resolve) => {
+      this.#resolve = resolve
+    })
+  }
+
+  with(code: number): void {
+    this.#resolve(code)
+  }
+}
+
+function fail(io: ServerIo, text: string): number {
+  io.stderr.write(`${text}\n`)
+  return 1
+}

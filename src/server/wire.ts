@@ -1,0 +1,149 @@
+/** Builds a whole server, top to bottom: doors, storage, seal, core, plugins, sockets. Nothing is built anywhere else. */
+
+import type { CoreSettings } from '../core/config.ts'
+import { Core } from '../core/core.ts'
+import { SealManager } from '../core/seal/seal-manager.ts'
+import type { SealType } from '../core/seal/static-seal.ts'
+import { createApiServer, type ApiServer } from '../http/api-server.ts'
+import type { OtherHandler } from '../http/exchange.ts'
+import type { BoundAddress } from '../http/listener.ts'
+import type { ListenerOptions } from '../http/listener-options.ts'
+import { wireVersion } from '../lib/product.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/logger.ts'
+import type { Outbound } from '../platform/outbound.ts'
+import type { Random } from '../platform/random.ts'
+import { openLmdbEngine } from '../storage/lmdb/lmdb-engine.ts'
+import { MemoryEngine } from '../storage/memory/memory-engine.ts'
+import { SealedStore } from '../storage/sealed-store.ts'
+import type { Engine } from '../storage/store.ts'
+import { helpText, openApiDocument } from '../sys/openapi.ts'
+import { systemPaths } from '../sys/index.ts'
+import { builtIns } from './built-ins.ts'
+
+export interface StorageOptions {
+  readonly kind: 'inmem' | 'lmdb'
+  /** Data folder of LMDB. */
+  readonly path: string
+  /** Several processes of this machine share the folder. */
+  readonly shared: boolean
+}
+
+export interface ServerOptions {
+  readonly storage: StorageOptions
+  readonly seal: SealType
+  readonly listeners: readonly ListenerOptions[]
+  readonly defaultLeaseTtlSeconds: number
+  readonly maxLeaseTtlSeconds: number
+  readonly explainToCaller: CoreSettings['explainToCaller']
+  readonly buildDate: string
+  readonly ui: boolean
+  /** Named to a second process that wants the same data folder. */
+  readonly processId: number
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly outbound: Outbound
+  readonly other?: OtherHandler
+  /** Durability is lost: the store has sealed itself and the process must end. */
+  readonly onFatal: (error: Error) => void
+}
+
+const cacheEntriesMax = 100_000
+const stopGraceMs = 8000
+
+export class Server {
+  readonly core: Core
+  readonly #api: ApiServer
+  readonly #engine: Engine
+  readonly #logger: Logger
+
+  constructor(core: Core, api: ApiServer, engine: Engine, logger: Logger) {
+    this.core = core
+    this.#api = api
+    this.#engine = engine
+    this.#logger = logger
+  }
+
+  /** Binds the listeners, then opens the seal if it needs nobody. */
+  async start(): Promise<readonly BoundAddress[]> {
+    await this.core.seal.autoUnseal()
+    return this.#api.start()
+  }
+
+  /** Cuts no running request; what was acknowledged is durable already. */
+  async stop(): Promise<void> {
+    await this.#api.stop({ graceMs: stopGraceMs })
+    if (!this.core.seal.sealed) await this.core.seal.seal()
+    await this.#engine.close()
+    this.#logger.log('info', 'stopped')
+  }
+
+  async reload(): Promise<void> {
+    await this.#api.reloadTls()
+  }
+}
+
+export async function createServer(options: ServerOptions): Promise<Server> {
+  const { clock, random, logger, outbound } = options
+  const engine = await openEngine(options)
+  try {
+    const store = new SealedStore({ engine, cacheEntriesMax, onFatal: options.onFatal })
+    const seal = new SealManager({ engine, store, type: options.seal, clock, random, logger })
+    const settings: CoreSettings = {
+      defaultLeaseTtl: options.defaultLeaseTtlSeconds,
+      maxLeaseTtl: options.maxLeaseTtlSeconds,
+      reportedVersion: wireVersion,
+      buildDate: options.buildDate,
+      ui: options.ui,
+      explainToCaller: options.explainToCaller,
+    }
+    const holder: { core?: Core } = {}
+    const core = new Core({
+      store,
+      seal,
+      clock,
+      random,
+      logger,
+      outbound,
+      settings,
+      types: builtIns(() => {
+        if (holder.core === undefined) throw new Error('the core is not built yet')
+        return holder.core
+      }),
+    })
+    holder.core = core
+    core.setSealedPaths(systemPaths(core))
+    core.setHelp((mounted, declaration) => helpBody(core, mounted?.router.declarations, declaration))
+    seal.onUnsealed(() => core.open())
+    seal.onSealing(() => core.close())
+    const api = createApiServer({
+      listeners: options.listeners,
+      handler: core.handler,
+      logger,
+      clock,
+      random,
+      cors: () => core.corsSettings(),
+      ...(options.other === undefined ? {} : { other: options.other }),
+    })
+    return new Server(core, api, engine, logger)
+  } catch (problem) {
+    await engine.close()
+    throw problem
+  }
+}
+
+async function openEngine({ storage, logger, random, processId }: ServerOptions): Promise<Engine> {
+  if (storage.kind === 'inmem') return new MemoryEngine()
+  return openLmdbEngine({ ...storage, logger, random, processId })
+}
+
+function helpBody(
+  core: Core,
+  declarations: Parameters<typeof helpText>[0] | undefined,
+  declaration: Parameters<typeof helpText>[1],
+): string | undefined {
+  if (declarations === undefined) return undefined
+  const help = helpText(declarations, declaration)
+  return `${JSON.stringify({ help, see_also: null, openapi: openApiDocument(core, []) })}\n`
+}

@@ -1,0 +1,302 @@
+/** sys/init, unseal, seal, seal-status, health, leader, key-status, rotate (platform contract §2.1, §2.2, §2.10). */
+
+import { bootstrap, createInitialRoot } from '../core/bootstrap.ts'
+import { tokenIdsOf, type Core } from '../core/core.ts'
+import type { InitRequest } from '../core/seal/init-request.ts'
+import { SealProblem } from '../core/seal/seal-problem.ts'
+import { reply, type Reply } from '../framework/backend.ts'
+import { definePath, type PathDeclaration } from '../framework/path.ts'
+import { invalid } from '../framework/refusal.ts'
+import { encodeJson, type JsonObject } from '../lib/json.ts'
+import { product } from '../lib/product.ts'
+import { field, parseBooleanWord, type Input } from '../schema/field.ts'
+
+const initFields = {
+  secret_shares: field.int({ help: 'Number of unseal keys to make.' }),
+  secret_threshold: field.int({ help: 'Number of unseal keys that open the seal.' }),
+  pgp_keys: field.stringList({ help: 'Not supported.' }),
+  root_token_pgp_key: field.string({ help: 'Not supported.' }),
+  recovery_shares: field.int({ help: 'Number of recovery keys, for a seal that opens itself.' }),
+  recovery_threshold: field.int({ help: 'Number of recovery keys needed.' }),
+  recovery_pgp_keys: field.stringList({ help: 'Not supported.' }),
+  stored_shares: field.int({ help: 'Kept for compatibility.', deprecated: true }),
+} as const
+
+const healthFields = {
+  standbyok: field.string({ help: 'Answer as active on a standby.' }),
+  perfstandbyok: field.string({ help: 'Kept for compatibility.' }),
+  activecode: field.string({ help: 'Status when active; 200.' }),
+  standbycode: field.string({ help: 'Status on a standby; 429.' }),
+  sealedcode: field.string({ help: 'Status when sealed; 503.' }),
+  uninitcode: field.string({ help: 'Status before initialisation; 501.' }),
+  drsecondarycode: field.string({ help: 'Kept for compatibility.' }),
+  performancestandbycode: field.string({ help: 'Kept for compatibility.' }),
+  haunhealthycode: field.string({ help: 'Kept for compatibility.' }),
+  removedcode: field.string({ help: 'Kept for compatibility.' }),
+} as const
+
+const bare = { access: 'open', bare: true, servedSealed: true } as const
+
+export function sealPaths(core: Core): readonly PathDeclaration[] {
+  const sealStatus = () => sealStatusReply(core)
+  return [
+    definePath({
+      ...bare,
+      pattern: 'init',
+      summary: 'Whether the server is initialised; initialises it.',
+      fields: initFields,
+      operations: {
+        read: {
+          summary: 'Ask whether it is initialised.',
+          handler: async () => json({ initialized: await core.seal.isInitialized() }),
+        },
+        write: {
+          summary: 'Make the keys and the first root token.',
+          handler: ({ input }) => asRefusals(() => initReply(core, input)),
+        },
+      },
+    }),
+    definePath({
+      ...bare,
+      pattern: 'seal-status',
+      summary: 'State of the seal.',
+      fields: {},
+      operations: { read: { summary: 'Read the state.', handler: sealStatus } },
+    }),
+    definePath({
+      ...bare,
+      pattern: 'unseal',
+      summary: 'Takes one unseal key.',
+      foldFieldNames: true,
+      fields: {
+        key: field.string({ help: 'One unseal key, hex or base64.', secret: true }),
+        reset: field.bool({ help: 'Forget the keys given so far.' }),
+        migrate: field.bool({ help: 'Kept for compatibility.' }),
+      },
+      operations: {
+        write: {
+          summary: 'Give one unseal key.',
+          handler: ({ input }) =>
+            asRefusals(async () => {
+              await core.seal.unseal({ key: input.key ?? '', reset: input.reset ?? false })
+              return sealStatus()
+            }),
+        },
+      },
+    }),
+    definePath({
+      pattern: 'seal',
+      access: 'sudo',
+      summary: 'Seals the server.',
+      fields: {},
+      operations: {
+        write: {
+          summary: 'Seal now: keys and everything read are forgotten.',
+          handler: async () => {
+            await core.seal.seal()
+            return reply.none()
+          },
+        },
+      },
+    }),
+    definePath({
+      ...bare,
+      pattern: 'health',
+      summary: 'State of the server for load balancers, as a status code.',
+      fields: healthFields,
+      operations: { read: { summary: 'Ask for the state.', handler: ({ input }) => health(core, input) } },
+    }),
+    definePath({
+      ...bare,
+      pattern: 'leader',
+      summary: 'Which node leads.',
+      fields: {},
+      operations: {
+        read: {
+          summary: 'Ask for the leader.',
+          handler: async () =>
+            json({
+              ha_enabled: false,
+              is_self: false,
+              active_time: '0001-01-01T00:00:00Z',
+              leader_address: '',
+              leader_cluster_address: '',
+              performance_standby: false,
+              performance_standby_last_remote_wal: 0,
+            }),
+        },
+      },
+    }),
+    definePath({
+      pattern: 'ha-status',
+      access: 'token',
+      summary: 'Nodes of the cluster.',
+      duplicateData: true,
+      fields: {},
+      operations: {
+        read: {
+          summary: 'List nodes.',
+          handler: async () =>
+            reply.data({
+              nodes: [
+                {
+                  hostname: '',
+                  api_address: '',
+                  cluster_address: '',
+                  active_node: true,
+                  last_echo: null,
+                  version: core.settings.reportedVersion,
+                },
+              ],
+            }),
+        },
+      },
+    }),
+    definePath({
+      pattern: 'step-down',
+      access: 'sudo',
+      summary: 'Gives up leadership; without other nodes this does nothing.',
+      fields: {},
+      operations: { write: { summary: 'Step down.', handler: async () => reply.none() } },
+    }),
+    definePath({
+      pattern: 'key-status',
+      access: 'token',
+      summary: 'The active term of the barrier key.',
+      duplicateData: true,
+      fields: {},
+      operations: {
+        read: {
+          summary: 'Read the term.',
+          handler: async () => reply.data({ ...core.seal.keyStatus() }),
+        },
+      },
+    }),
+    ...['rotate', 'rotate/keyring'].map((pattern) =>
+      definePath({
+        pattern,
+        access: 'sudo',
+        summary: 'Makes a new term of the barrier key; old records stay readable.',
+        duplicateData: true,
+        fields: {},
+        operations: {
+          write: {
+            summary: 'Rotate.',
+            handler: async () => {
+              await core.seal.rotate()
+              return reply.none()
+            },
+          },
+        },
+      }),
+    ),
+  ]
+}
+
+export interface Initialised {
+  readonly keys: readonly Buffer[]
+  readonly recoveryKeys: readonly Buffer[]
+  readonly rootToken: string
+}
+
+/** Makes keys, built-in mounts and the first root token in one commit. Throws SealProblem. */
+export async function initialise(core: Core, request: InitRequest): Promise<Initialised> {
+  const outcome = await core.seal.init(request, async (txn, keyring) => {
+    await bootstrap(txn, core)
+    return createInitialRoot(txn, tokenIdsOf(keyring, core.random), core.clock.nowMs())
+  })
+  return { keys: outcome.keys, recoveryKeys: outcome.recoveryKeys, rootToken: outcome.value }
+}
+
+async function initReply(core: Core, input: Input<typeof initFields>): Promise<Reply> {
+  const made = await initialise(core, {
+    secretShares: input.secret_shares ?? 0,
+    secretThreshold: input.secret_threshold ?? 0,
+    pgpKeys: input.pgp_keys ?? [],
+    rootTokenPgpKey: input.root_token_pgp_key ?? '',
+    recoveryShares: input.recovery_shares ?? 0,
+    recoveryThreshold: input.recovery_threshold ?? 0,
+    recoveryPgpKeys: input.recovery_pgp_keys ?? [],
+  })
+  const hex = (keys: readonly Buffer[]) => keys.map((key) => key.toString('hex'))
+  const base64 = (keys: readonly Buffer[]) => keys.map((key) => key.toString('base64'))
+  return json({
+    keys: hex(made.keys),
+    keys_base64: base64(made.keys),
+    ...(made.recoveryKeys.length > 0
+      ? {
+          recovery_keys: hex(made.recoveryKeys),
+          recovery_keys_base64: base64(made.recoveryKeys),
+        }
+      : {}),
+    root_token: made.rootToken,
+  })
+}
+
+async function sealStatusReply(core: Core): Promise<Reply> {
+  const status = await core.seal.status()
+  return json({ ...status, ...versions(core) })
+}
+
+function versions(core: Core): JsonObject {
+  return {
+    version: core.settings.reportedVersion,
+    build_date: core.settings.buildDate,
+    commit_date: core.settings.buildDate,
+    server_version: product.version,
+  }
+}
+
+async function health(core: Core, input: Input<typeof healthFields>): Promise<Reply> {
+  const status = await core.seal.status()
+  if (input.standbyok !== undefined && parseBooleanWord(input.standbyok) === undefined) {
+    throw invalid('bad value for standbyok: expected true or false')
+  }
+  const codes = {
+    active: code('activecode', input.activecode, 200),
+    sealed: code('sealedcode', input.sealedcode, 503),
+    uninitialised: code('uninitcode', input.uninitcode, 501),
+  }
+  code('standbycode', input.standbycode, 429)
+  const state = !status.initialized ? 'uninitialised' : status.sealed ? 'sealed' : 'active'
+  return json(
+    {
+      initialized: status.initialized,
+      sealed: status.sealed,
+      standby: false,
+      performance_standby: false,
+      replication_performance_mode: 'disabled',
+      replication_dr_mode: 'disabled',
+      server_time_utc: Math.floor(core.clock.nowMs() / 1000),
+      version: core.settings.reportedVersion,
+      enterprise: false,
+      echo_duration_ms: 0,
+      clock_skew_ms: 0,
+      ...(status.cluster_name === undefined ? {} : { cluster_name: status.cluster_name }),
+      ...(status.cluster_id === undefined ? {} : { cluster_id: status.cluster_id }),
+    },
+    codes[state],
+  )
+}
+
+function code(name: string, text: string | undefined, otherwise: number): number {
+  if (text === undefined) return otherwise
+  const value = /^[1-5]\d\d$/.test(text) ? Number(text) : undefined
+  if (value === undefined) throw invalid(`bad value for ${name}: expected a status code`)
+  return value
+}
+
+function json(body: JsonObject, status = 200): Reply {
+  return { kind: 'raw', status, contentType: 'application/json', body: `${encodeJson(body)}\n` }
+}
+
+/** What the seal refuses is a 400 with its text. */
+async function asRefusals(work: () => Promise<Reply>): Promise<Reply> {
+  try {
+    return await work()
+  } catch (problem) {
+    if (problem instanceof SealProblem) throw invalid(problem.message)
+    throw problem
+  }
+}
+

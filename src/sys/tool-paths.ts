@@ -1,0 +1,137 @@
+/** sys/tools and small facts about the server that clients ask for (platform contract §2.9, §2.11). */
+
+import { createHash } from 'node:crypto'
+import type { Core } from '../core/core.ts'
+import { reply } from '../framework/backend.ts'
+import { definePath, type PathDeclaration } from '../framework/path.ts'
+import { invalid } from '../framework/refusal.ts'
+import { field } from '../schema/field.ts'
+
+const algorithms: Readonly<Record<string, string>> = {
+  'sha2-224': 'sha224',
+  'sha2-256': 'sha256',
+  'sha2-384': 'sha384',
+  'sha2-512': 'sha512',
+  'sha3-224': 'sha3-224',
+  'sha3-256': 'sha3-256',
+  'sha3-384': 'sha3-384',
+  'sha3-512': 'sha3-512',
+}
+
+const randomBytesMax = 131_072
+
+export function toolPaths(core: Core): readonly PathDeclaration[] {
+  return [
+    definePath({
+      pattern: 'tools/hash/:urlalgorithm?',
+      access: 'token',
+      summary: 'Hash of given bytes.',
+      fields: {
+        input: field.string({ help: 'Bytes in base64.' }),
+        algorithm: field.string({ help: 'sha2-256 (default), sha2-224/384/512, sha3-224/256/384/512.' }),
+        urlalgorithm: field.string({ help: 'Algorithm as part of the path.' }),
+        format: field.string({ help: 'hex (default) or base64.' }),
+      },
+      operations: {
+        write: {
+          summary: 'Hash bytes.',
+          handler: async ({ input }) => {
+            const name = input.urlalgorithm ?? input.algorithm ?? 'sha2-256'
+            const algorithm = Object.hasOwn(algorithms, name) ? algorithms[name] : undefined
+            if (algorithm === undefined) throw invalid(`unsupported algorithm ${name.slice(0, 32)}`)
+            const bytes = decodeBase64(input.input ?? '')
+            const sum = createHash(algorithm).update(bytes).digest(encoding(input.format))
+            return reply.data({ sum })
+          },
+        },
+      },
+    }),
+    definePath({
+      pattern: 'tools/random/:urlbytes?',
+      access: 'token',
+      summary: 'Random bytes.',
+      fields: {
+        bytes: field.int({ help: 'How many; 32 by default.' }),
+        urlbytes: field.int({ help: 'How many, as part of the path.' }),
+        format: field.string({ help: 'base64 (default) or hex.' }),
+      },
+      operations: {
+        write: {
+          summary: 'Draw random bytes.',
+          handler: async ({ input }) => {
+            const count = input.urlbytes ?? input.bytes ?? 32
+            if (count < 1 || count > randomBytesMax) {
+              throw invalid(`"bytes" must be from 1 to ${randomBytesMax}`)
+            }
+            const bytes = core.random.bytes(count)
+            return reply.data({ random_bytes: bytes.toString(encoding(input.format ?? 'base64')) })
+          },
+        },
+      },
+    }),
+    definePath({
+      pattern: 'audit',
+      access: 'sudo',
+      summary: 'Audit devices. There are none in this version.',
+      duplicateData: true,
+      fields: {},
+      operations: {
+        read: { summary: 'List audit devices.', handler: async () => reply.data({}) },
+      },
+    }),
+    definePath({
+      pattern: 'audit/*path',
+      access: 'sudo',
+      summary: 'One audit device.',
+      fields: {
+        type: field.string({ help: 'file or socket.' }),
+        description: field.string({ help: 'Text for people.' }),
+        options: field.kvPairs({ help: 'Options of the device.' }),
+        local: field.bool({ help: 'Kept for compatibility.' }),
+      },
+      operations: {
+        write: {
+          summary: 'Enable an audit device.',
+          handler: async () => {
+            throw invalid(
+              'cannot enable audit device via API; use declarative, config-based audit device management instead',
+            )
+          },
+        },
+        delete: { summary: 'Disable an audit device.', handler: async () => reply.none() },
+      },
+    }),
+    definePath({
+      pattern: 'plugins/catalog',
+      access: 'sudo',
+      summary: 'Methods and engines that can be enabled.',
+      fields: {},
+      operations: {
+        read: {
+          summary: 'List them.',
+          handler: async () =>
+            reply.data({
+              auth: core.backends.typeNames('auth'),
+              secret: core.backends.typeNames('secret'),
+              database: [],
+              detailed: [],
+            }),
+        },
+      },
+    }),
+  ]
+}
+
+function encoding(format: string | undefined): 'hex' | 'base64' {
+  if (format === undefined || format === '' || format === 'hex') return 'hex'
+  if (format === 'base64') return 'base64'
+  throw invalid('"format" must be hex or base64')
+}
+
+function decodeBase64(text: string): Buffer {
+  const bytes = Buffer.from(text, 'base64')
+  if (bytes.toString('base64').replace(/=+$/, '') !== text.replace(/=+$/, '')) {
+    throw invalid('unable to decode input as base64')
+  }
+  return bytes
+}

@@ -1,0 +1,121 @@
+/** Calls the API over a real socket and gives what came back as it is. */
+
+import assert from 'node:assert/strict'
+import { request as httpRequest } from 'node:http'
+
+export interface ApiResult {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly text: string
+  /** The parsed body; undefined when there is none or it is no JSON. */
+  readonly body: Body
+}
+
+/** Tests look into answers freely. */
+// oxlint-disable-next-line typescript/no-explicit-any
+type Body = any
+
+export interface CallOptions {
+  readonly headers?: Readonly<Record<string, string>>
+  /** Sent as it is instead of JSON. */
+  readonly raw?: string | Buffer
+}
+
+export class ApiClient {
+  readonly #url: URL
+  readonly token: string | undefined
+
+  constructor(url: string, token?: string) {
+    this.#url = new URL(url === '' ? 'http://127.0.0.1' : url)
+    this.token = token
+  }
+
+  as(token: string | undefined): ApiClient {
+    return new ApiClient(this.#url.href, token)
+  }
+
+  /** One call on a connection of its own. `path` is below /v1/ unless it begins with a slash. */
+  call(method: string, path: string, body?: unknown, options: CallOptions = {}): Promise<ApiResult> {
+    const payload = options.raw ?? (body === undefined ? undefined : JSON.stringify(body))
+    return new Promise((resolve, reject) => {
+      const request = httpRequest(
+        {
+          host: this.#url.hostname,
+          port: this.#url.port,
+          method,
+          path: path.startsWith('/') ? path : `/v1/${path}`,
+          agent: false,
+          headers: {
+            ...(this.token === undefined ? {} : { 'X-Vault-Token': this.token }),
+            ...(payload === undefined ? {} : { 'Content-Length': Buffer.byteLength(payload) }),
+            ...(method === 'PATCH' ? { 'Content-Type': 'application/merge-patch+json' } : {}),
+            ...options.headers,
+          },
+        },
+        (response) => {
+          const chunks: Buffer[] = []
+          response.on('data', (chunk: Buffer) => chunks.push(chunk))
+          response.on('error', reject)
+          response.on('end', () => {
+            const text = Buffer.concat(chunks).toString('utf8')
+            const headers: Record<string, string> = {}
+            for (const [name, value] of Object.entries(response.headers)) {
+              headers[name] = Array.isArray(value) ? value.join(', ') : (value ?? '')
+            }
+            resolve({ status: response.statusCode ?? 0, headers, text, body: parse(text) })
+          })
+        },
+      )
+      request.on('error', reject)
+      request.end(payload)
+    })
+  }
+
+  read(path: string): Promise<ApiResult> {
+    return this.call('GET', path)
+  }
+
+  list(path: string): Promise<ApiResult> {
+    return this.call('GET', `${path}?list=true`)
+  }
+
+  write(path: string, body: unknown = {}): Promise<ApiResult> {
+    return this.call('POST', path, body)
+  }
+
+  remove(path: string): Promise<ApiResult> {
+    return this.call('DELETE', path)
+  }
+
+  /** Writes and wants a 2xx. */
+  async must(path: string, body: unknown = {}): Promise<ApiResult> {
+    const result = await this.write(path, body)
+    assert.ok(result.status < 300, `${path}: ${result.status} ${result.text}`)
+    return result
+  }
+
+  /** A token with these policies, made by this client; policies are written by the caller. */
+  async tokenWith(policies: readonly string[], more: object = {}): Promise<ApiClient> {
+    const made = await this.must('auth/token/create', { policies, no_default_policy: true, ...more })
+    return this.as(String(made.body.auth.client_token))
+  }
+
+  /** Writes a policy of that text under a name and gives a client whose token has it. */
+  async tokenFor(name: string, policy: string, more: object = {}): Promise<ApiClient> {
+    await this.must(`sys/policies/acl/${name}`, { policy })
+    return this.tokenWith([name], more)
+  }
+}
+
+function parse(text: string): Body {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** errors[0] of an answer. */
+export function firstError(result: ApiResult): string {
+  return String(result.body?.errors?.[0] ?? '')
+}

@@ -1,0 +1,104 @@
+/** A real server on a free loopback port, for tests: memory or LMDB storage, a clock that can be moved. */
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { systemLeaseTtlSeconds } from '../../src/core/config.ts'
+import { createStaticSeal, shamirSeal } from '../../src/core/seal/static-seal.ts'
+import { tcpListener, type ListenerOptions } from '../../src/http/listener-options.ts'
+import { ManualClock, SystemClock, type Clock } from '../../src/platform/clock.ts'
+import { SilentLogger, type Logger } from '../../src/platform/logger.ts'
+import { createOutbound } from '../../src/platform/outbound-http.ts'
+import { SystemRandom } from '../../src/platform/random.ts'
+import { prepareDevServer } from '../../src/server/dev.ts'
+import { createServer, type Server, type StorageOptions } from '../../src/server/wire.ts'
+import { ApiClient } from './api-client.ts'
+
+export interface TestServerOptions {
+  /** Memory by default. */
+  readonly storage?: 'inmem' | 'lmdb'
+  /** Present wall clock by default; a manual one starts there too. */
+  readonly clock?: Clock
+  readonly listeners?: readonly ListenerOptions[]
+  readonly logger?: Logger
+  readonly explainToCaller?: 'none' | 'own_claims' | 'full'
+  readonly defaultLeaseTtlSeconds?: number
+  readonly maxLeaseTtlSeconds?: number
+  /** Stays as it is: neither initialised nor opened. */
+  readonly raw?: boolean
+  readonly kvVersion?: '1' | '2'
+  /** Data folder to use again after a stop. */
+  readonly folder?: string
+  readonly staticKey?: string
+}
+
+export interface TestServer {
+  readonly server: Server
+  readonly url: string
+  readonly port: number
+  readonly clock: Clock
+  /** Calls with the root token, unless it is raw. */
+  readonly root: ApiClient
+  readonly rootToken: string
+  readonly unsealKey: string
+  readonly folder: string
+  client(token?: string): ApiClient
+  stop(): Promise<void>
+}
+
+export function manualClock(): ManualClock {
+  return new ManualClock(Math.floor(Date.now() / 1000) * 1000)
+}
+
+export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
+  const clock = options.clock ?? new SystemClock()
+  const ownsFolder = options.folder === undefined
+  const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'tokenstile-test-'))
+  const storage: StorageOptions = {
+    kind: options.storage ?? 'inmem',
+    path: join(folder, 'data'),
+    shared: false,
+  }
+  const outbound = createOutbound({ clock: new SystemClock(), proxyFromEnvironment: {} })
+  const server = await createServer({
+    storage,
+    seal: options.staticKey === undefined ? shamirSeal : createStaticSeal(options.staticKey),
+    listeners: options.listeners ?? [tcpListener({ host: '127.0.0.1', port: 0 })],
+    defaultLeaseTtlSeconds: options.defaultLeaseTtlSeconds ?? systemLeaseTtlSeconds,
+    maxLeaseTtlSeconds: options.maxLeaseTtlSeconds ?? systemLeaseTtlSeconds,
+    explainToCaller: options.explainToCaller ?? 'own_claims',
+    buildDate: '2026-01-01T00:00:00Z',
+    ui: false,
+    processId: process.pid,
+    clock,
+    random: new SystemRandom(),
+    logger: options.logger ?? new SilentLogger(),
+    outbound,
+    onFatal: (error) => {
+      throw error
+    },
+  })
+  const addresses = await server.start()
+  const tcp = addresses.find((address) => address.kind === 'tcp')
+  const url = tcp?.kind === 'tcp' ? tcp.url : ''
+  const dev =
+    options.raw === true
+      ? { rootToken: '', unsealKey: '' }
+      : await prepareDevServer(server, { rootTokenId: '', kvVersion: options.kvVersion ?? '2' })
+  return {
+    server,
+    url,
+    port: tcp?.kind === 'tcp' ? tcp.port : 0,
+    clock,
+    root: new ApiClient(url, dev.rootToken),
+    rootToken: dev.rootToken,
+    unsealKey: dev.unsealKey,
+    folder,
+    client: (token) => new ApiClient(url, token),
+    stop: async () => {
+      await server.stop()
+      outbound.close()
+      if (ownsFolder) rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}

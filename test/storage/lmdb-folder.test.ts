@@ -1,0 +1,282 @@
+/** The data folder: who may open it, what is refused, and the rights of what is made. */
+
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import { after, test } from 'node:test'
+import type { Engine } from '../../src/storage/store.ts'
+import { startWriter } from './child.ts'
+import { freshFolder, openAt, removeFolders } from './folder.ts'
+
+after(removeFolders)
+
+const posix = process.platform !== 'win32'
+
+function put(engine: Engine, key: string, value: Buffer): Promise<unknown> {
+  return engine.commit([{ expects: [], puts: [[key, value]], deletes: [] }])
+}
+
+async function get(engine: Engine, key: string): Promise<string | undefined> {
+  return engine.view(async (view) => {
+    const [bytes] = await view.getMany([key])
+    return bytes === undefined ? undefined : Buffer.from(bytes).toString()
+  })
+}
+
+/** A closed store with enough in it to have several levels and long values. */
+async function makeStore(): Promise<string> {
+  const path = freshFolder()
+  const engine = await openAt(path)
+  for (let i = 0; i < 20; i++) {
+    const puts = Array.from(
+      { length: 50 },
+      (_, j) => [`k/${i}/${j}`, Buffer.alloc(400 + (j === 7 ? 30_000 : 0), j)] as const,
+    )
+    await engine.commit([{ expects: [], puts, deletes: [] }])
+  }
+  await engine.close()
+  return path
+}
+
+function hashFiles(folder: string): readonly string[] {
+  return readdirSync(folder)
+    .toSorted()
+    .map(
+      (name) =>
+        `${name} ${createHash('sha256')
+          .update(readFileSync(join(folder, name)))
+          .digest('hex')}`,
+    )
+}
+
+const damages: readonly (readonly [string, RegExp, (folder: string) => void])[] = [
+  ['a data file of no bytes', /damaged/, (folder) => truncateSync(join(folder, 'data.mdb'), 0)],
+  [
+    'a data file of half a page',
+    /damaged/,
+    (folder) => truncateSync(join(folder, 'data.mdb'), 4096),
+  ],
+  [
+    'a data file of its first page',
+    /damaged/,
+    (folder) => truncateSync(join(folder, 'data.mdb'), 8192),
+  ],
+  [
+    'a data file of half its length',
+    /damaged: data.mdb was cut/,
+    (folder) =>
+      truncateSync(join(folder, 'data.mdb'), statSync(join(folder, 'data.mdb')).size >> 1),
+  ],
+  [
+    'a data file of zeros',
+    /damaged/,
+    (folder) => writeFileSync(join(folder, 'data.mdb'), Buffer.alloc(1 << 20)),
+  ],
+  ['no data file', /lost its data.mdb/, (folder) => unlinkSync(join(folder, 'data.mdb'))],
+  [
+    'a format of the future',
+    /has format 99, and this version reads format 1 only/,
+    (folder) => {
+      const record = JSON.parse(readFileSync(join(folder, 'format.json'), 'utf8')) as object
+      writeFileSync(join(folder, 'format.json'), JSON.stringify({ ...record, format: 99 }))
+    },
+  ],
+  [
+    'an unreadable format.json',
+    /unreadable format.json/,
+    (folder) => writeFileSync(join(folder, 'format.json'), '{'),
+  ],
+  [
+    'a foreign format.json',
+    /did not write/,
+    (folder) => writeFileSync(join(folder, 'format.json'), '{"format":1}'),
+  ],
+  [
+    'an empty format.json',
+    /did not write/,
+    (folder) => writeFileSync(join(folder, 'format.json'), 'null'),
+  ],
+]
+
+for (const [what, text, damage] of damages) {
+  test(`SEC-STO-11: ${what} is refused with a message that names the folder, and nothing is touched`, async () => {
+    const path = await makeStore()
+    damage(path)
+    const before = hashFiles(path)
+    await assert.rejects(openAt(path), (error: Error) => {
+      assert.equal(error.name, 'DataFolderProblem')
+      assert.match(error.message, text)
+      assert.ok(error.message.includes(path))
+      return true
+    })
+    assert.deepEqual(hashFiles(path), before)
+  })
+}
+
+test('SEC-STO-11: every length that cuts the data file into its content is refused', async () => {
+  const path = await makeStore()
+  const whole = readFileSync(join(path, 'data.mdb'))
+  for (let length = whole.length - 8192; length > 0; length -= 81_920) {
+    truncateSync(join(path, 'data.mdb'), length)
+    await assert.rejects(openAt(path), { name: 'DataFolderProblem' }, String(length))
+    writeFileSync(join(path, 'data.mdb'), whole)
+  }
+  const engine = await openAt(path)
+  assert.equal((await get(engine, 'k/19/7'))?.length, 30_400)
+  await engine.close()
+})
+
+test('SEC-STO-11: a folder with files of somebody else is refused and stays as it is', async () => {
+  const path = freshFolder()
+  mkdirSync(path)
+  writeFileSync(join(path, 'thesis.txt'), 'years of work')
+  await assert.rejects(openAt(path), /not empty and was not made by this server/)
+  assert.deepEqual(readdirSync(path), ['thesis.txt'])
+})
+
+test('a folder that is a file is refused', async () => {
+  const path = freshFolder()
+  writeFileSync(path, '')
+  await assert.rejects(openAt(path), /is not a folder/)
+})
+
+test('SEC-STO-11: a data file of another store is refused', async () => {
+  const [one, other] = [await makeStore(), await makeStore()]
+  cpSync(join(one, 'data.mdb'), join(other, 'data.mdb'))
+  await assert.rejects(openAt(other), /data.mdb of another store/)
+})
+
+test('a new volume with its lost+found is an empty folder', async () => {
+  const path = freshFolder()
+  mkdirSync(join(path, 'lost+found'), { recursive: true })
+  const engine = await openAt(path)
+  await engine.close()
+  assert.ok(existsSync(join(path, 'format.json')))
+})
+
+test('a making that was interrupted is taken up again', async () => {
+  const path = await makeStore()
+  const record = JSON.parse(readFileSync(join(path, 'format.json'), 'utf8')) as object
+  writeFileSync(join(path, 'format.json'), JSON.stringify({ ...record, state: 'creating' }))
+  await (await openAt(path)).close()
+  assert.match(readFileSync(join(path, 'format.json'), 'utf8'), /"ready"/)
+})
+
+test(
+  'SEC-STO-16: the folder is for its owner alone, whatever the umask',
+  { skip: !posix },
+  async () => {
+    const before = process.umask(0)
+    try {
+      const path = freshFolder()
+      const engine = await openAt(path)
+      const modes = readdirSync(path).map((name) => statSync(join(path, name)).mode & 0o777)
+      assert.equal(statSync(path).mode & 0o777, 0o700)
+      assert.ok(modes.length >= 4 && modes.every((mode) => mode === 0o600), String(modes))
+      await engine.close()
+      chmodSync(path, 0o755)
+      chmodSync(join(path, 'data.mdb'), 0o644)
+      await (await openAt(path)).close()
+      assert.equal(statSync(path).mode & 0o777, 0o700)
+      assert.equal(statSync(join(path, 'data.mdb')).mode & 0o777, 0o600)
+    } finally {
+      process.umask(before)
+    }
+  },
+)
+
+test('SEC-STO-10: a second process is refused with the id of the first, until that is killed', async () => {
+  const path = freshFolder()
+  const first = startWriter('hold', path, 'alone')
+  await first.ready
+  await assert.rejects(openAt(path), new RegExp(`in use by process ${first.process.pid};`))
+  await assert.rejects(openAt(path, true), new RegExp(`in use by process ${first.process.pid};`))
+  first.process.kill('SIGKILL')
+  await first.ended
+  const engine = await openAt(path)
+  await assert.rejects(openAt(path), new RegExp(`in use by process ${process.pid}`))
+  await engine.close()
+  assert.deepEqual(
+    readdirSync(path).filter((name) => name.endsWith('.sock')),
+    [],
+  )
+})
+
+test('SEC-STO-10: of many that start at once after a kill exactly one gets the folder', async () => {
+  const path = await makeStore()
+  const killed = startWriter('hold', path, 'alone')
+  await killed.ready
+  killed.process.kill('SIGKILL')
+  await killed.ended
+  const starters = Array.from({ length: 4 }, () => startWriter('hold', path, 'alone'))
+  const outcomes = await Promise.allSettled(starters.map((starter) => starter.ready))
+  assert.equal(outcomes.filter((outcome) => outcome.status === 'fulfilled').length, 1)
+  for (const starter of starters) starter.process.kill('SIGKILL')
+  await Promise.all(starters.map((starter) => starter.ended))
+})
+
+test(
+  'SEC-STO-10: the lock holds although its socket file was deleted',
+  { skip: process.platform !== 'linux' },
+  async () => {
+    const path = freshFolder()
+    const first = startWriter('hold', path, 'alone')
+    await first.ready
+    for (const name of readdirSync(path)) if (name.endsWith('.sock')) unlinkSync(join(path, name))
+    await assert.rejects(openAt(path), /in use by process/)
+    // A copy of the folder is another store's worth of files and nobody's.
+    const copy = join(dirname(freshFolder()), 'copy')
+    cpSync(path, copy, { recursive: true })
+    await (await openAt(copy)).close()
+    first.process.kill('SIGKILL')
+    await first.ended
+    await (await openAt(path)).close()
+  },
+)
+
+test(
+  'a folder with a very long name can be locked as well',
+  { skip: process.platform !== 'linux' },
+  async () => {
+    const path = join(freshFolder(), 'x'.repeat(120))
+    const engine = await openAt(path)
+    await assert.rejects(openAt(path, true), /in use/)
+    await engine.close()
+    await (await openAt(path)).close()
+  },
+)
+
+test('processes that all ask for it share a folder, see each other at once, and lose nothing', async () => {
+  const path = freshFolder()
+  const engine = await openAt(path, true)
+  await put(engine, 'counter', Buffer.from('0'))
+  const others = [
+    startWriter('count', path, 'shared', 100),
+    startWriter('count', path, 'shared', 100),
+  ]
+  await Promise.all(others.map((other) => other.ready))
+  await assert.rejects(openAt(path), /in use by process/)
+  await Promise.all(others.map((other) => other.ended))
+  assert.equal(await get(engine, 'counter'), '200')
+  await engine.close()
+})
+
+test('SEC-STO-14: the map grows with what is stored', async () => {
+  const path = freshFolder()
+  const engine = await openAt(path)
+  for (let i = 0; i < 24; i++) await put(engine, `big/${i}`, Buffer.alloc(1_000_000, i))
+  assert.equal((await get(engine, 'big/23'))?.length, 1_000_000)
+  await engine.close()
+})

@@ -1,0 +1,12 @@
+/** The LMDB engine against the interface of all engines. */
+
+import { after } from 'node:test'
+import { storageSuite } from '../../src/storage/storage.suite.ts'
+import { freshFolder, openAt, removeFolders } from './folder.ts'
+
+after(removeFolders)
+
+storageSuite('lmdb', async () => {
+  const path = freshFolder()
+  return { engine: await openAt(path), reopen: () => openAt(path) }
+})

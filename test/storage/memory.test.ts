@@ -1,0 +1,6 @@
+/** The memory engine against the interface of all engines. */
+
+import { MemoryEngine } from '../../src/storage/memory/memory-engine.ts'
+import { storageSuite } from '../../src/storage/storage.suite.ts'
+
+storageSuite('memory', async () => ({ engine: new MemoryEngine() }))
