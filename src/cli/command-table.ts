@@ -10,6 +10,7 @@ const kvMetadata = () => import('./commands/kv-metadata.ts')
 const lease = () => import('./commands/lease.ts')
 const logical = () => import('./commands/logical.ts')
 const login = () => import('./commands/login.ts')
+const mountMove = () => import('./commands/mount-move.ts')
 const mounts = () => import('./commands/mounts.ts')
 const operator = () => import('./commands/operator.ts')
 const pathHelp = () => import('./commands/path-help.ts')
@@ -120,8 +121,7 @@ export const commandTable: readonly CommandEntry[] = [
     name: 'auth move',
     summary: 'Move an auth method to another path',
     load: async () => {
-      const m = await mounts()
-      return m.moveMount(m.authKind)
+      return (await mountMove()).moveMount((await mounts()).authKind)
     },
   },
   {
@@ -165,8 +165,7 @@ export const commandTable: readonly CommandEntry[] = [
     name: 'secrets move',
     summary: 'Move a secrets engine to another path',
     load: async () => {
-      const m = await mounts()
-      return m.moveMount(m.secretsKind)
+      return (await mountMove()).moveMount((await mounts()).secretsKind)
     },
   },
   { name: 'policy list', summary: 'List policies', load: async () => (await policy()).policyList },

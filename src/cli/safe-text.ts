@@ -4,9 +4,8 @@
  * (RFC 8725 §2.6). They are shown as escapes instead.
  */
 
-// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
-const unsafe =
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu
+/** Control and format characters, and the two line separators that are neither. */
+const unsafe = /(?![\n\t])[\p{Cc}\p{Cf}\u2028\u2029]/gu
 
 /** Line feed and tab stay: multi-line values and the list texts of the API need them. */
 export function safeText(text: string): string {
@@ -18,6 +17,10 @@ export function safeJson(json: string): string {
   return safeText(json)
 }
 
+/** `\\u` and four digits for each half, which is also how JSON writes it. */
 function escapeCode(character: string): string {
-  return `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`
+  return character
+    .split('')
+    .map((half) => `\\u${half.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .join('')
 }

@@ -112,10 +112,10 @@ export class ApiClient {
     }
   }
 
-  /** Sends; a status of 400 and above throws ApiError unless it is in `accept`. */
+  /** Sends; a redirect that was not followed and a status of 400 and above throw ApiError unless accepted. */
   async require(request: ApiRequest, accept: readonly number[] = []): Promise<ApiResponse> {
     const response = await this.send(request)
-    if (response.status >= 400 && !accept.includes(response.status)) throw new ApiError(response)
+    if (response.status >= 300 && !accept.includes(response.status)) throw new ApiError(response)
     return response
   }
 
@@ -157,9 +157,8 @@ export class ApiClient {
    * receive the token of this one.
    */
   #redirectTarget(from: URL, location: string | undefined): URL {
-    const target = URL.canParse(location ?? '', from.href)
-      ? new URL(location ?? '', from)
-      : undefined
+    const usable = location !== undefined && location !== '' && URL.canParse(location, from.href)
+    const target = usable ? new URL(location, from) : undefined
     if (target === undefined || this.#socketPath !== undefined) {
       throw new ConnectionError(
         `${plainUrl(from)}: the server answered a redirect without a usable target`,
@@ -203,7 +202,9 @@ export class ApiClient {
         })
         outgoing.on('error', fail)
         outgoing.on('response', (incoming) => {
-          this.#readBody(incoming).then((text) => resolve(readAnswer(wire, incoming, text)), fail)
+          this.#readBody(incoming)
+            .then((text) => resolve(readAnswer(wire, incoming, text)))
+            .catch(fail)
         })
         outgoing.end(wire.body)
       } catch (cause) {

@@ -31,8 +31,7 @@ import type { SealManager } from './seal/seal-manager.ts'
 import { TokenIds } from './token-id.ts'
 import { TokenOperations } from './token-operations.ts'
 import { TokenSweep } from './token-sweep.ts'
-import { Tokens, type LiveToken, type TextSealer } from './tokens.ts'
-import { RecordDamaged } from '../storage/store.ts'
+import { Tokens, type LiveToken } from './tokens.ts'
 import type { Keyring } from '../storage/keyring.ts'
 
 export interface CoreParts {
@@ -174,8 +173,7 @@ export class Core {
   async open(): Promise<void> {
     const { store, clock, random, settings, logger } = this
     const ids = tokenIdsOf(store.keyring, random)
-    const sealer = textSealer(() => store.keyring)
-    const tokens = new Tokens({ store, sealer, clock, ids })
+    const tokens = new Tokens({ store, clock, ids })
     await this.#startIdsAfterStored(ids)
     const identity = new Identity(ids, random)
     const sweep = new TokenSweep({
@@ -241,19 +239,4 @@ export class Core {
 /** Token texts and hashes under keys that do not change when the barrier's key rotates. */
 export function tokenIdsOf(keyring: Keyring, random: Random): TokenIds {
   return new TokenIds((purpose) => keyring.subkey(purpose), random)
-}
-
-function textSealer(keyring: () => Keyring): TextSealer {
-  return {
-    sealText: (purpose, text) => keyring().seal(purpose, text),
-    openText: (purpose, sealed) => {
-      try {
-        return keyring().open(purpose, sealed).toString('utf8')
-      } catch (problem) {
-        // A forged or void text is no token; anything else is a fault.
-        if (problem instanceof RecordDamaged) return undefined
-        throw problem
-      }
-    },
-  }
 }

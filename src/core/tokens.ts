@@ -8,7 +8,8 @@
 
 import { equalSecrets } from '../lib/constant-time.ts'
 import type { Clock } from '../platform/clock.ts'
-import type { Store, StoreTransaction, StoreView } from '../storage/store.ts'
+import type { SealedStore } from '../storage/sealed-store.ts'
+import type { StoreTransaction, StoreView } from '../storage/store.ts'
 import { batchPrefix, servicePrefix, type TokenIds } from './token-id.ts'
 import { keys } from './keys.ts'
 import type { CoreConfiguration } from './configuration.ts'
@@ -37,12 +38,6 @@ interface BatchContent {
   readonly record: Omit<TokenRecord, 'h'>
 }
 
-/** Seals texts that are not stored: batch tokens. */
-export interface TextSealer {
-  sealText(purpose: string, text: string): Buffer
-  openText(purpose: string, sealed: Buffer): string | undefined
-}
-
 const batchPurpose = 'batch token'
 const textLengthMax = 32_768
 const ancestorsMax = 256
@@ -50,19 +45,16 @@ const ancestorsMax = 256
 export const revokedAtSeconds = 1
 
 export class Tokens {
-  readonly #store: Store
-  readonly #sealer: TextSealer
+  readonly #store: SealedStore
   readonly #clock: Clock
   readonly ids: TokenIds
 
   constructor(parts: {
-    readonly store: Store
-    readonly sealer: TextSealer
+    readonly store: SealedStore
     readonly clock: Clock
     readonly ids: TokenIds
   }) {
     this.#store = parts.store
-    this.#sealer = parts.sealer
     this.#clock = parts.clock
     this.ids = parts.ids
   }
@@ -130,7 +122,7 @@ export class Tokens {
   ): Promise<LiveToken | undefined> {
     const sealed = Buffer.from(text.slice(batchPrefix.length), 'base64url')
     if (sealed.toString('base64url') !== text.slice(batchPrefix.length)) return undefined
-    const plain = this.#sealer.openText(batchPurpose, sealed)
+    const plain = this.#store.openText(batchPurpose, sealed)
     if (plain === undefined) return undefined
     const content = JSON.parse(plain) as BatchContent
     const record: TokenRecord = { ...content.record, h: '' }
@@ -172,7 +164,7 @@ export class Tokens {
   ): IssuedToken {
     if (type === 'batch') {
       const plain = JSON.stringify({ v: 1, record: content } satisfies BatchContent)
-      const sealed = this.#sealer.sealText(batchPurpose, plain)
+      const sealed = this.#store.sealText(batchPurpose, plain)
       return {
         text: batchPrefix + sealed.toString('base64url'),
         accessor: '',

@@ -91,6 +91,7 @@ export class Exchange {
   readonly #startedMs: number
   #sentMs: number | undefined
   #isOver = false
+  #isAborted = false
   #abort: AbortController | undefined
   #corsHeaders: Readonly<Record<string, string>> | undefined
   #awaitsContinue: boolean
@@ -125,7 +126,7 @@ export class Exchange {
   /** The client is gone or has its answer. */
   close(): void {
     this.#isOver = true
-    if (this.#sentMs === undefined) this.#abort?.abort()
+    if (this.#sentMs === undefined) this.#abandon()
   }
 
   /** Ends what takes longer than it may. */
@@ -139,16 +140,21 @@ export class Exchange {
     if (requestDurationMsMax <= 0 || nowMs - this.#startedMs <= requestDurationMsMax) return
     this.#response.shouldKeepAlive = false
     this.#fail(new Refusal('unavailable', { text: 'the request took too long' }))
-    this.#abort?.abort()
+    this.#abandon()
   }
 
   /** Aborted when there is nobody to answer any more. Made when somebody asks for it: most requests never do. */
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
       this.#abort = new AbortController()
-      if (this.#isOver) this.#abort.abort()
+      if (this.#isAborted) this.#abort.abort()
     }
     return this.#abort.signal
+  }
+
+  #abandon(): void {
+    this.#isAborted = true
+    this.#abort?.abort()
   }
 
   /** The order of platform contract §1.1. */
@@ -268,7 +274,6 @@ export class Exchange {
     if (unservedMethods.has(method)) throw new Refusal('verb_unsupported')
     if (other === undefined) throw new Refusal('not_found')
     requireLengthWithin(this.#request, otherBodyBytesMax)
-    const exchange = this
     const { headers } = this.#request
     const answer = await other({
       method,
@@ -276,9 +281,7 @@ export class Exchange {
       header: (name) => headerText(headers[name]),
       body: await this.#body(otherBodyBytesMax),
       clientAddress,
-      get signal() {
-        return exchange.signal
-      },
+      signal: this.signal,
     })
     if (answer === undefined) throw new Refusal('not_found')
     return { ...answer, contentType: undefined, requestId: undefined }

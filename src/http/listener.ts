@@ -107,9 +107,8 @@ export class Listener {
     })
     this.#sweep()
     const address = this.#server.address()
-    if (options.kind === 'unix' || address === null || typeof address === 'string') {
-      return { kind: 'unix', path: options.kind === 'unix' ? options.path : String(address) }
-    }
+    if (options.kind === 'unix') return { kind: 'unix', path: options.path }
+    if (address === null || typeof address === 'string') throw new Error('the listener has no port')
     const isSecure = options.tls !== undefined
     const host = address.address.includes(':') ? `[${address.address}]` : address.address
     return {
@@ -226,6 +225,7 @@ export class Listener {
         if (connection.isUnused) connection.destroy()
         else connection.refuse(408, clock)
         return
+      case undefined:
       default:
         connection.refuse(400, clock)
     }

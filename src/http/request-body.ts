@@ -50,14 +50,21 @@ export function readBody(request: IncomingMessage, bytesMax: number): Promise<Bu
       chunks.push(chunk)
     }
     request.on('data', onData)
+    // A request that is closed before its end was cut off; most are closed after it.
+    const onClose = (): void => reject(new ClientGone())
     request.once('end', () => {
+      request.off('close', onClose)
       const first = chunks[0]
       if (first === undefined) resolve(noBytes)
       else resolve(chunks.length === 1 ? first : Buffer.concat(chunks, bytes))
     })
-    request.once('error', () => reject(new ClientGone()))
-    request.once('close', () => reject(new ClientGone()))
+    request.once('close', onClose)
+    request.on('error', ignoreError)
   })
+}
+
+function ignoreError(): void {
+  // The close that follows tells the same.
 }
 
 /** Codings of the body are refused: what a small body inflates to is not bounded by its size. */
@@ -84,7 +91,7 @@ export function parseBody(bytes: Buffer, contentType: string | undefined): JsonO
     if (parsed.value === null) return emptyObject()
     throw invalid('failed to decode JSON input: the value is not an object')
   }
-  if (text.trim() === '') return emptyObject()
+  if (/^[ \t\r\n]*$/.test(text)) return emptyObject()
   switch (parsed.error.kind) {
     case 'depth':
     case 'entries':

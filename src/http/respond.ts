@@ -3,7 +3,12 @@
  * One string and one writeHead per answer: this is on the path of every request.
  */
 
-import { STATUS_CODES, type ServerResponse } from 'node:http'
+import {
+  STATUS_CODES,
+  validateHeaderName,
+  validateHeaderValue,
+  type ServerResponse,
+} from 'node:http'
 
 import type { Answer, ApiOutcome, AuthFields, WrapInfo } from '../framework/api.ts'
 import type { Refusal } from '../framework/refusal.ts'
@@ -78,7 +83,11 @@ export function sendAnswer(
   let isCacheable = false
   for (const name of Object.keys(answer.headers)) {
     if (name.length === 13 && name.toLowerCase() === 'cache-control') isCacheable = true
-    head.push(name, answer.headers[name] ?? '')
+    const value = answer.headers[name] ?? ''
+    // A head that fails half-way would leave the response unusable for the refusal that has to follow.
+    validateHeaderName(name)
+    validateHeaderValue(name, value)
+    head.push(name, value)
   }
   if (!isCacheable) head.push('Cache-Control', 'no-store')
   if (options.extraHeaders !== undefined) {

@@ -1,7 +1,7 @@
 /** The door to files of the person at the terminal: token file, data files, certificates. Not the server's storage. */
 
 import { constants } from 'node:fs'
-import { lstat, open, readdir, readFile, rename, unlink } from 'node:fs/promises'
+import { lstat, open, readdir, readFile, rename, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 /** Largest file that is read whole; data files and certificates are far below it. */
@@ -59,6 +59,11 @@ export async function writePrivateFile(path: string, text: string): Promise<void
     await file.close()
   }
   await rename(beside, path)
+}
+
+/** Overwrites a file of the person's own with other text; its mode stays. */
+export function writeUserFile(path: string, text: string): Promise<void> {
+  return writeFile(path, text)
 }
 
 /** Removes a file; an absent one is no error. */

@@ -126,6 +126,7 @@ test('yaml quotes what a reader could take for something else, and keeps numbers
 test('SEC-CLI-07, SEC-JSN-07: control sequences, direction marks and zero-width letters are shown as escapes', () => {
   assert.equal(safeText('a\u001b[2Jb\rc\u0007'), 'a\\u001b[2Jb\\u000dc\\u0007')
   assert.equal(safeText('\u009b31m\u202eevil\u200b\ufeff'), '\\u009b31m\\u202eevil\\u200b\\ufeff')
+  assert.equal(safeText('a\u{e0041}b'), 'a\\udb40\\udc41b')
   assert.equal(safeText('two\nlines\tand a tab'), 'two\nlines\tand a tab')
   const text = formatJson({ a: '\u009b\u202e' })
   assert.equal(text, '{\n  "a": "\\u009b\\u202e"\n}')

@@ -92,7 +92,8 @@ test('SEC-CLI-08: a redirect within the host is followed once, to another host n
       assert.match((await server.run(['read', 'loop'], { env })).err, /redirects more than once/u)
       assert.match((await server.run(['read', 'nowhere'], { env })).err, /without a usable target/u)
       const off = await server.run(['read', '-disable-redirects', 'near'], { env })
-      assert.equal(off.code, 0)
+      assert.deepEqual([off.code, server.lines.at(-1)], [2, 'GET /v1/near'])
+      assert.match(off.err, /Code: 307/u)
     })
   }))
 

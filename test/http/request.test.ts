@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
+import fc from 'fast-check'
+
 import type { ApiRequest } from '../../src/framework/api.ts'
+import { Refusal } from '../../src/framework/refusal.ts'
+import { parseRequestTarget } from '../../src/http/request-target.ts'
 import {
   askOnce,
   head,
@@ -29,10 +33,7 @@ async function send(
   body: string,
   ...headers: readonly string[]
 ): Promise<RawAnswer> {
-  return askOnce(
-    running.port,
-    head(line, `Content-Length: ${Buffer.byteLength(body)}`, ...headers) + body,
-  )
+  return askOnce(running.port, head(line, `Content-Length: ${body.length}`, ...headers) + body)
 }
 
 function last(running: Running): ApiRequest {
@@ -172,6 +173,46 @@ test('ENV-41: a path is decoded once and never twice', async (t) => {
   assert.equal(last(running).path, 'kv/a%2Fb é+')
   await ask(running, 'GET /v1/kv/%252e%252e/x')
   assert.equal(last(running).path, 'kv/%2e%2e/x')
+})
+
+test('ENV-41 SEC-HTP-06: an accepted path is plain, and is exactly one decoding of what was sent', () => {
+  const piece = fc.oneof(
+    fc.constantFrom(
+      '/',
+      '//',
+      '.',
+      '..',
+      '%2e',
+      '%2F',
+      '%5c',
+      '%00',
+      '%25',
+      '%252e',
+      '\\',
+      '%C3%A9',
+      '#',
+      '?',
+    ),
+    fc.stringMatching(/^[a-z0-9+;=@ -]{1,3}$/),
+  )
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
+      const url = `/v1/${pieces.join('')}`
+      let path: string
+      try {
+        ;({ path } = parseRequestTarget(url))
+      } catch (error) {
+        assert.ok(error instanceof Refusal)
+        return
+      }
+      const segments = path.split('/')
+      assert.ok(segments.slice(1, -1).every((segment) => segment !== ''))
+      assert.ok(!segments.some((segment) => segment === '.' || segment === '..'))
+      assert.ok(!/[\\\p{C}]/u.test(path))
+      const sentPath = url.split('?')[0] ?? ''
+      assert.equal(path, decodeURIComponent(sentPath).replaceAll(/\/+/g, '/'))
+    }),
+  )
 })
 
 test('the absolute form of a target is accepted', async (t) => {

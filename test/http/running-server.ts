@@ -5,7 +5,7 @@ import type { TestContext } from 'node:test'
 import { connect as connectTls } from 'node:tls'
 
 import type { Answer, ApiHandler, ApiOutcome, ApiRequest } from '../../src/framework/api.ts'
-import { Refusal } from '../../src/framework/refusal.ts'
+import type { Refusal } from '../../src/framework/refusal.ts'
 import {
   createApiServer,
   type ApiServer,

@@ -5,16 +5,11 @@ import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid } from '../../framework/refusal.ts'
 import { signatureAlgorithms, type SignatureAlgorithm } from '../../jose/algorithms.ts'
 import { isJsonArray, isJsonObject, member, type JsonObject, type JsonValue } from '../../lib/json.ts'
-import {
-  validateKeySourceConfig,
-  type CheckedKeySource,
-  type KeySourceConfig,
-} from '../../oidc/key-source-config.ts'
-import { createKeySource, type KeySource } from '../../oidc/key-source.ts'
-import { systemClusterFiles } from '../../platform/cluster-files.ts'
+import { validateKeySourceConfig, type KeySourceConfig } from '../../oidc/key-source-config.ts'
+import type { KeySource } from '../../oidc/key-source.ts'
 import { field, type Input } from '../../schema/field.ts'
-import { exactCodec, type Key, type StoreView } from '../../storage/store.ts'
-import { keptDocuments } from './kept-documents.ts'
+import { exactCodec, type Key, type StoreTransaction, type StoreView } from '../../storage/store.ts'
+import { defaultIssuerName, KeySources } from './key-sources.ts'
 import { checkProviderConfig, shownProviderConfig } from './providers.ts'
 
 const configFields = {
@@ -62,25 +57,56 @@ export interface ConfigRecord extends KeySourceConfig {
 
 export type MountKind = 'keys' | 'jwks' | 'pairs' | 'discovery' | 'oidc' | 'kubernetes'
 
+/** A named issuer of the mount: tokens with that `iss` are its own, and nobody else's. */
+export interface IssuerRoute {
+  readonly name: string
+  readonly issuer: string
+}
+
+/**
+ * What a mount trusts: the classic configuration and where named issuers are. One record, so that a login reads both in
+ * one step and a mount without named issuers pays nothing for them.
+ */
+export interface TrustRecord {
+  readonly config?: ConfigRecord
+  readonly routes: readonly IssuerRoute[]
+}
+
+const trustsNobody: TrustRecord = { routes: [] }
+
 const statusWaitMs = 3000
 
-const allAlgorithms: ReadonlySet<SignatureAlgorithm> = new Set(signatureAlgorithms)
+export const allAlgorithms: ReadonlySet<SignatureAlgorithm> = new Set(signatureAlgorithms)
 
 export class JwtConfigs {
+  readonly sources: KeySources
   readonly #context: BackendContext
-  readonly #key: Key<ConfigRecord>
-  readonly #algorithms = new WeakMap<ConfigRecord, ReadonlySet<SignatureAlgorithm>>()
-  #source: { readonly revision: string; readonly source: KeySource } | undefined
+  readonly #key: Key<TrustRecord>
+  readonly #algorithms = new WeakMap<
+    readonly SignatureAlgorithm[],
+    ReadonlySet<SignatureAlgorithm>
+  >()
 
   constructor(context: BackendContext) {
     this.#context = context
-    this.#key = context.store.configKey('config', exactCodec<ConfigRecord>())
+    this.#key = context.store.configKey('config', exactCodec<TrustRecord>())
+    this.sources = new KeySources(context)
+  }
+
+  async loadTrust(view?: StoreView): Promise<TrustRecord> {
+    const trust =
+      view === undefined
+        ? await this.#context.store.view((one) => one.get(this.#key))
+        : await view.get(this.#key)
+    return trust ?? trustsNobody
+  }
+
+  saveTrust(txn: StoreTransaction, trust: TrustRecord): void {
+    txn.put(this.#key, trust)
   }
 
   async load(view?: StoreView): Promise<ConfigRecord | undefined> {
-    return view === undefined
-      ? this.#context.store.view((one) => one.get(this.#key))
-      : view.get(this.#key)
+    return (await this.loadTrust(view)).config
   }
 
   /** Resulting kind of mount, JWT contract §1.2. */
@@ -92,51 +118,34 @@ export class JwtConfigs {
     return config.oidc_client_id !== '' && config.oidc_client_secret !== '' ? 'oidc' : 'discovery'
   }
 
-  /** Algorithms that a JWT login may use. */
-  algorithms(config: ConfigRecord): ReadonlySet<SignatureAlgorithm> {
-    if (config.jwt_supported_algs.length === 0) return allAlgorithms
-    const known = this.#algorithms.get(config)
+  /** Algorithms that a JWT login may use; none named is all of them. */
+  algorithms(names: readonly SignatureAlgorithm[]): ReadonlySet<SignatureAlgorithm> {
+    if (names.length === 0) return allAlgorithms
+    const known = this.#algorithms.get(names)
     if (known !== undefined) return known
-    const set = new Set(config.jwt_supported_algs)
-    this.#algorithms.set(config, set)
+    const set = new Set(names)
+    this.#algorithms.set(names, set)
     return set
   }
 
-  /** The one key source of the present configuration; caches live and die with its revision. */
+  /** The one key source of the classic configuration. */
   keySource(config: ConfigRecord): KeySource {
-    if (this.#source?.revision === config.revision) return this.#source.source
-    this.#source?.source.close()
-    const checked = validateKeySourceConfig(config)
-    // It was checked when it was stored.
-    if (!checked.ok) throw new Error(`the stored configuration is refused: ${checked.error}`)
-    const source = this.#create(checked.value)
-    this.#source = { revision: config.revision, source }
-    return source
+    return this.sources.of(defaultIssuerName, config)
   }
 
   close(): void {
-    this.#source?.source.close()
-    this.#source = undefined
+    this.sources.close()
   }
 
-  #create(checked: CheckedKeySource): KeySource {
-    const { clock, logger, outbound, store } = this.#context
-    return createKeySource(checked.settings, {
-      outbound,
-      clock,
-      logger,
-      store: keptDocuments(store),
-      cluster: systemClusterFiles,
-    })
-  }
-
-  /** Replaces the configuration when every check passes; gives warnings. */
+  /** Replaces the configuration when every check of JWT contract §1.3 passes; gives warnings. */
   async write(input: Input<typeof configFields>): Promise<readonly string[]> {
-    const previous = await this.load()
-    const { record, checked } = checkConfig(input, previous, this.#context.random.uuid())
-    const warnings = [...checked.warnings]
-    let stored: ConfigRecord = { ...record, ...checked.changes }
-    const source = this.#create(checked)
+    const revision = this.#context.random.uuid()
+    const keys = keySourceConfig(input)
+    const checked = validateKeySourceConfig(keys)
+    if (!checked.ok) throw invalid(checked.error)
+    const warnings = [...checked.value.warnings]
+    let effective: KeySourceConfig = { ...keys, ...checked.value.changes }
+    const source = this.sources.create(defaultIssuerName, revision, checked.value)
     try {
       const network = await source.check()
       if (network.problem !== undefined) {
@@ -144,14 +153,31 @@ export class JwtConfigs {
         if (!isSkipped) throw invalid(network.problem)
         warnings.push(network.problem)
       }
-      stored = { ...stored, ...network.changes }
+      effective = { ...effective, ...network.changes }
     } finally {
       source.close()
     }
-    checkFlowFields(stored)
-    const provider = checkProviderConfig(stored.provider_config)
+    const record: Omit<ConfigRecord, 'namespace_in_state'> = {
+      ...effective,
+      revision,
+      jwt_supported_algs: parseAlgorithms(input.jwt_supported_algs ?? []),
+      oidc_response_mode: input.oidc_response_mode ?? '',
+      oidc_response_types: input.oidc_response_types ?? [],
+      default_role: input.default_role ?? '',
+      provider_config: input.provider_config ?? {},
+      token_audiences: input.token_audiences ?? [],
+    }
+    checkFlowFields(record)
+    const provider = checkProviderConfig(record.provider_config)
     if (!provider.ok) throw invalid(provider.error)
-    await this.#context.store.write((txn) => txn.put(this.#key, stored))
+    const stored = await this.#context.store.write(async (txn) => {
+      const trust = await this.loadTrust(txn)
+      // The only field that survives its omission.
+      const isInState = input.namespace_in_state ?? trust.config?.namespace_in_state ?? true
+      const config: ConfigRecord = { ...record, namespace_in_state: isInState }
+      this.saveTrust(txn, { ...trust, config })
+      return config
+    })
     if (this.kind(stored) === 'pairs') this.keySource(stored).warm()
     return warnings
   }
@@ -188,14 +214,9 @@ export class JwtConfigs {
   }
 }
 
-/** Rows 1 to 8, 11, 13 and 17 of JWT contract §1.3, in order. */
-function checkConfig(
-  input: Input<typeof configFields>,
-  previous: ConfigRecord | undefined,
-  revision: string,
-): { readonly record: ConfigRecord; readonly checked: CheckedKeySource } {
-  const providerConfig = input.provider_config ?? {}
-  const keys: KeySourceConfig = {
+/** The fields that say where keys come from. */
+function keySourceConfig(input: Input<typeof configFields>): KeySourceConfig {
+  return {
     oidc_discovery_url: input.oidc_discovery_url ?? '',
     oidc_discovery_ca_pem: input.oidc_discovery_ca_pem ?? '',
     oidc_client_id: input.oidc_client_id ?? '',
@@ -207,30 +228,19 @@ function checkConfig(
     bound_issuer: input.bound_issuer ?? '',
     override_allowed_server_names: input.override_allowed_server_names ?? [],
     unsupported_critical_cert_extensions: input.unsupported_critical_cert_extensions ?? [],
-    is_kubernetes: member(providerConfig, 'provider') === 'kubernetes',
+    is_kubernetes: member(input.provider_config ?? {}, 'provider') === 'kubernetes',
   }
-  const checked = validateKeySourceConfig(keys)
-  if (!checked.ok) throw invalid(checked.error)
-  const algorithms: SignatureAlgorithm[] = []
-  for (const name of input.jwt_supported_algs ?? []) {
+}
+
+/** Row 13; throws a 400. */
+export function parseAlgorithms(names: readonly string[]): readonly SignatureAlgorithm[] {
+  return names.map((name) => {
     const known = signatureAlgorithms.find((algorithm) => algorithm === name)
-    if (known === undefined) {
-      throw invalid(`unsupported signing algorithm ${JSON.stringify(name.slice(0, 32))} in 'jwt_supported_algs'`)
-    }
-    algorithms.push(known)
-  }
-  const record: ConfigRecord = {
-    ...keys,
-    revision,
-    oidc_response_mode: input.oidc_response_mode ?? '',
-    oidc_response_types: input.oidc_response_types ?? [],
-    jwt_supported_algs: algorithms,
-    default_role: input.default_role ?? '',
-    provider_config: providerConfig,
-    namespace_in_state: input.namespace_in_state ?? previous?.namespace_in_state ?? true,
-    token_audiences: input.token_audiences ?? [],
-  }
-  return { record, checked: checked.value }
+    if (known !== undefined) return known
+    throw invalid(
+      `unsupported signing algorithm ${JSON.stringify(name.slice(0, 32))} in 'jwt_supported_algs'`,
+    )
+  })
 }
 
 /** A list; one object is a list of one, an empty object is none. */
@@ -241,7 +251,9 @@ function pairsOf(value: JsonValue | undefined): readonly JsonValue[] {
 }
 
 /** Rows 14 and 15. */
-function checkFlowFields(config: ConfigRecord): void {
+function checkFlowFields(
+  config: Pick<ConfigRecord, 'oidc_response_types' | 'oidc_response_mode'>,
+): void {
   for (const type of config.oidc_response_types) {
     if (type !== 'code' && type !== 'id_token') {
       throw invalid(`invalid response_types ${JSON.stringify(type.slice(0, 32))}. 'code' and 'id_token' are allowed`)

@@ -4,12 +4,32 @@ import { createHash } from 'node:crypto'
 import type { MountStore } from '../../framework/backend.ts'
 import type { KeptDocument, KeptDocumentStore } from '../../oidc/kept-document.ts'
 
-export function keptDocuments(store: MountStore): KeptDocumentStore {
+interface RevisionDocument extends KeptDocument {
+  /** Revision of the configuration that it was fetched under. */
+  readonly revision: string
+}
+
+/** The documents of one issuer are kept below this path. */
+export function keptDocumentsPrefix(issuerName: string): string {
+  return `keys/${issuerName}/`
+}
+
+export function keptDocuments(
+  store: MountStore,
+  issuerName: string,
+  revision: string,
+): KeptDocumentStore {
   // An address can be longer than a key may be.
   const key = (url: string) =>
-    store.key<KeptDocument>(`keys/${createHash('sha256').update(url).digest('base64url')}`)
+    store.key<RevisionDocument>(
+      `${keptDocumentsPrefix(issuerName)}${createHash('sha256').update(url).digest('base64url')}`,
+    )
   return {
-    load: (url) => store.view((view) => view.get(key(url))),
-    save: (document) => store.write((txn) => txn.put(key(document.url), document)),
+    load: async (url) => {
+      const kept = await store.view((view) => view.get(key(url)))
+      // JWT contract §1.3: a config write drops all caches. Whoever writes the same values again wants fresh keys.
+      return kept?.revision === revision ? kept : undefined
+    },
+    save: (document) => store.write((txn) => txn.put(key(document.url), { ...document, revision })),
   }
 }

@@ -1,5 +1,5 @@
 /**
- * `auth …` and `secrets …`: list, enable, tune, move and disable mounts. Both do the same with other paths and
+ * `auth …` and `secrets …`: list, enable, tune and disable mounts. Both do the same with other paths and
  * words, so each command is written once and made for both kinds. Platform contract §2.3.
  */
 
@@ -8,7 +8,7 @@ import { goDuration } from '../../lib/duration.ts'
 import { isJsonObject, member, type JsonObject, type JsonValue } from '../../lib/json.ts'
 import type { Command } from '../command.ts'
 import { cleanPath, parentPath, type CommandContext } from '../context.ts'
-import { CommandFailure, exitCodes } from '../failure.ts'
+import { exitCodes } from '../failure.ts'
 import type { FlagSpec, FlagValues } from '../flags.ts'
 import { goText } from '../go-text.ts'
 import { formatTable } from '../table.ts'
@@ -386,69 +386,4 @@ export function disableMount(kind: MountKind): Command {
       return exitCodes.ok
     },
   }
-}
-
-const movePauseMs = 500
-const movePollsMax = 1200
-
-export function moveMount(kind: MountKind): Command {
-  return {
-    usage: '[options] SOURCE DESTINATION',
-    description: `Moves the ${kind.noun} at SOURCE to DESTINATION and waits until it is done.`,
-    examples: [
-      { title: 'Give it another path', line: `${kind.group} move ${kind.exampleType} corp` },
-      {
-        title: 'A deeper one',
-        line: `${kind.group} move ${kind.exampleType} team/${kind.exampleType}`,
-      },
-    ],
-    kind: 'remote',
-    output: 'none',
-    argsMin: 2,
-    argsMax: 2,
-    async run(context) {
-      const from = kind.prefix + parentPath(withoutPrefix(context.path(0), kind))
-      const to = kind.prefix + parentPath(withoutPrefix(context.path(1), kind))
-      const secret = await context.fetch(
-        { method: 'POST', path: 'sys/remount', body: { from, to } },
-        { doing: `Error moving ${kind.noun} ${from} to ${to}` },
-      )
-      const id = secret?.data === undefined ? '' : textMember(secret.data, 'migration_id')
-      // Old servers move at once and answer nothing.
-      if (id !== '') await awaitMove(context, id, `${kind.noun} ${from} to ${to}`)
-      context.print.success(
-        `Success! Finished moving ${kind.noun} ${from} to ${to}${id === '' ? '' : `, with migration ID ${id}`}`,
-      )
-      return exitCodes.ok
-    },
-  }
-}
-
-async function awaitMove(context: CommandContext, id: string, what: string): Promise<void> {
-  context.print.success(`Started moving ${what}, with migration ID ${id}`)
-  for (let poll = 0; poll < movePollsMax; poll++) {
-    const secret = await context.fetch(
-      { method: 'GET', path: `sys/remount/status/${id}` },
-      { doing: `Error checking the move of ${what}` },
-    )
-    const info =
-      secret?.data === undefined ? undefined : objectMember(secret.data, 'migration_info')
-    const status = info === undefined ? '' : textMember(info, 'status')
-    if (status === 'success') return
-    if (status === 'failure') {
-      throw new CommandFailure(
-        `Failure! Error moving ${what}, with migration ID ${id}`,
-        exitCodes.remote,
-      )
-    }
-    await context.pause(movePauseMs)
-  }
-  throw new CommandFailure(
-    `The move of ${what} is still going on; its migration ID is ${id}`,
-    exitCodes.remote,
-  )
-}
-
-function withoutPrefix(path: string, kind: MountKind): string {
-  return path.startsWith(kind.prefix) ? path.slice(kind.prefix.length) : path
 }

@@ -1,2 +1,130 @@
-import type { BackendType } from '../../framework/backend.ts'
-export const cubbyholeBackend: BackendType = { types: ['cubbyhole'], class: 'secret', create: () => ({ paths: [] }) }
+/**
+ * The cubbyhole: secrets of one token that nobody else reaches and that go with it (platform contract §7.1). The core
+ * deletes what stands below a token's id when the token ends.
+ */
+
+import { reply, type BackendRequest, type BackendType } from '../../framework/backend.ts'
+import { definePath } from '../../framework/path.ts'
+import { invalid } from '../../framework/refusal.ts'
+import { encodeJson, JsonText, member, type JsonObject } from '../../lib/json.ts'
+import { field, type Input } from '../../schema/field.ts'
+import { textCodec } from '../../storage/store.ts'
+import { childNames } from './child-names.ts'
+
+const pathBytesMax = 1200
+
+const fields = {
+  cubbyhole_path: field.string({ help: "Path of the secret inside the token's cubbyhole." }),
+} as const
+
+type Request = BackendRequest<Input<typeof fields>>
+
+const deprecation =
+  "Reading from 'cubbyhole/response' is deprecated. Please use sys/wrapping/unwrap to unwrap responses, as it provides " +
+  'additional security checks and other benefits.'
+
+export const cubbyholeBackend: BackendType = {
+  types: ['cubbyhole'],
+  class: 'secret',
+  create({ store }) {
+    const keyOf = (request: Request) => {
+      const path = requirePath(request.path)
+      return store.key(`${requireOwner(request)}/${path}`, textCodec)
+    }
+    return {
+      paths: [
+        definePath({
+          pattern: '*cubbyhole_path?',
+          access: 'token',
+          summary: 'A secret of the calling token: any path, any members.',
+          fields,
+          anyFields: true,
+          exists: async (request) => {
+            const owner = request.caller?.tokenId ?? ''
+            if (owner === '') return false
+            const key = store.key(`${owner}/${request.path}`, textCodec)
+            return (await store.view((view) => view.get(key))) !== undefined
+          },
+          operations: {
+            read: {
+              summary: 'Read the secret.',
+              handler: async (request) => {
+                const key = keyOf(request)
+                const body = await store.view((view) => view.get(key))
+                if (body === undefined) return reply.none()
+                return reply.data(new JsonText(body), warningsOf(request))
+              },
+            },
+            list: {
+              summary: 'List the names in a folder.',
+              handler: async (request) => {
+                const owner = requireOwner(request)
+                const isFolder = request.path === '' || request.path.endsWith('/')
+                const folder = isFolder ? request.path : `${request.path}/`
+                if (folder !== '') requirePath(folder)
+                return reply.list(await childNames(store, `${owner}/${folder}`))
+              },
+            },
+            write: {
+              summary: 'Replace the secret with the given members.',
+              handler: async (request) => {
+                const key = keyOf(request)
+                if (request.path.endsWith('/')) {
+                  throw invalid("cannot write to a path ending in '/'")
+                }
+                const body = bodyOf(request)
+                if (Object.keys(body).length === 0) throw invalid('missing data fields')
+                await store.write((txn) => txn.put(key, encodeJson(body)))
+                return reply.none()
+              },
+            },
+            delete: {
+              summary: 'Delete the secret.',
+              handler: async (request) => {
+                const key = keyOf(request)
+                await store.write((txn) => txn.delete(key.text))
+                return reply.none()
+              },
+            },
+          },
+        }),
+      ],
+    }
+  },
+}
+
+/** The name of the caller's cubbyhole. */
+function requireOwner(request: Request): string {
+  const { caller } = request
+  if (caller === undefined || caller.type !== 'service' || caller.tokenId === '') {
+    throw invalid("cubbyhole operations are only supported by 'service' type tokens")
+  }
+  return caller.tokenId
+}
+
+function requirePath(path: string): string {
+  if (path === '') throw invalid('missing path')
+  if (Buffer.byteLength(path) > pathBytesMax) {
+    throw invalid(`the path of a secret must not be longer than ${pathBytesMax} bytes`)
+  }
+  if (!path.isWellFormed()) throw invalid('the path of a secret must be Unicode text')
+  return path
+}
+
+/** The members of the secret: without the captured path, which comes back among them. */
+function bodyOf(request: Request): JsonObject {
+  const captured = request.input.cubbyhole_path
+  if (captured === undefined || member(request.data, 'cubbyhole_path') !== captured) {
+    return request.data
+  }
+  return Object.fromEntries(
+    Object.entries(request.data).filter(([name]) => name !== 'cubbyhole_path'),
+  )
+}
+
+/** Old clients unwrap by reading the response with the wrapping token itself. */
+function warningsOf(request: Request): readonly string[] | undefined {
+  const policies = request.caller?.policies ?? []
+  const isWrapping = policies.length === 1 && policies[0] === 'response-wrapping'
+  return isWrapping && request.path === 'response' ? [deprecation] : undefined
+}

@@ -1,0 +1,85 @@
+/**
+ * One set of paths for both versions, since a mount may be tuned from 1 to 2 while it is served. Each version declares its
+ * paths as if it were alone; here they are laid over each other, and the mount's version decides at each request.
+ */
+
+import type { BackendContext, BackendRequest, Reply } from '../../framework/backend.ts'
+import { parseInput } from '../../framework/input.ts'
+import type {
+  DeclaredOperation,
+  OperationDeclaration,
+  PathDeclaration,
+} from '../../framework/path.ts'
+import { Refusal } from '../../framework/refusal.ts'
+import { ok } from '../../lib/result.ts'
+import type { Field, FieldTable, Input } from '../../schema/field.ts'
+import { pathField } from './secret-path.ts'
+import type { Upgrade } from './upgrade.ts'
+
+type Request = BackendRequest<Input<FieldTable>>
+type Operations = Partial<Record<DeclaredOperation, OperationDeclaration<Input<FieldTable>>>>
+
+export function isVersioned(options: Readonly<Record<string, string>>): boolean {
+  return options['version'] === '2'
+}
+
+/** The versioned path where the mount is version 2, the plain one where it is version 1. */
+export function eitherVersion(
+  context: BackendContext,
+  upgrade: Upgrade,
+  versioned: PathDeclaration,
+  plain: PathDeclaration,
+): PathDeclaration {
+  const isCapturing = versioned.pattern.includes('*')
+  const serve = async (request: Request, operation: DeclaredOperation): Promise<Reply> => {
+    const isNew = isVersioned(context.mount().options)
+    const side = isNew ? versioned : plain
+    const declared = side.operations[operation]
+    if (declared === undefined) throw new Refusal('operation_unsupported')
+    if (isNew) await upgrade.requireDone()
+    return declared.handler(narrowed(request, side, isCapturing))
+  }
+  const operations: Operations = {}
+  for (const name of ['read', 'list', 'write', 'patch', 'delete'] as const) {
+    const declared = versioned.operations[name] ?? plain.operations[name]
+    if (declared === undefined) continue
+    operations[name] = {
+      summary: declared.summary,
+      handler: (request) => serve(request, name),
+    }
+  }
+  return {
+    pattern: versioned.pattern,
+    access: versioned.access,
+    summary: versioned.summary,
+    fields: untyped({ ...plain.fields, ...versioned.fields }),
+    // Members of a version 1 secret have any name; no version warns.
+    anyFields: true,
+    exists: async (request) => {
+      const side = isVersioned(context.mount().options) ? versioned : plain
+      // Without a check every write is an update.
+      return (await side.exists?.(narrowed(request, side, isCapturing))) ?? true
+    },
+    operations,
+  }
+}
+
+/** The same fields, for help and reference, taking any value: a member of a version 1 secret must not be refused. */
+function untyped(fields: FieldTable): FieldTable {
+  return Object.fromEntries(Object.entries(fields).map(([name, one]) => [name, anyValue(one)]))
+}
+
+function anyValue(one: Field<unknown>): Field<unknown> {
+  return { ...one, parse: (value) => ok(value) }
+}
+
+/** The request as the path of that version would have received it. */
+function narrowed(request: Request, path: PathDeclaration, isCapturing: boolean): Request {
+  const captured = isCapturing ? request.input[pathField] : undefined
+  const captures: Record<string, string> = {}
+  if (typeof captured === 'string') captures[pathField] = captured
+  // The members of a version 1 secret are no fields.
+  const isBody = path.anyFields === true && request.operation !== 'list'
+  const input = isBody ? captures : parseInput(path, request.data, captures).input
+  return { ...request, input: input as Input<FieldTable> }
+}

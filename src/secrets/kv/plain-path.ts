@@ -1,0 +1,95 @@
+/** kv version 1 (platform contract §7.2): any path is a secret. */
+
+import { reply, type BackendContext, type BackendRequest } from '../../framework/backend.ts'
+import { definePath, type PathDeclaration } from '../../framework/path.ts'
+import { invalid } from '../../framework/refusal.ts'
+import { member } from '../../lib/json.ts'
+import type { Input } from '../../schema/field.ts'
+import type { StoreTransaction } from '../../storage/store.ts'
+import { listFields, listFolder, parseListOptions } from './folder-list.ts'
+import { plainKey, plainPrefix, plainSecret } from './plain-secret.ts'
+import {
+  pathField,
+  pathFields,
+  requireFolder,
+  requirePath,
+  requireWritablePath,
+} from './secret-path.ts'
+import { layoutKey, upgradeText } from './upgrade.ts'
+
+const fields = { ...pathFields, ...listFields } as const
+
+type Request = BackendRequest<Input<typeof fields>>
+
+export function plainPath(context: BackendContext): PathDeclaration {
+  const { store } = context
+
+  /** A write that began before the mount became version 2 must not leave a secret behind that nobody moves. */
+  async function requirePlainLayout(txn: StoreTransaction): Promise<void> {
+    if ((await txn.get(layoutKey(store))) !== undefined) throw invalid(upgradeText)
+  }
+
+  return definePath({
+    pattern: '*secret_path?',
+    access: 'token',
+    summary: 'A secret of a version 1 store: any path, any members.',
+    fields,
+    anyFields: true,
+    exists: async (request) => {
+      const found = await store.view((view) => view.get(plainKey(store, request.path)))
+      return found !== undefined
+    },
+    operations: {
+      read: {
+        summary: 'Read the secret.',
+        handler: async (request: Request) => {
+          if (request.path === '') return reply.none()
+          const path = requirePath(request.path)
+          const secret = await store.view((view) => view.get(plainKey(store, path)))
+          if (secret === undefined) return reply.none()
+          const leaseSeconds = secret.leaseSeconds ?? context.mount().defaultLeaseTtlSeconds
+          return { kind: 'data', data: secret.body, leaseSeconds }
+        },
+      },
+      list: {
+        summary: 'List the names in a folder.',
+        handler: async (request: Request) => {
+          const folder = requireFolder(request.path)
+          const options = parseListOptions(request.input)
+          return reply.list(await listFolder(store, context.clock, plainPrefix + folder, options))
+        },
+      },
+      write: {
+        summary: 'Replace the secret with the given members.',
+        handler: async (request: Request) => {
+          const path = requireWritablePath(request.path)
+          const body = bodyOf(request)
+          if (Object.keys(body).length === 0) throw invalid('missing data fields')
+          await store.write(async (txn) => {
+            await requirePlainLayout(txn)
+            txn.put(plainKey(store, path), plainSecret(body))
+          })
+          return reply.none()
+        },
+      },
+      delete: {
+        summary: 'Delete the secret.',
+        handler: async (request: Request) => {
+          const path = requirePath(request.path)
+          await store.write(async (txn) => {
+            await requirePlainLayout(txn)
+            txn.delete(plainKey(store, path).text)
+          })
+          return reply.none()
+        },
+      },
+    },
+  })
+}
+
+/** The members of the secret: without the captured path, which comes back among them. */
+function bodyOf(request: Request): BackendRequest<unknown>['data'] {
+  const captured = request.input.secret_path
+  if (captured === undefined || member(request.data, pathField) !== captured) return request.data
+  return Object.fromEntries(Object.entries(request.data).filter(([name]) => name !== pathField))
+}
