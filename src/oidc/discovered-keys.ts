@@ -12,7 +12,8 @@ import {
   type DiscoveryDocument,
   type ExpectedIssuer,
 } from './discovery.ts'
-import { RemoteKeySet, type KeyRefusal, type KeyVerdict } from './key-set.ts'
+import { RemoteKeySet } from './key-set.ts'
+import type { KeyRefusal, KeyVerdict } from './key-verdict.ts'
 import {
   documentTimeoutMs,
   type KeySource,
@@ -175,6 +176,8 @@ export class DiscoveredKeys implements KeySource {
     this.#flight = this.#ask().finally(() => {
       this.#flight = undefined
     })
+    // Not every flight has somebody who waits for it.
+    this.#flight.catch(() => {})
     return this.#flight
   }
 

@@ -5,7 +5,8 @@
 
 import type { ParsedJwt } from '../jose/compact-jwt.ts'
 import { err, ok, type Result } from '../lib/result.ts'
-import { nameOf, RemoteKeySet, type KeyVerdict } from './key-set.ts'
+import { RemoteKeySet } from './key-set.ts'
+import { nameOf, type KeyVerdict } from './key-verdict.ts'
 import {
   documentTimeoutMs,
   pairTimeoutMs,

@@ -16,47 +16,16 @@ import { err, ok, type Result } from '../lib/result.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { KeptDocument, KeptDocumentStore } from './kept-document.ts'
+import {
+  nameOf,
+  type KeyRefusal,
+  type KeySetStatus,
+  type KeyVerdict,
+  type VerifiedBy,
+} from './key-verdict.ts'
 import { shownUrl, type FetchedDocument, type FetchProblem } from './provider-calls.ts'
 import { RefetchBudget } from './refetch-budget.ts'
 import { waitAtMost } from './wait.ts'
-
-/** Where the keys that verified a token came from. */
-export type KeyOrigin = 'static' | 'network' | 'kept'
-
-export interface VerifiedBy {
-  readonly key: VerificationKey
-  /** Seconds since the document with the key was fetched; 0 for static keys. */
-  readonly ageSeconds: number
-  readonly source: KeyOrigin
-}
-
-export interface KeyRefusal {
-  readonly reason:
-    | 'key_source_invalid'
-    | 'keys_unreachable'
-    | 'keys_stale'
-    | 'key_unknown'
-    | 'key_unusable'
-    | 'signature_invalid'
-  readonly detail: string
-}
-
-export type KeyVerdict = Result<VerifiedBy, KeyRefusal>
-
-export interface KeySetStatus {
-  readonly url: string
-  readonly origin: KeyOrigin | undefined
-  readonly ageSeconds: number | undefined
-  readonly lifeSeconds: number | undefined
-  readonly keyCount: number
-  /** Why members of the document are not used. */
-  readonly passedOver: readonly string[]
-  readonly fetchCount: number
-  readonly failureCount: number
-  /** Logins served by a document whose life had ended. */
-  readonly staleUseCount: number
-  readonly lastProblem: string | undefined
-}
 
 export interface RemoteKeySetOptions {
   readonly url: string
@@ -348,6 +317,8 @@ export class RemoteKeySet {
     const done = this.#fetch(reason, ++this.#sequence).finally(() => {
       this.#flights.splice(this.#flights.indexOf(flight), 1)
     })
+    // Not every flight has somebody who waits for it.
+    done.catch(() => {})
     const flight: Flight = { startedAtMs: this.#clock.monotonicMs(), done }
     this.#flights.push(flight)
     return flight
@@ -445,10 +416,4 @@ export class RemoteKeySet {
   #log(level: 'info' | 'warn', message: string, cause?: string): void {
     this.#options.logger.log(level, message, { url: shownUrl(this.#options.url), cause })
   }
-}
-
-/** A key's name for people: quoted, cut, and on one line. */
-export function nameOf(kid: string | undefined): string {
-  if (kid === undefined) return '(without a kid)'
-  return JSON.stringify(kid.length > 100 ? `${kid.slice(0, 100)}…` : kid)
 }

@@ -63,8 +63,8 @@ export class ProviderCalls {
       }
       return err({ reason: 'not_json', detail: notJson(url, answer.headers, answer.body) })
     } catch (problem) {
-      if (!(problem instanceof OutboundProblem)) throw problem
-      return err({ reason: 'unreachable', detail: `${url}: ${problem.message}` })
+      const cause = problem instanceof OutboundProblem ? problem.message : 'the call failed'
+      return err({ reason: 'unreachable', detail: `${url}: ${cause}` })
     }
   }
 }

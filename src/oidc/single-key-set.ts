@@ -3,7 +3,8 @@
 import type { ParsedJwt } from '../jose/compact-jwt.ts'
 import { parseJwkSet } from '../jose/jwk.ts'
 import { err, ok, type Result } from '../lib/result.ts'
-import { RemoteKeySet, type KeyVerdict } from './key-set.ts'
+import { RemoteKeySet } from './key-set.ts'
+import type { KeyVerdict } from './key-verdict.ts'
 import {
   documentTimeoutMs,
   wellChecked,

@@ -4,7 +4,7 @@ import type { ParsedJwt } from '../jose/compact-jwt.ts'
 import type { VerificationKey } from '../jose/verification-key.ts'
 import { verifyWithStaticKeys } from '../jose/verify.ts'
 import { err, ok, type Result } from '../lib/result.ts'
-import type { KeyVerdict } from './key-set.ts'
+import type { KeyVerdict } from './key-verdict.ts'
 import {
   wellChecked,
   type KeySource,

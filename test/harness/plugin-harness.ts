@@ -111,7 +111,7 @@ export class PluginHarness {
     return this.send('write', path, body)
   }
 
-  patch(path: string, body: JsonObject = {}): Promise<PluginAnswer> {
+  patch(path: string, body: JsonObject | string = {}): Promise<PluginAnswer> {
     return this.send('patch', path, body)
   }
 
@@ -256,7 +256,8 @@ function mountStore(store: Store): MountStore {
     configKey: (path, codec) => keyAt(configPrefix + path, codec),
     keyRange: (prefix, options) => prefixRange(dataPrefix + prefix, options),
     configRange: (prefix, options) => prefixRange(configPrefix + prefix, options),
-    pathOf: (key) => key.slice(key.startsWith(dataPrefix) ? dataPrefix.length : configPrefix.length),
+    pathOf: (key) =>
+      key.slice(key.startsWith(dataPrefix) ? dataPrefix.length : configPrefix.length),
     view: (work) => store.view(work),
     write: (work) => store.write(work),
   }

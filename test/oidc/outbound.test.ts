@@ -102,7 +102,7 @@ describe('answers', () => {
       let body = ''
       request.on('data', (chunk: string) => (body += chunk))
       request.on('end', () =>
-        sendText(response, `${request.headers['x-a']}:${body}`, { 'X-B': ['1', '2'] }),
+        sendText(response, `${String(request.headers['x-a'])}:${body}`, { 'X-B': ['1', '2'] }),
       )
     }
     const server = await startServer(echo)
@@ -110,6 +110,20 @@ describe('answers', () => {
       get(server.url, { method: 'POST', headers: { 'X-A': 'a' }, body: 'née' }),
     )
     assert.deepEqual([answer.status, answer.body, answer.headers['x-b']], [200, 'a:née', '1, 2'])
+    await server.close()
+  })
+
+  test('an idle connection that the other side closes just then is replaced without a word', async () => {
+    const used = new WeakSet<Socket>()
+    const server = await startServer((request, response) => {
+      if (used.has(request.socket)) return request.socket.destroy()
+      used.add(request.socket)
+      return sendText(response, 'fine')
+    })
+    const own = createOutbound({ clock: new SystemClock() })
+    for (let n = 0; n < 4; n++) assert.equal((await own.send(get(server.url))).body, 'fine')
+    assert.ok(server.paths.length > 4)
+    own.close()
     await server.close()
   })
 

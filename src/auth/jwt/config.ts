@@ -4,7 +4,13 @@ import { reply, type BackendContext } from '../../framework/backend.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid } from '../../framework/refusal.ts'
 import { signatureAlgorithms, type SignatureAlgorithm } from '../../jose/algorithms.ts'
-import { isJsonArray, isJsonObject, member, type JsonObject, type JsonValue } from '../../lib/json.ts'
+import {
+  isJsonArray,
+  isJsonObject,
+  member,
+  type JsonObject,
+  type JsonValue,
+} from '../../lib/json.ts'
 import { validateKeySourceConfig, type KeySourceConfig } from '../../oidc/key-source-config.ts'
 import type { KeySource } from '../../oidc/key-source.ts'
 import { field, type Input } from '../../schema/field.ts'
@@ -256,12 +262,16 @@ function checkFlowFields(
 ): void {
   for (const type of config.oidc_response_types) {
     if (type !== 'code' && type !== 'id_token') {
-      throw invalid(`invalid response_types ${JSON.stringify(type.slice(0, 32))}. 'code' and 'id_token' are allowed`)
+      throw invalid(
+        `invalid response_types ${JSON.stringify(type.slice(0, 32))}. 'code' and 'id_token' are allowed`,
+      )
     }
   }
   const mode = config.oidc_response_mode
   if (mode !== '' && mode !== 'query' && mode !== 'form_post') {
-    throw invalid(`invalid response_mode: ${JSON.stringify(mode.slice(0, 32))}; use query or form_post`)
+    throw invalid(
+      `invalid response_mode: ${JSON.stringify(mode.slice(0, 32))}; use query or form_post`,
+    )
   }
   if (config.oidc_response_types.includes('id_token') && mode !== 'form_post') {
     throw invalid("response_mode must be 'form_post' if response_types contains 'id_token'")
@@ -294,4 +304,3 @@ export function configPath(configs: JwtConfigs): PathDeclaration {
     },
   })
 }
-

@@ -4,23 +4,33 @@
  */
 
 import { err, ok, type Result } from '../../lib/result.ts'
-import { encodeJson, isJsonObject, member, type JsonObject, type JsonValue } from '../../lib/json.ts'
+import {
+  emptyObject,
+  encodeJson,
+  isJsonObject,
+  member,
+  type JsonObject,
+  type JsonValue,
+} from '../../lib/json.ts'
 import { checkAudience, checkAudienceBound, parseAudience } from '../../trust/audience.ts'
 import { checkClaimRule } from '../../trust/claim-rules.ts'
 import { literalReference, parseReference, resolveReference } from '../../trust/pointer.ts'
 import type { CompiledRole } from '../../trust/role-rules.ts'
-import type { RoleRecord } from './role.ts'
+import type { RoleRecord } from './role-record.ts'
 
 const factCharsMax = 1024
+/** Stands for a registered claim that the token has and that was too large to keep. */
+const tooLarge = null
 
 /** `{ iss, sub, aud, claims: { <reference>: value } }`; too large a value is left out and cannot be judged again. */
 export function keepFacts(role: RoleRecord, claims: JsonObject): JsonObject {
-  const kept: Record<string, JsonValue> = {}
+  const kept: Record<string, JsonValue> = emptyObject()
   for (const name of ['iss', 'sub', 'aud']) {
     const value = member(claims, name)
-    if (value !== undefined && isSmall(value)) kept[name] = value
+    if (value !== undefined) kept[name] = isSmall(value) ? value : tooLarge
   }
-  const bound: Record<string, JsonValue> = {}
+  // A claim may be named __proto__.
+  const bound = emptyObject()
   for (const reference of Object.keys(role.bound_claims ?? {})) {
     const value = resolveReference(claims, parseReference(reference))
     if (value !== undefined && isSmall(value)) bound[reference] = value
@@ -29,25 +39,43 @@ export function keepFacts(role: RoleRecord, claims: JsonObject): JsonObject {
 }
 
 function isSmall(value: JsonValue): boolean {
-  return typeof value === 'string' ? value.length <= factCharsMax : encodeJson(value).length <= factCharsMax
+  return typeof value === 'string'
+    ? value.length <= factCharsMax
+    : encodeJson(value).length <= factCharsMax
+}
+
+export interface Judge {
+  readonly role: CompiledRole
+  /** The login was accepted by this very version of the role, so its own rules need no second look. */
+  readonly isSameVersion: boolean
+  readonly tokenAudiences: readonly string[]
 }
 
 /** Judges the kept facts by the role as it is now; the error says in one sentence which rule no longer holds. */
-export function judgeFacts(
-  role: CompiledRole,
+export function judgeFacts(judge: Judge, facts: JsonObject): Result<void, string> {
+  const { tokenAudiences } = judge
+  // An audience that was too large to keep cannot speak against a role that has not changed.
+  const isUnknown = member(facts, 'aud') === tooLarge && judge.isSameVersion
+  const audiences = parseAudience(member(facts, 'aud')) ?? []
+  if (!isUnknown && !checkAudience(tokenAudiences, audiences).ok) {
+    return err('no audience of this login is one that the mount still accepts')
+  }
+  return judge.isSameVersion ? ok(undefined) : judgeRole(judge, facts, audiences)
+}
+
+function judgeRole(
+  { role, tokenAudiences }: Judge,
   facts: JsonObject,
-  tokenAudiences: readonly string[],
+  audiences: readonly string[],
 ): Result<void, string> {
   const { rules } = role
   const subject = member(facts, 'sub')
   if (rules.bound_subject !== '' && subject !== rules.bound_subject) {
     return err("the role's bound_subject no longer matches the subject of this login")
   }
-  const audiences = parseAudience(member(facts, 'aud')) ?? []
   const isBound = rules.bound_audiences.length > 0 || tokenAudiences.length > 0
   if (
     !checkAudience(rules.bound_audiences, audiences).ok ||
-    !checkAudience(tokenAudiences, audiences).ok ||
     !checkAudienceBound(isBound, audiences).ok
   ) {
     return err("the role's audiences no longer match the audience of this login")

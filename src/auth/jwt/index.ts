@@ -4,6 +4,8 @@ import type { Backend, BackendType, RenewRequest, RenewTerms } from '../../frame
 import { invalid } from '../../framework/refusal.ts'
 import { configPath, JwtConfigs } from './config.ts'
 import { judgeFacts } from './facts.ts'
+import { claimedIssuer, issuerPaths, JwtIssuers } from './issuers.ts'
+import { lintPath } from './lint.ts'
 import { JwtLogin, loginPath } from './login.ts'
 import { JwtRoles, rolePaths } from './role.ts'
 
@@ -12,19 +14,24 @@ export const jwtBackend: BackendType = {
   class: 'auth',
   create(context): Backend {
     const configs = new JwtConfigs(context)
+    const issuers = new JwtIssuers(context, configs)
     const roles = new JwtRoles(context, configs)
-    const login = new JwtLogin(context, configs, roles)
+    const login = new JwtLogin(context, { configs, issuers, roles })
 
     async function renew(request: RenewRequest): Promise<RenewTerms> {
       const record = await roles.load(request.role.name)
       if (record === undefined) {
         throw invalid(`role ${JSON.stringify(request.role.name)} could not be found, not renewing`)
       }
-      const isChanged = record.version !== request.role.version
-      // An unchanged role said yes to these facts at the login; a changed one is asked again.
-      if (isChanged && context.mount().compat !== 'vault') {
-        const config = await configs.load()
-        const judged = judgeFacts(roles.compiled(record), request.facts, config?.token_audiences ?? [])
+      if (context.mount().compat !== 'vault') {
+        const judged = judgeFacts(
+          {
+            role: roles.compiled(record),
+            isSameVersion: record.version === request.role.version,
+            tokenAudiences: await issuers.audiencesFor(claimedIssuer(request.facts)),
+          },
+          request.facts,
+        )
         if (!judged.ok) throw invalid(`the token may no longer be renewed: ${judged.error}`)
       }
       return {
@@ -35,7 +42,13 @@ export const jwtBackend: BackendType = {
     }
 
     return {
-      paths: [configPath(configs), ...rolePaths(roles), loginPath(login)],
+      paths: [
+        configPath(configs),
+        ...issuerPaths(issuers),
+        ...rolePaths(roles),
+        lintPath(configs, roles),
+        loginPath(login),
+      ],
       renew,
       close: async () => configs.close(),
     }

@@ -106,7 +106,9 @@ export class JwtIssuers {
       const others = trust.routes.filter((route) => route.name !== name)
       const twin = others.find((route) => route.issuer === issuer)
       if (twin !== undefined) {
-        throw invalid(`the issuer ${JSON.stringify(issuer)} is already served by issuers/${twin.name}`)
+        throw invalid(
+          `the issuer ${JSON.stringify(issuer)} is already served by issuers/${twin.name}`,
+        )
       }
       if (others.length >= issuersMax) throw invalid(`a mount has at most ${issuersMax} issuers`)
       txn.put(this.#key(name), record)
@@ -253,7 +255,8 @@ export function issuerPaths(issuers: JwtIssuers): readonly PathDeclaration[] {
     definePath({
       pattern: 'issuers/:name',
       access: 'token',
-      summary: 'One issuer: which iss it has, where its keys are, and what its tokens must satisfy.',
+      summary:
+        'One issuer: which iss it has, where its keys are, and what its tokens must satisfy.',
       fields: issuerFields,
       exists: async ({ input }) => (await issuers.read(input.name ?? '')) !== undefined,
       operations: {

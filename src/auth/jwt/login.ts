@@ -3,16 +3,32 @@
  * key, verify, decide the rest, hand the outcome to the core, which makes the token.
  */
 
-import type { BackendContext, BackendRequest, Login, Reply } from '../../framework/backend.ts'
+import type {
+  BackendContext,
+  BackendRequest,
+  Login,
+  MountFacts,
+  Reply,
+} from '../../framework/backend.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { Refusal } from '../../framework/refusal.ts'
 import { parseCompactJwt } from '../../jose/compact-jwt.ts'
+import { err, ok } from '../../lib/result.ts'
+import type { KeySource } from '../../oidc/key-source.ts'
 import { field, type Input } from '../../schema/field.ts'
-import { decideJwtLogin, type Decision, type JwtLoginInput, type LoginOutcome } from '../../trust/decide.ts'
-import type { ConfigRecord, JwtConfigs } from './config.ts'
+import type { StoreView } from '../../storage/store.ts'
+import {
+  decideJwtLogin,
+  type Decision,
+  type JwtLoginInput,
+  type LoginOutcome,
+} from '../../trust/decide.ts'
+import { allAlgorithms, type ConfigRecord, type JwtConfigs, type TrustRecord } from './config.ts'
 import { keepFacts } from './facts.ts'
+import { claimedIssuer, type IssuerRecord, type JwtIssuers } from './issuers.ts'
 import { provideClaims } from './providers.ts'
-import type { JwtRoles, RoleRecord } from './role.ts'
+import type { RoleRecord } from './role-record.ts'
+import type { JwtRoles } from './role.ts'
 
 const loginFields = {
   role: field.lowerString({ help: "Role to log in with; the mount's default_role when absent." }),
@@ -23,23 +39,44 @@ const loginFields = {
   }),
 } as const
 
+/** What of the mount judges one token: a named issuer, or the classic configuration, or nothing that fits. */
+interface Prepared {
+  readonly config: ConfigRecord | undefined
+  readonly issuer: { readonly name: string; readonly record: IssuerRecord } | undefined
+  readonly record: RoleRecord | undefined
+  readonly mount: MountFacts
+  readonly input: JwtLoginInput
+}
+
+type ReadToken = ReturnType<typeof parseCompactJwt>
+
 export class JwtLogin {
   readonly #context: BackendContext
   readonly #configs: JwtConfigs
+  readonly #issuers: JwtIssuers
   readonly #roles: JwtRoles
 
-  constructor(context: BackendContext, configs: JwtConfigs, roles: JwtRoles) {
+  constructor(
+    context: BackendContext,
+    parts: {
+      readonly configs: JwtConfigs
+      readonly issuers: JwtIssuers
+      readonly roles: JwtRoles
+    },
+  ) {
     this.#context = context
-    this.#configs = configs
-    this.#roles = roles
+    this.#configs = parts.configs
+    this.#issuers = parts.issuers
+    this.#roles = parts.roles
   }
 
   async login(request: BackendRequest<Input<typeof loginFields>>): Promise<Reply> {
-    const { config, record, input } = await this.#prepare(request)
+    const prepared = await this.#prepare(request)
+    const { config, record, input } = prepared
     let step = decideJwtLogin(input)
     let judged: JwtLoginInput = input
-    if (step.kind === 'needs_signature' && config !== undefined) {
-      judged = { ...judged, ...(await this.#verify(config, judged)) }
+    if (step.kind === 'needs_signature') {
+      judged = { ...judged, ...(await this.#verify(prepared)) }
       step = decideJwtLogin(judged)
     }
     if (step.kind === 'needs_provider' && config !== undefined) {
@@ -49,43 +86,45 @@ export class JwtLogin {
     }
     if (step.kind !== 'decided') throw new Error('a login decision asked twice for the same')
     const { decision } = step
-    if (!decision.accepted || !decision.proven || decision.outcome === undefined || record === undefined) {
-      throw refusalOf(decision)
+    if (
+      !decision.accepted ||
+      !decision.proven ||
+      decision.outcome === undefined ||
+      record === undefined
+    ) {
+      throw refusalOf(decision, prepared.mount)
     }
     return { kind: 'login', login: loginOf(decision.outcome, record) }
   }
 
   /** Everything the decision needs that can be had without the network. */
-  async #prepare(request: BackendRequest<Input<typeof loginFields>>): Promise<{
-    readonly config: ConfigRecord | undefined
-    readonly record: RoleRecord | undefined
-    readonly input: JwtLoginInput
-  }> {
+  async #prepare(request: BackendRequest<Input<typeof loginFields>>): Promise<Prepared> {
     const { store, random } = this.#context
     const mount = this.#context.mount()
     const requestedRole = request.input.role ?? ''
-    const { config, record } = await store.view(async (view) => {
-      const found = await this.#configs.load(view)
-      const name = requestedRole === '' ? (found?.default_role ?? '') : requestedRole
+    const jwt = (request.input.jwt ?? '').trim()
+    const { config, issuer, record, token, isConfigured } = await store.view(async (view) => {
+      const trust = await this.#configs.loadTrust(view)
+      const name = requestedRole === '' ? (trust.config?.default_role ?? '') : requestedRole
+      const read = await this.#readToken(jwt, trust, view)
       return {
-        config: found,
+        ...read,
+        config: trust.config,
+        isConfigured: trust.config !== undefined || trust.routes.length > 0,
         record: name === '' ? undefined : await this.#roles.load(name, view),
       }
     })
-    const jwt = (request.input.jwt ?? '').trim()
-    const token =
-      jwt === '' || config === undefined
-        ? undefined
-        : parseCompactJwt(jwt, this.#configs.algorithms(config))
     const input: JwtLoginInput = {
       mountPath: mount.path,
       config: {
-        configured: config !== undefined,
-        bound_issuer: config?.bound_issuer ?? '',
+        configured: isConfigured,
+        bound_issuer: issuer?.record.issuer ?? config?.bound_issuer ?? '',
         discovered_issuer: undefined,
-        token_audiences: config?.token_audiences ?? [],
+        token_audiences: issuer?.record.audiences ?? config?.token_audiences ?? [],
         default_role: config?.default_role ?? '',
-        has_provider: config !== undefined && 'provider' in config.provider_config,
+        // The provider of the classic configuration knows nothing of other issuers' people.
+        has_provider:
+          issuer === undefined && config !== undefined && 'provider' in config.provider_config,
       },
       requestedRole,
       role: record === undefined ? undefined : this.#roles.compiled(record),
@@ -99,41 +138,79 @@ export class JwtLogin {
       evaluateAll: false,
       requestId: request.requestId,
     }
-    return { config, record, input }
+    return { config, issuer, record, mount, input }
+  }
+
+  /** Reads the token, and finds the named issuer it claims to be from, which says what algorithms it may use. */
+  async #readToken(
+    jwt: string,
+    trust: TrustRecord,
+    view: StoreView,
+  ): Promise<Pick<Prepared, 'issuer'> & { readonly token: ReadToken | undefined }> {
+    const { config, routes } = trust
+    if (jwt === '') return { token: undefined, issuer: undefined }
+    const ownAlgorithms = this.#configs.algorithms(config?.jwt_supported_algs ?? [])
+    if (routes.length === 0)
+      return { token: parseCompactJwt(jwt, ownAlgorithms), issuer: undefined }
+    const token = parseCompactJwt(jwt, allAlgorithms)
+    if (!token.ok) return { token, issuer: undefined }
+    const name = this.#issuers.route(trust, claimedIssuer(token.value.claims))
+    const record = name === undefined ? undefined : await this.#issuers.load(name, view)
+    const issuer = name === undefined || record === undefined ? undefined : { name, record }
+    const allowed =
+      record === undefined ? ownAlgorithms : this.#configs.algorithms(record.jwt_supported_algs)
+    // Read again for the refusal that a narrower list gives.
+    return {
+      token: allowed.has(token.value.header.alg) ? token : parseCompactJwt(jwt, allowed),
+      issuer,
+    }
   }
 
   /** The verdict about the signature, and the issuer that the key source belongs to. */
-  async #verify(
-    config: ConfigRecord,
-    input: JwtLoginInput,
-  ): Promise<Pick<JwtLoginInput, 'signature' | 'config'>> {
+  async #verify({
+    config,
+    issuer,
+    input,
+  }: Prepared): Promise<Pick<JwtLoginInput, 'signature' | 'config'>> {
     const { token } = input
-    if (token === undefined || 'claims' in token || !token.ok) return { signature: undefined, config: input.config }
-    const source = this.#configs.keySource(config)
+    if (token === undefined || 'claims' in token || !token.ok)
+      return { signature: undefined, config: input.config }
+    const source = this.#keySource(config, issuer)
+    if (source === undefined) {
+      const reason =
+        claimedIssuer(token.value.claims) === undefined ? 'issuer_missing' : 'issuer_unknown'
+      const detail = 'the mount trusts named issuers, and the token is from none of them'
+      return { signature: err({ reason, detail }), config: input.config }
+    }
     const cached = source.verifyCached(token.value)
     const verified = cached === 'needs_refresh' ? await source.verify(token.value) : cached
+    if (!verified.ok) return { signature: verified, config: input.config }
+    const { kid, thumbprint } = verified.value.key
+    const signature = ok({ keyId: kid, thumbprint })
     const hasIssuer = source.kind === 'discovery' || source.kind === 'kubernetes'
-    const issuer = verified.ok && hasIssuer ? await source.discoveredIssuer() : undefined
-    return {
-      signature: verified.ok
-        ? { ok: true, value: { keyId: verified.value.key.kid, thumbprint: verified.value.key.thumbprint } }
-        : { ok: false, error: verified.error },
-      config: {
-        ...input.config,
-        discovered_issuer: issuer?.ok === true ? issuer.value : undefined,
-      },
-    }
+    if (issuer !== undefined || !hasIssuer) return { signature, config: input.config }
+    const discovered = await source.discoveredIssuer()
+    // Without knowing its issuer, the key source vouches for nobody.
+    if (!discovered.ok) return { signature: discovered, config: input.config }
+    return { signature, config: { ...input.config, discovered_issuer: discovered.value } }
+  }
+
+  /** Exactly one source: keys are never tried across issuers. */
+  #keySource(config: Prepared['config'], issuer: Prepared['issuer']): KeySource | undefined {
+    if (issuer !== undefined) return this.#configs.sources.of(issuer.name, issuer.record)
+    return config === undefined ? undefined : this.#configs.keySource(config)
   }
 }
 
-function refusalOf(decision: Decision): Refusal {
-  if (decision.reason === 'source_address_refused') {
-    return new Refusal('token_refused', { reason: decision.reason })
-  }
+function refusalOf(decision: Decision, mount: MountFacts): Refusal {
+  // DESIGN.md §8: with compat=vault a refusal is as bare as the reference's.
+  const mayHint = mount.compat !== 'vault' && mount.explainToCaller !== 'none'
+  const reason = mayHint ? decision.reason : undefined
+  if (decision.reason === 'source_address_refused') return new Refusal('token_refused', { reason })
   return new Refusal('login_refused', {
     text: decision.text,
     sentence: decision.sentence,
-    reason: decision.sentence === undefined ? undefined : decision.reason,
+    reason,
     ...(decision.status === 200 ? {} : { status: decision.status }),
   })
 }
@@ -170,4 +247,3 @@ export function loginPath(login: JwtLogin): PathDeclaration {
     },
   })
 }
-

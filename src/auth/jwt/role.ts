@@ -4,28 +4,30 @@ import { reply, type BackendContext } from '../../framework/backend.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid } from '../../framework/refusal.ts'
 import { shortDuration } from '../../lib/duration.ts'
-import type { JsonObject, JsonValue } from '../../lib/json.ts'
 import { field, type Input } from '../../schema/field.ts'
 import { exactCodec, type Key, type StoreView } from '../../storage/store.ts'
 import { checkRoleRules } from '../../trust/role-checks.ts'
-import { compileRole, type CompiledRole, type RoleRules } from '../../trust/role-rules.ts'
-import type { JwtConfigs } from './config.ts'
-import {
-  defaultTokenSettings,
-  mergeTokenSettings,
-  shownOlderNames,
-  tokenFields,
-  type TokenSettings,
-} from './token-fields.ts'
+import { compileRole, type CompiledRole } from '../../trust/role-rules.ts'
+import type { JwtConfigs, MountKind } from './config.ts'
+import { issuersOf, lintWarnings } from './lint.ts'
+import { newRole, readShape, rulesOf, type RoleRecord } from './role-record.ts'
+import { mergeTokenSettings, tokenFields } from './token-fields.ts'
 
 const roleFields = {
   name: field.lowerString({ help: 'Name of the role.' }),
   role_type: field.string({ help: 'jwt or oidc.' }),
   user_claim: field.string({ help: 'Claim that names the user.', required: true }),
   user_claim_json_pointer: field.bool({ help: 'Read user_claim as a JSON pointer.' }),
-  groups_claim: field.string({ help: 'Claim that lists groups; a JSON pointer if it begins with "/".' }),
-  groups_claim_required: field.bool({ help: 'Refuse a token without groups_claim; true by default.' }),
-  bound_audiences: field.commaList({ help: 'Audiences of which one must be in aud.', emptyElements: 'drop' }),
+  groups_claim: field.string({
+    help: 'Claim that lists groups; a JSON pointer if it begins with "/".',
+  }),
+  groups_claim_required: field.bool({
+    help: 'Refuse a token without groups_claim; true by default.',
+  }),
+  bound_audiences: field.commaList({
+    help: 'Audiences of which one must be in aud.',
+    emptyElements: 'drop',
+  }),
   bound_subject: field.string({ help: 'Required sub.' }),
   bound_claims: field.textMap({ help: 'Claims with the values that they must have.' }),
   bound_claims_type: field.string({ help: 'string or glob.' }),
@@ -35,17 +37,33 @@ const roleFields = {
     emptyElements: 'drop',
   }),
   oidc_scopes: field.commaList({ help: 'Scopes to ask the provider for.', emptyElements: 'drop' }),
-  allowed_redirect_uris: field.commaList({ help: 'Redirect URIs of browser sign-ins.', emptyElements: 'drop' }),
+  allowed_redirect_uris: field.commaList({
+    help: 'Redirect URIs of browser sign-ins.',
+    emptyElements: 'drop',
+  }),
   callback_mode: field.string({ help: 'client, direct or device.' }),
   poll_interval: field.int({ help: 'Seconds between polls of a direct or device sign-in.' }),
   oidc_disable_confirmation: field.bool({ help: 'No confirmation page in direct mode.' }),
-  oauth2_metadata: field.commaList({ help: 'Provider tokens to keep in token metadata.', emptyElements: 'drop' }),
+  oauth2_metadata: field.commaList({
+    help: 'Provider tokens to keep in token metadata.',
+    emptyElements: 'drop',
+  }),
   verbose_oidc_logging: field.bool({ help: 'Log claims of sign-ins at debug level.' }),
-  max_age: field.duration({ help: "OpenID Connect max_age: how fresh the provider's sign-in must be." }),
-  expiration_leeway: field.signedDuration({ help: 'Window for a missing exp; 0 is 150 s, negative none.' }),
-  not_before_leeway: field.signedDuration({ help: 'Window for a missing nbf; 0 is 150 s, negative none.' }),
-  clock_skew_leeway: field.signedDuration({ help: 'Allowed clock difference; 0 is 60 s, negative none.' }),
-  token_policies_template_claims: field.bool({ help: 'Read token_policies as templates over claims.' }),
+  max_age: field.duration({
+    help: "OpenID Connect max_age: how fresh the provider's sign-in must be.",
+  }),
+  expiration_leeway: field.signedDuration({
+    help: 'Window for a missing exp; 0 is 150 s, negative none.',
+  }),
+  not_before_leeway: field.signedDuration({
+    help: 'Window for a missing nbf; 0 is 150 s, negative none.',
+  }),
+  clock_skew_leeway: field.signedDuration({
+    help: 'Allowed clock difference; 0 is 60 s, negative none.',
+  }),
+  token_policies_template_claims: field.bool({
+    help: 'Read token_policies as templates over claims.',
+  }),
   alias_metadata: field.kvPairs({ help: 'Fixed metadata of the entity alias.' }),
   ...tokenFields,
 } as const
@@ -73,63 +91,6 @@ const keptFields = [
   'alias_metadata',
 ] as const
 
-export interface RoleRecord extends TokenSettings {
-  readonly name: string
-  readonly version: number
-  readonly role_type: 'jwt' | 'oidc'
-  readonly user_claim: string
-  readonly user_claim_json_pointer: boolean
-  readonly groups_claim: string
-  readonly groups_claim_required: boolean
-  readonly bound_audiences: readonly string[] | null
-  readonly bound_subject: string
-  readonly bound_claims: JsonObject | null
-  readonly bound_claims_type: 'string' | 'glob'
-  readonly claim_mappings: Readonly<Record<string, string>> | null
-  readonly optional_claim_mappings: readonly string[] | null
-  readonly oidc_scopes: readonly string[] | null
-  readonly allowed_redirect_uris: readonly string[] | null
-  readonly callback_mode: 'client' | 'direct' | 'device'
-  readonly poll_interval: number
-  readonly oidc_disable_confirmation: boolean
-  readonly oauth2_metadata: readonly string[] | null
-  readonly verbose_oidc_logging: boolean
-  readonly max_age: number
-  readonly expiration_leeway: number
-  readonly not_before_leeway: number
-  readonly clock_skew_leeway: number
-  readonly token_policies_template_claims: boolean
-  readonly alias_metadata: Readonly<Record<string, string>>
-}
-
-const newRole: Omit<RoleRecord, 'name' | 'version'> = {
-  ...defaultTokenSettings,
-  role_type: 'oidc',
-  user_claim: '',
-  user_claim_json_pointer: false,
-  groups_claim: '',
-  groups_claim_required: true,
-  bound_audiences: null,
-  bound_subject: '',
-  bound_claims: null,
-  bound_claims_type: 'string',
-  claim_mappings: null,
-  optional_claim_mappings: null,
-  oidc_scopes: null,
-  allowed_redirect_uris: null,
-  callback_mode: 'client',
-  poll_interval: 0,
-  oidc_disable_confirmation: false,
-  oauth2_metadata: null,
-  verbose_oidc_logging: false,
-  max_age: 0,
-  expiration_leeway: 0,
-  not_before_leeway: 0,
-  clock_skew_leeway: 0,
-  token_policies_template_claims: false,
-  alias_metadata: {},
-}
-
 const providerTokens = ['access_token', 'id_token', 'refresh_token']
 
 export class JwtRoles {
@@ -152,6 +113,11 @@ export class JwtRoles {
     return view === undefined ? this.#context.store.view((one) => one.get(key)) : view.get(key)
   }
 
+  /** Last version of a deleted role: a new one of that name goes on counting, since tokens of the old one know their number. */
+  #lastVersionKey(name: string): Key<number> {
+    return this.#context.store.key(`role-version/${name}`)
+  }
+
   /** The role prepared for decisions. */
   compiled(record: RoleRecord): CompiledRole {
     const known = this.#compiled.get(record)
@@ -163,41 +129,42 @@ export class JwtRoles {
 
   /** Creates or updates; gives warnings. Throws a 400 and has then changed nothing. */
   async write(name: string, input: Input<typeof roleFields>): Promise<readonly string[]> {
-    const config = await this.#configs.load()
     return this.#context.store.write(async (txn) => {
+      const trust = await this.#configs.loadTrust(txn)
       const key = this.#key(name)
       const current = await txn.get(key)
+      const asked = parseRoleType(input.role_type)
       const merged = merge(current ?? { ...newRole, name, version: 0 }, input)
-      const record = this.#checked(merged, input, config === undefined ? 'none' : this.#configs.kind(config))
-      txn.put(key, { ...record, name, version: (current?.version ?? 0) + 1 })
-      return this.#warnings(record)
+      const mountKind = trust.config === undefined ? undefined : this.#configs.kind(trust.config)
+      const record = this.#checked(
+        { ...merged, role_type: asked ?? inferRoleType(merged, mountKind) },
+        input,
+      )
+      const last = current?.version ?? (await txn.get(this.#lastVersionKey(name))) ?? 0
+      txn.put(key, { ...record, name, version: last + 1 })
+      return [...this.#warnings(record), ...lintWarnings(record, issuersOf(trust))]
     })
   }
 
-  #checked(merged: RoleRecord, input: Input<typeof roleFields>, mountKind: string): RoleRecord {
-    const asked = input.role_type ?? ''
-    if (asked !== '' && asked !== 'jwt' && asked !== 'oidc') {
-      throw invalid(`invalid 'role_type': ${JSON.stringify(asked.slice(0, 64))}; use jwt or oidc`)
-    }
-    const hasRedirects = (merged.allowed_redirect_uris ?? []).length > 0
-    const isInferred = asked === '' && !hasRedirects && mountKind !== 'none' && mountKind !== 'oidc'
-    const record: RoleRecord = {
-      ...merged,
-      role_type: asked === 'jwt' || isInferred ? 'jwt' : 'oidc',
-    }
+  /** The rest of JWT contract §2.4, in its order. */
+  #checked(record: RoleRecord, input: Input<typeof roleFields>): RoleRecord {
     const { maxLeaseTtlSeconds } = this.#context.mount()
     if (record.token_period > maxLeaseTtlSeconds) {
       throw invalid(
         `'token_period' of ${shortDuration(record.token_period)} is greater than the mount's maximum lease TTL of ${shortDuration(maxLeaseTtlSeconds)}`,
       )
     }
-    const check = checkRoleRules(rulesOf(record))
-    const isConstraint = (problem: { readonly field: string }) => problem.field === 'bound_audiences'
-    const early = check.problems.find((problem) => !isConstraint(problem))
-    if (early !== undefined) throw invalid(early.text)
-    checkFlow(record, input.callback_mode, hasRedirects)
-    const constraint = check.problems.find(isConstraint)
-    if (constraint !== undefined) throw invalid(constraint.text)
+    const { problems } = checkRoleRules(rulesOf(record))
+    const refuse = (isThis: (field: string) => boolean) => {
+      const problem = problems.find(({ field: name }) => isThis(name))
+      if (problem !== undefined) throw invalid(problem.text)
+    }
+    refuse((name) => !lateProblems.has(name))
+    checkProviderTokens(record)
+    refuse((name) => name === 'user_claim')
+    checkFlow(record, input.callback_mode)
+    refuse((name) => name === 'bound_audiences')
+    refuse(() => true)
     return record
   }
 
@@ -206,11 +173,13 @@ export class JwtRoles {
     const { maxLeaseTtlSeconds } = this.#context.mount()
     if (record.token_max_ttl > maxLeaseTtlSeconds) {
       warnings.push(
-        'token_max_ttl is greater than the system or mount\'s maximum TTL value; issued tokens\' max TTL value will be truncated',
+        "token_max_ttl is greater than the system or mount's maximum TTL value; issued tokens' max TTL value will be truncated",
       )
     }
     if (record.verbose_oidc_logging) {
-      warnings.push('verbose_oidc_logging has been enabled for this role. This is not recommended in production since sensitive information may be present in OIDC responses.')
+      warnings.push(
+        'verbose_oidc_logging has been enabled for this role. This is not recommended in production since sensitive information may be present in OIDC responses.',
+      )
     }
     return warnings
   }
@@ -218,7 +187,10 @@ export class JwtRoles {
   async remove(name: string): Promise<void> {
     const key = this.#key(name)
     await this.#context.store.write(async (txn) => {
-      if ((await txn.get(key)) !== undefined) txn.delete(key.text)
+      const current = await txn.get(key)
+      if (current === undefined) return
+      txn.put(this.#lastVersionKey(name), current.version)
+      txn.delete(key.text)
     })
   }
 
@@ -237,18 +209,48 @@ export class JwtRoles {
   }
 }
 
-/** What only browser sign-ins use, in the order of JWT contract §2.4. */
-function checkFlow(record: RoleRecord, askedMode: string | undefined, hasRedirects: boolean): void {
+/** Problems that the contract lists after `oauth2_metadata`. */
+const lateProblems: ReadonlySet<string> = new Set([
+  'user_claim',
+  'bound_audiences',
+  'token_policies',
+])
+
+/** Undefined when the request leaves the type open. */
+function parseRoleType(asked: string | undefined): 'jwt' | 'oidc' | undefined {
+  if (asked === undefined || asked === '') return undefined
+  if (asked === 'jwt' || asked === 'oidc') return asked
+  throw invalid(`invalid 'role_type': ${JSON.stringify(asked.slice(0, 64))}; use jwt or oidc`)
+}
+
+/** JWT contract §2.3: a role without redirect URIs on a mount without a browser flow can only be for JWTs. */
+function inferRoleType(merged: RoleRecord, mountKind: MountKind | undefined): 'jwt' | 'oidc' {
+  const hasRedirects = (merged.allowed_redirect_uris ?? []).length > 0
+  // Device sign-ins need none, and asking for them says what the role is for.
+  if (hasRedirects || merged.callback_mode === 'device') return 'oidc'
+  return mountKind === undefined || mountKind === 'oidc' ? 'oidc' : 'jwt'
+}
+
+function checkProviderTokens(record: RoleRecord): void {
   for (const name of record.oauth2_metadata ?? []) {
     if (!providerTokens.includes(name)) {
-      throw invalid(`invalid 'oauth2_metadata': ${JSON.stringify(name.slice(0, 64))}; use ${providerTokens.join(', ')}`)
+      throw invalid(
+        `invalid 'oauth2_metadata': ${JSON.stringify(name.slice(0, 64))}; use ${providerTokens.join(', ')}`,
+      )
     }
   }
+}
+
+/** What only browser sign-ins use. */
+function checkFlow(record: RoleRecord, askedMode: string | undefined): void {
   const mode = askedMode ?? ''
   if (mode !== '' && mode !== 'client' && mode !== 'direct' && mode !== 'device') {
-    throw invalid(`invalid 'callback_mode': ${JSON.stringify(mode.slice(0, 64))}; use client, direct or device`)
+    throw invalid(
+      `invalid 'callback_mode': ${JSON.stringify(mode.slice(0, 64))}; use client, direct or device`,
+    )
   }
   if (record.poll_interval < 0) throw invalid("'poll_interval' cannot be negative")
+  const hasRedirects = (record.allowed_redirect_uris ?? []).length > 0
   if (record.role_type === 'oidc' && !hasRedirects && record.callback_mode !== 'device') {
     throw invalid("'allowed_redirect_uris' must be set if 'role_type' is 'oidc' or unspecified.")
   }
@@ -264,25 +266,6 @@ function merge(current: RoleRecord, input: Input<typeof roleFields>): RoleRecord
   merged['callback_mode'] = (input.callback_mode ?? '') || 'client'
   merged['oidc_disable_confirmation'] = input.oidc_disable_confirmation ?? false
   return merged as unknown as RoleRecord
-}
-
-function rulesOf(record: RoleRecord): RoleRules {
-  return {
-    ...record,
-    bound_audiences: record.bound_audiences ?? [],
-    optional_claim_mappings: record.optional_claim_mappings ?? [],
-  }
-}
-
-/** The role as `GET role/:name` shows it. */
-function readShape(record: RoleRecord): JsonObject {
-  const { name: _, version: __, older_names: ___, ...shown } = record
-  const optional: Record<string, JsonValue> = {}
-  const { poll_interval, optional_claim_mappings, groups_claim_required, ...always } = shown
-  if (poll_interval !== 0) optional['poll_interval'] = poll_interval
-  if (optional_claim_mappings !== null) optional['optional_claim_mappings'] = optional_claim_mappings
-  if (!groups_claim_required) optional['groups_claim_required'] = false
-  return { ...always, ...optional, ...shownOlderNames(record) }
 }
 
 export function rolePaths(roles: JwtRoles): readonly PathDeclaration[] {
@@ -317,7 +300,8 @@ export function rolePaths(roles: JwtRoles): readonly PathDeclaration[] {
           },
         },
         write: {
-          summary: 'Create or update a role; what is not given stays, but for four fields that reset.',
+          summary:
+            'Create or update a role; what is not given stays, but for four fields that reset.',
           handler: async ({ input }) => {
             const warnings = await roles.write(input.name ?? '', input)
             return warnings.length > 0 ? reply.none(warnings) : reply.none()
@@ -334,4 +318,3 @@ export function rolePaths(roles: JwtRoles): readonly PathDeclaration[] {
     }),
   ]
 }
-

@@ -18,7 +18,11 @@ export const tokenFields = {
   }),
   token_type: field.string({ help: 'default, service or batch.' }),
   token_strictly_bind_ip: field.bool({ help: "Bind the token to the login's address." }),
-  policies: field.commaList({ help: 'Older name of token_policies.', deprecated: true, emptyElements: 'drop' }),
+  policies: field.commaList({
+    help: 'Older name of token_policies.',
+    deprecated: true,
+    emptyElements: 'drop',
+  }),
   ttl: field.duration({ help: 'Older name of token_ttl.', deprecated: true }),
   max_ttl: field.duration({ help: 'Older name of token_max_ttl.', deprecated: true }),
   period: field.duration({ help: 'Older name of token_period.', deprecated: true }),
@@ -107,7 +111,9 @@ export function mergeTokenSettings(
   take('policies', (value) => (merged.token_policies = value))
   if (input.token_policies === undefined && input.policies !== undefined) {
     // The older field was always tidied when written; the newer one is stored as it came.
-    const tidy = input.policies.map((name) => name.trim().toLowerCase()).filter((name) => name !== '')
+    const tidy = input.policies
+      .map((name) => name.trim().toLowerCase())
+      .filter((name) => name !== '')
     merged.token_policies = [...new Set(tidy)].toSorted()
   }
   merged.older_names = [...older]
@@ -117,7 +123,8 @@ export function mergeTokenSettings(
 
 function parseTokenType(text: string): TokenSettings['token_type'] {
   if (text === '') return 'default'
-  if (!tokenTypes.includes(text)) throw invalid(`invalid 'token_type' value ${JSON.stringify(text.slice(0, 64))}`)
+  if (!tokenTypes.includes(text))
+    throw invalid(`invalid 'token_type' value ${JSON.stringify(text.slice(0, 64))}`)
   return text as TokenSettings['token_type']
 }
 
@@ -125,15 +132,21 @@ function checkTokenSettings(settings: TokenSettings): void {
   if (settings.token_num_uses < 0) throw invalid("'token_num_uses' cannot be negative")
   if (settings.token_type === 'batch') {
     if (settings.token_period !== 0) {
-      throw invalid("'token_type' cannot be 'batch' or 'default_batch' when set to generate periodic tokens")
+      throw invalid(
+        "'token_type' cannot be 'batch' or 'default_batch' when set to generate periodic tokens",
+      )
     }
     if (settings.token_num_uses !== 0) {
-      throw invalid("'token_type' cannot be 'batch' or 'default_batch' when set to generate tokens with limited use count")
+      throw invalid(
+        "'token_type' cannot be 'batch' or 'default_batch' when set to generate tokens with limited use count",
+      )
     }
   }
   for (const text of settings.token_bound_cidrs) {
     if (parseCidr(text) === undefined) {
-      throw invalid(`'token_bound_cidrs' has ${JSON.stringify(text.slice(0, 64))}, which is no IP address or CIDR`)
+      throw invalid(
+        `'token_bound_cidrs' has ${JSON.stringify(text.slice(0, 64))}, which is no IP address or CIDR`,
+      )
     }
   }
   if (settings.token_strictly_bind_ip && settings.token_bound_cidrs.length > 0) {
@@ -145,7 +158,9 @@ function checkTokenSettings(settings: TokenSettings): void {
 }
 
 /** The older names that a read shows beside the newer ones. */
-export function shownOlderNames(settings: TokenSettings): Record<string, number | readonly string[]> {
+export function shownOlderNames(
+  settings: TokenSettings,
+): Record<string, number | readonly string[]> {
   const shown: Record<string, number | readonly string[]> = {}
   for (const name of settings.older_names) shown[name] = settings[olderNames[name]]
   return shown

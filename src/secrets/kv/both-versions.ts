@@ -30,14 +30,14 @@ export function eitherVersion(
   versioned: PathDeclaration,
   plain: PathDeclaration,
 ): PathDeclaration {
-  const isCapturing = versioned.pattern.includes('*')
+  const captureAt = versioned.pattern.indexOf('*')
   const serve = async (request: Request, operation: DeclaredOperation): Promise<Reply> => {
     const isNew = isVersioned(context.mount().options)
     const side = isNew ? versioned : plain
     const declared = side.operations[operation]
     if (declared === undefined) throw new Refusal('operation_unsupported')
     if (isNew) await upgrade.requireDone()
-    return declared.handler(narrowed(request, side, isCapturing))
+    return declared.handler(narrowed(request, side, captureAt))
   }
   const operations: Operations = {}
   for (const name of ['read', 'list', 'write', 'patch', 'delete'] as const) {
@@ -52,13 +52,13 @@ export function eitherVersion(
     pattern: versioned.pattern,
     access: versioned.access,
     summary: versioned.summary,
-    fields: untyped({ ...plain.fields, ...versioned.fields }),
+    fields: untyped(versioned.fields),
     // Members of a version 1 secret have any name; no version warns.
     anyFields: true,
     exists: async (request) => {
       const side = isVersioned(context.mount().options) ? versioned : plain
       // Without a check every write is an update.
-      return (await side.exists?.(narrowed(request, side, isCapturing))) ?? true
+      return (await side.exists?.(narrowed(request, side, captureAt))) ?? true
     },
     operations,
   }
@@ -73,11 +73,12 @@ function anyValue(one: Field<unknown>): Field<unknown> {
   return { ...one, parse: (value) => ok(value) }
 }
 
-/** The request as the path of that version would have received it. */
-function narrowed(request: Request, path: PathDeclaration, isCapturing: boolean): Request {
-  const captured = isCapturing ? request.input[pathField] : undefined
+/** The request as the path of that version would have received it; `captureAt` is negative where nothing is captured. */
+function narrowed(request: Request, path: PathDeclaration, captureAt: number): Request {
   const captures: Record<string, string> = {}
-  if (typeof captured === 'string') captures[pathField] = captured
+  if (captureAt >= 0 && request.path.length >= captureAt) {
+    captures[pathField] = request.path.slice(captureAt)
+  }
   // The members of a version 1 secret are no fields.
   const isBody = path.anyFields === true && request.operation !== 'list'
   const input = isBody ? captures : parseInput(path, request.data, captures).input

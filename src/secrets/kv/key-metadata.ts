@@ -83,7 +83,11 @@ export function addVersion(
   metadata: KeyMetadata,
   config: KvConfig,
   nowMs: number,
-): { readonly metadata: KeyMetadata; readonly number: number; readonly dropped: readonly number[] } {
+): {
+  readonly metadata: KeyMetadata
+  readonly number: number
+  readonly dropped: readonly number[]
+} {
   const versions = [...metadata.versions, newVersion(metadata, config, nowMs)]
   const excess = Math.max(0, versions.length - versionsKept(metadata, config))
   const dropped = Array.from({ length: excess }, (_, index) => metadata.first + index)

@@ -3,6 +3,7 @@
 import type { Reply } from '../../framework/backend.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { JsonText } from '../../lib/json.ts'
+import { listFields } from './folder-list.ts'
 import { pathFields } from './secret-path.ts'
 
 function invalidPath(command: string): () => Promise<Reply> {
@@ -22,7 +23,8 @@ export const unknownPath: PathDeclaration = definePath({
   pattern: '*secret_path?',
   access: 'token',
   summary: 'A secret of a version 1 store; unknown in a version 2 store.',
-  fields: pathFields,
+  // Of version 1, whose only declaration this is in help and reference.
+  fields: { ...pathFields, ...listFields },
   operations: {
     read: { summary: 'Read the secret.', handler: invalidPath('get') },
     list: { summary: 'List the names in a folder.', handler: invalidPath('list') },

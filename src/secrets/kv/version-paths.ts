@@ -43,7 +43,8 @@ const actions: readonly VersionAction[] = [
   {
     name: 'undelete',
     summary: 'Bring deleted versions back.',
-    change: (facts, nowMs, key, config) => undeleteVersion(facts, deletionAhead(key, config, nowMs)),
+    change: (facts, nowMs, key, config) =>
+      undeleteVersion(facts, deletionAhead(key, config, nowMs)),
   },
   {
     name: 'destroy',

@@ -1,0 +1,91 @@
+/** Advice about roles that are valid and still risky: on role writes and at `GET lint` (contract explain.md §6). */
+
+import { reply } from '../../framework/backend.ts'
+import { definePath, type PathDeclaration } from '../../framework/path.ts'
+import { cidrContains, parseCidr } from '../../lib/cidr.ts'
+import type { JsonValue } from '../../lib/json.ts'
+import { lintRole, type Lint, type LintCode } from '../../trust/role-lint.ts'
+import type { JwtConfigs, TrustRecord } from './config.ts'
+import { issuerOfConfig } from './issuers.ts'
+import { rulesOf, type RoleRecord } from './role-record.ts'
+import type { JwtRoles } from './role.ts'
+
+const rolesMax = 1_000
+
+/**
+ * Shown by `GET lint` only. A role bound by subject, network or claims alone is written with a plain 204 (cases ROL-004, 006
+ * and 007 of the contract, which Terraform and hvac rely on), and each of them is without an audience.
+ */
+const silentAtWrite: ReadonlySet<LintCode> = new Set(['audience_any'])
+
+/** Every issuer whose tokens may come to a role of the mount. */
+export function issuersOf(trust: TrustRecord): readonly string[] {
+  const named = trust.routes.map(({ issuer }) => issuer)
+  return trust.config === undefined ? named : [issuerOfConfig(trust.config), ...named]
+}
+
+export function lintRecord(record: RoleRecord, issuers: readonly string[]): readonly Lint[] {
+  const rules = rulesOf(record)
+  const found = new Map<string, Lint>()
+  const judged = issuers.length === 0 ? [undefined] : issuers
+  for (const issuer of judged) {
+    for (const lint of lintRole(rules, issuer)) found.set(lint.text, lint)
+  }
+  for (const uri of record.allowed_redirect_uris ?? []) {
+    if (isOpenRedirect(uri)) {
+      const code = 'redirect_http_not_loopback'
+      const text = `[${code}] The redirect URI ${JSON.stringify(uri.slice(0, 256))} sends the sign-in in clear to another machine.`
+      found.set(text, { code, text })
+    }
+  }
+  return [...found.values()]
+}
+
+/** Lints that a write answers as warnings. */
+export function lintWarnings(record: RoleRecord, issuers: readonly string[]): readonly string[] {
+  return lintRecord(record, issuers)
+    .filter(({ code }) => !silentAtWrite.has(code))
+    .map(({ text }) => text)
+}
+
+const loopback = ['127.0.0.0/8', '::1/128'].flatMap((text) => parseCidr(text) ?? [])
+
+function isOpenRedirect(uri: string): boolean {
+  if (!URL.canParse(uri)) return false
+  const { protocol, hostname } = new URL(uri)
+  const address = hostname.replaceAll(/[[\]]/g, '')
+  const isLoopback = hostname === 'localhost' || loopback.some((net) => cidrContains(net, address))
+  return protocol === 'http:' && !isLoopback
+}
+
+export function lintPath(configs: JwtConfigs, roles: JwtRoles): PathDeclaration {
+  return definePath({
+    pattern: 'lint',
+    access: 'token',
+    summary: 'Advice about every role of the mount.',
+    fields: {},
+    operations: {
+      read: {
+        summary: 'Judge every role of the mount.',
+        handler: async () => {
+          const issuers = issuersOf(await configs.loadTrust())
+          const names = await roles.list(undefined, rolesMax + 1)
+          const found: JsonValue[] = []
+          let count = 0
+          for (const name of names.slice(0, rolesMax)) {
+            const record = await roles.load(name)
+            if (record === undefined) continue
+            count++
+            for (const { code, text } of lintRecord(record, issuers))
+              found.push({ role: name, code, text })
+          }
+          return reply.data({
+            lints: found,
+            roles_judged: count,
+            truncated: names.length > rolesMax,
+          })
+        },
+      },
+    },
+  })
+}
