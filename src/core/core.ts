@@ -56,6 +56,13 @@ interface Opened {
   readonly mounts: Mounts
 }
 
+/** What is known of the caller of a running request. */
+export interface CallerFacts {
+  readonly token: LiveToken
+  readonly acl: Acl
+  readonly identityPolicies: readonly string[]
+}
+
 export class Core {
   readonly store: SealedStore
   readonly seal: SealManager
@@ -67,7 +74,7 @@ export class Core {
   readonly backends: MountedBackends
   readonly policies: Policies
   /** Live token and rules behind each caller of a running request. */
-  readonly callers = new WeakMap<Caller, { readonly token: LiveToken; readonly acl: Acl }>()
+  readonly callers = new WeakMap<Caller, CallerFacts>()
   /** The request behind each backend request: for sys paths that look at the token of an open call. */
   readonly requests = new WeakMap<object, ApiRequest>()
   readonly pipeline: Pipeline
@@ -138,6 +145,11 @@ export class Core {
     return this.#help(mounted, declaration)
   }
 
+  /** The configuration of that epoch if it is already read: the hot path. */
+  peekConfiguration(epoch: number): CoreConfiguration | undefined {
+    return this.#configuration.peek(epoch)
+  }
+
   /** Configuration as of an epoch; read again only when the epoch moved. */
   async configurationAt(epoch: number): Promise<CoreConfiguration> {
     const known = this.#configuration.peek(epoch)
@@ -157,10 +169,10 @@ export class Core {
     return this.configurationAt(await this.store.view((view) => view.epoch()))
   }
 
-  liveOf(caller: Caller): LiveToken {
+  factsOf(caller: Caller): CallerFacts {
     const known = this.callers.get(caller)
     if (known === undefined) throw new Error('a caller of another request was used')
-    return known.token
+    return known
   }
 
   backendOf(mount: MountRecord): Backend {
@@ -188,7 +200,7 @@ export class Core {
       tokens,
       sweep,
       settings,
-      liveOf: (caller) => this.liveOf(caller),
+      factsOf: (caller) => this.factsOf(caller),
       configuration: () => this.configuration(),
       backendOf: (mount) => this.backendOf(mount),
     })

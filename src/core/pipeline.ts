@@ -13,6 +13,7 @@ import { cidrContains, parseCidr } from '../lib/cidr.ts'
 import type { JsonObject } from '../lib/json.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import type { FieldTable, Input } from '../schema/field.ts'
+import { epochKey } from '../storage/sealed-view.ts'
 import { StoreSealed, StoreUnavailable, type StoreView } from '../storage/store.ts'
 import type { CoreConfiguration } from './configuration.ts'
 import type { Core } from './core.ts'
@@ -20,11 +21,13 @@ import { keys } from './keys.ts'
 import { fullPath } from './mount-table.ts'
 import { unionOfNames } from './policy-names.ts'
 import type { Acl } from './policy/acl.ts'
-import type { MountRecord } from './records.ts'
+import type { EntityRecord, MountRecord } from './records.ts'
 import type { Mounted } from './mounted-backends.ts'
 import type { LiveToken } from './tokens.ts'
 
 const noWarnings: readonly string[] = []
+const noNames: readonly string[] = []
+const epochKeys = [epochKey]
 const noHeaders: Readonly<Record<string, string>> = Object.freeze({})
 
 /** Where a request goes. */
@@ -69,7 +72,7 @@ export class Pipeline {
     const { route, admission, access } = found
     let spent: LiveToken | undefined
     if (admission !== undefined && admission.token.record.uses !== 0) {
-      spent = await this.#spendUse(admission.token)
+      spent = await this.#spendUse(admission)
     }
     try {
       return await this.#dispatch(request, requestId, route, access, admission)
@@ -91,7 +94,10 @@ export class Pipeline {
     readonly access: Access
     readonly admission: Admission | undefined
   }> {
-    const configuration = await this.#core.configurationAt(await view.epoch())
+    const [found] = view.getNow(epochKeys) ?? (await view.getMany(epochKeys))
+    const epoch = typeof found === 'number' ? found : 0
+    const configuration =
+      this.#core.peekConfiguration(epoch) ?? (await this.#core.configurationAt(epoch))
     const route = this.#route(request.path, configuration)
     const access = accessOf(route?.match?.declaration, request)
     if (access === 'open') return { route, access, admission: undefined }
@@ -114,12 +120,18 @@ export class Pipeline {
   ): Promise<Admission | undefined> {
     const { record } = token
     let policies = record.policies
+    let identityPolicies = noNames
     if (record.entity !== '') {
-      const entity = await view.get(keys.entity(record.entity))
+      const wanted = [keys.entity(record.entity)]
+      const [found] = view.getNow(wanted) ?? (await view.getMany(wanted))
+      const entity = found as EntityRecord | undefined
       if (entity === undefined || entity.disabled) return undefined
-      policies = unionOfNames(policies, entity.policies)
+      identityPolicies = entity.policies
+      policies = unionOfNames(policies, identityPolicies)
     }
-    const acl = await this.#core.access.acl(policies, configuration.epoch, view)
+    const { access } = this.#core
+    const { epoch } = configuration
+    const acl = access.peek(policies, epoch) ?? (await access.acl(policies, epoch, view))
     const caller: Caller = {
       accessor: token.accessor,
       type: token.type,
@@ -129,7 +141,7 @@ export class Pipeline {
       displayName: record.name,
       tokenId: token.id,
     }
-    this.#core.callers.set(caller, { token, acl })
+    this.#core.callers.set(caller, { token, acl, identityPolicies })
     return { caller, token, acl }
   }
 
@@ -153,10 +165,13 @@ export class Pipeline {
     return { mount, mounted, match: mounted.router.match(inner), path: inner }
   }
 
-  async #spendUse(token: LiveToken): Promise<LiveToken> {
+  /** The token as it is after this use; from here on the request sees that one. */
+  async #spendUse({ caller, token }: Admission): Promise<LiveToken> {
     const record = await this.#core.tokens.spendUse(token.id)
     if (record === undefined) throw new Refusal('token_refused')
-    return { ...token, record }
+    const spent = { ...token, record }
+    this.#core.callers.set(caller, { ...this.#core.factsOf(caller), token: spent })
+    return spent
   }
 
   // ------------------------------------------------------------ dispatch
@@ -189,11 +204,14 @@ export class Pipeline {
       nowMs: this.#core.clock.nowMs(),
       header: request.header,
       wrapTtlSeconds: request.wrapTtlSeconds,
-      signal: request.signal,
+      get signal() {
+        return request.signal
+      },
     })
-    const operation = await operationOf(request, fields.ok ? declaration : undefined, () =>
+    const known = operationOf(request, fields.ok ? declaration : undefined, () =>
       backendRequest('read', false),
     )
+    const operation = typeof known === 'string' ? known : await known
     let sudo = false
     if (admission !== undefined) {
       const decision = admission.acl.decide({
@@ -228,7 +246,10 @@ export class Pipeline {
     const call = backendRequest(operation, sudo)
     this.#core.requests.set(call, request)
     const reply = await handler.handler(call)
-    return this.#answer(requestId, request, route.mount, declaration, operation, reply, parsed?.warnings ?? noWarnings)
+    const warnings = parsed?.warnings ?? noWarnings
+    return reply.kind === 'login'
+      ? this.#completeLogin(requestId, request, route.mount, reply, warnings)
+      : toAnswer(requestId, reply, operation, declaration, warnings)
   }
 
   async #serveSealed(request: ApiRequest, requestId: string): Promise<Answer> {
@@ -263,25 +284,20 @@ export class Pipeline {
 
   // ------------------------------------------------------------ answers
 
-  async #answer(
+  async #completeLogin(
     requestId: string,
     request: ApiRequest,
     mount: MountRecord,
-    declaration: PathDeclaration,
-    operation: Operation,
-    reply: Reply,
+    reply: Extract<Reply, { kind: 'login' }>,
     inputWarnings: readonly string[],
   ): Promise<Answer> {
-    if (reply.kind !== 'login') {
-      return toAnswer(requestId, reply, operation, declaration, inputWarnings)
-    }
     const done = await this.#core.logins.complete(
       reply.login,
       mount,
       request.path,
       this.#core.clock.nowMs(),
     )
-    if (request.signal.aborted && done.token.id !== '') {
+    if (request.isGone && done.token.id !== '') {
       // Nobody is there to receive the token, so nobody shall ever use it.
       await this.#core.tokenOperations.revokeId(done.token.id, false)
     }
@@ -328,14 +344,14 @@ function accessOf(declaration: PathDeclaration | undefined, request: ApiRequest)
 }
 
 /** A write to something that is not there yet is a create; only paths that can tell know it (platform contract §1.5). */
-async function operationOf(
+function operationOf(
   request: ApiRequest,
   declaration: PathDeclaration | undefined,
   asRead: () => BackendRequest<Input<FieldTable>>,
-): Promise<Operation> {
+): Operation | Promise<Operation> {
   if (request.verb !== 'write') return request.verb
   if (declaration?.exists === undefined) return 'update'
-  return (await declaration.exists(asRead())) ? 'update' : 'create'
+  return declaration.exists(asRead()).then((exists) => (exists ? 'update' : 'create'))
 }
 
 function mayComeFrom(token: LiveToken, address: string | undefined): boolean {

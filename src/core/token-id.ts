@@ -11,6 +11,7 @@
 
 import { createCipheriv, createDecipheriv, createHmac, createSecretKey, type KeyObject } from 'node:crypto'
 import { decodeBase62, encodeBase62 } from '../lib/base62.ts'
+import { BoundedCache } from '../lib/bounded-cache.ts'
 import type { Random } from '../platform/random.ts'
 
 /** Gives a 32-byte key for a purpose, the same at every start. */
@@ -56,7 +57,17 @@ function decodeId(id: string): Buffer {
   return bytes
 }
 
+export interface ParsedTokenText {
+  readonly id: string
+  readonly hash: string
+  readonly accessor: string
+}
+
+/** Texts whose parts are remembered, since a token is used many times; they go with the process's keys at the seal. */
+const parsedMax = 20_000
+
 export class TokenIds {
+  readonly #parsed = new BoundedCache<string, ParsedTokenText>(parsedMax)
   readonly #random: Random
   readonly #token: Block
   readonly #accessor: Block
@@ -114,15 +125,24 @@ export class TokenIds {
     return { text, hash: this.#hashOf(secret) }
   }
 
-  /** Id and hash of a token text, or undefined when it cannot be one of ours. */
-  parse(text: string): { readonly id: string; readonly hash: string } | undefined {
+  /** What a token text says about itself, or undefined when it cannot be one of ours. Proves nothing: compare the hash. */
+  parse(text: string): ParsedTokenText | undefined {
+    const known = this.#parsed.get(text)
+    if (known !== undefined) return known
+    const parsed = this.#parse(text)
+    if (parsed !== undefined) this.#parsed.set(text, parsed)
+    return parsed
+  }
+
+  #parse(text: string): ParsedTokenText | undefined {
     if (text.length !== servicePrefix.length + tokenChars || !text.startsWith(servicePrefix)) {
       return undefined
     }
     const bytes = decodeBase62(text.slice(servicePrefix.length))
     if (bytes === undefined) return undefined
     const id = this.#token.open(bytes.subarray(0, blockBytes))
-    return id === undefined ? undefined : { id, hash: this.#hashOf(bytes.subarray(blockBytes)) }
+    if (id === undefined) return undefined
+    return { id, hash: this.#hashOf(bytes.subarray(blockBytes)), accessor: this.accessor(id) }
   }
 
   /** Hash of a token text that its maker chose (`id` of auth/token/create). */

@@ -22,8 +22,11 @@ export interface TokenOperationsParts {
   readonly tokens: Tokens
   readonly sweep: TokenSweep
   readonly settings: CoreSettings
-  /** The live token behind a caller of this request. */
-  readonly liveOf: (caller: Caller) => LiveToken
+  /** The live token behind a caller of this request, and what its entity adds. */
+  readonly factsOf: (caller: Caller) => {
+    readonly token: LiveToken
+    readonly identityPolicies: readonly string[]
+  }
   readonly configuration: () => Promise<CoreConfiguration>
   readonly backendOf: (mount: MountRecord) => Backend
 }
@@ -40,7 +43,7 @@ export class TokenOperations implements TokenPort {
 
   async create(creation: TokenCreation, caller: Caller, sudo: boolean): Promise<TokenAnswer> {
     const { tokens, store } = this.#parts
-    const parent = this.#parts.liveOf(caller)
+    const parent = this.#parts.factsOf(caller).token
     const configuration = await this.#parts.configuration()
     const mount = configuration.mounts.byPath('auth/token/')
     if (mount === undefined) throw new Refusal('internal')
@@ -180,7 +183,7 @@ export class TokenOperations implements TokenPort {
   // ------------------------------------------------------------ find
 
   async #find(name: TokenName, caller: Caller): Promise<LiveToken | undefined> {
-    if (name.kind === 'self') return this.#parts.liveOf(caller)
+    if (name.kind === 'self') return this.#parts.factsOf(caller).token
     const configuration = await this.#parts.configuration()
     return this.#parts.store.view((view) =>
       name.kind === 'token'
@@ -190,6 +193,10 @@ export class TokenOperations implements TokenPort {
   }
 
   async lookup(name: TokenName, caller: Caller): Promise<JsonObject | undefined> {
+    if (name.kind === 'self') {
+      const { token, identityPolicies } = this.#parts.factsOf(caller)
+      return lookupData(token, identityPolicies, this.#parts.tokens.nowSeconds)
+    }
     const token = await this.#find(name, caller)
     if (token === undefined) return undefined
     const identity = await this.#identityPolicies(token.record.entity)

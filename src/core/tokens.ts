@@ -10,7 +10,7 @@ import { equalSecrets } from '../lib/constant-time.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { SealedStore } from '../storage/sealed-store.ts'
 import type { StoreTransaction, StoreView } from '../storage/store.ts'
-import { batchPrefix, servicePrefix, type TokenIds } from './token-id.ts'
+import { batchPrefix, servicePrefix, type ParsedTokenText, type TokenIds } from './token-id.ts'
 import { keys } from './keys.ts'
 import type { CoreConfiguration } from './configuration.ts'
 import type { TokenRecord } from './records.ts'
@@ -77,10 +77,13 @@ export class Tokens {
       ? this.ids.parse(text)
       : await this.#parseCustom(text, view)
     if (parsed === undefined) return undefined
-    const record = await view.get(keys.token(parsed.id))
+    const wanted = [keys.token(parsed.id)]
+    const [found] = view.getNow(wanted) ?? (await view.getMany(wanted))
+    const record = found as TokenRecord | undefined
     if (record === undefined || !equalSecrets(record.h, parsed.hash)) return undefined
-    if (!(await this.isAlive(parsed.id, record, view, configuration))) return undefined
-    return { id: parsed.id, type: 'service', record, accessor: this.ids.accessor(parsed.id) }
+    const alive = this.isAlive(parsed.id, record, view, configuration)
+    if (alive !== true && !(await alive)) return undefined
+    return { id: parsed.id, type: 'service', record, accessor: parsed.accessor }
   }
 
   /** The live service token behind an accessor. */
@@ -108,11 +111,13 @@ export class Tokens {
   async #parseCustom(
     text: string,
     view: StoreView,
-  ): Promise<{ readonly id: string; readonly hash: string } | undefined> {
+  ): Promise<ParsedTokenText | undefined> {
     if (text.includes('.')) return undefined
     const hash = this.ids.customHash(text)
     const found = await view.get(keys.customToken(hash))
-    return found === undefined ? undefined : { id: found.id, hash }
+    return found === undefined
+      ? undefined
+      : { id: found.id, hash, accessor: this.ids.accessor(found.id) }
   }
 
   async #resolveBatch(
@@ -130,25 +135,37 @@ export class Tokens {
     return { id: '', type: 'batch', record, accessor: '' }
   }
 
-  async isAlive(
+  /** Answers at once unless the token has a parent, which has to be alive too. */
+  isAlive(
     id: string,
     record: TokenRecord,
     view: StoreView,
     configuration: CoreConfiguration,
+  ): boolean | Promise<boolean> {
+    if (!this.#isAliveAlone(id, record, configuration)) return false
+    return record.parent === undefined || this.#areAncestorsAlive(record.parent, view, configuration)
+  }
+
+  #isAliveAlone(id: string, record: TokenRecord, configuration: CoreConfiguration): boolean {
+    if (record.uses < 0) return false
+    // Valid one second before `expires`, dead at it.
+    if (record.expires !== 0 && this.nowSeconds >= record.expires) return false
+    const mount = configuration.mounts.byUuid(record.mount)
+    if (mount === undefined || mount.tainted === true) return false
+    return id === '' || !configuration.isRevoked(id, record.path)
+  }
+
+  async #areAncestorsAlive(
+    parent: string,
+    view: StoreView,
+    configuration: CoreConfiguration,
   ): Promise<boolean> {
-    const now = this.nowSeconds
-    let at: TokenRecord | undefined = record
-    let atId = id
+    let id = parent
     for (let depth = 0; depth < ancestorsMax; depth++) {
-      if (at === undefined || at.uses < 0) return false
-      // Valid one second before `expires`, dead at it.
-      if (at.expires !== 0 && now >= at.expires) return false
-      const mount = configuration.mounts.byUuid(at.mount)
-      if (mount === undefined || mount.tainted === true) return false
-      if (atId !== '' && configuration.isRevoked(atId, at.path)) return false
-      if (at.parent === undefined) return true
-      atId = at.parent
-      at = await view.get(keys.token(atId))
+      const record = await view.get(keys.token(id))
+      if (record === undefined || !this.#isAliveAlone(id, record, configuration)) return false
+      if (record.parent === undefined) return true
+      id = record.parent
     }
     return false
   }

@@ -25,8 +25,10 @@ export interface ApiRequest {
   readonly header: (name: string) => string | undefined
   /** Listener switches that open paths, such as unauthenticated metrics. */
   readonly listener: ListenerSwitches
-  /** Aborted when the client goes away or the request's time is over. */
+  /** Aborted when the client goes away or the request's time is over. Asking for it costs; most requests never do. */
   readonly signal: AbortSignal
+  /** Nobody waits for the answer any more. */
+  readonly isGone: boolean
 }
 
 export interface ListenerSwitches {

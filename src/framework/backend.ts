@@ -73,7 +73,7 @@ export interface BackendRequest<I> {
   /** Whole path, such as `auth/jwt/login`. */
   readonly fullPath: string
   readonly input: I
-  /** All fields as they came, with captured path parts. */
+  /** All fields as they came, with captured path parts unless the path takes any field. */
   readonly data: JsonObject
   /** Undefined on open paths. */
   readonly caller: Caller | undefined

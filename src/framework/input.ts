@@ -7,7 +7,7 @@ import { invalid } from './refusal.ts'
 
 export interface ParsedInput {
   readonly input: Readonly<Record<string, unknown>>
-  /** Raw fields with captured path parts. */
+  /** Raw fields, with captured path parts unless the path takes any field. */
   readonly data: JsonObject
   readonly warnings: readonly string[]
 }
@@ -43,7 +43,9 @@ export function parseInput(
     declaration.anyFields === true || (unknown.length === 0 && replaced.length === 0)
       ? noWarnings
       : describe(unknown, replaced, fields)
-  return { input, data: merge(given, captures), warnings }
+  // A path that takes any field stores them as they are; a capture must not overwrite one of the same name.
+  const data = declaration.anyFields === true ? given : merge(given, captures)
+  return { input, data, warnings }
 }
 
 function setField(

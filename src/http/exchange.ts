@@ -143,6 +143,10 @@ export class Exchange {
     this.#abandon()
   }
 
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
   /** Aborted when there is nobody to answer any more. Made when somebody asks for it: most requests never do. */
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
@@ -377,6 +381,10 @@ class SocketRequest implements ApiRequest {
 
   get signal(): AbortSignal {
     return this.#exchange.signal
+  }
+
+  get isGone(): boolean {
+    return this.#exchange.isOver
   }
 }
 

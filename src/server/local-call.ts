@@ -25,6 +25,7 @@ export async function localCall(core: Core, call: LocalCall): Promise<Answer> {
     header: () => undefined,
     listener: { unauthenticatedMetricsAccess: false },
     signal: new AbortController().signal,
+    isGone: false,
   })
   if (outcome.kind === 'refusal') throw outcome.refusal
   return outcome.answer

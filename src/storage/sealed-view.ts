@@ -26,8 +26,25 @@ export class SealedView implements StoreView {
   }
 
   async get<T>(key: Key<T>): Promise<T | undefined> {
-    const [value] = await this.getMany([key])
+    const keys = [key]
+    const [value] = this.getNow(keys) ?? (await this.getMany(keys))
     return value as T | undefined
+  }
+
+  getNow(keys: readonly Key<unknown>[]): readonly unknown[] | undefined {
+    if (this.#view.getNow === undefined) return undefined
+    const texts: string[] = []
+    for (const { text } of keys) {
+      if (!isStorableKey(text)) return undefined
+      texts.push(text)
+    }
+    try {
+      return open(this.#opening.reader(), keys, this.#view.getNow(texts))
+    } catch (error) {
+      // The keyring has to be loaded again, and that takes a wait.
+      if (error instanceof TermUnknown) return undefined
+      throw error
+    }
   }
 
   async getMany(keys: readonly Key<unknown>[]): Promise<readonly unknown[]> {

@@ -32,6 +32,8 @@ export interface KeyRange {
 }
 
 export interface EngineView {
+  /** The same as `getMany` without waiting, from engines that read from memory of this machine. */
+  getNow?(keys: readonly string[]): readonly (Uint8Array | undefined)[]
   /** Values in the order of the keys, from one snapshot; undefined where there is none. A value is only valid until the next call. */
   getMany(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]>
   /** Entries in order. */
@@ -124,6 +126,11 @@ export interface StoreView {
   get<T>(key: Key<T>): Promise<T | undefined>
   /** Two records and the epoch from one moment, in one step: for hot paths. */
   getMany(keys: readonly Key<unknown>[]): Promise<readonly unknown[]>
+  /**
+   * The same without waiting, for hot paths: `view.getNow(keys) ?? (await view.getMany(keys))`. Undefined when the engine
+   * cannot answer at once.
+   */
+  getNow(keys: readonly Key<unknown>[]): readonly unknown[] | undefined
   /** Grows with every commit that changed a record below `configurationPrefix`, on whichever node. */
   epoch(): Promise<number>
   /** Keys in order. */

@@ -75,6 +75,11 @@ export class Transaction implements StoreTransaction {
     return value as T | undefined
   }
 
+  /** What a transaction reads has to be remembered, which is the business of `getMany`. */
+  getNow(): undefined {
+    return undefined
+  }
+
   async getMany(keys: readonly Key<unknown>[]): Promise<readonly unknown[]> {
     const stored = keys.filter((key) => !this.#pending.has(key.text))
     const values = stored.length === 0 ? [] : await this.#read(stored)

@@ -4,10 +4,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 
+import type { MountStore } from '../../src/framework/backend.ts'
 import { SystemClock } from '../../src/platform/clock.ts'
 import { cubbyholeBackend } from '../../src/secrets/cubbyhole/index.ts'
 import { listFolder } from '../../src/secrets/kv/folder-list.ts'
 import { kvBackend } from '../../src/secrets/kv/index.ts'
+import type { KeyRange, StoreView } from '../../src/storage/store.ts'
 import { PluginHarness } from '../harness/plugin-harness.ts'
 
 /** All children of a folder, found by looking at every path. */
@@ -82,22 +84,23 @@ test('R12: what is inside a folder is stepped over', async () => {
     txn.putIndex('d/test/mount/s/z')
   })
   let seen = 0
-  const counting: typeof kv.mountStore = {
+  const counted = (view: StoreView): StoreView =>
+    new Proxy(view, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name)
+        if (typeof value !== 'function') return value
+        if (name !== 'keys') return value.bind(target) as unknown
+        return async function* keys(range: KeyRange) {
+          for await (const key of target.keys(range)) {
+            seen++
+            yield key
+          }
+        }
+      },
+    })
+  const counting: MountStore = {
     ...kv.mountStore,
-    view: (work) =>
-      kv.mountStore.view((view) =>
-        work({
-          get: (key) => view.get(key),
-          getMany: (keys) => view.getMany(keys),
-          epoch: () => view.epoch(),
-          async *keys(range) {
-            for await (const key of view.keys(range)) {
-              seen++
-              yield key
-            }
-          },
-        }),
-      ),
+    view: (work) => kv.mountStore.view((view) => work(counted(view))),
   }
   assert.deepEqual(await listFolder(counting, clock, 's/'), ['a', 'big/', 'z'])
   assert.ok(seen < 30, `${seen} keys were read`)

@@ -8,7 +8,7 @@ import { field, type Input } from '../../schema/field.ts'
 import { exactCodec, type Key, type StoreView } from '../../storage/store.ts'
 import { checkRoleRules } from '../../trust/role-checks.ts'
 import { compileRole, type CompiledRole } from '../../trust/role-rules.ts'
-import type { JwtConfigs, MountKind } from './config.ts'
+import type { JwtConfigs, TrustRecord } from './config.ts'
 import { issuersOf, lintWarnings } from './lint.ts'
 import { newRole, readShape, rulesOf, type RoleRecord } from './role-record.ts'
 import { mergeTokenSettings, tokenFields } from './token-fields.ts'
@@ -135,15 +135,17 @@ export class JwtRoles {
       const current = await txn.get(key)
       const asked = parseRoleType(input.role_type)
       const merged = merge(current ?? { ...newRole, name, version: 0 }, input)
-      const mountKind = trust.config === undefined ? undefined : this.#configs.kind(trust.config)
-      const record = this.#checked(
-        { ...merged, role_type: asked ?? inferRoleType(merged, mountKind) },
-        input,
-      )
+      const role_type = asked ?? inferRoleType(merged, this.#isForJwtsOnly(trust))
+      const record = this.#checked({ ...merged, role_type }, input)
       const last = current?.version ?? (await txn.get(this.#lastVersionKey(name))) ?? 0
       txn.put(key, { ...record, name, version: last + 1 })
       return [...this.#warnings(record), ...lintWarnings(record, issuersOf(trust))]
     })
+  }
+
+  /** The mount knows issuers and has no browser flow. */
+  #isForJwtsOnly({ config, routes }: TrustRecord): boolean {
+    return config === undefined ? routes.length > 0 : this.#configs.kind(config) !== 'oidc'
   }
 
   /** The rest of JWT contract §2.4, in its order. */
@@ -224,11 +226,11 @@ function parseRoleType(asked: string | undefined): 'jwt' | 'oidc' | undefined {
 }
 
 /** JWT contract §2.3: a role without redirect URIs on a mount without a browser flow can only be for JWTs. */
-function inferRoleType(merged: RoleRecord, mountKind: MountKind | undefined): 'jwt' | 'oidc' {
+function inferRoleType(merged: RoleRecord, isForJwtsOnly: boolean): 'jwt' | 'oidc' {
   const hasRedirects = (merged.allowed_redirect_uris ?? []).length > 0
   // Device sign-ins need none, and asking for them says what the role is for.
   if (hasRedirects || merged.callback_mode === 'device') return 'oidc'
-  return mountKind === undefined || mountKind === 'oidc' ? 'oidc' : 'jwt'
+  return isForJwtsOnly ? 'jwt' : 'oidc'
 }
 
 function checkProviderTokens(record: RoleRecord): void {

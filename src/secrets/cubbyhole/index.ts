@@ -72,7 +72,7 @@ export const cubbyholeBackend: BackendType = {
                 if (request.path.endsWith('/')) {
                   throw invalid("cannot write to a path ending in '/'")
                 }
-                const body = bodyOf(request)
+                const body = request.data
                 if (Object.keys(body).length === 0) throw invalid('missing data fields')
                 await store.write((txn) => txn.put(key, encodeJson(body)))
                 return reply.none()
@@ -109,17 +109,6 @@ function requirePath(path: string): string {
   }
   if (!path.isWellFormed()) throw invalid('the path of a secret must be Unicode text')
   return path
-}
-
-/** The members of the secret: without the captured path, which comes back among them. */
-function bodyOf(request: Request): JsonObject {
-  const captured = request.input.cubbyhole_path
-  if (captured === undefined || member(request.data, 'cubbyhole_path') !== captured) {
-    return request.data
-  }
-  return Object.fromEntries(
-    Object.entries(request.data).filter(([name]) => name !== 'cubbyhole_path'),
-  )
 }
 
 /** Old clients unwrap by reading the response with the wrapping token itself. */

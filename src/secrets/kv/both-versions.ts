@@ -82,5 +82,5 @@ function narrowed(request: Request, path: PathDeclaration, captureAt: number): R
   // The members of a version 1 secret are no fields.
   const isBody = path.anyFields === true && request.operation !== 'list'
   const input = isBody ? captures : parseInput(path, request.data, captures).input
-  return { ...request, input: input as Input<FieldTable> }
+  return { ...request, input }
 }

@@ -3,13 +3,11 @@
 import { reply, type BackendContext, type BackendRequest } from '../../framework/backend.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid } from '../../framework/refusal.ts'
-import { member } from '../../lib/json.ts'
 import type { Input } from '../../schema/field.ts'
 import type { StoreTransaction } from '../../storage/store.ts'
 import { listFields, listFolder, parseListOptions } from './folder-list.ts'
 import { plainKey, plainPrefix, plainSecret } from './plain-secret.ts'
 import {
-  pathField,
   pathFields,
   requireFolder,
   requirePath,
@@ -63,7 +61,7 @@ export function plainPath(context: BackendContext): PathDeclaration {
         summary: 'Replace the secret with the given members.',
         handler: async (request: Request) => {
           const path = requireWritablePath(request.path)
-          const body = bodyOf(request)
+          const body = request.data
           if (Object.keys(body).length === 0) throw invalid('missing data fields')
           await store.write(async (txn) => {
             await requirePlainLayout(txn)
@@ -85,11 +83,4 @@ export function plainPath(context: BackendContext): PathDeclaration {
       },
     },
   })
-}
-
-/** The members of the secret: without the captured path, which comes back among them. */
-function bodyOf(request: Request): BackendRequest<unknown>['data'] {
-  const captured = request.input.secret_path
-  if (captured === undefined || member(request.data, pathField) !== captured) return request.data
-  return Object.fromEntries(Object.entries(request.data).filter(([name]) => name !== pathField))
 }

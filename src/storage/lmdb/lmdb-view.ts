@@ -23,6 +23,10 @@ export class LmdbView implements EngineView {
   }
 
   async getMany(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]> {
+    return this.getNow(keys)
+  }
+
+  getNow(keys: readonly string[]): readonly (Uint8Array | undefined)[] {
     const options = { transaction: this.#snapshot }
     return keys.map((key) => this.#get(key, options))
   }

@@ -55,6 +55,10 @@ class MemoryView implements EngineView {
   }
 
   async getMany(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]> {
+    return this.getNow(keys)
+  }
+
+  getNow(keys: readonly string[]): readonly (Uint8Array | undefined)[] {
     return keys.map((key) => this.#records.get(orderText(key)))
   }
 
