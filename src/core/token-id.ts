@@ -68,6 +68,7 @@ const parsedMax = 20_000
 
 export class TokenIds {
   readonly #parsed = new BoundedCache<string, ParsedTokenText>(parsedMax)
+  readonly #nameHashes = new BoundedCache<string, string>(parsedMax)
   readonly #random: Random
   readonly #token: Block
   readonly #accessor: Block
@@ -175,6 +176,14 @@ export class TokenIds {
 
   /** A short keyed hash of a name, so that keys in storage tell nothing about it. */
   nameHash(scope: string, name: string): string {
+    const known = this.#nameHashes.get(`${scope}:${name}`)
+    if (known !== undefined) return known
+    const hash = this.#hashName(scope, name)
+    this.#nameHashes.set(`${scope}:${name}`, hash)
+    return hash
+  }
+
+  #hashName(scope: string, name: string): string {
     return createHmac('sha256', this.#alias)
       .update(`${scope.length}:${scope}`)
       .update(name)

@@ -32,14 +32,16 @@ export class SealedView implements StoreView {
   }
 
   getNow(keys: readonly Key<unknown>[]): readonly unknown[] | undefined {
-    if (this.#view.getNow === undefined) return undefined
-    const texts: string[] = []
-    for (const { text } of keys) {
-      if (!isStorableKey(text)) return undefined
-      texts.push(text)
-    }
+    const view = this.#view
+    if (view.getNow === undefined) return undefined
+    const reader = this.#opening.reader()
+    const values: unknown[] = []
     try {
-      return open(this.#opening.reader(), keys, this.#view.getNow(texts))
+      for (const key of keys) {
+        if (!isStorableKey(key.text)) return undefined
+        values.push(reader.read(key, view.getNow(key.text)))
+      }
+      return values
     } catch (error) {
       // The keyring has to be loaded again, and that takes a wait.
       if (error instanceof TermUnknown) return undefined

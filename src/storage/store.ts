@@ -32,8 +32,8 @@ export interface KeyRange {
 }
 
 export interface EngineView {
-  /** The same as `getMany` without waiting, from engines that read from memory of this machine. */
-  getNow?(keys: readonly string[]): readonly (Uint8Array | undefined)[]
+  /** One value without waiting, from engines that read from memory of this machine. It is only valid until the next call. */
+  getNow?(key: string): Uint8Array | undefined
   /** Values in the order of the keys, from one snapshot; undefined where there is none. A value is only valid until the next call. */
   getMany(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]>
   /** Entries in order. */

@@ -61,18 +61,24 @@ export function corsPaths(core: Core): readonly PathDeclaration[] {
               allowedHeaders: input.allowed_headers ?? [],
               allowCredentials: false,
             }
-            await core.store.write((txn) => txn.put(keys.cors(), record))
+            await save(core, record)
             return reply.none()
           },
         },
         delete: {
           summary: 'Allow no origin.',
           handler: async () => {
-            await core.store.write((txn) => txn.put(keys.cors(), off))
+            await save(core, off)
             return reply.none()
           },
         },
       },
     }),
   ]
+}
+
+/** The socket side asks for the latest configuration known here, so it has to be known before the answer. */
+async function save(core: Core, record: CorsRecord): Promise<void> {
+  await core.store.write((txn) => txn.put(keys.cors(), record))
+  await core.configuration()
 }

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
+import { request as httpRequest } from 'node:http'
 import type { SignatureAlgorithm } from '../../src/jose/algorithms.ts'
 import type { ApiClient, ApiResult } from '../harness/api-client.ts'
 import { makeJwtMaker } from '../harness/jwt-maker.ts'
@@ -136,4 +137,45 @@ export function nowSeconds(): number {
 export function fresh(claims: Claims): Claims {
   const at = nowSeconds()
   return { iat: at - 5, exp: at + 600, ...claims }
+}
+
+/** A call from another address of this machine. */
+export function writeFrom(
+  server: TestServer,
+  localAddress: string,
+  path: string,
+  body: object,
+  token?: string,
+): Promise<ApiResult> {
+  return new Promise((resolve, reject) => {
+    const text = JSON.stringify(body)
+    const request = httpRequest(
+      {
+        host: '127.0.0.1',
+        port: server.port,
+        localAddress,
+        method: 'POST',
+        path: `/v1/${path}`,
+        agent: false,
+        headers: {
+          'content-length': Buffer.byteLength(text),
+          ...(token === undefined ? {} : { 'x-vault-token': token }),
+        },
+      },
+      (response) => {
+        let answer = ''
+        response.setEncoding('utf8')
+        response.on('data', (chunk: string) => (answer += chunk))
+        response.on('end', () => {
+          const headers = Object.fromEntries(
+            Object.entries(response.headers).map(([name, value]) => [name, String(value)]),
+          )
+          const parsed = answer === '' ? undefined : JSON.parse(answer)
+          resolve({ status: response.statusCode ?? 0, headers, text: answer, body: parsed })
+        })
+      },
+    )
+    request.on('error', reject)
+    request.end(text)
+  })
 }

@@ -6,7 +6,7 @@
 import { reply, type BackendRequest, type BackendType } from '../../framework/backend.ts'
 import { definePath } from '../../framework/path.ts'
 import { invalid } from '../../framework/refusal.ts'
-import { encodeJson, JsonText, member, type JsonObject } from '../../lib/json.ts'
+import { encodeJson, JsonText } from '../../lib/json.ts'
 import { field, type Input } from '../../schema/field.ts'
 import { textCodec } from '../../storage/store.ts'
 import { childNames } from './child-names.ts'

@@ -16,19 +16,20 @@ const boundLengthMax = 600
 export class LmdbView implements EngineView {
   readonly #database: Database
   readonly #snapshot: Snapshot
+  readonly #options: { readonly transaction: Snapshot }
 
   constructor(database: Database, snapshot: Snapshot) {
     this.#database = database
     this.#snapshot = snapshot
+    this.#options = { transaction: snapshot }
   }
 
   async getMany(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]> {
-    return this.getNow(keys)
+    return keys.map((key) => binaryReads(this.#database).getBinary(key, this.#options))
   }
 
-  getNow(keys: readonly string[]): readonly (Uint8Array | undefined)[] {
-    const options = { transaction: this.#snapshot }
-    return keys.map((key) => this.#get(key, options))
+  getNow(key: string): Uint8Array | undefined {
+    return binaryReads(this.#database).getBinary(key, this.#options)
   }
 
   async *range(range: KeyRange): AsyncGenerator<readonly [string, Uint8Array]> {
@@ -53,14 +54,15 @@ export class LmdbView implements EngineView {
       else start = `${last[0]}\u0000`
     }
   }
+}
 
-  #get(key: string, options: { transaction: Snapshot }): Uint8Array | undefined {
-    // The typings know getBinary without options only.
-    const database = this.#database as unknown as {
-      getBinary(key: string, options: { transaction: Snapshot }): Uint8Array | undefined
-    }
-    return database.getBinary(key, options)
-  }
+interface BinaryReads {
+  getBinary(key: string, options: { transaction: Snapshot }): Uint8Array | undefined
+}
+
+/** The typings know these without options only. */
+function binaryReads(database: Database): BinaryReads {
+  return database as unknown as BinaryReads
 }
 
 /** Entries of a range in order, within a snapshot or, without one, within the write transaction that is running. */

@@ -55,11 +55,11 @@ class MemoryView implements EngineView {
   }
 
   async getMany(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]> {
-    return this.getNow(keys)
+    return keys.map((key) => this.getNow(key))
   }
 
-  getNow(keys: readonly string[]): readonly (Uint8Array | undefined)[] {
-    return keys.map((key) => this.#records.get(orderText(key)))
+  getNow(key: string): Uint8Array | undefined {
+    return this.#records.get(orderText(key))
   }
 
   async *range(range: KeyRange): AsyncGenerator<readonly [string, Uint8Array]> {

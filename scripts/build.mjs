@@ -1,0 +1,92 @@
+/**
+ * Builds twice from the same sources: `build/` has one module per source with type checks (tests run there), `dist/` has
+ * the bundles that are shipped. An entry whose source does not exist yet is left out with a note.
+ */
+
+import './lib/node-version.mjs'
+import { existsSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { ensureInstalled, listFiles, markBuilt, sourceState, stop } from './lib/prepare.mjs'
+import { root, runTool, seconds } from './lib/run-program.mjs'
+
+const entries = {
+  cli: 'src/cli/main.ts',
+  server: 'src/server/main.ts',
+  decide: 'src/trust/decide.ts',
+  embed: 'src/server/embed.ts',
+  'practice-idp': 'src/practice-idp/practice-idp.ts',
+  // `tokenstile version` loads this and nothing else.
+  version: 'src/cli/commands/version.ts',
+}
+/** Installed beside the program and never bundled: one is native, the other is only loaded where it is used. */
+const external = ['lmdb', 'pg']
+
+/** Gives `usable` when there is something to run, and `ok` when there is nothing to complain about either. */
+export async function build() {
+  const start = performance.now()
+  const state = sourceState()
+  const [types, bundles] = await Promise.all([compile(), bundle()])
+  const usable = types.code !== 1 && bundles
+  const ok = usable && types.code === 0
+  if (!ok) process.stderr.write(types.output)
+  if (ok) markBuilt(state)
+  console.log(`${ok ? '✔' : '✗'} build/ and dist/ in ${seconds(start)}`)
+  return { ok, usable }
+}
+
+async function compile() {
+  removeLeftovers()
+  const path = 'typescript/bin/tsc'
+  const info = ['--incremental', '--tsBuildInfoFile', 'build/.tsbuildinfo']
+  return runTool(path, ['-p', 'tsconfig.json', ...info])
+}
+
+/** Output of sources that are gone: an old test would run on for ever. */
+function removeLeftovers() {
+  for (const path of [...listFiles('build/src'), ...listFiles('build/test')]) {
+    const source = path.slice('build/'.length).replace(/\.js(\.map)?$/, '.ts')
+    if (!existsSync(join(root, source))) rmSync(join(root, path))
+  }
+}
+
+async function bundle() {
+  // Resolved late: the first run installs it.
+  const esbuild = createRequire(join(root, 'package.json'))('esbuild')
+  const present = Object.entries(entries).filter(([name, source]) => {
+    if (existsSync(join(root, source))) return true
+    console.log(`· dist/${name}.js left out: there is no ${source} yet`)
+    return false
+  })
+  rmSync(join(root, 'dist'), { recursive: true, force: true })
+  try {
+    await esbuild.build({
+      absWorkingDir: root,
+      entryPoints: Object.fromEntries(present),
+      outdir: 'dist',
+      chunkNames: 'chunks/[name]-[hash]',
+      bundle: true,
+      splitting: true,
+      format: 'esm',
+      platform: 'node',
+      target: 'node20.19',
+      external,
+      sourcemap: true,
+      // Names stay readable because nothing is minified; esbuild's keepNames would wrap every closure at run time.
+      minify: false,
+      legalComments: 'none',
+      logLevel: 'warning',
+    })
+    return true
+  } catch {
+    // esbuild has printed what is wrong.
+    return false
+  }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  await ensureInstalled()
+  const result = await build()
+  if (!result.ok) stop('the build has errors, see above')
+}
