@@ -4,9 +4,9 @@
  */
 
 import './lib/node-version.mjs'
-import { existsSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ensureInstalled, listFiles, markBuilt, sourceState, stop } from './lib/prepare.mjs'
 import { root, runTool, seconds } from './lib/run-program.mjs'
@@ -17,6 +17,8 @@ const entries = {
   decide: 'src/trust/decide.ts',
   embed: 'src/server/embed.ts',
   'practice-idp': 'src/practice-idp/practice-idp.ts',
+  'try-out': 'src/server/try-out.ts',
+  demo: 'src/cli/demo.ts',
   // `tokenstile version` loads this and nothing else.
   version: 'src/cli/commands/version.ts',
 }
@@ -59,9 +61,8 @@ async function bundle() {
     console.log(`· dist/${name}.js left out: there is no ${source} yet`)
     return false
   })
-  rmSync(join(root, 'dist'), { recursive: true, force: true })
   try {
-    await esbuild.build({
+    const { outputFiles } = await esbuild.build({
       absWorkingDir: root,
       entryPoints: Object.fromEntries(present),
       outdir: 'dist',
@@ -77,10 +78,18 @@ async function bundle() {
       minify: false,
       legalComments: 'none',
       logLevel: 'warning',
+      write: false,
     })
+    // Only now: a build that fails leaves the last good one in place.
+    rmSync(join(root, 'dist'), { recursive: true, force: true })
+    for (const { path, contents } of outputFiles) {
+      mkdirSync(dirname(path), { recursive: true })
+      writeFileSync(path, contents)
+    }
     return true
-  } catch {
-    // esbuild has printed what is wrong.
+  } catch (problem) {
+    // What is wrong with the sources, esbuild has printed itself.
+    if (problem.errors === undefined) throw problem
     return false
   }
 }

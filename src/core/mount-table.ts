@@ -46,9 +46,10 @@ export class MountTable {
     return this.#byAccessor.get(accessor)
   }
 
-  /** The mount of that class that is equal to, below or above the path. */
-  clash(path: string): MountRecord | undefined {
+  /** A mount that is equal to, below or above the path, apart from the one that wants to go there. */
+  clash(path: string, moving?: MountRecord): MountRecord | undefined {
     for (const [taken, mount] of this.#byPath) {
+      if (mount.uuid === moving?.uuid) continue
       if (taken.startsWith(path) || path.startsWith(taken)) return mount
     }
     return undefined

@@ -138,6 +138,7 @@ export class Mounts {
       throw invalid('cannot move between auth methods and secrets engines')
     }
     const strip = (path: string) => (isAuth ? path.slice('auth/'.length) : path)
+    if (strip(source) === '' || strip(target) === '') throw invalid('mount path must not be empty')
     refuseProtected(isAuth ? 'auth' : 'secret', strip(source))
     refuseProtected(isAuth ? 'auth' : 'secret', strip(target))
     const id = this.#core.random.uuid()
@@ -145,8 +146,8 @@ export class Mounts {
       const table = await readMounts(txn)
       const mount = table.byPath(source)
       if (mount === undefined) throw invalid(`no matching mount at "${source}"`)
-      const clash = table.clash(target)
-      if (clash !== undefined && clash.uuid !== mount.uuid) {
+      const clash = table.clash(target, mount)
+      if (clash !== undefined) {
         throw invalid(`path is already in use at ${clash.path}`)
       }
       txn.put(keys.mount(mount.uuid), { ...mount, path: strip(target) })

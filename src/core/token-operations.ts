@@ -364,7 +364,8 @@ function childPolicies(
   const requested = normalisePolicyNames(creation.policies)
   const parentHasDefault = parentPolicies.includes('default')
   let names: readonly string[]
-  if (requested.length === 0) {
+  // A list of blanks asks for no policy: it must not hand on what a root parent has.
+  if (creation.policies.length === 0) {
     names = parentPolicies
   } else if (sudo) {
     names = requested.includes('root') ? requested : unionOfNames(requested, ['default'])

@@ -152,7 +152,8 @@ export class Tokens {
     if (record.expires !== 0 && this.nowSeconds >= record.expires) return false
     const mount = configuration.mounts.byUuid(record.mount)
     if (mount === undefined || mount.tainted === true) return false
-    return id === '' || !configuration.isRevoked(id, record.path)
+    // A marker ends leases; the first root token has none.
+    return id === '' || record.leaseless === true || !configuration.isRevoked(id, record.path)
   }
 
   async #areAncestorsAlive(

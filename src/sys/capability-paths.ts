@@ -8,7 +8,7 @@ import type { LiveToken } from '../core/tokens.ts'
 import { reply, type Reply } from '../framework/backend.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { invalid } from '../framework/refusal.ts'
-import type { JsonValue } from '../lib/json.ts'
+import { emptyObject, type JsonValue } from '../lib/json.ts'
 import { field } from '../schema/field.ts'
 
 const pathsMax = 1000
@@ -85,7 +85,8 @@ type Find = (
 
 async function aclOf(core: Core, find: Find): Promise<Acl | undefined> {
   return core.store.view(async (view) => {
-    const configuration = await core.configurationAt(await view.epoch())
+    const epoch = await view.epoch()
+    const configuration = await core.configurationAt(epoch)
     const token = await find(configuration, view)
     if (token === undefined) return undefined
     let policies = token.record.policies
@@ -94,7 +95,7 @@ async function aclOf(core: Core, find: Find): Promise<Acl | undefined> {
       if (entity === undefined || entity.disabled) return undefined
       policies = unionOfNames(policies, entity.policies)
     }
-    return core.access.acl(policies, configuration.epoch, view)
+    return core.access.acl(policies, epoch, view)
   })
 }
 
@@ -107,7 +108,7 @@ function answer(
   const clean = asked.map((one) => one.replace(/^\//, '')).filter((one) => one !== '')
   if (clean.length === 0) throw invalid('paths must be supplied')
   if (clean.length > pathsMax) throw invalid(`paths must be at most ${pathsMax}`)
-  const data: Record<string, JsonValue> = {}
+  const data: Record<string, JsonValue> = emptyObject()
   for (const one of clean) data[one] = acl.capabilities(one)
   const first = clean[0]
   if (clean.length === 1 && first !== undefined) data['capabilities'] = data[first] ?? []

@@ -42,9 +42,9 @@ export function internalPaths(core: Core): readonly PathDeclaration[] {
               mount !== undefined && acl?.hasAnyCapabilityUnder(fullPath(mount)) === true
             if (!isVisible) {
               // The same answer for "not there" and "not yours", so that nothing can be guessed.
-              const shown = mount === undefined ? `${path.replace(/\/+$/, '')}/` : fullPath(mount)
+              const shown = `${path.replace(/\/+$/, '')}/`
               throw new Refusal('token_refused', {
-                text: `preflight capability check returned 403, please ensure client's policies grant access to path "${acl === undefined || mount === undefined ? `${path.replace(/\/+$/, '')}/` : shown}"`,
+                text: `preflight capability check returned 403, please ensure client's policies grant access to path "${shown}"`,
               })
             }
             return reply.data({ ...mountObject(mount), path: fullPath(mount) })

@@ -34,17 +34,22 @@ export function leasePaths(core: Core): readonly PathDeclaration[] {
             return reply.data(leaseObject(core, token, input.lease_id ?? ''))
           },
         },
+        list: {
+          summary: 'List the folders that leases are in.',
+          access: 'sudo',
+          handler: async () => reply.list(await listLeases(core, '')),
+        },
       },
     }),
     definePath({
-      pattern: 'leases/lookup/*prefix?',
+      pattern: 'leases/lookup/*prefix',
       access: 'sudo',
       summary: 'Leases below a prefix.',
       fields: {},
       operations: {
         list: {
           summary: 'List leases and folders below a prefix.',
-          handler: async ({ data }) => reply.list(await listLeases(core, String(data['prefix'] ?? ''))),
+          handler: async ({ data }) => reply.list(await listLeases(core, String(data['prefix']))),
         },
       },
     }),

@@ -16,7 +16,7 @@ before(async () => {
   await root.must('sys/policies/acl/reader', {
     policy: `path "a" { capabilities = ["read", "update", "create", "sudo"] }
              path "b" { capabilities = ["deny"] }
-             path "list/" { capabilities = ["list"] }`,
+             path "list" { capabilities = ["list"] }`,
   })
   reader = (await create(root, { policies: ['reader'] })).client
 })
@@ -24,12 +24,12 @@ before(async () => {
 after(() => server.stop())
 
 test('SYS-66: several paths are answered one by one', async () => {
-  const { body } = await reader.write('sys/capabilities-self', { paths: 'a,b,c,list' })
+  const { body } = await reader.write('sys/capabilities-self', { paths: "a,b,c,list/" })
   assert.deepEqual(body.data, {
     a: ['create', 'read', 'sudo', 'update'],
     b: ['deny'],
     c: ['deny'],
-    list: ['list'],
+    "list/": ["list"],
   })
   assert.equal(body.capabilities, undefined)
 })
