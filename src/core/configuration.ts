@@ -3,7 +3,7 @@
 import { prefixRange, type StoreView } from '../storage/store.ts'
 import { keys, lastSegment } from './keys.ts'
 import { readMounts, type MountTable } from './mount-table.ts'
-import type { CorsRecord, RevocationMarker } from './records.ts'
+import type { CorsRecord, RevocationMarker, TokenRecord } from './records.ts'
 
 export class CoreConfiguration {
   readonly epoch: number
@@ -23,17 +23,22 @@ export class CoreConfiguration {
     this.#markers = markers
   }
 
-  /** True when a marker ends tokens of that path made up to that id. */
-  isRevoked(id: string, path: string): boolean {
+  /** True when a marker ends that token, made up to the marker's id. */
+  isRevoked(id: string, record: TokenRecord): boolean {
     for (const marker of this.#markers) {
-      if (id <= marker.upTo && isBelow(path, marker.prefix)) return true
+      if (id <= marker.upTo && isEndedBy(marker, record)) return true
     }
     return false
   }
 }
 
+/** A marker ends leases below its prefix; the first root token has none. */
+export function isEndedBy(marker: RevocationMarker, record: TokenRecord): boolean {
+  return record.leaseless !== true && isBelow(record.path, marker.prefix)
+}
+
 /** A prefix is a folder of paths: `auth/jwt` holds `auth/jwt/login`, not `auth/jwt2/login`. */
-export function isBelow(path: string, prefix: string): boolean {
+function isBelow(path: string, prefix: string): boolean {
   if (prefix === '' || path === prefix) return true
   return path.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`)
 }

@@ -77,7 +77,8 @@ export class Pipeline {
     try {
       return await this.#dispatch(request, requestId, route, access, admission)
     } finally {
-      if (spent !== undefined && spent.record.uses < 0) {
+      // A last use that sealed the server has nothing left to end: spent tokens are dead as they are stored.
+      if (spent !== undefined && spent.record.uses < 0 && this.#core.isOpen) {
         await this.#core.tokenOperations.revokeId(spent.id, false)
       }
     }
@@ -107,15 +108,18 @@ export class Pipeline {
     if (token === undefined || !mayComeFrom(token, request.clientAddress)) {
       throw new Refusal('token_refused')
     }
-    const admission = await this.#admitToken(token, configuration, view)
+    const admission = await this.#admitToken(token, epoch, view)
     if (admission === undefined) throw new Refusal('token_refused')
     return { route, access, admission }
   }
 
-  /** The rights of a live token; undefined when its entity is gone or disabled. */
+  /**
+   * The rights of a live token; undefined when its entity is gone or disabled. The epoch is the view's own: compiled
+   * rules are kept under it, and the configuration may already be that of a later one.
+   */
   async #admitToken(
     token: LiveToken,
-    configuration: CoreConfiguration,
+    epoch: number,
     view: StoreView,
   ): Promise<Admission | undefined> {
     const { record } = token
@@ -130,7 +134,6 @@ export class Pipeline {
       policies = unionOfNames(policies, identityPolicies)
     }
     const { access } = this.#core
-    const { epoch } = configuration
     const acl = access.peek(policies, epoch) ?? (await access.acl(policies, epoch, view))
     const caller: Caller = {
       accessor: token.accessor,
@@ -150,10 +153,11 @@ export class Pipeline {
     const text = request.token
     if (text === undefined || this.#core.seal.sealed) return undefined
     return this.#core.store.view(async (view) => {
-      const configuration = await this.#core.configurationAt(await view.epoch())
+      const epoch = await view.epoch()
+      const configuration = await this.#core.configurationAt(epoch)
       const token = await this.#core.tokens.resolve(text, view, configuration)
       if (token === undefined || !mayComeFrom(token, request.clientAddress)) return undefined
-      return (await this.#admitToken(token, configuration, view))?.caller
+      return (await this.#admitToken(token, epoch, view))?.caller
     })
   }
 
@@ -196,7 +200,8 @@ export class Pipeline {
       operation,
       path: route?.path ?? '',
       fullPath: request.path,
-      input: (parsed?.input ?? {}) as Input<FieldTable>,
+      // What the path names is known even when the fields do not convert: it tells create from update.
+      input: (parsed?.input ?? route?.match?.captures ?? {}) as Input<FieldTable>,
       data: parsed?.data ?? request.data,
       caller: admission?.caller,
       sudo,
@@ -208,9 +213,7 @@ export class Pipeline {
         return request.signal
       },
     })
-    const known = operationOf(request, fields.ok ? declaration : undefined, () =>
-      backendRequest('read', false),
-    )
+    const known = operationOf(request, declaration, () => backendRequest('read', false))
     const operation = typeof known === 'string' ? known : await known
     let sudo = false
     if (admission !== undefined) {

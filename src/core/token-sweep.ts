@@ -7,9 +7,9 @@
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import { prefixRange, StoreSealed, type Store, type StoreTransaction } from '../storage/store.ts'
-import { isBelow } from './configuration.ts'
+import { isEndedBy } from './configuration.ts'
 import { keys, lastSegment } from './keys.ts'
-import type { CleanupJob } from './records.ts'
+import type { CleanupJob, TokenRecord } from './records.ts'
 import { revokedAtSeconds, type Tokens } from './tokens.ts'
 
 const pauseMs = 1000
@@ -195,7 +195,7 @@ export class TokenSweep {
   async #sweepPrefix(job: CleanupJob & { kind: 'revoked_prefix' }): Promise<void> {
     const marker = await this.#store.view((view) => view.get(keys.marker(job.marker)))
     if (marker !== undefined) {
-      await this.#endTokens(marker.upTo, (path) => isBelow(path, marker.prefix))
+      await this.#endTokens(marker.upTo, (record) => isEndedBy(marker, record))
     }
     if (this.#stopped) return
     await this.#store.write((txn) => {
@@ -206,7 +206,7 @@ export class TokenSweep {
 
   async #sweepMount(job: CleanupJob & { kind: 'mount' }): Promise<void> {
     if (job.wasAuth) {
-      await this.#endTokens(undefined, (_, mount) => mount === job.mount)
+      await this.#endTokens(undefined, (record) => record.mount === job.mount)
     }
     for (const prefix of [keys.mountDataPrefix(job.mount), keys.mountConfigPrefix(job.mount)]) {
       while (!this.#stopped && (await this.#deleteKeys(prefix)) > 0) continue
@@ -232,7 +232,7 @@ export class TokenSweep {
   /** Ends every service token up to an id whose path or mount is named. */
   async #endTokens(
     upTo: string | undefined,
-    isNamed: (path: string, mount: string) => boolean,
+    isNamed: (record: TokenRecord) => boolean,
   ): Promise<void> {
     let after: string | undefined
     for (;;) {
@@ -248,7 +248,7 @@ export class TokenSweep {
           const id = lastSegment(key)
           ids.push(id)
           const record = await view.get(keys.token(id))
-          if (record !== undefined && isNamed(record.path, record.mount)) named.push(id)
+          if (record !== undefined && isNamed(record)) named.push(id)
         }
         return { ids, named }
       })

@@ -152,8 +152,7 @@ export class Tokens {
     if (record.expires !== 0 && this.nowSeconds >= record.expires) return false
     const mount = configuration.mounts.byUuid(record.mount)
     if (mount === undefined || mount.tainted === true) return false
-    // A marker ends leases; the first root token has none.
-    return id === '' || record.leaseless === true || !configuration.isRevoked(id, record.path)
+    return id === '' || !configuration.isRevoked(id, record)
   }
 
   async #areAncestorsAlive(
