@@ -78,6 +78,7 @@ export class TokenOperations implements TokenPort {
     if (creation.periodSeconds > 0 && !sudo) {
       throw invalid('root or sudo privileges required to create periodic token')
     }
+    if (creation.durationProblem !== undefined) throw invalid(creation.durationProblem)
     const now = tokens.nowSeconds
     const ttl = this.#creationTtl(creation, mount, isRoot, now, warnings)
     if (isRoot && ttl === 0 && parent.record.expires !== 0) {

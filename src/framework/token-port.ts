@@ -11,10 +11,12 @@ export interface TokenCreation {
   readonly noParent: boolean
   readonly noDefaultPolicy: boolean
   readonly renewable: boolean
-  /** As they were written, or undefined: create judges everything else before it reads them (platform contract §3.4). */
-  readonly ttl: string | undefined
-  readonly explicitMaxTtl: string | undefined
-  readonly period: string | undefined
+  /** Seconds; 0 is unset. */
+  readonly ttlSeconds: number
+  readonly explicitMaxTtlSeconds: number
+  readonly periodSeconds: number
+  /** What is wrong with the text of one of them; refused after everything else (platform contract §3.4). */
+  readonly durationProblem: string | undefined
   readonly displayName: string
   readonly numUses: number
   readonly type: string

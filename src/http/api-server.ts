@@ -8,6 +8,7 @@ import type { CorsSettings } from './cors.ts'
 import type { OtherHandler } from './exchange.ts'
 import { Listener, type BoundAddress } from './listener.ts'
 import type { ListenerOptions } from './listener-options.ts'
+import { Outbox } from './outbox.ts'
 import { FixedHeaders } from './respond.ts'
 
 export interface ApiServerOptions {
@@ -40,8 +41,11 @@ class SocketServer implements ApiServer {
   #listeners: readonly Listener[] = []
   #isStopping = false
 
+  readonly #outbox: Outbox
+
   constructor(options: ApiServerOptions) {
     this.#options = options
+    this.#outbox = new Outbox(options.clock)
   }
 
   async start(): Promise<readonly BoundAddress[]> {
@@ -60,6 +64,7 @@ class SocketServer implements ApiServer {
           clock,
           random,
           isStopping: () => this.#isStopping,
+          outbox: this.#outbox,
         })
         bound.push(await listener.start())
         started.push(listener)

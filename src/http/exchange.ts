@@ -27,6 +27,7 @@ import {
   requireUnambiguousHeaders,
   requireWrapTtlSeconds,
 } from './request-headers.ts'
+import type { Outbox } from './outbox.ts'
 import { parsePairs, queryData, queryValue, requireQueryBool } from './request-query.ts'
 import { parseRequestTarget } from './request-target.ts'
 import {
@@ -72,6 +73,7 @@ export interface ExchangeContext {
   readonly clock: Clock
   readonly random: Random
   readonly isStopping: () => boolean
+  readonly outbox: Outbox
 }
 
 const apiPrefix = '/v1/'
@@ -117,7 +119,14 @@ export class Exchange {
   /** Never rejects. */
   async run(): Promise<void> {
     try {
-      this.#send(await this.#answer())
+      const answer = await this.#answer()
+      this.#context.outbox.add(() => {
+        try {
+          this.#send(answer)
+        } catch (error) {
+          this.#fail(error)
+        }
+      })
     } catch (error) {
       this.#fail(error)
     }

@@ -9,6 +9,8 @@ export interface Clock {
   after(delayMs: number, work: () => void): () => void
   /** Resolves after the delay. */
   sleep(delayMs: number): Promise<void>
+  /** Runs `work` after the input and output that is ready now. */
+  soon(work: () => void): void
 }
 
 const delayMsMax = 2_147_483_647
@@ -26,6 +28,10 @@ export class SystemClock implements Clock {
     const timer = setTimeout(work, Math.min(Math.max(delayMs, 0), delayMsMax))
     timer.unref()
     return () => clearTimeout(timer)
+  }
+
+  soon(work: () => void): void {
+    setImmediate(work)
   }
 
   sleep(delayMs: number): Promise<void> {
@@ -64,6 +70,11 @@ export class ManualClock implements Clock {
     return () => {
       this.#waiting.delete(entry)
     }
+  }
+
+  /** The event loop does not stand still with the clock. */
+  soon(work: () => void): void {
+    setImmediate(work)
   }
 
   sleep(delayMs: number): Promise<void> {

@@ -5,13 +5,31 @@ import type { ServerResponse } from 'node:http'
 import { after, before, describe, test } from 'node:test'
 import { startTestServer, type TestServer } from '../harness/test-server.ts'
 import { makeCertificate } from '../http/self-signed.ts'
-import { sendText, startIdp, startServer, type Handler, type RunningServer } from '../oidc/fixture.ts'
-import { assertReason, assertRefused, assertStatus, keyK, login, makeMount, plainRole } from './fixture.ts'
+import {
+  sendText,
+  startIdp,
+  startServer,
+  type Handler,
+  type RunningServer,
+} from '../oidc/fixture.ts'
+import {
+  assertReason,
+  assertRefused,
+  assertStatus,
+  keyK,
+  login,
+  makeMount,
+  plainRole,
+} from './fixture.ts'
 
 const authority = makeCertificate({ commonName: 'one', isAuthority: true })
 const otherAuthority = makeCertificate({ commonName: 'two', isAuthority: true })
 const address = makeCertificate({ commonName: 'a', altNames: ['127.0.0.1'], issuer: authority })
-const otherAddress = makeCertificate({ commonName: 'b', altNames: ['127.0.0.1'], issuer: otherAuthority })
+const otherAddress = makeCertificate({
+  commonName: 'b',
+  altNames: ['127.0.0.1'],
+  issuer: otherAuthority,
+})
 const named = makeCertificate({ commonName: 'c', altNames: ['example.com'], issuer: authority })
 const expired = makeCertificate({
   commonName: 'd',
@@ -41,7 +59,9 @@ async function start(...parts: Parameters<typeof startServer>): Promise<RunningS
 }
 
 /** Answers each path with that text, or by that function; anything else is 404. */
-function answers(table: Readonly<Record<string, string | ((response: ServerResponse) => void)>>): Handler {
+function answers(
+  table: Readonly<Record<string, string | ((response: ServerResponse) => void)>>,
+): Handler {
   return (request, response) => {
     const found = table[request.url ?? '']
     if (typeof found === 'string') sendText(response, found)
@@ -51,19 +71,30 @@ function answers(table: Readonly<Record<string, string | ((response: ServerRespo
 }
 
 /** A provider whose document names that issuer; `{}` in it stands for its own address. */
-async function startProvider(issuer = '{}', ...more: readonly [typeof address] | readonly []): Promise<RunningServer> {
+async function startProvider(
+  issuer = '{}',
+  ...more: readonly [typeof address] | readonly []
+): Promise<RunningServer> {
   let url = ''
-  const one = await start((request, response) => {
-    if (request.url === '/jwks') sendText(response, keySet)
-    else if (request.url === '/.well-known/openid-configuration') {
-      sendText(response, JSON.stringify({ issuer: issuer.replace('{}', url), jwks_uri: `${url}/jwks` }))
-    } else response.writeHead(404).end()
-  }, ...more)
+  const one = await start(
+    (request, response) => {
+      if (request.url === '/jwks') sendText(response, keySet)
+      else if (request.url === '/.well-known/openid-configuration') {
+        sendText(
+          response,
+          JSON.stringify({ issuer: issuer.replace('{}', url), jwks_uri: `${url}/jwks` }),
+        )
+      } else response.writeHead(404).end()
+    },
+    ...more,
+  )
   url = one.url
   return one
 }
 
-async function write(body: object): Promise<{ mount: string; result: Awaited<ReturnType<typeof server.root.write>> }> {
+async function write(
+  body: object,
+): Promise<{ mount: string; result: Awaited<ReturnType<typeof server.root.write>> }> {
   const mount = await makeMount(server.root)
   return { mount, result: await server.root.write(`auth/${mount}/config`, body) }
 }
@@ -105,7 +136,10 @@ describe('discovery', () => {
     assertStatus(result, 200)
     assert.equal((await read(mount)).data.oidc_discovery_url, `${idp.url}/`)
     await server.root.must(`auth/${mount}/role/r`, plainRole)
-    assertStatus(await login(server, mount, 'r', keyK.sign({ iss: `${idp.url}/`, sub: 'u', aud: 'a' })), 200)
+    assertStatus(
+      await login(server, mount, 'r', keyK.sign({ iss: `${idp.url}/`, sub: 'u', aud: 'a' })),
+      200,
+    )
     assertReason(
       await login(server, mount, 'r', keyK.sign({ iss: idp.url, sub: 'u', aud: 'a' })),
       'issuer_mismatch',
@@ -129,7 +163,10 @@ describe('discovery', () => {
     assert.equal(result.body.warnings.length, 2)
     isUp = true
     await server.root.must(`auth/${mount}/role/r`, plainRole)
-    assertStatus(await login(server, mount, 'r', keyK.sign({ iss: `${url}/`, sub: 'u', aud: 'a' })), 200)
+    assertStatus(
+      await login(server, mount, 'r', keyK.sign({ iss: `${url}/`, sub: 'u', aud: 'a' })),
+      200,
+    )
   })
 
   test('CFG-017, CFG-018: a CA that did not sign the provider is refused, or stored as invalid', async () => {
@@ -207,16 +244,25 @@ describe('JWKS', () => {
     ['SEC-KEY-19: keys null', '{"keys":null}'],
     ['SEC-KEY-19: keys an object', '{"keys":{}}'],
     ['SEC-NET-14: the keys twice', '{"keys":[],"keys":[]}'],
-    ['SEC-NET-14: ten thousand levels', `{"keys":[],"x":${'['.repeat(10_000)}${']'.repeat(10_000)}}`],
+    [
+      'SEC-NET-14: ten thousand levels',
+      `{"keys":[],"x":${'['.repeat(10_000)}${']'.repeat(10_000)}}`,
+    ],
     ['SEC-NET-14: a lone surrogate', '{"keys":[],"x":"\\ud800"}'],
-    ['SEC-NET-07: half a body', (response) => {
-      response.writeHead(200, { 'content-type': 'application/json', 'content-length': '500' })
-      response.write('{"keys":')
-      setImmediate(() => response.destroy())
-    }],
+    [
+      'SEC-NET-07: half a body',
+      (response) => {
+        response.writeHead(200, { 'content-type': 'application/json', 'content-length': '500' })
+        response.write('{"keys":')
+        setImmediate(() => response.destroy())
+      },
+    ],
     ['SEC-NET-07: two megabytes', `{"keys":[],"x":"${'x'.repeat(2_000_000)}"}`],
     ['SEC-NET-08: a loop', (response) => response.writeHead(302, { location: '/keys' }).end()],
-    ['SEC-NET-08: another origin', (response) => response.writeHead(302, { location: 'http://127.0.0.1:9/k' }).end()],
+    [
+      'SEC-NET-08: another origin',
+      (response) => response.writeHead(302, { location: 'http://127.0.0.1:9/k' }).end(),
+    ],
   ]
   for (const [title, answer] of bad) {
     test(`${title} is no key set`, async () => {
@@ -234,7 +280,10 @@ describe('JWKS', () => {
     assert.match(result.body.warnings[0], /jwks URL/)
     assert.equal((await read(mount)).data.status, 'valid')
     await server.root.must(`auth/${mount}/role/r`, plainRole)
-    assertReason(await login(server, mount, 'r', keyK.sign({ sub: 'u', aud: 'a' })), 'keys_unreachable')
+    assertReason(
+      await login(server, mount, 'r', keyK.sign({ sub: 'u', aud: 'a' })),
+      'keys_unreachable',
+    )
   })
 
   test('CFG-028: an empty set is a set', async () => {
@@ -268,21 +317,43 @@ describe('pairs', () => {
 
   test('CFG-035: a pair whose CA is no certificate', async () => {
     const jwks = await start(answers({ '/k': keySet }), address)
-    const { result } = await write({ jwks_pairs: [{ jwks_url: `${jwks.url}/k`, jwks_ca_pem: 'defg' }] })
+    const { result } = await write({
+      jwks_pairs: [{ jwks_url: `${jwks.url}/k`, jwks_ca_pem: 'defg' }],
+    })
     assertRefused(result, /CA certificate cannot be parsed/)
   })
 })
 
 describe('TLS', () => {
   const cases: readonly (readonly [string, typeof address, object, boolean])[] = [
-    ['CFG-054: the accepted name is not in the certificate', named, { override_allowed_server_names: ['invalid.com'] }, false],
-    ['CFG-055: an accepted name does not replace the CA', named, { override_allowed_server_names: ['example.com'], jwks_ca_pem: '' }, false],
+    [
+      'CFG-054: the accepted name is not in the certificate',
+      named,
+      { override_allowed_server_names: ['invalid.com'] },
+      false,
+    ],
+    [
+      'CFG-055: an accepted name does not replace the CA',
+      named,
+      { override_allowed_server_names: ['example.com'], jwks_ca_pem: '' },
+      false,
+    ],
     ['CFG-056: the accepted name', named, { override_allowed_server_names: ['example.com'] }, true],
-    ['CFG-056: one of several accepted names', named, { override_allowed_server_names: 'a,example.com,b' }, true],
+    [
+      'CFG-056: one of several accepted names',
+      named,
+      { override_allowed_server_names: 'a,example.com,b' },
+      true,
+    ],
     ['SEC-NET-09: wrong host', named, {}, false],
     ['SEC-NET-09: expired', expired, {}, false],
     ['SEC-NET-09: unknown CA', address, { jwks_ca_pem: '' }, false],
-    ['SEC-NET-09: a CA that did not sign', address, { jwks_ca_pem: otherAuthority.certificate }, false],
+    [
+      'SEC-NET-09: a CA that did not sign',
+      address,
+      { jwks_ca_pem: otherAuthority.certificate },
+      false,
+    ],
   ]
   for (const [title, certificate, more, isGood] of cases) {
     test(title, async () => {

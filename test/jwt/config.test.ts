@@ -146,11 +146,7 @@ describe('refused writes', () => {
       { jwks_pairs: [{ jwks_ca_pem: '' }] },
       /invalid jwks_pairs/,
     ],
-    [
-      'CFG-030: a pair with a number',
-      { jwks_pairs: [{ jwks_url: 5 }] },
-      /invalid jwks_pairs/,
-    ],
+    ['CFG-030: a pair with a number', { jwks_pairs: [{ jwks_url: 5 }] }, /invalid jwks_pairs/],
     [
       'CFG-031: pairs with a bound issuer',
       { jwks_pairs: [{ jwks_url: 'http://127.0.0.1:9/k' }], bound_issuer: 'x' },
@@ -163,7 +159,11 @@ describe('refused writes', () => {
     ],
     ['CFG-038: response mode QUERY', { ...key, oidc_response_mode: 'QUERY' }, /response_mode/],
     ['CFG-038: response mode abc', { ...key, oidc_response_mode: 'abc' }, /response_mode/],
-    ['CFG-039: id_token without form_post', { ...key, oidc_response_types: 'id_token' }, /form_post/],
+    [
+      'CFG-039: id_token without form_post',
+      { ...key, oidc_response_types: 'id_token' },
+      /form_post/,
+    ],
     [
       'CFG-039: id_token with query',
       { ...key, oidc_response_types: ['id_token'], oidc_response_mode: 'query' },
@@ -175,17 +175,33 @@ describe('refused writes', () => {
     ['CFG-043: no PEM at all', { jwt_validation_pubkeys: 'a' }, /public key 1/],
     ['CFG-045: two blocks in one element', { jwt_validation_pubkeys: [two] }, /public key 1/],
     ['SEC-KEY-20: PKCS#1', { jwt_validation_pubkeys: [pkcs1] }, /public key 1/],
-    ['SEC-KEY-20: text after the key', { jwt_validation_pubkeys: [`${keyK.pem}x`] }, /public key 1/],
+    [
+      'SEC-KEY-20: text after the key',
+      { jwt_validation_pubkeys: [`${keyK.pem}x`] },
+      /public key 1/,
+    ],
     ['SEC-KEY-20: a private key', { jwt_validation_pubkeys: [privatePem] }, /public key 1/],
-    ['CFG-048: an unknown provider', { ...key, provider_config: { provider: 'unknown' } }, /unknown/],
+    [
+      'CFG-048: an unknown provider',
+      { ...key, provider_config: { provider: 'unknown' } },
+      /unknown/,
+    ],
     ['CFG-049: a provider without a name', { ...key, provider_config: { a: 1 } }, /'provider'/],
     [
       'CFG-050: a provider that cannot start names the cause',
       { ...key, provider_config: { provider: 'okta', fetch_groups: 'true' } },
       /okta.*fetch_groups/,
     ],
-    ['CFG-058: an extension that is no OID', { ...key, unsupported_critical_cert_extensions: ['x'] }, /OID|object identifier/i],
-    ['CFG-006: a field of the wrong type is named', { jwks_url: {} }, /Field validation failed.*jwks_url/],
+    [
+      'CFG-058: an extension that is no OID',
+      { ...key, unsupported_critical_cert_extensions: ['x'] },
+      /OID|object identifier/i,
+    ],
+    [
+      'CFG-006: a field of the wrong type is named',
+      { jwks_url: {} },
+      /Field validation failed.*jwks_url/,
+    ],
     ['SEC-NET-11: a file', { jwks_url: 'file:///etc/passwd' }, /jwks_url/],
     ['SEC-NET-11: data', { jwks_url: 'data:application/json,{}' }, /jwks_url/],
     ['SEC-NET-11: credentials', { jwks_url: 'https://user:pass@127.0.0.1/k' }, /jwks_url/],
@@ -245,14 +261,24 @@ describe('accepted writes', () => {
       'provider_config',
       { provider: 'azure' },
     ],
-    ['CFG-053: the default role is lower-cased', { ...key, default_role: 'WEB' }, 'default_role', 'web'],
+    [
+      'CFG-053: the default role is lower-cased',
+      { ...key, default_role: 'WEB' },
+      'default_role',
+      'web',
+    ],
     [
       'CFG-057: extensions are stored',
       { ...key, unsupported_critical_cert_extensions: '2.5.29.54, 2.5.29.36' },
       'unsupported_critical_cert_extensions',
       ['2.5.29.54', '2.5.29.36'],
     ],
-    ['CFG-059: audiences as text', { ...key, token_audiences: 'a,b' }, 'token_audiences', ['a', 'b']],
+    [
+      'CFG-059: audiences as text',
+      { ...key, token_audiences: 'a,b' },
+      'token_audiences',
+      ['a', 'b'],
+    ],
   ]
   for (const [title, body, name, want] of cases) {
     test(title, async () => {

@@ -94,7 +94,7 @@ export function makeSigner(alg: SignatureAlgorithm): Signer {
   const { privateKey, publicKey } = makePair(alg)
   return {
     pem: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
-    jwk: publicKey.export({ format: 'jwk' }) as Record<string, unknown>,
+    jwk: { ...publicKey.export({ format: 'jwk' }) },
     privateKey,
   }
 }

@@ -139,7 +139,8 @@ const cases: readonly Case[] = [
     title: 'a key that cannot verify the algorithm',
     reason: 'key_unusable',
     text: /none of the configured keys fits/,
-    jwt: () => signAs('EdDSA', makeSigner('EdDSA').privateKey, { alg: 'EdDSA' }, fresh(plainClaims)),
+    jwt: () =>
+      signAs('EdDSA', makeSigner('EdDSA').privateKey, { alg: 'EdDSA' }, fresh(plainClaims)),
   },
   {
     title: 'SEC-JSN-02: claims that are a list',
@@ -525,7 +526,12 @@ describe('refusals by the keys', () => {
 
   test('a key that nobody publishes', async () => {
     const jwt = keyK.sign({ ...plainClaims, sub: canary })
-    await refuse({ jwks_url: jwks.url }, jwt, 'key_unknown', /^error validating token: .*no key named "k1"/)
+    await refuse(
+      { jwks_url: jwks.url },
+      jwt,
+      'key_unknown',
+      /^error validating token: .*no key named "k1"/,
+    )
   })
 
   test('KEY-016: the address does not answer', async () => {

@@ -30,7 +30,9 @@ let count = 0
 before(async () => {
   server = await startTestServer()
   const { kid: _, ...nameless } = keyK.jwk
-  jwks = await startServer((_request, response) => sendText(response, JSON.stringify({ keys: [nameless] })))
+  jwks = await startServer((_request, response) =>
+    sendText(response, JSON.stringify({ keys: [nameless] })),
+  )
   mount = await makeMount(server.root, configS)
 })
 after(async () => {
@@ -62,7 +64,8 @@ describe('LOG-001: the whole role', () => {
 
   for (const kind of ['a static key', 'a key set'] as const) {
     test(`LOG-001: from ${kind}`, async () => {
-      const config = kind === 'a static key' ? configS : { jwks_url: jwks.url, bound_issuer: issuerUrl }
+      const config =
+        kind === 'a static key' ? configS : { jwks_url: jwks.url, bound_issuer: issuerUrl }
       const at = await makeMount(server.root, config)
       await server.root.must(`auth/${at}/role/a`, role)
       const result = await login(server, at, 'A', keyK.sign(claims, { kid: undefined }))
@@ -117,14 +120,23 @@ describe('source address', () => {
   })
 
   test('LOG-003: nobody outside learns whether the token would have been good', async () => {
-    const bad = await writeFrom(server, '127.0.0.99', `auth/${mount}/login`, { role: 'net', jwt: 'x' })
-    const good = await writeFrom(server, '127.0.0.99', `auth/${mount}/login`, { role: 'net', jwt: token() })
+    const bad = await writeFrom(server, '127.0.0.99', `auth/${mount}/login`, {
+      role: 'net',
+      jwt: 'x',
+    })
+    const good = await writeFrom(server, '127.0.0.99', `auth/${mount}/login`, {
+      role: 'net',
+      jwt: token(),
+    })
     assert.equal(bad.text, good.text)
     assert.equal(bad.status, good.status)
   })
 
   test("LOG-041: a token bound to its login's address", async () => {
-    await server.root.must(`auth/${mount}/role/strict`, { ...plainRole, token_strictly_bind_ip: true })
+    await server.root.must(`auth/${mount}/role/strict`, {
+      ...plainRole,
+      token_strictly_bind_ip: true,
+    })
     const body = { role: 'strict', jwt: token() }
     const made = await writeFrom(server, '127.0.0.7', `auth/${mount}/login`, body)
     assertStatus(made, 200)
@@ -311,7 +323,10 @@ describe('the field jwt', () => {
       await server.client().call('POST', `auth/${mount}/login`, undefined, { raw, headers }),
       200,
     )
-    assertStatus(await server.client('hvs.nonsense').write(`auth/${mount}/login`, { role: 'ws', jwt }), 200)
+    assertStatus(
+      await server.client('hvs.nonsense').write(`auth/${mount}/login`, { role: 'ws', jwt }),
+      200,
+    )
   })
 })
 
@@ -324,7 +339,10 @@ describe('issuer of a discovery mount', () => {
     assertStatus(await login(server, at, 'r', idp.mint(claims)), 200)
     const foreign = idp.mint({ ...claims, iss: 'https://foreign' })
     assertReason(await login(server, at, 'r', foreign), 'issuer_mismatch')
-    assertReason(await login(server, at, 'r', idp.mint({ ...claims, iss: undefined })), 'issuer_missing')
+    assertReason(
+      await login(server, at, 'r', idp.mint({ ...claims, iss: undefined })),
+      'issuer_missing',
+    )
     await server.root.must(`sys/auth/${at}/tune`, { compat: 'vault' })
     assertStatus(await login(server, at, 'r', foreign), 200)
     await server.root.must(`sys/auth/${at}/tune`, { compat: 'strict' })
@@ -423,20 +441,24 @@ test('LOG-044, CLM-039: an audience bound twice', async () => {
   assertStatus(await loginWith(role, { aud: 'sigstore' }), 200)
 })
 
-test('LOG-028: a hundred callers at once, twenty times each, on a key set', { timeout: 30_000 }, async () => {
-  const at = await makeMount(server.root, { jwks_url: jwks.url, bound_issuer: issuerUrl })
-  await server.root.must(`auth/${at}/role/r`, { ...plainRole, token_type: 'batch' })
-  const jwt = keyK.sign(plainClaims, { kid: undefined })
-  const body = JSON.stringify({ role: 'r', jwt })
-  const agent = new Agent({ keepAlive: true, maxSockets: 100 })
-  const asked = jwks.paths.length
-  const caller = async () => {
-    for (let i = 0; i < 20; i++) assert.equal(await post(agent, at, body), 200)
-  }
-  await Promise.all(Array.from({ length: 100 }, caller))
-  agent.destroy()
-  assert.equal(jwks.paths.length - asked, 1, 'one fetch serves all of them')
-})
+test(
+  'LOG-028: a hundred callers at once, twenty times each, on a key set',
+  { timeout: 30_000 },
+  async () => {
+    const at = await makeMount(server.root, { jwks_url: jwks.url, bound_issuer: issuerUrl })
+    await server.root.must(`auth/${at}/role/r`, { ...plainRole, token_type: 'batch' })
+    const jwt = keyK.sign(plainClaims, { kid: undefined })
+    const body = JSON.stringify({ role: 'r', jwt })
+    const agent = new Agent({ keepAlive: true, maxSockets: 100 })
+    const asked = jwks.paths.length
+    const caller = async () => {
+      for (let i = 0; i < 20; i++) assert.equal(await post(agent, at, body), 200)
+    }
+    await Promise.all(Array.from({ length: 100 }, caller))
+    agent.destroy()
+    assert.equal(jwks.paths.length - asked, 1, 'one fetch serves all of them')
+  },
+)
 
 function post(agent: Agent, at: string, body: string): Promise<number> {
   return new Promise((resolve, reject) => {

@@ -42,7 +42,10 @@ test('ROL-001: older names and newer ones read back side by side, durations as s
     [data.policies, data.token_policies, data.period, data.token_period, data.ttl, data.token_ttl],
     [['test'], ['test'], 3, 3, 1, 1],
   )
-  assert.deepEqual([data.max_ttl, data.token_max_ttl, data.num_uses, data.token_num_uses], [5, 5, 12, 12])
+  assert.deepEqual(
+    [data.max_ttl, data.token_max_ttl, data.num_uses, data.token_num_uses],
+    [5, 5, 12, 12],
+  )
   assert.equal('bound_cidrs' in data, false)
   assert.deepEqual(data.claim_mappings, roleA.claim_mappings)
 })
@@ -94,7 +97,13 @@ test('ROL-017, ROL-060: the read shape is exact', async () => {
 test('ROL-017: lists and maps that were never set read null, and token lists empty', async () => {
   await write('nulls', { ...jwt })
   const data = await read('nulls')
-  for (const name of ['bound_audiences', 'bound_claims', 'claim_mappings', 'oauth2_metadata', 'oidc_scopes']) {
+  for (const name of [
+    'bound_audiences',
+    'bound_claims',
+    'claim_mappings',
+    'oauth2_metadata',
+    'oidc_scopes',
+  ]) {
     assert.equal(data[name], null, name)
   }
   assert.deepEqual(data.token_policies, [])
@@ -106,9 +115,17 @@ describe('refused writes', () => {
     ['ROL-002: no user claim', { role_type: 'jwt', bound_subject: 's' }, /user_claim/],
     ['ROL-002: an empty user claim', { ...jwt, user_claim: '' }, /user_claim/],
     ['ROL-003: no bound constraint', { role_type: 'jwt', user_claim: 'sub' }, /bound constraint/],
-    ['ROL-003: an empty one', { role_type: 'jwt', user_claim: 'sub', bound_claims: {} }, /bound constraint/],
+    [
+      'ROL-003: an empty one',
+      { role_type: 'jwt', user_claim: 'sub', bound_claims: {} },
+      /bound constraint/,
+    ],
     ['ROL-011: claims type', { ...jwt, bound_claims_type: 'invalid' }, /bound_claims_type/],
-    ['ROL-012: a number among globs', { ...jwt, bound_claims_type: 'glob', bound_claims: { foo: 25 } }, /foo/],
+    [
+      'ROL-012: a number among globs',
+      { ...jwt, bound_claims_type: 'glob', bound_claims: { foo: 25 } },
+      /foo/,
+    ],
     [
       'ROL-013: a number in a list of globs',
       { ...jwt, bound_claims_type: 'glob', bound_claims: { foo: ['baz', 10] } },
@@ -119,14 +136,30 @@ describe('refused writes', () => {
     ['ROL-022: role type saml', { ...jwt, role_type: 'saml' }, /role_type/],
     ['ROL-031: callback mode Device', { ...oidc, callback_mode: 'Device' }, /callback_mode/],
     ['ROL-032: provider tokens', { ...oidc, oauth2_metadata: ['foo'] }, /oauth2_metadata/],
-    ['ROL-033: a periodic batch token', { ...jwt, token_type: 'batch', token_period: '1h' }, /batch/],
+    [
+      'ROL-033: a periodic batch token',
+      { ...jwt, token_type: 'batch', token_period: '1h' },
+      /batch/,
+    ],
     ['ROL-033: by its older name', { ...jwt, token_type: 'batch', period: 5 }, /batch/],
     ['ROL-034: a counted batch token', { ...jwt, token_type: 'batch', token_num_uses: 1 }, /batch/],
     ['ROL-035: by its older name', { ...jwt, token_type: 'batch', num_uses: 1 }, /batch/],
-    ['ROL-036: token type default-service', { ...jwt, token_type: 'default-service' }, /token_type/],
-    ['ROL-037: ttl above its maximum', { ...jwt, token_ttl: '2h', token_max_ttl: '1h' }, /token_ttl/],
+    [
+      'ROL-036: token type default-service',
+      { ...jwt, token_type: 'default-service' },
+      /token_type/,
+    ],
+    [
+      'ROL-037: ttl above its maximum',
+      { ...jwt, token_ttl: '2h', token_max_ttl: '1h' },
+      /token_ttl/,
+    ],
     ['ROL-037: by older names', { ...jwt, ttl: '2h', max_ttl: '1h' }, /ttl/],
-    ['ROL-038: a period above the maximum of the mount', { ...jwt, token_period: '25h' }, /token_period/],
+    [
+      'ROL-038: a period above the maximum of the mount',
+      { ...jwt, token_period: '25h' },
+      /token_period/,
+    ],
     [
       'ROL-041: strict address and networks',
       { ...jwt, token_strictly_bind_ip: true, token_bound_cidrs: '10.0.0.0/8' },
@@ -138,7 +171,11 @@ describe('refused writes', () => {
     ['ROL-045: max_age 1hr', { ...oidc, max_age: '1hr' }, /max_age/],
     ['ROL-045: max_age -1', { ...oidc, max_age: -1 }, /max_age/],
     ['ROL-045: a negative lifetime', { ...jwt, token_ttl: '-1s' }, /token_ttl/],
-    ['ROL-050: clearing the only constraint', { role_type: 'jwt', user_claim: 'sub', bound_audiences: null }, /bound constraint/],
+    [
+      'ROL-050: clearing the only constraint',
+      { role_type: 'jwt', user_claim: 'sub', bound_audiences: null },
+      /bound constraint/,
+    ],
     ['ROL-056: text that is no map', { ...jwt, bound_claims: 'oops' }, /bound_claims/],
     ['ROL-056: a key without a name', { ...jwt, bound_claims: '=x' }, /bound_claims/],
     ['ROL-056: broken JSON text', { ...jwt, bound_claims: '{"a":' }, /bound_claims/],
@@ -167,7 +204,12 @@ describe('refused writes', () => {
 describe('accepted writes', () => {
   const cases: readonly (readonly [string, object, string, unknown])[] = [
     ['ROL-004: bound subject alone', jwt, 'bound_subject', 's'],
-    ['ROL-005: bound audiences alone', { ...plainRole, bound_audiences: 'a,b' }, 'bound_audiences', ['a', 'b']],
+    [
+      'ROL-005: bound audiences alone',
+      { ...plainRole, bound_audiences: 'a,b' },
+      'bound_audiences',
+      ['a', 'b'],
+    ],
     [
       'ROL-006: bound networks alone',
       { role_type: 'jwt', user_claim: 'sub', bound_cidrs: '127.0.0.1/8' },
@@ -183,37 +225,122 @@ describe('accepted writes', () => {
     ['ROL-008: leeway of 5s', { ...jwt, clock_skew_leeway: '5s' }, 'clock_skew_leeway', 5],
     ['ROL-009: leeway of 0', { ...jwt, expiration_leeway: '0' }, 'expiration_leeway', 0],
     ['ROL-010: leeway of -1', { ...jwt, not_before_leeway: '-1' }, 'not_before_leeway', -1],
-    ['ROL-010: leeway of -1 as a number', { ...jwt, expiration_leeway: -1 }, 'expiration_leeway', -1],
+    [
+      'ROL-010: leeway of -1 as a number',
+      { ...jwt, expiration_leeway: -1 },
+      'expiration_leeway',
+      -1,
+    ],
     ['ROL-048: the older name tidies', { ...jwt, policies: 'B,a,A' }, 'policies', ['a', 'b']],
-    ['ROL-048: the newer one does not', { ...jwt, token_policies: 'B,a,A' }, 'token_policies', ['B', 'a', 'A']],
+    [
+      'ROL-048: the newer one does not',
+      { ...jwt, token_policies: 'B,a,A' },
+      'token_policies',
+      ['B', 'a', 'A'],
+    ],
     ['ROL-051: a mapping as text', { ...jwt, claim_mappings: 'a=b' }, 'claim_mappings', { a: 'b' }],
-    ['ROL-051: a comma does not separate', { ...jwt, claim_mappings: 'a=b,c' }, 'claim_mappings', { a: 'b,c' }],
-    ['ROL-051: mappings as a list', { ...jwt, claim_mappings: ['a=b', 'c=d'] }, 'claim_mappings', { a: 'b', c: 'd' }],
+    [
+      'ROL-051: a comma does not separate',
+      { ...jwt, claim_mappings: 'a=b,c' },
+      'claim_mappings',
+      { a: 'b,c' },
+    ],
+    [
+      'ROL-051: mappings as a list',
+      { ...jwt, claim_mappings: ['a=b', 'c=d'] },
+      'claim_mappings',
+      { a: 'b', c: 'd' },
+    ],
     [
       'ROL-052: redirects from repeated keys',
       { ...oidc, allowed_redirect_uris: ['https://x/1', 'https://x/2,y'] },
       'allowed_redirect_uris',
       ['https://x/1', 'https://x/2,y'],
     ],
-    ['ROL-053: bound claims as text', { ...jwt, bound_claims: 'groups=developers' }, 'bound_claims', { groups: 'developers' }],
-    ['ROL-053: several in one text', { ...jwt, bound_claims: 'a=b, c = d' }, 'bound_claims', { a: 'b', c: 'd' }],
-    ['ROL-054: as JSON text', { ...jwt, bound_claims: ' {"g":["a"]}' }, 'bound_claims', { g: ['a'] }],
-    ['ROL-055: a repeated key is a list', { ...jwt, bound_claims: ['g=a', 'g=b'] }, 'bound_claims', { g: ['a', 'b'] }],
-    ['ROL-055: three times', { ...jwt, bound_claims: 'g=a,g=b,g=c' }, 'bound_claims', { g: ['a', 'b', 'c'] }],
-    ['ROL-055: list items are not split', { ...jwt, bound_claims: ['g=a,b', 'h=c'] }, 'bound_claims', { g: 'a,b', h: 'c' }],
-    ['ROL-055: the first "=" separates', { ...jwt, bound_claims: 'g=a=b' }, 'bound_claims', { g: 'a=b' }],
-    ['SEC-MAT-12: a claim called __proto__', { ...jwt, bound_claims: '{"__proto__":"x"}' }, 'bound_claims', JSON.parse('{"__proto__":"x"}')],
-    ['empty elements are dropped', { ...jwt, token_policies: 'a,,b,' }, 'token_policies', ['a', 'b']],
+    [
+      'ROL-053: bound claims as text',
+      { ...jwt, bound_claims: 'groups=developers' },
+      'bound_claims',
+      { groups: 'developers' },
+    ],
+    [
+      'ROL-053: several in one text',
+      { ...jwt, bound_claims: 'a=b, c = d' },
+      'bound_claims',
+      { a: 'b', c: 'd' },
+    ],
+    [
+      'ROL-054: as JSON text',
+      { ...jwt, bound_claims: ' {"g":["a"]}' },
+      'bound_claims',
+      { g: ['a'] },
+    ],
+    [
+      'ROL-055: a repeated key is a list',
+      { ...jwt, bound_claims: ['g=a', 'g=b'] },
+      'bound_claims',
+      { g: ['a', 'b'] },
+    ],
+    [
+      'ROL-055: three times',
+      { ...jwt, bound_claims: 'g=a,g=b,g=c' },
+      'bound_claims',
+      { g: ['a', 'b', 'c'] },
+    ],
+    [
+      'ROL-055: list items are not split',
+      { ...jwt, bound_claims: ['g=a,b', 'h=c'] },
+      'bound_claims',
+      { g: 'a,b', h: 'c' },
+    ],
+    [
+      'ROL-055: the first "=" separates',
+      { ...jwt, bound_claims: 'g=a=b' },
+      'bound_claims',
+      { g: 'a=b' },
+    ],
+    [
+      'SEC-MAT-12: a claim called __proto__',
+      { ...jwt, bound_claims: '{"__proto__":"x"}' },
+      'bound_claims',
+      JSON.parse('{"__proto__":"x"}'),
+    ],
+    [
+      'empty elements are dropped',
+      { ...jwt, token_policies: 'a,,b,' },
+      'token_policies',
+      ['a', 'b'],
+    ],
     ['a number becomes text', { ...jwt, bound_subject: 42 }, 'bound_subject', '42'],
     ['true becomes 1', { ...jwt, bound_subject: true }, 'bound_subject', '1'],
     ['whole days', { ...jwt, token_max_ttl: '1d' }, 'token_max_ttl', 86_400],
     ['parts of a second are cut off', { ...jwt, token_ttl: '1500ms' }, 'token_ttl', 1],
     ['a null duration is not supplied', { ...jwt, token_ttl: null }, 'token_ttl', 0],
-    ['alias metadata as a list', { ...jwt, alias_metadata: ['a=b', 'c=d=e'] }, 'alias_metadata', { a: 'b', c: 'd=e' }],
+    [
+      'alias metadata as a list',
+      { ...jwt, alias_metadata: ['a=b', 'c=d=e'] },
+      'alias_metadata',
+      { a: 'b', c: 'd=e' },
+    ],
     ['token type ""', { ...jwt, token_type: '' }, 'token_type', 'default'],
-    ['a network as it was written', { ...jwt, token_bound_cidrs: '127.0.0.1/8,::1' }, 'token_bound_cidrs', ['127.0.0.1/8', '::1']],
-    ['a literal claim name with slashes', { ...jwt, user_claim: 'https://vault/user' }, 'user_claim', 'https://vault/user'],
-    ['optional mappings', { ...jwt, claim_mappings: 'a=b', optional_claim_mappings: '*' }, 'optional_claim_mappings', ['*']],
+    [
+      'a network as it was written',
+      { ...jwt, token_bound_cidrs: '127.0.0.1/8,::1' },
+      'token_bound_cidrs',
+      ['127.0.0.1/8', '::1'],
+    ],
+    [
+      'a literal claim name with slashes',
+      { ...jwt, user_claim: 'https://vault/user' },
+      'user_claim',
+      'https://vault/user',
+    ],
+    [
+      'optional mappings',
+      { ...jwt, claim_mappings: 'a=b', optional_claim_mappings: '*' },
+      'optional_claim_mappings',
+      ['*'],
+    ],
   ]
   for (const [title, body, name, want] of cases) {
     test(title, async () => {
@@ -229,7 +356,11 @@ describe('writes with warnings', () => {
   const cases: readonly (readonly [string, object, RegExp])[] = [
     ['ROL-039: a maximum above that of the mount', { ...jwt, token_max_ttl: '25h' }, /truncated/],
     ['ROL-040: verbose logging', { ...jwt, verbose_oidc_logging: true }, /verbose_oidc_logging/],
-    ['a bound object can never match', { ...jwt, bound_claims: { a: { b: 1 } } }, /matches no token/],
+    [
+      'a bound object can never match',
+      { ...jwt, bound_claims: { a: { b: 1 } } },
+      /matches no token/,
+    ],
     ['nor can a list in a list', { ...jwt, bound_claims: { a: ['x', ['y']] } }, /matches no token/],
     ['nor null in a list', { ...jwt, bound_claims: { a: [null] } }, /matches no token/],
   ]
@@ -262,7 +393,10 @@ describe('role type', () => {
   test('ROL-024: without type and redirects a JWT-only mount makes it jwt', async () => {
     assertStatus(await write('t3', { user_claim: 'sub', bound_claims: { a: 'b' } }), 204)
     assert.equal((await read('t3')).role_type, 'jwt')
-    assertStatus(await write('t4', { role_type: '', user_claim: 'sub', bound_claims: { a: 'b' } }), 204)
+    assertStatus(
+      await write('t4', { role_type: '', user_claim: 'sub', bound_claims: { a: 'b' } }),
+      204,
+    )
     assert.equal((await read('t4')).role_type, 'jwt')
   })
 
@@ -275,11 +409,17 @@ describe('role type', () => {
   test('ROL-026: device mode needs no redirects', async () => {
     assertStatus(await write('t5', { user_claim: 'sub', callback_mode: 'device' }), 204)
     assert.equal((await read('t5')).role_type, 'oidc')
-    assertStatus(await write('t6', { role_type: 'oidc', user_claim: 'sub', callback_mode: 'device' }), 204)
+    assertStatus(
+      await write('t6', { role_type: 'oidc', user_claim: 'sub', callback_mode: 'device' }),
+      204,
+    )
   })
 
   test('an explicit oidc role without redirects is refused everywhere', async () => {
-    assertRefused(await write('t7', { role_type: 'oidc', user_claim: 'sub' }), /allowed_redirect_uris/)
+    assertRefused(
+      await write('t7', { role_type: 'oidc', user_claim: 'sub' }),
+      /allowed_redirect_uris/,
+    )
     assertRefused(
       await write('t8', { role_type: 'oidc', user_claim: 'sub', callback_mode: 'direct' }),
       /allowed_redirect_uris/,
@@ -336,7 +476,10 @@ describe('updates', () => {
   test('ROL-046: when both names are given, the newer wins in both', async () => {
     await write('u7', { ...jwt, policies: 'old', token_policies: 'new', ttl: 1, token_ttl: 2 })
     const data = await read('u7')
-    assert.deepEqual([data.policies, data.token_policies, data.ttl, data.token_ttl], [['new'], ['new'], 2, 2])
+    assert.deepEqual(
+      [data.policies, data.token_policies, data.ttl, data.token_ttl],
+      [['new'], ['new'], 2, 2],
+    )
   })
 
   test('ROL-047: writing the newer name alone clears the older', async () => {
@@ -349,9 +492,19 @@ describe('updates', () => {
   })
 
   test('ROL-050: null clears, and a failed update changes nothing', async () => {
-    await write('u9', { ...jwt, bound_audiences: 'a', bound_claims: { a: 'b' }, token_policies: 'p' })
+    await write('u9', {
+      ...jwt,
+      bound_audiences: 'a',
+      bound_claims: { a: 'b' },
+      token_policies: 'p',
+    })
     assertStatus(
-      await write('u9', { role_type: 'jwt', bound_audiences: null, bound_claims: null, token_policies: null }),
+      await write('u9', {
+        role_type: 'jwt',
+        bound_audiences: null,
+        bound_claims: null,
+        token_policies: null,
+      }),
       204,
     )
     const data = await read('u9')
@@ -411,7 +564,8 @@ test('ROL-061: PATCH is 405', async () => {
 })
 
 test('ROL-062: a name that begins or ends with a dash is no path', async () => {
-  for (const name of ['-x', 'x-', '.x', 'a/b', 'a%20b']) assertStatus(await write(name, jwt), 404, name)
+  for (const name of ['-x', 'x-', '.x', 'a/b', 'a%20b'])
+    assertStatus(await write(name, jwt), 404, name)
   for (const name of ['a-b', 'a.b', '_', '0']) assertStatus(await write(name, jwt), 204, name)
 })
 
@@ -435,6 +589,9 @@ test('SEC-MAT-12: a bound claim called __proto__ is enforced', async () => {
   await write('proto', { ...plainRole, bound_claims: '{"__proto__":"x"}' })
   const claims = (text: string) => ({ ...plainClaims, ...JSON.parse(text) })
   assertReason(await login(server, mount, 'proto', keyK.sign(plainClaims)), 'claim_missing')
-  const own = Object.defineProperty({ ...claims('{}') }, '__proto__', { value: 'x', enumerable: true })
+  const own = Object.defineProperty({ ...claims('{}') }, '__proto__', {
+    value: 'x',
+    enumerable: true,
+  })
   assertStatus(await login(server, mount, 'proto', keyK.sign(own)), 200)
 })

@@ -4,11 +4,26 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { manualClock, startTestServer, type TestServer } from '../harness/test-server.ts'
 import { sendText, startServer, type RunningServer } from '../oidc/fixture.ts'
-import { assertReason, assertStatus, configS, issuerUrl, keyK, login, makeMount, plainClaims, plainRole } from './fixture.ts'
+import {
+  assertReason,
+  assertStatus,
+  configS,
+  issuerUrl,
+  keyK,
+  login,
+  makeMount,
+  plainClaims,
+  plainRole,
+} from './fixture.ts'
 
 type Dates = Readonly<Partial<Record<'iat' | 'nbf' | 'exp', unknown>>>
 /** Seconds from now become dates; anything that is no number is taken as it is. */
-type Row = readonly [id: string, claims: Dates, leeways: readonly [number, number, number], outcome: string]
+type Row = readonly [
+  id: string,
+  claims: Dates,
+  leeways: readonly [number, number, number],
+  outcome: string,
+]
 
 const late = 'not_yet_valid'
 const rows: readonly Row[] = [
@@ -95,7 +110,9 @@ const mounts: string[] = []
 
 before(async () => {
   server = await startTestServer({ clock })
-  jwks = await startServer((_request, response) => sendText(response, JSON.stringify({ keys: [keyK.jwk] })))
+  jwks = await startServer((_request, response) =>
+    sendText(response, JSON.stringify({ keys: [keyK.jwk] })),
+  )
   for (const config of [configS, { jwks_url: jwks.url, bound_issuer: issuerUrl }]) {
     mounts.push(await makeMount(server.root, config))
   }

@@ -29,6 +29,7 @@ before(async () => {
   await jwt.mustRole('r')
   await root.must('sys/policies/acl/create', {
     policy: `path "auth/token/create" { capabilities = ["update"] }
+             path "auth/token/lookup-self" { capabilities = ["read", "update"] }
              path "auth/token/create-orphan" { capabilities = ["update"] }`,
   })
 })
@@ -224,6 +225,7 @@ test('a tree that is wider and deeper than one step of the sweep goes as a whole
       }
       return found
     })
+  await server.server.core.sweep.run()
   const before = await count()
   const p = await parentToken()
   const children: ApiClient[] = []

@@ -87,8 +87,7 @@ test('the last use may be the revocation, a renewal or sealing the server', asyn
   assert.equal((await revoking.write('auth/token/revoke-self')).status, 204)
   await wantDead(revoking)
   const renewing = await limited(1)
-  const renewed = await renewing.write('auth/token/renew-self')
-  assert.equal(renewed.status, 200)
+  await renewing.write('auth/token/renew-self')
   await wantDead(renewing)
   await root.must('sys/policies/acl/sealer', { policy: 'path "sys/seal" { capabilities = ["update", "sudo"] }' })
   const sealing = (await create(root, { policies: ['sealer'], num_uses: 1 })).client

@@ -13,6 +13,7 @@ import {
 } from '../../lib/json.ts'
 import { validateKeySourceConfig, type KeySourceConfig } from '../../oidc/key-source-config.ts'
 import type { KeySource } from '../../oidc/key-source.ts'
+import { waitAtMost } from '../../oidc/wait.ts'
 import { field, type Input } from '../../schema/field.ts'
 import { exactCodec, type Key, type StoreTransaction, type StoreView } from '../../storage/store.ts'
 import { defaultIssuerName, KeySources } from './key-sources.ts'
@@ -211,12 +212,14 @@ export class JwtConfigs {
 
   /** Why tokens cannot be judged now; discovery mounts ask their provider once, others ask nobody. */
   async #problemOf(config: ConfigRecord): Promise<string | undefined> {
-    const { clock } = this.#context
-    const waited = clock.sleep(statusWaitMs).then(() => 'the provider did not answer in time')
+    let problem: string | undefined = 'the provider did not answer in time'
     const asked = this.keySource(config)
       .discoveredIssuer()
-      .then((issuer) => (issuer.ok ? undefined : issuer.error.detail))
-    return Promise.race([asked, waited])
+      .then((issuer) => {
+        problem = issuer.ok ? undefined : issuer.error.detail
+      })
+    await waitAtMost(this.#context.clock, statusWaitMs, asked)
+    return problem
   }
 }
 

@@ -272,7 +272,9 @@ function creationPath(pattern: string, port: () => TokenPort, orphanPath: boolea
       write: {
         summary: 'Create a token.',
         handler: async ({ input, caller, sudo, fullPath }) => {
-          const ttlText = (input.ttl ?? '') === '' ? input.lease : input.ttl
+          const ttl = parseTtl('ttl', (input.ttl ?? '') === '' ? input.lease : input.ttl)
+          const explicitMaxTtl = parseTtl('explicit_max_ttl', input.explicit_max_ttl)
+          const period = parseTtl('period', input.period)
           const answer = await port().create(
             {
               id: (input.id ?? '') === '' ? undefined : input.id,
@@ -281,9 +283,10 @@ function creationPath(pattern: string, port: () => TokenPort, orphanPath: boolea
               noParent: input.no_parent ?? false,
               noDefaultPolicy: input.no_default_policy ?? false,
               renewable: input.renewable ?? true,
-              ttlSeconds: parseTtl('ttl', ttlText),
-              explicitMaxTtlSeconds: parseTtl('explicit_max_ttl', input.explicit_max_ttl),
-              periodSeconds: parseTtl('period', input.period),
+              ttlSeconds: ttl.seconds,
+              explicitMaxTtlSeconds: explicitMaxTtl.seconds,
+              periodSeconds: period.seconds,
+              durationProblem: ttl.problem ?? explicitMaxTtl.problem ?? period.problem,
               displayName: input.display_name ?? '',
               numUses: input.num_uses ?? 0,
               type: input.type ?? '',
@@ -301,14 +304,19 @@ function creationPath(pattern: string, port: () => TokenPort, orphanPath: boolea
   })
 }
 
-function parseTtl(name: string, text: string | undefined): number {
-  if (text === undefined || text === '') return 0
+function parseTtl(
+  name: string,
+  text: string | undefined,
+): { readonly seconds: number; readonly problem?: string } {
+  if (text === undefined || text === '') return { seconds: 0 }
   const seconds = parseDurationSeconds(text)
   if (seconds === undefined) {
-    throw invalid(`error parsing '${name}': expected a duration such as "90s", "1h30m" or "7d"`)
+    return {
+      seconds: 0,
+      problem: `error parsing '${name}': expected a duration such as "90s", "1h30m" or "7d"`,
+    }
   }
-  if (seconds < 0) throw invalid(`${name} must be positive`)
-  return seconds
+  return seconds < 0 ? { seconds: 0, problem: `${name} must be positive` } : { seconds }
 }
 
 function tokenName(text: string | undefined): TokenName {

@@ -1,0 +1,364 @@
+/**
+ * Server configuration files, HCL or JSON, read into one typed `ServerConfig` (platform contract §9.7). Pure: the files and
+ * the environment are handed in. Several files count together, in order: listeners add up, any other setting of a later
+ * file overrides. Unknown settings warn; an error names file, line and column; no value is ever repeated in a message.
+ */
+
+import type { ListenerOptions } from '../http/listener-options.ts'
+import { systemLeaseTtlSeconds } from '../core/config.ts'
+import {
+  listHclBlocks,
+  parseHclOrJson,
+  type HclBlock,
+  type HclBody,
+  type HclProblem,
+} from '../lib/hcl.ts'
+import { err, ok, type Result } from '../lib/result.ts'
+import type { LogLevel } from '../platform/logger.ts'
+import { ConfigBlock, ConfigStop, ConfigWarnings, type ConfigProblem } from './config-block.ts'
+import { parseListener } from './config-listener.ts'
+import { findSecret } from './config-secrets.ts'
+
+export type { ConfigProblem } from './config-block.ts'
+
+export interface ConfigFile {
+  /** As the operator wrote it. */
+  readonly name: string
+  readonly text: string
+  /** Other accounts of the machine can read the file. */
+  readonly readableByOthers?: boolean
+}
+
+export interface StorageConfig {
+  readonly kind: 'inmem' | 'lmdb'
+  /** Data folder of LMDB; empty for memory. */
+  readonly path: string
+  /** Several processes of this machine share the folder. */
+  readonly shared: boolean
+  readonly mapBytesMax: number | undefined
+}
+
+export type SealConfig =
+  | { readonly kind: 'shamir' }
+  | { readonly kind: 'static'; readonly key: SealKeySource; readonly keyId: string | undefined }
+
+export type SealKeySource =
+  | { readonly from: 'file'; readonly file: string }
+  | { readonly from: 'environment'; readonly name: string }
+
+export interface ServerConfig {
+  readonly storage: StorageConfig
+  readonly listeners: readonly ListenerOptions[]
+  readonly seal: SealConfig
+  /** How clients reach this server; empty when unset. */
+  readonly apiAddress: string
+  readonly clusterName: string
+  readonly defaultLeaseTtlSeconds: number
+  readonly maxLeaseTtlSeconds: number
+  readonly logLevel: LogLevel
+  readonly logFormat: 'standard' | 'json'
+  readonly logFile: string
+  readonly pidFile: string
+  readonly ui: boolean
+  readonly rawStorageEndpoint: boolean
+  readonly introspectionEndpoint: boolean
+}
+
+export interface ParsedServerConfig {
+  readonly config: ServerConfig
+  readonly warnings: readonly string[]
+}
+
+type Variables = Readonly<Record<string, string | undefined>>
+
+const listenersMax = 32
+const storageNames = ['lmdb', 'inmem', 'file', 'raft', 'postgresql'] as const
+const sealNames = ['shamir', 'static'] as const
+const logLevels = ['trace', 'debug', 'info', 'warn', 'warning', 'error', 'err'] as const
+
+/** The line for the terminal. */
+export function configProblemText({ file, line, column, message }: ConfigProblem): string {
+  return `${file}:${line}:${column}: ${message}`
+}
+
+export function parseServerConfig(
+  files: readonly ConfigFile[],
+  env: Variables,
+): Result<ParsedServerConfig, ConfigProblem> {
+  const warnings = new ConfigWarnings()
+  try {
+    const parts = files.map((file) => readFile(file, warnings))
+    const top = new ConfigBlock({
+      title: '',
+      place: { file: files[0]?.name ?? 'configuration', line: 1, column: 1 },
+      warnings,
+      parts,
+    })
+    const config = readConfig(new Sections(parts, top), env)
+    return ok({ config, warnings: warnings.lines })
+  } catch (problem) {
+    if (problem instanceof ConfigStop) return err(problem.problem)
+    throw problem
+  }
+}
+
+interface Part {
+  readonly file: string
+  readonly body: HclBody
+}
+
+function readFile(file: ConfigFile, warnings: ConfigWarnings): Part {
+  const body = parseHclOrJson(file.text)
+  if (!body.ok) throw new ConfigStop({ file: file.name, ...body.error })
+  const secret = file.readableByOthers === true ? findSecret(body.value) : undefined
+  if (secret !== undefined) {
+    warnings.add(
+      { file: file.name, line: secret.line, column: secret.column },
+      'holds a secret, and other accounts of this machine can read the file: chmod 600',
+    )
+  }
+  return { file: file.name, body: body.value }
+}
+
+interface Section {
+  readonly label: string
+  readonly block: ConfigBlock
+}
+
+/** The blocks with one label at the top of all files. */
+class Sections {
+  readonly top: ConfigBlock
+  readonly #parts: readonly Part[]
+
+  constructor(parts: readonly Part[], top: ConfigBlock) {
+    this.#parts = parts
+    this.top = top
+  }
+
+  all(name: string): readonly Section[] {
+    return this.#parts.flatMap((part) => this.#inFile(part, name))
+  }
+
+  /** The block of the last file that has one; a file with two of them is refused. */
+  last(...names: readonly string[]): Section | undefined {
+    const perFile = this.#parts.map((part) => names.flatMap((name) => this.#inFile(part, name)))
+    for (const [, second] of perFile) {
+      if (second !== undefined) {
+        throw new ConfigStop({ ...second.block.place, message: `a second "${names[0]}" block` })
+      }
+    }
+    return perFile.flat().at(-1)
+  }
+
+  #inFile({ file, body }: Part, name: string): readonly Section[] {
+    this.top.accept(name)
+    const blocks: Result<readonly HclBlock[], HclProblem> = listHclBlocks(body, name, 1)
+    if (!blocks.ok) throw new ConfigStop({ file, ...blocks.error })
+    return blocks.value.map((block) => {
+      const label = block.labels[0]?.text ?? ''
+      return {
+        label,
+        block: new ConfigBlock({
+          title: name,
+          place: { file, line: block.line, column: block.column },
+          warnings: this.top.warnings,
+          parts: [{ file, body: block.body }],
+        }),
+      }
+    })
+  }
+}
+
+function readConfig(sections: Sections, env: Variables): ServerConfig {
+  const { top } = sections
+  const defaultLeaseTtlSeconds = readLease(top, 'default_lease_ttl')
+  const maxLeaseTtlSeconds = readLease(top, 'max_lease_ttl')
+  if (defaultLeaseTtlSeconds > maxLeaseTtlSeconds) {
+    top.refuse('default_lease_ttl', 'must not be above max_lease_ttl (768h unless set)')
+  }
+  const config: ServerConfig = {
+    storage: readStorage(sections),
+    listeners: readListeners(sections),
+    seal: readSeal(sections, env),
+    apiAddress: readApiAddress(top, env),
+    clusterName: top.text('cluster_name') ?? '',
+    defaultLeaseTtlSeconds,
+    maxLeaseTtlSeconds,
+    logLevel: readLogLevel(top),
+    logFormat: top.oneOf('log_format', ['standard', 'json']) ?? 'standard',
+    logFile: top.text('log_file') ?? '',
+    pidFile: top.text('pid_file') ?? '',
+    ui: top.bool('ui') ?? false,
+    rawStorageEndpoint: top.bool('raw_storage_endpoint') ?? false,
+    introspectionEndpoint: top.bool('introspection_endpoint') ?? false,
+  }
+  acceptOthers(top)
+  top.finish()
+  return config
+}
+
+function readStorage(sections: Sections): StorageConfig {
+  // Vault compatibility: `backend` is the old word.
+  const section = sections.last('storage', 'backend')
+  if (section === undefined) {
+    return sections.top.refuse('storage', 'is missing: storage "lmdb" { path = "…" } keeps data')
+  }
+  const { block } = section
+  const name = storageNames.find((one) => one === section.label)
+  switch (name) {
+    case 'inmem':
+      block.finish()
+      return { kind: 'inmem', path: '', shared: false, mapBytesMax: undefined }
+    case 'lmdb':
+      return readLmdb(block)
+    case 'postgresql':
+      return stop(block, 'storage "postgresql" is not in this version; use "lmdb"')
+    case 'file':
+    case 'raft':
+      return stop(
+        block,
+        `storage "${name}" is another server's data format; use "lmdb", and see docs/migrating-storage.md for moving data`,
+      )
+    case undefined:
+      return stop(block, 'this storage is unknown; use "lmdb" or "inmem"')
+  }
+}
+
+function readLmdb(block: ConfigBlock): StorageConfig {
+  const path = block.text('path') ?? ''
+  if (path === '') block.refuse('path', 'is missing: the folder that holds the data')
+  const mapBytesMax = block.integer('map_size')
+  if (mapBytesMax !== undefined && mapBytesMax <= 0) {
+    block.refuse('map_size', 'must be a number of bytes above 0')
+  }
+  const shared = block.bool('shared') ?? false
+  block.finish()
+  return { kind: 'lmdb', path, shared, mapBytesMax }
+}
+
+function readListeners(sections: Sections): readonly ListenerOptions[] {
+  const found = sections.all('listener')
+  if (found.length === 0) {
+    sections.top.refuse('listener', 'is missing: listener "tcp" { address = "127.0.0.1:8200" … }')
+  }
+  return found.map(({ block, label }, index) => {
+    if (index >= listenersMax) stop(block, `more than ${listenersMax} listeners`)
+    if (label !== 'tcp' && label !== 'unix') return stop(block, 'a listener is "tcp" or "unix"')
+    return parseListener(label, block)
+  })
+}
+
+function readSeal(sections: Sections, env: Variables): SealConfig {
+  const section = sections.last('seal')
+  if (section === undefined) return { kind: 'shamir' }
+  const { block } = section
+  const name = sealNames.find((one) => one === section.label)
+  if (name === undefined) return stop(block, 'a seal is "shamir" or "static" in this version')
+  if (block.bool('disabled') === true) {
+    return stop(block, 'moving away from a seal is not in this version')
+  }
+  const seal = name === 'shamir' ? ({ kind: 'shamir' } as const) : readStaticSeal(block, env)
+  block.finish()
+  return seal
+}
+
+function readStaticSeal(block: ConfigBlock, env: Variables): SealConfig {
+  const file = block.text('key_file') ?? ''
+  const variable = block.text('key_env') ?? ''
+  const url = block.text('current_key') ?? ''
+  const keyId = block.text('current_key_id')
+  const sources = [
+    ...(file === '' ? [] : [{ from: 'file', file } as const]),
+    ...(variable === '' ? [] : [{ from: 'environment', name: variable } as const]),
+    ...(url === '' ? [] : [readKeyUrl(block, url)]),
+  ]
+  const [key, other] = sources
+  if (key === undefined) {
+    block.refuse(
+      'key_file',
+      'is missing: a static seal needs key_file, or key_env, a variable name',
+    )
+  }
+  if (other !== undefined) stop(block, 'key_file, key_env and current_key exclude each other')
+  if (key.from === 'environment' && (env[key.name] ?? '') === '') {
+    block.refuse(variable === '' ? 'current_key' : 'key_env', 'names a variable that is not set')
+  }
+  // Ignoring it would leave what the earlier key sealed closed for ever.
+  for (const name of ['previous_key', 'previous_key_id']) {
+    if (block.has(name)) block.refuse(name, 'is not in this version')
+  }
+  return { kind: 'static', key, keyId }
+}
+
+/** OpenBao compatibility: `file://…` and `env://…`. The bare key is refused: a configuration file is no place for it. */
+function readKeyUrl(block: ConfigBlock, url: string): SealKeySource {
+  if (url.startsWith('file://')) return { from: 'file', file: url.slice('file://'.length) }
+  if (url.startsWith('env://')) return { from: 'environment', name: url.slice('env://'.length) }
+  return block.refuse(
+    'current_key',
+    'must be file://… or env://…; the key itself belongs elsewhere',
+  )
+}
+
+function readLease(top: ConfigBlock, name: string): number {
+  const durationMs = top.durationMs(name) ?? 0
+  // Vault compatibility: 0 stands for the default.
+  return durationMs === 0 ? systemLeaseTtlSeconds : Math.max(1, Math.trunc(durationMs / 1000))
+}
+
+function readLogLevel(top: ConfigBlock): LogLevel {
+  const level = top.oneOf('log_level', logLevels) ?? 'info'
+  if (level === 'warning') return 'warn'
+  return level === 'err' ? 'error' : level
+}
+
+function readApiAddress(top: ConfigBlock, env: Variables): string {
+  const written = top.text('api_addr') ?? ''
+  const names = ['TOKENSTILE_API_ADDR', 'BAO_API_ADDR', 'VAULT_API_ADDR']
+  const fromEnvironment = names.map((name) => env[name] ?? '').find((text) => text !== '')
+  const address = fromEnvironment ?? written
+  if (address !== '' && !(URL.canParse(address) && /^https?:\/\//i.test(address))) {
+    top.refuse('api_addr', 'must be a URL that begins with http:// or https://')
+  }
+  return address
+}
+
+/** Settings of the two references that mean nothing here, and those whose absence somebody should know of. */
+function acceptOthers(top: ConfigBlock): void {
+  top.accept(
+    'cluster_addr',
+    'disable_clustering',
+    'disable_mlock',
+    'disable_cache',
+    'cache_size',
+    'plugin_directory',
+    'plugin_file_uid',
+    'plugin_file_permissions',
+    'enable_response_header_hostname',
+    'enable_response_header_raft_node_id',
+    'disable_printable_check',
+    'disable_performance_standby',
+    'disable_sealwrap',
+    'disable_indexing',
+    'disable_sentinel_trace',
+    'telemetry',
+  )
+  top.acceptWithoutEffect(
+    'audit',
+    'unsafe_allow_api_audit_creation',
+    'user_lockout',
+    'log_rotate_bytes',
+    'log_rotate_duration',
+    'log_rotate_max_files',
+    'log_requests_level',
+    'ha_storage',
+    'ha_backend',
+    'service_registration',
+    'initialize',
+    'plugin',
+  )
+}
+
+function stop(block: ConfigBlock, message: string): never {
+  throw new ConfigStop({ ...block.place, message })
+}
