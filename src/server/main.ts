@@ -6,6 +6,7 @@ import type { BoundAddress } from '../http/listener.ts'
 import { parseListenAddress, tcpListener } from '../http/listener-options.ts'
 import { product, wireVersion } from '../lib/product.ts'
 import { SystemClock } from '../platform/clock.ts'
+import { removePidFile, writePidFile } from '../platform/config-files.ts'
 import { LineLogger, type Logger, type LogLevel } from '../platform/logger.ts'
 import { createOutbound } from '../platform/outbound-http.ts'
 import { systemProcess, type ProcessDoor } from '../platform/process.ts'
@@ -30,7 +31,7 @@ export async function runServer(args: readonly string[], io: ServerIo): Promise<
   const process = systemProcess
   const flags = parseServerFlags(args, process.env)
   if (!flags.ok) return fail(io, flags.error)
-  const loaded = await loadServerConfig(flags.value, process)
+  const loaded = loadServerConfig(flags.value, process)
   if (!loaded.ok) return fail(io, loaded.error)
   if (!flags.value.dev && loaded.value === undefined) {
     return fail(io, 'Must specify at least one config path using -config, or -dev to try it out')
@@ -79,10 +80,13 @@ async function serve(server: Server, running: Running): Promise<number> {
     )
   })
   const addresses = await server.start()
+  const pidFile = running.loaded?.config.pidFile ?? ''
+  if (pidFile !== '') writePidFile(pidFile, process.id)
   if (flags.dev) await startDev(server, addresses, running)
   else announce(addresses, running)
   const code = await end.reached
   await server.stop()
+  if (pidFile !== '') removePidFile(pidFile)
   if (code === 0) io.stdout.write('==> tokenstile shutdown complete\n')
   return code
 }

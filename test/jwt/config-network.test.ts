@@ -250,17 +250,17 @@ describe('JWKS', () => {
     ],
     ['SEC-NET-14: a lone surrogate', '{"keys":[],"x":"\\ud800"}'],
     [
-      'SEC-NET-07: half a body',
+      'half a body',
       (response) => {
         response.writeHead(200, { 'content-type': 'application/json', 'content-length': '500' })
         response.write('{"keys":')
         setImmediate(() => response.destroy())
       },
     ],
-    ['SEC-NET-07: two megabytes', `{"keys":[],"x":"${'x'.repeat(2_000_000)}"}`],
-    ['SEC-NET-08: a loop', (response) => response.writeHead(302, { location: '/keys' }).end()],
+    ['two megabytes', `{"keys":[],"x":"${'x'.repeat(2_000_000)}"}`],
+    ['a loop', (response) => response.writeHead(302, { location: '/keys' }).end()],
     [
-      'SEC-NET-08: another origin',
+      'another origin',
       (response) => response.writeHead(302, { location: 'http://127.0.0.1:9/k' }).end(),
     ],
   ]

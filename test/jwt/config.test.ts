@@ -322,7 +322,7 @@ test('CFG-061: a failed write leaves the old configuration and its logins as the
   assertStatus(await login(server, mount, '', keyK.sign(plainClaims)), 200)
 })
 
-test('CFG-051: a write replaces everything: what it leaves out is gone', async () => {
+test('a write replaces everything: what it leaves out is gone', async () => {
   const mount = await makeMount(server.root, {
     ...configS,
     default_role: 'r',

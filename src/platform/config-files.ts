@@ -1,0 +1,71 @@
+/** The door to configuration files, the key file of a static seal, and the process id file. */
+
+import { readdirSync, readFileSync, statSync, unlinkSync, writeFileSync, type Stats } from 'node:fs'
+import { join } from 'node:path'
+
+export interface ReadConfigFile {
+  readonly name: string
+  readonly text: string
+  readonly readableByOthers: boolean
+}
+
+const fileBytesMax = 4 * 1024 * 1024
+const filesMax = 256
+
+/** One file, or the `.hcl` and `.json` files of a folder in the order of their names. Throws with a sentence. */
+export function readConfigFiles(path: string): readonly ReadConfigFile[] {
+  const facts = statOf(path)
+  if (!facts.isDirectory()) return [readOne(path)]
+  const names = readdirSync(path)
+    .filter((name) => /\.(?:hcl|json)$/.test(name))
+    .toSorted()
+  if (names.length === 0) throw new Error(`${path} holds no .hcl or .json file`)
+  if (names.length > filesMax) throw new Error(`${path} holds more than ${filesMax} files`)
+  return names.map((name) => readOne(join(path, name)))
+}
+
+/** A key file: 32 raw bytes or their text. Throws with a sentence that never repeats its content. */
+export function readKeyFile(path: string): Buffer {
+  const facts = statOf(path)
+  if (facts.size > 4096) throw new Error(`the key file ${path} is larger than a key can be`)
+  return readFileSync(path)
+}
+
+export function isReadableByOthers(path: string): boolean {
+  return (statOf(path).mode & 0o077) !== 0
+}
+
+export function writePidFile(path: string, id: number): void {
+  writeFileSync(path, `${id}\n`, { mode: 0o644 })
+}
+
+export function removePidFile(path: string): void {
+  try {
+    unlinkSync(path)
+  } catch {
+    // Somebody else has taken it away already.
+  }
+}
+
+function readOne(path: string): ReadConfigFile {
+  const facts = statOf(path)
+  if (facts.size > fileBytesMax) throw new Error(`${path} is larger than ${fileBytesMax} bytes`)
+  return {
+    name: path,
+    text: readFileSync(path, 'utf8'),
+    readableByOthers: (facts.mode & 0o044) !== 0,
+  }
+}
+
+function statOf(path: string): Stats {
+  try {
+    const facts = statSync(path)
+    return facts
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown'
+    throw new Error(
+      code === 'ENOENT' ? `there is no file ${path}` : `${path} cannot be read (${code})`,
+      { cause },
+    )
+  }
+}
