@@ -40,7 +40,8 @@ if (!built.ok) problems.push('build')
 
 const words = process.argv.slice(2)
 const selection = select(listFiles('build/test').filter((path) => path.endsWith('.test.js')))
-if (selection.files.length === 0) stop(`tests: none has "${words.join(' ')}" in its path or a title`)
+if (selection.files.length === 0)
+  stop(`tests: none has "${words.join(' ')}" in its path or a title`)
 // The build has judged the types already. A part of the tests is run for their own sake.
 if (words.length === 0) problems.push(...(await check({ skip: ['types'] })))
 await runTests(selection)
@@ -110,7 +111,8 @@ function countFailure(data, titles) {
   results.failed.push({ file: data.file, title })
   const place = `${shortPath(data.file)}${data.line === undefined || isWholeFile(data) ? '' : `:${data.line}`}`
   const cause = error.cause instanceof Error ? error.cause : (error.cause ?? error)
-  const detail = typeof cause === 'string' ? cause : inspect(cause, { depth: 8, maxStringLength: 4000 })
+  const detail =
+    typeof cause === 'string' ? cause : inspect(cause, { depth: 8, maxStringLength: 4000 })
   console.log(`\n✗ ${[title, place].filter((part) => part !== '').join('\n  ')}\n${indent(detail)}`)
 }
 
@@ -119,7 +121,10 @@ function isWholeFile({ name, file }) {
 }
 
 function shortPath(file) {
-  return String(file).replace(root, '').replace(/^build\//, '').replace(/\.js$/, '.ts')
+  return String(file)
+    .replace(root, '')
+    .replace(/^build\//, '')
+    .replace(/\.js$/, '.ts')
 }
 
 function indent(text) {

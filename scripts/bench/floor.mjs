@@ -10,7 +10,14 @@ import { open } from 'lmdb'
 
 const { path, jwk, loginBytes, lookupBytes, kvBytes } = JSON.parse(process.argv[2])
 const key = createPublicKey({ key: jwk, format: 'jwk' })
-const db = open({ path, encoding: 'binary', keyEncoding: 'binary', pageSize: 8192, overlappingSync: false, compression: false })
+const db = open({
+  path,
+  encoding: 'binary',
+  keyEncoding: 'binary',
+  pageSize: 8192,
+  overlappingSync: false,
+  compression: false,
+})
 const filler = (bytes) => JSON.stringify({ auth: 'x'.repeat(Math.max(bytes - 12, 1)) })
 const loginText = filler(loginBytes)
 const lookupText = filler(lookupBytes)
@@ -27,7 +34,12 @@ function verified(jwt) {
   const header = JSON.parse(Buffer.from(head, 'base64url'))
   const claims = JSON.parse(Buffer.from(payload, 'base64url'))
   if (header.alg !== 'RS256' || claims.exp * 1000 < Date.now()) return false
-  return verify('sha256', Buffer.from(`${head}.${payload}`), key, Buffer.from(signature, 'base64url'))
+  return verify(
+    'sha256',
+    Buffer.from(`${head}.${payload}`),
+    key,
+    Buffer.from(signature, 'base64url'),
+  )
 }
 
 const server = createServer((request, response) => {

@@ -20,8 +20,11 @@ export function runLoad({ port, connections, seconds, countMax = Infinity, next 
       if (failed !== undefined) return reject(failed)
       const elapsed = Number(process.hrtime.bigint() - start) / 1e9
       latencies.sort((a, b) => a - b)
-      const at = (share) => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0
-      const good = [...statuses].filter(([code]) => code >= 200 && code < 300).reduce((sum, [, n]) => sum + n, 0)
+      const at = (share) =>
+        latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0
+      const good = [...statuses]
+        .filter(([code]) => code >= 200 && code < 300)
+        .reduce((sum, [, n]) => sum + n, 0)
       return resolve({
         perSecond: latencies.length / elapsed,
         count: latencies.length,

@@ -32,16 +32,33 @@ function mint(i) {
   const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url')
   const head = part({ alg: 'RS256', typ: 'JWT', kid: 'bench' })
   const claims = part({
-    iss: 'https://issuer.bench.test', sub: `repo:acme/app-${i % 16}:ref:refs/heads/main`, aud: 'https://tokenstile.test',
-    iat: now, nbf: now, exp: now + 7200, jti: randomBytes(16).toString('hex'), repository: `acme/app-${i % 16}`,
-    repository_owner: 'acme', ref: 'refs/heads/main', environment: 'production', job_workflow_ref: 'acme/ci/.github/workflows/deploy.yml@refs/heads/main',
+    iss: 'https://issuer.bench.test',
+    sub: `repo:acme/app-${i % 16}:ref:refs/heads/main`,
+    aud: 'https://tokenstile.test',
+    iat: now,
+    nbf: now,
+    exp: now + 7200,
+    jti: randomBytes(16).toString('hex'),
+    repository: `acme/app-${i % 16}`,
+    repository_owner: 'acme',
+    ref: 'refs/heads/main',
+    environment: 'production',
+    job_workflow_ref: 'acme/ci/.github/workflows/deploy.yml@refs/heads/main',
   })
-  const signature = sign('sha256', Buffer.from(`${head}.${claims}`), createPrivateKey(privateKey.export({ type: 'pkcs8', format: 'pem' })))
+  const signature = sign(
+    'sha256',
+    Buffer.from(`${head}.${claims}`),
+    createPrivateKey(privateKey.export({ type: 'pkcs8', format: 'pem' })),
+  )
   return `${head}.${claims}.${signature.toString('base64url')}`
 }
 
 function start(command, args, env = {}) {
-  const child = spawn(command, args, { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(command, args, {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   children.add(child)
   child.on('exit', () => children.delete(child))
   return child
@@ -90,7 +107,10 @@ async function measured(pid, load) {
   const before = cpuSeconds(pid)
   const result = await runLoad(load)
   const after = cpuSeconds(pid)
-  return { ...result, cpuMicros: before === undefined ? undefined : ((after - before) * 1e6) / result.count }
+  return {
+    ...result,
+    cpuMicros: before === undefined ? undefined : ((after - before) * 1e6) / result.count,
+  }
 }
 
 class Product {
@@ -98,27 +118,39 @@ class Product {
     this.folder = folder
     this.configFile = join(folder, 'server.hcl')
     writeFileSync(join(folder, 'key'), randomBytes(32).toString('hex'), { mode: 0o600 })
-    writeFileSync(this.configFile, [
-      `storage "lmdb" { path = "${join(folder, 'data')}" }`,
-      `seal "static" { key_file = "${join(folder, 'key')}" }`,
-      'listener "tcp" { address = "127.0.0.1:0"  tls_disable = true }',
-      'log_level = "error"', '',
-    ].join('\n'), { mode: 0o600 })
+    writeFileSync(
+      this.configFile,
+      [
+        `storage "lmdb" { path = "${join(folder, 'data')}" }`,
+        `seal "static" { key_file = "${join(folder, 'key')}" }`,
+        'listener "tcp" { address = "127.0.0.1:0"  tls_disable = true }',
+        'log_level = "error"',
+        '',
+      ].join('\n'),
+      { mode: 0o600 },
+    )
   }
 
   async start() {
     const began = process.hrtime.bigint()
-    this.child = start(process.execPath, [join(root, 'bin', 'tokenstile.js'), 'server', '-config', this.configFile])
+    this.child = start(process.execPath, [
+      join(root, 'bin', 'tokenstile.js'),
+      'server',
+      '-config',
+      this.configFile,
+    ])
     const match = await firstLine(this.child, /http:\/\/127\.0\.0\.1:(\d+)/)
     this.port = Number(match[1])
     this.url = `http://127.0.0.1:${this.port}`
-    while (this.root !== undefined && (await fetch(`${this.url}/v1/sys/health`)).status !== 200) await new Promise((r) => setTimeout(r, 5))
+    while (this.root !== undefined && (await fetch(`${this.url}/v1/sys/health`)).status !== 200)
+      await new Promise((r) => setTimeout(r, 5))
     return Number(process.hrtime.bigint() - began) / 1e6
   }
 
   async call(method, path, body, token = this.root) {
     const response = await fetch(`${this.url}/v1/${path}`, {
-      method, headers: token === undefined ? {} : { 'X-Vault-Token': token },
+      method,
+      headers: token === undefined ? {} : { 'X-Vault-Token': token },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
     const text = await response.text()
@@ -131,14 +163,37 @@ class Product {
     const made = await this.call('PUT', 'sys/init', {})
     this.root = made.root_token
     await this.call('POST', 'sys/auth/jwt', { type: 'jwt' })
-    await this.call('POST', 'auth/jwt/config', { jwt_validation_pubkeys: [pem], bound_issuer: 'https://issuer.bench.test' })
-    const role = { role_type: 'jwt', user_claim: 'sub', bound_audiences: ['https://tokenstile.test'], bound_claims: { repository_owner: 'acme', environment: 'production' }, claim_mappings: { repository: 'repository' }, token_policies: ['reader'], token_ttl: '1h' }
+    await this.call('POST', 'auth/jwt/config', {
+      jwt_validation_pubkeys: [pem],
+      bound_issuer: 'https://issuer.bench.test',
+    })
+    const role = {
+      role_type: 'jwt',
+      user_claim: 'sub',
+      bound_audiences: ['https://tokenstile.test'],
+      bound_claims: { repository_owner: 'acme', environment: 'production' },
+      claim_mappings: { repository: 'repository' },
+      token_policies: ['reader'],
+      token_ttl: '1h',
+    }
     await this.call('POST', 'auth/jwt/role/service', role)
     await this.call('POST', 'auth/jwt/role/batch', { ...role, token_type: 'batch' })
-    await this.call('PUT', 'sys/policies/acl/reader', { policy: 'path "kv/*" { capabilities = ["read"] }\npath "secret/data/*" { capabilities = ["read", "list"] }' })
+    await this.call('PUT', 'sys/policies/acl/reader', {
+      policy:
+        'path "kv/*" { capabilities = ["read"] }\npath "secret/data/*" { capabilities = ["read", "list"] }',
+    })
     await this.call('POST', 'sys/mounts/kv', { type: 'kv' })
-    await this.call('PUT', 'kv/app/config', { username: 'app', password: 'x'.repeat(64), url: 'postgres://db.bench.test/app' })
-    const login = await this.call('POST', 'auth/jwt/login', { role: 'service', jwt: jwts[0] }, undefined)
+    await this.call('PUT', 'kv/app/config', {
+      username: 'app',
+      password: 'x'.repeat(64),
+      url: 'postgres://db.bench.test/app',
+    })
+    const login = await this.call(
+      'POST',
+      'auth/jwt/login',
+      { role: 'service', jwt: jwts[0] },
+      undefined,
+    )
     this.token = login.auth.client_token
   }
 
@@ -160,11 +215,17 @@ async function main() {
     const product = new Product(folder)
     await product.start()
     await product.prepare()
-    const bytesOf = async (path, init) => (await (await fetch(`${product.url}${path}`, init)).text()).length
+    const bytesOf = async (path, init) =>
+      (await (await fetch(`${product.url}${path}`, init)).text()).length
     const token = `X-Vault-Token: ${product.token}\r\n`
     const sizes = {
-      loginBytes: await bytesOf('/v1/auth/jwt/login', { method: 'POST', body: JSON.stringify({ role: 'service', jwt: jwts[1] }) }),
-      lookupBytes: await bytesOf('/v1/auth/token/lookup-self', { headers: { 'X-Vault-Token': product.token } }),
+      loginBytes: await bytesOf('/v1/auth/jwt/login', {
+        method: 'POST',
+        body: JSON.stringify({ role: 'service', jwt: jwts[1] }),
+      }),
+      lookupBytes: await bytesOf('/v1/auth/token/lookup-self', {
+        headers: { 'X-Vault-Token': product.token },
+      }),
       kvBytes: await bytesOf('/v1/kv/app/config', { headers: { 'X-Vault-Token': product.token } }),
     }
     const floorArgument = JSON.stringify({ path: join(folder, 'floor'), jwk, ...sizes })
@@ -177,15 +238,23 @@ async function main() {
     const cases = [
       { name: 'login', floor: (n) => floorLogins[n % 256], product: (n) => logins[n % 256] },
       { name: 'batch', floor: (n) => floorLogins[n % 256], product: (n) => batches[n % 256] },
-      { name: 'lookup', floor: () => get('/lookup'), product: () => get('/v1/auth/token/lookup-self', token) },
+      {
+        name: 'lookup',
+        floor: () => get('/lookup'),
+        product: () => get('/v1/auth/token/lookup-self', token),
+      },
       { name: 'kv', floor: () => get('/kv'), product: () => get('/v1/kv/app/config', token) },
     ]
     const results = Object.fromEntries(cases.map(({ name }) => [name, { floor: [], product: [] }]))
     for (let round = 0; round < rounds; round++) {
       for (const one of cases) {
         const load = { connections, seconds }
-        results[one.name].floor.push(await measured(floor.pid, { ...load, port: floorPort, next: one.floor }))
-        results[one.name].product.push(await measured(product.child.pid, { ...load, port: product.port, next: one.product }))
+        results[one.name].floor.push(
+          await measured(floor.pid, { ...load, port: floorPort, next: one.floor }),
+        )
+        results[one.name].product.push(
+          await measured(product.child.pid, { ...load, port: product.port, next: one.product }),
+        )
       }
     }
     await stop(floor)
@@ -202,10 +271,14 @@ async function main() {
 function summary({ floor, product }) {
   const of = (list, pick) => median(list.map(pick))
   return {
-    floorPerSecond: of(floor, (r) => r.perSecond), perSecond: of(product, (r) => r.perSecond),
+    floorPerSecond: of(floor, (r) => r.perSecond),
+    perSecond: of(product, (r) => r.perSecond),
     ratio: median(product.map((r, i) => r.perSecond / floor[i].perSecond)),
-    p50: of(product, (r) => r.p50), p99: of(product, (r) => r.p99), tail: of(product, (r) => r.p99 / r.p50),
-    cpuMicros: of(product, (r) => r.cpuMicros), floorCpuMicros: of(floor, (r) => r.cpuMicros),
+    p50: of(product, (r) => r.p50),
+    p99: of(product, (r) => r.p99),
+    tail: of(product, (r) => r.p99 / r.p50),
+    cpuMicros: of(product, (r) => r.cpuMicros),
+    floorCpuMicros: of(floor, (r) => r.cpuMicros),
     bad: product.reduce((sum, r) => sum + r.bad, 0),
   }
 }
@@ -217,9 +290,11 @@ async function manyTokens(product, logins, folder) {
   try {
     const next = (n) => logins[n % 256]
     const before = product.dataBytes()
-    const tokensBefore = (await product.call('GET', 'auth/token/accessors?list=true')).data.keys.length
+    const tokensBefore = (await product.call('GET', 'auth/token/accessors?list=true')).data.keys
+      .length
     const missing = Math.max(liveTokens - tokensBefore, 0)
-    if (missing > 0) await runLoad({ port: product.port, connections, seconds: 300, countMax: missing, next })
+    if (missing > 0)
+      await runLoad({ port: product.port, connections, seconds: 300, countMax: missing, next })
     const tokens = (await product.call('GET', 'auth/token/accessors?list=true')).data.keys.length
     const bytesPerToken = product.dataBytes() / tokens
     await product.stop()
@@ -233,12 +308,22 @@ async function manyTokens(product, logins, folder) {
     for (let round = 0; round < rounds; round++) {
       const many = await measured(product.child.pid, { ...load, port: product.port })
       const little = await measured(few.child.pid, { ...load, port: few.port })
-      ratios.push({ rate: little.perSecond / many.perSecond, cpu: many.cpuMicros / little.cpuMicros, bad: many.bad + little.bad })
+      ratios.push({
+        rate: little.perSecond / many.perSecond,
+        cpu: many.cpuMicros / little.cpuMicros,
+        bad: many.bad + little.bad,
+      })
     }
     await few.stop()
     return {
-      tokens, bytesPerToken, grownBytes: product.dataBytes() - before, startMs, residentMiB: residentMiB(product.child.pid),
-      costRatio: median(ratios.map((r) => r.rate)), cpuRatio: median(ratios.map((r) => r.cpu)), bad: ratios.reduce((sum, r) => sum + r.bad, 0),
+      tokens,
+      bytesPerToken,
+      grownBytes: product.dataBytes() - before,
+      startMs,
+      residentMiB: residentMiB(product.child.pid),
+      costRatio: median(ratios.map((r) => r.rate)),
+      cpuRatio: median(ratios.map((r) => r.cpu)),
+      bad: ratios.reduce((sum, r) => sum + r.bad, 0),
     }
   } finally {
     rmSync(fewFolder, { recursive: true, force: true })
@@ -251,24 +336,41 @@ function print(report) {
     return
   }
   const rows = [
-    ['durable logins / floor', report.login.ratio, '>=', 0.7], ['batch logins / floor', report.batch.ratio, '>=', undefined],
-    ['lookup-self / bare answer', report.lookup.ratio, '>=', 0.4], ['kv read / bare answer', report.kv.ratio, '>=', 0.35],
-    ['login p99 / p50', report.login.tail, '<=', 4], ['lookup p99 / p50', report.lookup.tail, '<=', 4], ['kv p99 / p50', report.kv.tail, '<=', 4],
+    ['durable logins / floor', report.login.ratio, '>=', 0.7],
+    ['batch logins / floor', report.batch.ratio, '>=', undefined],
+    ['lookup-self / bare answer', report.lookup.ratio, '>=', 0.4],
+    ['kv read / bare answer', report.kv.ratio, '>=', 0.35],
+    ['login p99 / p50', report.login.tail, '<=', 4],
+    ['lookup p99 / p50', report.lookup.tail, '<=', 4],
+    ['kv p99 / p50', report.kv.tail, '<=', 4],
     ['CPU per login / floor', report.login.cpuMicros / report.login.floorCpuMicros, '<=', 1.5],
-    ['answers that were not 2xx', report.login.bad + report.batch.bad + report.lookup.bad + report.kv.bad + report.live.bad, '<=', 0],
+    [
+      'answers that were not 2xx',
+      report.login.bad + report.batch.bad + report.lookup.bad + report.kv.bad + report.live.bad,
+      '<=',
+      0,
+    ],
     [`login cost at ${report.live.tokens} tokens / at 1,000`, report.live.costRatio, '<=', 1.1],
-    ['ready after start, ms', report.live.startMs, '<=', 1000], ['resident memory, MiB', report.live.residentMiB, '<=', 250],
+    ['ready after start, ms', report.live.startMs, '<=', 1000],
+    ['resident memory, MiB', report.live.residentMiB, '<=', 250],
     ['disk per token, bytes', report.live.bytesPerToken, '<=', 1024],
   ]
   for (const [name, value, sign, bound] of rows) {
-    const verdict = bound === undefined ? '' : (sign === '>=' ? value >= bound : value <= bound) ? 'ok' : 'SHORT'
-    console.log(`${name.padEnd(44)} ${value.toFixed(2).padStart(10)}   ${bound === undefined ? '' : `${sign} ${bound}`.padEnd(10)} ${verdict}`)
+    const verdict =
+      bound === undefined ? '' : (sign === '>=' ? value >= bound : value <= bound) ? 'ok' : 'SHORT'
+    console.log(
+      `${name.padEnd(44)} ${value.toFixed(2).padStart(10)}   ${bound === undefined ? '' : `${sign} ${bound}`.padEnd(10)} ${verdict}`,
+    )
   }
   for (const name of ['login', 'batch', 'lookup', 'kv']) {
     const r = report[name]
-    console.log(`${name.padEnd(8)} ${r.perSecond.toFixed(0)}/s (floor ${r.floorPerSecond.toFixed(0)}/s)  p50 ${r.p50.toFixed(2)} ms  p99 ${r.p99.toFixed(2)} ms  CPU ${r.cpuMicros.toFixed(0)} us (floor ${r.floorCpuMicros.toFixed(0)} us)`)
+    console.log(
+      `${name.padEnd(8)} ${r.perSecond.toFixed(0)}/s (floor ${r.floorPerSecond.toFixed(0)}/s)  p50 ${r.p50.toFixed(2)} ms  p99 ${r.p99.toFixed(2)} ms  CPU ${r.cpuMicros.toFixed(0)} us (floor ${r.floorCpuMicros.toFixed(0)} us)`,
+    )
   }
-  console.log(`medians of ${rounds} alternating rounds of ${seconds} s, ${connections} connections, node ${process.versions.node}`)
+  console.log(
+    `medians of ${rounds} alternating rounds of ${seconds} s, ${connections} connections, node ${process.versions.node}`,
+  )
 }
 
 await main()

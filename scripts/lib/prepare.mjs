@@ -29,7 +29,8 @@ export async function ensureBuilt() {
   const { build } = await import('../build.mjs')
   const result = await build()
   if (!result.usable) stop('the build failed, see above')
-  if (!result.ok) console.error('! the build has type errors, see above; going on with what there is')
+  if (!result.ok)
+    console.error('! the build has type errors, see above; going on with what there is')
 }
 
 /** Says that build/ and dist/ belong to the sources as they are (were, when `state` was read). */
@@ -43,7 +44,10 @@ export function sourceState() {
   const hash = createHash('sha256')
   const single = ['package.json', 'package-lock.json', 'tsconfig.json', 'scripts/build.mjs']
   for (const path of [...single, ...listFiles('src'), ...listFiles('test')]) {
-    hash.update(`${path}\0`).update(readFileSync(join(root, path))).update('\0')
+    hash
+      .update(`${path}\0`)
+      .update(readFileSync(join(root, path)))
+      .update('\0')
   }
   return hash.digest('hex')
 }

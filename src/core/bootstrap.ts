@@ -11,8 +11,18 @@ import type { TokenIds } from './token-id.ts'
 
 /** Mounts that no request makes, moves or removes. */
 export const builtInMounts = [
-  { class: 'secret', path: 'sys/', type: 'system', description: 'system endpoints used for control, policy and debugging' },
-  { class: 'secret', path: 'cubbyhole/', type: 'cubbyhole', description: 'per-token private secret storage' },
+  {
+    class: 'secret',
+    path: 'sys/',
+    type: 'system',
+    description: 'system endpoints used for control, policy and debugging',
+  },
+  {
+    class: 'secret',
+    path: 'cubbyhole/',
+    type: 'cubbyhole',
+    description: 'per-token private secret storage',
+  },
   { class: 'secret', path: 'identity/', type: 'identity', description: 'identity store' },
   { class: 'auth', path: 'token/', type: 'token', description: 'token based credentials' },
 ] as const

@@ -46,6 +46,9 @@ export interface CoreParts {
   readonly types: readonly BackendType[]
 }
 
+/** Two machines that share a store may differ by that much without a word. */
+const clockBehindMsMax = 5000
+
 /** What exists only while the seal is open. */
 interface Opened {
   readonly tokens: Tokens
@@ -81,7 +84,10 @@ export class Core {
   readonly #configuration = new EpochValue<CoreConfiguration>(readConfiguration)
   #opened: Opened | undefined
   #sealedRouter: Router = new Router([])
-  #help: (mounted: Mounted | undefined, declaration: PathDeclaration | undefined) => string | undefined
+  #help: (
+    mounted: Mounted | undefined,
+    declaration: PathDeclaration | undefined,
+  ) => string | undefined
 
   constructor(parts: CoreParts) {
     this.store = parts.store
@@ -137,7 +143,12 @@ export class Core {
     )
   }
 
-  setHelp(help: (mounted: Mounted | undefined, declaration: PathDeclaration | undefined) => string | undefined): void {
+  setHelp(
+    help: (
+      mounted: Mounted | undefined,
+      declaration: PathDeclaration | undefined,
+    ) => string | undefined,
+  ): void {
     this.#help = help
   }
 
@@ -185,8 +196,8 @@ export class Core {
   async open(): Promise<void> {
     const { store, clock, random, settings, logger } = this
     const ids = tokenIdsOf(store.keyring, random)
-    const tokens = new Tokens({ store, clock, ids })
     await this.#startIdsAfterStored(ids)
+    const tokens = new Tokens({ store, clock, ids, startMs: ids.lastMs })
     const identity = new Identity(ids, random)
     const sweep = new TokenSweep({
       store,
@@ -239,6 +250,16 @@ export class Core {
     await this.store.view(async (view) => {
       for await (const key of view.keys(range)) ids.startAfter(lastSegment(key))
     })
+    const behindMs = ids.lastMs - this.clock.nowMs()
+    if (behindMs > clockBehindMsMax) {
+      this.logger.log(
+        'warn',
+        'the clock is behind the newest stored token; tokens go on from there',
+        {
+          behind_seconds: Math.round(behindMs / 1000),
+        },
+      )
+    }
   }
 
   #require(): Opened {
@@ -246,7 +267,6 @@ export class Core {
     return this.#opened
   }
 }
-
 
 /** Token texts and hashes under keys that do not change when the barrier's key rotates. */
 export function tokenIdsOf(keyring: Keyring, random: Random): TokenIds {

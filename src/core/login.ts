@@ -38,9 +38,14 @@ export class Logins {
   }
 
   /** Makes the token; durable when it resolves. Throws a refusal and has then written nothing. */
-  async complete(login: Login, mount: MountRecord, path: string, nowMs: number): Promise<LoginResult> {
+  async complete(
+    login: Login,
+    mount: MountRecord,
+    path: string,
+    nowMs: number,
+  ): Promise<LoginResult> {
     const type = tokenType(mount.config.tokenType ?? 'default-service', login.tokenType)
-    const now = Math.floor(nowMs / 1000)
+    const now = this.#tokens.nowSeconds
     const granted = decideTtl({
       mountDefault: mount.config.defaultLeaseTtl || this.#settings.defaultLeaseTtl,
       mountMax: mount.config.maxLeaseTtl || this.#settings.maxLeaseTtl,
@@ -58,7 +63,9 @@ export class Logins {
     const policies = loginPolicies(login)
     const who = login.alias === undefined ? undefined : loginIdentity(login.alias, mount)
     const known =
-      who === undefined ? undefined : await this.#store.view((view) => this.#identity.find(who, view))
+      who === undefined
+        ? undefined
+        : await this.#store.view((view) => this.#identity.find(who, view))
     if (known?.entity.disabled === true) throw new Refusal('token_refused')
 
     const write = async (txn: StoreTransaction) => {
@@ -67,14 +74,13 @@ export class Logins {
         entity = await this.#identity.ensure(who, txn, nowMs)
         if (entity.disabled) throw new Refusal('token_refused')
       }
+      refuseReserved(entity?.policies ?? [])
       const content = tokenContent(login, mount, path, { type, ttl, now, policies, entity })
       return { entity, token: this.#tokens.issue(txn, type, content) }
     }
     // A batch token of a known entity needs no write at all: the transaction stays empty.
     const { entity, token } = await this.#store.write(write)
-    const identityPolicies = entity?.policies ?? []
-    refuseReserved(identityPolicies)
-    return { auth: authOf(token, identityPolicies, ttl), token, warnings }
+    return { auth: authOf(token, entity?.policies ?? [], ttl), token, warnings }
   }
 }
 
@@ -104,7 +110,8 @@ export function authOf(
 /** Mount and role decide together (platform contract §3.11, table). */
 export function tokenType(mountType: string, roleType: Login['tokenType']): 'service' | 'batch' {
   if (mountType === 'service' || mountType === 'batch') return mountType
-  const asked = roleType === 'default-service' ? 'service' : roleType === 'default-batch' ? 'batch' : roleType
+  const asked =
+    roleType === 'default-service' ? 'service' : roleType === 'default-batch' ? 'batch' : roleType
   if (mountType === 'default-batch') return asked === 'service' ? 'service' : 'batch'
   return asked === 'batch' ? 'batch' : 'service'
 }
@@ -184,4 +191,3 @@ function tokenContent(
     },
   }
 }
-

@@ -1,6 +1,12 @@
 /** One backend instance for each mount of this process, made when the mount is first used. */
 
-import type { Backend, BackendContext, BackendType, MountFacts, MountStore } from '../framework/backend.ts'
+import type {
+  Backend,
+  BackendContext,
+  BackendType,
+  MountFacts,
+  MountStore,
+} from '../framework/backend.ts'
 import { Router } from '../framework/router.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'

@@ -49,11 +49,20 @@ export class Mounts {
     if (request.type === '') throw invalid('backend type must be specified as a string')
     const { type, options } = aliasType(request)
     if (this.#core.backends.typeOf(type, request.class) === undefined || isBuiltInType(type)) {
-      const known = this.#core.backends.typeNames(request.class).filter((name) => !isBuiltInType(name))
-      throw invalid(`plugin not found in the catalog: ${type.slice(0, 128)} (available: ${known.join(', ')})`)
+      const known = this.#core.backends
+        .typeNames(request.class)
+        .filter((name) => !isBuiltInType(name))
+      throw invalid(
+        `plugin not found in the catalog: ${type.slice(0, 128)} (available: ${known.join(', ')})`,
+      )
     }
     refuseProtected(request.class, path)
-    const config = this.#mergeConfig({ ...emptyConfig, tokenType: undefined }, request.config, request.class, true)
+    const config = this.#mergeConfig(
+      { ...emptyConfig, tokenType: undefined },
+      request.config,
+      request.class,
+      true,
+    )
     const { random } = this.#core
     const record: MountRecord = {
       uuid: random.uuid(),
@@ -66,7 +75,10 @@ export class Mounts {
       sealWrap: request.sealWrap,
       externalEntropyAccess: request.externalEntropyAccess,
       options: Object.keys(options).length === 0 ? null : options,
-      config: request.class === 'auth' ? { ...config, tokenType: config.tokenType ?? 'default-service' } : config,
+      config:
+        request.class === 'auth'
+          ? { ...config, tokenType: config.tokenType ?? 'default-service' }
+          : config,
     }
     await this.#core.store.write(async (txn) => {
       const table = await readMounts(txn)
@@ -254,7 +266,9 @@ const configSetters: Readonly<Record<string, Setter>> = {
   },
   explain_to_caller: (config, value) => {
     if (value !== '' && value !== 'none' && value !== 'own_claims' && value !== 'full') {
-      throw invalid(`invalid value for 'explain_to_caller': expected "none", "own_claims" or "full"`)
+      throw invalid(
+        `invalid value for 'explain_to_caller': expected "none", "own_claims" or "full"`,
+      )
     }
     config['explainToCaller'] = value === '' ? undefined : value
   },

@@ -195,7 +195,10 @@ export class Pipeline {
         : parseInput(declaration, request.data, route?.match?.captures ?? {}),
     )
     const parsed = fields.ok ? fields.value : undefined
-    const backendRequest = (operation: Operation, sudo: boolean): BackendRequest<Input<FieldTable>> => ({
+    const backendRequest = (
+      operation: Operation,
+      sudo: boolean,
+    ): BackendRequest<Input<FieldTable>> => ({
       requestId,
       operation,
       path: route?.path ?? '',
@@ -261,7 +264,8 @@ export class Pipeline {
       throw new Refusal('sealed')
     }
     const verb = request.verb === 'header' ? 'read' : request.verb
-    const declared = verb === 'help' ? undefined : declaredOperation(verb === 'write' ? 'update' : verb)
+    const declared =
+      verb === 'help' ? undefined : declaredOperation(verb === 'write' ? 'update' : verb)
     const handler =
       declared === undefined ? undefined : declaration.declaration.operations[declared]
     if (handler === undefined) throw new Refusal('verb_unsupported')
@@ -378,7 +382,12 @@ function toAnswer(
   const duplicateData = declaration.duplicateData === true
   switch (reply.kind) {
     case 'none':
-      if (operation === 'read' || operation === 'list' || operation === 'header' || operation === 'scan') {
+      if (
+        operation === 'read' ||
+        operation === 'list' ||
+        operation === 'header' ||
+        operation === 'scan'
+      ) {
         throw new Refusal('not_found')
       }
       if (reply.warnings !== undefined && reply.warnings.length > 0) {
@@ -466,4 +475,3 @@ function bare(requestId: string, status: number, body: string): Answer {
     headers: noHeaders,
   }
 }
-

@@ -137,4 +137,9 @@ export interface RevocationMarker {
 /** Work that must be finished even when the server stops half-way. */
 export type CleanupJob =
   | { readonly kind: 'revoked_prefix'; readonly id: string; readonly marker: string }
-  | { readonly kind: 'mount'; readonly id: string; readonly mount: string; readonly wasAuth: boolean }
+  | {
+      readonly kind: 'mount'
+      readonly id: string
+      readonly mount: string
+      readonly wasAuth: boolean
+    }

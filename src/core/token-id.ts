@@ -9,7 +9,13 @@
  * 16 random bytes is stored.
  */
 
-import { createCipheriv, createDecipheriv, createHmac, createSecretKey, type KeyObject } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  type KeyObject,
+} from 'node:crypto'
 import { decodeBase62, encodeBase62 } from '../lib/base62.ts'
 import { BoundedCache } from '../lib/bounded-cache.ts'
 import type { Random } from '../platform/random.ts'
@@ -110,6 +116,11 @@ export class TokenIds {
   /** Ids made from now on are greater than this one: what storage already holds when a process starts. */
   startAfter(id: string): void {
     this.#lastMs = Math.max(this.#lastMs, decodeId(id).readUIntBE(0, 6))
+  }
+
+  /** When the last id was made; 0 when there is none. */
+  get lastMs(): number {
+    return this.#lastMs
   }
 
   /** The last id this process can have made so far. */

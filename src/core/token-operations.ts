@@ -371,7 +371,10 @@ function childPolicies(
   } else if (sudo) {
     names = requested.includes('root') ? requested : unionOfNames(requested, ['default'])
   } else {
-    const allowed = new Set([...parentPolicies, ...(parentPolicies.includes('root') ? requested : [])])
+    const allowed = new Set([
+      ...parentPolicies,
+      ...(parentPolicies.includes('root') ? requested : []),
+    ])
     if (!requested.every((name) => allowed.has(name))) {
       throw invalid('child policies must be subset of parent')
     }

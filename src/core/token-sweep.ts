@@ -105,7 +105,10 @@ export class TokenSweep {
     const now = this.#tokens.nowSeconds
     if (record === undefined || record.expires === 0 || record.expires > now) {
       // The token was renewed or removed after its row was found: the row alone is stale.
-      if (expiryKey !== undefined && (record === undefined || keys.expiry(record.expires, id) !== expiryKey)) {
+      if (
+        expiryKey !== undefined &&
+        (record === undefined || keys.expiry(record.expires, id) !== expiryKey)
+      ) {
         txn.delete(expiryKey)
       }
       return false
@@ -119,7 +122,9 @@ export class TokenSweep {
 
   async #endChildren(txn: StoreTransaction, id: string): Promise<boolean> {
     let count = 0
-    for await (const key of txn.keys(prefixRange(keys.childPrefix(id), { limit: childrenAtOnceMax }))) {
+    for await (const key of txn.keys(
+      prefixRange(keys.childPrefix(id), { limit: childrenAtOnceMax }),
+    )) {
       count++
       const child = lastSegment(key)
       const record = await txn.get(keys.token(child))

@@ -48,19 +48,33 @@ export class Tokens {
   readonly #store: SealedStore
   readonly #clock: Clock
   readonly ids: TokenIds
+  #lastMs: number
+  #lastMonotonicMs: number
 
   constructor(parts: {
     readonly store: SealedStore
     readonly clock: Clock
     readonly ids: TokenIds
+    /** A time that is over: when the newest stored token was made. */
+    readonly startMs: number
   }) {
     this.#store = parts.store
     this.#clock = parts.clock
     this.ids = parts.ids
+    this.#lastMs = parts.startMs
+    this.#lastMonotonicMs = parts.clock.monotonicMs()
   }
 
+  /**
+   * The time that tokens live by: the wall clock, but never going back. After a step back of the wall clock it goes
+   * on with the monotonic one, so that nothing expired revives and no TTL gets longer.
+   */
   get nowSeconds(): number {
-    return Math.floor(this.#clock.nowMs() / 1000)
+    const monotonicMs = this.#clock.monotonicMs()
+    const continuedMs = this.#lastMs + (monotonicMs - this.#lastMonotonicMs)
+    this.#lastMs = Math.max(this.#clock.nowMs(), continuedMs)
+    this.#lastMonotonicMs = monotonicMs
+    return Math.floor(this.#lastMs / 1000)
   }
 
   // ------------------------------------------------------------ finding
@@ -108,10 +122,7 @@ export class Tokens {
     return { id, type: 'service', record, accessor: this.ids.accessor(id) }
   }
 
-  async #parseCustom(
-    text: string,
-    view: StoreView,
-  ): Promise<ParsedTokenText | undefined> {
+  async #parseCustom(text: string, view: StoreView): Promise<ParsedTokenText | undefined> {
     if (text.includes('.')) return undefined
     const hash = this.ids.customHash(text)
     const found = await view.get(keys.customToken(hash))
@@ -143,7 +154,9 @@ export class Tokens {
     configuration: CoreConfiguration,
   ): boolean | Promise<boolean> {
     if (!this.#isAliveAlone(id, record, configuration)) return false
-    return record.parent === undefined || this.#areAncestorsAlive(record.parent, view, configuration)
+    return (
+      record.parent === undefined || this.#areAncestorsAlive(record.parent, view, configuration)
+    )
   }
 
   #isAliveAlone(id: string, record: TokenRecord, configuration: CoreConfiguration): boolean {

@@ -37,7 +37,10 @@ export interface MountStore {
   configKey<T>(path: string, codec?: Codec<T>): Key<T>
   /** Direct and indirect children below the data path. */
   keyRange(prefix: string, options?: { readonly limit?: number; readonly after?: string }): KeyRange
-  configRange(prefix: string, options?: { readonly limit?: number; readonly after?: string }): KeyRange
+  configRange(
+    prefix: string,
+    options?: { readonly limit?: number; readonly after?: string },
+  ): KeyRange
   /** The path that was given to `key` or `configKey`. */
   pathOf(keyText: string): string
   view<T>(work: (view: StoreView) => Promise<T>): Promise<T>
@@ -88,7 +91,8 @@ export interface BackendRequest<I> {
 
 /** A proven identity, from which the core makes a token (platform contract §3.12). */
 export interface Login {
-  readonly alias: { readonly name: string; readonly metadata: Readonly<Record<string, string>> } | undefined
+  readonly alias:
+    { readonly name: string; readonly metadata: Readonly<Record<string, string>> } | undefined
   readonly groups: readonly string[]
   /** Token metadata. */
   readonly metadata: Readonly<Record<string, string>>

@@ -88,7 +88,8 @@ function describe(unknown: string[], replaced: string[], fields: FieldTable): re
     warnings.push(`Endpoint ignored these unrecognized parameters: [${shown.join(' ')}]`)
     for (const name of shown.slice(0, 8)) {
       const near = nearest(name, Object.keys(fields))
-      if (near !== undefined) warnings.push(`"${name}" is no field of this path; did you mean "${near}"?`)
+      if (near !== undefined)
+        warnings.push(`"${name}" is no field of this path; did you mean "${near}"?`)
     }
   }
   if (replaced.length > 0) {

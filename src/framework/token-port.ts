@@ -45,7 +45,10 @@ export interface TokenPort {
   renew(name: TokenName, incrementSeconds: number, caller: Caller): Promise<TokenAnswer | undefined>
   /** Durable when it resolves; false when there was no such token. */
   revoke(name: TokenName, caller: Caller, keepChildren: boolean): Promise<boolean>
-  accessors(limits: { readonly after?: string; readonly limit?: number }): Promise<readonly string[]>
+  accessors(limits: {
+    readonly after?: string
+    readonly limit?: number
+  }): Promise<readonly string[]>
   /** False when a tidy is already running. */
   tidy(): boolean
 }

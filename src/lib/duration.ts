@@ -55,7 +55,9 @@ export function shortDuration(seconds: number): string {
   const minutes = Math.floor((all % 3600) / 60)
   const rest = all % 60
   const text =
-    (hours > 0 ? `${hours}h` : '') + (minutes > 0 ? `${minutes}m` : '') + (rest > 0 ? `${rest}s` : '')
+    (hours > 0 ? `${hours}h` : '') +
+    (minutes > 0 ? `${minutes}m` : '') +
+    (rest > 0 ? `${rest}s` : '')
   return text === '' ? '0s' : sign + text
 }
 

@@ -335,12 +335,20 @@ class Reader {
 
   #enter(): void {
     if (++this.#depth > this.#limits.depthMax) {
-      this.#stop('depth', this.#at, `lists and objects are nested deeper than ${this.#limits.depthMax}`)
+      this.#stop(
+        'depth',
+        this.#at,
+        `lists and objects are nested deeper than ${this.#limits.depthMax}`,
+      )
     }
   }
 
   #tooMany(): never {
-    this.#stop('entries', this.#at, `a list or object has more than ${this.#limits.entriesMax} entries`)
+    this.#stop(
+      'entries',
+      this.#at,
+      `a list or object has more than ${this.#limits.entriesMax} entries`,
+    )
   }
 
   #syntax(detail: string): never {

@@ -45,7 +45,11 @@ export class LineLogger implements Logger {
     if (!this.isEnabled(level)) return
     const time = new Date(this.#options.nowMs()).toISOString()
     if (this.#options.format === 'json') {
-      const entry: Record<string, unknown> = { '@timestamp': time, '@level': level, '@message': message }
+      const entry: Record<string, unknown> = {
+        '@timestamp': time,
+        '@level': level,
+        '@message': message,
+      }
       for (const [name, value] of Object.entries(fields)) {
         if (value !== undefined) entry[name] = typeof value === 'string' ? cut(value) : value
       }

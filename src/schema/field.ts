@@ -71,7 +71,12 @@ function make<T>(
 export const field = {
   string: (options: FieldOptions) => make('string', '', parseText, options),
   lowerString: (options: FieldOptions) =>
-    make('lower_string', '', (value) => map(parseText(value), (text) => text.toLowerCase()), options),
+    make(
+      'lower_string',
+      '',
+      (value) => map(parseText(value), (text) => text.toLowerCase()),
+      options,
+    ),
   /** A name of word characters, with "-" and "." inside. */
   name: (options: FieldOptions) =>
     make(
@@ -111,7 +116,12 @@ export const field = {
   kvPairs: (options: FieldOptions) =>
     make<Readonly<Record<string, string>>>('kv_pairs', {}, parseKvPairs, options),
   list: (options: FieldOptions) =>
-    make<readonly JsonValue[]>('list', [], (value) => ok(isJsonArray(value) ? value : [value]), options),
+    make<readonly JsonValue[]>(
+      'list',
+      [],
+      (value) => ok(isJsonArray(value) ? value : [value]),
+      options,
+    ),
   /** Milliseconds since 1970, from RFC 3339 text or seconds. */
   time: (options: FieldOptions) => make('time', 0, parseTime, options, 'absent'),
   any: (options: FieldOptions) => make<JsonValue>('any', null, (value) => ok(value), options),
@@ -148,7 +158,9 @@ function parseInteger(value: JsonValue): Result<number, string> {
 
 /** Go's integer literals: decimal, 0x, 0o or a leading zero (octal), 0b, with a sign. */
 function integerOf(text: string): number | undefined {
-  const match = /^([+-]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))$/.exec(text)
+  const match = /^([+-]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))$/.exec(
+    text,
+  )
   if (match === null) return undefined
   const [, sign, hex, binary, octal, decimal] = match
   const size =
@@ -249,7 +261,9 @@ function parseTextMap(value: JsonValue): Result<JsonObject, string> {
     if (text === '') return ok({})
     if (text.startsWith('{')) {
       const parsed = parseJson(text, requestJsonLimits)
-      return parsed.ok && isJsonObject(parsed.value) ? ok(parsed.value) : err('its text is no JSON object')
+      return parsed.ok && isJsonObject(parsed.value)
+        ? ok(parsed.value)
+        : err('its text is no JSON object')
     }
     return collectPairs(text.split(','))
   }
@@ -272,7 +286,8 @@ function collectPairs(pairs: readonly string[]): Result<JsonObject, string> {
     if (at < 0 || key === '') return err('expected key=value')
     const text = pair.slice(at + 1).trim()
     const present = object[key]
-    object[key] = present === undefined ? text : isJsonArray(present) ? [...present, text] : [present, text]
+    object[key] =
+      present === undefined ? text : isJsonArray(present) ? [...present, text] : [present, text]
   }
   return ok(object)
 }
@@ -317,4 +332,3 @@ export function nameOf(value: JsonValue): string {
   if (typeof value === 'boolean') return 'a boolean'
   return typeof value === 'string' ? 'a text' : 'an object'
 }
-

@@ -43,7 +43,14 @@ export async function runServer(args: readonly string[], io: ServerIo): Promise<
     const options = serverOptions(flags.value, loaded.value, { process, logger, end })
     if (!options.ok) return fail(io, options.error)
     const server = await createServer(options.value)
-    return await serve(server, { flags: flags.value, loaded: loaded.value, io, process, logger, end })
+    return await serve(server, {
+      flags: flags.value,
+      loaded: loaded.value,
+      io,
+      process,
+      logger,
+      end,
+    })
   } catch (problem) {
     return fail(io, problem instanceof Error ? problem.message : 'the server could not start')
   }
@@ -158,7 +165,9 @@ function serverOptions(
   flags: ServerFlags,
   loaded: LoadedConfig | undefined,
   doors: { readonly process: ProcessDoor; readonly logger: Logger; readonly end: Ending },
-): { readonly ok: true; readonly value: ServerOptions } | { readonly ok: false; readonly error: string } {
+):
+  | { readonly ok: true; readonly value: ServerOptions }
+  | { readonly ok: false; readonly error: string } {
   const { process, logger, end } = doors
   const clock = new SystemClock()
   const common = {

@@ -2,7 +2,14 @@
 
 import type { Core } from '../core/core.ts'
 import { Refusal } from '../framework/refusal.ts'
-import { isJsonArray, isJsonObject, member, parseJson, requestJsonLimits, type JsonObject } from '../lib/json.ts'
+import {
+  isJsonArray,
+  isJsonObject,
+  member,
+  parseJson,
+  requestJsonLimits,
+  type JsonObject,
+} from '../lib/json.ts'
 import type { Outbound } from '../platform/outbound.ts'
 import type { PracticeIdp } from '../practice-idp/practice-idp.ts'
 import { initialise } from '../sys/seal-paths.ts'
@@ -96,7 +103,9 @@ export async function firstLogin(parts: {
   const body = parseJson(answer.body, requestJsonLimits)
   const auth = body.ok && isJsonObject(body.value) ? member(body.value, 'auth') : undefined
   if (answer.status !== 200 || !isJsonObject(auth)) {
-    throw new Refusal('internal', { text: `the first JWT login was refused: ${answer.body.slice(0, 500)}` })
+    throw new Refusal('internal', {
+      text: `the first JWT login was refused: ${answer.body.slice(0, 500)}`,
+    })
   }
   const policies = member(auth, 'policies')
   const names = isJsonArray(policies) ? policies.filter((name) => name !== 'default') : []

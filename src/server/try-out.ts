@@ -49,7 +49,11 @@ export async function runTryOut(args: readonly string[], io: TryOutIo): Promise<
     return await tryOut(flags, steps)
   } catch (problem) {
     const text = problem instanceof Error ? problem.message : 'could not start'
-    const isBusy = typeof problem === 'object' && problem !== null && 'code' in problem && problem.code === 'EADDRINUSE'
+    const isBusy =
+      typeof problem === 'object' &&
+      problem !== null &&
+      'code' in problem &&
+      problem.code === 'EADDRINUSE'
     io.writeError(
       isBusy
         ? `✗ 127.0.0.1:${flags.port} is in use. Start here instead: npm start -- --port ${flags.port + 100}\n`
@@ -95,7 +99,10 @@ async function tryOut(flags: TryOutFlags, steps: Steps): Promise<number> {
       ending.resolve(1)
     },
   })
-  steps.done('storage', flags.memory ? 'memory, nothing is kept' : `LMDB, sealed, unsealed by ${folder}/key`)
+  steps.done(
+    'storage',
+    flags.memory ? 'memory, nothing is kept' : `LMDB, sealed, unsealed by ${folder}/key`,
+  )
   let idp: PracticeIdp | undefined
   try {
     const addresses = await server.start()
@@ -186,7 +193,9 @@ class Steps {
 
   end(url: string): void {
     if (this.#flags.json) {
-      this.#io.write(`${JSON.stringify({ ...this.#facts, root_token: trialRootToken, address: url })}\n`)
+      this.#io.write(
+        `${JSON.stringify({ ...this.#facts, root_token: trialRootToken, address: url })}\n`,
+      )
       return
     }
     const mint = this.#flags.port === portDefault ? '' : ` -- --server ${url}`
@@ -225,7 +234,8 @@ function parseFlags(args: readonly string[]): TryOutFlags | string {
     const word = args[at] ?? ''
     if (word === '--port' || word === '--idp-port') {
       const number = Number(args[++at])
-      if (!Number.isInteger(number) || number < 0 || number > 65_535) return `${word} needs a port number`
+      if (!Number.isInteger(number) || number < 0 || number > 65_535)
+        return `${word} needs a port number`
       if (word === '--port') port = number
       else idpPort = number
     } else if (word === '-o' || word === '--output') {

@@ -114,7 +114,9 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     })
     holder.core = core
     core.setSealedPaths(systemPaths(core))
-    core.setHelp((mounted, declaration) => helpBody(core, mounted?.router.declarations, declaration))
+    core.setHelp((mounted, declaration) =>
+      helpBody(core, mounted?.router.declarations, declaration),
+    )
     seal.onUnsealed(() => core.open())
     seal.onSealing(() => core.close())
     const api = createApiServer({

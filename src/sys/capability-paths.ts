@@ -42,7 +42,10 @@ export function capabilityPaths(core: Core): readonly PathDeclaration[] {
       access: 'token',
       summary: 'What another token may do.',
       duplicateData: true,
-      fields: { ...pathFields, token: field.string({ help: 'The token asked about.', secret: true }) },
+      fields: {
+        ...pathFields,
+        token: field.string({ help: 'The token asked about.', secret: true }),
+      },
       operations: {
         write: {
           summary: 'Ask for capabilities.',
@@ -61,7 +64,10 @@ export function capabilityPaths(core: Core): readonly PathDeclaration[] {
       access: 'token',
       summary: 'What the token of an accessor may do.',
       duplicateData: true,
-      fields: { ...pathFields, accessor: field.string({ help: 'Accessor of the token asked about.' }) },
+      fields: {
+        ...pathFields,
+        accessor: field.string({ help: 'Accessor of the token asked about.' }),
+      },
       operations: {
         write: {
           summary: 'Ask for capabilities.',

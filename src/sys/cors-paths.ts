@@ -53,7 +53,9 @@ export function corsPaths(core: Core): readonly PathDeclaration[] {
               throw invalid('at least one origin or the wildcard must be provided')
             }
             if (allowedOrigins.includes('*') && allowedOrigins.length > 1) {
-              throw invalid("to allow all origins the '*' must be the only value for allowed_origins")
+              throw invalid(
+                "to allow all origins the '*' must be the only value for allowed_origins",
+              )
             }
             const record: CorsRecord = {
               enabled: true,

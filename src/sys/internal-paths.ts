@@ -111,10 +111,7 @@ async function openApiReply(core: Core) {
   }
 }
 
-async function optionalAcl(
-  core: Core,
-  request: BackendRequest<unknown>,
-): Promise<Acl | undefined> {
+async function optionalAcl(core: Core, request: BackendRequest<unknown>): Promise<Acl | undefined> {
   const api = core.requests.get(request)
   if (api === undefined) return undefined
   const caller = await core.pipeline.optionalCaller(api)

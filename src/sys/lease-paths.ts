@@ -132,7 +132,9 @@ export function tidyReply(started: boolean): Reply {
         kind: 'data',
         data: {},
         status: 202,
-        warnings: ['Tidy operation successfully started. Any information from the operation will be printed to the server logs.'],
+        warnings: [
+          'Tidy operation successfully started. Any information from the operation will be printed to the server logs.',
+        ],
       }
     : reply.data({}, ['Tidy operation already in progress.'])
 }

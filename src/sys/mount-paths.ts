@@ -9,7 +9,10 @@ import type { JsonObject, JsonValue } from '../lib/json.ts'
 import { field } from '../schema/field.ts'
 
 const enableFields = {
-  type: field.string({ help: 'Name of the method or engine, such as "jwt" or "kv".', required: true }),
+  type: field.string({
+    help: 'Name of the method or engine, such as "jwt" or "kv".',
+    required: true,
+  }),
   description: field.string({ help: 'Text for people.' }),
   local: field.bool({ help: 'Kept for compatibility; there is no replication.' }),
   seal_wrap: field.bool({ help: 'Kept for compatibility; everything is sealed.' }),
@@ -26,16 +29,24 @@ const tuneFields = {
   default_lease_ttl: field.any({ help: 'Default TTL; "system" inherits.' }),
   max_lease_ttl: field.any({ help: 'Maximum TTL; "system" inherits.' }),
   force_no_cache: field.any({ help: 'Kept for compatibility.' }),
-  token_type: field.any({ help: 'default-service, default-batch, service or batch; auth mounts only.' }),
+  token_type: field.any({
+    help: 'default-service, default-batch, service or batch; auth mounts only.',
+  }),
   listing_visibility: field.any({ help: '"unauth" shows the mount without a token.' }),
-  audit_non_hmac_request_keys: field.any({ help: 'Request fields that audit records show in clear.' }),
-  audit_non_hmac_response_keys: field.any({ help: 'Response fields that audit records show in clear.' }),
+  audit_non_hmac_request_keys: field.any({
+    help: 'Request fields that audit records show in clear.',
+  }),
+  audit_non_hmac_response_keys: field.any({
+    help: 'Response fields that audit records show in clear.',
+  }),
   passthrough_request_headers: field.any({ help: 'Request headers that reach the backend.' }),
   allowed_response_headers: field.any({ help: 'Response headers that reach the client.' }),
   user_lockout_config: field.any({ help: 'Lock-out of users after failed logins.' }),
   plugin_version: field.any({ help: 'Kept for compatibility.', deprecated: true }),
   compat: field.any({ help: '"vault" restores the reference behaviour where ours is stricter.' }),
-  explain_to_caller: field.any({ help: 'What a refused login tells its caller: none, own_claims or full.' }),
+  explain_to_caller: field.any({
+    help: 'What a refused login tells its caller: none, own_claims or full.',
+  }),
 } as const
 
 export function mountPaths(core: Core): readonly PathDeclaration[] {
@@ -48,7 +59,10 @@ export function mountPaths(core: Core): readonly PathDeclaration[] {
       summary: 'Moves a mount to another path.',
       duplicateData: true,
       fields: {
-        from: field.string({ help: 'Present path, with auth/ for an auth method.', required: true }),
+        from: field.string({
+          help: 'Present path, with auth/ for an auth method.',
+          required: true,
+        }),
         to: field.string({ help: 'New path.', required: true }),
       },
       operations: {
@@ -56,7 +70,9 @@ export function mountPaths(core: Core): readonly PathDeclaration[] {
           summary: 'Move a mount.',
           handler: async ({ input }) => {
             const id = await core.mounts.move(input.from ?? '', input.to ?? '')
-            return reply.data({ migration_id: id }, ['Mount move has been queued. Progress will be reported in Vault\'s server log, tagged with the returned migration_id'])
+            return reply.data({ migration_id: id }, [
+              "Mount move has been queued. Progress will be reported in Vault's server log, tagged with the returned migration_id",
+            ])
           },
         },
       },
@@ -150,7 +166,9 @@ function kindPaths(core: Core, kind: 'auth' | 'secret'): readonly PathDeclaratio
             if (mount === undefined) {
               const shown = `${path.replaceAll(/^\/+|\/+$/g, '')}/`
               throw invalid(
-                kind === 'auth' ? `No auth engine at ${shown}` : `No secret engine mount at ${shown}`,
+                kind === 'auth'
+                  ? `No auth engine at ${shown}`
+                  : `No secret engine mount at ${shown}`,
               )
             }
             return reply.data(mountObject(mount))
@@ -185,7 +203,11 @@ function kindPaths(core: Core, kind: 'auth' | 'secret'): readonly PathDeclaratio
   ]
 }
 
-async function findTuned(core: Core, kind: 'auth' | 'secret', data: JsonObject): Promise<MountRecord> {
+async function findTuned(
+  core: Core,
+  kind: 'auth' | 'secret',
+  data: JsonObject,
+): Promise<MountRecord> {
   const path = String(data['path'])
   // Terraform and the CLI tune auth mounts through sys/mounts/auth/<path>/tune.
   const isAuth = kind === 'auth' || path.startsWith('auth/')

@@ -83,15 +83,23 @@ function pathItems(mountPath: string, declaration: PathDeclaration): Record<stri
     const method = methodOf[operation as DeclaredOperation]
     const entry: Record<string, unknown> = {
       summary: declared.summary,
-      operationId: `${operation}-${mountPath}${path}`.replaceAll(/[^A-Za-z0-9]+/g, '-').replace(/-$/, ''),
+      operationId: `${operation}-${mountPath}${path}`
+        .replaceAll(/[^A-Za-z0-9]+/g, '-')
+        .replace(/-$/, ''),
       responses: { 200: { description: 'OK' }, 204: { description: 'empty body' } },
     }
     if (operation === 'list') {
       entry['parameters'] = [
-        { name: 'list', in: 'query', schema: { type: 'string', enum: ['true'] }, required: item['get'] !== undefined },
+        {
+          name: 'list',
+          in: 'query',
+          schema: { type: 'string', enum: ['true'] },
+          required: item['get'] !== undefined,
+        },
       ]
     }
-    if (method === 'post' || method === 'patch') entry['requestBody'] = requestBody(declaration.fields, captures)
+    if (method === 'post' || method === 'patch')
+      entry['requestBody'] = requestBody(declaration.fields, captures)
     item[method] ??= entry
   }
   return { [`/${mountPath}${path}`]: item }

@@ -25,7 +25,10 @@ export function policyPaths(core: Core): readonly PathDeclaration[] {
       access: 'token',
       summary: 'One policy.',
       fields: {
-        policy: field.string({ help: 'Text of the policy, HCL or JSON, or base64 of it.', required: true }),
+        policy: field.string({
+          help: 'Text of the policy, HCL or JSON, or base64 of it.',
+          required: true,
+        }),
       },
       operations: {
         read: {

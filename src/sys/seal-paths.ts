@@ -104,7 +104,9 @@ export function sealPaths(core: Core): readonly PathDeclaration[] {
       pattern: 'health',
       summary: 'State of the server for load balancers, as a status code.',
       fields: healthFields,
-      operations: { read: { summary: 'Ask for the state.', handler: ({ input }) => health(core, input) } },
+      operations: {
+        read: { summary: 'Ask for the state.', handler: ({ input }) => health(core, input) },
+      },
     }),
     definePath({
       ...bare,
@@ -299,4 +301,3 @@ async function asRefusals(work: () => Promise<Reply>): Promise<Reply> {
     throw problem
   }
 }
-

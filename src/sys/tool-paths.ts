@@ -28,7 +28,9 @@ export function toolPaths(core: Core): readonly PathDeclaration[] {
       summary: 'Hash of given bytes.',
       fields: {
         input: field.string({ help: 'Bytes in base64.' }),
-        algorithm: field.string({ help: 'sha2-256 (default), sha2-224/384/512, sha3-224/256/384/512.' }),
+        algorithm: field.string({
+          help: 'sha2-256 (default), sha2-224/384/512, sha3-224/256/384/512.',
+        }),
         urlalgorithm: field.string({ help: 'Algorithm as part of the path.' }),
         format: field.string({ help: 'hex (default) or base64.' }),
       },

@@ -35,7 +35,12 @@ export class ApiClient {
   }
 
   /** One call on a connection of its own. `path` is below /v1/ unless it begins with a slash. */
-  call(method: string, path: string, body?: unknown, options: CallOptions = {}): Promise<ApiResult> {
+  call(
+    method: string,
+    path: string,
+    body?: unknown,
+    options: CallOptions = {},
+  ): Promise<ApiResult> {
     const payload = options.raw ?? (body === undefined ? undefined : JSON.stringify(body))
     return new Promise((resolve, reject) => {
       const request = httpRequest(
@@ -96,7 +101,11 @@ export class ApiClient {
 
   /** A token with these policies, made by this client; policies are written by the caller. */
   async tokenWith(policies: readonly string[], more: object = {}): Promise<ApiClient> {
-    const made = await this.must('auth/token/create', { policies, no_default_policy: true, ...more })
+    const made = await this.must('auth/token/create', {
+      policies,
+      no_default_policy: true,
+      ...more,
+    })
     return this.as(String(made.body.auth.client_token))
   }
 

@@ -16,7 +16,12 @@ export function makeJwtMaker(kid = 'test-key', nowSeconds?: () => number): JwtMa
   return maker(kid, privateKey, publicKey, nowSeconds ?? (() => Math.floor(Date.now() / 1000)))
 }
 
-function maker(kid: string, privateKey: KeyObject, publicKey: KeyObject, now: () => number): JwtMaker {
+function maker(
+  kid: string,
+  privateKey: KeyObject,
+  publicKey: KeyObject,
+  now: () => number,
+): JwtMaker {
   return {
     kid,
     pem: publicKey.export({ type: 'spki', format: 'pem' }).toString(),

@@ -24,12 +24,12 @@ before(async () => {
 after(() => server.stop())
 
 test('SYS-66: several paths are answered one by one', async () => {
-  const { body } = await reader.write('sys/capabilities-self', { paths: "a,b,c,list/" })
+  const { body } = await reader.write('sys/capabilities-self', { paths: 'a,b,c,list/' })
   assert.deepEqual(body.data, {
     a: ['create', 'read', 'sudo', 'update'],
     b: ['deny'],
     c: ['deny'],
-    "list/": ["list"],
+    'list/': ['list'],
   })
   assert.equal(body.capabilities, undefined)
 })
@@ -52,18 +52,31 @@ test('SYS-69, SEC-ACL-11: another token is asked about by its text or accessor, 
   const wanted = ['create', 'read', 'sudo', 'update']
   const byText = await root.write('sys/capabilities', { token: client.token, paths: ['a'] })
   assert.deepEqual(byText.body.data.a, wanted)
-  const byAccessor = await root.write('sys/capabilities-accessor', { accessor: auth.accessor, paths: ['a'] })
+  const byAccessor = await root.write('sys/capabilities-accessor', {
+    accessor: auth.accessor,
+    paths: ['a'],
+  })
   assert.deepEqual(byAccessor.body.data.a, wanted)
   want403P(await reader.write('sys/capabilities', { token: client.token, paths: ['a'] }))
-  want403P(await reader.write('sys/capabilities-accessor', { accessor: auth.accessor, paths: ['a'] }))
+  want403P(
+    await reader.write('sys/capabilities-accessor', { accessor: auth.accessor, paths: ['a'] }),
+  )
   for (const token of ['unknown', '', auth.accessor, `${client.token}x`]) {
     wantError(await root.write('sys/capabilities', { token, paths: ['a'] }), 400, 'invalid token')
   }
   for (const accessor of ['unknown', '', client.token]) {
-    wantError(await root.write('sys/capabilities-accessor', { accessor, paths: ['a'] }), 400, 'invalid accessor')
+    wantError(
+      await root.write('sys/capabilities-accessor', { accessor, paths: ['a'] }),
+      400,
+      'invalid accessor',
+    )
   }
   await client.write('auth/token/revoke-self')
-  wantError(await root.write('sys/capabilities', { token: client.token, paths: ['a'] }), 400, 'invalid token')
+  wantError(
+    await root.write('sys/capabilities', { token: client.token, paths: ['a'] }),
+    400,
+    'invalid token',
+  )
   const gone = { accessor: auth.accessor, paths: ['a'] }
   wantError(await root.write('sys/capabilities-accessor', gone), 400, 'invalid accessor')
 })

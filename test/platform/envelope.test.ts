@@ -40,11 +40,23 @@ test('ENV-01, ENV-02, ENV-03, ENV-63: an envelope has all eight keys, the exact 
   const result = await root.read('sys/mounts')
   assert.equal(result.status, 200)
   const { data, ...rest } = result.body
-  assert.match(rest.request_id, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+  assert.match(
+    rest.request_id,
+    /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+  )
   const mounts = Object.keys(data)
   assert.deepEqual(
     Object.keys(rest).toSorted(),
-    [...mounts, 'auth', 'lease_duration', 'lease_id', 'renewable', 'request_id', 'warnings', 'wrap_info'].toSorted(),
+    [
+      ...mounts,
+      'auth',
+      'lease_duration',
+      'lease_id',
+      'renewable',
+      'request_id',
+      'warnings',
+      'wrap_info',
+    ].toSorted(),
   )
   assert.deepEqual(
     { ...rest, request_id: '', ...Object.fromEntries(mounts.map((name) => [name, 0])) },
@@ -132,23 +144,134 @@ interface Row {
 }
 
 const refusedRows: readonly Row[] = [
-  { id: 'ENV-10', says: 'without a token', by: () => nobody, path: 'secret/data/x', status: 403, error: tokenProblem },
-  { id: 'ENV-11', says: 'with a nonsense token', by: () => nobody.as('nonsense'), path: 'secret/data/x', status: 403, error: tokenProblem },
-  { id: 'ENV-12', says: 'with a token whose policies say no', by: () => plain, path: 'secret/data/x', status: 403, error: policyProblem },
-  { id: 'ENV-16', says: 'where no mount is', by: () => root, path: 'nomount/x', status: 404, error: 'no handler for route "nomount/x". route entry not found.' },
-  { id: 'ENV-17', says: 'policy comes before routing', by: () => plain, path: 'nomount/x', status: 403, error: policyProblem },
-  { id: 'ENV-18', says: 'where the mount knows no such path', by: () => root, path: 'auth/jwt/nosuch', status: 404, error: unsupportedPath },
-  { id: 'ENV-19', says: 'with an operation that the path has not', by: () => root, path: 'auth/token/create', status: 405, error: unsupportedOperation },
-  { id: 'ENV-20', says: 'with a verb that a bare path has not', by: () => nobody, path: 'sys/unseal', status: 405 },
+  {
+    id: 'ENV-10',
+    says: 'without a token',
+    by: () => nobody,
+    path: 'secret/data/x',
+    status: 403,
+    error: tokenProblem,
+  },
+  {
+    id: 'ENV-11',
+    says: 'with a nonsense token',
+    by: () => nobody.as('nonsense'),
+    path: 'secret/data/x',
+    status: 403,
+    error: tokenProblem,
+  },
+  {
+    id: 'ENV-12',
+    says: 'with a token whose policies say no',
+    by: () => plain,
+    path: 'secret/data/x',
+    status: 403,
+    error: policyProblem,
+  },
+  {
+    id: 'ENV-16',
+    says: 'where no mount is',
+    by: () => root,
+    path: 'nomount/x',
+    status: 404,
+    error: 'no handler for route "nomount/x". route entry not found.',
+  },
+  {
+    id: 'ENV-17',
+    says: 'policy comes before routing',
+    by: () => plain,
+    path: 'nomount/x',
+    status: 403,
+    error: policyProblem,
+  },
+  {
+    id: 'ENV-18',
+    says: 'where the mount knows no such path',
+    by: () => root,
+    path: 'auth/jwt/nosuch',
+    status: 404,
+    error: unsupportedPath,
+  },
+  {
+    id: 'ENV-19',
+    says: 'with an operation that the path has not',
+    by: () => root,
+    path: 'auth/token/create',
+    status: 405,
+    error: unsupportedOperation,
+  },
+  {
+    id: 'ENV-20',
+    says: 'with a verb that a bare path has not',
+    by: () => nobody,
+    path: 'sys/unseal',
+    status: 405,
+  },
   { id: 'ENV-21', says: 'TRACE', by: () => root, method: 'TRACE', path: 'sys/mounts', status: 405 },
-  { id: 'ENV-21', says: 'PROPFIND', by: () => root, method: 'PROPFIND', path: 'secret/data/x', status: 405 },
-  { id: 'ENV-22', says: 'a policy that is not there', by: () => root, path: 'sys/policies/acl/missing', status: 404 },
-  { id: 'ENV-23', says: 'an empty list', by: () => root, path: 'auth/empty/role?list=true', status: 404 },
-  { id: 'ENV-28', says: 'a list that is neither true nor false', by: () => root, path: 'auth/jwt/role?list=notabool', status: 400, error: /./ },
-  { id: 'ENV-29', says: 'list=false is a read', by: () => root, path: 'auth/jwt/role?list=false', status: 405, error: unsupportedOperation },
-  { id: 'ENV-30', says: 'list and scan together', by: () => root, path: 'auth/jwt/role?list=true&scan=true', status: 400, error: /./ },
-  { id: 'ENV-37', says: 'a write to a folder', by: () => root, method: 'POST', path: 'secret/data/', body: {}, status: 400, error: "cannot write to a path ending in '/'" },
-  { id: 'ENV-38', says: 'a relative path', by: () => root, path: 'secret/../sys/mounts', status: 400, error: 'relative paths not supported' },
+  {
+    id: 'ENV-21',
+    says: 'PROPFIND',
+    by: () => root,
+    method: 'PROPFIND',
+    path: 'secret/data/x',
+    status: 405,
+  },
+  {
+    id: 'ENV-22',
+    says: 'a policy that is not there',
+    by: () => root,
+    path: 'sys/policies/acl/missing',
+    status: 404,
+  },
+  {
+    id: 'ENV-23',
+    says: 'an empty list',
+    by: () => root,
+    path: 'auth/empty/role?list=true',
+    status: 404,
+  },
+  {
+    id: 'ENV-28',
+    says: 'a list that is neither true nor false',
+    by: () => root,
+    path: 'auth/jwt/role?list=notabool',
+    status: 400,
+    error: /./,
+  },
+  {
+    id: 'ENV-29',
+    says: 'list=false is a read',
+    by: () => root,
+    path: 'auth/jwt/role?list=false',
+    status: 405,
+    error: unsupportedOperation,
+  },
+  {
+    id: 'ENV-30',
+    says: 'list and scan together',
+    by: () => root,
+    path: 'auth/jwt/role?list=true&scan=true',
+    status: 400,
+    error: /./,
+  },
+  {
+    id: 'ENV-37',
+    says: 'a write to a folder',
+    by: () => root,
+    method: 'POST',
+    path: 'secret/data/',
+    body: {},
+    status: 400,
+    error: "cannot write to a path ending in '/'",
+  },
+  {
+    id: 'ENV-38',
+    says: 'a relative path',
+    by: () => root,
+    path: 'secret/../sys/mounts',
+    status: 400,
+    error: 'relative paths not supported',
+  },
   { id: 'ENV-61', says: 'another version of the API', by: () => root, path: '/v2/x', status: 404 },
   { id: 'ENV-61', says: 'outside the API', by: () => root, path: '/foo', status: 404 },
   { id: 'ENV-62', says: 'HEAD', by: () => root, method: 'HEAD', path: 'sys/mounts', status: 405 },
@@ -209,7 +332,10 @@ test('ENV-42, ENV-43, ENV-44: where the token is looked for', async () => {
 test('ENV-42: lookup-self and renew-self show the token however it came', async () => {
   const { body } = await jwt.mustLogin('a')
   const token = String(body.auth.client_token)
-  for (const headers of [{ Authorization: `Bearer ${token}` }, { Authorization: `Bearer  ${token} ` }]) {
+  for (const headers of [
+    { Authorization: `Bearer ${token}` },
+    { Authorization: `Bearer  ${token} ` },
+  ]) {
     const self = await nobody.call('GET', 'auth/token/lookup-self', undefined, { headers })
     assert.equal(self.body.data.id, token)
     const renewed = await nobody.call('POST', 'auth/token/renew-self', {}, { headers })
@@ -240,7 +366,14 @@ test('ENV-46, ENV-47: only the root namespace exists', async () => {
 })
 
 test('ENV-48, ENV-49: headers of other products change nothing', async () => {
-  for (const name of ['Request', 'Index', 'Inconsistent', 'Forward', 'No-Request-Forwarding', 'Policy-Override']) {
+  for (const name of [
+    'Request',
+    'Index',
+    'Inconsistent',
+    'Forward',
+    'No-Request-Forwarding',
+    'Policy-Override',
+  ]) {
     const headers = { [`X-Vault-${name}`]: 'true' }
     assert.equal((await root.call('GET', 'sys/mounts', undefined, { headers })).status, 200, name)
   }
@@ -259,7 +392,11 @@ test('ENV-64, ENV-65, ENV-66: CORS is off until it is switched on, and then for 
   assert.equal(off.headers['access-control-allow-origin'], undefined)
   await root.must('sys/config/cors', { allowed_origins: 'https://a' })
   assert.equal((await root.read('sys/config/cors')).body.allowed_origins[0], 'https://a')
-  wantError(await nobody.call('GET', 'sys/health', undefined, origin('https://b')), 403, 'origin not allowed')
+  wantError(
+    await nobody.call('GET', 'sys/health', undefined, origin('https://b')),
+    403,
+    'origin not allowed',
+  )
   const on = await nobody.call('OPTIONS', 'sys/health', undefined, origin('https://a', preflight))
   assert.equal(on.status, 200)
   assert.equal(on.text, '')
@@ -267,27 +404,49 @@ test('ENV-64, ENV-65, ENV-66: CORS is off until it is switched on, and then for 
   assert.match(on.headers['vary'] ?? '', /Origin/)
   assert.equal(on.headers['access-control-max-age'], '300')
   await root.remove('sys/config/cors')
-  const again = await nobody.call('OPTIONS', 'sys/health', undefined, origin('https://a', preflight))
+  const again = await nobody.call(
+    'OPTIONS',
+    'sys/health',
+    undefined,
+    origin('https://a', preflight),
+  )
   assert.equal(again.status, 405)
 })
 
 test('SEC-ACL-03: another spelling of a path is the same path or no path', async () => {
-  const reader = await root.tokenFor('one-policy', 'path "sys/policies/acl/p" { capabilities = ["read"] }')
+  const reader = await root.tokenFor(
+    'one-policy',
+    'path "sys/policies/acl/p" { capabilities = ["read"] }',
+  )
   assert.equal((await reader.read('sys/policies/acl/p')).status, 200)
   assert.equal((await reader.read('sys//policies/acl/p')).status, 200)
   assert.equal((await reader.read('sys/policies/acl/%70')).status, 200)
-  for (const path of ['sys/policies/acl/p/', 'sys/policies/acl/P', 'SYS/policies/acl/p', 'sys/policies/acl/%2570']) {
+  for (const path of [
+    'sys/policies/acl/p/',
+    'sys/policies/acl/P',
+    'SYS/policies/acl/p',
+    'sys/policies/acl/%2570',
+  ]) {
     assert.equal((await reader.read(path)).status, 403, path)
   }
-  for (const path of ['sys/policies/./acl/p', 'sys/policies/acl/x/../p', 'sys/policies/acl/x/%2e%2e/p']) {
+  for (const path of [
+    'sys/policies/./acl/p',
+    'sys/policies/acl/x/../p',
+    'sys/policies/acl/x/%2e%2e/p',
+  ]) {
     assert.equal((await reader.read(path)).status, 400, path)
   }
 })
 
 test('SEC-ACL-13: a header of ours or an operation name from outside is never obeyed', async () => {
-  const reader = await root.tokenFor('list-nothing', 'path "auth/jwt/role" { capabilities = ["read"] }')
+  const reader = await root.tokenFor(
+    'list-nothing',
+    'path "auth/jwt/role" { capabilities = ["read"] }',
+  )
   for (const name of ['X-Real-Verb', 'X-Vault-Operation', 'X-HTTP-Method-Override']) {
-    const result = await reader.call('GET', 'auth/jwt/role', undefined, { headers: { [name]: 'LIST' } })
+    const result = await reader.call('GET', 'auth/jwt/role', undefined, {
+      headers: { [name]: 'LIST' },
+    })
     assert.equal(result.status, 405)
   }
   const result = await plain.write('sys/policies/acl/p', { operation: 'read', policy: '' })

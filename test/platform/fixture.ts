@@ -78,9 +78,7 @@ export class JwtMount {
 
   login(role: string, subject = 'alice', headers: Record<string, string> = {}): Promise<ApiResult> {
     const body = { role, jwt: this.jwt(subject) }
-    return this.#server
-      .client()
-      .call('POST', `auth/${this.path}/login`, body, { headers })
+    return this.#server.client().call('POST', `auth/${this.path}/login`, body, { headers })
   }
 
   async mustLogin(role: string, subject = 'alice'): Promise<ApiResult> {
@@ -148,7 +146,11 @@ export function from(address: string): { readonly headers: Record<string, string
 export async function create(
   by: ApiClient,
   body: object,
-): Promise<{ readonly client: ApiClient; readonly auth: Auth; readonly warnings: readonly string[] }> {
+): Promise<{
+  readonly client: ApiClient
+  readonly auth: Auth
+  readonly warnings: readonly string[]
+}> {
   const { body: answer } = await by.must('auth/token/create', body)
   return {
     client: by.as(String(answer.auth.client_token)),

@@ -46,7 +46,10 @@ test('SYS-28, SYS-29, SYS-30, SYS-31, POL-54, POL-55, POL-56, POL-57: sudo is ne
   await root.must('sys/policies/acl/p2', { policy: rule('sys/auth/m4', 'sudo') })
   await root.must('sys/policies/acl/p3', { policy: rule('sys/auth/*', 'sudo') })
   want403P(await (await root.tokenWith(['p1', 'p2'])).write('sys/auth/m4', { type: 'jwt' }))
-  assert.equal((await (await root.tokenWith(['p1', 'p3'])).write('sys/auth/m4', { type: 'jwt' })).status, 204)
+  assert.equal(
+    (await (await root.tokenWith(['p1', 'p3'])).write('sys/auth/m4', { type: 'jwt' })).status,
+    204,
+  )
   const secret = await root.tokenFor('m-secret', rule('sys/mounts/m5', 'update'))
   assert.equal((await secret.write('sys/mounts/m5', { type: 'kv' })).status, 204)
   const lister = await root.tokenFor('m-list', rule('sys/auth', 'read'))
@@ -64,10 +67,30 @@ const refusedEnables: readonly (readonly [string, string, object, string | RegEx
   ['SYS-35', 'sys/mounts/auth/x', { type: 'kv' }, /path is already in use/],
   ['SYS-35', 'sys/auth/token', { type: 'jwt' }, /path is already in use/],
   ['SYS-35', 'sys/auth/token/x', { type: 'jwt' }, /path is already in use/],
-  ['SYS-44', 'sys/mounts/x', { type: 'kv', config: { default_lease_ttl: '2h', max_lease_ttl: '1h' } }, /default lease TTL/],
-  ['SYS-44', 'sys/mounts/x', { type: 'kv', config: { default_lease_ttl: '1000h' } }, /default lease TTL/],
-  ['SYS-44', 'sys/mounts/x', { type: 'kv', config: { default_lease_ttl: '1d12h' } }, /default_lease_ttl/],
-  ['SYS-46', 'sys/auth/x', { type: 'jwt', config: { token_type: 'nonsense' } }, "invalid value for 'token_type'"],
+  [
+    'SYS-44',
+    'sys/mounts/x',
+    { type: 'kv', config: { default_lease_ttl: '2h', max_lease_ttl: '1h' } },
+    /default lease TTL/,
+  ],
+  [
+    'SYS-44',
+    'sys/mounts/x',
+    { type: 'kv', config: { default_lease_ttl: '1000h' } },
+    /default lease TTL/,
+  ],
+  [
+    'SYS-44',
+    'sys/mounts/x',
+    { type: 'kv', config: { default_lease_ttl: '1d12h' } },
+    /default_lease_ttl/,
+  ],
+  [
+    'SYS-46',
+    'sys/auth/x',
+    { type: 'jwt', config: { token_type: 'nonsense' } },
+    "invalid value for 'token_type'",
+  ],
 ]
 
 for (const [id, path, body, error] of refusedEnables) {
@@ -80,10 +103,18 @@ for (const [id, path, body, error] of refusedEnables) {
 
 test('SYS-32, SYS-33: a path is taken with everything above and below it', async () => {
   await root.must('sys/auth/taken', { type: 'jwt' })
-  wantError(await root.write('sys/auth/taken', { type: 'jwt' }), 400, 'path is already in use at taken/')
+  wantError(
+    await root.write('sys/auth/taken', { type: 'jwt' }),
+    400,
+    'path is already in use at taken/',
+  )
   await root.must('sys/mounts/a/b', { type: 'kv' })
   wantError(await root.write('sys/mounts/a', { type: 'kv' }), 400, /^path is already in use at /)
-  wantError(await root.write('sys/mounts/a/b/c', { type: 'kv' }), 400, /^path is already in use at /)
+  wantError(
+    await root.write('sys/mounts/a/b/c', { type: 'kv' }),
+    400,
+    /^path is already in use at /,
+  )
   assert.equal((await root.write('sys/mounts/a/bc', { type: 'kv' })).status, 204)
 })
 
@@ -103,7 +134,12 @@ test('SYS-38, SYS-39: what is not there cannot be read, and can be disabled', as
   wantError(await root.read('sys/mounts/none'), 400, 'No secret engine mount at none/')
   assert.equal((await root.remove('sys/auth/none')).status, 204)
   assert.equal((await root.remove('sys/mounts/none')).status, 204)
-  for (const path of ['sys/mounts/sys', 'sys/mounts/cubbyhole', 'sys/mounts/identity', 'sys/auth/token']) {
+  for (const path of [
+    'sys/mounts/sys',
+    'sys/mounts/cubbyhole',
+    'sys/mounts/identity',
+    'sys/auth/token',
+  ]) {
     wantError(await root.remove(path), 400, /cannot unmount/)
   }
 })
@@ -144,7 +180,10 @@ test('SYS-41, SYS-42, SYS-43, PAR-38, PAR-39: TTLs of a mount', async () => {
     return [data.default_lease_ttl, data.max_lease_ttl]
   }
   assert.deepEqual(await tune(), [2_764_800, 2_764_800])
-  assert.equal((await root.write('sys/mounts/auth/tuned/tune', { default_lease_ttl: '1h' })).status, 204)
+  assert.equal(
+    (await root.write('sys/mounts/auth/tuned/tune', { default_lease_ttl: '1h' })).status,
+    204,
+  )
   assert.deepEqual(await tune(), [3600, 2_764_800])
   assert.equal((await root.read('sys/mounts/auth/tuned/tune')).body.data.default_lease_ttl, 3600)
   const { config } = (await root.read('sys/auth')).body.data['tuned/']
@@ -178,9 +217,15 @@ test('SYS-44, SYS-46, SYS-47, TTL-18: a tune that cannot be is refused and chang
   assert.deepEqual((await root.read('sys/auth/strict/tune')).body.data, before)
   const audit = { audit_non_hmac_request_keys: 'a, b' }
   assert.equal((await root.write('sys/mounts/sys/tune', audit)).status, 204)
-  assert.deepEqual((await root.read('sys/mounts/sys/tune')).body.data.audit_non_hmac_request_keys, ['a', 'b'])
+  assert.deepEqual((await root.read('sys/mounts/sys/tune')).body.data.audit_non_hmac_request_keys, [
+    'a',
+    'b',
+  ])
   await root.must('sys/mounts/sys/tune', { audit_non_hmac_request_keys: [] })
-  assert.equal((await root.read('sys/mounts/sys/tune')).body.data.audit_non_hmac_request_keys, undefined)
+  assert.equal(
+    (await root.read('sys/mounts/sys/tune')).body.data.audit_non_hmac_request_keys,
+    undefined,
+  )
 })
 
 test('SYS-45: an empty description clears it and nothing else', async () => {

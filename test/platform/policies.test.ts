@@ -44,8 +44,16 @@ test('SYS-57, SYS-58: lists are sorted, with root last and without what is hidde
 test('SYS-59, SYS-60, SYS-65: root, response-wrapping and default are protected', async () => {
   for (const name of ['root', 'ROOT', 'response-wrapping', 'Response-Wrapping']) {
     const clean = name.toLowerCase()
-    wantError(await root.write(`sys/policies/acl/${name}`, { policy: text }), 400, `cannot update "${clean}" policy`)
-    wantError(await root.write(`sys/policy/${name}`, { rules: text }), 400, `cannot update "${clean}" policy`)
+    wantError(
+      await root.write(`sys/policies/acl/${name}`, { policy: text }),
+      400,
+      `cannot update "${clean}" policy`,
+    )
+    wantError(
+      await root.write(`sys/policy/${name}`, { rules: text }),
+      400,
+      `cannot update "${clean}" policy`,
+    )
     assert.equal((await root.remove(`sys/policies/acl/${name}`)).status, 400)
     assert.equal((await root.remove(`sys/policy/${name}`)).status, 400)
   }
@@ -104,7 +112,9 @@ test('a policy name may hold a slash, a space and any letter', async () => {
 test('POL-77, POL-78, SEC-ACL-07: a rewritten or deleted policy counts for living tokens at the next request', async () => {
   const token = await root.tokenFor('living', text)
   assert.equal((await token.read('sys/mounts')).status, 200)
-  await root.must('sys/policies/acl/living', { policy: 'path "sys/auth" { capabilities = ["read"] }' })
+  await root.must('sys/policies/acl/living', {
+    policy: 'path "sys/auth" { capabilities = ["read"] }',
+  })
   want403P(await token.read('sys/mounts'))
   assert.equal((await token.read('sys/auth')).status, 200)
   await root.remove('sys/policies/acl/living')
@@ -144,7 +154,10 @@ test('POL-58, POL-59: create and update are told apart where the thing may exist
 test('POL-60, POL-61, POL-62, POL-63: a role can be created; config, entities and tokens are always updates', async () => {
   await enableJwt(server)
   const role = { role_type: 'jwt', user_claim: 'sub', bound_audiences: 'a' }
-  const creator = await root.tokenFor('role-creator', 'path "auth/jwt/role/*" { capabilities = ["create"] }')
+  const creator = await root.tokenFor(
+    'role-creator',
+    'path "auth/jwt/role/*" { capabilities = ["create"] }',
+  )
   assert.equal((await creator.write('auth/jwt/role/dev', role)).status, 204)
   want403P(await creator.write('auth/jwt/role/dev', role))
   const others = await root.tokenFor(
@@ -156,13 +169,19 @@ test('POL-60, POL-61, POL-62, POL-63: a role can be created; config, entities an
   want403P(await others.write('identity/entity', {}))
   want403P(await others.write('auth/jwt/config', { bound_issuer: 'x' }))
   want403P(await others.write('auth/token/create', {}))
-  const maker = await root.tokenFor('maker', 'path "auth/token/create" { capabilities = ["update"] }')
+  const maker = await root.tokenFor(
+    'maker',
+    'path "auth/token/create" { capabilities = ["update"] }',
+  )
   assert.equal((await maker.write('auth/token/create', {})).status, 200)
 })
 
 test('who may create a role learns what is wrong with its fields, who may not learns nothing', async () => {
   const wrong = { role_type: 'jwt', user_claim: 'sub', bound_audiences: 'a', token_ttl: 'soon' }
-  const creator = await root.tokenFor('new-roles', 'path "auth/jwt/role/*" { capabilities = ["create"] }')
+  const creator = await root.tokenFor(
+    'new-roles',
+    'path "auth/jwt/role/*" { capabilities = ["create"] }',
+  )
   wantError(await creator.write('auth/jwt/role/new', wrong), 400, /"token_ttl"/)
   want403P(await creator.write('auth/jwt/role/dev', wrong))
   const { client } = await create(root, { policies: ['default'] })
@@ -174,9 +193,15 @@ test('who may create a role learns what is wrong with its fields, who may not le
 
 test('POL-64: patch is a capability of its own', async () => {
   await root.must('secret/data/x', { data: { a: '1' } })
-  const updater = await root.tokenFor('patch-u', 'path "secret/data/x" { capabilities = ["update"] }')
+  const updater = await root.tokenFor(
+    'patch-u',
+    'path "secret/data/x" { capabilities = ["update"] }',
+  )
   want403P(await updater.call('PATCH', 'secret/data/x', { data: { b: '2' } }))
-  const patcher = await root.tokenFor('patch-p', 'path "secret/data/x" { capabilities = ["patch"] }')
+  const patcher = await root.tokenFor(
+    'patch-p',
+    'path "secret/data/x" { capabilities = ["patch"] }',
+  )
   assert.equal((await patcher.call('PATCH', 'secret/data/x', { data: { b: '2' } })).status, 200)
 })
 
@@ -211,7 +236,9 @@ test('POL-130, POL-131, POL-132: without default nothing, with root everything, 
   const bare = await root.tokenWith(['nothing'])
   want403P(await bare.read('auth/token/lookup-self'))
   assert.equal((await root.read('sys/plugins/catalog')).status, 200)
-  assert.deepEqual((await root.write('sys/capabilities-self', { path: 'any' })).body.data.any, ['root'])
+  assert.deepEqual((await root.write('sys/capabilities-self', { path: 'any' })).body.data.any, [
+    'root',
+  ])
   const help = await bare.read('sys/mounts?help=1')
   assert.equal(help.status, 200)
   assert.deepEqual(Object.keys(help.body).toSorted(), ['help', 'openapi', 'see_also'])
@@ -244,7 +271,11 @@ test('SEC-ACL-10: sudo paths stay shut for a policy that grants everything else'
     ['LIST', 'sys/leases/lookup'],
     ['LIST', 'sys/leases/lookup/auth'],
   ] as const) {
-    const result = await strong.call(method, path, method === 'PUT' || method === 'POST' ? {} : undefined)
+    const result = await strong.call(
+      method,
+      path,
+      method === 'PUT' || method === 'POST' ? {} : undefined,
+    )
     want403P(result)
   }
 })

@@ -11,7 +11,11 @@ let server: TestServer
 
 before(async () => {
   clock = manualClock()
-  server = await startTestServer({ clock, defaultLeaseTtlSeconds: 3600, maxLeaseTtlSeconds: 36_000 })
+  server = await startTestServer({
+    clock,
+    defaultLeaseTtlSeconds: 3600,
+    maxLeaseTtlSeconds: 36_000,
+  })
 })
 
 after(() => server.stop())

@@ -4,7 +4,15 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { ApiClient } from '../harness/api-client.ts'
 import { startTestServer, type TestServer } from '../harness/test-server.ts'
-import { changeEntity, create, enableJwt, wantAlive, wantDead, wantError, type JwtMount } from './fixture.ts'
+import {
+  changeEntity,
+  create,
+  enableJwt,
+  wantAlive,
+  wantDead,
+  wantError,
+  type JwtMount,
+} from './fixture.ts'
 
 let server: TestServer
 let root: ApiClient
@@ -62,25 +70,70 @@ interface PolicyRow {
 const subset = 'child policies must be subset of parent'
 
 const policyRows: readonly PolicyRow[] = [
-  { id: 'TOK-03', parent: ['root'], body: { policies: ['a'], no_default_policy: true }, gives: ['a'] },
-  { id: 'TOK-04', parent: ['root'], body: { policies: ['default'], no_default_policy: true }, gives: [] },
-  { id: 'TOK-05', parent: ['a', 'b', 'default', 'create'], body: {}, gives: ['a', 'b', 'create', 'default'] },
+  {
+    id: 'TOK-03',
+    parent: ['root'],
+    body: { policies: ['a'], no_default_policy: true },
+    gives: ['a'],
+  },
+  {
+    id: 'TOK-04',
+    parent: ['root'],
+    body: { policies: ['default'], no_default_policy: true },
+    gives: [],
+  },
+  {
+    id: 'TOK-05',
+    parent: ['a', 'b', 'default', 'create'],
+    body: {},
+    gives: ['a', 'b', 'create', 'default'],
+  },
   { id: 'TOK-06', parent: ['a', 'create'], body: {}, gives: ['a', 'create'] },
-  { id: 'TOK-07', parent: ['a', 'b', 'default', 'create'], body: { policies: ['a'] }, gives: ['a', 'default'] },
+  {
+    id: 'TOK-07',
+    parent: ['a', 'b', 'default', 'create'],
+    body: { policies: ['a'] },
+    gives: ['a', 'default'],
+  },
   { id: 'TOK-08', parent: ['a', 'create'], body: { policies: ['a'] }, gives: ['a'] },
   { id: 'TOK-08', parent: ['a', 'create'], body: { policies: ['a', 'default'] }, error: subset },
   { id: 'TOK-09', parent: ['a', 'default', 'create'], body: { policies: ['z'] }, error: subset },
-  { id: 'TOK-09', parent: ['a', 'default', 'create'], body: { policies: ['a', 'root'] }, error: subset },
+  {
+    id: 'TOK-09',
+    parent: ['a', 'default', 'create'],
+    body: { policies: ['a', 'root'] },
+    error: subset,
+  },
   { id: 'TOK-12', parent: ['create-sudo'], body: { policies: ['z'] }, gives: ['default', 'z'] },
-  { id: 'TOK-13', parent: ['create-sudo'], body: { policies: ['root'] }, error: 'root tokens may not be created without parent token being root' },
+  {
+    id: 'TOK-13',
+    parent: ['create-sudo'],
+    body: { policies: ['root'] },
+    error: 'root tokens may not be created without parent token being root',
+  },
   { id: 'TOK-14', parent: ['root'], body: { policies: ['root', 'a'] }, gives: ['root'] },
   { id: 'TOK-15', parent: ['root'], body: { policies: ['A ', 'a', ''] }, gives: ['a', 'default'] },
   // Asking for nothing but blanks is asking for no policy, and must not give those of a root parent.
   { id: 'TOK-15', parent: ['root'], body: { policies: [''] }, gives: ['default'] },
   { id: 'TOK-15', parent: ['root'], body: { policies: [' '], no_default_policy: true }, gives: [] },
-  { id: 'TOK-15', parent: ['a', 'create', 'default'], body: { policies: [' '] }, gives: ['default'] },
-  { id: 'TOK-16', parent: ['root'], body: { policies: ['response-wrapping'] }, error: 'cannot assign policy "response-wrapping"' },
-  { id: 'TOK-16', parent: ['create-sudo'], body: { policies: ['Response-Wrapping'] }, error: 'cannot assign policy "response-wrapping"' },
+  {
+    id: 'TOK-15',
+    parent: ['a', 'create', 'default'],
+    body: { policies: [' '] },
+    gives: ['default'],
+  },
+  {
+    id: 'TOK-16',
+    parent: ['root'],
+    body: { policies: ['response-wrapping'] },
+    error: 'cannot assign policy "response-wrapping"',
+  },
+  {
+    id: 'TOK-16',
+    parent: ['create-sudo'],
+    body: { policies: ['Response-Wrapping'] },
+    error: 'cannot assign policy "response-wrapping"',
+  },
   { id: 'PAR-15', parent: ['root'], body: { policies: 'a,b' }, gives: ['a,b', 'default'] },
   { id: 'PAR-16', parent: ['root'], body: { policies: ['a', 'b'] }, gives: ['a', 'b', 'default'] },
 ]
@@ -164,7 +217,10 @@ test('TOK-23, TOK-24, SEC-TKN-11: a chosen id works once, and again after its to
   assert.equal(auth.client_token, 'mytoken')
   const self = await client.read('auth/token/lookup-self')
   assert.equal(self.body.data.id, 'mytoken')
-  assert.equal((await root.write('auth/token/lookup', { token: 'mytoken' })).body.data.id, 'mytoken')
+  assert.equal(
+    (await root.write('auth/token/lookup', { token: 'mytoken' })).body.data.id,
+    'mytoken',
+  )
   wantError(
     await root.write('auth/token/create', { id: 'mytoken', policies: ['a'] }),
     400,
@@ -181,7 +237,9 @@ test('TOK-23, TOK-24, SEC-TKN-11: a chosen id works once, and again after its to
 
 test('TOK-24: of parallel creations with one id exactly one succeeds', async () => {
   const all = await Promise.all(
-    Array.from({ length: 8 }, () => root.write('auth/token/create', { id: 'raced', policies: ['a'] })),
+    Array.from({ length: 8 }, () =>
+      root.write('auth/token/create', { id: 'raced', policies: ['a'] }),
+    ),
   )
   assert.equal(all.filter((result) => result.status === 200).length, 1)
 })
@@ -195,18 +253,38 @@ const refusedRows: readonly (readonly [string, object, string | RegExp])[] = [
   ['TOK-25', { id: 'x'.repeat(513) }, /512/],
   ['TOK-26', { type: 'x' }, "invalid 'token_type' value"],
   ['TOK-27', { num_uses: -1 }, /negative/],
-  ['TOK-61', { type: 'batch', policies: ['a'], num_uses: 1 }, 'batch tokens cannot have "num_uses" set'],
-  ['TOK-61', { type: 'batch', policies: ['a'], period: '1h' }, 'batch tokens cannot have "period" set'],
-  ['TOK-61', { type: 'batch', policies: ['a'], explicit_max_ttl: '1h' }, 'batch tokens cannot have "explicit_max_ttl" set'],
+  [
+    'TOK-61',
+    { type: 'batch', policies: ['a'], num_uses: 1 },
+    'batch tokens cannot have "num_uses" set',
+  ],
+  [
+    'TOK-61',
+    { type: 'batch', policies: ['a'], period: '1h' },
+    'batch tokens cannot have "period" set',
+  ],
+  [
+    'TOK-61',
+    { type: 'batch', policies: ['a'], explicit_max_ttl: '1h' },
+    'batch tokens cannot have "explicit_max_ttl" set',
+  ],
   ['TOK-62', { type: 'batch', policies: ['root'] }, 'batch tokens cannot be root tokens'],
   ['TOK-62', { type: 'batch' }, 'batch tokens cannot be root tokens'],
-  ['TOK-104', { entity_alias: 'svc-one' }, "'entity_alias' is only allowed in combination with token role"],
+  [
+    'TOK-104',
+    { entity_alias: 'svc-one' },
+    "'entity_alias' is only allowed in combination with token role",
+  ],
   ['TTL-53', { ttl: '-1h' }, 'ttl must be positive'],
   ['TTL-53', { ttl: 'abc' }, /ttl/],
   ['TTL-53', { explicit_max_ttl: '-1h' }, /explicit_max_ttl/],
   ['TTL-53', { period: '1d12h' }, /period/],
   ['PAR-22', { meta: ['novalue'] }, /invalid key pair "novalue"/],
-  ['PAR-34', { display_name: [] }, /^Field validation failed: error converting input for field "display_name"/],
+  [
+    'PAR-34',
+    { display_name: [] },
+    /^Field validation failed: error converting input for field "display_name"/,
+  ],
   ['PAR-34', { ttl: {} }, /^Field validation failed: error converting input for field "ttl"/],
 ]
 
@@ -218,8 +296,16 @@ for (const [id, body, error] of refusedRows) {
 
 test('TOK-28: a token with limited uses has no children', async () => {
   const { client } = await create(root, { policies: ['create'], num_uses: 5 })
-  wantError(await client.write('auth/token/create'), 400, 'restricted use token cannot generate child tokens')
-  wantError(await client.write('auth/token/create-orphan'), 400, 'restricted use token cannot generate child tokens')
+  wantError(
+    await client.write('auth/token/create'),
+    400,
+    'restricted use token cannot generate child tokens',
+  )
+  wantError(
+    await client.write('auth/token/create-orphan'),
+    400,
+    'restricted use token cannot generate child tokens',
+  )
 })
 
 test('checks of create come in the contract’s order', async () => {
@@ -272,7 +358,9 @@ for (const [id, meta, shown] of metaRows) {
 test('SEC-TKN-01: tokens are unique and have nothing in common with their accessors', async () => {
   const seen = new Set<string>()
   for (let round = 0; round < 20; round++) {
-    const made = await Promise.all(Array.from({ length: 16 }, () => create(root, { policies: ['a'] })))
+    const made = await Promise.all(
+      Array.from({ length: 16 }, () => create(root, { policies: ['a'] })),
+    )
     for (const { auth } of made) {
       assert.match(auth.client_token, /^hvs\.[0-9A-Za-z]{24,}$/)
       assert.match(auth.accessor, /^[0-9A-Za-z]{24}$/)
@@ -289,7 +377,10 @@ test('SEC-TKN-09: a child never outlives its parent, and who may not make orphan
   await wantAlive(client)
   await parent.write('auth/token/revoke-self')
   await wantDead(client)
-  const weak = await root.tokenFor('only-create', 'path "auth/token/create" { capabilities = ["update"] }')
+  const weak = await root.tokenFor(
+    'only-create',
+    'path "auth/token/create" { capabilities = ["update"] }',
+  )
   assert.equal((await weak.write('auth/token/create-orphan')).status, 403)
   assert.equal((await weak.write('auth/token/create', { no_parent: true })).status, 400)
 })

@@ -104,7 +104,10 @@ test('TOK-31, TOK-32: lookup of another token, of an unknown one, of oneself', a
     wantError(await root.write('auth/token/lookup', { token }), 403, 'bad token')
   }
   assert.equal((await root.write('auth/token/lookup', {})).body.data.id, server.rootToken)
-  assert.equal((await root.write('auth/token/lookup', { token: '' })).body.data.id, server.rootToken)
+  assert.equal(
+    (await root.write('auth/token/lookup', { token: '' })).body.data.id,
+    server.rootToken,
+  )
   assert.equal((await root.read('auth/token/lookup')).body.data.id, server.rootToken)
 })
 
@@ -115,7 +118,11 @@ test('TOK-33, TOK-34, PAR-30: lookup by accessor gives everything but the token'
   const { body } = await root.write('auth/token/lookup-accessor', given)
   assert.deepEqual({ ...body.data, ttl: 0 }, { ...own, id: '', ttl: 0 })
   assert.deepEqual(body.warnings, ['Endpoint ignored these unrecognized parameters: [aaa zzz]'])
-  wantError(await root.write('auth/token/lookup-accessor', { accessor: 'unknown' }), 400, 'invalid accessor')
+  wantError(
+    await root.write('auth/token/lookup-accessor', { accessor: 'unknown' }),
+    400,
+    'invalid accessor',
+  )
   wantError(await root.write('auth/token/lookup-accessor', {}), 400, 'missing accessor')
 })
 
@@ -134,17 +141,25 @@ test('TOK-38, TOK-39: accessors of live tokens, for who has sudo', async () => {
   assert.ok((await list()).includes(auth.accessor))
   await root.must('auth/token/revoke-accessor', { accessor: auth.accessor })
   assert.equal((await list()).includes(auth.accessor), false)
-  const lister = await root.tokenFor('lister', 'path "auth/token/accessors" { capabilities = ["list"] }')
+  const lister = await root.tokenFor(
+    'lister',
+    'path "auth/token/accessors" { capabilities = ["list"] }',
+  )
   want403P(await lister.list('auth/token/accessors'))
 })
 
 test('TOK-40, TOK-41: renewal of others', async () => {
   wantError(await root.write('auth/token/renew', { token: 'unknown' }), 400, 'token not found')
   wantError(await root.write('auth/token/renew', {}), 400, 'missing token ID')
-  wantError(await root.write('auth/token/renew-accessor', { accessor: 'unknown' }), 400, 'invalid accessor')
+  wantError(
+    await root.write('auth/token/renew-accessor', { accessor: 'unknown' }),
+    400,
+    'invalid accessor',
+  )
   wantError(await root.write('auth/token/renew-accessor', {}), 400, 'missing accessor')
   const { auth } = await create(root, { policies: ['a'] })
-  const byAccessor = (await root.write('auth/token/renew-accessor', { accessor: auth.accessor })).body.auth
+  const byAccessor = (await root.write('auth/token/renew-accessor', { accessor: auth.accessor }))
+    .body.auth
   assert.equal(byAccessor.client_token, '')
   assert.equal(byAccessor.accessor, auth.accessor)
   const byText = (await root.write('auth/token/renew', { token: auth.client_token })).body.auth
@@ -155,7 +170,11 @@ test('TOK-40, TOK-41: renewal of others', async () => {
 test('TOK-42, TOK-43, SEC-TKN-06: a batch token, the first root token and a dead token cannot be renewed', async () => {
   const batch = (await create(root, { type: 'batch', policies: ['default'] })).client
   wantError(await batch.write('auth/token/renew-self'), 400, 'batch tokens cannot be renewed')
-  wantError(await root.write('auth/token/renew', { token: batch.token }), 400, 'batch tokens cannot be renewed')
+  wantError(
+    await root.write('auth/token/renew', { token: batch.token }),
+    400,
+    'batch tokens cannot be renewed',
+  )
   wantError(await root.write('auth/token/renew-self'), 400, 'invalid lease ID')
   const forever = (await create(root, {})).client
   wantError(await forever.write('auth/token/renew-self'), 400, 'lease is not renewable')
@@ -171,11 +190,18 @@ test('TOK-44, TOK-45, TOK-46, TOK-47: revoking what is not there', async () => {
   const byAccessor = await root.write('auth/token/revoke-accessor', { accessor: 'unknown' })
   assert.equal(byAccessor.status, 200)
   assert.deepEqual(byAccessor.body.warnings, ['No token found with this accessor'])
-  wantError(await root.write('auth/token/revoke-orphan', { token: 'unknown' }), 400, 'token to revoke not found')
+  wantError(
+    await root.write('auth/token/revoke-orphan', { token: 'unknown' }),
+    400,
+    'token to revoke not found',
+  )
 })
 
 test('TOK-48: revoke-orphan needs sudo', async () => {
-  const weak = await root.tokenFor('orphaner', 'path "auth/token/revoke-orphan" { capabilities = ["update"] }')
+  const weak = await root.tokenFor(
+    'orphaner',
+    'path "auth/token/revoke-orphan" { capabilities = ["update"] }',
+  )
   const { client } = await create(root, { policies: ['default'] })
   wantError(
     await weak.write('auth/token/revoke-orphan', { token: client.token }),
@@ -220,7 +246,11 @@ test('a tree that is wider and deeper than one step of the sweep goes as a whole
   const count = () =>
     store.view(async (view) => {
       let found = 0
-      for (const prefix of [keys.tokenPrefix, keys.expiryPrefix, keys.childPrefix('').slice(0, -1)]) {
+      for (const prefix of [
+        keys.tokenPrefix,
+        keys.expiryPrefix,
+        keys.childPrefix('').slice(0, -1),
+      ]) {
         for await (const _ of view.keys(prefixRange(prefix))) found++
       }
       return found
@@ -258,7 +288,11 @@ test('TOK-55: the cubbyhole of a revoked token is deleted', async () => {
 
 test('TOK-57, TOK-120: a batch token cannot be revoked; a root token can end itself', async () => {
   const batch = (await create(root, { type: 'batch', policies: ['default'] })).client
-  wantError(await root.write('auth/token/revoke', { token: batch.token }), 400, 'batch tokens cannot be revoked')
+  wantError(
+    await root.write('auth/token/revoke', { token: batch.token }),
+    400,
+    'batch tokens cannot be revoked',
+  )
   wantError(await batch.write('auth/token/revoke-self'), 400, 'batch tokens cannot be revoked')
   await wantAlive(batch)
   const other = (await create(root, {})).client
@@ -287,7 +321,9 @@ test('TOK-118: one tidy at a time', async () => {
     assert.ok(status === 202 || status === 200)
     assert.match(
       body.warnings[0],
-      status === 202 ? /^Tidy operation successfully started/ : /^Tidy operation already in progress\.$/,
+      status === 202
+        ? /^Tidy operation successfully started/
+        : /^Tidy operation already in progress\.$/,
     )
   }
   assert.ok(all.some((result) => result.status === 202))
@@ -298,7 +334,11 @@ test('SEC-TKN-11: an accessor is no token and a token is no accessor', async () 
   await wantDead(server.client(auth.accessor))
   await wantDead(server.client(`hvs.${auth.accessor}`))
   wantError(await root.write('auth/token/lookup', { token: auth.accessor }), 403, 'bad token')
-  wantError(await root.write('auth/token/lookup-accessor', { accessor: client.token }), 400, 'invalid accessor')
+  wantError(
+    await root.write('auth/token/lookup-accessor', { accessor: client.token }),
+    400,
+    'invalid accessor',
+  )
   assert.equal((await root.write('auth/token/revoke', { token: auth.accessor })).status, 204)
   await wantAlive(client)
 })
@@ -331,7 +371,10 @@ test('SEC-TKN-04, TOK-56: after the answer to a revocation no use begins that su
       revoked = true
     })
     await Promise.all([...users, revocation])
-    assert.deepEqual(late.filter((status) => status !== 403), [])
+    assert.deepEqual(
+      late.filter((status) => status !== 403),
+      [],
+    )
     await wantDead(client)
   }
 })

@@ -4,7 +4,15 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { ApiClient } from '../harness/api-client.ts'
 import { startTestServer, type TestServer } from '../harness/test-server.ts'
-import { create, enableJwt, want403P, want403T, wantAlive, wantDead, type JwtMount } from './fixture.ts'
+import {
+  create,
+  enableJwt,
+  want403P,
+  want403T,
+  wantAlive,
+  wantDead,
+  type JwtMount,
+} from './fixture.ts'
 
 let server: TestServer
 let root: ApiClient
@@ -14,7 +22,9 @@ before(async () => {
   server = await startTestServer()
   root = server.root
   jwt = await enableJwt(server)
-  await root.must('sys/policies/acl/reader', { policy: 'path "sys/mounts" { capabilities = ["read"] }' })
+  await root.must('sys/policies/acl/reader', {
+    policy: 'path "sys/mounts" { capabilities = ["read"] }',
+  })
 })
 
 after(() => server.stop())
@@ -89,7 +99,9 @@ test('the last use may be the revocation, a renewal or sealing the server', asyn
   const renewing = await limited(1)
   await renewing.write('auth/token/renew-self')
   await wantDead(renewing)
-  await root.must('sys/policies/acl/sealer', { policy: 'path "sys/seal" { capabilities = ["update", "sudo"] }' })
+  await root.must('sys/policies/acl/sealer', {
+    policy: 'path "sys/seal" { capabilities = ["update", "sudo"] }',
+  })
   const sealing = (await create(root, { policies: ['sealer'], num_uses: 1 })).client
   assert.equal((await sealing.call('PUT', 'sys/seal', {})).status, 204)
   await server.client().must('sys/unseal', { key: server.unsealKey })

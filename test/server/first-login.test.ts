@@ -12,7 +12,10 @@ before(async () => {
   server = await startTestServer()
   const { root } = server
   await root.must('sys/auth/jwt', { type: 'jwt' })
-  await root.must('auth/jwt/config', { jwt_validation_pubkeys: [keys.pem], bound_issuer: 'https://iss/' })
+  await root.must('auth/jwt/config', {
+    jwt_validation_pubkeys: [keys.pem],
+    bound_issuer: 'https://iss/',
+  })
   await root.must('auth/jwt/role/ci', {
     role_type: 'jwt',
     user_claim: 'sub',

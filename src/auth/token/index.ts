@@ -1,6 +1,12 @@
 /** The token method: auth/token/ (platform contract §3.3). Rules of tokens are the core's; here are the paths. */
 
-import { reply, type Backend, type BackendRequest, type BackendType, type Reply } from '../../framework/backend.ts'
+import {
+  reply,
+  type Backend,
+  type BackendRequest,
+  type BackendType,
+  type Reply,
+} from '../../framework/backend.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid, Refusal } from '../../framework/refusal.ts'
 import type { TokenAnswer, TokenName, TokenPort } from '../../framework/token-port.ts'
@@ -32,7 +38,11 @@ const nameFields = {
 
 /** Makes the method over what the core offers. */
 export function tokenBackend(port: () => TokenPort): BackendType {
-  return { types: ['token'], class: 'auth', create: () => ({ paths: tokenPaths(port) }) satisfies Backend }
+  return {
+    types: ['token'],
+    class: 'auth',
+    create: () => ({ paths: tokenPaths(port) }) satisfies Backend,
+  }
 }
 
 function tokenPaths(port: () => TokenPort): readonly PathDeclaration[] {
@@ -90,7 +100,12 @@ function tokenPaths(port: () => TokenPort): readonly PathDeclaration[] {
               required(request.caller),
             )
             if (answer === undefined) throw new Refusal('token_refused')
-            return authReply(withText(answer, request.header('x-vault-token') ?? bearer(request.header('authorization'))))
+            return authReply(
+              withText(
+                answer,
+                request.header('x-vault-token') ?? bearer(request.header('authorization')),
+              ),
+            )
           },
         },
       },
@@ -106,7 +121,11 @@ function tokenPaths(port: () => TokenPort): readonly PathDeclaration[] {
           handler: async ({ input, caller }) => {
             const text = input.token ?? ''
             if (text === '') throw invalid('missing token ID')
-            const answer = await port().renew({ kind: 'token', text }, input.increment ?? 0, required(caller))
+            const answer = await port().renew(
+              { kind: 'token', text },
+              input.increment ?? 0,
+              required(caller),
+            )
             if (answer === undefined) throw invalid('token not found')
             return authReply(answer)
           },
@@ -122,7 +141,11 @@ function tokenPaths(port: () => TokenPort): readonly PathDeclaration[] {
         write: {
           summary: 'Renew by accessor.',
           handler: async ({ input, caller }) => {
-            const answer = await port().renew(accessorName(input.accessor), input.increment ?? 0, required(caller))
+            const answer = await port().renew(
+              accessorName(input.accessor),
+              input.increment ?? 0,
+              required(caller),
+            )
             if (answer === undefined) throw invalid('invalid accessor')
             return authReply(answer)
           },
@@ -262,11 +285,17 @@ function revocationPaths(port: () => TokenPort): readonly PathDeclaration[] {
   ]
 }
 
-function creationPath(pattern: string, port: () => TokenPort, orphanPath: boolean): PathDeclaration {
+function creationPath(
+  pattern: string,
+  port: () => TokenPort,
+  orphanPath: boolean,
+): PathDeclaration {
   return definePath({
     pattern,
     access: 'token',
-    summary: orphanPath ? 'Creates a token without a parent.' : 'Creates a child of the calling token.',
+    summary: orphanPath
+      ? 'Creates a token without a parent.'
+      : 'Creates a child of the calling token.',
     fields: createFields,
     operations: {
       write: {

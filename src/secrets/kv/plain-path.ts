@@ -7,12 +7,7 @@ import type { Input } from '../../schema/field.ts'
 import type { StoreTransaction } from '../../storage/store.ts'
 import { listFields, listFolder, parseListOptions } from './folder-list.ts'
 import { plainKey, plainPrefix, plainSecret } from './plain-secret.ts'
-import {
-  pathFields,
-  requireFolder,
-  requirePath,
-  requireWritablePath,
-} from './secret-path.ts'
+import { pathFields, requireFolder, requirePath, requireWritablePath } from './secret-path.ts'
 import { layoutKey, upgradeText } from './upgrade.ts'
 
 const fields = { ...pathFields, ...listFields } as const
