@@ -249,6 +249,11 @@ export class Core {
     const range = { ...prefixRange(keys.tokenPrefix, { limit: 1 }), reverse: true }
     await this.store.view(async (view) => {
       for await (const key of view.keys(range)) ids.startAfter(lastSegment(key))
+      for await (const key of view.keys(prefixRange(keys.markerPrefix))) {
+        const marker = await view.get(keys.marker(lastSegment(key)))
+        // A token made now must not fall under a revocation of before.
+        if (marker !== undefined) ids.startAfter(marker.upTo)
+      }
     })
     const behindMs = ids.lastMs - this.clock.nowMs()
     if (behindMs > clockBehindMsMax) {

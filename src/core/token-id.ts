@@ -115,7 +115,12 @@ export class TokenIds {
 
   /** Ids made from now on are greater than this one: what storage already holds when a process starts. */
   startAfter(id: string): void {
-    this.#lastMs = Math.max(this.#lastMs, decodeId(id).readUIntBE(0, 6))
+    const bytes = decodeId(id)
+    const ms = bytes.readUIntBE(0, 6)
+    if (ms < this.#lastMs) return
+    const counter = bytes.readUInt16BE(6)
+    this.#counter = ms > this.#lastMs ? counter : Math.max(counter, this.#counter)
+    this.#lastMs = ms
   }
 
   /** When the last id was made; 0 when there is none. */
@@ -123,10 +128,12 @@ export class TokenIds {
     return this.#lastMs
   }
 
-  /** The last id this process can have made so far. */
+  /** An id above every one made so far and below every later one. */
   highWater(nowMs: number): string {
+    this.#lastMs = Math.max(nowMs, this.#lastMs)
+    this.#counter = counterMax
     const bytes = Buffer.alloc(idBytes, 0xff)
-    bytes.writeUIntBE(Math.max(nowMs, this.#lastMs), 0, 6)
+    bytes.writeUIntBE(this.#lastMs, 0, 6)
     return encodeBase62(bytes)
   }
 

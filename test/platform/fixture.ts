@@ -49,17 +49,17 @@ export async function wantAlive(client: ApiClient): Promise<void> {
 /** A mount of the jwt method with its own key. */
 export class JwtMount {
   readonly path: string
-  readonly #server: TestServer
+  readonly #root: ApiClient
   readonly #keys: JwtMaker
 
-  constructor(server: TestServer, path: string, keys: JwtMaker) {
-    this.#server = server
+  constructor(root: ApiClient, path: string, keys: JwtMaker) {
+    this.#root = root
     this.path = path
     this.#keys = keys
   }
 
   role(name: string, settings: object = {}): Promise<ApiResult> {
-    return this.#server.root.write(`auth/${this.path}/role/${name}`, {
+    return this.#root.write(`auth/${this.path}/role/${name}`, {
       role_type: 'jwt',
       user_claim: 'sub',
       bound_audiences: ['vault'],
@@ -78,7 +78,7 @@ export class JwtMount {
 
   login(role: string, subject = 'alice', headers: Record<string, string> = {}): Promise<ApiResult> {
     const body = { role, jwt: this.jwt(subject) }
-    return this.#server.client().call('POST', `auth/${this.path}/login`, body, { headers })
+    return this.#root.as(undefined).call('POST', `auth/${this.path}/login`, body, { headers })
   }
 
   async mustLogin(role: string, subject = 'alice'): Promise<ApiResult> {
@@ -90,23 +90,23 @@ export class JwtMount {
   /** Logs in and gives a client with the token. */
   async client(role: string, subject = 'alice'): Promise<ApiClient> {
     const { body } = await this.mustLogin(role, subject)
-    return this.#server.client(String(body.auth.client_token))
+    return this.#root.as(String(body.auth.client_token))
   }
 }
 
 export async function enableJwt(
   server: TestServer,
-  options: { readonly path?: string; readonly config?: object } = {},
+  options: { readonly path?: string; readonly config?: object; readonly root?: ApiClient } = {},
 ): Promise<JwtMount> {
   const path = options.path ?? 'jwt'
   const maker = makeJwtMaker('key', () => Math.floor(server.clock.nowMs() / 1000))
-  const { root } = server
+  const root = options.root ?? server.root
   await root.must(`sys/auth/${path}`, { type: 'jwt', config: options.config ?? {} })
   await root.must(`auth/${path}/config`, {
     jwt_validation_pubkeys: [maker.pem],
     bound_issuer: 'https://iss/',
   })
-  return new JwtMount(server, path, maker)
+  return new JwtMount(root, path, maker)
 }
 
 /** Changes a stored entity: what the identity API will do. */

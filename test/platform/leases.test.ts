@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { ApiClient } from '../harness/api-client.ts'
-import { startTestServer, type TestServer } from '../harness/test-server.ts'
+import { manualClock, startTestServer, type TestServer } from '../harness/test-server.ts'
 import {
   create,
   enableJwt,
@@ -77,6 +77,24 @@ test('SYS-70: children of a revoked token go with it', async () => {
   for (const one of [parent, child, batch]) await wantDead(one)
   await server.server.core.sweep.run()
   for (const one of [parent, child, batch]) await wantDead(one)
+})
+
+test('a token made in the millisecond of a revocation, but after it, lives', async () => {
+  const clock = manualClock()
+  const still = await startTestServer({ clock })
+  try {
+    const mount = await enableJwt(still)
+    await mount.mustRole('r')
+    const before = await mount.client('r')
+    await still.root.must('sys/leases/revoke-prefix/auth/jwt/login')
+    const later = await mount.client('r')
+    await wantDead(before)
+    await wantAlive(later)
+    clock.setWallClock(clock.nowMs() - 60_000)
+    await wantAlive(await mount.client('r'))
+  } finally {
+    await still.stop()
+  }
 })
 
 test('SYS-72: revoke-prefix needs sudo', async () => {

@@ -29,7 +29,12 @@ export class LmdbView implements EngineView {
   }
 
   getNow(key: string): Uint8Array | undefined {
-    return binaryReads(this.#database).getBinary(key, this.#options)
+    const database = binaryReads(this.#database)
+    const borrowed = database.getBinaryFast(key, this.#options)
+    // A window onto the shared buffer: a copy would cost more than the read itself.
+    return borrowed === undefined
+      ? undefined
+      : Uint8Array.prototype.subarray.call(borrowed, 0, database.lastSize)
   }
 
   async *range(range: KeyRange): AsyncGenerator<readonly [string, Uint8Array]> {
@@ -58,6 +63,9 @@ export class LmdbView implements EngineView {
 
 interface BinaryReads {
   getBinary(key: string, options: { transaction: Snapshot }): Uint8Array | undefined
+  /** Into a buffer that the next read uses again; its true size is `lastSize`. */
+  getBinaryFast(key: string, options: { transaction: Snapshot }): Uint8Array | undefined
+  readonly lastSize: number
 }
 
 /** The typings know these without options only. */
