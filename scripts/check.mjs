@@ -9,7 +9,7 @@ const steps = [
   {
     name: 'format',
     tool: 'prettier/bin/prettier.cjs',
-    args: ['--check', '--log-level=warn', '.'],
+    args: ['--check', '--log-level=warn', '--cache', '--cache-location=build/.prettier-cache', '.'],
     fix: 'npm run format',
   },
   { name: 'lint', tool: 'oxlint/bin/oxlint', args: ['--type-aware', '--quiet', '.'] },

@@ -63,8 +63,8 @@ async function apiPage() {
     const data = { type: 'jwt' }
     await localCall(server.core, { verb: 'write', path: 'sys/auth/jwt', token, data })
     const { core } = server
-    const snapshot = await core.mounts.at(core.store.read())
-    const mounts = [...snapshot.all].toSorted((a, b) => (fullPath(a) < fullPath(b) ? -1 : 1))
+    const { mounts: mounted } = await core.configuration()
+    const mounts = [...mounted.mounts].toSorted((a, b) => (fullPath(a) < fullPath(b) ? -1 : 1))
     const parts = mounts.flatMap((mount) => {
       const { declarations } = core.backends.of(mount).router
       if (declarations.length === 0) return []

@@ -13,7 +13,7 @@ import { run } from 'node:test'
 import { build } from './build.mjs'
 import { check } from './check.mjs'
 import { ensureInstalled, listFiles, stop } from './lib/prepare.mjs'
-import { root, seconds } from './lib/run-program.mjs'
+import { root, runProgram, seconds } from './lib/run-program.mjs'
 
 const totalMsMax = 14 * 60_000
 const fileMsMax = 5 * 60_000
@@ -43,9 +43,18 @@ const selection = select(listFiles('build/test').filter((path) => path.endsWith(
 if (selection.files.length === 0)
   stop(`tests: none has "${words.join(' ')}" in its path or a title`)
 // The build has judged the types already. A part of the tests is run for their own sake.
-if (words.length === 0) problems.push(...(await check({ skip: ['types'] })))
+if (words.length === 0) {
+  problems.push(...(await check({ skip: ['types'] })))
+  if (built.ok && !(await areDocsFresh())) problems.push('docs')
+}
 await runTests(selection)
 close()
+
+async function areDocsFresh() {
+  const { code, output } = await runProgram(process.execPath, ['scripts/docs.mjs', '--check'])
+  process.stdout.write(output)
+  return code === 0
+}
 
 function select(files) {
   if (words.length === 0) return { files }

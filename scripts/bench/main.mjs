@@ -259,7 +259,7 @@ async function main() {
     }
     await stop(floor)
     for (const { name } of cases) report[name] = summary(results[name])
-    report.live = await manyTokens(product, logins, folder)
+    report.live = await manyTokens(product, logins)
     await product.stop()
   } finally {
     for (const child of children) child.kill('SIGKILL')
@@ -284,7 +284,7 @@ function summary({ floor, product }) {
 }
 
 /** Logins among few and among many live tokens, side by side on two stores; then size, start and memory. */
-async function manyTokens(product, logins, folder) {
+async function manyTokens(product, logins) {
   const fewFolder = mkdtempSync(join(tmpdir(), 'tokenstile-bench-few-'))
   const few = new Product(fewFolder)
   try {

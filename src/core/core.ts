@@ -82,6 +82,8 @@ export class Core {
   readonly requests = new WeakMap<object, ApiRequest>()
   readonly pipeline: Pipeline
   readonly #configuration = new EpochValue<CoreConfiguration>(readConfiguration)
+  /** Epoch of the newest configuration by which backends of removed mounts were closed. */
+  #keptEpoch = 0
   #opened: Opened | undefined
   #sealedRouter: Router = new Router([])
   #help: (
@@ -166,7 +168,11 @@ export class Core {
     const known = this.#configuration.peek(epoch)
     if (known !== undefined) return known
     const configuration = await this.#configuration.at(epoch, this.store)
-    await this.backends.keepOnly(configuration.mounts)
+    // An older configuration that was read meanwhile knows nothing of the newest mounts.
+    if (configuration.epoch >= this.#keptEpoch) {
+      this.#keptEpoch = configuration.epoch
+      await this.backends.keepOnly(configuration.mounts)
+    }
     return configuration
   }
 
@@ -230,6 +236,7 @@ export class Core {
     await opened?.sweep.stop()
     await this.backends.close()
     this.#configuration.clear()
+    this.#keptEpoch = 0
   }
 
   get isOpen(): boolean {

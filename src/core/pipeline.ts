@@ -19,7 +19,7 @@ import type { CoreConfiguration } from './configuration.ts'
 import type { Core } from './core.ts'
 import { keys } from './keys.ts'
 import { fullPath } from './mount-table.ts'
-import { unionOfNames } from './policy-names.ts'
+import { effectivePolicies } from './policy-names.ts'
 import type { Acl } from './policy/acl.ts'
 import type { EntityRecord, MountRecord } from './records.ts'
 import type { Mounted } from './mounted-backends.ts'
@@ -131,7 +131,7 @@ export class Pipeline {
       const entity = found as EntityRecord | undefined
       if (entity === undefined || entity.disabled) return undefined
       identityPolicies = entity.policies
-      policies = unionOfNames(policies, identityPolicies)
+      policies = effectivePolicies(policies, identityPolicies)
     }
     const { access } = this.#core
     const acl = access.peek(policies, epoch) ?? (await access.acl(policies, epoch, view))
@@ -212,9 +212,6 @@ export class Pipeline {
       nowMs: this.#core.clock.nowMs(),
       header: request.header,
       wrapTtlSeconds: request.wrapTtlSeconds,
-      get signal() {
-        return request.signal
-      },
     })
     const known = operationOf(request, declaration, () => backendRequest('read', false))
     const operation = typeof known === 'string' ? known : await known
@@ -283,7 +280,6 @@ export class Pipeline {
       nowMs: this.#core.clock.nowMs(),
       header: request.header,
       wrapTtlSeconds: 0,
-      signal: request.signal,
     }
     const reply = await handler.handler(call)
     return toAnswer(requestId, reply, 'update', declaration.declaration, noWarnings)

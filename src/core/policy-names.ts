@@ -11,6 +11,20 @@ export function normalisePolicyNames(names: readonly string[]): string[] {
   return [...set].toSorted()
 }
 
+/**
+ * Names that decide what a token may: its own and its entity's. Root rights come from a token alone, never from an
+ * identity, whatever may be stored there.
+ */
+export function effectivePolicies(
+  own: readonly string[],
+  identity: readonly string[],
+): readonly string[] {
+  return unionOfNames(
+    own,
+    identity.includes('root') ? identity.filter((name) => name !== 'root') : identity,
+  )
+}
+
 /** The sorted union. */
 export function unionOfNames(a: readonly string[], b: readonly string[]): readonly string[] {
   if (b.length === 0) return a

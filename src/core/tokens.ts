@@ -14,6 +14,7 @@ import { batchPrefix, servicePrefix, type ParsedTokenText, type TokenIds } from 
 import { keys } from './keys.ts'
 import type { CoreConfiguration } from './configuration.ts'
 import type { TokenRecord } from './records.ts'
+import { TokenUses } from './token-uses.ts'
 
 export interface LiveToken {
   /** Empty for a batch token. */
@@ -46,6 +47,7 @@ export const revokedAtSeconds = 1
 
 export class Tokens {
   readonly #store: SealedStore
+  readonly #uses: TokenUses
   readonly #clock: Clock
   readonly ids: TokenIds
   #lastMs: number
@@ -59,6 +61,7 @@ export class Tokens {
     readonly startMs: number
   }) {
     this.#store = parts.store
+    this.#uses = new TokenUses(parts.store)
     this.#clock = parts.clock
     this.ids = parts.ids
     this.#lastMs = parts.startMs
@@ -221,18 +224,9 @@ export class Tokens {
 
   // ------------------------------------------------------------ using
 
-  /**
-   * Takes one use of a limited token in one atomic step; of parallel callers exactly as many succeed as uses are left.
-   * Gives the record as it is afterwards (`uses` -1 after the last one), or undefined when none was left.
-   */
-  async spendUse(id: string): Promise<TokenRecord | undefined> {
-    return this.#store.write(async (txn) => {
-      const record = await txn.get(keys.token(id))
-      if (record === undefined || record.uses <= 0) return undefined
-      const after = { ...record, uses: record.uses === 1 ? -1 : record.uses - 1 }
-      txn.put(keys.token(id), after)
-      return after
-    })
+  /** Takes one use of a limited token; see `TokenUses`. */
+  spendUse(id: string): Promise<TokenRecord | undefined> {
+    return this.#uses.spend(id)
   }
 
   /** Gives the token a new end; undefined when it is gone. Never touches a token that died meanwhile. */

@@ -86,7 +86,6 @@ export interface BackendRequest<I> {
   readonly nowMs: number
   readonly header: (name: string) => string | undefined
   readonly wrapTtlSeconds: number
-  readonly signal: AbortSignal
 }
 
 /** A proven identity, from which the core makes a token (platform contract §3.12). */

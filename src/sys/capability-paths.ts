@@ -2,7 +2,7 @@
 
 import type { Core } from '../core/core.ts'
 import { keys } from '../core/keys.ts'
-import { unionOfNames } from '../core/policy-names.ts'
+import { effectivePolicies } from '../core/policy-names.ts'
 import type { Acl } from '../core/policy/acl.ts'
 import type { LiveToken } from '../core/tokens.ts'
 import { reply, type Reply } from '../framework/backend.ts'
@@ -99,7 +99,7 @@ async function aclOf(core: Core, find: Find): Promise<Acl | undefined> {
     if (token.record.entity !== '') {
       const entity = await view.get(keys.entity(token.record.entity))
       if (entity === undefined || entity.disabled) return undefined
-      policies = unionOfNames(policies, entity.policies)
+      policies = effectivePolicies(policies, entity.policies)
     }
     return core.access.acl(policies, epoch, view)
   })

@@ -1,5 +1,6 @@
 /** sys/internal/*: what the CLI and web UIs ask about mounts and rights, and the OpenAPI document (platform contract §2.8). */
 
+import { builtInMounts } from '../core/bootstrap.ts'
 import type { Core } from '../core/core.ts'
 import { fullPath } from '../core/mount-table.ts'
 import type { Acl } from '../core/policy/acl.ts'
@@ -77,8 +78,8 @@ export function internalPaths(core: Core): readonly PathDeclaration[] {
       fields: {},
       bare: true,
       operations: {
-        read: { summary: 'Read the document.', handler: () => openApiReply(core) },
-        write: { summary: 'Read the document.', handler: () => openApiReply(core) },
+        read: { summary: 'Read the document.', handler: (request) => openApiReply(core, request) },
+        write: { summary: 'Read the document.', handler: (request) => openApiReply(core, request) },
       },
     }),
     definePath({
@@ -101,13 +102,19 @@ export function internalPaths(core: Core): readonly PathDeclaration[] {
   ]
 }
 
-async function openApiReply(core: Core) {
+/** Every path of the mounts that the caller can see; those that every server has are no secret. */
+async function openApiReply(core: Core, request: BackendRequest<unknown>) {
+  const acl = await optionalAcl(core, request)
   const { mounts } = await core.configuration()
+  const shown = mounts.mounts.filter(
+    (mount) =>
+      builtInMounts.some(({ type }) => type === mount.type) || visible(mount, acl) !== undefined,
+  )
   return {
     kind: 'raw' as const,
     status: 200,
     contentType: 'application/json',
-    body: `${JSON.stringify(openApiDocument(core, mounts.mounts))}\n`,
+    body: `${JSON.stringify(openApiDocument(core, shown))}\n`,
   }
 }
 

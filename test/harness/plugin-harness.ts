@@ -146,7 +146,6 @@ export class PluginHarness {
         nowMs: this.clock.nowMs(),
         header: () => undefined,
         wrapTtlSeconds: 0,
-        signal: new AbortController().signal,
       }
       if (verb === 'write' && declaration.exists !== undefined) {
         const exists = await declaration.exists({ ...request, operation: 'read' })

@@ -7,7 +7,16 @@ import type { AliasRecord, EntityRecord } from '../../src/core/records.ts'
 import { prefixRange } from '../../src/storage/store.ts'
 import type { ApiClient } from '../harness/api-client.ts'
 import { startTestServer, type TestServer } from '../harness/test-server.ts'
-import { changeEntity, enableJwt, want403P, want403T, wantAlive, wantDead, wantError, type JwtMount } from './fixture.ts'
+import {
+  changeEntity,
+  enableJwt,
+  want403P,
+  want403T,
+  wantAlive,
+  wantDead,
+  wantError,
+  type JwtMount,
+} from './fixture.ts'
 
 let server: TestServer
 let root: ApiClient
@@ -61,7 +70,10 @@ test('IDN-01, IDN-02: the first login makes an entity and an alias, later ones u
   assert.deepEqual(entity.policies, [])
   const aliases = await aliasesOf(id)
   const { accessor } = (await root.read('sys/auth/jwt')).body.data
-  assert.deepEqual(aliases.map((one) => [one.name, one.accessor]), [['idn-01', accessor]])
+  assert.deepEqual(
+    aliases.map((one) => [one.name, one.accessor]),
+    [['idn-01', accessor]],
+  )
   const [, before] = await counts()
   assert.equal(await login(jwt, 'r', 'idn-01'), id)
   assert.equal((await counts())[1], before)
@@ -114,7 +126,9 @@ test('SEC-ACL-09: a disabled entity cannot log in, and its tokens are refused', 
 })
 
 test('policies of the entity count from the next request on', async () => {
-  await root.must('sys/policies/acl/extra', { policy: 'path "sys/mounts" { capabilities = ["read"] }' })
+  await root.must('sys/policies/acl/extra', {
+    policy: 'path "sys/mounts" { capabilities = ["read"] }',
+  })
   const { body } = await jwt.mustLogin('r', 'extra')
   const token = server.client(body.auth.client_token)
   want403P(await token.read('sys/mounts'))
@@ -142,11 +156,17 @@ test('TOK-111, TOK-112, SEC-TKN-10: neither a role nor an entity makes a root to
 })
 
 test('an entity with the policy root gives its living tokens no rights', async () => {
-  const { body } = await jwt.mustLogin('r', 'living-root')
-  await changeEntity(server, body.auth.entity_id, { policies: ['root'] })
-  const token = server.client(body.auth.client_token)
-  want403P(await token.read('sys/mounts'))
-  want403P(await token.call('PUT', 'sys/seal', {}))
+  await jwt.mustRole('bare', { token_no_default_policy: true })
+  for (const role of ['r', 'bare']) {
+    const { body } = await jwt.mustLogin(role, `living-root-${role}`)
+    await changeEntity(server, body.auth.entity_id, { policies: ['root'] })
+    const token = server.client(body.auth.client_token)
+    want403P(await token.read('sys/mounts'))
+    want403P(await token.call('PUT', 'sys/seal', {}))
+    const asked = { token: token.token, paths: 'sys/seal' }
+    const { data } = (await root.write('sys/capabilities', asked)).body
+    assert.deepEqual(data['sys/seal'], ['deny'])
+  }
 })
 
 test('TOK-113, TOK-114, SEC-TKN-10: policies of a login are tidied; none at all is a token that can do nothing', async () => {

@@ -118,7 +118,7 @@ test('SYS-79: there is no replication, and anybody may know', async () => {
 })
 
 test('SYS-80: the OpenAPI document has every path that is declared', async () => {
-  const { body } = await nobody.read('sys/internal/specs/openapi')
+  const { body } = await root.read('sys/internal/specs/openapi')
   assert.match(body.openapi, /^3\./)
   assert.equal('request_id' in body, false)
   const { core } = server.server
@@ -149,6 +149,21 @@ test('SYS-80: the OpenAPI document has every path that is declared', async () =>
     ['get', 'post', 'patch', 'delete'].flatMap((method) => item[method]?.operationId ?? []),
   )
   assert.equal(new Set(ids).size, ids.length)
+})
+
+test('SYS-80, SEC-ACL-12: who shows no token learns no names of mounts from the OpenAPI document', async () => {
+  const mountsOf = async (by: ApiClient) => {
+    const { body } = await by.read('sys/internal/specs/openapi')
+    const names = Object.keys(body.paths).map(
+      (path) => /^\/(?:auth\/)?[^/]+\//.exec(path)?.[0] ?? path,
+    )
+    return [...new Set(names)].toSorted()
+  }
+  assert.deepEqual(await mountsOf(nobody), ['/auth/token/', '/cubbyhole/', '/sys/'])
+  assert.deepEqual(await mountsOf(reader), ['/auth/token/', '/cubbyhole/', '/secret/', '/sys/'])
+  await root.must('sys/auth/jwt/tune', { listing_visibility: 'unauth' })
+  assert.deepEqual(await mountsOf(nobody), ['/auth/jwt/', '/auth/token/', '/cubbyhole/', '/sys/'])
+  await root.must('sys/auth/jwt/tune', { listing_visibility: '' })
 })
 
 test('help is there for a path, for a mount and for what is open, and only for who has a token', async () => {

@@ -129,12 +129,16 @@ function h(hours: number): number {
 test('SYS-70, SEC-TKN-03: a revoked prefix stays revoked when the server stops before the sweep ran', async () => {
   const jwt = await enableJwt(server, { path: 'prefix', root })
   await jwt.mustRole('r')
-  const tokens = await Promise.all(Array.from({ length: 40 }, (_, i) => jwt.client('r', `user-${i}`)))
+  const tokens = await Promise.all(
+    Array.from({ length: 40 }, (_, i) => jwt.client('r', `user-${i}`)),
+  )
   await root.must('sys/leases/revoke-prefix/auth/prefix/login')
   assert.equal(await keyCount(keys.jobPrefix), 1)
   await restart()
   for (const one of tokens) await wantDead(now(one))
-  const fresh = await server.client().write('auth/prefix/login', { role: 'r', jwt: jwt.jwt('alice') })
+  const fresh = await server
+    .client()
+    .write('auth/prefix/login', { role: 'r', jwt: jwt.jwt('alice') })
   const later = server.client(fresh.body.auth.client_token)
   await wantAlive(later)
   await server.server.core.sweep.run()
@@ -169,17 +173,28 @@ test('SYS-40: a disabled mount stays gone when the server stops half-way through
   assert.equal((await root.read('big/k')).status, 404)
   await root.must('big/k', { v: 'new' })
   await server.server.core.sweep.run()
-  const prefixes = [big, half].flatMap((uuid) => [keys.mountDataPrefix(uuid), keys.mountConfigPrefix(uuid)])
+  const prefixes = [big, half].flatMap((uuid) => [
+    keys.mountDataPrefix(uuid),
+    keys.mountConfigPrefix(uuid),
+  ])
   assert.equal(await keyCount(...prefixes), 0)
   await wantDead(now(token))
   assert.deepEqual((await root.read('big/k')).body.data, { v: 'new' })
-  wantError(await server.client().write('auth/half/login', { role: 'r', jwt: jwt.jwt('x') }), 403, 'permission denied')
+  wantError(
+    await server.client().write('auth/half/login', { role: 'r', jwt: jwt.jwt('x') }),
+    403,
+    'permission denied',
+  )
 })
 
 test('a tree that is revoked stays dead when the server stops before its children are removed', async () => {
-  await root.must('sys/policies/acl/create', { policy: 'path "auth/token/create" { capabilities = ["update"] }' })
+  await root.must('sys/policies/acl/create', {
+    policy: 'path "auth/token/create" { capabilities = ["update"] }',
+  })
   const parent = (await create(root, { policies: ['create', 'default'] })).client
-  const children = await Promise.all(Array.from({ length: 30 }, async () => (await create(parent, {})).client))
+  const children = await Promise.all(
+    Array.from({ length: 30 }, async () => (await create(parent, {})).client),
+  )
   await root.must('auth/token/revoke', { token: parent.token })
   await restart()
   for (const one of [parent, ...children]) await wantDead(now(one))
@@ -213,4 +228,45 @@ test('TOK-119, SEC-TKN-02: no token, accessor or secret text is in the files', a
   server = await startTestServer({ storage: 'lmdb', folder, clock, raw: true })
   await server.client().must('sys/unseal', { key: unsealKey })
   root = server.client(rootToken)
+})
+
+test('SEC-TKN-05: a crowd of callers of one token on disk is served exactly, and nobody is told to come again', async () => {
+  const client = (await create(root, { policies: ['default'], num_uses: 100 })).client
+  const all = await Promise.all(
+    Array.from({ length: 150 }, () => client.read('auth/token/lookup-self')),
+  )
+  assert.equal(all.filter((result) => result.status === 200).length, 100)
+  assert.equal(all.filter((result) => result.status === 403).length, 50)
+})
+
+test('SEC-TKN-05, SEC-TKN-04: the last use and a revocation are as exact on disk', async () => {
+  const client = (await create(root, { policies: ['default'], num_uses: 9 })).client
+  const all = await Promise.all(
+    Array.from({ length: 32 }, () => client.read('auth/token/lookup-self')),
+  )
+  assert.equal(all.filter((result) => result.status === 200).length, 9)
+  const counts = all.flatMap((result) => result.body.data?.num_uses ?? [])
+  assert.deepEqual(
+    counts.toSorted((a, b) => a - b),
+    [-1, 1, 2, 3, 4, 5, 6, 7, 8],
+  )
+  await wantDead(client)
+  const other = (await create(root, { policies: ['default'] })).client
+  let revoked = false
+  const late: number[] = []
+  const users = Array.from({ length: 32 }, async () => {
+    for (let i = 0; i < 4; i++) {
+      const startedLate = revoked
+      const { status } = await other.read('auth/token/lookup-self')
+      if (startedLate) late.push(status)
+    }
+  })
+  const revocation = root.write('auth/token/revoke', { token: other.token }).then(() => {
+    revoked = true
+  })
+  await Promise.all([...users, revocation])
+  assert.deepEqual(
+    late.filter((status) => status !== 403),
+    [],
+  )
 })

@@ -47,13 +47,20 @@ test('SYS-06, SYS-07, SYS-08: initialisation that cannot be', async () => {
   ]) {
     wantError(await init({ secret_shares, secret_threshold }), 400, /^invalid seal configuration:/)
   }
-  wantError(await init({ secret_shares: 1, secret_threshold: 1, recovery_shares: 1 }), 400, /not applicable to seal type shamir/)
+  wantError(
+    await init({ secret_shares: 1, secret_threshold: 1, recovery_shares: 1 }),
+    400,
+    /not applicable to seal type shamir/,
+  )
   wantError(await init({ secret_shares: 'many', secret_threshold: 1 }), 400, /"secret_shares"/)
   assert.deepEqual((await nobody.read('sys/init')).body, { initialized: false })
 })
 
 test('SYS-03, SYS-04, SYS-05: initialisation', async () => {
-  const { status: code, body } = await nobody.call('PUT', 'sys/init', { secret_shares: 5, secret_threshold: 3 })
+  const { status: code, body } = await nobody.call('PUT', 'sys/init', {
+    secret_shares: 5,
+    secret_threshold: 3,
+  })
   assert.equal(code, 200)
   assert.deepEqual(Object.keys(body).toSorted(), ['keys', 'keys_base64', 'root_token'])
   assert.equal(body.keys.length, 5)
@@ -65,7 +72,11 @@ test('SYS-03, SYS-04, SYS-05: initialisation', async () => {
   root = server.client(body.root_token)
   const { sealed, initialized, t, n, progress, nonce } = await status()
   assert.deepEqual([sealed, initialized, t, n, progress, nonce], [true, true, 3, 5, 0, ''])
-  wantError(await nobody.call('PUT', 'sys/init', { secret_shares: 1, secret_threshold: 1 }), 400, 'Vault is already initialized')
+  wantError(
+    await nobody.call('PUT', 'sys/init', { secret_shares: 1, secret_threshold: 1 }),
+    400,
+    'Vault is already initialized',
+  )
   wantError(await root.read('sys/mounts'), 503, 'Vault is sealed')
 })
 
@@ -116,7 +127,10 @@ test('ENV-14, ENV-15, SYS-20: what a sealed server answers', async () => {
 
 test('SYS-12, SYS-17: shares in hex or base64, the field in any case', async () => {
   assert.equal((await nobody.call('PUT', 'sys/unseal', { Key: shares.hex[4] })).body.progress, 1)
-  assert.equal((await nobody.call('POST', 'sys/unseal', { KEY: shares.base64[1] })).body.progress, 2)
+  assert.equal(
+    (await nobody.call('POST', 'sys/unseal', { KEY: shares.base64[1] })).body.progress,
+    2,
+  )
   const done = (await unseal(shares.hex[2])).body
   assert.deepEqual([done.sealed, done.progress], [false, 0])
   assert.equal(typeof done.cluster_name, 'string')
@@ -142,7 +156,10 @@ test('SYS-21, SYS-22, SYS-23, SYS-24, SYS-25: health, leader, version', async ()
   assert.equal(body.server_time_utc, Math.floor(clock.nowMs() / 1000))
   assert.equal(typeof body.cluster_id, 'string')
   assert.equal((await nobody.read('sys/health?activecode=abc')).status, 400)
-  assert.equal((await nobody.read('sys/health?activecode=299&standbycode=299&drsecondarycode=299')).status, 299)
+  assert.equal(
+    (await nobody.read('sys/health?activecode=299&standbycode=299&drsecondarycode=299')).status,
+    299,
+  )
   assert.equal((await nobody.read('sys/health?standbyok=true')).status, 200)
   assert.equal((await nobody.read('sys/health?standbyok')).status, 200)
   const leader = (await nobody.read('sys/leader')).body
@@ -150,7 +167,9 @@ test('SYS-21, SYS-22, SYS-23, SYS-24, SYS-25: health, leader, version', async ()
   const seal = await status()
   assert.match(seal.version, /^\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.-]+)?$/)
   assert.equal(seal.version, body.version)
-  assert.ok(!Number.isNaN(Date.parse(seal.build_date)) && !Number.isNaN(Date.parse(seal.commit_date)))
+  assert.ok(
+    !Number.isNaN(Date.parse(seal.build_date)) && !Number.isNaN(Date.parse(seal.commit_date)),
+  )
 })
 
 test('SYS-18: not everybody may seal', async () => {
@@ -216,5 +235,8 @@ test('IDN-97: of parallel first logins one makes the entity, all get it', async 
   const before = await count()
   const all = await Promise.all(Array.from({ length: 50 }, () => jwt.mustLogin('r', 'new-person')))
   assert.equal(new Set(all.map(({ body }) => body.auth.entity_id)).size, 1)
-  assert.deepEqual(await count(), before.map((one) => one + 1))
+  assert.deepEqual(
+    await count(),
+    before.map((one) => one + 1),
+  )
 })
