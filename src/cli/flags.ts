@@ -6,7 +6,7 @@
 import { parseDurationMs } from '../lib/duration.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import { parseBoolean } from './environment.ts'
-import { nearestName } from './nearest-name.ts'
+import { nearestName } from '../lib/nearest-name.ts'
 
 export interface FlagSpec {
   readonly name: string

@@ -11,7 +11,7 @@ import { Environment, type Variables } from './environment.ts'
 import { CommandFailure, DryRun, exitCodes } from './failure.ts'
 import { noFlags, parseFlags } from './flags.ts'
 import { ok } from '../lib/result.ts'
-import { nearestName } from './nearest-name.ts'
+import { nearestName } from '../lib/nearest-name.ts'
 import { outputFormats, type OutputFormat } from './output-format.ts'
 import { safeText } from './safe-text.ts'
 

@@ -240,6 +240,14 @@ export class Tokens {
       if (record === undefined || record.uses < 0) return undefined
       if (record.expires !== 0 && now >= record.expires) return undefined
       const after: TokenRecord = { ...record, ...change(record) }
+      // Renewals of one second that grant the same are one: a crowd of them does not fight over the record.
+      if (
+        record.expires === after.expires &&
+        record.lastTtl === after.lastTtl &&
+        record.renewed === after.renewed
+      ) {
+        return after
+      }
       txn.put(keys.token(id), after)
       if (record.expires !== after.expires) {
         if (record.expires !== 0) txn.delete(keys.expiry(record.expires, id))

@@ -1,6 +1,7 @@
 /** Turns the raw fields of a request into what a handler's field table describes (platform contract §1.8). */
 
 import type { JsonObject, JsonValue } from '../lib/json.ts'
+import { nearestName } from '../lib/nearest-name.ts'
 import type { FieldTable } from '../schema/field.ts'
 import type { PathDeclaration } from './path.ts'
 import { invalid } from './refusal.ts'
@@ -87,7 +88,7 @@ function describe(unknown: string[], replaced: string[], fields: FieldTable): re
     const shown = unknown.toSorted().map((name) => name.slice(0, 128))
     warnings.push(`Endpoint ignored these unrecognized parameters: [${shown.join(' ')}]`)
     for (const name of shown.slice(0, 8)) {
-      const near = nearest(name, Object.keys(fields))
+      const near = nearestName(name, Object.keys(fields))
       if (near !== undefined)
         warnings.push(`"${name}" is no field of this path; did you mean "${near}"?`)
     }
@@ -99,33 +100,4 @@ function describe(unknown: string[], replaced: string[], fields: FieldTable): re
     )
   }
   return warnings
-}
-
-/** The known name at most two edits away, for names of some length. */
-export function nearest(name: string, known: readonly string[]): string | undefined {
-  if (name.length < 4 || name.length > 64) return undefined
-  let best: string | undefined
-  let bestDistance = 3
-  for (const candidate of known) {
-    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase(), bestDistance)
-    if (distance < bestDistance) {
-      best = candidate
-      bestDistance = distance
-    }
-  }
-  return best
-}
-
-function editDistance(a: string, b: string, limit: number): number {
-  if (Math.abs(a.length - b.length) >= limit) return limit
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const change = a[i - 1] === b[j - 1] ? 0 : 1
-      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + change))
-    }
-    row = next
-  }
-  return row[b.length] ?? limit
 }

@@ -17,7 +17,7 @@ export function readConfigFiles(path: string): readonly ReadConfigFile[] {
   const facts = statOf(path)
   if (!facts.isDirectory()) return [readOne(path)]
   const names = readdirSync(path)
-    .filter((name) => /\.(?:hcl|json)$/.test(name))
+    .filter((name) => /^[^.].*\.(?:hcl|json)$/.test(name))
     .toSorted()
   if (names.length === 0) throw new Error(`${path} holds no .hcl or .json file`)
   if (names.length > filesMax) throw new Error(`${path} holds more than ${filesMax} files`)

@@ -4,7 +4,7 @@
  * any of them may be a secret; the coercions are those of the reference ("true", 1 and true are the same).
  */
 
-import { nearest } from '../framework/input.ts'
+import { nearestName } from '../lib/nearest-name.ts'
 import { parseDurationMs } from '../lib/duration.ts'
 import type { HclBody, HclItem, HclPosition, HclValue } from '../lib/hcl.ts'
 
@@ -174,7 +174,7 @@ export class ConfigBlock {
   finish(): void {
     const known = [...this.#asked]
     for (const name of this.names.filter((one) => !this.#asked.has(one))) {
-      const near = nearest(name, known)
+      const near = nearestName(name, known)
       this.warn(
         name,
         `is unknown and ignored${near === undefined ? '' : `; did you mean "${near}"?`}`,

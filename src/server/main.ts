@@ -4,9 +4,11 @@ import { createStaticSeal, shamirSeal, type SealType } from '../core/seal/static
 import { systemLeaseTtlSeconds } from '../core/config.ts'
 import type { BoundAddress } from '../http/listener.ts'
 import { parseListenAddress, tcpListener } from '../http/listener-options.ts'
+import { err, ok, type Result } from '../lib/result.ts'
 import { product, wireVersion } from '../lib/product.ts'
 import { SystemClock } from '../platform/clock.ts'
 import { removePidFile, writePidFile } from '../platform/config-files.ts'
+import { LogFile } from '../platform/log-file.ts'
 import { LineLogger, type Logger, type LogLevel } from '../platform/logger.ts'
 import { createOutbound } from '../platform/outbound-http.ts'
 import { systemProcess, type ProcessDoor } from '../platform/process.ts'
@@ -36,7 +38,9 @@ export async function runServer(args: readonly string[], io: ServerIo): Promise<
   if (!flags.value.dev && loaded.value === undefined) {
     return fail(io, 'Must specify at least one config path using -config, or -dev to try it out')
   }
-  const logger = createLogger(flags.value, loaded.value, io)
+  const log = openLog(flags.value, loaded.value, io)
+  if (!log.ok) return fail(io, log.error)
+  const { logger, reopen } = log.value
   for (const warning of loaded.value?.warnings ?? []) logger.log('warn', warning)
   try {
     const end = new Ending()
@@ -49,6 +53,7 @@ export async function runServer(args: readonly string[], io: ServerIo): Promise<
       io,
       process,
       logger,
+      reopenLog: reopen,
       end,
     })
   } catch (problem) {
@@ -62,6 +67,7 @@ interface Running {
   readonly io: ServerIo
   readonly process: ProcessDoor
   readonly logger: Logger
+  readonly reopenLog: () => void
   readonly end: Ending
 }
 
@@ -78,6 +84,7 @@ async function serve(server: Server, running: Running): Promise<number> {
   process.onSignal('SIGTERM', () => end.with(0))
   process.onSignal('SIGINT', () => end.with(0))
   process.onSignal('SIGHUP', () => {
+    running.reopenLog()
     server.reload().then(
       () => logger.log('info', 'reloaded'),
       (problem: unknown) =>
@@ -222,17 +229,39 @@ function sealOf(loaded: LoadedConfig): SealType {
   return loaded.sealKey === undefined ? shamirSeal : createStaticSeal(loaded.sealKey)
 }
 
-function createLogger(flags: ServerFlags, loaded: LoadedConfig | undefined, io: ServerIo): Logger {
+function createLogger(
+  flags: ServerFlags,
+  loaded: LoadedConfig | undefined,
+  io: ServerIo,
+): { readonly logger: Logger; readonly reopen: () => void } {
   const asked = flags.logLevel || loaded?.config.logLevel || 'info'
   const level = logLevels.find((one) => one === asked.toLowerCase()) ?? 'info'
   const format = (flags.logFormat || loaded?.config.logFormat) === 'json' ? 'json' : 'standard'
   const clock = new SystemClock()
-  return new LineLogger({
+  const file = flags.logFile || (loaded?.config.logFile ?? '')
+  const output = file === '' ? undefined : new LogFile(file)
+  const logger = new LineLogger({
     level,
     format,
     nowMs: () => clock.nowMs(),
-    write: (line) => io.stderr.write(line),
+    write: (line) => {
+      if (output === undefined) io.stderr.write(line)
+      else output.write(line)
+    },
   })
+  return { logger, reopen: () => output?.reopen() }
+}
+
+function openLog(
+  flags: ServerFlags,
+  loaded: LoadedConfig | undefined,
+  io: ServerIo,
+): Result<ReturnType<typeof createLogger>, string> {
+  try {
+    return ok(createLogger(flags, loaded, io))
+  } catch (problem) {
+    return err(problem instanceof Error ? problem.message : 'the log file cannot be opened')
+  }
 }
 
 /** The one place where the end of the program is decided; the first cause wins. */

@@ -291,3 +291,13 @@ test('a mount never moves onto, above or below another one', async () => {
   assert.equal((await root.read('auth/mv/config')).status, 404)
   assert.equal((await root.read('auth/token/lookup-self')).status, 200)
 })
+
+test('SYS-32: of parallel enables of one path, and of paths inside each other, one succeeds', async () => {
+  const paths = ['race', 'race', 'race/a', 'race', 'race/a/b', 'race', 'race/a', 'race/a/b']
+  const all = await Promise.all(
+    paths.map((path) => root.write(`sys/mounts/${path}`, { type: 'kv' })),
+  )
+  const statuses = all.map((result) => result.status)
+  assert.equal(statuses.filter((status) => status === 204).length, 1, statuses.join())
+  assert.equal(statuses.filter((status) => status === 400).length, paths.length - 1)
+})

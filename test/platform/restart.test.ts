@@ -239,6 +239,14 @@ test('SEC-TKN-05: a crowd of callers of one token on disk is served exactly, and
   assert.equal(all.filter((result) => result.status === 403).length, 50)
 })
 
+test('a crowd of renewals of one token is served as a whole', async () => {
+  const client = (await create(root, { policies: ['default'], ttl: '1h' })).client
+  const all = await Promise.all(
+    Array.from({ length: 120 }, () => client.write('auth/token/renew-self')),
+  )
+  assert.deepEqual([...new Set(all.map((result) => result.status))], [200])
+})
+
 test('SEC-TKN-05, SEC-TKN-04: the last use and a revocation are as exact on disk', async () => {
   const client = (await create(root, { policies: ['default'], num_uses: 9 })).client
   const all = await Promise.all(

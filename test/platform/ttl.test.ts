@@ -645,3 +645,20 @@ test('SEC-CLK-01: what expired or was revoked stays dead when the wall clock goe
   await wantAlive(made)
   clock.setWallClock(start)
 })
+
+test('SEC-CLK-01: a strobing wall clock never lets a token come back once it was dead', async () => {
+  // Past everything that the test before has shown to the server.
+  clock.setWallClock(clock.nowMs() + 2 * h * 1000)
+  const { client } = await create(root, { policies: ['self'], ttl: '2s' })
+  const base = clock.nowMs()
+  let wasDead = false
+  for (let step = 0; step < 40; step++) {
+    // 1.6 s to 2.4 s after the issue, forth and back by 100 ms.
+    clock.setWallClock(base + 1600 + step * 20 + (step % 2 === 0 ? 100 : -100))
+    const isDead = (await client.read('auth/token/lookup-self')).status === 403
+    assert.ok(isDead || !wasDead, `step ${step}`)
+    wasDead = isDead
+  }
+  assert.ok(wasDead)
+  clock.setWallClock(base)
+})

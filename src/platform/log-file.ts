@@ -1,0 +1,31 @@
+/** The log as a file: appended to, private to its owner, and opened again when it was moved away. */
+
+import { closeSync, constants, openSync, writeSync } from 'node:fs'
+
+export class LogFile {
+  readonly #path: string
+  #file: number
+
+  /** Throws when the file cannot be opened. A link that somebody else put there is not followed. */
+  constructor(path: string) {
+    this.#path = path
+    this.#file = open(path)
+  }
+
+  write(line: string): void {
+    writeSync(this.#file, line)
+  }
+
+  /** After the file was moved away; keeps the old one when a new one cannot be opened. */
+  reopen(): void {
+    const old = this.#file
+    this.#file = open(this.#path)
+    closeSync(old)
+  }
+}
+
+function open(path: string): number {
+  const flags =
+    constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0)
+  return openSync(path, flags, 0o600)
+}
