@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Environment } from '../../src/cli/environment.ts'
 import { parseFlags, type FlagSpec } from '../../src/cli/flags.ts'
-import { nearestName } from '../../src/cli/nearest-name.ts'
+import { nearestName } from '../../src/lib/nearest-name.ts'
 
 const specs: readonly FlagSpec[] = [
   { name: 'field', kind: 'text', help: '' },
