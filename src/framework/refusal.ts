@@ -51,12 +51,16 @@ export interface RefusalDetail {
 }
 
 export class Refusal extends Error {
-  override readonly name = 'Refusal'
   readonly code: RefusalCode
   readonly detail: RefusalDetail
 
   constructor(code: RefusalCode, detail: RefusalDetail = {}) {
+    // A refusal is an answer and no fault: nobody reads its stack, and a flood of them must not pay for one each.
+    const limit = Error.stackTraceLimit
+    Error.stackTraceLimit = 0
     super(detail.text ?? refusals[code].text ?? code)
+    Error.stackTraceLimit = limit
+    this.name = 'Refusal'
     this.code = code
     this.detail = detail
   }

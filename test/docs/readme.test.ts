@@ -1,0 +1,195 @@
+/**
+ * The documents keep their word: every "sh test" block of the README runs, in order and in one shell, against the server
+ * that `npm start` starts; every link between the documents leads somewhere; every place that ARCHITECTURE.md names exists.
+ */
+
+import assert from 'node:assert/strict'
+import { spawn, spawnSync, type ChildProcessByStdio } from 'node:child_process'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { after, before, describe, test } from 'node:test'
+
+/** The checkout, from wherever the built test lies in it. */
+const root = findRoot(import.meta.dirname)
+const startMsMax = 20_000
+const blocksMsMax = 60_000
+const missingCurl = spawnSync('curl', ['--version']).error !== undefined
+
+function findRoot(folder: string): string {
+  const parent = dirname(folder)
+  if (existsSync(join(folder, 'package.json')) || parent === folder) return folder
+  return findRoot(parent)
+}
+
+function readText(path: string): string {
+  return readFileSync(join(root, path), 'utf8')
+}
+
+/** Bodies of the fenced blocks whose info string is exactly `info`. */
+function blocksOf(markdown: string, info: string): readonly string[] {
+  return [...markdown.matchAll(/^```([^\n]*)\n(.*?)^```$/gms)]
+    .filter(([, language]) => language === info)
+    .map(([, , body = '']) => body)
+}
+
+describe('the README', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tokenstile-readme-'))
+  let program: ChildProcessByStdio<null, Readable, null> | undefined
+  let address = ''
+  let issuer = ''
+
+  before(async () => {
+    mkdirSync(join(folder, 'bin'))
+    symlinkSync(join(root, 'bin/tokenstile.js'), join(folder, 'bin/vault'))
+    const started = await startTryOut()
+    address = started.address
+    issuer = started.issuer
+  })
+
+  after(async () => {
+    if (program !== undefined && program.exitCode === null) {
+      const ended = new Promise((resolve) => program?.once('exit', resolve))
+      program.kill('SIGTERM')
+      await ended
+    }
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  /** What `npm start` runs, on free ports, told as one JSON object. */
+  async function startTryOut(): Promise<{ readonly address: string; readonly issuer: string }> {
+    const entry = JSON.stringify(`file://${join(root, 'dist/try-out.js')}`)
+    const script = `
+      const { runTryOut } = await import(${entry})
+      const write = (text) => process.stdout.write(text)
+      const words = ['--port', '0', '--idp-port', '0', '--memory', '-o', 'json']
+      process.exitCode = await runTryOut(words, { write, writeError: write })`
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    program = child
+    const line = await new Promise<string>((resolve, reject) => {
+      let text = ''
+      const timer = setTimeout(() => reject(new Error(`no answer: ${text}`)), startMsMax)
+      child.stdout.on('data', (chunk: Buffer) => {
+        text += chunk.toString('utf8')
+        if (text.includes('\n')) {
+          clearTimeout(timer)
+          resolve(text)
+        }
+      })
+      child.once('exit', (code) => reject(new Error(`ended with ${code}: ${text}`)))
+    })
+    assert.match(line, /^\{/, line)
+    const facts = JSON.parse(line) as Readonly<Record<string, string>>
+    const [found = ''] = /^http:\S+/.exec(facts['demo IdP'] ?? '') ?? []
+    return { address: facts['address'] ?? '', issuer: found }
+  }
+
+  test(
+    'does what it says: each of its commands succeeds',
+    { skip: missingCurl ? 'curl is not installed' : false },
+    async () => {
+      const blocks = blocksOf(readText('README.md'), 'sh test')
+      assert.ok(blocks.length >= 8, `only ${blocks.length} blocks`)
+      const lines = blocks.map((block, index) => `echo "--- block ${index + 1}"\n${block}`)
+      const { code, output } = await runShell(`set -eu\n${lines.join('\n')}`)
+      assert.equal(code, 0, output)
+      assert.match(output, /hello from tokenstile/)
+      assert.match(output, /X-Login-Reason: jwt_malformed/i)
+      assert.doesNotMatch(output, /permission denied/)
+    },
+  )
+
+  /** Runs as the reader's shell would: a home of its own, and `vault` on the path. */
+  async function runShell(
+    script: string,
+  ): Promise<{ readonly code: number; readonly output: string }> {
+    const child = spawn('sh', ['-c', script], {
+      cwd: folder,
+      timeout: blocksMsMax,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: {
+        HOME: folder,
+        PATH: [join(folder, 'bin'), dirname(process.execPath), process.env['PATH']].join(delimiter),
+        VAULT_ADDR: address,
+        IDP: issuer,
+      },
+    })
+    let output = ''
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk: Buffer) => {
+        output += chunk.toString('utf8')
+      })
+    }
+    const code = await new Promise<number>((resolve) => {
+      child.once('close', (status) => resolve(status ?? -1))
+    })
+    return { code, output }
+  }
+})
+
+function markdownFiles(): readonly string[] {
+  const docs = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+  const top = readdirSync(root).filter((name) => name.endsWith('.md'))
+  return [...top, ...docs.filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)]
+}
+
+/** Targets of links that stay in the repository, without fenced blocks and the part after `#`. */
+function linksOf(markdown: string): readonly string[] {
+  const prose = markdown.replaceAll(/^```.*?^```$/gms, '')
+  return [...prose.matchAll(/\]\(([^)\s]+)\)/g)]
+    .map(([, target = '']) => target)
+    .filter((target) => !/^(?:[a-z]+:|#)/.test(target))
+    .map((target) => target.replace(/#.*$/, ''))
+}
+
+test('every link between the documents leads to a file', () => {
+  const files = markdownFiles()
+  assert.ok(files.includes('README.md') && files.includes('ARCHITECTURE.md'))
+  const broken = files.flatMap((file) =>
+    linksOf(readText(file))
+      .filter((target) => !existsSync(join(root, dirname(file), target)))
+      .map((target) => `${file}: ${target}`),
+  )
+  assert.deepEqual(broken, [])
+})
+
+test('every file and folder that the architecture names exists', () => {
+  const text = readText('ARCHITECTURE.md').replaceAll(/^```.*?^```$/gms, '')
+  const places = [...text.matchAll(/`((?:src|test|scripts|docs|bin)\/[^`\s]*)`/g)]
+    .map(([, place = '']) => place)
+    // `src/auth/<method>/` stands for any of them.
+    .filter((place) => !/[<*{]/.test(place))
+  assert.ok(places.length > 50, `only ${places.length} places`)
+  assert.deepEqual(
+    places.filter((place) => !existsSync(join(root, place))),
+    [],
+  )
+})
+
+test('every folder of the sources is on the map', () => {
+  const text = readText('ARCHITECTURE.md')
+  const folders = readdirSync(join(root, 'src'), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => `src/${entry.name}/`)
+  assert.deepEqual(
+    folders.filter((folder) => !text.includes(folder)),
+    [],
+  )
+})
+
+test('no document names a file of one machine', () => {
+  const files = markdownFiles().filter((file) => /\/(?:root|home|tmp|work)\//.test(readText(file)))
+  assert.deepEqual(files, [])
+})
