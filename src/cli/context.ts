@@ -104,7 +104,7 @@ export class CommandContext implements DataSources {
     } catch (cause) {
       if (cause instanceof CommandFailure || cause instanceof DryRun) throw cause
       // A missing file of the TLS options and its like are this machine's problem, a refusal is not.
-      const text = remoteErrorText(options.doing, cause, this.programName)
+      const text = remoteErrorText(options.doing, cause)
       throw new CommandFailure(text, exitCodes.remote)
     }
   }

@@ -66,13 +66,13 @@ export class Logins {
       who === undefined
         ? undefined
         : await this.#store.view((view) => this.#identity.find(who, view))
-    if (known?.entity.disabled === true) throw new Refusal('token_refused')
+    if (known?.entity.disabled === true) throw disabledEntity(mount, this.#settings)
 
     const write = async (txn: StoreTransaction) => {
       let entity: EntityRecord | undefined = known?.entity
       if (who !== undefined && (known === undefined || !this.#identity.isCurrent(known, who))) {
         entity = await this.#identity.ensure(who, txn, nowMs)
-        if (entity.disabled) throw new Refusal('token_refused')
+        if (entity.disabled) throw disabledEntity(mount, this.#settings)
       }
       refuseReserved(entity?.policies ?? [])
       const content = tokenContent(login, mount, path, { type, ttl, now, policies, entity })
@@ -190,4 +190,12 @@ function tokenContent(
       facts: login.facts,
     },
   }
+}
+
+/** The 403 of every refused token; its reason is for callers of mounts that explain. */
+function disabledEntity(mount: MountRecord, settings: CoreSettings): Refusal {
+  const explains = (mount.config.explainToCaller ?? settings.explainToCaller) !== 'none'
+  return explains && mount.config.compat !== 'vault'
+    ? new Refusal('token_refused', { reason: 'entity_disabled' })
+    : new Refusal('token_refused')
 }

@@ -56,7 +56,14 @@ export class Policies {
     await this.#store.write((txn) => {
       txn.put(keys.policy(clean), { name: clean, text, modifiedAt: this.#clock.nowMs() })
     })
-    return clean === name ? [] : [`policy name was converted to "${clean}"`]
+    const warnings = clean === name ? [] : [`policy name was converted to "${clean}"`]
+    if (parsed.value.rules.some((rule) => rule.isTemplated)) {
+      // Leaving this unsaid would hide that a templated deny protects nothing.
+      warnings.push(
+        'paths with {{…}} are not filled in by this version: those stanzas grant nothing and deny nothing',
+      )
+    }
+    return warnings
   }
 
   async remove(name: string): Promise<void> {

@@ -115,7 +115,7 @@ async function tryOut(flags: TryOutFlags, steps: Steps): Promise<number> {
     steps.done('roles', 'jwt/ci-demo   policies reader, deployer')
     const login = await firstLogin({ outbound, url, idp })
     steps.login(login)
-    steps.end(url)
+    steps.end(url, idp.issuer)
     systemProcess.onSignal('SIGINT', () => ending.resolve(0))
     systemProcess.onSignal('SIGTERM', () => ending.resolve(0))
     return await ended
@@ -191,14 +191,18 @@ class Steps {
     )
   }
 
-  end(url: string): void {
+  end(url: string, issuer: string): void {
     if (this.#flags.json) {
       this.#io.write(
         `${JSON.stringify({ ...this.#facts, root_token: trialRootToken, address: url })}\n`,
       )
       return
     }
-    const mint = this.#flags.port === portDefault ? '' : ` -- --server ${url}`
+    const places = [
+      ...(url === `http://127.0.0.1:${portDefault}` ? [] : ['--server', url]),
+      ...(issuer === `http://127.0.0.1:${idpPortDefault}` ? [] : ['--idp', issuer]),
+    ]
+    const mint = places.length === 0 ? '' : ` -- ${places.join(' ')}`
     this.#line(
       [
         '',

@@ -19,9 +19,7 @@ export function sentenceFor(
   if (disclosure === 'none' || failure.reason === 'source_address_refused') return undefined
   const { fix } = reasons[failure.reason]
   const id =
-    requestId === undefined
-      ? ''
-      : ` The operator can see more with: tokenstile explain --id ${requestId}`
+    requestId === undefined ? '' : ` The operator finds this attempt under request id ${requestId}.`
   return `${whatHappened(failure, disclosure === 'full')} ${fix}${id}`
 }
 

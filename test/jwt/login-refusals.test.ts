@@ -431,7 +431,7 @@ describe('every refusal, with each disclosure', () => {
         assert.equal(result.headers['x-login-reason'], isHinted ? one.reason : undefined)
         if (isHinted) {
           provoked.add(one.reason)
-          assert.match(sentence, new RegExp(`explain --id ${result.headers['x-request-id']}`))
+          assert.match(sentence, new RegExp(`request id ${result.headers['x-request-id']}`))
           if (one.own !== undefined) assert.ok(sentence.includes(one.own), sentence)
         }
         const mayShowExpected = disclosure === 'full'

@@ -563,7 +563,7 @@ test('the sentence names the claim and the value of the caller, the expectation 
   )
   const own = decide({ ...change, requestId: '0d7b' }).sentence ?? ''
   assert.match(own, /"aud".*"https:\/\/github\.com\/acme"/)
-  assert.match(own, /tokenstile explain --id 0d7b/)
+  assert.match(own, /request id 0d7b/)
   assert.doesNotMatch(own, /secret-name/)
   assert.match(decide({ ...change, explainToCaller: 'full' }).sentence ?? '', /secret-name/)
   assert.equal(decide({ ...change, explainToCaller: 'none' }).sentence, undefined)

@@ -75,7 +75,7 @@ export const init: Command = {
   argsMax: 0,
   async run(context) {
     if (context.flags.bool('status')) return initStatus(context)
-    const body = initBody(context)
+    const body = initBody(context, await opensItself(context))
     const answer = await bare(
       context,
       { method: 'PUT', path: 'sys/init', body, token: '', namespace: '' },
@@ -100,10 +100,23 @@ async function initStatus(context: CommandContext): Promise<number> {
   return initialized ? exitCodes.ok : exitCodes.remote
 }
 
-function initBody(context: CommandContext): JsonObject {
+/** True for a seal that needs nobody: it makes recovery keys instead of unseal keys. */
+async function opensItself(context: CommandContext): Promise<boolean> {
   const { flags } = context
-  // A server that a service unseals refuses shares; the defaults are for the other kind.
-  const recovery = flags.isSet('recovery-shares') || flags.isSet('recovery-threshold')
+  const named = ['key-shares', 'key-threshold', 'recovery-shares', 'recovery-threshold']
+  if (named.some((name) => flags.isSet(name))) return false
+  const answer = await bare(
+    context,
+    { method: 'GET', path: 'sys/seal-status', token: '', namespace: '' },
+    'Error checking seal status',
+  )
+  return member(answer, 'recovery_seal') === true
+}
+
+function initBody(context: CommandContext, opensItself: boolean): JsonObject {
+  const { flags } = context
+  const recovery =
+    opensItself || flags.isSet('recovery-shares') || flags.isSet('recovery-threshold')
   const keys = (name: string) =>
     flags
       .list(name)
@@ -117,8 +130,12 @@ function initBody(context: CommandContext): JsonObject {
   if (flags.isSet('root-token-pgp-key')) {
     fields.push(['root_token_pgp_key', flags.text('root-token-pgp-key') ?? ''])
   }
-  for (const name of ['recovery-shares', 'recovery-threshold']) {
+  for (const [name, usual] of [
+    ['recovery-shares', 5],
+    ['recovery-threshold', 3],
+  ] as const) {
     if (flags.isSet(name)) fields.push([name.replace('-', '_'), flags.int(name) ?? 0])
+    else if (opensItself) fields.push([name.replace('-', '_'), usual])
   }
   if (flags.isSet('recovery-pgp-keys'))
     fields.push(['recovery_pgp_keys', keys('recovery-pgp-keys')])
@@ -152,9 +169,16 @@ function initText(answer: JsonObject, body: JsonObject): string {
     '',
     `Initial Root Token: ${textMember(answer, 'root_token')}`,
     '',
-    `Initialized with ${shares} key shares and a key threshold of ${threshold}. Give each share to`,
-    `another person. After every start the server is sealed, and ${threshold} of these keys have`,
-    'to be given to unseal it. They are stored nowhere: without them its data is lost.',
+    ...(shares > 0
+      ? [
+          `Initialized with ${shares} key shares and a key threshold of ${threshold}. Give each share to`,
+          `another person. After every start the server is sealed, and ${threshold} of these keys have`,
+          'to be given to unseal it. They are stored nowhere: without them its data is lost.',
+        ]
+      : [
+          'The server unseals itself with its own key. Recovery keys do not unseal it: keep a copy of',
+          'that key, without it the data is lost.',
+        ]),
   ].join('\n')
 }
 

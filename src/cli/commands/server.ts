@@ -52,7 +52,7 @@ export const server: Command = {
       defaultText: 'standard',
       help: 'standard or json.',
     },
-    { name: 'log-file', kind: 'text', help: 'File to write the log to as well.' },
+    { name: 'log-file', kind: 'text', help: 'File to write the log to instead of standard error.' },
   ],
   kind: 'local',
   output: 'none',
