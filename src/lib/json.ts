@@ -6,6 +6,7 @@
  * back as it was written, so both have to be visible here. Limits bound what a hostile text can cost.
  */
 
+import { BoundedCache } from './bounded-cache.ts'
 import { err, ok, type Result } from './result.ts'
 
 /** A number whose decimal text a double would not give back: kept as it was written. */
@@ -125,9 +126,22 @@ export function encodeJson(value: JsonValue | undefined): string {
   for (const name of Object.keys(object)) {
     const item = object[name]
     if (item === undefined) continue
-    text += (text.length === 1 ? '' : ',') + JSON.stringify(name) + ':' + encodeJson(item)
+    text += (text.length === 1 ? '' : ',') + quotedName(name) + encodeJson(item)
   }
   return text + '}'
+}
+
+const quotedNamesMax = 4096
+const quotedNameLengthMax = 64
+/** Members of answers have the same names each time. */
+const quotedNames = new BoundedCache<string, string>(quotedNamesMax)
+
+function quotedName(name: string): string {
+  const known = quotedNames.get(name)
+  if (known !== undefined) return known
+  const quoted = `${JSON.stringify(name)}:`
+  if (name.length <= quotedNameLengthMax) quotedNames.set(name, quoted)
+  return quoted
 }
 
 class Stop extends Error {
