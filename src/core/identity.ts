@@ -4,7 +4,7 @@
  */
 
 import type { Random } from '../platform/random.ts'
-import type { StoreTransaction, StoreView } from '../storage/store.ts'
+import type { Key, StoreTransaction, StoreView } from '../storage/store.ts'
 import { keys } from './keys.ts'
 import type { AliasRecord, EntityRecord } from './records.ts'
 import type { TokenIds } from './token-id.ts'
@@ -35,9 +35,9 @@ export class Identity {
   /** The entity and alias of a login if both are there. */
   async find(login: LoginIdentity, view: StoreView): Promise<KnownEntity | undefined> {
     const aliasHash = this.#hash(login)
-    const alias = await view.get(keys.alias(login.mountAccessor, aliasHash))
+    const alias = await readOne(view, keys.alias(login.mountAccessor, aliasHash))
     if (alias === undefined) return undefined
-    const entity = await view.get(keys.entity(alias.entity))
+    const entity = await readOne(view, keys.entity(alias.entity))
     return entity === undefined ? undefined : { entity, alias, aliasHash }
   }
 
@@ -84,6 +84,12 @@ export class Identity {
     const name = login.foldCase ? login.aliasName.toLowerCase() : login.aliasName
     return this.#ids.nameHash(login.mountAccessor, name)
   }
+}
+
+/** One record, without waiting where the store can: every login comes through here. */
+function readOne<T>(view: StoreView, key: Key<T>): T | undefined | Promise<T | undefined> {
+  const now = view.getNow([key])
+  return now === undefined ? view.get(key) : (now[0] as T | undefined)
 }
 
 function sameMap(

@@ -103,21 +103,22 @@ export class JwtLogin {
     const mount = this.#context.mount()
     const requestedRole = request.input.role ?? ''
     const jwt = (request.input.jwt ?? '').trim()
-    const { config, issuer, record, token, isConfigured } = await store.view(async (view) => {
-      const trust = await this.#configs.loadTrust(view)
-      const name = requestedRole === '' ? (trust.config?.default_role ?? '') : requestedRole
-      const read = await this.#readToken(jwt, trust, view)
+    const { trust, record, read } = await store.view(async (view) => {
+      const found = await this.#configs.loadTrust(view)
+      const name = requestedRole === '' ? (found.config?.default_role ?? '') : requestedRole
       return {
-        ...read,
-        config: trust.config,
-        isConfigured: trust.config !== undefined || trust.routes.length > 0,
+        trust: found,
         record: name === '' ? undefined : await this.#roles.load(name, view),
+        // Only a mount with named issuers has more to look up.
+        read: found.routes.length === 0 ? undefined : await this.#readToken(jwt, found, view),
       }
     })
+    const { config } = trust
+    const { issuer, token } = read ?? this.#readOwnToken(jwt, config)
     const input: JwtLoginInput = {
       mountPath: mount.path,
       config: {
-        configured: isConfigured,
+        configured: config !== undefined || trust.routes.length > 0,
         bound_issuer: issuer?.record.issuer ?? config?.bound_issuer ?? '',
         discovered_issuer: undefined,
         token_audiences: issuer?.record.audiences ?? config?.token_audiences ?? [],
@@ -141,17 +142,23 @@ export class JwtLogin {
     return { config, issuer, record, mount, input }
   }
 
+  #readOwnToken(
+    jwt: string,
+    config: ConfigRecord | undefined,
+  ): Pick<Prepared, 'issuer'> & { readonly token: ReadToken | undefined } {
+    const algorithms = this.#configs.algorithms(config?.jwt_supported_algs ?? [])
+    return { token: jwt === '' ? undefined : parseCompactJwt(jwt, algorithms), issuer: undefined }
+  }
+
   /** Reads the token, and finds the named issuer it claims to be from, which says what algorithms it may use. */
   async #readToken(
     jwt: string,
     trust: TrustRecord,
     view: StoreView,
   ): Promise<Pick<Prepared, 'issuer'> & { readonly token: ReadToken | undefined }> {
-    const { config, routes } = trust
+    const { config } = trust
     if (jwt === '') return { token: undefined, issuer: undefined }
     const ownAlgorithms = this.#configs.algorithms(config?.jwt_supported_algs ?? [])
-    if (routes.length === 0)
-      return { token: parseCompactJwt(jwt, ownAlgorithms), issuer: undefined }
     const token = parseCompactJwt(jwt, allAlgorithms)
     if (!token.ok) return { token, issuer: undefined }
     const name = this.#issuers.route(trust, claimedIssuer(token.value.claims))
