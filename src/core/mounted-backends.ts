@@ -14,6 +14,7 @@ import type { Outbound } from '../platform/outbound.ts'
 import type { Random } from '../platform/random.ts'
 import { prefixRange, recordKey, type Codec, type Key, type Store } from '../storage/store.ts'
 import type { CoreSettings } from './config.ts'
+import { cubbyholeStore } from './cubbyhole-store.ts'
 import { keys } from './keys.ts'
 import type { MountTable } from './mount-table.ts'
 import type { MountRecord } from './records.ts'
@@ -89,9 +90,10 @@ export class MountedBackends {
     const { store, clock, random, logger, outbound, settings } = this.#parts
     // The facts are asked for at each use, so that a tune is seen without a new instance.
     const holder: { instance: Instance | undefined } = { instance: undefined }
+    const plain = mountStore(record.uuid, store)
     const context: BackendContext = {
       mount: () => mountFacts(holder.instance?.record ?? record, settings),
-      store: mountStore(record.uuid, store),
+      store: record.type === 'cubbyhole' ? cubbyholeStore(plain) : plain,
       clock,
       random,
       logger,

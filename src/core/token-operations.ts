@@ -105,6 +105,10 @@ export class TokenOperations implements TokenPort {
         : {}),
     }
     const issued = await store.write(async (txn) => {
+      // A token that ends meanwhile makes no other: a child without its parent would never be removed with it.
+      if ((await tokens.byId(parent.id, txn, configuration)) === undefined) {
+        throw new Refusal('token_refused')
+      }
       if (creation.id !== undefined) {
         const taken = await txn.get(keys.customToken(tokens.ids.customHash(creation.id)))
         if (taken !== undefined && (await txn.get(keys.token(taken.id))) !== undefined) {
