@@ -114,6 +114,12 @@ export class CommandContext implements DataSources {
     return parseSecret(await this.send(request, options))
   }
 
+  /** Sends what answers nothing to show, and passes on what the server warns of. */
+  async perform(request: ApiRequest, options: SendOptions): Promise<void> {
+    const secret = await this.fetch(request, options)
+    if (secret !== undefined) this.print.warnings(secret)
+  }
+
   /** Reads a path; undefined when nothing is there. */
   async read(request: ApiRequest, options: SendOptions): Promise<Secret | undefined> {
     const response = await this.send(request, { ...options, accept: [404] })

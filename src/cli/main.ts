@@ -47,15 +47,20 @@ async function dispatch(options: CliOptions): Promise<number> {
   const wantsHelp = words
     .slice(0, end < 0 ? undefined : end)
     .some((word) => helpWords.includes(word))
-  const entry = findCommand(words)
-  if (entry === undefined) return showGroup(words, wantsHelp, options)
+  // A flag before the command's name is the command's: `vault -output-curl-string write a b=c`.
+  const start = words.findIndex((word) => !word.startsWith('-'))
+  const early = words.slice(0, start < 0 ? undefined : start)
+  const named = words.slice(early.length)
+  const entry = findCommand(named)
+  if (entry === undefined) return showGroup(named, wantsHelp, options)
   const command = await entry.load()
   if (wantsHelp) {
     const { commandHelp } = await import('./help.ts')
     options.stdout.write(`${commandHelp(options.programName, entry.name, command)}\n`)
     return exitCodes.ok
   }
-  return runCommand(command, words.slice(entry.name.split(' ').length), options)
+  const rest = named.slice(entry.name.split(' ').length)
+  return runCommand(command, [...early, ...rest], options)
 }
 
 /** The entry with the longest name that the words begin with. */

@@ -29,11 +29,19 @@ export async function createTokenHelper(
   if (program !== undefined) return new ProgramTokenHelper(program, environment, address)
   const path =
     environment.text('TOKEN_PATH') ?? (home === undefined ? undefined : `${home}/.vault-token`)
-  if (path === undefined)
-    throw new CommandFailure(
-      'There is no home directory to keep the token in; set TOKENSTILE_TOKEN_PATH.',
-    )
-  return new FileTokenHelper(path)
+  return path === undefined ? noTokenHelper : new FileTokenHelper(path)
+}
+
+/** Services often run without a home: there is no kept token then, which most commands do not mind. */
+const noTokenHelper: TokenHelper = {
+  get: () => Promise.resolve(''),
+  store: () =>
+    Promise.reject(
+      new CommandFailure(
+        'There is no home directory to keep the token in; set TOKENSTILE_TOKEN_PATH.',
+      ),
+    ),
+  erase: () => Promise.resolve(),
 }
 
 class FileTokenHelper implements TokenHelper {

@@ -8,10 +8,16 @@ export async function storeDevToken(
   token: string,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<void> {
-  const path =
-    env['TOKENSTILE_TOKEN_PATH'] ??
-    env['BAO_TOKEN_PATH'] ??
-    env['VAULT_TOKEN_PATH'] ??
-    join(env['HOME'] ?? homedir(), '.vault-token')
-  await writePrivateFile(path, token)
+  // As the command line reads it: the first name that is set decides, and an empty one means the usual file.
+  const named = env['TOKENSTILE_TOKEN_PATH'] ?? env['BAO_TOKEN_PATH'] ?? env['VAULT_TOKEN_PATH']
+  try {
+    const path = named || join(env['HOME'] ?? homedir(), '.vault-token')
+    await writePrivateFile(path, token)
+  } catch (problem) {
+    const detail = problem instanceof Error ? problem.message : 'unknown'
+    throw new Error(
+      `the root token cannot be kept for the command line: ${detail}\nStart with -dev-no-store-token, or set VAULT_TOKEN_PATH.`,
+      { cause: problem },
+    )
+  }
 }

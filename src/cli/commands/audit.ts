@@ -81,7 +81,7 @@ export const auditEnable: Command = {
       local: context.flags.bool('local'),
       options,
     }
-    await context.send(
+    await context.perform(
       { method: 'PUT', path: `sys/audit/${path}`, body },
       { doing: 'Error enabling audit device' },
     )

@@ -150,7 +150,12 @@ async function requestBody(context: CommandContext): Promise<JsonObject | undefi
 
 async function sendData(context: CommandContext, request: ApiRequest): Promise<number> {
   const secret = await context.fetch(request, { doing: `Error writing data to ${request.path}` })
-  if (secret !== undefined) return context.show(secret)
+  if (secret !== undefined) {
+    const code = context.show(secret)
+    const empty = [secret.data, secret.auth, secret.wrapInfo].every((part) => part === undefined)
+    // Warnings alone must not look as if nothing had been written.
+    if (code !== exitCodes.ok || !empty) return code
+  }
   context.print.success(`Success! Data written to: ${request.path}`)
   return exitCodes.ok
 }

@@ -217,7 +217,7 @@ export function enableMount(kind: MountKind): Command {
       const given = (context.args[0] ?? '').trim()
       const type = given === 'plugin' ? (flags.text('plugin-name') ?? given) : given
       const path = cleanPath(flags.text('path') ?? type)
-      await context.send(
+      await context.perform(
         { method: 'POST', path: `sys/${kind.area}/${path}`, body: enableBody(flags, type) },
         { doing: `Error enabling ${type} ${kind.noun}` },
       )
@@ -331,11 +331,10 @@ export async function sendTune(
   path: string,
   body: JsonObject,
 ): Promise<void> {
-  const secret = await context.fetch(
+  await context.perform(
     { method: 'POST', path: `sys/mounts/${kind.prefix}${cleanPath(path)}/tune`, body },
     { doing: `Error tuning ${kind.noun} ${path}` },
   )
-  if (secret !== undefined) context.print.warnings(secret)
   context.print.success(`Success! Tuned the ${kind.noun} at: ${parentPath(path)}`)
 }
 

@@ -70,7 +70,7 @@ export const policyWrite: Command = {
   async run(context) {
     const name = policyName(context.args[0])
     const policy = await readText(context, context.args[1] ?? '')
-    await context.send(
+    await context.perform(
       { method: 'PUT', path: `sys/policies/acl/${name}`, body: { policy } },
       { doing: 'Error uploading policy' },
     )

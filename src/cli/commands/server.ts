@@ -35,8 +35,6 @@ export const server: Command = {
       kind: 'bool',
       help: 'Do not keep the root token of -dev in the token file.',
     },
-    { name: 'dev-tls', kind: 'bool', help: 'Serve -dev over TLS with a certificate made for it.' },
-    { name: 'dev-tls-cert-dir', kind: 'text', help: 'Directory for that certificate.' },
     { name: 'dev-kv-v1', kind: 'bool', help: 'Mount secret/ as version 1.' },
     {
       name: 'log-level',
