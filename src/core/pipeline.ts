@@ -6,7 +6,12 @@
 import type { Answer, ApiOutcome, ApiRequest, AuthFields } from '../framework/api.ts'
 import type { BackendRequest, Caller, Operation, Reply } from '../framework/backend.ts'
 import { parseInput } from '../framework/input.ts'
-import { declaredOperation, type Access, type PathDeclaration } from '../framework/path.ts'
+import {
+  canonicalPath,
+  declaredOperation,
+  type Access,
+  type PathDeclaration,
+} from '../framework/path.ts'
 import { invalid, Refusal } from '../framework/refusal.ts'
 import type { PathMatch } from '../framework/router.ts'
 import { cidrContains, parseCidr } from '../lib/cidr.ts'
@@ -217,15 +222,22 @@ export class Pipeline {
     const operation = typeof known === 'string' ? known : await known
     let sudo = false
     if (admission !== undefined) {
-      const decision = admission.acl.decide({
+      const asked = {
         path: request.path,
         operation,
         data: request.data,
         wrapTtlSeconds: request.wrapTtlSeconds,
         sudoRequired: access === 'sudo',
-      })
+      }
+      const decision = admission.acl.decide(asked)
       if (!decision.allowed) throw new Refusal('policy_denied')
       sudo = decision.sudo
+      const canonical = canonicalOf(route, operation)
+      if (canonical !== undefined) {
+        const same = admission.acl.decide({ ...asked, path: canonical })
+        if (!same.allowed) throw new Refusal('policy_denied')
+        sudo &&= same.sudo
+      }
     }
     if (route === undefined) {
       throw new Refusal('route_unknown', {
@@ -344,6 +356,15 @@ function accessOf(declaration: PathDeclaration | undefined, request: ApiRequest)
   if (verb === 'help' || verb === 'header') return declaration.access
   const declared = declaration.operations[verb === 'write' ? 'write' : verb]
   return declared?.access ?? declaration.access
+}
+
+/** The full path that a policy must allow as well, if it is another one; a list ends in a slash, and rules for it know both spellings. */
+function canonicalOf(route: Route | undefined, operation: Operation): string | undefined {
+  const declaration = route?.match?.declaration
+  if (route === undefined || declaration === undefined) return undefined
+  if (operation === 'list' || operation === 'scan') return undefined
+  const canonical = canonicalPath(declaration, route.path)
+  return canonical === route.path ? undefined : fullPath(route.mount) + canonical
 }
 
 /** A write to something that is not there yet is a create; only paths that can tell know it (platform contract §1.5). */

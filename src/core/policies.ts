@@ -35,7 +35,7 @@ export class Policies {
 
   /** The text as written; undefined when there is none. */
   async read(name: string): Promise<string | undefined> {
-    const clean = cleanName(name)
+    const clean = cleanPolicyName(name)
     if (clean === 'root') return ''
     if (clean === 'response-wrapping') return responseWrappingPolicyText
     const record = await this.#store.view((view) => view.get(keys.policy(clean)))
@@ -44,7 +44,7 @@ export class Policies {
 
   /** Stores a policy that parses; gives warnings. */
   async write(name: string, given: string): Promise<readonly string[]> {
-    const clean = cleanName(name)
+    const clean = cleanPolicyName(name)
     if (clean === 'root' || hidden.has(clean)) throw invalid(`cannot update "${clean}" policy`)
     if (clean === '' || clean.length > nameLengthMax) {
       throw invalid(`policy name must have 1 to ${nameLengthMax} characters`)
@@ -67,7 +67,7 @@ export class Policies {
   }
 
   async remove(name: string): Promise<void> {
-    const clean = cleanName(name)
+    const clean = cleanPolicyName(name)
     if (clean === 'default') throw invalid('cannot delete default policy')
     if (clean === 'root' || hidden.has(clean)) throw invalid(`cannot delete "${clean}" policy`)
     await this.#store.write(async (txn) => {
@@ -77,6 +77,7 @@ export class Policies {
   }
 }
 
-function cleanName(name: string): string {
+/** As a policy is stored: trimmed, in lower case. */
+export function cleanPolicyName(name: string): string {
   return name.trim().toLowerCase()
 }

@@ -33,6 +33,11 @@ export interface TypedPath<F extends FieldTable> {
   readonly access: Access
   readonly summary: string
   readonly fields: F
+  /**
+   * The one spelling, inside the mount, of all paths that reach the same thing. Policies have to allow it too, so that
+   * no other spelling leads past a deny. Without it a final "/" is dropped, unless a `*name` takes it.
+   */
+  readonly canonical?: (path: string) => string
   /** Takes any fields and never warns about unknown ones (kv, cubbyhole, wrap). */
   readonly anyFields?: boolean
   /** Whether the thing exists, which tells create from update; without it every write is an update. */
@@ -54,6 +59,18 @@ export type PathDeclaration = TypedPath<FieldTable>
 export function definePath<const F extends FieldTable>(path: TypedPath<F>): PathDeclaration {
   // The router hands each handler exactly the input that `fields` describes; the types meet again there.
   return path as unknown as PathDeclaration
+}
+
+/** The spelling of a path inside its mount that policies have to allow beside the one that was sent. */
+export function canonicalPath(declaration: PathDeclaration, path: string): string {
+  if (declaration.canonical !== undefined) return declaration.canonical(path)
+  if (!path.endsWith('/')) return path
+  const takesSlash = /(?:^|\/)\*[^/]*$/.test(declaration.pattern)
+  return takesSlash ? path : withoutFinalSlash(path)
+}
+
+export function withoutFinalSlash(path: string): string {
+  return path.replace(/\/+$/, '')
 }
 
 /** The declared operation that serves an operation. */

@@ -4,7 +4,7 @@ import type { Core } from '../core/core.ts'
 import { keys, lastSegment } from '../core/keys.ts'
 import type { LiveToken } from '../core/tokens.ts'
 import { reply, type Reply } from '../framework/backend.ts'
-import { definePath, type PathDeclaration } from '../framework/path.ts'
+import { definePath, withoutFinalSlash, type PathDeclaration } from '../framework/path.ts'
 import { invalid } from '../framework/refusal.ts'
 import type { JsonObject } from '../lib/json.ts'
 import { rfc3339 } from '../lib/time.ts'
@@ -56,6 +56,7 @@ export function leasePaths(core: Core): readonly PathDeclaration[] {
     ...bothNames('renew', (pattern) =>
       definePath({
         pattern: `${pattern}/*url_lease_id?`,
+        canonical: withoutFinalSlash,
         access: 'token',
         summary: 'Renews a lease.',
         fields: leaseFields,
@@ -74,6 +75,7 @@ export function leasePaths(core: Core): readonly PathDeclaration[] {
     ...bothNames('revoke', (pattern) =>
       definePath({
         pattern: `${pattern}/*url_lease_id?`,
+        canonical: withoutFinalSlash,
         access: 'token',
         summary: 'Revokes a lease.',
         fields: leaseFields,
@@ -95,6 +97,7 @@ export function leasePaths(core: Core): readonly PathDeclaration[] {
       bothNames(`revoke-${word}`, (pattern) =>
         definePath({
           pattern: `${pattern}/*prefix`,
+          canonical: withoutFinalSlash,
           access: 'sudo',
           summary: 'Revokes every lease below a prefix.',
           fields: { sync: leaseFields.sync },

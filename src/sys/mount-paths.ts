@@ -3,7 +3,7 @@
 import type { Core } from '../core/core.ts'
 import type { MountRecord } from '../core/records.ts'
 import { reply, type Reply } from '../framework/backend.ts'
-import { definePath, type PathDeclaration } from '../framework/path.ts'
+import { definePath, withoutFinalSlash, type PathDeclaration } from '../framework/path.ts'
 import { invalid } from '../framework/refusal.ts'
 import type { JsonObject, JsonValue } from '../lib/json.ts'
 import { field } from '../schema/field.ts'
@@ -153,6 +153,7 @@ function kindPaths(core: Core, kind: 'auth' | 'secret'): readonly PathDeclaratio
     }),
     definePath({
       pattern: `${base}/*path`,
+      canonical: withoutFinalSlash,
       access,
       summary: `One ${what}.`,
       duplicateData: true,

@@ -1,6 +1,7 @@
 /** sys/policies/acl and the older sys/policy (platform contract §2.4). */
 
 import type { Core } from '../core/core.ts'
+import { cleanPolicyName } from '../core/policies.ts'
 import { reply } from '../framework/backend.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { field } from '../schema/field.ts'
@@ -22,6 +23,7 @@ export function policyPaths(core: Core): readonly PathDeclaration[] {
     }),
     definePath({
       pattern: 'policies/acl/*name',
+      canonical: canonicalPolicyPath,
       access: 'token',
       summary: 'One policy.',
       fields: {
@@ -36,7 +38,7 @@ export function policyPaths(core: Core): readonly PathDeclaration[] {
           handler: async ({ data }) => {
             const text = await core.policies.read(name(data))
             if (text === undefined) return reply.none()
-            return reply.data({ name: name(data).trim().toLowerCase(), policy: text })
+            return reply.data({ name: cleanPolicyName(name(data)), policy: text })
           },
         },
         write: {
@@ -68,6 +70,7 @@ export function policyPaths(core: Core): readonly PathDeclaration[] {
     }),
     definePath({
       pattern: 'policy/*name',
+      canonical: canonicalPolicyPath,
       access: 'token',
       summary: 'One policy, in the older form.',
       duplicateData: true,
@@ -81,7 +84,7 @@ export function policyPaths(core: Core): readonly PathDeclaration[] {
           handler: async ({ data }) => {
             const text = await core.policies.read(name(data))
             if (text === undefined) return reply.none()
-            return reply.data({ name: name(data).trim().toLowerCase(), rules: text })
+            return reply.data({ name: cleanPolicyName(name(data)), rules: text })
           },
         },
         write: {
@@ -104,6 +107,12 @@ export function policyPaths(core: Core): readonly PathDeclaration[] {
       },
     }),
   ]
+}
+
+/** Names are kept trimmed and in lower case, so every other spelling reaches the same policy. */
+function canonicalPolicyPath(path: string): string {
+  const [, folder = '', name = ''] = /^(policies\/acl\/|policy\/)([\s\S]*)$/.exec(path) ?? []
+  return folder + cleanPolicyName(name)
 }
 
 async function oldList(core: Core) {

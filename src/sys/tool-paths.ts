@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import type { Core } from '../core/core.ts'
 import { reply } from '../framework/backend.ts'
-import { definePath, type PathDeclaration } from '../framework/path.ts'
+import { definePath, withoutFinalSlash, type PathDeclaration } from '../framework/path.ts'
 import { invalid } from '../framework/refusal.ts'
 import { field } from '../schema/field.ts'
 
@@ -83,6 +83,7 @@ export function toolPaths(core: Core): readonly PathDeclaration[] {
     }),
     definePath({
       pattern: 'audit/*path',
+      canonical: withoutFinalSlash,
       access: 'sudo',
       summary: 'One audit device.',
       fields: {
