@@ -12,7 +12,7 @@ import type { Logger } from '../platform/logger.ts'
 import type { Outbound } from '../platform/outbound.ts'
 import type { Random } from '../platform/random.ts'
 import type { SealedStore } from '../storage/sealed-store.ts'
-import { prefixRange } from '../storage/store.ts'
+import { prefixRange, StoreSealed } from '../storage/store.ts'
 import { PolicyAccess } from './access.ts'
 import { bootstrap } from './bootstrap.ts'
 import type { CoreSettings } from './config.ts'
@@ -275,7 +275,7 @@ export class Core {
   }
 
   #require(): Opened {
-    if (this.#opened === undefined) throw new Error('the core is not open')
+    if (this.#opened === undefined) throw new StoreSealed()
     return this.#opened
   }
 }

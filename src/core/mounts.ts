@@ -3,6 +3,7 @@
 import { invalid } from '../framework/refusal.ts'
 import { parseDurationSeconds } from '../lib/duration.ts'
 import type { JsonObject, JsonValue } from '../lib/json.ts'
+import { isPrintable } from '../lib/printable.ts'
 import { builtInMounts } from './bootstrap.ts'
 import type { Core } from './core.ts'
 import { keys } from './keys.ts'
@@ -121,16 +122,17 @@ export class Mounts {
     if (isFixed && !onlyAuditLists(request)) {
       throw invalid(`cannot tune "${mount.path}": only the audit lists can be set`)
     }
-    const options = mergeOptions(mount.options ?? {}, request.options)
     let warnings: readonly string[] = []
-    if (request.options !== undefined) {
-      const backend = this.#core.backendOf(mount)
-      warnings = (await backend.checkTune?.(options)) ?? []
-    }
     await this.#core.store.write(async (txn) => {
       const current = await txn.get(keys.mount(mount.uuid))
       if (current === undefined) throw invalid(`no mount at ${mount.path}`)
       const config = this.#mergeConfig(current.config, request.config, current.class, false, mount)
+      const before = current.options ?? {}
+      const options = mergeOptions(before, request.options)
+      if (request.options !== undefined) {
+        const backend = this.#core.backendOf(current)
+        warnings = (await backend.checkTune?.(options, before)) ?? []
+      }
       txn.put(keys.mount(mount.uuid), {
         ...current,
         description: request.description ?? current.description,
@@ -197,7 +199,7 @@ export class Mounts {
     const system = this.#core.settings
     const merged: Record<string, unknown> = { ...current }
     for (const [name, value] of Object.entries(given)) {
-      const set = configSetters[name]
+      const set = Object.hasOwn(configSetters, name) ? configSetters[name] : undefined
       if (set !== undefined) set(merged, value, { kind, isNew, mountPath: mount?.path })
     }
     const config = merged as unknown as MountConfig
@@ -363,6 +365,9 @@ export function cleanPath(path: string): string {
   if (clean === '') throw invalid('mount path must not be empty')
   if (clean.length > pathLengthMax) {
     throw invalid(`mount path must have at most ${pathLengthMax} characters`)
+  }
+  if (clean.includes('\\') || !isPrintable(clean)) {
+    throw invalid('mount path must not have backslashes or characters that cannot be printed')
   }
   for (const segment of clean.split('/')) {
     if (segment === '' || segment === '.' || segment === '..') {

@@ -84,7 +84,7 @@ export class Pipeline {
     } finally {
       // A last use that sealed the server has nothing left to end: spent tokens are dead as they are stored.
       if (spent !== undefined && spent.record.uses < 0 && this.#core.isOpen) {
-        await this.#core.tokenOperations.revokeId(spent.id, false)
+        await this.#core.tokenOperations.revokeId(spent.id, false).catch(unlessUnavailable)
       }
     }
   }
@@ -341,6 +341,11 @@ export class Pipeline {
 }
 
 // -------------------------------------------------------------- rules
+
+/** A store that is sealed or away meanwhile takes back no answer: the sweep does what is left. */
+function unlessUnavailable(problem: unknown): void {
+  if (!(problem instanceof StoreSealed || problem instanceof StoreUnavailable)) throw problem
+}
 
 function attempt<T>(work: () => T): Result<T, unknown> {
   try {

@@ -106,8 +106,10 @@ export class TokenOperations implements TokenPort {
     }
     const issued = await store.write(async (txn) => {
       // A token that ends meanwhile makes no other: a child without its parent would never be removed with it.
-      if ((await tokens.byId(parent.id, txn, configuration)) === undefined) {
-        throw new Refusal('token_refused')
+      const living = await tokens.byId(parent.id, txn, configuration)
+      if (living === undefined) throw new Refusal('token_refused')
+      if (!orphan && (await tokens.isTooDeep(living.record, txn))) {
+        throw invalid('the parent has too many ancestors: create an orphan token')
       }
       if (creation.id !== undefined) {
         const taken = await txn.get(keys.customToken(tokens.ids.customHash(creation.id)))

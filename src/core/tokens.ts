@@ -6,6 +6,7 @@
  * below it; what is left behind is removed by the sweep (`token-sweep.ts`), which expiry uses as well.
  */
 
+import { invalid } from '../framework/refusal.ts'
 import { equalSecrets } from '../lib/constant-time.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { SealedStore } from '../storage/sealed-store.ts'
@@ -186,6 +187,16 @@ export class Tokens {
     return false
   }
 
+  /** True when a child of the token would have more ancestors than are looked at, so that it could never live. */
+  async isTooDeep(record: TokenRecord, view: StoreView): Promise<boolean> {
+    let above = record.parent
+    let depth = 1
+    for (; above !== undefined && depth <= ancestorsMax; depth++) {
+      above = (await view.get(keys.token(above)))?.parent
+    }
+    return depth > ancestorsMax
+  }
+
   // ------------------------------------------------------------ making
 
   /** Puts a new service token into the transaction, or seals a batch token, which needs no write. */
@@ -197,9 +208,14 @@ export class Tokens {
   ): IssuedToken {
     if (type === 'batch') {
       const plain = JSON.stringify({ v: 1, record: content } satisfies BatchContent)
-      const sealed = this.#store.sealText(batchPurpose, plain)
+      const text = batchPrefix + this.#store.sealText(batchPurpose, plain).toString('base64url')
+      if (text.length > textLengthMax) {
+        throw invalid(
+          `the batch token would have ${text.length} characters, the most is ${textLengthMax}: shorten what it carries`,
+        )
+      }
       return {
-        text: batchPrefix + sealed.toString('base64url'),
+        text,
         accessor: '',
         id: '',
         record: { ...content, h: '' },

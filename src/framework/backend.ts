@@ -162,7 +162,10 @@ export interface Backend {
   /** Judges a renewal; throws a `Refusal` when the token may not be renewed. Auth methods only. */
   renew?(request: RenewRequest): Promise<RenewTerms>
   /** Called when mount options were tuned; throws a `Refusal` to refuse the change. */
-  checkTune?(options: Readonly<Record<string, string>>): Promise<readonly string[]>
+  checkTune?(
+    options: Readonly<Record<string, string>>,
+    before: Readonly<Record<string, string>>,
+  ): Promise<readonly string[]>
   /** The mount goes away or the server stops. */
   close?(): Promise<void>
 }

@@ -4,6 +4,7 @@
  */
 
 import { invalid, Refusal } from '../framework/refusal.ts'
+import { isPrintable } from '../lib/printable.ts'
 
 export interface RequestTarget {
   /** Decoded once, slashes collapsed, with the leading slash. */
@@ -52,9 +53,4 @@ function decodePath(raw: string): string {
     throw invalid('relative paths not supported')
   }
   return path
-}
-
-/** What Go's unicode.IsPrint takes: letters, marks, numbers, punctuation, symbols and the ASCII space. */
-function isPrintable(text: string): boolean {
-  return !/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/u.test(text)
 }

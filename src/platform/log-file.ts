@@ -5,6 +5,7 @@ import { closeSync, constants, openSync, writeSync } from 'node:fs'
 export class LogFile {
   readonly #path: string
   #file: number
+  #lost = 0
 
   /** Throws when the file cannot be opened. A link that somebody else put there is not followed. */
   constructor(path: string) {
@@ -12,11 +13,18 @@ export class LogFile {
     this.#file = open(path)
   }
 
+  /** Never throws: a full disk is no reason to stop the work that is logged. The next line that fits tells what is missing. */
   write(line: string): void {
-    writeSync(this.#file, line)
+    try {
+      if (this.#lost > 0) writeSync(this.#file, `${this.#lost} log lines could not be written\n`)
+      this.#lost = 0
+      writeSync(this.#file, line)
+    } catch {
+      this.#lost++
+    }
   }
 
-  /** After the file was moved away; keeps the old one when a new one cannot be opened. */
+  /** After the file was moved away; throws and keeps the old one when a new one cannot be opened. */
   reopen(): void {
     const old = this.#file
     this.#file = open(this.#path)

@@ -74,22 +74,26 @@ interface Running {
 async function serve(server: Server, running: Running): Promise<number> {
   const { flags, io, process, logger, end } = running
   process.onFault((fault) => {
-    const detail = fault instanceof Error ? fault.message : 'unknown'
+    end.with(1)
     logger.log('error', 'uncaught fault, stopping', {
-      detail,
+      detail: detailOf(fault),
       stack: fault instanceof Error ? fault.stack : undefined,
     })
-    end.with(1)
   })
   process.onSignal('SIGTERM', () => end.with(0))
   process.onSignal('SIGINT', () => end.with(0))
   process.onSignal('SIGHUP', () => {
-    running.reopenLog()
+    try {
+      running.reopenLog()
+    } catch (problem) {
+      const detail = detailOf(problem)
+      logger.log('warn', 'the log file cannot be opened again, the old one stays', { detail })
+    }
     server.reload().then(
       () => logger.log('info', 'reloaded'),
       (problem: unknown) =>
         logger.log('error', 'reload failed, the old settings stay', {
-          detail: problem instanceof Error ? problem.message : 'unknown',
+          detail: detailOf(problem),
         }),
     )
   })
@@ -278,6 +282,10 @@ class Ending {
   with(code: number): void {
     this.#resolve(code)
   }
+}
+
+function detailOf(problem: unknown): string {
+  return problem instanceof Error ? problem.message : 'unknown'
 }
 
 function fail(io: ServerIo, text: string): number {

@@ -281,9 +281,10 @@ async function health(core: Core, input: Input<typeof healthFields>): Promise<Re
   )
 }
 
+/** A final status: an informational one would leave the client waiting for the answer. */
 function code(name: string, text: string | undefined, otherwise: number): number {
   if (text === undefined) return otherwise
-  const value = /^[1-5]\d\d$/.test(text) ? Number(text) : undefined
+  const value = /^[2-5]\d\d$/.test(text) ? Number(text) : undefined
   if (value === undefined) throw invalid(`bad value for ${name}: expected a status code`)
   return value
 }

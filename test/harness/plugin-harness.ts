@@ -165,7 +165,7 @@ export class PluginHarness {
   /** Changes options as the core does; rejects with what the backend refuses. */
   async tune(options: Readonly<Record<string, string>>): Promise<readonly string[]> {
     const merged = { ...this.#options, ...options }
-    const warnings = (await this.backend.checkTune?.(merged)) ?? []
+    const warnings = (await this.backend.checkTune?.(merged, this.#options)) ?? []
     this.#options = merged
     return warnings
   }

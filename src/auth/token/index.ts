@@ -100,12 +100,7 @@ function tokenPaths(port: () => TokenPort): readonly PathDeclaration[] {
               required(request.caller),
             )
             if (answer === undefined) throw new Refusal('token_refused')
-            return authReply(
-              withText(
-                answer,
-                request.header('x-vault-token') ?? bearer(request.header('authorization')),
-              ),
-            )
+            return authReply(withText(answer, ownText(request)))
           },
         },
       },
@@ -201,7 +196,7 @@ function tokenPaths(port: () => TokenPort): readonly PathDeclaration[] {
   async function lookupSelf(request: Request): Promise<Reply> {
     const data = await port().lookup({ kind: 'self' }, required(request.caller))
     if (data === undefined) throw new Refusal('token_refused')
-    const text = request.header('x-vault-token') ?? bearer(request.header('authorization'))
+    const text = ownText(request)
     return reply.data({ ...data, id: text })
   }
 
@@ -369,6 +364,11 @@ function authReply(answer: TokenAnswer): Reply {
 
 function withText(answer: TokenAnswer, text: string): TokenAnswer {
   return { ...answer, auth: { ...answer.auth, client_token: text } }
+}
+
+/** The text of the caller's own token, where the front end found it: an empty header is none. */
+function ownText(request: Pick<Request, 'header'>): string {
+  return request.header('x-vault-token') || bearer(request.header('authorization'))
 }
 
 function bearer(header: string | undefined): string {

@@ -29,9 +29,9 @@ export const kvBackend: BackendType = {
     ]
     return {
       paths: versioned.map((path) => eitherVersion(context, upgrade, path, plain)),
-      checkTune: async (options) => {
+      checkTune: async (options, before) => {
         const version = options['version'] ?? '1'
-        const isNew = isVersioned(context.mount().options)
+        const isNew = isVersioned(before)
         if (isNew && version !== '2') throw invalid('cannot downgrade mount from version 2')
         if (version !== '1' && version !== '2') throw invalid('version must be "1" or "2"')
         return version === '2' && !isNew ? [upgradeWarning] : []
