@@ -51,6 +51,12 @@ export class PolicyAccess {
     return acl
   }
 
+  /** Forgets what was compiled: a sealed server keeps no rules. */
+  clear(): void {
+    this.#acls.clear()
+    this.#epoch = -1
+  }
+
   #parse(record: PolicyRecord): Policy {
     const known = this.#parsed.get(record)
     if (known !== undefined) return known

@@ -23,6 +23,15 @@ export class CoreConfiguration {
     this.#markers = markers
   }
 
+  /** The highest id that a marker ends, or undefined without markers. */
+  get revokedUpTo(): string | undefined {
+    let highest: string | undefined
+    for (const { upTo } of this.#markers) {
+      if (highest === undefined || upTo > highest) highest = upTo
+    }
+    return highest
+  }
+
   /** True when a marker ends that token, made up to the marker's id. */
   isRevoked(id: string, record: TokenRecord): boolean {
     for (const marker of this.#markers) {

@@ -30,6 +30,7 @@ import type { CorsRecord, MountRecord } from './records.ts'
 import type { SealManager } from './seal/seal-manager.ts'
 import { TokenIds } from './token-id.ts'
 import { TokenOperations } from './token-operations.ts'
+import { TokenScan } from './token-scan.ts'
 import { TokenSweep } from './token-sweep.ts'
 import { Tokens, type LiveToken } from './tokens.ts'
 import type { Keyring } from '../storage/keyring.ts'
@@ -168,6 +169,9 @@ export class Core {
     const known = this.#configuration.peek(epoch)
     if (known !== undefined) return known
     const configuration = await this.#configuration.at(epoch, this.store)
+    // A node whose clock is ahead may have revoked: a token made now must not fall under that.
+    const { revokedUpTo } = configuration
+    if (revokedUpTo !== undefined) this.#opened?.tokens.ids.startAfter(revokedUpTo)
     // An older configuration that was read meanwhile knows nothing of the newest mounts.
     if (configuration.epoch >= this.#keptEpoch) {
       this.#keptEpoch = configuration.epoch
@@ -205,9 +209,11 @@ export class Core {
     await this.#startIdsAfterStored(ids)
     const tokens = new Tokens({ store, clock, ids, startMs: ids.lastMs })
     const identity = new Identity(ids, random)
+    const scan = new TokenScan({ store, clock, logger })
     const sweep = new TokenSweep({
       store,
       tokens,
+      scan,
       clock,
       logger,
       cubbyholePrefix: (tokenId) => this.#cubbyholePrefix(tokenId),
@@ -215,6 +221,7 @@ export class Core {
     const tokenOperations = new TokenOperations({
       store,
       tokens,
+      scan,
       sweep,
       settings,
       factsOf: (caller) => this.factsOf(caller),
@@ -236,6 +243,7 @@ export class Core {
     await opened?.sweep.stop()
     await this.backends.close()
     this.#configuration.clear()
+    this.access.clear()
     this.#keptEpoch = 0
   }
 

@@ -76,6 +76,7 @@ export class EpochValue<T> {
   #epoch = -1
   #value: Promise<T> | undefined
   #settled: T | undefined
+  #latest: T | undefined
 
   constructor(read: (view: StoreView) => Promise<T>) {
     this.#read = read
@@ -86,9 +87,9 @@ export class EpochValue<T> {
     return epoch === this.#epoch ? this.#settled : undefined
   }
 
-  /** The last value, of whichever epoch. */
+  /** The last value that was read, of whichever epoch; also while a newer one is being read. */
   get latest(): T | undefined {
-    return this.#settled
+    return this.#latest
   }
 
   async at(epoch: number, store: Store): Promise<T> {
@@ -99,15 +100,23 @@ export class EpochValue<T> {
     this.#settled = undefined
     try {
       const settled = await value
-      if (this.#value === value) this.#settled = settled
+      if (this.#value === value) {
+        this.#settled = settled
+        this.#latest = settled
+      }
       return settled
     } catch (problem) {
-      if (this.#value === value) this.clear()
+      if (this.#value === value) this.#forget()
       throw problem
     }
   }
 
   clear(): void {
+    this.#forget()
+    this.#latest = undefined
+  }
+
+  #forget(): void {
     this.#epoch = -1
     this.#value = undefined
     this.#settled = undefined

@@ -6,7 +6,8 @@ import type { JsonObject, JsonValue } from '../lib/json.ts'
 import { isPrintable } from '../lib/printable.ts'
 import { builtInMounts } from './bootstrap.ts'
 import type { Core } from './core.ts'
-import { keys } from './keys.ts'
+import { prefixRange, type StoreTransaction } from '../storage/store.ts'
+import { keys, lastSegment } from './keys.ts'
 import { fullPath, readMounts } from './mount-table.ts'
 import type { MountConfig, MountRecord, RemountRecord } from './records.ts'
 import type { TokenIds } from './token-id.ts'
@@ -156,6 +157,7 @@ export class Mounts {
     refuseProtected(isAuth ? 'auth' : 'secret', strip(source))
     refuseProtected(isAuth ? 'auth' : 'secret', strip(target))
     const id = this.#core.random.uuid()
+    const newest = await this.#newestToken()
     await this.#core.store.write(async (txn) => {
       const table = await readMounts(txn)
       const mount = table.byPath(source)
@@ -165,7 +167,7 @@ export class Mounts {
         throw invalid(`path is already in use at ${clash.path}`)
       }
       txn.put(keys.mount(mount.uuid), { ...mount, path: strip(target) })
-      if (isAuth) this.#markRevoked(txn, source.replace(/\/$/, ''))
+      if (isAuth) await this.#markRevoked(txn, source.replace(/\/$/, ''), newest)
       txn.put(keys.remount(id), { from: source, to: target, status: 'success' })
     })
     return id
@@ -177,14 +179,30 @@ export class Mounts {
 
   /** Ends all tokens whose path begins with the prefix; durable and in force when it resolves. */
   async revokePrefix(prefix: string): Promise<void> {
-    await this.#core.store.write((txn) => {
-      this.#markRevoked(txn, prefix)
+    const newest = await this.#newestToken()
+    await this.#core.store.write((txn) => this.#markRevoked(txn, prefix, newest))
+  }
+
+  /** Nodes whose clock is ahead make ids above ours: what is stored when a revocation begins is under it too. */
+  async #newestToken(): Promise<string> {
+    const range = { ...prefixRange(keys.tokenPrefix, { limit: 1 }), reverse: true }
+    return this.#core.store.view(async (view) => {
+      for await (const key of view.keys(range)) return lastSegment(key)
+      return ''
     })
   }
 
-  #markRevoked(txn: Parameters<Parameters<Core['store']['write']>[0]>[0], prefix: string): void {
+  /** Many revocations of one prefix are one marker, so that their number costs nothing. */
+  async #markRevoked(txn: StoreTransaction, prefix: string, newest: string): Promise<void> {
+    const own = this.#ids.highWater(this.#core.clock.nowMs())
+    const upTo = newest > own ? newest : own
+    for await (const key of txn.keys(prefixRange(keys.markerPrefix))) {
+      const marker = await txn.get(keys.marker(lastSegment(key)))
+      if (marker?.prefix !== prefix) continue
+      txn.put(keys.marker(marker.id), { ...marker, upTo: upTo > marker.upTo ? upTo : marker.upTo })
+      return
+    }
     const id = this.#core.random.uuid()
-    const upTo = this.#ids.highWater(this.#core.clock.nowMs())
     txn.put(keys.marker(id), { id, prefix, upTo })
     txn.put(keys.job(id), { kind: 'revoked_prefix', id, marker: id })
   }

@@ -6,13 +6,14 @@ import { invalid, Refusal } from '../framework/refusal.ts'
 import type { TokenAnswer, TokenCreation, TokenName, TokenPort } from '../framework/token-port.ts'
 import type { JsonObject } from '../lib/json.ts'
 import { rfc3339 } from '../lib/time.ts'
-import { prefixRange, type Store } from '../storage/store.ts'
+import type { Store } from '../storage/store.ts'
 import type { CoreConfiguration } from './configuration.ts'
 import type { CoreSettings } from './config.ts'
-import { keys, lastSegment } from './keys.ts'
+import { keys } from './keys.ts'
 import { authOf } from './login.ts'
 import { normalisePolicyNames, unionOfNames } from './policy-names.ts'
 import type { MountRecord, TokenRecord } from './records.ts'
+import type { TokenScan } from './token-scan.ts'
 import type { TokenSweep } from './token-sweep.ts'
 import type { LiveToken, Tokens } from './tokens.ts'
 import { decideTtl } from './ttl.ts'
@@ -20,6 +21,7 @@ import { decideTtl } from './ttl.ts'
 export interface TokenOperationsParts {
   readonly store: Store
   readonly tokens: Tokens
+  readonly scan: TokenScan
   readonly sweep: TokenSweep
   readonly settings: CoreSettings
   /** The live token behind a caller of this request, and what its entity adds. */
@@ -214,19 +216,23 @@ export class TokenOperations implements TokenPort {
     readonly after?: string
     readonly limit?: number
   }): Promise<readonly string[]> {
-    const configuration = await this.#parts.configuration()
-    const accessors = await this.#parts.store.view(async (view) => {
-      const found: string[] = []
-      for await (const key of view.keys(prefixRange(keys.tokenPrefix))) {
-        const token = await this.#parts.tokens.byId(lastSegment(key), view, configuration)
-        if (token !== undefined) found.push(token.accessor)
-      }
-      return found
-    })
+    const accessors: string[] = []
+    await this.eachLive((token) => accessors.push(token.accessor))
     accessors.sort()
     const from =
       limits.after === undefined ? accessors : accessors.filter((one) => one > (limits.after ?? ''))
     return limits.limit === undefined || limits.limit <= 0 ? from : from.slice(0, limits.limit)
+  }
+
+  /** Visits every live service token; requests are served meanwhile. */
+  async eachLive(visit: (token: LiveToken) => void): Promise<void> {
+    const { tokens, scan } = this.#parts
+    const configuration = await this.#parts.configuration()
+    await scan.each(async (id, record, view) => {
+      const alive = tokens.isAlive(id, record, view, configuration)
+      if (alive !== true && !(await alive)) return
+      visit({ id, type: 'service', record, accessor: tokens.ids.accessor(id) })
+    })
   }
 
   // ------------------------------------------------------------ renew

@@ -9,7 +9,8 @@ import type { Logger } from '../platform/logger.ts'
 import { prefixRange, StoreSealed, type Store, type StoreTransaction } from '../storage/store.ts'
 import { isEndedBy } from './configuration.ts'
 import { keys, lastSegment } from './keys.ts'
-import type { CleanupJob, TokenRecord } from './records.ts'
+import type { CleanupJob, RevocationMarker } from './records.ts'
+import type { TokenScan } from './token-scan.ts'
 import { revokedAtSeconds, type Tokens } from './tokens.ts'
 
 const pauseMs = 1000
@@ -17,10 +18,14 @@ const dueAtOnceMax = 256
 const childrenAtOnceMax = 256
 const keysAtOnceMax = 512
 const roundsOfOneTokenMax = 10_000
+const jobsAtOnceMax = 1000
+const retryDamagedMs = 60_000
 
 export class TokenSweep {
   readonly #store: Store
   readonly #tokens: Tokens
+  readonly #scan: TokenScan
+  readonly #retryAtMs = new Map<string, number>()
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #cubbyholePrefix: (tokenId: string) => string | undefined
@@ -31,12 +36,14 @@ export class TokenSweep {
   constructor(parts: {
     readonly store: Store
     readonly tokens: Tokens
+    readonly scan: TokenScan
     readonly clock: Clock
     readonly logger: Logger
     readonly cubbyholePrefix: (tokenId: string) => string | undefined
   }) {
     this.#store = parts.store
     this.#tokens = parts.tokens
+    this.#scan = parts.scan
     this.#clock = parts.clock
     this.#logger = parts.logger
     this.#cubbyholePrefix = parts.cubbyholePrefix
@@ -57,7 +64,8 @@ export class TokenSweep {
   /** Does all that is due now; what the timer does, for callers that want it done. */
   async run(): Promise<void> {
     await this.#jobs()
-    while (!this.#stopped && (await this.#dueTokens()) === dueAtOnceMax) continue
+    // What ends with a token is due at once, so the way is taken again until nothing was left to remove.
+    while ((await this.#dueTokens()) > 0) continue
   }
 
   #schedule(delayMs: number): void {
@@ -76,19 +84,27 @@ export class TokenSweep {
 
   // ------------------------------------------------------------ tokens
 
+  /** One way through what is due; gives the number of tokens that were removed. */
   async #dueTokens(): Promise<number> {
-    const now = this.#tokens.nowSeconds
-    const due = await this.#store.view(async (view) => {
-      const found: string[] = []
-      const range = { start: keys.expiryPrefix, end: keys.expiryEnd(now), limit: dueAtOnceMax }
-      for await (const key of view.keys(range)) found.push(key)
-      return found
-    })
-    for (const key of due) {
-      if (this.#stopped) break
-      await this.finish(lastSegment(key), key)
+    let removed = 0
+    let start: string = keys.expiryPrefix
+    for (;;) {
+      const range = { start, end: keys.expiryEnd(this.#tokens.nowSeconds), limit: dueAtOnceMax }
+      const due = await this.#store.view(async (view) => {
+        const found: string[] = []
+        for await (const key of view.keys(range)) found.push(key)
+        return found
+      })
+      for (const key of due) {
+        if (this.#stopped) return 0
+        const id = lastSegment(key)
+        if (await this.#scan.unlessDamaged(id, () => this.finish(id, key))) removed++
+      }
+      const last = due.at(-1)
+      if (due.length < dueAtOnceMax || last === undefined) return removed
+      start = `${last}\u0000`
+      await this.#scan.turn()
     }
-    return due.length
   }
 
   /** Removes one dead token with everything below it. */
@@ -96,6 +112,7 @@ export class TokenSweep {
     for (let round = 0; round < roundsOfOneTokenMax; round++) {
       const more = await this.#store.write((txn) => this.#step(txn, id, expiryKey))
       if (!more) return
+      await this.#scan.turn()
     }
   }
 
@@ -181,40 +198,61 @@ export class TokenSweep {
 
   // ------------------------------------------------------------ jobs
 
+  /** All jobs together take one way through the tokens. */
   async #jobs(): Promise<void> {
-    const jobs = await this.#store.view(async (view) => {
-      const found: CleanupJob[] = []
-      for await (const key of view.keys(prefixRange(keys.jobPrefix, { limit: 100 }))) {
-        const job = await view.get(keys.job(lastSegment(key)))
-        if (job !== undefined) found.push(job)
-      }
-      return found
-    })
-    for (const job of jobs) {
+    const jobs = await this.#readJobs()
+    const markers = new Map<string, RevocationMarker | undefined>()
+    const mounts = new Set<string>()
+    for (const { job, marker } of jobs) {
+      if (job.kind === 'revoked_prefix') markers.set(job.id, marker)
+      else if (job.wasAuth) mounts.add(job.mount)
+    }
+    const damaged = await this.#endTokens([...markers.values()], mounts)
+    for (const { job } of jobs) {
       if (this.#stopped) return
-      if (job.kind === 'revoked_prefix') await this.#sweepPrefix(job)
-      else await this.#sweepMount(job)
+      if (job.kind === 'mount') await this.#removeMount(job)
+      // A token that cannot be read now may be readable later, so what ends it stays.
+      else if (damaged > 0) this.#retryAtMs.set(job.id, this.#clock.monotonicMs() + retryDamagedMs)
+      else await this.#removeMarker(job, markers.get(job.id))
     }
   }
 
-  async #sweepPrefix(job: CleanupJob & { kind: 'revoked_prefix' }): Promise<void> {
-    const marker = await this.#store.view((view) => view.get(keys.marker(job.marker)))
-    if (marker !== undefined) {
-      await this.#endTokens(marker.upTo, (record) => isEndedBy(marker, record))
-    }
-    if (this.#stopped) return
-    await this.#store.write((txn) => {
+  async #readJobs(): Promise<
+    readonly { readonly job: CleanupJob; readonly marker: RevocationMarker | undefined }[]
+  > {
+    const now = this.#clock.monotonicMs()
+    return this.#store.view(async (view) => {
+      const found: { job: CleanupJob; marker: RevocationMarker | undefined }[] = []
+      for await (const key of view.keys(prefixRange(keys.jobPrefix, { limit: jobsAtOnceMax }))) {
+        const id = lastSegment(key)
+        if ((this.#retryAtMs.get(id) ?? 0) > now) continue
+        const job = await view.get(keys.job(id))
+        if (job === undefined) continue
+        const marker =
+          job.kind === 'revoked_prefix' ? await view.get(keys.marker(job.marker)) : undefined
+        found.push({ job, marker })
+      }
+      return found
+    })
+  }
+
+  async #removeMarker(
+    job: CleanupJob & { kind: 'revoked_prefix' },
+    swept: RevocationMarker | undefined,
+  ): Promise<void> {
+    this.#retryAtMs.delete(job.id)
+    await this.#store.write(async (txn) => {
+      const marker = await txn.get(keys.marker(job.marker))
+      // The same prefix was revoked again meanwhile: the next round ends those tokens too.
+      if (marker?.upTo !== swept?.upTo) return
       txn.delete(keys.marker(job.marker).text)
       txn.delete(keys.job(job.id).text)
     })
   }
 
-  async #sweepMount(job: CleanupJob & { kind: 'mount' }): Promise<void> {
-    if (job.wasAuth) {
-      await this.#endTokens(undefined, (record) => record.mount === job.mount)
-    }
+  async #removeMount(job: CleanupJob & { kind: 'mount' }): Promise<void> {
     for (const prefix of [keys.mountDataPrefix(job.mount), keys.mountConfigPrefix(job.mount)]) {
-      while (!this.#stopped && (await this.#deleteKeys(prefix)) > 0) continue
+      while (!this.#stopped && (await this.#deleteKeys(prefix)) > 0) await this.#scan.turn()
     }
     if (this.#stopped) return
     await this.#store.write((txn) => {
@@ -234,36 +272,34 @@ export class TokenSweep {
     })
   }
 
-  /** Ends every service token up to an id whose path or mount is named. */
+  /** Ends every service token that a marker or a removed mount names; gives the number of those that cannot be read. */
   async #endTokens(
-    upTo: string | undefined,
-    isNamed: (record: TokenRecord) => boolean,
-  ): Promise<void> {
-    let after: string | undefined
-    for (;;) {
-      if (this.#stopped) return
-      const from = after
-      const page = await this.#store.view(async (view) => {
-        const ids: string[] = []
-        const named: string[] = []
-        const options = from === undefined ? {} : { after: from }
-        for await (const key of view.keys(
-          prefixRange(keys.tokenPrefix, { ...options, limit: dueAtOnceMax }),
-        )) {
-          const id = lastSegment(key)
-          ids.push(id)
-          const record = await view.get(keys.token(id))
-          if (record !== undefined && isNamed(record)) named.push(id)
-        }
-        return { ids, named }
-      })
-      for (const id of page.named) {
-        if (upTo !== undefined && id > upTo) continue
-        await this.#tokens.revoke(id, (txn) => this.hasMore(txn, id))
-        await this.finish(id)
-      }
-      after = page.ids.at(-1)
-      if (after === undefined || (upTo !== undefined && after > upTo)) return
-    }
+    given: readonly (RevocationMarker | undefined)[],
+    mounts: ReadonlySet<string>,
+  ): Promise<number> {
+    const markers = given.filter((marker) => marker !== undefined)
+    if (markers.length === 0 && mounts.size === 0) return 0
+    let named: string[] = []
+    return this.#scan.each(
+      (id, record) => {
+        const isNamed =
+          mounts.has(record.mount) ||
+          markers.some((marker) => id <= marker.upTo && isEndedBy(marker, record))
+        if (isNamed) named.push(id)
+      },
+      {
+        isStopped: () => this.#stopped,
+        afterPage: async () => {
+          const page = named
+          named = []
+          for (const id of page) {
+            await this.#scan.unlessDamaged(id, async () => {
+              await this.#tokens.revoke(id, (txn) => this.hasMore(txn, id))
+              await this.finish(id)
+            })
+          }
+        },
+      },
+    )
   }
 }

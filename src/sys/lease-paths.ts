@@ -1,7 +1,6 @@
 /** sys/leases and its older names. Only tokens have leases so far (platform contract §2.6). */
 
 import type { Core } from '../core/core.ts'
-import { keys, lastSegment } from '../core/keys.ts'
 import type { LiveToken } from '../core/tokens.ts'
 import { reply, type Reply } from '../framework/backend.ts'
 import { definePath, withoutFinalSlash, type PathDeclaration } from '../framework/path.ts'
@@ -9,7 +8,6 @@ import { invalid } from '../framework/refusal.ts'
 import type { JsonObject } from '../lib/json.ts'
 import { rfc3339 } from '../lib/time.ts'
 import { field } from '../schema/field.ts'
-import { prefixRange } from '../storage/store.ts'
 
 const leaseFields = {
   lease_id: field.string({ help: 'Lease id, such as auth/jwt/login/h….' }),
@@ -188,18 +186,20 @@ function leaseObject(core: Core, token: LiveToken, id: string): JsonObject {
 
 async function listLeases(core: Core, given: string): Promise<readonly string[]> {
   const prefix = given.replace(/^\/+/, '').replace(/\/*$/, given === '' ? '' : '/')
-  const configuration = await core.configuration()
   const names = new Set<string>()
-  await core.store.view(async (view) => {
-    for await (const key of view.keys(prefixRange(keys.tokenPrefix))) {
-      const token = await core.tokens.byId(lastSegment(key), view, configuration)
-      if (token === undefined || token.record.leaseless === true) continue
-      const lease = `${token.record.path}/${core.tokens.ids.lease(token.id)}`
-      if (!lease.startsWith(prefix)) continue
-      const rest = lease.slice(prefix.length)
-      const slash = rest.indexOf('/')
-      names.add(slash < 0 ? rest : rest.slice(0, slash + 1))
-    }
+  await core.tokenOperations.eachLive((token) => {
+    const { path, leaseless } = token.record
+    if (leaseless === true || !mayBeBelow(`${path}/`, prefix)) return
+    const lease = `${path}/${core.tokens.ids.lease(token.id)}`
+    if (!lease.startsWith(prefix)) return
+    const rest = lease.slice(prefix.length)
+    const slash = rest.indexOf('/')
+    names.add(slash < 0 ? rest : rest.slice(0, slash + 1))
   })
   return [...names].toSorted()
+}
+
+/** Spares making lease ids of tokens from other folders. */
+function mayBeBelow(folder: string, prefix: string): boolean {
+  return folder.startsWith(prefix) || prefix.startsWith(folder)
 }
