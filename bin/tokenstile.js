@@ -53,8 +53,12 @@ function programName() {
  */
 function useCompileCache() {
   if (module.enableCompileCache === undefined || process.env.NODE_COMPILE_CACHE) return
-  const home = process.env.XDG_CACHE_HOME || join(homedir(), '.cache')
-  module.enableCompileCache(join(home, 'tokenstile'))
+  try {
+    const home = process.env.XDG_CACHE_HOME || join(homedir(), '.cache')
+    module.enableCompileCache(join(home, 'tokenstile'))
+  } catch {
+    // A user without a home, as in many containers: the program only starts a little slower.
+  }
 }
 
 /** A socket kept alive must not delay the end, and what was written must reach its reader first. */

@@ -62,7 +62,7 @@ export function leasePaths(core: Core): readonly PathDeclaration[] {
           write: {
             summary: 'Renew a lease.',
             handler: async ({ input }) => {
-              const token = await findLease(core, input.lease_id ?? input.url_lease_id ?? '')
+              const token = await findLease(core, oneLeaseId(input))
               if (token === undefined) throw invalid('lease not found')
               throw invalid('tokens cannot be renewed through this endpoint')
             },
@@ -81,7 +81,7 @@ export function leasePaths(core: Core): readonly PathDeclaration[] {
           write: {
             summary: 'Revoke a lease.',
             handler: async ({ input }) => {
-              const id = (input.lease_id ?? '') || (input.url_lease_id ?? '')
+              const id = oneLeaseId(input)
               if (id === '') throw invalid('lease_id must be specified')
               const token = await findLease(core, id)
               if (token !== undefined) await core.tokenOperations.revokeId(token.id, false)
@@ -150,6 +150,16 @@ function bothNames(
 function done(sync: boolean | undefined): Reply {
   if (sync !== false) return reply.none()
   return { kind: 'data', data: {}, status: 202, warnings: ['The revocation is in force.'] }
+}
+
+/** Policies decide on the path, so a body that names another lease than the path is refused. */
+function oneLeaseId(input: { lease_id?: string | undefined; url_lease_id?: string | undefined }) {
+  const inBody = input.lease_id ?? ''
+  const inPath = input.url_lease_id ?? ''
+  if (inBody !== '' && inPath !== '' && inBody !== inPath) {
+    throw invalid('lease_id in the body and in the path are not the same')
+  }
+  return inBody || inPath
 }
 
 async function findLease(core: Core, leaseId: string): Promise<LiveToken | undefined> {

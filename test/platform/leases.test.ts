@@ -183,3 +183,10 @@ test('sys/leases/tidy starts in the background', async () => {
   assert.ok(status === 202 || status === 200)
   assert.match(body.warnings[0], /^Tidy operation/)
 })
+
+test('SEC-ACL-03: a body cannot name another lease than the path that the policy allowed', async () => {
+  const id = `auth/jwt/login/h${'0'.repeat(64)}`
+  const answer = await root.call('PUT', `sys/leases/revoke/${id}`, { lease_id: `${id}1` })
+  wantError(answer, 400, /lease_id/)
+  assert.equal((await root.call('PUT', `sys/leases/revoke/${id}`, { lease_id: id })).status, 204)
+})
