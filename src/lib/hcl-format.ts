@@ -60,7 +60,7 @@ class Formatter {
       const previous = lines.at(-1)
       if (token.kind === 'comment') {
         const comment = commentText(token)
-        if (isTrailing(token, lastLine) && previous?.kind === 'item' && previous.trailing === '') {
+        if (isTrailing(token, lastLine) && previous !== undefined && mayTrail(previous)) {
           previous.trailing = ` ${comment}`
         } else {
           lines.push(commentLine(comment, blankBefore))
@@ -162,6 +162,11 @@ class Formatter {
 
 function isTrailing(comment: HclToken, lastLine: number): boolean {
   return comment.line === lastLine && comment.lastLine === comment.line
+}
+
+/** The closing word of a heredoc stands alone on its line. */
+function mayTrail(line: Line): boolean {
+  return line.kind === 'item' && line.trailing === '' && !line.value.startsWith('<<')
 }
 
 function commentText(comment: HclToken): string {

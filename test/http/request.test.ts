@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import fc from 'fast-check'
+import * as fc from '../harness/properties.ts'
 
 import type { ApiRequest } from '../../src/framework/api.ts'
 import { Refusal } from '../../src/framework/refusal.ts'

@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import * as fc from 'fast-check'
+import * as fc from '../harness/properties.ts'
 import { compileAcl, type Operation } from '../../src/core/policy/acl.ts'
 import { aclOf, isAllowed, policyOf, ruleText } from './rules.ts'
 

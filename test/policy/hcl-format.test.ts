@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import * as fc from 'fast-check'
+import * as fc from '../harness/properties.ts'
 import { formatHcl } from '../../src/lib/hcl-format.ts'
 import { parseHcl, toJsonValue, type HclBody } from '../../src/lib/hcl.ts'
 import { encodeJson } from '../../src/lib/json.ts'
@@ -62,6 +62,12 @@ test('lists over several lines, heredocs and comments in odd places are kept', (
   const text = 'a /* why */ = [1, # one\n 2, <<E\nx\nE\n]\nb = <<-E\n  y\n  E\n'
   const expected = '/* why */\na = [\n  1, # one\n  2,\n  <<E\nx\nE\n  ,\n]\n\nb = <<-E\n  y\n  E\n'
   assert.equal(format(text), expected)
+  assert.equal(format(expected), expected)
+})
+
+test('a comment after a heredoc goes to a line of its own', () => {
+  const expected = 'q = <<E\n x\nE\n\n# c\n'
+  assert.equal(format('q = <<E\n x\nE\n, # c\n'), expected)
   assert.equal(format(expected), expected)
 })
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { test } from 'node:test'
-import * as fc from 'fast-check'
+import * as fc from '../harness/properties.ts'
 import {
   listHclBlocks,
   parseHcl,

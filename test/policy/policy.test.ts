@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import * as fc from 'fast-check'
+import * as fc from '../harness/properties.ts'
 import { compileAcl } from '../../src/core/policy/acl.ts'
 import {
   defaultPolicyText,

@@ -5,7 +5,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, suite, test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from '../harness/properties.ts'
 import type { ListenerOptions, TcpListenerOptions } from '../../src/http/listener-options.ts'
 import {
   configProblemText,

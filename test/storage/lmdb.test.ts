@@ -1,6 +1,7 @@
 /** The LMDB engine against the interface of all engines. */
 
 import { after } from 'node:test'
+import '../harness/properties.ts'
 import { storageSuite } from '../../src/storage/storage.suite.ts'
 import { freshFolder, openAt, removeFolders } from './folder.ts'
 

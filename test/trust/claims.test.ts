@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import fc from 'fast-check'
+import * as fc from '../harness/properties.ts'
 
 import { JsonNumber, type JsonObject, type JsonValue } from '../../src/lib/json.ts'
 import {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import fc from 'fast-check'
+import * as fc from '../harness/properties.ts'
 
 import type { JwtProblem } from '../../src/jose/compact-jwt.ts'
 import { err, ok } from '../../src/lib/result.ts'
