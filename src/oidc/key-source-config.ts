@@ -17,6 +17,8 @@ export interface KeySourceConfig {
   readonly oidc_discovery_ca_pem: string
   readonly oidc_client_id: string
   readonly oidc_client_secret: string
+  /** How the client proves itself at the token endpoint; empty tries Basic, then the body (contract §4.10). Records of before have none. */
+  readonly oidc_client_auth_method?: ClientAuthMethod
   readonly jwks_url: string
   readonly jwks_ca_pem: string
   readonly jwks_pairs: readonly JsonValue[]
@@ -31,6 +33,21 @@ export interface KeySourceConfig {
    * verified, so the issuer may still turn out to end with a slash.
    */
   readonly discovery_slash_tolerant?: boolean
+}
+
+/** Names of OpenID Connect Core §9; the first stands for either way of sending the secret. */
+export const clientAuthMethods = [
+  '',
+  'client_secret_basic',
+  'client_secret_post',
+  'private_key_jwt',
+  'none',
+] as const
+
+export type ClientAuthMethod = (typeof clientAuthMethods)[number]
+
+export function needsClientSecret(method: ClientAuthMethod | undefined): boolean {
+  return method !== 'private_key_jwt' && method !== 'none'
 }
 
 export interface KeyPair {
@@ -100,9 +117,8 @@ function checkTogether(config: KeySourceConfig): string | undefined {
     config.is_kubernetes,
   ].filter(Boolean).length
   if (count !== 1) return `exactly one of ${sourceNames} must be set; ${count} are`
-  if ((config.oidc_client_id === '') !== (config.oidc_client_secret === '')) {
-    return "both 'oidc_client_id' and 'oidc_client_secret' must be set for OIDC"
-  }
+  const clientProblem = checkClient(config)
+  if (clientProblem !== undefined) return clientProblem
   if (config.oidc_discovery_url !== '') {
     const url = parseDiscoveryUrl(config.oidc_discovery_url)
     if (!url.ok) return url.error
@@ -124,6 +140,19 @@ function checkTogether(config: KeySourceConfig): string | undefined {
     if (!certificates.ok) return `jwks_ca_pem could not be parsed: ${certificates.error.detail}`
   }
   return undefined
+}
+
+/** Row 3. */
+function checkClient(config: KeySourceConfig): string | undefined {
+  const { oidc_client_id: id, oidc_client_secret: secret, oidc_client_auth_method: method } = config
+  if (needsClientSecret(method)) {
+    if ((id === '') === (secret === '')) return undefined
+    return "both 'oidc_client_id' and 'oidc_client_secret' must be set for OIDC"
+  }
+  if (id === '') return `'oidc_client_id' must be set for 'oidc_client_auth_method' ${method}`
+  return secret === ''
+    ? undefined
+    : `'oidc_client_secret' has no place beside 'oidc_client_auth_method' ${method}`
 }
 
 function readSource(

@@ -37,7 +37,8 @@ export function portOf(url: URL): number {
   return url.protocol === 'https:' ? 443 : 80
 }
 
-function hasHiddenCharacter(text: string): boolean {
+/** White space, control characters and backslashes: what is read is not what would be called. */
+export function hasHiddenCharacter(text: string): boolean {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i)
     if (code <= 0x20 || code === 0x5c || (code >= 0x7f && code <= 0xa0)) return true

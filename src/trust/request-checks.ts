@@ -1,6 +1,7 @@
 /** Checks of a login that need nothing of the token: mount, role, network (contract jwt-oidc.md §3.2, 1 to 6). */
 
 import type { JwtLoginInput } from './decision.ts'
+import type { CompiledRole } from './role-rules.ts'
 import { quote } from './shown-value.ts'
 import { isSourceAllowed } from './source-address.ts'
 import type { Trace } from './trace.ts'
@@ -59,7 +60,21 @@ function checkTokenPresent(trace: Trace, { token }: JwtLoginInput): void {
   else trace.pass('token')
 }
 
-function checkSource(trace: Trace, { role, sourceAddress }: JwtLoginInput): void {
+/** A role of the browser flow, for a sign-in that went through it. */
+export function checkRoleOfSignIn(trace: Trace, role: CompiledRole): void {
+  if (role.rules.role_type === 'oidc') trace.pass('role_type')
+  else {
+    trace.fail('role_type', {
+      reason: 'role_type_mismatch',
+      text: 'role with jwt role_type is not allowed',
+    })
+  }
+}
+
+export function checkSource(
+  trace: Trace,
+  { role, sourceAddress }: Pick<JwtLoginInput, 'role' | 'sourceAddress'>,
+): void {
   if (role === undefined || !role.source.restricted) return
   const facts = {
     ...(sourceAddress === undefined ? {} : { got: sourceAddress }),

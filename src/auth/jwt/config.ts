@@ -11,11 +11,18 @@ import {
   type JsonObject,
   type JsonValue,
 } from '../../lib/json.ts'
-import { validateKeySourceConfig, type KeySourceConfig } from '../../oidc/key-source-config.ts'
+import {
+  clientAuthMethods,
+  needsClientSecret,
+  validateKeySourceConfig,
+  type ClientAuthMethod,
+  type KeySourceConfig,
+} from '../../oidc/key-source-config.ts'
 import type { KeySource } from '../../oidc/key-source.ts'
 import { waitAtMost } from '../../oidc/wait.ts'
 import { field, type Input } from '../../schema/field.ts'
 import { exactCodec, type Key, type StoreTransaction, type StoreView } from '../../storage/store.ts'
+import type { ClientKeys } from './client-keys.ts'
 import { defaultIssuerName, KeySources } from './key-sources.ts'
 import { checkProviderConfig, shownProviderConfig } from './providers.ts'
 
@@ -24,6 +31,9 @@ const configFields = {
   oidc_discovery_ca_pem: field.string({ help: 'CA certificates for calls to the provider.' }),
   oidc_client_id: field.string({ help: 'Client id of browser sign-ins.' }),
   oidc_client_secret: field.string({ help: 'Client secret of browser sign-ins.', secret: true }),
+  oidc_client_auth_method: field.string({
+    help: 'client_secret_basic, client_secret_post, private_key_jwt or none (public client); empty tries the secret both ways.',
+  }),
   oidc_response_mode: field.string({ help: 'query or form_post.' }),
   oidc_response_types: field.commaList({ help: 'code, id_token.', emptyElements: 'drop' }),
   jwks_url: field.string({ help: 'Address of a JWK Set.' }),
@@ -88,14 +98,16 @@ export const allAlgorithms: ReadonlySet<SignatureAlgorithm> = new Set(signatureA
 export class JwtConfigs {
   readonly sources: KeySources
   readonly #context: BackendContext
+  readonly #clientKeys: ClientKeys
   readonly #key: Key<TrustRecord>
   readonly #algorithms = new WeakMap<
     readonly SignatureAlgorithm[],
     ReadonlySet<SignatureAlgorithm>
   >()
 
-  constructor(context: BackendContext) {
+  constructor(context: BackendContext, clientKeys: ClientKeys) {
     this.#context = context
+    this.#clientKeys = clientKeys
     this.#key = context.store.configKey('config', exactCodec<TrustRecord>())
     this.sources = new KeySources(context)
   }
@@ -122,7 +134,10 @@ export class JwtConfigs {
     if (config.jwks_url !== '') return 'jwks'
     if (config.jwks_pairs.length > 0) return 'pairs'
     if (config.is_kubernetes) return 'kubernetes'
-    return config.oidc_client_id !== '' && config.oidc_client_secret !== '' ? 'oidc' : 'discovery'
+    if (config.oidc_client_id === '') return 'discovery'
+    const hasCredential =
+      config.oidc_client_secret !== '' || !needsClientSecret(config.oidc_client_auth_method)
+    return hasCredential ? 'oidc' : 'discovery'
   }
 
   /** Algorithms that a JWT login may use; none named is all of them. */
@@ -186,6 +201,8 @@ export class JwtConfigs {
       return config
     })
     if (this.kind(stored) === 'pairs') this.keySource(stored).warm()
+    // The provider must be able to read the public half before the first sign-in.
+    if (stored.oidc_client_auth_method === 'private_key_jwt') await this.#clientKeys.current()
     return warnings
   }
 
@@ -198,11 +215,13 @@ export class JwtConfigs {
       oidc_client_secret: __,
       is_kubernetes: ___,
       discovery_slash_tolerant: ____,
+      oidc_client_auth_method: method = '',
       ...shown
     } = config
     return {
       data: {
         ...shown,
+        ...(method === '' ? {} : { oidc_client_auth_method: method }),
         provider_config: shownProviderConfig(config.provider_config),
         status: problem === undefined ? 'valid' : 'invalid',
       },
@@ -230,6 +249,7 @@ function keySourceConfig(input: Input<typeof configFields>): KeySourceConfig {
     oidc_discovery_ca_pem: input.oidc_discovery_ca_pem ?? '',
     oidc_client_id: input.oidc_client_id ?? '',
     oidc_client_secret: input.oidc_client_secret ?? '',
+    ...clientAuthMethod(input.oidc_client_auth_method ?? ''),
     jwks_url: input.jwks_url ?? '',
     jwks_ca_pem: input.jwks_ca_pem ?? '',
     jwks_pairs: pairsOf(input.jwks_pairs),
@@ -239,6 +259,15 @@ function keySourceConfig(input: Input<typeof configFields>): KeySourceConfig {
     unsupported_critical_cert_extensions: input.unsupported_critical_cert_extensions ?? [],
     is_kubernetes: member(input.provider_config ?? {}, 'provider') === 'kubernetes',
   }
+}
+
+function clientAuthMethod(text: string): { readonly oidc_client_auth_method?: ClientAuthMethod } {
+  if (text === '') return {}
+  const known = clientAuthMethods.find((method) => method === text)
+  if (known !== undefined) return { oidc_client_auth_method: known }
+  throw invalid(
+    `invalid 'oidc_client_auth_method': ${JSON.stringify(text.slice(0, 64))}; use ${clientAuthMethods.slice(1).join(', ')}`,
+  )
 }
 
 /** Row 13; throws a 400. */

@@ -23,8 +23,13 @@ const factCharsMax = 1024
 const tooLarge = null
 
 /** `{ iss, sub, aud, claims: { <reference>: value } }`; too large a value is left out and cannot be judged again. */
-export function keepFacts(role: RoleRecord, claims: JsonObject): JsonObject {
+export function keepFacts(
+  role: RoleRecord,
+  claims: JsonObject,
+  flow: 'jwt' | 'oidc' = 'jwt',
+): JsonObject {
   const kept: Record<string, JsonValue> = emptyObject()
+  if (flow !== 'jwt') kept['flow'] = flow
   for (const name of ['iss', 'sub', 'aud']) {
     const value = member(claims, name)
     if (value !== undefined) kept[name] = isSmall(value) ? value : tooLarge
@@ -53,6 +58,8 @@ export interface Judge {
 
 /** Judges the kept facts by the role as it is now; the error says in one sentence which rule no longer holds. */
 export function judgeFacts(judge: Judge, facts: JsonObject): Result<void, string> {
+  // Contract §3.3: an ID token is for this server's own client, and no audience of the mount binds it.
+  if (member(facts, 'flow') === 'oidc') return judgeRole({ ...judge, tokenAudiences: [] }, facts)
   const { tokenAudiences } = judge
   // An audience that was too large to keep cannot speak against a role that has not changed.
   const isUnknown = member(facts, 'aud') === tooLarge && judge.isSameVersion
@@ -60,20 +67,22 @@ export function judgeFacts(judge: Judge, facts: JsonObject): Result<void, string
   if (!isUnknown && !checkAudience(tokenAudiences, audiences).ok) {
     return err('no audience of this login is one that the mount still accepts')
   }
-  return judge.isSameVersion ? ok(undefined) : judgeRole(judge, facts, audiences)
+  return judgeRole(judge, facts)
 }
 
 function judgeRole(
-  { role, tokenAudiences }: Judge,
+  { role, isSameVersion, tokenAudiences }: Judge,
   facts: JsonObject,
-  audiences: readonly string[],
 ): Result<void, string> {
+  if (isSameVersion) return ok(undefined)
   const { rules } = role
+  const audiences = parseAudience(member(facts, 'aud')) ?? []
+  const isIdToken = member(facts, 'flow') === 'oidc'
   const subject = member(facts, 'sub')
   if (rules.bound_subject !== '' && subject !== rules.bound_subject) {
     return err("the role's bound_subject no longer matches the subject of this login")
   }
-  const isBound = rules.bound_audiences.length > 0 || tokenAudiences.length > 0
+  const isBound = isIdToken || rules.bound_audiences.length > 0 || tokenAudiences.length > 0
   if (
     !checkAudience(rules.bound_audiences, audiences).ok ||
     !checkAudienceBound(isBound, audiences).ok

@@ -13,6 +13,7 @@ import type {
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { Refusal } from '../../framework/refusal.ts'
 import { parseCompactJwt } from '../../jose/compact-jwt.ts'
+import type { JsonObject } from '../../lib/json.ts'
 import { err, ok } from '../../lib/result.ts'
 import type { KeySource } from '../../oidc/key-source.ts'
 import { field, type Input } from '../../schema/field.ts'
@@ -80,8 +81,9 @@ export class JwtLogin {
       step = decideJwtLogin(judged)
     }
     if (step.kind === 'needs_provider' && config !== undefined) {
-      const provided = provideClaims(config.provider_config, record?.groups_claim ?? '', judged)
-      judged = { ...judged, provided }
+      const claims = readClaims(judged.token)
+      const groupsClaim = record?.groups_claim ?? ''
+      judged = { ...judged, provided: provideClaims(config.provider_config, groupsClaim, claims) }
       step = decideJwtLogin(judged)
     }
     if (step.kind !== 'decided') throw new Error('a login decision asked twice for the same')
@@ -209,6 +211,11 @@ export class JwtLogin {
   }
 }
 
+function readClaims(token: JwtLoginInput['token']): JsonObject {
+  if (token !== undefined && 'ok' in token && token.ok) return token.value.claims
+  throw new Error('a provider was asked without a proven token')
+}
+
 function refusalOf(decision: Decision, mount: MountFacts): Refusal {
   // DESIGN.md §8: with compat=vault a refusal is as bare as the reference's.
   const mayHint = mount.compat !== 'vault' && mount.explainToCaller !== 'none'
@@ -222,7 +229,12 @@ function refusalOf(decision: Decision, mount: MountFacts): Refusal {
   })
 }
 
-function loginOf(outcome: LoginOutcome, record: RoleRecord): Login {
+/** What the core makes a token from. */
+export function loginOf(
+  outcome: LoginOutcome,
+  record: RoleRecord,
+  flow: 'jwt' | 'oidc' = 'jwt',
+): Login {
   return {
     alias: { name: outcome.aliasName, metadata: outcome.aliasMetadata },
     groups: outcome.groups,
@@ -239,7 +251,7 @@ function loginOf(outcome: LoginOutcome, record: RoleRecord): Login {
     boundCidrs: outcome.boundCidrs,
     renewable: true,
     role: { name: record.name, kind: 'native', version: record.version },
-    facts: keepFacts(record, outcome.claims),
+    facts: keepFacts(record, outcome.claims, flow),
   }
 }
 

@@ -5,7 +5,7 @@
 
 import { err, ok, type Result } from '../../lib/result.ts'
 import { member, type JsonObject, type JsonValue } from '../../lib/json.ts'
-import type { JwtLoginInput, ProviderProblem } from '../../trust/decision.ts'
+import type { ProviderProblem } from '../../trust/decision.ts'
 import { assignReference, parseReference, resolveReference } from '../../trust/pointer.ts'
 
 const known = ['azure', 'gsuite', 'okta', 'secureauth', 'ibmisam', 'kubernetes']
@@ -75,12 +75,8 @@ export function shownProviderConfig(config: JsonObject): JsonObject {
 export function provideClaims(
   config: JsonObject,
   groupsClaim: string,
-  input: JwtLoginInput,
+  claims: JsonObject,
 ): Result<JsonObject, ProviderProblem> {
-  const { token } = input
-  const claims =
-    token === undefined || 'claims' in token || !token.ok ? undefined : token.value.claims
-  if (claims === undefined) throw new Error('a provider was asked without a proven token')
   const provider = member(config, 'provider')
   if (groupsClaim === '' || (provider !== 'secureauth' && provider !== 'ibmisam')) return ok(claims)
   const reference = parseReference(groupsClaim)

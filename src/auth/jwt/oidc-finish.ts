@@ -1,0 +1,181 @@
+/**
+ * The end of every sign-in with OpenID Connect (contract jwt-oidc.md §4.9 to §4.11): what the provider gave becomes a proven identity or a refusal.
+ * I/O around the pure decision of `trust/decide-oidc.ts`.
+ */
+
+import type { BackendContext, BackendRequest, Login } from '../../framework/backend.ts'
+import { Refusal } from '../../framework/refusal.ts'
+import { parseCompactJwt } from '../../jose/compact-jwt.ts'
+import { encodeJson, type JsonObject } from '../../lib/json.ts'
+import { err, ok, type Result } from '../../lib/result.ts'
+import type { ProviderTokens } from '../../oidc/oauth-client.ts'
+import { decideOidcLogin, type OidcLoginInput } from '../../trust/decide-oidc.ts'
+import type { Decision, ProvenKey, SignatureProblem } from '../../trust/decision.ts'
+import { overlayUserInfo } from '../../trust/id-token.ts'
+import { loginOf } from './login.ts'
+import { loginFailed, sourceRefused, tokenRefused } from './oidc-refusals.ts'
+import type { OidcProvider } from './oidc-provider.ts'
+import { provideClaims } from './providers.ts'
+import type { RoleRecord } from './role-record.ts'
+import type { JwtRoles } from './role.ts'
+import type { SignInState } from './sign-in-states.ts'
+
+export interface FinishInput {
+  readonly provider: OidcProvider
+  readonly record: RoleRecord
+  readonly state: SignInState
+  readonly tokens: ProviderTokens
+  /** The code that was exchanged; empty when none was. */
+  readonly code: string
+  readonly request: Pick<BackendRequest<unknown>, 'clientAddress' | 'nowMs' | 'requestId'>
+}
+
+export class OidcFinish {
+  readonly #context: BackendContext
+  readonly #roles: JwtRoles
+
+  constructor(context: BackendContext, roles: JwtRoles) {
+    this.#context = context
+    this.#roles = roles
+  }
+
+  /** The proven identity; a refusal with its wire text otherwise. */
+  async finish(input: FinishInput): Promise<Result<Login, Refusal>> {
+    const { provider, record, tokens, request } = input
+    let judged = this.#inputOf(input)
+    let step = decideOidcLogin(judged)
+    if (step.kind === 'needs_signature') {
+      judged = { ...judged, signature: await this.#verify(provider, judged.idToken) }
+      step = decideOidcLogin(judged)
+    }
+    if (step.kind === 'needs_user_info') {
+      const overlaid = await this.#overlay(input, step.claims)
+      this.#logClaims(record, overlaid, request.requestId)
+      judged = { ...judged, overlaid }
+      step = decideOidcLogin(judged)
+    }
+    if (step.kind === 'needs_provider') {
+      const { provider_config } = provider.config
+      const provided = provideClaims(provider_config, record.groups_claim, step.claims)
+      judged = { ...judged, provided }
+      step = decideOidcLogin(judged)
+    }
+    if (step.kind !== 'decided') throw new Error('a sign-in decision asked twice for the same')
+    const { decision, isTokenRefused } = step
+    if (!decision.accepted || !decision.proven || decision.outcome === undefined) {
+      return err(this.#refusalOf(decision, isTokenRefused ? tokenRefused : loginFailed))
+    }
+    const login = loginOf(decision.outcome, record, 'oidc')
+    return ok({ ...login, metadata: { ...login.metadata, ...providerTokens(record, tokens) } })
+  }
+
+  #inputOf({ provider, record, state, tokens, code, request }: FinishInput): OidcLoginInput {
+    const { config, metadata } = provider
+    const mount = this.#context.mount()
+    return {
+      mountPath: mount.path,
+      role: this.#roles.compiled(record),
+      compat: mount.compat,
+      sourceAddress: request.clientAddress,
+      idToken: parseCompactJwt(tokens.idToken, provider.algorithms),
+      signature: undefined,
+      facts: {
+        issuer: metadata.issuer,
+        clientId: config.oidc_client_id,
+        nonce: state.mode === 'device' ? undefined : state.nonce,
+        maxAge:
+          state.maxAge > 0
+            ? { seconds: state.maxAge, askedAtSeconds: Math.floor(state.startedAtMs / 1000) }
+            : undefined,
+        accessToken: tokens.accessToken,
+        code,
+      },
+      overlaid: undefined,
+      has_provider: 'provider' in config.provider_config,
+      provided: undefined,
+      nowSeconds: Math.floor(request.nowMs / 1000),
+      env: { nowMs: request.nowMs, randomBytes: (count) => this.#context.random.bytes(count) },
+      explainToCaller: mount.explainToCaller,
+      evaluateAll: false,
+      requestId: request.requestId,
+    }
+  }
+
+  async #verify(
+    { keys }: OidcProvider,
+    token: OidcLoginInput['idToken'],
+  ): Promise<Result<ProvenKey, SignatureProblem>> {
+    if (!token.ok) throw new Error('a signature was asked for a token that cannot be read')
+    const cached = keys.verifyCached(token.value)
+    const verdict = cached === 'needs_refresh' ? await keys.verify(token.value) : cached
+    if (!verdict.ok) return verdict
+    const { kid, thumbprint } = verdict.value.key
+    return ok({ keyId: kid, thumbprint })
+  }
+
+  /** Contract §4.11, 3: user info is a help; a failure is told to the log and to nobody else. */
+  async #overlay(
+    { provider, tokens, request }: FinishInput,
+    claims: JsonObject,
+  ): Promise<JsonObject> {
+    if (tokens.accessToken === '') return claims
+    const { userinfoEndpoint, issuer } = provider.metadata
+    const fields = { mount: this.#context.mount().path, request_id: request.requestId }
+    if (userinfoEndpoint === undefined) {
+      this.#context.logger.log('info', 'the provider has no userinfo endpoint', fields)
+      return claims
+    }
+    const info = await this.#userInfo(provider, userinfoEndpoint, tokens.accessToken)
+    const overlaid = info.ok ? overlayUserInfo(claims, info.value, issuer) : info
+    if (overlaid.ok) return overlaid.value
+    const { detail } = overlaid.error
+    this.#context.logger.log('warn', 'user info was not used', { ...fields, detail })
+    return claims
+  }
+
+  async #userInfo(
+    provider: OidcProvider,
+    endpoint: string,
+    accessToken: string,
+  ): Promise<Result<JsonObject, { readonly detail: string }>> {
+    const info = await provider.client.userInfo(endpoint, accessToken)
+    if (!info.ok) return info
+    if (info.value.kind === 'claims') return ok(info.value.claims)
+    const token = parseCompactJwt(info.value.text, provider.algorithms)
+    if (!token.ok) return token
+    const proven = await this.#verify(provider, token)
+    return proven.ok ? ok(token.value.claims) : proven
+  }
+
+  #logClaims(record: RoleRecord, claims: JsonObject, requestId: string): void {
+    const { logger } = this.#context
+    if (!record.verbose_oidc_logging || !logger.isEnabled('debug')) return
+    logger.log('debug', 'claims of a sign-in', {
+      mount: this.#context.mount().path,
+      role: record.name,
+      request_id: requestId,
+      claims: encodeJson(claims),
+    })
+  }
+
+  #refusalOf(decision: Decision, summary: string): Refusal {
+    if (decision.reason === 'source_address_refused') return sourceRefused()
+    // One element only: the page of Vault's own CLI shows what follows the last bullet.
+    return new Refusal('login_refused', {
+      text: `${summary} ${decision.text}`,
+      reason: decision.reason,
+      ...(decision.status === 200 ? {} : { status: decision.status }),
+    })
+  }
+}
+
+/** Contract §4.11, 4: into the token's metadata and never into the alias. */
+function providerTokens(record: RoleRecord, tokens: ProviderTokens): Record<string, string> {
+  const values: Readonly<Record<string, string>> = {
+    id_token: tokens.idToken,
+    access_token: tokens.accessToken,
+    refresh_token: tokens.refreshToken,
+  }
+  const names = record.oauth2_metadata ?? []
+  return Object.fromEntries(names.map((name) => [`oauth2_${name}`, values[name] ?? '']))
+}

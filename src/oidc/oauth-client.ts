@@ -1,0 +1,451 @@
+/**
+ * This server as a client of an identity provider: code exchange, device requests and user info (contract jwt-oidc.md §4.8, §4.10, §4.11).
+ *
+ * oauth4webapi builds the requests and authenticates the client; every call leaves through `platform/outbound`, which alone
+ * knows limits, TLS and redirects. Answers are read here, strictly: what they claim is proven elsewhere.
+ */
+
+import type { webcrypto } from 'node:crypto'
+import * as oauth from 'oauth4webapi'
+import {
+  emptyObject,
+  isJsonObject,
+  member,
+  parseJson,
+  type JsonLimits,
+  type JsonObject,
+} from '../lib/json.ts'
+import { err, ok, type Result } from '../lib/result.ts'
+import { OutboundProblem, type Outbound, type OutboundResponse } from '../platform/outbound.ts'
+import { shownUrl, type ProviderTrust } from './provider-calls.ts'
+import type { ProviderMetadata } from './provider-metadata.ts'
+
+/** RFC 6749 §2.3.1, RFC 7523 §2.2, OpenID Connect Core §9. */
+export type ClientAuthentication =
+  | { readonly method: 'secret'; readonly secret: string }
+  | { readonly method: 'client_secret_basic' | 'client_secret_post'; readonly secret: string }
+  | { readonly method: 'private_key_jwt'; readonly key: webcrypto.CryptoKey; readonly kid: string }
+  | { readonly method: 'none' }
+
+export interface OAuthClientSettings {
+  readonly outbound: Outbound
+  readonly trust: ProviderTrust
+  /** Empty trusts the system's roots. */
+  readonly caPem: string
+  readonly clientId: string
+  readonly authentication: ClientAuthentication
+}
+
+export interface ProviderTokens {
+  readonly idToken: string
+  /** Empty when the provider sent none. */
+  readonly accessToken: string
+  readonly refreshToken: string
+}
+
+export interface ClientProblem {
+  readonly kind:
+    | 'unsupported'
+    /** No answer, or none that says anything. */
+    | 'unreachable'
+    /** An OAuth error; `code` is its code. */
+    | 'refused'
+    | 'no_access_token'
+    | 'no_id_token'
+  readonly code: string
+  /** Safe to show: one line, without what was sent. */
+  readonly detail: string
+}
+
+export interface DeviceGrant {
+  readonly deviceCode: string
+  readonly verificationUri: string
+  readonly userCode: string | undefined
+  readonly intervalSeconds: number | undefined
+}
+
+/** User info as claims, or as a signed token whose signature is still to be proven. */
+export type UserInfo =
+  | { readonly kind: 'claims'; readonly claims: JsonObject }
+  | { readonly kind: 'jwt'; readonly text: string }
+
+const callTimeoutMs = 10_000
+const bodyBytesMax = 1_048_576
+const shownLengthMax = 200
+
+const answerLimits: JsonLimits = {
+  depthMax: 64,
+  stringLengthMax: 262_144,
+  entriesMax: 10_000,
+  duplicates: 'refuse',
+  loneSurrogates: 'refuse',
+}
+
+/** A token of another kind of client authentication may be worth one more try with these errors only: the others come after it. */
+const authenticationErrors = new Set([
+  '',
+  'invalid_client',
+  'invalid_request',
+  'unauthorized_client',
+])
+
+export class OAuthClient {
+  readonly #settings: OAuthClientSettings
+  readonly #client: oauth.Client
+  /** Which way of sending the secret this provider took. */
+  #takesSecret: 'basic' | 'post' | undefined
+
+  constructor(settings: OAuthClientSettings) {
+    this.#settings = settings
+    this.#client = { client_id: settings.clientId }
+  }
+
+  /** RFC 6749 §4.1.3 with PKCE (RFC 7636 §4.5). */
+  async exchangeCode(
+    metadata: ProviderMetadata,
+    request: { readonly code: string; readonly redirectUri: string; readonly verifier: string },
+  ): Promise<Result<ProviderTokens, ClientProblem>> {
+    const answer = await this.#askTokens(metadata, 'authorization_code', {
+      code: request.code,
+      redirect_uri: request.redirectUri,
+      code_verifier: request.verifier,
+    })
+    if (!answer.ok) return answer
+    const tokens = readTokens(answer.value)
+    if (tokens.accessToken === '')
+      return problem('no_access_token', 'the answer has no access_token')
+    return tokens.idToken === '' ? problem('no_id_token', 'the answer has no id_token') : ok(tokens)
+  }
+
+  /** RFC 8628 §3.1, §3.2. */
+  async startDevice(
+    metadata: ProviderMetadata,
+    request: { readonly scope: string; readonly challenge: string },
+  ): Promise<Result<DeviceGrant, ClientProblem>> {
+    if (metadata.deviceAuthorizationEndpoint === undefined) {
+      return problem('unsupported', 'the identity provider offers no device authorization endpoint')
+    }
+    const parameters = {
+      scope: request.scope,
+      code_challenge: request.challenge,
+      code_challenge_method: 'S256',
+    }
+    const answer = await this.#call(metadata.deviceAuthorizationEndpoint, (options) =>
+      oauth.deviceAuthorizationRequest(
+        authorizationServer(metadata),
+        this.#client,
+        this.#deviceAuthentication(metadata),
+        parameters,
+        options,
+      ),
+    )
+    if (!answer.ok) return answer
+    if (answer.value.status !== 200) {
+      return problem(
+        'unreachable',
+        `${shownUrl(answer.value.url)} answered with status ${answer.value.status}`,
+      )
+    }
+    const body = readBody(answer.value)
+    return body.ok ? readDeviceGrant(body.value) : body
+  }
+
+  /** RFC 8628 §3.4, §3.5: refused with `authorization_pending` or `slow_down` while nobody has said yes. */
+  async pollDevice(
+    metadata: ProviderMetadata,
+    request: { readonly deviceCode: string; readonly verifier: string },
+  ): Promise<Result<ProviderTokens, ClientProblem>> {
+    const grant = 'urn:ietf:params:oauth:grant-type:device_code'
+    const parameters = { device_code: request.deviceCode, code_verifier: request.verifier }
+    const answer = await this.#post(
+      metadata,
+      grant,
+      parameters,
+      this.#deviceAuthentication(metadata),
+    )
+    if (!answer.ok) return answer
+    if (answer.value.status !== 200 && answer.value.status !== 400) {
+      return problem(
+        'unreachable',
+        `${shownUrl(answer.value.url)} answered with status ${answer.value.status}`,
+      )
+    }
+    const body = readGrant(answer.value)
+    if (!body.ok) return body
+    const tokens = readTokens(body.value)
+    return tokens.idToken === '' ? problem('no_id_token', 'the answer has no id_token') : ok(tokens)
+  }
+
+  /** OpenID Connect Core §5.3.1. */
+  async userInfo(endpoint: string, accessToken: string): Promise<Result<UserInfo, ClientProblem>> {
+    const answer = await this.#send({
+      method: 'GET',
+      url: endpoint,
+      headers: {
+        authorization: `Bearer ${accessToken}`,
+        accept: 'application/json, application/jwt',
+      },
+    })
+    if (!answer.ok) return answer
+    const { status, headers, body, url } = answer.value
+    if (status !== 200)
+      return problem('unreachable', `${shownUrl(url)} answered with status ${status}`)
+    if (mediaType(headers) === 'application/jwt') return ok({ kind: 'jwt', text: body })
+    const json = readBody(answer.value)
+    return json.ok ? ok({ kind: 'claims', claims: json.value }) : json
+  }
+
+  // ---------------------------------------------------------------- token endpoint
+
+  async #askTokens(
+    metadata: ProviderMetadata,
+    grant: string,
+    parameters: Readonly<Record<string, string>>,
+  ): Promise<Result<JsonObject, ClientProblem>> {
+    const { authentication } = this.#settings
+    if (authentication.method !== 'secret') {
+      const answer = await this.#post(metadata, grant, parameters, this.#authentication())
+      return answer.ok ? readGrant(answer.value) : answer
+    }
+    const first = this.#takesSecret ?? preferredWay(metadata)
+    const answer = await this.#post(
+      metadata,
+      grant,
+      parameters,
+      secretBy(first, authentication.secret),
+    )
+    if (!answer.ok) return answer
+    const tokens = readGrant(answer.value)
+    if (
+      tokens.ok ||
+      this.#takesSecret !== undefined ||
+      !authenticationErrors.has(tokens.error.code)
+    ) {
+      if (tokens.ok) this.#takesSecret = first
+      return tokens
+    }
+    // Contract §4.10: once more in the other way. The provider turned the client away before it looked at the code.
+    const second = first === 'basic' ? 'post' : 'basic'
+    const again = await this.#post(
+      metadata,
+      grant,
+      parameters,
+      secretBy(second, authentication.secret),
+    )
+    if (!again.ok) return again
+    const secondTokens = readGrant(again.value)
+    if (secondTokens.ok) this.#takesSecret = second
+    return secondTokens
+  }
+
+  #authentication(): oauth.ClientAuth {
+    const { authentication } = this.#settings
+    switch (authentication.method) {
+      case 'secret':
+      case 'client_secret_basic':
+        return oauth.ClientSecretBasic(authentication.secret)
+      case 'client_secret_post':
+        return oauth.ClientSecretPost(authentication.secret)
+      case 'private_key_jwt':
+        return oauth.PrivateKeyJwt({ key: authentication.key, kid: authentication.kid })
+      case 'none':
+        return oauth.None()
+    }
+  }
+
+  /** Contract §4.8 sends id and secret in the body; only a provider that says it takes nothing but Basic gets that. */
+  #deviceAuthentication(metadata: ProviderMetadata): oauth.ClientAuth {
+    const { authentication } = this.#settings
+    if (authentication.method !== 'secret') return this.#authentication()
+    const methods = metadata.tokenEndpointAuthMethods
+    const isBasicOnly =
+      methods !== undefined &&
+      methods.includes('client_secret_basic') &&
+      !methods.includes('client_secret_post')
+    return secretBy(isBasicOnly ? 'basic' : 'post', authentication.secret)
+  }
+
+  async #post(
+    metadata: ProviderMetadata,
+    grant: string,
+    parameters: Readonly<Record<string, string>>,
+    authentication: oauth.ClientAuth,
+  ): Promise<Result<OutboundResponse, ClientProblem>> {
+    if (metadata.tokenEndpoint === undefined) {
+      return problem('unsupported', 'the discovery document names no usable token_endpoint')
+    }
+    return this.#call(metadata.tokenEndpoint, (options) =>
+      oauth.genericTokenEndpointRequest(
+        authorizationServer(metadata),
+        this.#client,
+        authentication,
+        grant,
+        { ...parameters },
+        options,
+      ),
+    )
+  }
+
+  /** Lets the library build a request and gives the answer that came for it. */
+  async #call(
+    url: string,
+    build: (options: CallOptions) => Promise<Response>,
+  ): Promise<Result<OutboundResponse, ClientProblem>> {
+    let answer: Result<OutboundResponse, ClientProblem> = problem(
+      'unreachable',
+      `${shownUrl(url)} was not asked`,
+    )
+    await build({
+      // Whether plain http is acceptable was decided where the endpoints were read.
+      [oauth.allowInsecureRequests]: true,
+      [oauth.customFetch]: async (target, { headers, body }) => {
+        answer = await this.#send({
+          method: 'POST',
+          url: target,
+          headers,
+          body: body === undefined || body === null ? '' : String(body as URLSearchParams),
+        })
+        return new Response(null)
+      },
+    })
+    return answer
+  }
+
+  async #send(request: {
+    readonly method: 'GET' | 'POST'
+    readonly url: string
+    readonly headers: Readonly<Record<string, string>>
+    readonly body?: string
+  }): Promise<Result<OutboundResponse, ClientProblem>> {
+    const { outbound, trust, caPem } = this.#settings
+    try {
+      return ok(
+        await outbound.send({
+          ...trust,
+          ...request,
+          caPem,
+          timeoutMs: callTimeoutMs,
+          bodyBytesMax,
+        }),
+      )
+    } catch (failure) {
+      const cause = failure instanceof OutboundProblem ? failure.message : 'the call failed'
+      return problem('unreachable', `${shownUrl(request.url)}: ${cause}`)
+    }
+  }
+}
+
+type CallOptions = oauth.TokenEndpointRequestOptions & oauth.DeviceAuthorizationRequestOptions
+
+function authorizationServer(metadata: ProviderMetadata): oauth.AuthorizationServer {
+  return {
+    issuer: metadata.issuer,
+    ...(metadata.tokenEndpoint === undefined ? {} : { token_endpoint: metadata.tokenEndpoint }),
+    ...(metadata.deviceAuthorizationEndpoint === undefined
+      ? {}
+      : { device_authorization_endpoint: metadata.deviceAuthorizationEndpoint }),
+  }
+}
+
+function preferredWay({ tokenEndpointAuthMethods: methods }: ProviderMetadata): 'basic' | 'post' {
+  if (methods === undefined || methods.includes('client_secret_basic')) return 'basic'
+  return methods.includes('client_secret_post') ? 'post' : 'basic'
+}
+
+function secretBy(way: 'basic' | 'post', secret: string): oauth.ClientAuth {
+  return way === 'basic' ? oauth.ClientSecretBasic(secret) : oauth.ClientSecretPost(secret)
+}
+
+// ---------------------------------------------------------------- answers
+
+/** RFC 6749 §5.1, §5.2; some providers answer an error with 200. */
+function readGrant(answer: OutboundResponse): Result<JsonObject, ClientProblem> {
+  const body = readBody(answer)
+  const isSuccess = answer.status >= 200 && answer.status < 300
+  if (!body.ok) {
+    if (isSuccess) return body
+    return refused('', `${shownUrl(answer.url)} answered with status ${answer.status}`)
+  }
+  const error = textOf(body.value, 'error')
+  if (error !== '' || member(body.value, 'error') !== undefined) {
+    const description = textOf(body.value, 'error_description')
+    const detail = description === '' ? shown(error) : `${shown(error)}: ${shown(description)}`
+    return refused(error, `${shownUrl(answer.url)} answered ${detail}`)
+  }
+  if (isSuccess) return body
+  return refused('', `${shownUrl(answer.url)} answered with status ${answer.status}`)
+}
+
+function readBody(answer: OutboundResponse): Result<JsonObject, ClientProblem> {
+  // Contract §4.10: form text when the content type says so.
+  if (mediaType(answer.headers) === 'application/x-www-form-urlencoded') {
+    const members = emptyObject()
+    for (const [name, value] of new URLSearchParams(answer.body)) members[name] = value
+    return ok(members)
+  }
+  const json = parseJson(answer.body, answerLimits)
+  const hint = /^\s*</.test(answer.body) ? '; is a proxy in front?' : ''
+  if (!json.ok) {
+    return problem(
+      'unreachable',
+      `${shownUrl(answer.url)} answered with something that is not acceptable JSON${hint}`,
+    )
+  }
+  if (!isJsonObject(json.value)) {
+    return problem('unreachable', `${shownUrl(answer.url)} answered with JSON that is no object`)
+  }
+  return ok(json.value)
+}
+
+function readTokens(body: JsonObject): ProviderTokens {
+  return {
+    idToken: textOf(body, 'id_token'),
+    accessToken: textOf(body, 'access_token'),
+    refreshToken: textOf(body, 'refresh_token'),
+  }
+}
+
+function readDeviceGrant(body: JsonObject): Result<DeviceGrant, ClientProblem> {
+  const deviceCode = textOf(body, 'device_code')
+  // Old providers say url instead of uri.
+  const complete =
+    textOf(body, 'verification_uri_complete') || textOf(body, 'verification_url_complete')
+  const plain = textOf(body, 'verification_uri') || textOf(body, 'verification_url')
+  if (deviceCode === '' || (complete === '' && plain === '')) {
+    return problem(
+      'unreachable',
+      'the device authorization answer lacks device_code or verification_uri',
+    )
+  }
+  const interval = member(body, 'interval')
+  const isSeconds = typeof interval === 'number' && Number.isInteger(interval) && interval > 0
+  return ok({
+    deviceCode,
+    verificationUri: complete === '' ? plain : complete,
+    userCode: complete === '' ? textOf(body, 'user_code') : undefined,
+    intervalSeconds: isSeconds ? interval : undefined,
+  })
+}
+
+function mediaType(headers: Readonly<Record<string, string>>): string {
+  return (headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? ''
+}
+
+function textOf(body: JsonObject, name: string): string {
+  const value = member(body, name)
+  return typeof value === 'string' ? value : ''
+}
+
+/** The provider's words on one line, quoted, without anything that looks like a credential. */
+function shown(text: string): string {
+  const line = text.slice(0, shownLengthMax).replaceAll(/[^\u0020-\u007e\u00a1-\uffff]/g, '?')
+  return JSON.stringify(line.replaceAll(/[\w~+/.-]{24,}/g, '…'))
+}
+
+function problem(kind: ClientProblem['kind'], detail: string): Result<never, ClientProblem> {
+  return err({ kind, code: '', detail })
+}
+
+function refused(code: string, detail: string): Result<never, ClientProblem> {
+  return err({ kind: 'refused', code, detail })
+}

@@ -1,0 +1,241 @@
+/**
+ * Pages of the browser sign-in: done, failed, confirm, hand-over (contract jwt-oidc.md §4.4, §4.7, §4.12). Pure: what they
+ * show is handed in, and all of it is taken for hostile.
+ */
+
+import { foreign, html, scriptJson, type Html } from './html.ts'
+import { icons } from './icons.ts'
+import { createPage, type Page, type PageFrame } from './page.ts'
+import { sideOf, sideTexts, type Side } from './reason-side.ts'
+
+export type { Page } from './page.ts'
+
+export interface DoneParts extends PageFrame {
+  readonly nonce: string
+}
+
+/** The sign-in of a terminal or another window is finished. */
+export function donePage(parts: DoneParts): Page {
+  return createPage({
+    ...parts,
+    status: 200,
+    title: 'Signed in',
+    main: html`<article class="card center">
+      ${icons.done}
+      <div class="head center">
+        <h1>You are signed in</h1>
+        <p class="lead">
+          Go back to where you began, such as your terminal. This window may be closed.
+        </p>
+      </div>
+    </article>`,
+  })
+}
+
+export interface ErrorAction {
+  readonly address: string
+  readonly label: string
+}
+
+export interface ErrorParts extends PageFrame {
+  readonly nonce: string
+  readonly status: number
+  /** What happened, in a few words: the heading. */
+  readonly summary: string
+  /** Why, as it was said by whoever said it. */
+  readonly detail: string
+  /** Code of contract explain.md §1. */
+  readonly reason?: string
+  /** What the reason means, in a few words. */
+  readonly title?: string
+  readonly fix?: string
+  readonly requestId?: string
+  /** Where to go from here; the first one is the proposal. */
+  readonly actions?: readonly ErrorAction[]
+  /** For a failure without a reason. */
+  readonly side?: Side
+}
+
+/** What happened, why, whose side it is on and what to do: never a dead end, never raw JSON. */
+export function errorPage(parts: ErrorParts): Page {
+  return createPage({
+    ...parts,
+    title: parts.summary,
+    main: html`<article class="card" role="alert">
+      <div class="head">
+        ${icons.failed}
+        <h1>${foreign(parts.summary)}</h1>
+        ${parts.title === undefined ? undefined : html`<p class="lead">${foreign(parts.title)}</p>`}
+      </div>
+      ${failureStory(parts)} ${actionLinks(parts.actions ?? [])} ${failureTrail(parts)}
+    </article>`,
+  })
+}
+
+type Failure = Pick<ErrorParts, 'status' | 'detail' | 'reason' | 'fix' | 'requestId' | 'side'>
+
+function failureStory(failure: Failure): Html {
+  const side = failure.side ?? sideOf(failure.reason ?? '') ?? sideOfStatus(failure.status)
+  const { name, text } = sideTexts[side]
+  const rows: readonly (readonly [string, Html | undefined])[] = [
+    ['Why', failure.detail === '' ? undefined : foreign(failure.detail, 1000)],
+    ['Whose side it is on', html`<strong>${name}.</strong> ${text}`],
+    ['Fix', failure.fix === undefined || failure.fix === '' ? undefined : foreign(failure.fix)],
+  ]
+  const shown = rows.filter(([, value]) => value !== undefined)
+  return html`<dl class="story">
+    ${shown.map(
+      ([term, value]) =>
+        html`<div>
+          <dt>${term}</dt>
+          <dd>${value}</dd>
+        </div>`,
+    )}
+  </dl>`
+}
+
+/** What somebody else needs to find the case again; selectable in one go. */
+function failureTrail({ reason = '', requestId = '' }: Failure): Html | undefined {
+  if (reason === '' && requestId === '') return undefined
+  return html`<dl class="facts trail">
+    ${
+      reason === ''
+        ? undefined
+        : html`<dt>Reason</dt>
+            <dd><code>${foreign(reason)}</code></dd>`
+    }
+    ${
+      requestId === ''
+        ? undefined
+        : html`<dt>Request</dt>
+            <dd><code>${foreign(requestId)}</code></dd>`
+    }
+  </dl>`
+}
+
+function actionLinks(actions: readonly ErrorAction[]): Html | undefined {
+  if (actions.length === 0) return undefined
+  return html`<div class="actions">
+    ${actions.map(
+      ({ address, label }, index) =>
+        html`<a class="button${index === 0 ? ' main' : ''}" href="${requireLink(address)}"
+          >${label}</a
+        >`,
+    )}
+  </div>`
+}
+
+function sideOfStatus(status: number): Side {
+  return status >= 500 ? 'operator' : 'you'
+}
+
+export interface ConfirmationParts extends PageFrame {
+  readonly nonce: string
+  /** Where the sign-in was started from; empty is unknown. */
+  readonly address: string
+  readonly role: string
+  readonly mount: string
+  /** RFC 3339. */
+  readonly startedAt: string
+  /** To compare with the terminal. */
+  readonly code: string
+  readonly confirmUrl: string
+}
+
+/**
+ * Asks the browser's person whether the sign-in is theirs. Somebody else may have started it and sent the link: without
+ * this page their terminal would get the token (CVE-2026-33757, RFC 8628 §5.4).
+ */
+export function confirmationPage(parts: ConfirmationParts): Page {
+  const facts: readonly (readonly [string, Html])[] = [
+    ['Started from', foreign(parts.address === '' ? 'unknown' : parts.address)],
+    ['Role', foreign(parts.role)],
+    ['Method', foreign(parts.mount)],
+    ['Started at', moment(parts.startedAt)],
+  ]
+  return createPage({
+    ...parts,
+    status: 200,
+    title: 'Is this you?',
+    main: html`<article class="card">
+      <div class="head">
+        <h1>Is this you signing in?</h1>
+        <p class="lead">
+          A terminal is waiting for your yes. It will then be able to do what you may do.
+        </p>
+      </div>
+      <div class="head">
+        <p class="small center" id="compare">Your terminal must show the same code</p>
+        <p class="code" aria-describedby="compare">${foreign(parts.code)}</p>
+      </div>
+      <dl class="facts">
+        ${facts.map(
+          ([term, value]) =>
+            html`<dt>${term}</dt>
+              <dd>${value}</dd>`,
+        )}
+      </dl>
+      <p class="note warn">
+        ${icons.warning}<span
+          ><strong>Confirm only what you started yourself, just now.</strong> If somebody sent you
+          this link or asks you to click, they want to sign in as you.</span
+        >
+      </p>
+      <div class="actions">
+        <a class="button main wide" href="${requireLink(parts.confirmUrl)}">Yes, this is me</a>
+      </div>
+      <p class="small center">
+        <strong>No?</strong> Close this window. Nothing happens without your yes.
+      </p>
+    </article>`,
+  })
+}
+
+export interface HandOverParts extends PageFrame {
+  readonly nonce: string
+  readonly path: string
+  readonly state: string
+}
+
+/**
+ * Tells the window that opened this one that the provider's answer is here (contract §4.4 step 5). The code itself stays
+ * on the server. The one page with a script; people see it only when nobody listens.
+ */
+export function handOverPage(parts: HandOverParts): Page {
+  const message = scriptJson({
+    source: 'oidc-callback',
+    path: parts.path,
+    code: 'no_code',
+    state: parts.state,
+  })
+  return createPage({
+    ...parts,
+    status: 200,
+    title: 'Signing in',
+    reachesOpener: true,
+    // Its own origin as the target: another page that opened this window gets nothing.
+    script: `if(window.opener)window.opener.postMessage(${message},window.location.origin)`,
+    main: html`<article class="card center">
+      ${icons.done}
+      <div class="head center">
+        <h1>The identity provider has answered</h1>
+        <p class="lead">The window in which you began goes on from here. This one may be closed.</p>
+        <p class="small">Nothing happens there? Start the sign-in again.</p>
+      </div>
+    </article>`,
+  })
+}
+
+/** The time both for people and for programs. */
+export function moment(iso: string): Html {
+  const parts = /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})(?:\.\d+)?Z$/.exec(iso)
+  if (parts === null) return foreign(iso)
+  return html`<time datetime="${iso}">${parts[1]} ${parts[2]} UTC</time>`
+}
+
+/** An address that a person may follow: of this server, or plain http(s). Never `javascript:` or `data:`. */
+function requireLink(address: string): string {
+  if (!/^(?:\/(?![/\\])|\?|https?:\/\/)/i.test(address))
+    throw new TypeError('not an address to link to')
+  return address
+}
