@@ -329,7 +329,7 @@ export class OidcCallback {
         mount: this.#context.mount().path,
         startedAt: new Date(state.startedAtMs).toISOString(),
         code: confirmationCode(name),
-        confirmUrl: `callback?${parameters.toString()}`,
+        confirmUrl: `/v1/${encodeURI(request.fullPath)}?${parameters.toString()}`,
       }),
     )
   }

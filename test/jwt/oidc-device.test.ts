@@ -1,0 +1,195 @@
+/** Device mode: sign-ins without a browser on this machine (RFC 8628). */
+
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { ScriptedAnswer } from '../harness/scripted-provider.ts'
+import { assertReason, assertStatus } from './fixture.ts'
+import { roleO, setUpSignIn, type SignInSetup } from './oidc-fixture.ts'
+
+let setup: SignInSetup
+const deviceRole = { ...roleO, callback_mode: 'device', allowed_redirect_uris: [] }
+const granted = {
+  device_code: 'dev1',
+  user_code: 'WDJB-MJHT',
+  verification_uri: 'https://idp.test/device',
+  expires_in: 600,
+}
+
+before(async () => {
+  setup = await setUpSignIn()
+  setup.idp.metadata = { device_authorization_endpoint: `${setup.idp.issuer}/device` }
+  setup.idp.onDevice = () => ({ body: granted })
+  await setup.configure()
+})
+
+after(() => setup.stop())
+
+async function start(role: object = {}) {
+  const name = await setup.role(role, deviceRole)
+  const answer = await setup.authUrl(name, { client_nonce: 'n1', redirect_uri: undefined })
+  assertStatus(answer, 200)
+  return answer.body.data as Record<string, string>
+}
+
+function poll(state: string | undefined) {
+  return setup.poll({ state, client_nonce: 'n1' })
+}
+
+function answerTokens(answer: ScriptedAnswer): void {
+  setup.idp.onToken = () => answer
+}
+
+function tokens(more: Record<string, unknown> = {}): ScriptedAnswer {
+  return {
+    body: {
+      access_token: 'access1',
+      token_type: 'Bearer',
+      id_token: setup.idp.mint(undefined, more),
+    },
+  }
+}
+
+test('CBK-050 a device sign-in ends with the token of any other', async () => {
+  const data = await start()
+  const { state, ...shown } = data
+  assert.deepEqual(shown, {
+    auth_url: 'https://idp.test/device',
+    user_code: 'WDJB-MJHT',
+    poll_interval: '5',
+  })
+  const { form } = setup.idp.deviceRequests.at(-1) ?? { form: new URLSearchParams() }
+  assert.equal(form.get('client_id'), 'abc')
+  assert.equal(form.get('client_secret'), 'def')
+  assert.equal(form.get('scope'), 'openid')
+  assert.equal(form.get('code_challenge_method'), 'S256')
+  answerTokens(tokens())
+  const answer = await poll(state)
+  assertStatus(answer, 200)
+  assert.equal(answer.body.auth.lease_duration, 180)
+  assert.equal(answer.body.auth.metadata.color, 'green')
+  const asked = setup.idp.tokenRequests.at(-1)?.form
+  assert.equal(asked?.get('grant_type'), 'urn:ietf:params:oauth:grant-type:device_code')
+  assert.equal(asked?.get('device_code'), 'dev1')
+  assert.equal(asked?.get('code_verifier')?.length, 43)
+  assertReason(await poll(state), 'state_unknown')
+})
+
+const shapes: readonly (readonly [string, Record<string, unknown>, Record<string, string>])[] = [
+  [
+    'CBK-051',
+    { verification_uri_complete: 'https://idp.test/d?c=1' },
+    { auth_url: 'https://idp.test/d?c=1' },
+  ],
+  [
+    'CBK-052',
+    { verification_uri: undefined, verification_url: 'https://old.test/d' },
+    { auth_url: 'https://old.test/d', user_code: 'WDJB-MJHT' },
+  ],
+]
+
+for (const [id, change, want] of shapes) {
+  test(`${id} the provider's address is given as it is`, async () => {
+    setup.idp.onDevice = () => ({ body: { ...granted, ...change } })
+    const { state: _, poll_interval: __, ...shown } = await start()
+    assert.deepEqual(shown, want)
+    setup.idp.onDevice = () => ({ body: granted })
+  })
+}
+
+test('CBK-053 the interval is that of the role, else that of the provider', async () => {
+  setup.idp.onDevice = () => ({ body: { ...granted, interval: 7 } })
+  assert.equal((await start())['poll_interval'], '7')
+  assert.equal((await start({ poll_interval: 3 }))['poll_interval'], '3')
+  setup.idp.onDevice = () => ({ body: granted })
+})
+
+test('CBK-054 a provider without device sign-ins says so, without being asked again', async () => {
+  const before = setup.idp.metadata
+  setup.idp.metadata = {}
+  await setup.configure()
+  const role = await setup.role({}, deviceRole)
+  const ask = () => setup.authUrl(role, { client_nonce: 'n1' })
+  assertReason(await ask(), 'provider_failed')
+  const fetched = setup.idp.count('/.well-known/openid-configuration')
+  assertStatus(await ask(), 400)
+  assert.equal(setup.idp.count('/.well-known/openid-configuration'), fetched)
+  setup.idp.metadata = before
+  await setup.configure()
+})
+
+test('CBK-055, SEC-OID-22 a person who takes time is no failure', async () => {
+  const { state } = await start()
+  for (const error of ['authorization_pending', 'slow_down', 'authorization_pending']) {
+    answerTokens({ status: 400, body: { error } })
+    const answer = await poll(state)
+    assert.deepEqual([answer.status, answer.body.errors], [400, [error]])
+  }
+  answerTokens(tokens())
+  assertStatus(await poll(state), 200)
+})
+
+test('CBK-056, SEC-OID-22 what the provider refuses ends the sign-in', async () => {
+  for (const [error, reason] of [
+    ['expired_token', 'device_expired'],
+    ['access_denied', 'idp_denied'],
+  ] as const) {
+    const { state } = await start()
+    answerTokens({ status: 400, body: { error } })
+    const refused = await poll(state)
+    assertReason(refused, reason)
+    assert.ok(refused.body.errors[0].endsWith(error))
+    assertReason(await poll(state), 'state_unknown')
+  }
+})
+
+test('CBK-057 an answer without ID token ends the sign-in', async () => {
+  const { state } = await start()
+  answerTokens({ body: { access_token: 'a' } })
+  const refused = await poll(state)
+  assertReason(refused, 'id_token_missing')
+  assert.match(refused.body.errors[0], /^Token verification failed\. /)
+  assertReason(await poll(state), 'state_unknown')
+})
+
+test('CBK-058, SEC-OID-22 a provider that is down keeps the sign-in open', async () => {
+  const { state } = await start()
+  answerTokens({ status: 503, body: '' })
+  const down = await poll(state)
+  assertStatus(down, 500)
+  assert.match(down.body.errors[0], /\/token answered with status 503/)
+  answerTokens(tokens())
+  assertStatus(await poll(state), 200)
+})
+
+test('CBK-059, SEC-OID-21 the ID token is verified as any other', async () => {
+  const signed = setup.idp.mint(undefined)
+  const bad: readonly (readonly [string, string])[] = [
+    ['audience', setup.idp.mint(undefined, { aud: 'another' })],
+    ['expired', setup.idp.mint(undefined, { exp: 1_000_000_000 })],
+    ['signature', `${signed.slice(0, -8)}AAAAAAAA`],
+    ['unsigned', `${signed.slice(0, signed.lastIndexOf('.'))}.`],
+  ]
+  for (const [note, id_token] of bad) {
+    const { state } = await start()
+    answerTokens({ body: { access_token: 'access1', id_token } })
+    const answer = await poll(state)
+    assertStatus(answer, 400, note)
+    assert.match(answer.body.errors[0], /^Token verification failed\. /)
+  }
+})
+
+test('CBK-060 a caller from elsewhere is refused before the provider is asked', async () => {
+  const { state } = await start({ token_bound_cidrs: ['192.0.2.0/24'] })
+  const asked = setup.idp.tokenRequests.length
+  assertStatus(await poll(state), 403)
+  assert.equal(setup.idp.tokenRequests.length, asked)
+})
+
+test('SEC-OID-23 a verification address that is no web address is refused', async () => {
+  setup.idp.onDevice = () => ({ body: { ...granted, verification_uri: 'javascript:alert(1)' } })
+  const role = await setup.role({}, deviceRole)
+  assertReason(await setup.authUrl(role, { client_nonce: 'n1' }), 'provider_failed')
+  setup.idp.onDevice = () => ({ status: 500, body: '' })
+  assertStatus(await setup.authUrl(role, { client_nonce: 'n1' }), 500)
+  setup.idp.onDevice = () => ({ body: granted })
+})

@@ -1,0 +1,151 @@
+/** Open sign-ins in storage: they survive restarts and other nodes, end once, and cannot fill the store. */
+
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { SignInStates, type SignInState } from '../../src/auth/jwt/sign-in-states.ts'
+import type { BackendContext, MountFacts } from '../../src/framework/backend.ts'
+import { ManualClock } from '../../src/platform/clock.ts'
+import { SilentLogger } from '../../src/platform/logger.ts'
+import { SystemRandom } from '../../src/platform/random.ts'
+import { PluginHarness } from '../harness/plugin-harness.ts'
+import { ScriptedProvider } from '../harness/scripted-provider.ts'
+import { startTestServer } from '../harness/test-server.ts'
+import { assertReason, assertStatus } from './fixture.ts'
+import { redirectUri } from './oidc-fixture.ts'
+
+const record: Omit<SignInState, 'expiresAtMs'> = {
+  mode: 'client',
+  role: 'people',
+  redirectUri: 'https://server.test/ui/vault/auth/oidc/oidc/callback',
+  responseType: 'code',
+  nonce: `n_${'n'.repeat(43)}`,
+  verifier: 'v'.repeat(43),
+  clientNonce: 'c'.repeat(43),
+  address: '192.0.2.1',
+  startedAtMs: 0,
+  maxAge: 0,
+  formPostRedirect: false,
+  phase: 'open',
+}
+
+test('SEC-OID-27 a sign-in begun before a restart and a seal is finished once', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'tokenstile-sign-in-'))
+  const idp = await new ScriptedProvider().start()
+  const first = await startTestServer({ storage: 'lmdb', folder })
+  let running = first
+  t.after(async () => {
+    await running.stop()
+    await idp.stop()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  await first.root.must('sys/auth/oidc', { type: 'oidc' })
+  await first.root.must('auth/oidc/config', {
+    oidc_discovery_url: idp.issuer,
+    oidc_client_id: idp.clientId,
+    oidc_client_secret: idp.clientSecret,
+    jwt_supported_algs: 'ES256',
+  })
+  await first.root.must('auth/oidc/role/r', {
+    user_claim: 'sub',
+    allowed_redirect_uris: redirectUri,
+  })
+  const body = { role: 'r', redirect_uri: redirectUri, client_nonce: 'x' }
+  const begun = await first.client().write('auth/oidc/oidc/auth_url', body)
+  const { code, state } = idp.authorize(begun.body.data.auth_url)
+  const path = `auth/oidc/oidc/callback?state=${state}&code=${code}&client_nonce=x`
+  await first.stop()
+  running = await startTestServer({ storage: 'lmdb', folder, raw: true })
+  assertStatus(await running.client().read(path), 503)
+  await running.client().must('sys/unseal', { key: first.unsealKey })
+  const answers = await Promise.all([1, 2, 3, 4].map(() => running.client().read(path)))
+  assert.equal(answers.filter((answer) => answer.status === 200).length, 1)
+})
+
+/** Two processes on one store are two such objects. */
+function statesOn(harness: PluginHarness, clock: ManualClock): SignInStates {
+  const context: BackendContext = {
+    mount: () => ({ path: 'oidc/' }) as MountFacts,
+    store: harness.mountStore,
+    clock,
+    random: new SystemRandom(),
+    logger: new SilentLogger(),
+    outbound: { send: () => Promise.reject(new Error('no call is made here')) },
+  }
+  return new SignInStates(context)
+}
+
+async function keysOf(harness: PluginHarness): Promise<number> {
+  return harness.mountStore.view(async (view) => {
+    let count = 0
+    for await (const _ of view.keys(harness.mountStore.keyRange('oidc/'))) count++
+    return count
+  })
+}
+
+test('of two processes that take one sign-in one gets it', async () => {
+  const clock = new ManualClock(1_000_000)
+  const harness = new PluginHarness(noBackend)
+  const [one, two] = [statesOn(harness, clock), statesOn(harness, clock)]
+  await one.start('st_1', record)
+  assert.equal((await two.load('st_1'))?.role, 'people')
+  const taken = await Promise.all([one, two, one, two].map((states) => states.take('st_1')))
+  assert.equal(taken.filter((state) => state !== undefined).length, 1)
+  assert.equal(await keysOf(harness), 0)
+})
+
+test('an expired sign-in is nobody’s, and what is left of it goes by itself', async () => {
+  const clock = new ManualClock(1_000_000)
+  const harness = new PluginHarness(noBackend)
+  const states = statesOn(harness, clock)
+  for (let i = 0; i < 700; i++) await states.start(`st_${i}`, record)
+  clock.advance(300_000)
+  await states.change('st_7', (state) => ({ ...state, role: 'changed' }))
+  clock.advance(300_000)
+  assert.equal(await states.load('st_1'), undefined)
+  assert.equal((await states.load('st_7'))?.role, 'changed', 'a change begins its life anew')
+  clock.advance(1000)
+  while ((await keysOf(harness)) > 3) await new Promise((resolve) => setImmediate(resolve))
+  clock.advance(600_000)
+  clock.advance(2000)
+  while ((await keysOf(harness)) > 0) await new Promise((resolve) => setImmediate(resolve))
+  states.close()
+})
+
+test('SEC-OID-24 one address keeps at most its ceiling of open sign-ins, the oldest go, and others are not touched', async () => {
+  const clock = new ManualClock(1_000_000)
+  const harness = new PluginHarness(noBackend)
+  const states = statesOn(harness, clock)
+  await states.start('st_other', { ...record, address: '192.0.2.2' })
+  for (let i = 0; i < 12_000; i += 100) {
+    clock.advance(1)
+    await Promise.all(Array.from({ length: 100 }, (_, j) => states.start(`st_${i + j}`, record)))
+  }
+  const left = (await keysOf(harness)) / 3
+  assert.ok(left <= 10_001, `${left}`)
+  assert.ok(left >= 8_000, `${left}`)
+  assert.equal(await states.load('st_0'), undefined)
+  assert.notEqual(await states.load('st_11999'), undefined)
+  assert.notEqual(await states.load('st_other'), undefined)
+  states.close()
+})
+
+test('SEC-OID-24 an open sign-in takes less than a KiB', () => {
+  assert.ok(JSON.stringify({ ...record, expiresAtMs: 1_790_000_000_000 }).length < 1024)
+})
+
+const noBackend = {
+  types: ['none'],
+  class: 'auth',
+  create: () => ({ paths: [] }),
+} as const
+
+test('SEC-OID-01 what is no state is refused whatever it looks like', async () => {
+  const server = await startTestServer()
+  await server.root.must('sys/auth/oidc', { type: 'oidc' })
+  const client = server.client()
+  assertReason(await client.read('auth/oidc/oidc/callback?state=x'), 'config_missing')
+  await server.stop()
+})
