@@ -1,6 +1,7 @@
 /** Key pairs with which this server proves itself as a client (RFC 7523 §2.2, `private_key_jwt`). */
 
-import { createHash, createPublicKey, generateKeyPair, webcrypto } from 'node:crypto'
+import { createHash, createPublicKey, generateKeyPair } from 'node:crypto'
+import type { CryptoKey } from 'oauth4webapi'
 import type { JsonObject } from '../lib/json.ts'
 
 export interface ClientKey {
@@ -27,8 +28,8 @@ export async function createClientKey(): Promise<ClientKey> {
   return { kid, privateKey, publicJwk: { kty, n, e, kid, use: 'sig', alg: 'RS256' } }
 }
 
-export async function loadSigningKey(key: ClientKey): Promise<webcrypto.CryptoKey> {
+export async function loadSigningKey(key: ClientKey): Promise<CryptoKey> {
   const der = Buffer.from(key.privateKey.replaceAll(/-----[^-]+-----|\s/g, ''), 'base64')
   const algorithm = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }
-  return webcrypto.subtle.importKey('pkcs8', der, algorithm, false, ['sign'])
+  return crypto.subtle.importKey('pkcs8', der, algorithm, false, ['sign'])
 }

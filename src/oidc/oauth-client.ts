@@ -5,7 +5,6 @@
  * knows limits, TLS and redirects. Answers are read here, strictly: what they claim is proven elsewhere.
  */
 
-import type { webcrypto } from 'node:crypto'
 import * as oauth from 'oauth4webapi'
 import {
   emptyObject,
@@ -24,7 +23,7 @@ import type { ProviderMetadata } from './provider-metadata.ts'
 export type ClientAuthentication =
   | { readonly method: 'secret'; readonly secret: string }
   | { readonly method: 'client_secret_basic' | 'client_secret_post'; readonly secret: string }
-  | { readonly method: 'private_key_jwt'; readonly key: webcrypto.CryptoKey; readonly kid: string }
+  | { readonly method: 'private_key_jwt'; readonly key: oauth.CryptoKey; readonly kid: string }
   | { readonly method: 'none' }
 
 export interface OAuthClientSettings {
@@ -303,7 +302,7 @@ export class OAuthClient {
           method: 'POST',
           url: target,
           headers,
-          body: body === undefined || body === null ? '' : String(body as URLSearchParams),
+          body: body === undefined || body === null ? '' : String(body),
         })
         return new Response(null)
       },

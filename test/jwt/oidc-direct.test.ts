@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { confirmationCode } from '../../src/lib/confirmation-code.ts'
+import { confirmationPage } from '../../src/ui/flow-pages.ts'
 import { assertReason, assertStatus } from './fixture.ts'
 import { roleO, setUpSignIn, type SignInSetup } from './oidc-fixture.ts'
 
@@ -55,6 +56,21 @@ test('CBK-039, CBK-040, CBK-045, SEC-OID-19, SEC-OID-20 a person says yes first;
   assertStatus(answer, 200)
   assert.equal(answer.body.auth.lease_duration, 180)
   assert.equal(answer.body.auth.metadata.role, role)
+})
+
+test('CBK-046 whatever is known of who asks is shown as text', () => {
+  const hostile = '"><img src=x onerror=alert(1)>'
+  const page = confirmationPage({
+    nonce: 'bm9uY2Vub25jZW5vbmNl',
+    address: hostile,
+    role: hostile,
+    mount: hostile,
+    startedAt: '2026-01-02T03:04:05.000Z',
+    code: hostile,
+    confirmUrl: '/v1/auth/oidc/oidc/callback?confirmation=1',
+  })
+  assert.ok(!page.body.includes('<img'))
+  assert.ok(page.body.includes('&lt;img'))
 })
 
 test('CBK-041, CBK-042, CBK-044 without confirmation one visit is enough, and one poll collects', async () => {

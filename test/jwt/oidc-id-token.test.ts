@@ -195,7 +195,7 @@ test('SEC-OID-10 an unsigned token, one signed with the client secret and one si
   assertReason(await signIn((c) => stranger.sign(c)), 'signature_invalid')
 })
 
-test('IDT-003, IDT-018 without a list RS256 alone is taken', async () => {
+test('IDT-003, IDT-018, SEC-ALG-13 without a list RS256 alone is taken', async () => {
   await setup.configure({ jwt_supported_algs: [] })
   assertReason(await signIn((c) => c), 'algorithm_refused')
   const rsa = makeSigner('RS256')
@@ -258,7 +258,7 @@ test('UIN-003 a user-info endpoint that fails or is not there is no obstacle', a
   await setup.configure()
 })
 
-test('UIN-005, UIN-007 members are replaced whole, and those that were proven stay', async () => {
+test('UIN-005, UIN-007, SEC-MAT-15 members are replaced whole, and those that were proven stay', async () => {
   setup.idp.userInfo = {
     sub: 'bob-subject',
     nested: { a: 'b' },

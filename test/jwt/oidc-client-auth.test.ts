@@ -1,0 +1,153 @@
+/** How a mount proves itself to its provider: secret, own key, or nothing. */
+
+import assert from 'node:assert/strict'
+import { createPublicKey, verify } from 'node:crypto'
+import { after, before, test } from 'node:test'
+import { assertRefused, assertStatus } from './fixture.ts'
+import { redirectUri, setUpSignIn, type SignInSetup } from './oidc-fixture.ts'
+import type { ScriptedAnswer, TokenRequest } from '../harness/scripted-provider.ts'
+
+let setup: SignInSetup
+const plain = { role_type: 'oidc', user_claim: 'sub', allowed_redirect_uris: [redirectUri] }
+
+before(async () => {
+  setup = await setUpSignIn()
+})
+
+after(() => setup.stop())
+
+async function signIn(onToken?: (request: TokenRequest) => ScriptedAnswer | undefined) {
+  const role = await setup.role({}, plain)
+  const { code, state, authUrl } = await setup.begin(role)
+  const nonce = new URL(authUrl).searchParams.get('nonce') ?? ''
+  const answer: ScriptedAnswer = {
+    body: { access_token: 'access1', token_type: 'bEARER', id_token: setup.idp.mint(nonce) },
+  }
+  setup.idp.onToken = (request) => onToken?.(request) ?? answer
+  const result = await setup.callback({ code, state })
+  setup.idp.onToken = undefined
+  return {
+    result,
+    request: setup.idp.tokenRequests.at(-1) ?? { form: new URLSearchParams(), authorization: '' },
+  }
+}
+
+test('CFG-051 a second write without client id and secret ends the browser flow', async () => {
+  await setup.configure({ oidc_client_id: '', oidc_client_secret: '' })
+  const role = await setup.role({}, plain)
+  assertRefused(await setup.authUrl(role), /^OIDC login is not configured for this mount$/)
+  await setup.configure()
+})
+
+test('the secret goes the way the mount names, and no other', async () => {
+  await setup.configure({ oidc_client_auth_method: 'client_secret_post' })
+  const posted = await signIn()
+  assertStatus(posted.result, 200)
+  assert.equal(posted.request.authorization, undefined)
+  assert.equal(posted.request.form.get('client_secret'), 'def')
+  await setup.configure({ oidc_client_auth_method: 'client_secret_basic' })
+  const asked = setup.idp.tokenRequests.length
+  const refused = await signIn(() => ({ status: 401, body: { error: 'invalid_client' } }))
+  assertStatus(refused.result, 400)
+  assert.equal(setup.idp.tokenRequests.length, asked + 1)
+  assert.equal(refused.request.form.get('client_secret'), null)
+  const read = await setup.root.read('auth/oidc/config')
+  assert.equal(read.body.data.oidc_client_auth_method, 'client_secret_basic')
+  await setup.configure()
+  assert.ok(!('oidc_client_auth_method' in (await setup.root.read('auth/oidc/config')).body.data))
+})
+
+test('RFC 6749 §2.3.1: id and secret are form-encoded before they become Basic credentials', async () => {
+  await setup.configure({ oidc_client_secret: 'a:b+c d%' })
+  const { request } = await signIn()
+  const text = Buffer.from(
+    (request.authorization ?? '').slice('Basic '.length),
+    'base64',
+  ).toString()
+  assert.equal(text, 'abc:a%3Ab%2Bc+d%25')
+  await setup.configure()
+})
+
+test('a public client sends its id and no secret', async () => {
+  await setup.configure({ oidc_client_secret: '', oidc_client_auth_method: 'none' })
+  const { result, request } = await signIn()
+  assertStatus(result, 200)
+  assert.equal(request.authorization, undefined)
+  assert.equal(request.form.get('client_id'), 'abc')
+  assert.equal(request.form.get('client_secret'), null)
+  assert.equal(request.form.get('code_verifier')?.length, 43)
+  await setup.configure()
+})
+
+test('RFC 7523: the mount signs for itself with a key that the provider can read, also after a rotation', async () => {
+  await setup.configure({ oidc_client_secret: '', oidc_client_auth_method: 'private_key_jwt' })
+  const jwks = async () => {
+    const answer = await setup.server.client().read('auth/oidc/oidc/jwks')
+    assertStatus(answer, 200)
+    return answer.body.keys as Record<string, string>[]
+  }
+  const first = await jwks()
+  assert.equal(first.length, 1)
+  assert.deepEqual(Object.keys(first[0] ?? {}).toSorted(), ['alg', 'e', 'kid', 'kty', 'n', 'use'])
+  await setup.root.must('auth/oidc/oidc/rotate-client-key')
+  const both = await jwks()
+  assert.deepEqual(both[1], first[0])
+  const { result, request } = await signIn()
+  assertStatus(result, 200)
+  const { form } = request
+  assert.equal(
+    form.get('client_assertion_type'),
+    'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+  )
+  const [header = '', payload = '', signature = ''] = (form.get('client_assertion') ?? '').split(
+    '.',
+  )
+  const read = (part: string) => JSON.parse(Buffer.from(part, 'base64url').toString())
+  assert.equal(read(header).kid, both[0]?.['kid'])
+  assert.equal(read(payload).iss, 'abc')
+  assert.equal(read(payload).sub, 'abc')
+  assert.ok(read(payload).exp - Math.floor(Date.now() / 1000) <= 120)
+  const key = createPublicKey({ key: both[0] ?? {}, format: 'jwk' })
+  const signed = Buffer.from(`${header}.${payload}`)
+  assert.ok(verify('sha256', signed, key, Buffer.from(signature, 'base64url')))
+  await setup.configure()
+})
+
+test('a method that does not fit the secret is refused, and an unknown one is named', async () => {
+  const write = (more: object) => setup.root.write('auth/oidc/config', { ...setup.config, ...more })
+  assertRefused(await write({ oidc_client_auth_method: 'mtls' }), /oidc_client_auth_method.*"mtls"/)
+  assertRefused(await write({ oidc_client_auth_method: 'none' }), /oidc_client_secret/)
+  const none = { oidc_client_id: '', oidc_client_secret: '', oidc_client_auth_method: 'none' }
+  assertRefused(await write(none), /oidc_client_id/)
+})
+
+const ages = [
+  ['60', '60'],
+  [180, '180'],
+  ['', null],
+  ['30s', '30'],
+  ['2m', '120'],
+  ['1h', '3600'],
+] as const
+
+for (const [max_age, wanted] of ages) {
+  test(`ROL-044 max_age ${JSON.stringify(max_age)} asks the provider for ${wanted}`, async () => {
+    const role = await setup.role({ max_age }, plain)
+    const answer = await setup.authUrl(role)
+    assert.equal(new URL(answer.body.data.auth_url).searchParams.get('max_age'), wanted)
+  })
+}
+
+test('AUT-30 sign-ins ask for no token, and their configuration does', async () => {
+  const client = setup.server.client()
+  for (const [method, path] of [
+    ['POST', 'auth/oidc/login'],
+    ['POST', 'auth/oidc/oidc/auth_url'],
+    ['GET', 'auth/oidc/oidc/callback'],
+    ['POST', 'auth/oidc/oidc/poll'],
+  ] as const) {
+    assertStatus(await client.call(method, path, method === 'POST' ? {} : undefined), 400, path)
+  }
+  assertStatus(await client.read('auth/oidc/config'), 403)
+  assertStatus(await client.write('auth/oidc/oidc/rotate-client-key'), 403)
+})
