@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { get, post, runLoad } from './load.mjs'
+import { benchSignIns } from './sign-in.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const root = join(here, '..', '..')
@@ -20,6 +21,8 @@ const rounds = quick ? 2 : 5
 const seconds = quick ? 2 : 4
 const liveTokens = quick ? 20_000 : 200_000
 const connections = 64
+/** `--sign-in`: nothing but the part with the identity provider. */
+const signInOnly = process.argv.includes('--sign-in')
 
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const jwk = publicKey.export({ format: 'jwk' })
@@ -215,6 +218,12 @@ async function main() {
     const product = new Product(folder)
     await product.start()
     await product.prepare()
+    if (signInOnly) {
+      const tools = { start, stop, firstLine, here, residentMiB, median }
+      console.log(await benchSignIns({ product, tools, quick, rounds, folder }))
+      await product.stop()
+      return
+    }
     const bytesOf = async (path, init) =>
       (await (await fetch(`${product.url}${path}`, init)).text()).length
     const token = `X-Vault-Token: ${product.token}\r\n`
@@ -259,6 +268,8 @@ async function main() {
     }
     await stop(floor)
     for (const { name } of cases) report[name] = summary(results[name])
+    const tools = { start, stop, firstLine, here, residentMiB, median }
+    report.signIn = await benchSignIns({ product, tools, quick, rounds, folder })
     report.live = await manyTokens(product, logins)
     await product.stop()
   } finally {
@@ -354,6 +365,11 @@ function print(report) {
     ['ready after start, ms', report.live.startMs, '<=', 1000],
     ['resident memory, MiB', report.live.residentMiB, '<=', 250],
     ['disk per token, bytes', report.live.bytesPerToken, '<=', 1024],
+    ['sign-ins / bare program', report.signIn.ratio, '>=', 0.4],
+    ['sign-ins that failed', report.signIn.bad, '<=', 0],
+    ['2,000 open sign-ins hold, MiB', report.signIn.openMiB, '<=', 80],
+    [`${report.signIn.flooded} starts and unknown states, MiB`, report.signIn.floodMiB, '<=', 20],
+    ['the same on disk, MiB', report.signIn.floodDiskMiB, '<=', undefined],
   ]
   for (const [name, value, sign, bound] of rows) {
     const verdict =
@@ -368,6 +384,9 @@ function print(report) {
       `${name.padEnd(8)} ${r.perSecond.toFixed(0)}/s (floor ${r.floorPerSecond.toFixed(0)}/s)  p50 ${r.p50.toFixed(2)} ms  p99 ${r.p99.toFixed(2)} ms  CPU ${r.cpuMicros.toFixed(0)} us (floor ${r.floorCpuMicros.toFixed(0)} us)`,
     )
   }
+  console.log(
+    `sign-in  ${report.signIn.perSecond.toFixed(0)}/s (bare ${report.signIn.floorPerSecond.toFixed(0)}/s)  starts under flood ${report.signIn.floodPerSecond.toFixed(0)}/s`,
+  )
   console.log(
     `medians of ${rounds} alternating rounds of ${seconds} s, ${connections} connections, node ${process.versions.node}`,
   )

@@ -38,7 +38,7 @@ export class RecordReader {
       return remembered.value as T
     }
     const value = key.codec.decode(this.keyring.open(key.text, stored).toString())
-    if (stored.length <= cachedBytesMax) {
+    if (stored.length <= cachedBytesMax && key.codec.isShortLived !== true) {
       this.#remembered.set(key.text, { sealed: Buffer.from(stored), codec: key.codec, value })
     }
     return value

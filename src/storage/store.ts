@@ -72,6 +72,8 @@ export interface Engine {
 export interface Codec<T> {
   encode(value: T): string
   decode(text: string): T
+  /** What is read once or twice and then gone is not worth remembering. */
+  readonly isShortLived?: boolean
 }
 
 /** A key that knows the type of its record. */

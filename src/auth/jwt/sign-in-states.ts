@@ -11,7 +11,7 @@ import type { BackendContext, Login, MountStore } from '../../framework/backend.
 import type { JsonObject } from '../../lib/json.ts'
 import { BoundedCache } from '../../lib/bounded-cache.ts'
 import type { Reason } from '../../trust/reasons.ts'
-import { exactCodec, type Key, type StoreTransaction } from '../../storage/store.ts'
+import { exactCodec, type Codec, type Key, type StoreTransaction } from '../../storage/store.ts'
 
 /** What the provider sent the browser to this server with (form post). */
 export interface PostedAnswer {
@@ -60,10 +60,12 @@ const signInsMax = 100_000
 const signInsOfAddressMax = 10_000
 /** Dropped at once when a ceiling is reached, so that counting is rare. */
 const roomMade = 1_000
-const deletedAtOnce = 500
+const deletedAtOnce = 100
 const countedAddressesMax = 10_000
 
 type StoredState = SignInState & JsonObject
+
+const stateCodec: Codec<StoredState> = { ...exactCodec<StoredState>(), isShortLived: true }
 
 export class SignInStates {
   readonly #context: BackendContext
@@ -71,6 +73,7 @@ export class SignInStates {
   /** Started since the last count, beside what was counted then. Undefined until the first count of this process. */
   #estimate: number | undefined
   readonly #ofAddress = new BoundedCache<string, number>(countedAddressesMax)
+  readonly #dropping = new Map<string, Promise<void>>()
   #cancelSweep: (() => void) | undefined
   #isClosed = false
 
@@ -133,7 +136,7 @@ export class SignInStates {
   // ---------------------------------------------------------------- records
 
   #key(hash: string): Key<StoredState> {
-    return this.#store.key(`oidc/state/${hash}`, exactCodec<StoredState>())
+    return this.#store.key(`oidc/state/${hash}`, stateCodec)
   }
 
   #isAlive(record: SignInState | undefined): record is SignInState {
@@ -163,13 +166,29 @@ export class SignInStates {
   async #makeRoom(address: string): Promise<void> {
     this.#estimate ??= await this.#count(expiryPrefix)
     this.#estimate++
-    if (this.#estimate > signInsMax) {
-      this.#estimate = 1 + (await this.#dropOldest(expiryPrefix, signInsMax))
-    }
     const started = (this.#ofAddress.get(address) ?? 0) + 1
-    const isTooMany = started > signInsOfAddressMax
-    const left = isTooMany ? await this.#dropOldest(addressPrefix(address), signInsOfAddressMax) : 0
-    this.#ofAddress.set(address, isTooMany ? left + 1 : started)
+    this.#ofAddress.set(address, started)
+    if (this.#estimate > signInsMax) {
+      await this.#dropOnce(expiryPrefix, signInsMax, (left) => {
+        this.#estimate = left
+      })
+    }
+    if (started > signInsOfAddressMax) {
+      await this.#dropOnce(addressPrefix(address), signInsOfAddressMax, (left) =>
+        this.#ofAddress.set(address, left),
+      )
+    }
+  }
+
+  /** Starts that come while room is made wait for it and do not make more. */
+  async #dropOnce(prefix: string, ceiling: number, told: (left: number) => void): Promise<void> {
+    const running = this.#dropping.get(prefix)
+    if (running !== undefined) return running
+    const work = this.#dropOldest(prefix, ceiling)
+      .then(told)
+      .finally(() => this.#dropping.delete(prefix))
+    this.#dropping.set(prefix, work)
+    return work
   }
 
   async #count(prefix: string): Promise<number> {
