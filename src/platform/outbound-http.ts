@@ -55,6 +55,8 @@ export interface OutboundOptions {
 const redirectsMax = 3
 const agentsMax = 64
 const headerBytesMax = 32_768
+/** A provider that is asked for many exchanges at once keeps its connections for the next; they close when idle. */
+const freeSocketsMax = 16
 const idleMs = 4000
 
 /** Builds the door to the network. Throws when a proxy variable cannot be understood. */
@@ -79,7 +81,7 @@ class HttpOutbound implements Outbound {
     })
     this.#chooseProxy = readProxyEnvironment(options.proxyFromEnvironment ?? {})
     this.#gate = new CallGate(options.maxConcurrent ?? 64)
-    this.#plainAgent = new HttpAgent({ keepAlive: true, maxFreeSockets: 2, timeout: idleMs })
+    this.#plainAgent = new HttpAgent({ keepAlive: true, maxFreeSockets: freeSocketsMax, timeout: idleMs })
   }
 
   async send(request: OutboundRequest): Promise<OutboundResponse> {
@@ -236,7 +238,7 @@ class HttpOutbound implements Outbound {
     if (known !== undefined) return known
     const agent = new HttpsAgent({
       keepAlive: true,
-      maxFreeSockets: 2,
+      maxFreeSockets: freeSocketsMax,
       timeout: idleMs,
       // A resumed session would skip the check of the names.
       maxCachedSessions: 0,
