@@ -233,9 +233,12 @@ export function moment(iso: string): Html {
   return html`<time datetime="${iso}">${parts[1]} ${parts[2]} UTC</time>`
 }
 
-/** An address that a person may follow: of this server, or plain http(s). Never `javascript:` or `data:`. */
+/** An address that a person may follow: relative to this page, or plain http(s). Never `javascript:` or `data:`. */
 function requireLink(address: string): string {
-  if (!/^(?:\/(?![/\\])|\?|https?:\/\/)/i.test(address))
+  const base = 'https://own.invalid/'
+  const isLink = URL.canParse(address, base) && /^https?:$/.test(new URL(address, base).protocol)
+  if (!isLink) {
     throw new TypeError('not an address to link to')
+  }
   return address
 }
