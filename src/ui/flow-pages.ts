@@ -50,6 +50,8 @@ export interface ErrorParts extends PageFrame {
   readonly title?: string
   readonly fix?: string
   readonly requestId?: string
+  /** What others said about it, word for word. */
+  readonly said?: readonly { readonly by: string; readonly text: string }[]
   /** Where to go from here; the first one is the proposal. */
   readonly actions?: readonly ErrorAction[]
   /** For a failure without a reason. */
@@ -72,13 +74,16 @@ export function errorPage(parts: ErrorParts): Page {
   })
 }
 
-type Failure = Pick<ErrorParts, 'status' | 'detail' | 'reason' | 'fix' | 'requestId' | 'side'>
+type Failure = Omit<ErrorParts, 'nonce' | 'summary' | 'title' | 'actions'>
 
 function failureStory(failure: Failure): Html {
   const side = failure.side ?? sideOf(failure.reason ?? '') ?? sideOfStatus(failure.status)
   const { name, text } = sideTexts[side]
   const rows: readonly (readonly [string, Html | undefined])[] = [
     ['Why', failure.detail === '' ? undefined : foreign(failure.detail, 1000)],
+    ...(failure.said ?? []).map(
+      ({ by, text }) => [`${by} said`, html`<q>${foreign(text)}</q>`] as const,
+    ),
     ['Whose side it is on', html`<strong>${name}.</strong> ${text}`],
     ['Fix', failure.fix === undefined || failure.fix === '' ? undefined : foreign(failure.fix)],
   ]
