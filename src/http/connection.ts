@@ -2,6 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import type { Duplex } from 'node:stream'
 
 import type { Clock } from '../platform/clock.ts'
@@ -38,6 +39,10 @@ export class Connection {
     this.#current = raw
     this.address = raw.remoteAddress === undefined ? undefined : plainAddress(raw.remoteAddress)
     this.port = raw.remotePort
+  }
+
+  get isSecure(): boolean {
+    return this.raw instanceof TLSSocket
   }
 
   /** Nothing was ever asked on it. */

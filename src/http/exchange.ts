@@ -29,7 +29,7 @@ import {
 } from './request-headers.ts'
 import type { Outbox } from './outbox.ts'
 import { parsePairs, queryData, queryValue, requireQueryBool } from './request-query.ts'
-import { parseRequestTarget } from './request-target.ts'
+import { parseRequestTarget, type RequestTarget } from './request-target.ts'
 import {
   outcomeAnswer,
   preflightAnswer,
@@ -48,12 +48,16 @@ export interface OtherRequest {
   readonly header: (name: string) => string | undefined
   readonly body: Buffer
   readonly clientAddress: string | undefined
+  /** It came over TLS. */
+  readonly isSecure: boolean
   readonly signal: AbortSignal
 }
 
 export interface OtherAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
+  /** One `Set-Cookie` each. */
+  readonly cookies?: readonly string[]
   readonly body: string | Uint8Array
 }
 
@@ -176,7 +180,7 @@ export class Exchange {
     const method = this.#connection.takeVerb() ?? request.method ?? ''
     requireUnambiguousHeaders(request)
     requireLengthWithin(request, this.#context.options.requestBytesMax)
-    const target = parseRequestTarget(request.url ?? '')
+    const target = this.#target(request.url ?? '')
     const clientAddress = this.#clientAddress()
     if (!target.path.startsWith(apiPrefix) || target.path.length === apiPrefix.length) {
       return this.#otherAnswer(method, target, clientAddress)
@@ -193,6 +197,16 @@ export class Exchange {
       }),
     )
     return outcomeAnswer(outcome)
+  }
+
+  #target(url: string): RequestTarget {
+    try {
+      return parseRequestTarget(url)
+    } catch (problem) {
+      // Whoever looks for files below the pages is told that there are none (security case SEC-WEB-12).
+      const isBelowPages = this.#context.other !== undefined && /^\/+ui\//.test(url)
+      throw isBelowPages && problem instanceof Refusal ? new Refusal('not_found') : problem
+    }
   }
 
   async #call(method: string, path: string, query: string): Promise<Call> {
@@ -280,7 +294,7 @@ export class Exchange {
 
   async #otherAnswer(
     method: string,
-    target: { readonly path: string; readonly query: string },
+    target: RequestTarget,
     clientAddress: string | undefined,
   ): Promise<WireAnswer> {
     const { other } = this.#context
@@ -294,6 +308,7 @@ export class Exchange {
       header: (name) => headerText(headers[name]),
       body: await this.#body(otherBodyBytesMax),
       clientAddress,
+      isSecure: this.#connection.isSecure,
       signal: this.signal,
     })
     if (answer === undefined) throw new Refusal('not_found')

@@ -21,6 +21,8 @@ export interface WireAnswer {
   readonly contentType: string | undefined
   readonly body: string | Uint8Array | undefined
   readonly headers: Readonly<Record<string, string>>
+  /** One `Set-Cookie` each: the one header that may be there several times. */
+  readonly cookies?: readonly string[]
   readonly requestId: string | undefined
 }
 
@@ -88,6 +90,12 @@ export function sendAnswer(
     validateHeaderName(name)
     validateHeaderValue(name, value)
     head.push(name, value)
+  }
+  if (answer.cookies !== undefined) {
+    for (const cookie of answer.cookies) {
+      validateHeaderValue('Set-Cookie', cookie)
+      head.push('Set-Cookie', cookie)
+    }
   }
   if (!isCacheable) head.push('Cache-Control', 'no-store')
   if (options.extraHeaders !== undefined) {

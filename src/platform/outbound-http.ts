@@ -81,7 +81,11 @@ class HttpOutbound implements Outbound {
     })
     this.#chooseProxy = readProxyEnvironment(options.proxyFromEnvironment ?? {})
     this.#gate = new CallGate(options.maxConcurrent ?? 64)
-    this.#plainAgent = new HttpAgent({ keepAlive: true, maxFreeSockets: freeSocketsMax, timeout: idleMs })
+    this.#plainAgent = new HttpAgent({
+      keepAlive: true,
+      maxFreeSockets: freeSocketsMax,
+      timeout: idleMs,
+    })
   }
 
   async send(request: OutboundRequest): Promise<OutboundResponse> {

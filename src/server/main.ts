@@ -209,6 +209,7 @@ function serverOptions(
         maxLeaseTtlSeconds: systemLeaseTtlSeconds,
         explainToCaller: 'full',
         ui: true,
+        environment: 'dev',
       },
     }
   }
@@ -225,6 +226,8 @@ function serverOptions(
       maxLeaseTtlSeconds: config.maxLeaseTtlSeconds,
       explainToCaller: 'own_claims',
       ui: config.ui,
+      publicAddress: config.apiAddress,
+      environment: config.clusterName,
     },
   }
 }

@@ -82,6 +82,7 @@ async function tryOut(flags: TryOutFlags, steps: Steps): Promise<number> {
     explainToCaller: 'full',
     buildDate: '2026-11-23T00:00:00Z',
     ui: true,
+    environment: 'dev',
     processId: systemProcess.id,
     clock,
     random,

@@ -20,6 +20,7 @@ import type { Engine } from '../storage/store.ts'
 import { helpText, openApiDocument } from '../sys/openapi.ts'
 import { systemPaths } from '../sys/index.ts'
 import { builtIns } from './built-ins.ts'
+import { createWebHandler } from './web-ui.ts'
 
 export interface StorageOptions {
   readonly kind: 'inmem' | 'lmdb'
@@ -37,7 +38,12 @@ export interface ServerOptions {
   readonly maxLeaseTtlSeconds: number
   readonly explainToCaller: CoreSettings['explainToCaller']
   readonly buildDate: string
+  /** Serves the web pages below `/ui/`. */
   readonly ui: boolean
+  /** `api_addr`: how browsers reach this server, when that is not what their request says. */
+  readonly publicAddress?: string
+  /** Shown on the pages, such as "dev". */
+  readonly environment?: string
   /** Named to a second process that wants the same data folder. */
   readonly processId: number
   readonly clock: Clock
@@ -119,6 +125,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     )
     seal.onUnsealed(() => core.open())
     seal.onSealing(() => core.close())
+    const other = otherHandler(core, options)
     const api = createApiServer({
       listeners: options.listeners,
       handler: core.handler,
@@ -126,7 +133,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       clock,
       random,
       cors: () => core.corsSettings(),
-      ...(options.other === undefined ? {} : { other: options.other }),
+      ...(other === undefined ? {} : { other }),
     })
     return new Server(core, api, engine, logger)
   } catch (problem) {
@@ -138,6 +145,14 @@ export async function createServer(options: ServerOptions): Promise<Server> {
 async function openEngine({ storage, logger, random, processId }: ServerOptions): Promise<Engine> {
   if (storage.kind === 'inmem') return new MemoryEngine()
   return openLmdbEngine({ ...storage, logger, random, processId })
+}
+
+/** What is served outside the API. */
+function otherHandler(core: Core, options: ServerOptions): OtherHandler | undefined {
+  if (!options.ui) return options.other
+  const { clock, random, publicAddress = '', environment = '' } = options
+  const pages = createWebHandler({ core, clock, random, publicAddress, environment })
+  return async (request) => (await pages(request)) ?? options.other?.(request)
 }
 
 function helpBody(

@@ -50,6 +50,8 @@ export interface ErrorParts extends PageFrame {
   readonly title?: string
   readonly fix?: string
   readonly requestId?: string
+  /** What others said about it, word for word. */
+  readonly said?: readonly { readonly by: string; readonly text: string }[]
   /** Where to go from here; the first one is the proposal. */
   readonly actions?: readonly ErrorAction[]
   /** For a failure without a reason. */
@@ -72,13 +74,16 @@ export function errorPage(parts: ErrorParts): Page {
   })
 }
 
-type Failure = Pick<ErrorParts, 'status' | 'detail' | 'reason' | 'fix' | 'requestId' | 'side'>
+type Failure = Omit<ErrorParts, 'nonce' | 'summary' | 'title' | 'actions'>
 
 function failureStory(failure: Failure): Html {
   const side = failure.side ?? sideOf(failure.reason ?? '') ?? sideOfStatus(failure.status)
   const { name, text } = sideTexts[side]
   const rows: readonly (readonly [string, Html | undefined])[] = [
     ['Why', failure.detail === '' ? undefined : foreign(failure.detail, 1000)],
+    ...(failure.said ?? []).map(
+      ({ by, text }) => [`${by} said`, html`<q>${foreign(text)}</q>`] as const,
+    ),
     ['Whose side it is on', html`<strong>${name}.</strong> ${text}`],
     ['Fix', failure.fix === undefined || failure.fix === '' ? undefined : foreign(failure.fix)],
   ]
@@ -233,9 +238,12 @@ export function moment(iso: string): Html {
   return html`<time datetime="${iso}">${parts[1]} ${parts[2]} UTC</time>`
 }
 
-/** An address that a person may follow: of this server, or plain http(s). Never `javascript:` or `data:`. */
+/** An address that a person may follow: relative to this page, or plain http(s). Never `javascript:` or `data:`. */
 function requireLink(address: string): string {
-  if (!/^(?:\/(?![/\\])|\?|https?:\/\/)/i.test(address))
+  const base = 'https://own.invalid/'
+  const isLink = URL.canParse(address, base) && /^https?:$/.test(new URL(address, base).protocol)
+  if (!isLink) {
     throw new TypeError('not an address to link to')
+  }
   return address
 }

@@ -30,6 +30,9 @@ export interface TestServerOptions {
   /** Data folder to use again after a stop. */
   readonly folder?: string
   readonly staticKey?: string
+  /** Serves the web pages. */
+  readonly ui?: boolean
+  readonly publicAddress?: string
 }
 
 export interface TestServer {
@@ -68,7 +71,9 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     maxLeaseTtlSeconds: options.maxLeaseTtlSeconds ?? systemLeaseTtlSeconds,
     explainToCaller: options.explainToCaller ?? 'own_claims',
     buildDate: '2026-01-01T00:00:00Z',
-    ui: false,
+    ui: options.ui ?? false,
+    publicAddress: options.publicAddress ?? '',
+    environment: 'dev',
     processId: process.pid,
     clock,
     random: new SystemRandom(),

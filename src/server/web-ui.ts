@@ -1,0 +1,117 @@
+/** The web pages' doors: the API in-process, texts sealed by the barrier, and the names this server goes by. */
+
+import type { Core } from '../core/core.ts'
+import type { OtherHandler } from '../http/exchange.ts'
+import { outcomeAnswer } from '../http/respond.ts'
+import { decodeBase64Url } from '../lib/base64url.ts'
+import { emptyObject, isJsonObject, parseJson, requestJsonLimits } from '../lib/json.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Random } from '../platform/random.ts'
+import { StoreSealed } from '../storage/store.ts'
+import { isReason, reasons } from '../trust/reasons.ts'
+import type { ApiCall, ApiResult, WebDoors, WebRequest } from '../ui/web-doors.ts'
+import { createWebUi } from '../ui/web-ui.ts'
+
+export interface WebUiOptions {
+  readonly core: Core
+  readonly clock: Clock
+  readonly random: Random
+  /** `api_addr` of the configuration; empty: what the request says. */
+  readonly publicAddress: string
+  readonly environment: string
+}
+
+export function createWebHandler(options: WebUiOptions): OtherHandler {
+  const { core, random, clock, environment } = options
+  const texts = new SealedTexts(core, clock)
+  const configured =
+    options.publicAddress === '' ? undefined : new URL(options.publicAddress).origin
+  const doors: WebDoors = {
+    api: (call) => callApi(core, call),
+    sealText: (text, { purpose, expiresAtMs }) => texts.seal(text, purpose, expiresAtMs),
+    openText: (sealed, purpose) => texts.open(sealed, purpose),
+    randomText: () => random.bytes(18).toString('base64url'),
+    nowMs: () => clock.nowMs(),
+    publicOrigin: (request) => configured ?? originOf(request),
+    isSealed: () => core.seal.sealed || !core.isOpen,
+    reasonText: (reason) => (isReason(reason) ? reasons[reason] : undefined),
+    environment,
+  }
+  return createWebUi(doors)
+}
+
+/** As a request over the socket, and its answer as it would go out. */
+async function callApi(core: Core, call: ApiCall): Promise<ApiResult> {
+  const outcome = await core.handler({
+    verb: call.verb,
+    path: call.path,
+    data: call.data ?? emptyObject(),
+    token: call.token,
+    namespace: '',
+    wrapTtlSeconds: 0,
+    clientAddress: call.clientAddress,
+    clientPort: undefined,
+    header: () => undefined,
+    listener: { unauthenticatedMetricsAccess: false },
+    signal: new AbortController().signal,
+    isGone: false,
+  })
+  const { status, body, headers, requestId } = outcomeAnswer(outcome)
+  const text = body === undefined ? '' : Buffer.from(body).toString('utf8')
+  const parsed = parseJson(text, requestJsonLimits)
+  const names = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])
+  return {
+    status,
+    body: parsed.ok && isJsonObject(parsed.value) ? parsed.value : emptyObject(),
+    headers: {
+      ...(Object.fromEntries(names) as Record<string, string>),
+      ...(requestId === undefined ? {} : { 'x-request-id': requestId }),
+    },
+  }
+}
+
+/** What the address bar shows, as far as the request tells. */
+function originOf({ isSecure, header }: WebRequest): string | undefined {
+  const host = header('host') ?? ''
+  if (!/^(?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?$/.test(host)) return undefined
+  const text = `${isSecure ? 'https' : 'http'}://${host}`
+  return URL.canParse(text) ? new URL(text).origin : undefined
+}
+
+/**
+ * Texts that leave the server and come back, such as the values of cookies: sealed by the barrier as batch tokens are, so
+ * that every node and a restarted server can open them, and under purposes of their own, so that none is a token.
+ */
+class SealedTexts {
+  readonly #core: Core
+  readonly #clock: Clock
+
+  constructor(core: Core, clock: Clock) {
+    this.#core = core
+    this.#clock = clock
+  }
+
+  seal(text: string, purpose: string, expiresAtMs: number): string {
+    return this.#core.store
+      .sealText(`web ${purpose}`, `${expiresAtMs} ${text}`)
+      .toString('base64url')
+  }
+
+  open(sealed: string, purpose: string): string | undefined {
+    const bytes = decodeBase64Url(sealed)
+    const plain = bytes === undefined ? undefined : this.#opened(bytes, purpose)
+    if (plain === undefined) return undefined
+    const space = plain.indexOf(' ')
+    const isAlive = Number(plain.slice(0, space)) > this.#clock.nowMs()
+    return isAlive ? plain.slice(space + 1) : undefined
+  }
+
+  #opened(bytes: Buffer, purpose: string): string | undefined {
+    try {
+      return this.#core.store.openText(`web ${purpose}`, bytes)
+    } catch (problem) {
+      if (problem instanceof StoreSealed) return undefined
+      throw problem
+    }
+  }
+}

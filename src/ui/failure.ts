@@ -1,0 +1,86 @@
+/** Refusals of the API as pages: the same reason, said to a person. */
+
+import { errorTexts } from './api-answer.ts'
+import { errorPage, type ErrorAction } from './flow-pages.ts'
+import { link, mountPath } from './own-path.ts'
+import type { Side } from './reason-side.ts'
+import type { Visit } from './visit.ts'
+import type { ApiResult, WebAnswer } from './web-doors.ts'
+
+/** What a visitor wanted; kept so that the next attempt need not be typed again. */
+export interface Wish {
+  readonly mount: string
+  readonly role: string
+  readonly returnTo: string
+}
+
+export function retryActions(wish: Wish): readonly ErrorAction[] {
+  return [
+    { address: startAddress(wish), label: 'Start again' },
+    { address: loginAddress(wish), label: 'Other ways to sign in' },
+  ]
+}
+
+export function startAddress({ mount, role, returnTo }: Wish): string {
+  return link(`/ui/login/${mountPath(mount)}/start`, { role, return_to: returnTo })
+}
+
+export function loginAddress({ role, returnTo }: Omit<Wish, 'mount'>, open = ''): string {
+  return link('/ui/login', { with: open, role, return_to: returnTo })
+}
+
+export interface Problem {
+  readonly status: number
+  readonly summary: string
+  readonly detail: string
+  readonly fix?: string
+  readonly side?: Side
+  readonly actions: readonly ErrorAction[]
+}
+
+/** A failure that the pages found themselves. */
+export function problemAnswer(visit: Visit, problem: Problem): WebAnswer {
+  return visit.page(errorPage({ ...frameOf(visit, problem.actions), ...problem }))
+}
+
+/** A failure that the API told. */
+export function refusalAnswer(
+  visit: Visit,
+  result: ApiResult,
+  parts: {
+    readonly summary: string
+    readonly actions: readonly ErrorAction[]
+    /** Word for word, from the identity provider. */
+    readonly providerText?: string
+  },
+): WebAnswer {
+  const reason = result.headers['x-login-reason'] ?? ''
+  const known = reason === '' ? undefined : visit.doors.reasonText(reason)
+  const [first = '', ...more] = errorTexts(result)
+  const providerText = parts.providerText ?? ''
+  const said = [
+    ...(providerText === '' ? [] : [{ by: 'The identity provider', text: providerText }]),
+    ...(known === undefined ? more : [first, ...more])
+      .filter((text) => text !== '')
+      .map((text) => ({ by: 'The server', text })),
+  ]
+  return visit.page(
+    errorPage({
+      ...frameOf(visit, parts.actions),
+      status: result.status,
+      summary: parts.summary,
+      detail: known?.text ?? (first === '' ? 'The server gave no reason.' : first),
+      said,
+      actions: parts.actions,
+      ...(reason === '' ? {} : { reason }),
+      ...(known === undefined ? {} : { title: known.title, fix: known.fix }),
+      requestId: result.headers['x-request-id'] ?? '',
+    }),
+    reason === '' ? {} : { 'X-Login-Reason': reason },
+  )
+}
+
+/** A change of colours leads to where one goes from here: the failed request itself must not be repeated. */
+function frameOf(visit: Visit, actions: readonly ErrorAction[]) {
+  return visit.frame(actions.find(({ address }) => !address.includes('/start'))?.address ?? '/ui/')
+}

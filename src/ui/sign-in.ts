@@ -1,0 +1,278 @@
+/**
+ * Sign-ins of a browser: to the identity provider and back (contract jwt-oidc.md §4.1, §4.3, §4.4), and with a token or a
+ * JWT from a form. Who may sign in, the API decides; here is kept which browser asked.
+ */
+
+import { isSuccess, numberAt, objectAt, textAt } from './api-answer.ts'
+import { holdAutoStart } from './auto-start.ts'
+import { loginAddress, problemAnswer, refusalAnswer, retryActions, type Wish } from './failure.ts'
+import { mountPath, parseMountName, parseReturnPath } from './own-path.ts'
+import { readFlows, saveFlows, type PendingFlow } from './pending-flows.ts'
+import { remaining } from './account-page.ts'
+import { startSession, type Session } from './session.ts'
+import type { Visit } from './visit.ts'
+import type { ApiResult, WebAnswer } from './web-doors.ts'
+
+const failedSummary = 'Sign-in failed'
+const roleCharsMax = 128
+
+/** What the address or a form asks for; values that cannot be meant are left out. */
+export function wishOf(parameters: URLSearchParams, mount: string): Wish {
+  const role = (parameters.get('role') ?? '').trim()
+  return {
+    mount,
+    role: role.length > roleCharsMax ? '' : role,
+    returnTo: parseReturnPath(parameters.get('return_to') ?? '') ?? '',
+  }
+}
+
+// ---------------------------------------------------------------- identity provider
+
+export async function startSignIn(visit: Visit, mount: string): Promise<WebAnswer> {
+  const wish = wishOf(visit.query, mount)
+  const refused = refuseUnlessNavigation(visit, wish)
+  if (refused !== undefined) return refused
+  const origin = visit.doors.publicOrigin(visit.request)
+  if (origin === undefined) {
+    return problemAnswer(visit, {
+      status: 400,
+      summary: failedSummary,
+      detail: 'The request does not say by which name this server was reached.',
+      fix: 'Open the page by its usual address. Operator: set api_addr in the configuration.',
+      actions: retryActions(wish),
+    })
+  }
+  const redirectUri = `${origin}/ui/vault/auth/${mountPath(mount)}/oidc/callback`
+  const clientNonce = visit.doors.randomText()
+  const result = await visit.api({
+    verb: 'write',
+    path: `auth/${mount}/oidc/auth_url`,
+    data: {
+      ...(wish.role === '' ? {} : { role: wish.role }),
+      redirect_uri: redirectUri,
+      client_nonce: clientNonce,
+      form_post_redirect: true,
+    },
+  })
+  if (!isSuccess(result)) {
+    holdAutoStart(visit)
+    return refusalAnswer(visit, result, {
+      summary: `Sign-in with ${mount} could not start`,
+      actions: retryActions(wish),
+    })
+  }
+  const data = objectAt(result.body, 'data')
+  const address = textAt(data, 'auth_url')
+  if (textAt(data, 'state') !== '') return terminalOnly(visit, wish)
+  const url = URL.canParse(address) ? new URL(address) : undefined
+  const state = url?.searchParams.get('state') ?? ''
+  if (url === undefined || !/^https?:$/.test(url.protocol) || state === '') {
+    holdAutoStart(visit)
+    return noAddress(visit, wish, redirectUri)
+  }
+  const flow: PendingFlow = {
+    ...wish,
+    state: bareState(state),
+    clientNonce,
+    startedAtMs: visit.doors.nowMs(),
+  }
+  saveFlows(visit, [...readFlows(visit), flow])
+  return visit.redirect(url.href)
+}
+
+/** Contract §4.1: an empty address is all the API says, the reason is in the log. */
+function noAddress(visit: Visit, wish: Wish, redirectUri: string): WebAnswer {
+  const role = wish.role === '' ? 'the default role' : `the role ${wish.role}`
+  return problemAnswer(visit, {
+    status: 400,
+    side: 'operator',
+    summary: `Sign-in with ${wish.mount} could not start`,
+    detail: `Either ${role} does not allow the redirect URI ${redirectUri}, or the identity provider could not be asked.`,
+    fix: 'Add exactly this redirect URI to allowed_redirect_uris of the role and to the client at the identity provider. The log of the server names the cause.',
+    actions: retryActions(wish),
+  })
+}
+
+function terminalOnly(visit: Visit, wish: Wish): WebAnswer {
+  return problemAnswer(visit, {
+    status: 400,
+    side: 'operator',
+    summary: 'This role is for terminals',
+    detail:
+      'Its callback_mode is direct or device: a command line starts such a sign-in and waits for it.',
+    fix: 'Sign in with the command line, or with a role whose callback_mode is client.',
+    actions: retryActions(wish),
+  })
+}
+
+const answerNames = ['state', 'code', 'iss', 'error', 'error_description', 'error_uri'] as const
+
+export async function finishSignIn(visit: Visit, mount: string): Promise<WebAnswer> {
+  const { query } = visit
+  const refused = refuseUnlessNavigation(visit, { mount, role: '', returnTo: '' })
+  if (refused !== undefined) return refused
+  const flows = readFlows(visit)
+  const flow = findFlow(flows, mount, query)
+  if (flow === undefined) return unknownFlow(visit, mount)
+  // Whatever comes of it, this flow is over (contract §4.2).
+  saveFlows(
+    visit,
+    flows.filter((one) => one !== flow),
+  )
+  const given = answerNames.flatMap((name) => {
+    const value = query.get(name)
+    return value === null ? [] : [[name, value] as const]
+  })
+  const result = await visit.api({
+    verb: 'read',
+    path: `auth/${mount}/oidc/callback`,
+    data: {
+      ...Object.fromEntries(given),
+      state: flow.state,
+      client_nonce: flow.clientNonce,
+    },
+  })
+  const auth = objectAt(result.body, 'auth')
+  if (!isSuccess(result) || auth === undefined) return signInRefused(visit, flow, result)
+  return enter(visit, { token: textAt(auth, 'client_token'), kind: 'login' }, { auth, wish: flow })
+}
+
+/** By its state; the answer to a posted one comes without (contract §4.4), then it is the newest of the mount. */
+function findFlow(
+  flows: readonly PendingFlow[],
+  mount: string,
+  query: URLSearchParams,
+): PendingFlow | undefined {
+  const state = query.get('state')
+  if (state !== null) {
+    // An answer that came to the callback of another mount is none (RFC 9700 §4.4).
+    return flows.find((flow) => flow.state === bareState(state) && flow.mount === mount)
+  }
+  if (query.get('code') !== 'no_code') return undefined
+  return flows.findLast((flow) => flow.mount === mount)
+}
+
+/** The part before a namespace, which the API does not know (contract §4.6). */
+function bareState(state: string): string {
+  return state.split(',ns=')[0] ?? ''
+}
+
+/** The API is not asked: nobody but the browser that began a sign-in may use up its state. */
+function unknownFlow(visit: Visit, mount: string): WebAnswer {
+  return problemAnswer(visit, {
+    status: 400,
+    summary: 'Started in another browser, or too long ago',
+    detail:
+      'This browser has no sign-in waiting for the answer that the identity provider sent. A sign-in ends in the browser that began it, once, and within ten minutes.',
+    fix: 'Start again here. If this happens each time, your browser keeps no cookies of this site.',
+    actions: retryActions({ mount, role: '', returnTo: '' }),
+  })
+}
+
+function signInRefused(visit: Visit, flow: PendingFlow, result: ApiResult): WebAnswer {
+  holdAutoStart(visit)
+  const { query } = visit
+  const reason = result.headers['x-login-reason']
+  const agoSeconds = Math.round((visit.doors.nowMs() - flow.startedAtMs) / 1000)
+  const texts = [query.get('error') ?? '', query.get('error_description') ?? '']
+  return refusalAnswer(visit, result, {
+    summary:
+      reason === 'state_unknown'
+        ? `This sign-in was started ${remaining(agoSeconds)} ago`
+        : failedSummary,
+    providerText: texts.filter((text) => text !== '').join(': '),
+    actions: retryActions(flow),
+  })
+}
+
+/** Only somebody who goes somewhere signs in: no frame, picture or prefetch (security case SEC-OID-20). */
+function refuseUnlessNavigation(visit: Visit, wish: Wish): WebAnswer | undefined {
+  const destination = visit.request.header('sec-fetch-dest') ?? 'document'
+  const purpose = `${visit.request.header('sec-purpose') ?? ''} ${visit.request.header('purpose') ?? ''}`
+  if (destination === 'document' && !purpose.includes('prefetch')) return undefined
+  return problemAnswer(visit, {
+    status: 400,
+    summary: failedSummary,
+    detail: 'A sign-in has to be opened as a page of its own, not inside another one.',
+    fix: 'Open the sign-in page in a tab of its own.',
+    actions: retryActions(wish),
+  })
+}
+
+// ---------------------------------------------------------------- forms
+
+export async function signInWithToken(visit: Visit, form: URLSearchParams): Promise<WebAnswer> {
+  const wish = wishOf(form, '')
+  const actions = [{ address: loginAddress(wish, 'token'), label: 'Try again' }]
+  const token = (form.get('token') ?? '').trim()
+  // An open path that says whether a token lives and does not count as a use of it.
+  const result = await visit.api({ verb: 'read', path: 'sys/internal/ui/resultant-acl', token })
+  if (token === '' || result.status !== 200) {
+    return problemAnswer(visit, {
+      status: isSuccess(result) ? 403 : result.status,
+      side: 'you',
+      summary: 'This token cannot sign in',
+      detail: looksLikeJwt(token)
+        ? 'It looks like a JWT: that signs in through a mount and a role.'
+        : 'It has expired, was revoked, is used up, may not be used from here, or was never one of this server.',
+      fix: looksLikeJwt(token)
+        ? 'Use the JWT form of the sign-in page.'
+        : 'Check that the whole token was copied, or get a new one.',
+      actions: looksLikeJwt(token)
+        ? [{ address: loginAddress(wish, 'jwt'), label: 'Sign in with a JWT' }]
+        : actions,
+    })
+  }
+  return enter(visit, { token, kind: 'pasted' }, { auth: {}, wish })
+}
+
+export async function signInWithJwt(visit: Visit, form: URLSearchParams): Promise<WebAnswer> {
+  const mount = parseMountName(form.get('mount') ?? '')
+  const wish = wishOf(form, mount ?? '')
+  const actions = [{ address: loginAddress(wish, 'jwt'), label: 'Try again' }]
+  if (mount === undefined) {
+    return problemAnswer(visit, {
+      status: 400,
+      summary: failedSummary,
+      detail: 'The mount is the path below auth/ under which the method is enabled, such as jwt.',
+      fix: 'Ask the operator for the path of the mount.',
+      actions,
+    })
+  }
+  const result = await visit.api({
+    verb: 'write',
+    path: `auth/${mount}/login`,
+    data: { jwt: form.get('jwt') ?? '', ...(wish.role === '' ? {} : { role: wish.role }) },
+  })
+  const auth = objectAt(result.body, 'auth')
+  if (!isSuccess(result) || auth === undefined) {
+    return refusalAnswer(visit, result, { summary: failedSummary, actions })
+  }
+  return enter(visit, { token: textAt(auth, 'client_token'), kind: 'login' }, { auth, wish })
+}
+
+function looksLikeJwt(text: string): boolean {
+  return /^eyJ[\w-]*\.[\w-]*\.[\w-]*$/.test(text)
+}
+
+/** Neither code nor state stays in the address bar (security case SEC-WEB-06). */
+async function enter(
+  visit: Visit,
+  session: Session,
+  parts: { readonly auth: Parameters<typeof numberAt>[0]; readonly wish: Wish },
+): Promise<WebAnswer> {
+  const { wish } = parts
+  const isKept = await startSession(visit, session, numberAt(parts.auth, 'lease_duration'))
+  if (isKept) return visit.redirect(wish.returnTo === '' ? '/ui/' : wish.returnTo)
+  if (session.kind === 'login') {
+    await visit.api({ verb: 'write', path: 'auth/token/revoke-self', token: session.token })
+  }
+  return problemAnswer(visit, {
+    status: 400,
+    side: 'operator',
+    summary: 'The token is too long for a browser',
+    detail: 'A browser keeps at most 4096 characters, and this token has more.',
+    fix: 'Use the command line, or have the operator make the role give service tokens.',
+    actions: [{ address: loginAddress(wish), label: 'Other ways to sign in' }],
+  })
+}

@@ -1,0 +1,67 @@
+/** What the web pages are given to work with: the server's own API, sealed texts, time and chance. They have no other door. */
+
+import type { JsonObject } from '../lib/json.ts'
+
+export interface WebRequest {
+  readonly method: string
+  /** Decoded once, slashes collapsed, with the leading slash. */
+  readonly path: string
+  readonly query: string
+  readonly header: (name: string) => string | undefined
+  readonly body: Buffer
+  readonly clientAddress: string | undefined
+  /** It came over TLS. */
+  readonly isSecure: boolean
+}
+
+export interface WebAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+  readonly cookies: readonly string[]
+}
+
+export interface ApiCall {
+  readonly verb: 'read' | 'write'
+  /** Below `/v1/`. */
+  readonly path: string
+  readonly data?: JsonObject
+  readonly token?: string
+  readonly clientAddress: string | undefined
+}
+
+/** What the same call over the socket would have been answered. */
+export interface ApiResult {
+  readonly status: number
+  /** Without members when there is none. */
+  readonly body: JsonObject
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>
+}
+
+export interface ReasonText {
+  readonly title: string
+  readonly text: string
+  readonly fix: string
+}
+
+export interface WebDoors {
+  /** Never rejects. */
+  readonly api: (call: ApiCall) => Promise<ApiResult>
+  /** Seals for one purpose and until then; any node of this server can open it, nobody else can. */
+  readonly sealText: (
+    text: string,
+    options: { readonly purpose: string; readonly expiresAtMs: number },
+  ) => string
+  /** Undefined for what was not sealed here for this purpose, and for what has expired. */
+  readonly openText: (sealed: string, purpose: string) => string | undefined
+  /** Fresh base64url text of 18 bytes. */
+  readonly randomText: () => string
+  readonly nowMs: () => number
+  /** Such as `https://stile.example:8200`: what a browser calls this server. Undefined when nobody can tell. */
+  readonly publicOrigin: (request: WebRequest) => string | undefined
+  readonly isSealed: () => boolean
+  readonly reasonText: (reason: string) => ReasonText | undefined
+  /** Such as "dev" or the name of the cluster; may be empty. */
+  readonly environment: string
+}
