@@ -383,7 +383,9 @@ function checkAnswerIssuer(
   { metadata }: OidcProvider,
 ): Refusal | undefined {
   if (answer.iss === '') {
-    if (!metadata.sendsIssuer || !isReceivedHere(state)) return undefined
+    // RFC 9207 §2.4: an ID token that comes with the answer names its issuer itself.
+    const isNamed = answer.idToken !== '' || !metadata.sendsIssuer
+    if (isNamed || !isReceivedHere(state)) return undefined
     return failed(
       'issuer_missing',
       'The answer of the identity provider lacks the iss parameter that it announces.',
