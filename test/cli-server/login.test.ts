@@ -10,6 +10,8 @@ import { Shell } from './fixture.ts'
 const keys = makeJwtMaker()
 /** Nothing but the token file gives a token. */
 const fileOnly = { env: { VAULT_TOKEN: undefined } }
+/** Under the program's own name: the stock programs know no login with a JWT. */
+const own = { ...fileOnly, programName: 'tokenstile' }
 let shell: Shell
 let token = ''
 let jwt = ''
@@ -100,7 +102,7 @@ test('CLI-34: write to the login path prints the token', async () => {
 
 test('CLI-36: login -method=jwt is one PUT without a token, and keeps what it gets', async () => {
   const words = ['login', '-method=jwt', '-path=corp', 'role=r', `jwt=@${jwt}`]
-  const out = await shell.must(words, fileOnly)
+  const out = await shell.must(words, own)
   const sent = shell.taken().map(({ line, token: used }) => [line, used])
   assert.deepEqual(sent, [['PUT /v1/auth/corp/login', undefined]])
   assert.match(out, /^token_duration +1h$/m)
@@ -114,12 +116,12 @@ test('CLI-36: the jwt on stdin, with -field and -token-only', async () => {
   const stdin = `${readFileSync(jwt, 'utf8')}\n`
   const words = ['-method=jwt', 'role=r', 'jwt=-']
   assert.match(
-    await shell.must(['login', '-token-only', ...words], { ...fileOnly, stdin }),
+    await shell.must(['login', '-token-only', ...words], { ...own, stdin }),
     /^hvs\.\w+$/,
   )
   assert.equal(existsSync(shell.tokenFile), false)
   assert.equal(
-    await shell.must(['login', '-field=token_duration', ...words], { ...fileOnly, stdin }),
+    await shell.must(['login', '-field=token_duration', ...words], { ...own, stdin }),
     '3600',
   )
 })
@@ -127,17 +129,21 @@ test('CLI-36: the jwt on stdin, with -field and -token-only', async () => {
 test('a refused login says why and keeps nothing', async () => {
   const other = keys.sign({ sub: 'u', aud: 'other' })
   const words = ['login', '-method=jwt', 'role=r', 'jwt=-']
-  const result = await shell.run(words, { ...fileOnly, stdin: other })
+  const result = await shell.run(words, { ...own, stdin: other })
   assert.deepEqual([result.code, result.out, existsSync(shell.tokenFile)], [2, '', false])
   assert.match(result.err, /^Error authenticating: Error making API request\.\n\nURL: PUT /)
   assert.match(result.err, /^Reason: audience_mismatch$/m)
   assert.equal(result.err.includes(other), false)
 })
 
-test('CLI-35, CLI-38: an unknown method and a missing password end at once, without a request', async () => {
-  const unknown = await shell.run(['login', '-method=radius'], fileOnly)
-  assert.equal(unknown.code, 1)
-  assert.match(unknown.err, /^Unknown auth method: radius\. Use "vault auth list" /)
+test('CLI-35, CLI-024, CLI-38: an unknown method and a missing password end at once, without a request', async () => {
+  for (const method of ['radius', 'jwt']) {
+    const unknown = await shell.run(['login', `-method=${method}`, 'role=r', 'jwt=j'], fileOnly)
+    assert.equal(unknown.code, 1)
+    assert.ok(unknown.err.startsWith(`Unknown auth method: ${method}. Use "vault auth list" `))
+  }
+  const jwtHint = await shell.run(['login', '-method=jwt'], { ...fileOnly, programName: 'bao' })
+  assert.match(jwtHint.err, /What works is "bao write auth\/jwt\/login role=ROLE jwt=@FILE"/)
   const password = await shell.run(['login', '-method=userpass', 'username=u'], fileOnly)
   assert.equal(password.code, 1)
   assert.match(password.err, /^There is no terminal to ask at\./)
@@ -146,7 +152,7 @@ test('CLI-35, CLI-38: an unknown method and a missing password end at once, with
 
 test('login -method=userpass and approle ask the paths of their methods', async () => {
   const userpass = await shell.run(['login', '-method=userpass', 'username=u', 'password=-'], {
-    ...fileOnly,
+    ...own,
     stdin: 'p',
   })
   assert.equal(userpass.code, 2)
@@ -155,10 +161,7 @@ test('login -method=userpass and approle ask the paths of their methods', async 
     [first?.line, first?.body, first?.token],
     ['PUT /v1/auth/userpass/login/u', '{"password":"p"}', undefined],
   )
-  const approle = await shell.run(
-    ['login', '-method=approle', 'role_id=i', 'secret_id=s'],
-    fileOnly,
-  )
+  const approle = await shell.run(['login', '-method=approle', 'role_id=i', 'secret_id=s'], own)
   assert.equal(approle.code, 2)
   assert.deepEqual(
     shell.taken().map(({ line, body }) => [line, body]),

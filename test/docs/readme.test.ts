@@ -50,7 +50,9 @@ describe('the README', () => {
 
   before(async () => {
     mkdirSync(join(folder, 'bin'))
-    symlinkSync(join(root, 'bin/tokenstile.js'), join(folder, 'bin/vault'))
+    for (const name of ['tokenstile', 'vault']) {
+      symlinkSync(join(root, 'bin/tokenstile.js'), join(folder, `bin/${name}`))
+    }
     const started = await startTryOut()
     address = started.address
     issuer = started.issuer

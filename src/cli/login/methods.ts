@@ -13,9 +13,23 @@ const loaders: Readonly<Record<string, () => Promise<LoginMethod>>> = {
 /** Known words that this version cannot do yet. */
 const planned = ['oidc']
 
+/** Ways that the stock programs lack; under their names nothing answers that they would not (platform contract §10.4). */
+const ownWays: Readonly<Record<string, string>> = {
+  jwt: 'role=ROLE jwt=@FILE',
+  approle: 'role_id=ID secret_id=@FILE',
+}
+const stockNames = ['vault', 'bao']
+
 export const loginMethodNames = Object.keys(loaders)
 
 export async function loadLoginMethod(name: string, programName: string): Promise<LoginMethod> {
+  const words = Object.hasOwn(ownWays, name) ? ownWays[name] : undefined
+  if (words !== undefined && stockNames.includes(programName)) {
+    throw new CommandFailure(
+      `Unknown auth method: ${name}. Use "${programName} auth list" to see the complete list of auth methods. ` +
+        `What works is "${programName} write auth/${name}/login ${words}", or "tokenstile login -method=${name} ${words}".`,
+    )
+  }
   const load = Object.hasOwn(loaders, name) ? loaders[name] : undefined
   if (load !== undefined) return load()
   if (planned.includes(name)) {
