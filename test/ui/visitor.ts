@@ -55,6 +55,13 @@ export class Visitor {
     return this.post(action, { form_token, ...fields }, headers)
   }
 
+  /** The same browser at another address of the server. */
+  at(url: string): Visitor {
+    const moved = new Visitor(url)
+    for (const [name, value] of this.cookies) moved.cookies.set(name, value)
+    return moved
+  }
+
   async signInWithToken(token: string): Promise<ApiResult> {
     const answer = await this.submit('/ui/login?with=token', '/ui/login/token', { token })
     assert.equal(answer.status, 303, answer.text)
