@@ -75,12 +75,18 @@ function expiry({ expiresAt, secondsLeft }: TokenFacts): Html {
 
 /** Two units are enough to plan with: `4 min 12 s`, `3 h 5 min`, `12 days`. */
 export function remaining(seconds: number): string {
-  const days = Math.floor(seconds / 86_400)
-  const hours = Math.floor(seconds / 3600)
-  const minutes = Math.floor(seconds / 60)
-  if (days >= 2) return `${days} days`
-  if (hours > 0) return `${hours} h ${minutes % 60} min`
-  return minutes > 0 ? `${minutes} min ${seconds % 60} s` : `${seconds} s`
+  const units: readonly (readonly [string, number])[] = [
+    ['days', 86_400],
+    ['h', 3600],
+    ['min', 60],
+    ['s', 1],
+  ]
+  const found = units.findIndex(([name, size]) => seconds >= size * (name === 'days' ? 2 : 1))
+  const [name, size] = units[found] ?? ['s', 1]
+  const [lowerName, lowerSize] = units[found + 1] ?? ['', seconds + 1]
+  const lower = name === 'days' ? 0 : Math.floor((seconds % size) / lowerSize)
+  const first = `${Math.floor(seconds / size)} ${name}`
+  return lower === 0 ? first : `${first} ${lower} ${lowerName}`
 }
 
 function factList(facts: TokenFacts): Html {
@@ -122,14 +128,14 @@ function rightsPart(rights: AccountModel['rights']): Html {
     ${
       own.length === 0
         ? html`<p class="lead">Look after itself, and nothing else.</p>`
-        : rightsTable(own.slice(0, rightsShownMax))
+        : rightsList(own.slice(0, rightsShownMax))
     }
     ${
       rest.length === 0
         ? undefined
         : html`<details>
             <summary>${rest.length} more ${rest.length === 1 ? 'path' : 'paths'}</summary>
-            ${rightsTable(rest)}
+            ${rightsList(rest)}
           </details>`
     }
   </section>`
@@ -140,24 +146,16 @@ function isHousekeeping(path: string): boolean {
   return /^(?:auth\/token\/|sys\/|identity\/|cubbyhole\/)/.test(path)
 }
 
-function rightsTable(rights: readonly Right[]): Html {
-  return html`<table>
-    <thead>
-      <tr>
-        <th scope="col">Path</th>
-        <th scope="col">May</th>
-      </tr>
-    </thead>
-    <tbody>
-      ${rights.map(
-        ({ path, capabilities }) =>
-          html`<tr>
-            <td><code>${foreign(path, 160)}</code></td>
-            <td>${capabilities.includes('deny') ? 'nothing' : foreign(capabilities.join(', '))}</td>
-          </tr>`,
-      )}
-    </tbody>
-  </table>`
+function rightsList(rights: readonly Right[]): Html {
+  return html`<dl class="rights">
+    ${rights.map(
+      ({ path, capabilities }) =>
+        html`<div>
+          <dt><code>${foreign(path, 160)}</code></dt>
+          <dd>${capabilities.includes('deny') ? 'nothing' : foreign(capabilities.join(', '))}</dd>
+        </div>`,
+    )}
+  </dl>`
 }
 
 function metadataPart(metadata: TokenFacts['metadata']): Html {

@@ -35,6 +35,7 @@ export interface Problem {
   readonly detail: string
   readonly fix?: string
   readonly side?: Side
+  readonly copy?: { readonly label: string; readonly text: string }
   readonly actions: readonly ErrorAction[]
 }
 
@@ -56,7 +57,10 @@ export function refusalAnswer(
 ): WebAnswer {
   const reason = result.headers['x-login-reason'] ?? ''
   const known = reason === '' ? undefined : visit.doors.reasonText(reason)
-  const [first = '', ...more] = errorTexts(result)
+  const [first = '', ...more] = errorTexts(result).filter(
+    // The explained text of a reason is here already.
+    (text) => known === undefined || !text.startsWith(known.text),
+  )
   const providerText = parts.providerText ?? ''
   const said = [
     ...(providerText === '' ? [] : [{ by: 'The identity provider', text: providerText }]),

@@ -52,6 +52,8 @@ export interface ErrorParts extends PageFrame {
   readonly requestId?: string
   /** What others said about it, word for word. */
   readonly said?: readonly { readonly by: string; readonly text: string }[]
+  /** A text to be copied whole, such as an address or a command. */
+  readonly copy?: { readonly label: string; readonly text: string }
   /** Where to go from here; the first one is the proposal. */
   readonly actions?: readonly ErrorAction[]
   /** For a failure without a reason. */
@@ -77,26 +79,31 @@ export function errorPage(parts: ErrorParts): Page {
 type Failure = Omit<ErrorParts, 'nonce' | 'summary' | 'title' | 'actions'>
 
 function failureStory(failure: Failure): Html {
+  const { detail, fix = '', said = [], copy } = failure
   const side = failure.side ?? sideOf(failure.reason ?? '') ?? sideOfStatus(failure.status)
-  const { name, text } = sideTexts[side]
-  const rows: readonly (readonly [string, Html | undefined])[] = [
-    ['Why', failure.detail === '' ? undefined : foreign(failure.detail, 1000)],
-    ...(failure.said ?? []).map(
-      ({ by, text }) => [`${by} said`, html`<q>${foreign(text)}</q>`] as const,
-    ),
-    ['Whose side it is on', html`<strong>${name}.</strong> ${text}`],
-    ['Fix', failure.fix === undefined || failure.fix === '' ? undefined : foreign(failure.fix)],
-  ]
-  const shown = rows.filter(([, value]) => value !== undefined)
+  const { name, text, help } = sideTexts[side]
+  const hasTrail = (failure.reason ?? '') !== '' || (failure.requestId ?? '') !== ''
   return html`<dl class="story">
-    ${shown.map(
-      ([term, value]) =>
-        html`<div>
-          <dt>${term}</dt>
-          <dd>${value}</dd>
-        </div>`,
+    ${detail === '' ? undefined : row('Why', foreign(detail, 1000))}
+    ${said.map((one) => row(`${one.by} said`, html`<blockquote>${foreign(one.text)}</blockquote>`))}
+    ${row(
+      'Whose side it is on',
+      html`<strong>${name}.</strong> ${text} ${hasTrail ? help : undefined}`,
     )}
+    ${fix === '' ? undefined : row('Fix', foreign(fix), 'fix')}
+    ${
+      copy === undefined
+        ? undefined
+        : row(copy.label, html`<code class="block">${foreign(copy.text)}</code>`)
+    }
   </dl>`
+}
+
+function row(term: string, value: Html, className = ''): Html {
+  return html`<div class="${className}">
+    <dt>${term}</dt>
+    <dd>${value}</dd>
+  </div>`
 }
 
 /** What somebody else needs to find the case again; selectable in one go. */

@@ -47,9 +47,9 @@ export function loginPage(model: LoginModel): Page {
       <div class="more">
         <h2 class="small">${isEmpty ? 'Other ways' : 'More ways to sign in'}</h2>
         ${otherMounts(model, model.mounts.slice(shownMax))}
-        ${isEmpty ? undefined : way('Token', model.open === 'token', tokenForm(model))}
-        ${way('JWT', model.open === 'jwt', jwtForm(model))}
-        ${way('Other mount path or role', model.open === 'other', otherForm(model))}
+        ${isEmpty ? undefined : way('With a token', model.open === 'token', tokenForm(model))}
+        ${way('With a JWT', model.open === 'jwt', jwtForm(model))}
+        ${way('With another mount or role', model.open === 'other', otherForm(model))}
       </div>
     </article>`,
   })
@@ -132,11 +132,11 @@ function otherMounts(model: LoginModel, mounts: readonly ShownMount[]): Html | u
 
 function way(title: string, isOpen: boolean, content: Html): Html {
   return isOpen
-    ? html`<details open>
+    ? html`<details name="way" open>
         <summary>${title}</summary>
         ${content}
       </details>`
-    : html`<details>
+    : html`<details name="way">
         <summary>${title}</summary>
         ${content}
       </details>`
@@ -151,6 +151,7 @@ function hiddenFields({ formToken, returnTo }: LoginModel): Html {
 }
 
 function tokenForm(model: LoginModel): Html {
+  const isFirst = model.mounts.length === 0
   return html`<form method="post" action="/ui/login/token">
     ${hiddenFields(model)}
     <label
@@ -161,8 +162,11 @@ function tokenForm(model: LoginModel): Html {
         required
         autocomplete="current-password"
         spellcheck="false"
+        ${focus(isFirst || model.open === 'token')}
     /></label>
-    <div class="actions"><button class="button">Sign in with the token</button></div>
+    <div class="actions">
+      <button class="button${isFirst ? ' main' : ''}">Sign in with the token</button>
+    </div>
   </form>`
 }
 

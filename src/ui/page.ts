@@ -18,6 +18,8 @@ export interface Page {
 export const themes = ['auto', 'light', 'dark'] as const
 export type Theme = (typeof themes)[number]
 
+const themeNames: Readonly<Record<Theme, string>> = { auto: 'Auto', light: 'Light', dark: 'Dark' }
+
 /** What all pages of one server or one visitor share; nothing of it is needed. */
 export interface PageFrame {
   readonly theme?: Theme
@@ -136,8 +138,10 @@ function themeLinks(current: Theme, address: string | undefined): Html | undefin
   if (address === undefined) return undefined
   const links = themes.map((theme) =>
     theme === current
-      ? html`<strong aria-current="true">${theme}</strong>`
-      : html`<a href="/ui/theme/${theme}?return_to=${encodeURIComponent(address)}">${theme}</a>`,
+      ? html`<strong aria-current="true">${themeNames[theme]}</strong>`
+      : html`<a href="/ui/theme/${theme}?return_to=${encodeURIComponent(address)}"
+          >${themeNames[theme]}</a
+        >`,
   )
   return html`<nav class="themes" aria-label="Colours"><span>Colours</span>${links}</nav>`
 }

@@ -32,16 +32,20 @@ export function sideOf(reason: string): Side | undefined {
 export interface SideText {
   readonly name: string
   readonly text: string
+  /** What the reason and the request id are good for. */
+  readonly help: string
 }
 
 export const sideTexts: Readonly<Record<Side, SideText>> = {
-  you: { name: 'Yours', text: 'You can put this right yourself.' },
+  you: { name: 'Yours', text: 'You can put this right yourself.', help: '' },
   operator: {
     name: 'The operator of this server',
-    text: 'Whoever runs this server has to act. Send them the lines at the bottom of this card.',
+    text: 'Whoever runs this server has to act.',
+    help: 'Send them the lines at the bottom of this card.',
   },
   provider: {
     name: 'The identity provider',
-    text: 'Whoever runs the identity provider has to act. The lines at the bottom of this card help them.',
+    text: 'Whoever runs the identity provider has to act.',
+    help: 'The lines at the bottom of this card help them.',
   },
 }

@@ -87,8 +87,9 @@ function noAddress(visit: Visit, wish: Wish, redirectUri: string): WebAnswer {
     status: 400,
     side: 'operator',
     summary: `Sign-in with ${wish.mount} could not start`,
-    detail: `Either ${role} does not allow the redirect URI ${redirectUri}, or the identity provider could not be asked.`,
-    fix: 'Add exactly this redirect URI to allowed_redirect_uris of the role and to the client at the identity provider. The log of the server names the cause.',
+    detail: `Either ${role} does not allow the redirect URI of this page, or the identity provider could not be asked. The log of the server says which.`,
+    fix: 'Add exactly the redirect URI below to allowed_redirect_uris of the role, and to the client at the identity provider.',
+    copy: { label: 'Redirect URI', text: redirectUri },
     actions: retryActions(wish),
   })
 }

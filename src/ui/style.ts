@@ -55,7 +55,7 @@ main:focus{outline:none}
 .themes span,.themes a,.themes strong{padding:.3rem .6rem;min-height:2rem;border-radius:8px;color:var(--muted)}
 .themes a:hover{color:var(--text)}
 .themes strong{color:var(--text);background:var(--card);box-shadow:inset 0 0 0 1px var(--line);font-weight:600}
-main{display:grid;align-content:start;justify-items:center;gap:1rem;padding:clamp(.5rem,6vh,4.5rem) clamp(.75rem,4vw,2rem) 2rem}
+main{display:grid;align-content:start;justify-items:center;gap:1rem;padding:clamp(0rem,7vw - 2.5rem,4rem) clamp(.75rem,4vw,2rem) 2rem}
 .card{width:100%;max-width:30rem;background:var(--card);border:1px solid var(--line);border-radius:18px;box-shadow:var(--shadow);padding:clamp(1.15rem,5vw,2.25rem);display:grid;gap:1.35rem}
 .card>*{min-width:0}
 .card.broad{max-width:42rem}
@@ -83,7 +83,11 @@ const parts = `
 .facts dt{color:var(--muted)}
 .facts dd{min-width:0}
 .story{display:grid;gap:1rem}
-.story dt{font-size:.8125rem;font-weight:650;color:var(--muted);margin-bottom:.15rem}
+.story dt{font-size:.8125rem;font-weight:650;color:var(--muted);margin-bottom:.2rem}
+.story .fix{background:var(--accent-soft);border-radius:var(--round);padding:.85rem 1rem}
+.story .fix dt{color:var(--accent-strong)}
+.story blockquote{margin:0;padding:.1rem 0 .1rem .85rem;border-left:3px solid var(--line)}
+.block{display:block;background:var(--sunken);border:1px solid var(--line);border-radius:10px;padding:.55rem .75rem;user-select:all}
 .note{border-radius:var(--round);padding:.85rem 1rem;display:grid;grid-template-columns:1.25rem 1fr;gap:.7rem;background:var(--accent-soft)}
 .note svg{width:1.25rem;height:1.25rem;margin-top:.15rem}
 .note.bad{background:var(--bad-soft)}.note.bad svg,.note.bad strong{color:var(--bad)}
@@ -98,22 +102,25 @@ const parts = `
 form{display:grid;gap:.9rem}
 label{display:grid;gap:.3rem;font-weight:600;font-size:.9375rem}
 label .small{font-weight:400}
-input,textarea,select{width:100%;font:inherit;color:var(--text);background:var(--card);border:1px solid var(--control);border-radius:10px;padding:.6rem .75rem;min-height:2.75rem}
+input,textarea{width:100%;font:inherit;font-weight:400;color:var(--text);background:var(--card);border:1px solid var(--control);border-radius:10px;padding:.6rem .75rem;min-height:2.75rem}
 textarea{min-height:6.5rem;resize:vertical;font-family:var(--mono);font-size:.875rem;word-break:break-all}
-summary{cursor:pointer;font-weight:600;padding:.5rem .25rem;border-radius:8px;min-height:2.75rem}
+summary{cursor:pointer;font-weight:600;padding:.55rem 0;border-radius:8px;min-height:2.75rem}
 summary:hover{color:var(--accent-strong)}
-.more{border-top:1px solid var(--line);padding-top:.75rem}
-.more details{border-top:1px solid var(--line)}
-.more details>:not(summary){margin:.35rem .25rem 1.25rem}
-table{border-collapse:collapse;width:100%;font-size:.875rem}
-th{text-align:left;color:var(--muted);font-weight:600}
-th,td{padding:.45rem .75rem .45rem 0;border-bottom:1px solid var(--line);vertical-align:top}
+.more{border-top:1px solid var(--line);padding-top:1.1rem;display:grid;gap:.35rem}
+.more details{border-bottom:1px solid var(--line)}
+.more details:last-child{border-bottom:0;margin-bottom:-.75rem}
+.more details>:not(summary){margin:.35rem 0 1.25rem}
+.rights{font-size:.9375rem}
+.rights div{display:grid;grid-template-columns:minmax(0,3fr) minmax(0,2fr);gap:.1rem 1rem;padding:.5rem 0;border-bottom:1px solid var(--line)}
+.rights div:last-child{border-bottom:0}
+.rights dd{color:var(--muted)}
 `
 
 const adaptions = `
+@media (max-width:40rem){.rights div{grid-template-columns:1fr}}
 @media (max-width:26rem){.facts{grid-template-columns:1fr;gap:.1rem}.facts dd{margin-bottom:.6rem}.actions .button{width:100%}}
 @media (prefers-reduced-motion:no-preference){.button,a{transition:background-color .12s,border-color .12s,color .12s}}
-@media (forced-colors:active){.card,.note,.button,.where,.code,.pills li{border:1px solid CanvasText}.button.main{forced-color-adjust:none;background:Highlight;color:HighlightText;border-color:Highlight}:focus-visible{outline-color:Highlight}}
+@media (forced-colors:active){.card,.note,.fix,.button,.where,.code,.pills li{border:1px solid CanvasText}.button.main{forced-color-adjust:none;background:Highlight;color:HighlightText;border-color:Highlight}:focus-visible{outline-color:Highlight}}
 @media print{.top,.foot,.button{display:none}}
 `
 

@@ -244,7 +244,8 @@ function proposalFirst(
   chosen: string,
   isNamed: boolean,
 ): readonly ShownMount[] {
-  const found = mounts.find(({ name }) => name === chosen)
+  // Where nobody chose: the path that a method is enabled at by default.
+  const found = mounts.find(({ name }) => name === (chosen === '' ? 'oidc' : chosen))
   const hidden: ShownMount = { name: chosen, type: 'oidc', description: '' }
   const first = found ?? (isNamed && chosen !== '' ? hidden : undefined)
   if (first === undefined) return mounts
@@ -382,7 +383,8 @@ function sealedAnswer(visit: Visit): WebAnswer {
     side: 'operator',
     summary: 'This server is sealed',
     detail: 'It is running, but what it keeps is locked until its operators unseal it.',
-    fix: 'Operator: tokenstile operator unseal. Everybody else: try again later.',
+    fix: 'Try again later, or have an operator unseal it.',
+    copy: { label: 'Operator', text: 'tokenstile operator unseal' },
     actions: [{ address: '/ui/', label: 'Try again' }],
   })
 }
