@@ -127,6 +127,7 @@ class Product {
         `storage "lmdb" { path = "${join(folder, 'data')}" }`,
         `seal "static" { key_file = "${join(folder, 'key')}" }`,
         'listener "tcp" { address = "127.0.0.1:0"  tls_disable = true }',
+        'ui = true',
         'log_level = "error"',
         '',
       ].join('\n'),
@@ -370,6 +371,8 @@ function print(report) {
     ['2,000 open sign-ins hold, MiB', report.signIn.openMiB, '<=', 80],
     [`${report.signIn.flooded} starts and unknown states, MiB`, report.signIn.floodMiB, '<=', 20],
     ['the same on disk, MiB', report.signIn.floodDiskMiB, '<=', undefined],
+    ['first byte of the sign-in page, ms', report.signIn.pageMs, '<=', 5],
+    ['weight of the sign-in page, KiB', report.signIn.pageKiB, '<=', 30],
   ]
   for (const [name, value, sign, bound] of rows) {
     const verdict =

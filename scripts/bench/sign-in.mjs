@@ -103,12 +103,27 @@ export async function benchSignIns({ product, tools, quick, rounds, folder }) {
     floorPerSecond: median(results.map((r) => r.floor.perSecond)),
     ratio: median(results.map((r) => r.product.perSecond / r.floor.perSecond)),
     bad: results.reduce((sum, r) => sum + r.product.bad, 0),
+    ...(await signInPage(product.port, median)),
     ...(await openSignIns(product, own, residentMiB)),
     ...(await flood(product, residentMiB, quick ? 10_000 : 100_000)),
   }
   await stop(idp)
   agent.destroy()
   return report
+}
+
+/** One visitor at a time, as a person is. */
+async function signInPage(port, median) {
+  const times = []
+  let bytes = 0
+  for (let i = 0; i < 200; i++) {
+    const began = performance.now()
+    const page = await call(port, 'GET', '/ui/login')
+    times.push(performance.now() - began)
+    bytes = Buffer.byteLength(page.text)
+    if (page.status !== 200) throw new Error(`the sign-in page answered ${page.status}`)
+  }
+  return { pageMs: median(times), pageKiB: bytes / 1024 }
 }
 
 /** What 2,000 sign-ins hold that were begun and not finished. */
