@@ -34,6 +34,10 @@ if (!existsSync(new URL('../dist/cli.js', import.meta.url))) {
     stdin,
     stdout,
     stderr,
+    onInterrupt: (work) => {
+      process.on('SIGINT', work)
+      return () => process.off('SIGINT', work)
+    },
     runServer: async (args) => {
       const { runServer } = await import('../dist/server.js')
       return runServer(args, { stdout, stderr })

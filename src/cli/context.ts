@@ -29,6 +29,7 @@ export interface ContextOptions {
   readonly printer: Printer
   readonly stdin: TerminalInput
   readonly stderr: TerminalOutput
+  readonly onInterrupt: (work: () => void) => () => void
   readonly runServer: (args: string[]) => Promise<number>
 }
 
@@ -48,6 +49,8 @@ export class CommandContext implements DataSources {
   readonly args: readonly string[]
   readonly print: Printer
   readonly runServer: (args: string[]) => Promise<number>
+  /** Calls `work` for each Ctrl-C until what it gives is called. */
+  readonly onInterrupt: (work: () => void) => () => void
   readonly #stdin: TerminalInput
   readonly #stderr: TerminalOutput
   #stdinRead = false
@@ -61,6 +64,7 @@ export class CommandContext implements DataSources {
     this.args = options.args
     this.print = options.printer
     this.runServer = options.runServer
+    this.onInterrupt = options.onInterrupt
     this.#stdin = options.stdin
     this.#stderr = options.stderr
   }

@@ -24,6 +24,8 @@ export interface CliOptions {
   readonly stdin: TerminalInput
   readonly stdout: TerminalOutput
   readonly stderr: TerminalOutput
+  /** Calls `work` for each Ctrl-C until what it gives is called; without it Ctrl-C ends the program. */
+  readonly onInterrupt?: (work: () => void) => () => void
   /** Runs the server with the words after `server`; answers its exit code. */
   readonly runServer: (args: string[]) => Promise<number>
 }
@@ -136,6 +138,7 @@ async function runCommand(
       printer,
       stdin: options.stdin,
       stderr: options.stderr,
+      onInterrupt: options.onInterrupt ?? (() => () => undefined),
       runServer: options.runServer,
     }),
   )

@@ -46,6 +46,11 @@ export class Printer {
     this.#stderr.write(`${safeText(text)}\n`)
   }
 
+  /** Lines of our own making on standard error, control sequences of colours included. */
+  drawing(text: string): void {
+    this.#stderr.write(`${text}\n`)
+  }
+
   /** A message of the command itself: not part of json or yaml output. */
   success(text: string): void {
     if (this.isTable) this.line(text)

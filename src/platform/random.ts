@@ -57,6 +57,20 @@ export class SeededRandom implements Random {
   }
 }
 
+const letters = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
+
+/** That many random letters and digits, each of 62 with the same chance: 43 of them are 256 bits. */
+export function randomLetters(random: Random, length: number): string {
+  let text = ''
+  while (text.length < length) {
+    for (const byte of random.bytes(length + 16)) {
+      // Bytes beyond the largest multiple of 62 are drawn again.
+      if (byte < 248 && text.length < length) text += letters.charAt(byte % letters.length)
+    }
+  }
+  return text
+}
+
 function formatUuid(bytes: Buffer): string {
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80

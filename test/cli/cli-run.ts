@@ -14,6 +14,9 @@ export interface RunOptions {
   readonly terminal?: boolean
   readonly programName?: string
   readonly runServer?: (args: string[]) => Promise<number>
+  readonly onInterrupt?: (work: () => void) => () => void
+  /** Sees standard error as it is written. */
+  readonly onStderr?: (text: string) => void
 }
 
 export interface RunResult {
@@ -26,18 +29,22 @@ class Sink {
   text = ''
   readonly isTTY: boolean
 
-  constructor(isTTY: boolean) {
+  readonly #onWrite: ((text: string) => void) | undefined
+
+  constructor(isTTY: boolean, onWrite?: (text: string) => void) {
     this.isTTY = isTTY
+    this.#onWrite = onWrite
   }
 
   write(text: string): void {
     this.text += text
+    this.#onWrite?.(text)
   }
 }
 
 export async function run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   const stdout = new Sink(options.terminal === true)
-  const stderr = new Sink(options.terminal === true)
+  const stderr = new Sink(options.terminal === true, options.onStderr)
   const stdin = Readable.from(options.stdin === undefined ? [] : [options.stdin])
   const code = await runCli({
     argv,
@@ -46,6 +53,7 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
     stdin,
     stdout,
     stderr,
+    ...(options.onInterrupt === undefined ? {} : { onInterrupt: options.onInterrupt }),
     runServer: options.runServer ?? (() => Promise.resolve(0)),
   })
   return { code, out: stdout.text, err: stderr.text }

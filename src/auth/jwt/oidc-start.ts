@@ -10,6 +10,7 @@ import {
 import type { JsonObject } from '../../lib/json.ts'
 import { formPostRedirect, isRedirectAllowed, splitNamespace } from '../../oidc/redirect-uri.ts'
 import { parseOutboundUrl } from '../../platform/outbound-url.ts'
+import { randomLetters } from '../../platform/random.ts'
 import { field, type Input } from '../../schema/field.ts'
 import type { ConfigRecord, JwtConfigs } from './config.ts'
 import type { OidcProvider, OidcProviders } from './oidc-provider.ts'
@@ -35,7 +36,6 @@ type StartRequest = BackendRequest<Input<typeof startFields>>
 const pollSecondsDefault = 5
 /** 43 characters of 62 are 256 bits. */
 const secretLength = 43
-const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
 interface Start {
   readonly request: StartRequest
@@ -204,15 +204,8 @@ export class OidcStart {
     return reply.data({ auth_url: '' })
   }
 
-  /** Uniform: bytes beyond the largest multiple of 62 are drawn again. */
   #secret(): string {
-    let text = ''
-    while (text.length < secretLength) {
-      for (const byte of this.#context.random.bytes(64)) {
-        if (byte < 248 && text.length < secretLength) text += alphabet.charAt(byte % 62)
-      }
-    }
-    return text
+    return randomLetters(this.#context.random, secretLength)
   }
 }
 

@@ -6,12 +6,10 @@ import type { LoginMethod } from './login-method.ts'
 const loaders: Readonly<Record<string, () => Promise<LoginMethod>>> = {
   token: async () => (await import('./token.ts')).tokenLogin,
   userpass: async () => (await import('./userpass.ts')).userpassLogin,
+  oidc: async () => (await import('./oidc.ts')).oidcLogin,
   jwt: async () => (await import('./jwt.ts')).jwtLogin,
   approle: async () => (await import('./approle.ts')).approleLogin,
 }
-
-/** Known words that this version cannot do yet. */
-const planned = ['oidc']
 
 /** Ways that the stock programs lack; under their names nothing answers that they would not (platform contract §10.4). */
 const ownWays: Readonly<Record<string, string>> = {
@@ -32,13 +30,8 @@ export async function loadLoginMethod(name: string, programName: string): Promis
   }
   const load = Object.hasOwn(loaders, name) ? loaders[name] : undefined
   if (load !== undefined) return load()
-  if (planned.includes(name)) {
-    throw new CommandFailure(
-      `Logging in by -method=${name} comes in a later version. Sign in through the web UI, or use -method=jwt with a token you have.`,
-    )
-  }
   throw new CommandFailure(
     `Unknown auth method: ${name}. Use "${programName} auth list" to see the complete list of auth methods. ` +
-      `The methods of this command are ${[...loginMethodNames, ...planned].join(', ')}; others are reached with "${programName} write auth/PATH/login".`,
+      `The methods of this command are ${loginMethodNames.join(', ')}; others are reached with "${programName} write auth/PATH/login".`,
   )
 }
