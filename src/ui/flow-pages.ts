@@ -65,8 +65,8 @@ export function errorPage(parts: ErrorParts): Page {
   return createPage({
     ...parts,
     title: parts.summary,
-    main: html`<article class="card" role="alert">
-      <div class="head">
+    main: html`<article class="card">
+      <div class="head" role="alert">
         ${icons.failed}
         <h1>${foreign(parts.summary)}</h1>
         ${parts.title === undefined ? undefined : html`<p class="lead">${foreign(parts.title)}</p>`}

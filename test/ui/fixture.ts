@@ -3,7 +3,7 @@
  * hands. That page stands under another name than the server, so that the two are different sites to a browser.
  */
 
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { ApiClient } from '../harness/api-client.ts'
 import { ScriptedProvider } from '../harness/scripted-provider.ts'
@@ -14,6 +14,8 @@ export interface Reply {
   readonly error?: { readonly error: string; readonly error_description?: string }
   /** By a form that sends itself, as `response_mode=form_post` asks. */
   readonly isPosted?: boolean
+  /** By a link, which waits for somebody. */
+  readonly isLink?: boolean
 }
 
 export interface UiSetup {
@@ -102,9 +104,10 @@ export function answerOf(
   const { error } = setup.reply
   const parameters = new URLSearchParams({ ...(error ?? { code }), state })
   const back = asked.get('redirect_uri') ?? ''
-  if (setup.reply.isPosted !== true) {
-    return { status: 303, text: '', at: `${back}?${parameters.toString()}` }
-  }
+  const address = `${back}?${parameters.toString()}`
+  if (setup.reply.isLink === true)
+    return { status: 200, text: `<a href="${address}">Go on</a>`, at: '' }
+  if (setup.reply.isPosted !== true) return { status: 303, text: '', at: address }
   const fields = [...parameters].map(
     ([name, value]) => `<input type="hidden" name="${name}" value="${value}">`,
   )
@@ -113,7 +116,7 @@ export function answerOf(
 }
 
 async function startPage(
-  answer: (request: import('node:http').IncomingMessage) => ReturnType<typeof answerOf>,
+  answer: (request: IncomingMessage) => ReturnType<typeof answerOf>,
 ): Promise<{ readonly port: number; stop(): Promise<void> }> {
   const page: Server = createServer((request, response) => {
     if (!(request.url ?? '').startsWith('/authorize')) {

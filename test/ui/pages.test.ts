@@ -3,86 +3,22 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { reasonCodes } from '../../src/trust/reasons.ts'
-import { accountPage, remaining } from '../../src/ui/account-page.ts'
-import {
-  confirmationPage,
-  donePage,
-  errorPage,
-  handOverPage,
-  type Page,
-} from '../../src/ui/flow-pages.ts'
+import { remaining } from '../../src/ui/account-page.ts'
+import { confirmationPage, errorPage, handOverPage } from '../../src/ui/flow-pages.ts'
 import { foreign, html, scriptJson } from '../../src/ui/html.ts'
-import { loginPage } from '../../src/ui/login-page.ts'
 import { createPage } from '../../src/ui/page.ts'
 import { sideOf } from '../../src/ui/reason-side.ts'
 import { stylesheet } from '../../src/ui/style.ts'
 import { hostileTexts } from './hostile-texts.ts'
+import { samplePages } from './sample-pages.ts'
 
 const nonce = 'QUJDREVGR0hJSktMTU5P'
 
-/** Every page there is, with one text wherever a text can be. */
-function pagesOf(text: string): Readonly<Record<string, Page>> {
-  const frame = { nonce, environment: text }
-  return {
-    done: donePage(frame),
-    error: errorPage({
-      ...frame,
-      status: 400,
-      summary: text,
-      detail: text,
-      reason: text,
-      title: text,
-      fix: text,
-      requestId: text,
-      said: [{ by: 'The identity provider', text }],
-      copy: { label: 'Redirect URI', text },
-    }),
-    confirmation: confirmationPage({
-      ...frame,
-      address: text,
-      role: text,
-      mount: text,
-      startedAt: text,
-      code: text,
-      confirmUrl: `?a=${encodeURIComponent(text)}`,
-    }),
-    handOver: handOverPage({ ...frame, path: text, state: text }),
-    login: loginPage({
-      ...frame,
-      mounts: [{ name: text, type: 'oidc', description: text }],
-      jwtMounts: [{ name: text, type: 'jwt', description: text }],
-      chosen: text,
-      open: 'jwt',
-      role: text,
-      returnTo: text,
-      formToken: text,
-      notice: { kind: 'note', text },
-      isInsecure: false,
-    }),
-    account: accountPage({
-      ...frame,
-      formToken: text,
-      facts: {
-        displayName: text,
-        entityId: text,
-        policies: [text],
-        path: text,
-        type: text,
-        expiresAt: text,
-        secondsLeft: 5,
-        metadata: [[text, text]],
-      },
-      rights: [{ path: text, capabilities: [text] }],
-      isPasted: true,
-    }),
-  }
-}
-
 suite('SEC-WEB-01: what others wrote is text', () => {
-  const plain = pagesOf('word')
+  const plain = samplePages('word')
   for (const [label, text] of hostileTexts) {
     test(label, () => {
-      for (const [name, page] of Object.entries(pagesOf(text))) {
+      for (const [name, page] of Object.entries(samplePages(text))) {
         const before = plain[name]?.body ?? ''
         // The same tags with the same names of attributes, in the same order.
         assert.deepEqual(tagsOf(page.body), tagsOf(before), name)
@@ -156,7 +92,7 @@ suite('SEC-WEB-02: values inside the script of the hand-over page', () => {
 })
 
 suite('SEC-WEB-03: headers', () => {
-  const pages = pagesOf('word')
+  const pages = samplePages('word')
   for (const [name, page] of Object.entries(pages)) {
     test(name, () => {
       const { headers } = page
