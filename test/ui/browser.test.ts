@@ -8,9 +8,10 @@ import type { AddressInfo } from 'node:net'
 import { after, before, suite, test, type TestContext } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import { handOverPage, type Page as TextPage } from '../../src/ui/flow-pages.ts'
+import { openBrowser } from '../harness/browser.ts'
 import { setUpUi, type UiSetup } from './fixture.ts'
 import { hostileTexts } from './hostile-texts.ts'
-import { openChromium, openPage, type PageOptions, type Watched } from './page-browser.ts'
+import { openPage, type PageOptions, type Watched } from './page-browser.ts'
 import { samplePages } from './sample-pages.ts'
 
 const axeSource = readFileSync(
@@ -22,7 +23,7 @@ let browser: Browser
 let ui: UiSetup
 
 before(async () => {
-  browser = await openChromium()
+  browser = await openBrowser()
   ui = await setUpUi()
 })
 after(async () => {
@@ -236,12 +237,20 @@ suite('signing in', () => {
         assert.ok(cookie.httpOnly && cookie.secure && cookie.sameSite === 'Lax', cookie.name)
         assert.ok(cookie.name.startsWith('__Host-') && !cookie.value.includes('hvs.'))
       }
+      const tab = await context.newPage()
+      await tab.goto(`${ui.url}/ui/`)
+      await tab.getByText('Signed in as').waitFor()
       await page.getByRole('button', { name: 'Sign out' }).click()
       await page.getByText('You are signed out').waitFor()
-      // SEC-WEB-07: nothing is left, neither in the browser nor behind its back button.
+      // SEC-WEB-07: nothing is left, neither in the browser, nor behind its back button, nor in another tab.
       await page.goBack()
-      await page.goto(`${ui.url}/ui/`)
       await page.getByRole('heading', { name: 'Sign in', exact: true }).waitFor()
+      assert.ok(!(await page.content()).includes('bob@'))
+      await tab.reload()
+      await tab.getByRole('heading', { name: 'Sign in', exact: true }).waitFor()
+      if (javaScript) {
+        assert.equal(await page.evaluate('localStorage.length + sessionStorage.length'), 0)
+      }
       const left = (await context.cookies()).map(({ name }) => name)
       assert.ok(!left.includes('__Host-tokenstile-session'), left.join())
       const foreign = watched.requests.filter(

@@ -1,12 +1,6 @@
-/** Chromium without a window, for tests. Every page is watched: what it loads, what its policy stops, what it throws. */
+/** Pages of the tests' browser, each watched: what it loads, what its policy stops, what it throws. */
 
-import chromium from '@sparticuz/chromium'
-import {
-  chromium as playwright,
-  type Browser,
-  type BrowserContext,
-  type Page,
-} from 'playwright-core'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
 
 export interface Watched {
   readonly page: Page
@@ -24,14 +18,6 @@ export interface PageOptions {
   /** For tools that put scripts of their own into the page. */
   readonly bypassPolicy?: boolean
   readonly forcedColors?: boolean
-}
-
-export async function openChromium(): Promise<Browser> {
-  return playwright.launch({
-    executablePath: await chromium.executablePath(),
-    // Not the library's own flags: some of them switch web security off.
-    args: ['--no-sandbox', '--no-zygote', '--disable-gpu'],
-  })
 }
 
 /** A page in a browser profile of its own. */
