@@ -2,16 +2,30 @@
 
 import { errorTexts } from './api-answer.ts'
 import { errorPage, type ErrorAction } from './flow-pages.ts'
-import { link, mountPath } from './own-path.ts'
+import { link, mountPath, parseReturnPath } from './own-path.ts'
 import type { Side } from './reason-side.ts'
 import type { Visit } from './visit.ts'
 import type { ApiResult, WebAnswer } from './web-doors.ts'
+
+export const failedSummary = 'Sign-in failed'
 
 /** What a visitor wanted; kept so that the next attempt need not be typed again. */
 export interface Wish {
   readonly mount: string
   readonly role: string
   readonly returnTo: string
+}
+
+const roleCharsMax = 128
+
+/** What the address or a form asks for; values that cannot be meant are left out. */
+export function wishOf(parameters: URLSearchParams, mount: string): Wish {
+  const role = (parameters.get('role') ?? '').trim()
+  return {
+    mount,
+    role: role.length > roleCharsMax ? '' : role,
+    returnTo: parseReturnPath(parameters.get('return_to') ?? '') ?? '',
+  }
 }
 
 export function retryActions(wish: Wish): readonly ErrorAction[] {

@@ -49,7 +49,7 @@ export function loginPage(model: LoginModel): Page {
         ${otherMounts(model, model.mounts.slice(shownMax))}
         ${isEmpty ? undefined : way('With a token', model.open === 'token', tokenForm(model))}
         ${way('With a JWT', model.open === 'jwt', jwtForm(model))}
-        ${way('With another mount or role', model.open === 'other', otherForm(model))}
+        ${way('Another mount or role', model.open === 'other', otherForm(model))}
       </div>
     </article>`,
   })

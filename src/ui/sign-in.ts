@@ -1,32 +1,24 @@
 /**
- * Sign-ins of a browser: to the identity provider and back (contract jwt-oidc.md §4.1, §4.3, §4.4), and with a token or a
- * JWT from a form. Who may sign in, the API decides; here is kept which browser asked.
+ * Sign-ins of a browser through an identity provider: there and back (contract jwt-oidc.md §4.1, §4.3, §4.4). Who may sign
+ * in, the API decides; here is kept which browser asked.
  */
 
-import { isSuccess, numberAt, objectAt, textAt } from './api-answer.ts'
-import { holdAutoStart } from './auto-start.ts'
-import { loginAddress, problemAnswer, refusalAnswer, retryActions, type Wish } from './failure.ts'
-import { mountPath, parseMountName, parseReturnPath } from './own-path.ts'
-import { readFlows, saveFlows, type PendingFlow } from './pending-flows.ts'
 import { remaining } from './account-page.ts'
-import { startSession, type Session } from './session.ts'
+import { isSuccess, objectAt, textAt } from './api-answer.ts'
+import { holdAutoStart } from './auto-start.ts'
+import {
+  failedSummary,
+  problemAnswer,
+  refusalAnswer,
+  retryActions,
+  wishOf,
+  type Wish,
+} from './failure.ts'
+import { mountPath } from './own-path.ts'
+import { readFlows, saveFlows, type PendingFlow } from './pending-flows.ts'
+import { enter } from './session-entry.ts'
 import type { Visit } from './visit.ts'
 import type { ApiResult, WebAnswer } from './web-doors.ts'
-
-const failedSummary = 'Sign-in failed'
-const roleCharsMax = 128
-
-/** What the address or a form asks for; values that cannot be meant are left out. */
-export function wishOf(parameters: URLSearchParams, mount: string): Wish {
-  const role = (parameters.get('role') ?? '').trim()
-  return {
-    mount,
-    role: role.length > roleCharsMax ? '' : role,
-    returnTo: parseReturnPath(parameters.get('return_to') ?? '') ?? '',
-  }
-}
-
-// ---------------------------------------------------------------- identity provider
 
 export async function startSignIn(visit: Visit, mount: string): Promise<WebAnswer> {
   const wish = wishOf(visit.query, mount)
@@ -197,83 +189,5 @@ function refuseUnlessNavigation(visit: Visit, wish: Wish): WebAnswer | undefined
     detail: 'A sign-in has to be opened as a page of its own, not inside another one.',
     fix: 'Open the sign-in page in a tab of its own.',
     actions: retryActions(wish),
-  })
-}
-
-// ---------------------------------------------------------------- forms
-
-export async function signInWithToken(visit: Visit, form: URLSearchParams): Promise<WebAnswer> {
-  const wish = wishOf(form, '')
-  const actions = [{ address: loginAddress(wish, 'token'), label: 'Try again' }]
-  const token = (form.get('token') ?? '').trim()
-  // An open path that says whether a token lives and does not count as a use of it.
-  const result = await visit.api({ verb: 'read', path: 'sys/internal/ui/resultant-acl', token })
-  if (token === '' || result.status !== 200) {
-    return problemAnswer(visit, {
-      status: isSuccess(result) ? 403 : result.status,
-      side: 'you',
-      summary: 'This token cannot sign in',
-      detail: looksLikeJwt(token)
-        ? 'It looks like a JWT: that signs in through a mount and a role.'
-        : 'It has expired, was revoked, is used up, may not be used from here, or was never one of this server.',
-      fix: looksLikeJwt(token)
-        ? 'Use the JWT form of the sign-in page.'
-        : 'Check that the whole token was copied, or get a new one.',
-      actions: looksLikeJwt(token)
-        ? [{ address: loginAddress(wish, 'jwt'), label: 'Sign in with a JWT' }]
-        : actions,
-    })
-  }
-  return enter(visit, { token, kind: 'pasted' }, { auth: {}, wish })
-}
-
-export async function signInWithJwt(visit: Visit, form: URLSearchParams): Promise<WebAnswer> {
-  const mount = parseMountName(form.get('mount') ?? '')
-  const wish = wishOf(form, mount ?? '')
-  const actions = [{ address: loginAddress(wish, 'jwt'), label: 'Try again' }]
-  if (mount === undefined) {
-    return problemAnswer(visit, {
-      status: 400,
-      summary: failedSummary,
-      detail: 'The mount is the path below auth/ under which the method is enabled, such as jwt.',
-      fix: 'Ask the operator for the path of the mount.',
-      actions,
-    })
-  }
-  const result = await visit.api({
-    verb: 'write',
-    path: `auth/${mount}/login`,
-    data: { jwt: form.get('jwt') ?? '', ...(wish.role === '' ? {} : { role: wish.role }) },
-  })
-  const auth = objectAt(result.body, 'auth')
-  if (!isSuccess(result) || auth === undefined) {
-    return refusalAnswer(visit, result, { summary: failedSummary, actions })
-  }
-  return enter(visit, { token: textAt(auth, 'client_token'), kind: 'login' }, { auth, wish })
-}
-
-function looksLikeJwt(text: string): boolean {
-  return /^eyJ[\w-]*\.[\w-]*\.[\w-]*$/.test(text)
-}
-
-/** Neither code nor state stays in the address bar (security case SEC-WEB-06). */
-async function enter(
-  visit: Visit,
-  session: Session,
-  parts: { readonly auth: Parameters<typeof numberAt>[0]; readonly wish: Wish },
-): Promise<WebAnswer> {
-  const { wish } = parts
-  const isKept = await startSession(visit, session, numberAt(parts.auth, 'lease_duration'))
-  if (isKept) return visit.redirect(wish.returnTo === '' ? '/ui/' : wish.returnTo)
-  if (session.kind === 'login') {
-    await visit.api({ verb: 'write', path: 'auth/token/revoke-self', token: session.token })
-  }
-  return problemAnswer(visit, {
-    status: 400,
-    side: 'operator',
-    summary: 'The token is too long for a browser',
-    detail: 'A browser keeps at most 4096 characters, and this token has more.',
-    fix: 'Use the command line, or have the operator make the role give service tokens.',
-    actions: [{ address: loginAddress(wish), label: 'Other ways to sign in' }],
   })
 }

@@ -3,20 +3,17 @@
  * every verdict comes from the API. Sign-ins are in sign-in.ts.
  */
 
-import { accountPage, type Right, type TokenFacts } from './account-page.ts'
-import { isSuccess, numberAt, objectAt, textAt, textsAt } from './api-answer.ts'
-import { holdAutoStart, isHeld, takeAutoStart } from './auto-start.ts'
+import { home, signOut } from './account.ts'
 import { cookie } from './cookies.ts'
-import { loginAddress, problemAnswer, startAddress } from './failure.ts'
+import { loginAddress, problemAnswer, wishOf } from './failure.ts'
 import { errorPage } from './flow-pages.ts'
-import { loginPage, type OpenWay, type ShownMount } from './login-page.ts'
-import { link, mountPath, parseMountName, parseOwnPath } from './own-path.ts'
+import { signInWithJwt, signInWithToken } from './form-sign-in.ts'
+import { parseMountName, parseOwnPath } from './own-path.ts'
 import { themes } from './page.ts'
-import { dropSession, type Session } from './session.ts'
-import { finishSignIn, signInWithJwt, signInWithToken, startSignIn, wishOf } from './sign-in.ts'
+import { pick } from './picker.ts'
+import { finishSignIn, startSignIn } from './sign-in.ts'
 import { Visit } from './visit.ts'
-import type { ApiResult, WebAnswer, WebDoors, WebRequest } from './web-doors.ts'
-import { member } from '../lib/json.ts'
+import type { WebAnswer, WebDoors, WebRequest } from './web-doors.ts'
 
 /** Undefined for an address that is none of the pages. */
 export type WebUi = (request: WebRequest) => Promise<WebAnswer | undefined>
@@ -59,13 +56,13 @@ async function answer(visit: Visit, path: string): Promise<WebAnswer> {
 function findRoute(visit: Visit, path: string): Route | undefined {
   const get = (work: Route['work']): Route => ({ method: 'GET', work })
   if (path === '') return get(() => home(visit))
-  if (path === 'login') return get(() => login(visit, undefined))
+  if (path === 'login') return get(() => pick(visit, undefined))
   if (path === 'login/token' || path === 'login/jwt') {
     const work = path === 'login/token' ? signInWithToken : signInWithJwt
     // The same address is that of a mount of this name.
     if (visit.request.method !== 'POST') {
       return get(() =>
-        path === 'login/jwt' ? login(visit, 'jwt') : visit.redirect('/ui/login?with=token'),
+        path === 'login/jwt' ? pick(visit, 'jwt') : visit.redirect('/ui/login?with=token'),
       )
     }
     return { method: 'POST', work: () => withForm(visit, (form) => work(visit, form)) }
@@ -83,7 +80,7 @@ function findRoute(visit: Visit, path: string): Route | undefined {
     return { method: 'GET', isStep: true, work: () => finishSignIn(visit, back) }
   }
   const mount = captureMount(/^login\/(.+)$/, path)
-  return mount === undefined ? undefined : get(() => login(visit, mount))
+  return mount === undefined ? undefined : get(() => pick(visit, mount))
 }
 
 function captureMount(pattern: RegExp, path: string): string | undefined {
@@ -106,215 +103,6 @@ function themeRoute(visit: Visit, name: string): Route | undefined {
       return visit.redirect(/^\/ui\/(?:theme|vault)\/|\/start(?:\?|$)/.test(back) ? '/ui/' : back)
     },
   }
-}
-
-// ---------------------------------------------------------------- home
-
-async function home(visit: Visit): Promise<WebAnswer> {
-  const { session } = visit
-  if (session === undefined) {
-    const here = visit.request.query === '' ? '' : `/ui/?${visit.request.query}`
-    return visit.redirect(link('/ui/login', { return_to: here }))
-  }
-  const { token } = session
-  const [rules, self] = await Promise.all([
-    visit.api({ verb: 'read', path: 'sys/internal/ui/resultant-acl', token }),
-    visit.api({ verb: 'read', path: 'auth/token/lookup-self', token }),
-  ])
-  if (rules.status !== 200) return sessionOver(visit, rules)
-  return visit.page(
-    accountPage({
-      ...visit.frame(),
-      formToken: visit.formToken(),
-      facts: isSuccess(self) ? factsOf(self) : undefined,
-      rights: rightsOf(rules),
-      isPasted: session.kind === 'pasted',
-    }),
-  )
-}
-
-/** The token ended before its session did. */
-function sessionOver(visit: Visit, result: ApiResult): WebAnswer {
-  if (!isSuccess(result)) {
-    return problemAnswer(visit, {
-      status: result.status,
-      summary: 'The server cannot answer at the moment',
-      detail: 'Who you are could not be looked up.',
-      fix: 'Try again in a moment.',
-      actions: [{ address: '/ui/', label: 'Try again' }],
-    })
-  }
-  dropSession(visit)
-  return visit.redirect('/ui/login?ended=1')
-}
-
-function factsOf(result: ApiResult): TokenFacts {
-  const data = objectAt(result.body, 'data') ?? {}
-  const metadata = objectAt(data, 'meta') ?? {}
-  const policies = [...textsAt(data, 'policies'), ...textsAt(data, 'identity_policies')]
-  return {
-    displayName: textAt(data, 'display_name'),
-    entityId: textAt(data, 'entity_id'),
-    policies: [...new Set(policies)],
-    path: textAt(data, 'path'),
-    type: textAt(data, 'type'),
-    expiresAt: textAt(data, 'expire_time'),
-    secondsLeft: numberAt(data, 'ttl'),
-    metadata: Object.keys(metadata).map((name) => [name, textAt(metadata, name)] as const),
-  }
-}
-
-function rightsOf(result: ApiResult): 'root' | readonly Right[] {
-  const data = objectAt(result.body, 'data') ?? {}
-  if (member(data, 'root') === true) return 'root'
-  const rights = (name: string, ending: string): readonly Right[] => {
-    const rules = objectAt(data, name) ?? {}
-    return Object.keys(rules).map((path) => ({
-      path: path + ending,
-      capabilities: textsAt(objectAt(rules, path), 'capabilities'),
-    }))
-  }
-  return [...rights('exact_paths', ''), ...rights('glob_paths', '*')].sort((a, b) =>
-    a.path < b.path ? -1 : 1,
-  )
-}
-
-// ---------------------------------------------------------------- sign in and out
-
-async function login(visit: Visit, mount: string | undefined): Promise<WebAnswer> {
-  const { query } = visit
-  const asked = mount ?? parseMountName(query.get('mount') ?? '')
-  const wish = wishOf(query, asked ?? '')
-  if (mount === undefined && asked !== undefined) {
-    const { role, returnTo } = wish
-    return visit.redirect(link(`/ui/login/${mountPath(asked)}`, { role, return_to: returnTo }))
-  }
-  const shown = await visibleMounts(visit)
-  const chosen = mount ?? parseMountName(query.get('with') ?? '') ?? ''
-  const open = openWay(query.get('with') ?? '', chosen, shown)
-  const links = proposalFirst(
-    shown.filter(({ type, name }) => type === 'oidc' || name === mount),
-    // What only a form can use is no link.
-    mount ?? (open === undefined ? chosen : ''),
-    mount !== undefined,
-  )
-  const [first] = links
-  if (first !== undefined && visit.session === undefined && takeAutoStart(visit)) {
-    return visit.redirect(startAddress({ ...wish, mount: first.name }))
-  }
-  return visit.page(
-    loginPage({
-      ...visit.frame(),
-      mounts: links,
-      jwtMounts: shown.filter(({ type }) => type === 'jwt'),
-      chosen: chosen === 'token' || chosen === 'jwt' ? (mount ?? '') : chosen,
-      open,
-      role: wish.role,
-      returnTo: wish.returnTo,
-      formToken: visit.formToken(),
-      notice: noticeOf(visit),
-      isInsecure: isInsecure(visit),
-    }),
-  )
-}
-
-/** What a sign-in page may show to everybody. */
-async function visibleMounts(visit: Visit): Promise<readonly ShownMount[]> {
-  const result = await visit.api({ verb: 'read', path: 'sys/internal/ui/mounts' })
-  const auth = objectAt(objectAt(result.body, 'data') ?? {}, 'auth') ?? {}
-  return Object.keys(auth).flatMap((path) => {
-    const mount = objectAt(auth, path)
-    const name = parseMountName(path)
-    if (mount === undefined || name === undefined) return []
-    return [{ name, type: textAt(mount, 'type'), description: textAt(mount, 'description') }]
-  })
-}
-
-/** `with` names a way or a mount (Vault compatibility: mounts with or without a slash). */
-function openWay(asked: string, chosen: string, shown: readonly ShownMount[]): OpenWay | undefined {
-  if (asked === 'token' || asked === 'other') return asked
-  const type = shown.find(({ name }) => name === chosen)?.type
-  if (type === 'jwt' || (asked === 'jwt' && type === undefined)) return 'jwt'
-  return asked !== '' && type === undefined ? 'other' : undefined
-}
-
-/** The chosen mount leads, also when it is not shown to everybody but named by the address. */
-function proposalFirst(
-  mounts: readonly ShownMount[],
-  chosen: string,
-  isNamed: boolean,
-): readonly ShownMount[] {
-  // Where nobody chose: the path that a method is enabled at by default.
-  const found = mounts.find(({ name }) => name === (chosen === '' ? 'oidc' : chosen))
-  const hidden: ShownMount = { name: chosen, type: 'oidc', description: '' }
-  const first = found ?? (isNamed && chosen !== '' ? hidden : undefined)
-  if (first === undefined) return mounts
-  return [first, ...mounts.filter((mount) => mount !== first)]
-}
-
-function noticeOf(
-  visit: Visit,
-): { readonly kind: 'note' | 'warn'; readonly text: string } | undefined {
-  const { query } = visit
-  if (query.get('signed_out') === '1') return { kind: 'note', text: 'You are signed out.' }
-  if (query.get('signed_out') === 'alive') {
-    return {
-      kind: 'warn',
-      text: 'You are signed out here. The token lives on: its policies do not let it revoke itself.',
-    }
-  }
-  if (query.get('ended') === '1') {
-    return { kind: 'warn', text: 'Your token has expired or was revoked. Sign in again.' }
-  }
-  if (isHeld(visit)) {
-    return {
-      kind: 'note',
-      text: 'It does not start by itself now: you have just signed out, or it did not work a moment ago.',
-    }
-  }
-  return undefined
-}
-
-/** Browsers keep `Secure` cookies of plain HTTP for loopback only. */
-function isInsecure(visit: Visit): boolean {
-  const origin = visit.doors.publicOrigin(visit.request)
-  if (origin === undefined || !origin.startsWith('http:')) return false
-  const { hostname } = new URL(origin)
-  return !/^(?:localhost|.*\.localhost|127\.[\d.]+|\[::1\])$/.test(hostname)
-}
-
-/** Ends the token, unless the form says to keep it; the session ends whatever comes of that. */
-async function signOut(visit: Visit, form: URLSearchParams): Promise<WebAnswer> {
-  const { session } = visit
-  let isAlive = false
-  if (session !== undefined && !(session.kind === 'pasted' && form.get('token') === 'keep')) {
-    const result = await revokeToken(visit, session)
-    if (result === 'unavailable') {
-      return problemAnswer(visit, {
-        status: 503,
-        summary: 'The token could not be revoked',
-        detail: 'You are still signed in: otherwise the token would live on without your knowing.',
-        fix: 'Try again in a moment.',
-        actions: [{ address: '/ui/', label: 'Back' }],
-      })
-    }
-    isAlive = result === 'alive'
-  }
-  dropSession(visit)
-  holdAutoStart(visit)
-  return visit.redirect(`/ui/login?signed_out=${isAlive ? 'alive' : '1'}`)
-}
-
-/** Gone already is gone; but a token without the default policy may lack the right to end itself. */
-async function revokeToken(
-  visit: Visit,
-  { token }: Session,
-): Promise<'gone' | 'alive' | 'unavailable'> {
-  const result = await visit.api({ verb: 'write', path: 'auth/token/revoke-self', token })
-  if (isSuccess(result)) return 'gone'
-  if (result.status !== 403) return 'unavailable'
-  const rules = await visit.api({ verb: 'read', path: 'sys/internal/ui/resultant-acl', token })
-  return rules.status === 200 ? 'alive' : 'gone'
 }
 
 /** A form counts when it is ours, in the browser that got it (cross-site request forgery). */

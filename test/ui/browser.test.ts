@@ -370,7 +370,7 @@ suite('for everybody', () => {
     assert.deepEqual(order, [
       'With a token',
       'With a JWT',
-      'With another mount or role',
+      'Another mount or role',
       'Light',
       'Dark',
     ])

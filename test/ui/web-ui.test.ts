@@ -512,6 +512,15 @@ suite('with a token', () => {
     assert.ok(!who.cookies.has(sessionCookie))
   })
 
+  test('nobody is held by a token that has no end before its time', async () => {
+    const made = await ui.root.must('auth/token/create', { policies: ['reader'], type: 'batch' })
+    const who = visitor()
+    await who.signInWithToken(String(made.body.auth.client_token))
+    const out = placeOf(await who.submit('/ui/', '/ui/sign-out', {}))
+    assert.match(textOf(await who.get(out)), /lives on until it expires/)
+    assert.ok(!who.cookies.has(sessionCookie))
+  })
+
   test('SEC-WEB-08: metadata is text', async () => {
     const made = await ui.root.must('auth/token/create', {
       policies: ['reader'],

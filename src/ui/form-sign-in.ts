@@ -1,0 +1,62 @@
+/** Sign-ins with what somebody has: a token, or a JWT for a mount and a role. Neither is kept, shown or put into an address. */
+
+import { isSuccess, objectAt, textAt } from './api-answer.ts'
+import { failedSummary, loginAddress, problemAnswer, refusalAnswer, wishOf } from './failure.ts'
+import { parseMountName } from './own-path.ts'
+import { enter } from './session-entry.ts'
+import type { Visit } from './visit.ts'
+import type { WebAnswer } from './web-doors.ts'
+
+export async function signInWithToken(visit: Visit, form: URLSearchParams): Promise<WebAnswer> {
+  const wish = wishOf(form, '')
+  const actions = [{ address: loginAddress(wish, 'token'), label: 'Try again' }]
+  const token = (form.get('token') ?? '').trim()
+  // An open path that says whether a token lives and does not count as a use of it.
+  const result = await visit.api({ verb: 'read', path: 'sys/internal/ui/resultant-acl', token })
+  if (token === '' || result.status !== 200) {
+    return problemAnswer(visit, {
+      status: isSuccess(result) ? 403 : result.status,
+      side: 'you',
+      summary: 'This token cannot sign in',
+      detail: looksLikeJwt(token)
+        ? 'It looks like a JWT: that signs in through a mount and a role.'
+        : 'It has expired, was revoked, is used up, may not be used from here, or was never one of this server.',
+      fix: looksLikeJwt(token)
+        ? 'Use the JWT form of the sign-in page.'
+        : 'Check that the whole token was copied, or get a new one.',
+      actions: looksLikeJwt(token)
+        ? [{ address: loginAddress(wish, 'jwt'), label: 'Sign in with a JWT' }]
+        : actions,
+    })
+  }
+  return enter(visit, { token, kind: 'pasted' }, { auth: {}, wish })
+}
+
+export async function signInWithJwt(visit: Visit, form: URLSearchParams): Promise<WebAnswer> {
+  const mount = parseMountName(form.get('mount') ?? '')
+  const wish = wishOf(form, mount ?? '')
+  const actions = [{ address: loginAddress(wish, 'jwt'), label: 'Try again' }]
+  if (mount === undefined) {
+    return problemAnswer(visit, {
+      status: 400,
+      summary: failedSummary,
+      detail: 'The mount is the path below auth/ under which the method is enabled, such as jwt.',
+      fix: 'Ask the operator for the path of the mount.',
+      actions,
+    })
+  }
+  const result = await visit.api({
+    verb: 'write',
+    path: `auth/${mount}/login`,
+    data: { jwt: form.get('jwt') ?? '', ...(wish.role === '' ? {} : { role: wish.role }) },
+  })
+  const auth = objectAt(result.body, 'auth')
+  if (!isSuccess(result) || auth === undefined) {
+    return refusalAnswer(visit, result, { summary: failedSummary, actions })
+  }
+  return enter(visit, { token: textAt(auth, 'client_token'), kind: 'login' }, { auth, wish })
+}
+
+function looksLikeJwt(text: string): boolean {
+  return /^eyJ[\w-]*\.[\w-]*\.[\w-]*$/.test(text)
+}

@@ -1,0 +1,112 @@
+/** Fills the sign-in page: which mounts it shows, which way is open, what it has to say. */
+
+import { objectAt, textAt } from './api-answer.ts'
+import { isHeld, takeAutoStart } from './auto-start.ts'
+import { startAddress, wishOf } from './failure.ts'
+import { loginPage, type OpenWay, type ShownMount } from './login-page.ts'
+import { link, mountPath, parseMountName } from './own-path.ts'
+import type { Visit } from './visit.ts'
+import type { WebAnswer } from './web-doors.ts'
+
+/** The sign-in page, or that of one mount. */
+export async function pick(visit: Visit, mount: string | undefined): Promise<WebAnswer> {
+  const { query } = visit
+  const asked = mount ?? parseMountName(query.get('mount') ?? '')
+  const wish = wishOf(query, asked ?? '')
+  if (mount === undefined && asked !== undefined) {
+    const { role, returnTo } = wish
+    return visit.redirect(link(`/ui/login/${mountPath(asked)}`, { role, return_to: returnTo }))
+  }
+  const shown = await visibleMounts(visit)
+  const chosen = mount ?? parseMountName(query.get('with') ?? '') ?? ''
+  const open = openWay(query.get('with') ?? '', chosen, shown)
+  const links = proposalFirst(
+    shown.filter(({ type, name }) => type === 'oidc' || name === mount),
+    // What only a form can use is no link.
+    mount ?? (open === undefined ? chosen : ''),
+    mount !== undefined,
+  )
+  const [first] = links
+  if (first !== undefined && visit.session === undefined && takeAutoStart(visit)) {
+    return visit.redirect(startAddress({ ...wish, mount: first.name }))
+  }
+  return visit.page(
+    loginPage({
+      ...visit.frame(),
+      mounts: links,
+      jwtMounts: shown.filter(({ type }) => type === 'jwt'),
+      chosen: chosen === 'token' || chosen === 'jwt' ? (mount ?? '') : chosen,
+      open,
+      role: wish.role,
+      returnTo: wish.returnTo,
+      formToken: visit.formToken(),
+      notice: noticeOf(visit),
+      isInsecure: isInsecure(visit),
+    }),
+  )
+}
+
+/** What a sign-in page may show to everybody. */
+async function visibleMounts(visit: Visit): Promise<readonly ShownMount[]> {
+  const result = await visit.api({ verb: 'read', path: 'sys/internal/ui/mounts' })
+  const auth = objectAt(objectAt(result.body, 'data') ?? {}, 'auth') ?? {}
+  return Object.keys(auth).flatMap((path) => {
+    const mount = objectAt(auth, path)
+    const name = parseMountName(path)
+    if (mount === undefined || name === undefined) return []
+    return [{ name, type: textAt(mount, 'type'), description: textAt(mount, 'description') }]
+  })
+}
+
+/** `with` names a way or a mount (Vault compatibility: mounts with or without a slash). */
+function openWay(asked: string, chosen: string, shown: readonly ShownMount[]): OpenWay | undefined {
+  if (asked === 'token' || asked === 'other') return asked
+  const type = shown.find(({ name }) => name === chosen)?.type
+  if (type === 'jwt' || (asked === 'jwt' && type === undefined)) return 'jwt'
+  return asked !== '' && type === undefined ? 'other' : undefined
+}
+
+/** The chosen mount leads, also when it is not shown to everybody but named by the address. */
+function proposalFirst(
+  mounts: readonly ShownMount[],
+  chosen: string,
+  isNamed: boolean,
+): readonly ShownMount[] {
+  // Where nobody chose: the path that a method is enabled at by default.
+  const found = mounts.find(({ name }) => name === (chosen === '' ? 'oidc' : chosen))
+  const hidden: ShownMount = { name: chosen, type: 'oidc', description: '' }
+  const first = found ?? (isNamed && chosen !== '' ? hidden : undefined)
+  if (first === undefined) return mounts
+  return [first, ...mounts.filter((mount) => mount !== first)]
+}
+
+function noticeOf(
+  visit: Visit,
+): { readonly kind: 'note' | 'warn'; readonly text: string } | undefined {
+  const { query } = visit
+  if (query.get('signed_out') === '1') return { kind: 'note', text: 'You are signed out.' }
+  if (query.get('signed_out') === 'alive') {
+    return {
+      kind: 'warn',
+      text: 'You are signed out here. The token lives on until it expires: it cannot be revoked from here.',
+    }
+  }
+  if (query.get('ended') === '1') {
+    return { kind: 'warn', text: 'Your token has expired or was revoked. Sign in again.' }
+  }
+  if (isHeld(visit)) {
+    return {
+      kind: 'note',
+      text: 'It does not start by itself now: you have just signed out, or it did not work a moment ago.',
+    }
+  }
+  return undefined
+}
+
+/** Browsers keep `Secure` cookies of plain HTTP for loopback only. */
+function isInsecure(visit: Visit): boolean {
+  const origin = visit.doors.publicOrigin(visit.request)
+  if (origin === undefined || !origin.startsWith('http:')) return false
+  const { hostname } = new URL(origin)
+  return !/^(?:localhost|.*\.localhost|127\.[\d.]+|\[::1\])$/.test(hostname)
+}
