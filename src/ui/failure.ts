@@ -58,6 +58,26 @@ export function problemAnswer(visit: Visit, problem: Problem): WebAnswer {
   return visit.page(errorPage({ ...frameOf(visit, problem.actions), ...problem }))
 }
 
+/** The API serves nothing at this mount, and tells strangers no more than that. */
+export function isNoMethod({ status, headers }: ApiResult): boolean {
+  return (status === 403 || status === 404) && headers['x-login-reason'] === undefined
+}
+
+export function noMethodAnswer(
+  visit: Visit,
+  wish: Wish,
+  actions: readonly ErrorAction[],
+): WebAnswer {
+  return problemAnswer(visit, {
+    status: 404,
+    side: 'you',
+    summary: 'There is no such sign-in method',
+    detail: `Nothing at auth/${wish.mount}/ takes this kind of sign-in.`,
+    fix: 'Check the path of the mount, or ask the operator for it.',
+    actions,
+  })
+}
+
 /** A failure that the API told. */
 export function refusalAnswer(
   visit: Visit,

@@ -1,7 +1,15 @@
 /** Sign-ins with what somebody has: a token, or a JWT for a mount and a role. Neither is kept, shown or put into an address. */
 
 import { isSuccess, objectAt, textAt } from './api-answer.ts'
-import { failedSummary, loginAddress, problemAnswer, refusalAnswer, wishOf } from './failure.ts'
+import {
+  failedSummary,
+  isNoMethod,
+  loginAddress,
+  noMethodAnswer,
+  problemAnswer,
+  refusalAnswer,
+  wishOf,
+} from './failure.ts'
 import { parseMountName } from './own-path.ts'
 import { enter } from './session-entry.ts'
 import type { Visit } from './visit.ts'
@@ -51,6 +59,7 @@ export async function signInWithJwt(visit: Visit, form: URLSearchParams): Promis
     data: { jwt: form.get('jwt') ?? '', ...(wish.role === '' ? {} : { role: wish.role }) },
   })
   const auth = objectAt(result.body, 'auth')
+  if (isNoMethod(result)) return noMethodAnswer(visit, wish, actions)
   if (!isSuccess(result) || auth === undefined) {
     return refusalAnswer(visit, result, { summary: failedSummary, actions })
   }

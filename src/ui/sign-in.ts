@@ -8,6 +8,8 @@ import { isSuccess, objectAt, textAt } from './api-answer.ts'
 import { holdAutoStart } from './auto-start.ts'
 import {
   failedSummary,
+  isNoMethod,
+  noMethodAnswer,
   problemAnswer,
   refusalAnswer,
   retryActions,
@@ -48,6 +50,10 @@ export async function startSignIn(visit: Visit, mount: string): Promise<WebAnswe
   })
   if (!isSuccess(result)) {
     holdAutoStart(visit)
+    if (isNoMethod(result)) {
+      // Starting again would end here again.
+      return noMethodAnswer(visit, wish, retryActions(wish).slice(1))
+    }
     return refusalAnswer(visit, result, {
       summary: `Sign-in with ${mount} could not start`,
       actions: retryActions(wish),

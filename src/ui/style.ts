@@ -78,7 +78,7 @@ const parts = `
 .actions{display:flex;flex-wrap:wrap;gap:.75rem;align-items:center}
 .ways{list-style:none;padding:0;display:grid;gap:.75rem;grid-template-columns:repeat(auto-fit,minmax(min(12rem,100%),1fr))}
 .ways .first{grid-column:1/-1}
-.ways .button{height:100%}
+.ways li:not(.first) .button{height:100%}
 .ways p{margin:.6rem 0 .1rem;text-align:center}
 .facts{display:grid;grid-template-columns:minmax(6.5rem,max-content) 1fr;gap:.55rem 1.25rem}
 .facts dt{color:var(--muted)}

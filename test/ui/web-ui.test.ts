@@ -382,7 +382,11 @@ suite('with the identity provider', () => {
     assert.match(textOf(role), /There is no such role/)
     const mount = await visitor().get('/ui/login/nix/start')
     assert.match(mount.headers['content-type'] ?? '', /^text\/html/)
+    assert.match(textOf(mount), /Nothing at auth\/nix\/ takes this kind of sign-in/)
     assert.match(textOf(mount), /Other ways to sign in/)
+    const fields = { jwt: 'x', mount: 'nix' }
+    const form = await visitor().submit('/ui/login', '/ui/login/jwt', fields)
+    assert.match(textOf(form), /Nothing at auth\/nix\//)
   })
 
   test('a role of direct mode is for terminals', async () => {
