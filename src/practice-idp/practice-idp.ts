@@ -16,6 +16,10 @@ import {
   type PracticeAlgorithm,
   type PracticeKey,
 } from './practice-keys.ts'
+import { defaultClient, type PracticeClient } from './clients.ts'
+import type { PersonName } from './people.ts'
+import type { PracticePage } from './sign-in-pages.ts'
+import { PracticeSignIn, type Arrival, type TokenAnswer } from './sign-in.ts'
 import { pageSecurityPolicy, practicePage } from './practice-page.ts'
 import { isTrouble, troubleNames, type Trouble } from './trouble.ts'
 import { isWorkload, workloads, type Claims, type Workload } from './workload.ts'
@@ -27,6 +31,8 @@ export interface PracticeIdpOptions {
   readonly port: number
   readonly random: Random
   readonly clock: Clock
+  /** One confidential client, `tokenstile`, when absent. */
+  readonly clients?: readonly PracticeClient[]
 }
 
 export interface MintOptions {
@@ -46,6 +52,10 @@ export interface PracticeIdp {
   mint(claims?: Claims, options?: MintOptions): string
   rotate(options?: { readonly withdraw?: boolean }): void
   setTrouble(trouble: Trouble, isOn: boolean): void
+  /** What a click on that person does at this authorization address, without a browser. Throws for a request that is answered by a page. */
+  authorize(authUrl: string, person: PersonName | 'nobody'): Arrival
+  /** Says yes for a device; `nobody` says no. False when none waits with that code. */
+  answerDevice(userCode: string, person: PersonName | 'nobody'): boolean
   /** Requests so far by path, for instance "/jwks". */
   requestCount(path: string): number
 }
@@ -55,6 +65,9 @@ const aheadSeconds = 600
 const slowMs = 5_000
 const bodyBytesMax = 65_536
 const countedPathsMax = 100
+
+export type { Arrival } from './sign-in.ts'
+export type { PracticeClient } from './clients.ts'
 
 export function createPracticeIdp(options: PracticeIdpOptions): PracticeIdp {
   return new HttpPracticeIdp(options)
@@ -66,6 +79,7 @@ class HttpPracticeIdp implements PracticeIdp {
   readonly #active = new Set<Trouble>()
   readonly #counts = new Map<string, number>()
   readonly #server: Server
+  readonly #signIn: PracticeSignIn
   #issuer = ''
 
   constructor(options: PracticeIdpOptions) {
@@ -75,6 +89,13 @@ class HttpPracticeIdp implements PracticeIdp {
       )
     }
     this.#options = options
+    this.#signIn = new PracticeSignIn({
+      ...options,
+      clients: options.clients ?? [defaultClient],
+      issuer: () => this.#issuer,
+      isOn: (trouble) => this.#active.has(trouble),
+      mint: (claims) => this.mint(claims),
+    })
     this.#server = createServer({ maxHeaderSize: 16_384 }, (request, response) => {
       this.#answer(request, response).catch(() => response.destroy())
     })
@@ -130,6 +151,16 @@ class HttpPracticeIdp implements PracticeIdp {
     else this.#active.delete(trouble)
   }
 
+  authorize(authUrl: string, person: PersonName | 'nobody'): Arrival {
+    const arrival = this.#signIn.choose(new URL(authUrl).searchParams, person)
+    if (typeof arrival === 'string') throw new Error(arrival)
+    return arrival
+  }
+
+  answerDevice(userCode: string, person: PersonName | 'nobody'): boolean {
+    return this.#signIn.answerDevice(userCode, person)
+  }
+
   requestCount(path: string): number {
     return this.#counts.get(path) ?? 0
   }
@@ -145,7 +176,9 @@ class HttpPracticeIdp implements PracticeIdp {
     const path = (request.url ?? '/').split('?')[0] ?? '/'
     this.#count(path)
     // A page elsewhere must not reach this server through the browser, under a rebound name either.
-    if (!this.#isOwn(request)) return sendJson(response, 403, { error: 'foreign_origin' })
+    if (!this.#isOwn(request, path)) return sendJson(response, 403, { error: 'foreign_origin' })
+    const step = await this.#signInStep(request, path)
+    if (step !== undefined) return sendStep(response, step)
     switch (`${request.method} ${path}`) {
       case 'GET /':
         return sendPage(response, this.#page())
@@ -167,13 +200,52 @@ class HttpPracticeIdp implements PracticeIdp {
     }
   }
 
-  #isOwn(request: IncomingMessage): boolean {
+  /** Endpoints of the OpenID provider; undefined for any other path. */
+  async #signInStep(
+    request: IncomingMessage,
+    path: string,
+  ): Promise<PracticePage | TokenAnswer | undefined> {
+    const signIn = this.#signIn
+    const { method = '' } = request
+    const { authorization } = request.headers
+    const query = new URL(request.url ?? '/', this.#issuer).searchParams
+    const [, area = '', as = '', name = ''] = path.split('/')
+    if (method === 'GET' && area === 'authorize' && as === '') return signIn.authorizePage(query)
+    if (method === 'POST' && path === '/authorize') {
+      return signIn.authorizePage(await readForm(request))
+    }
+    if (method === 'GET' && area === 'authorize' && as === 'as') {
+      return signIn.choosePage(query, name)
+    }
+    if (method === 'GET' && path === '/device') return signIn.devicePage(query)
+    if (method === 'GET' && area === 'device' && as === 'as') {
+      return signIn.deviceChoicePage(query, name)
+    }
+    switch (`${method} ${path}`) {
+      case 'POST /token':
+        return signIn.token(await readForm(request), authorization)
+      case 'POST /device_authorization':
+        return signIn.startDevice(await readForm(request), authorization)
+      case 'GET /userinfo':
+      case 'POST /userinfo':
+        return signIn.userInfo(authorization)
+      case 'GET /end_session':
+        return signIn.message(200, 'Signed out', 'There was no session to end.')
+      default:
+        return undefined
+    }
+  }
+
+  #isOwn(request: IncomingMessage, path: string): boolean {
     const own = new URL(this.#issuer)
     const hosts = [own.host, `localhost:${own.port}`]
     const { host = '', origin } = request.headers
     return (
       hosts.includes(host) &&
-      (origin === undefined || hosts.some((name) => origin === `http://${name}`))
+      // OpenID Connect Core §3.1.2.1: a request for authorization may come as a form from anywhere.
+      (path === '/authorize' ||
+        origin === undefined ||
+        hosts.some((name) => origin === `http://${name}`))
     )
   }
 
@@ -189,7 +261,21 @@ class HttpPracticeIdp implements PracticeIdp {
       jwks_uri: `${issuer}/jwks`,
       authorization_endpoint: `${issuer}/authorize`,
       token_endpoint: `${issuer}/token`,
-      response_types_supported: ['code'],
+      userinfo_endpoint: `${issuer}/userinfo`,
+      device_authorization_endpoint: `${issuer}/device_authorization`,
+      end_session_endpoint: `${issuer}/end_session`,
+      response_types_supported: ['code', 'id_token'],
+      response_modes_supported: ['query', 'form_post'],
+      grant_types_supported: [
+        'authorization_code',
+        'implicit',
+        'urn:ietf:params:oauth:grant-type:device_code',
+      ],
+      scopes_supported: ['openid', 'profile', 'email', 'groups'],
+      claims_supported: ['sub', 'name', 'preferred_username', 'email', 'email_verified', 'groups'],
+      token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'none'],
+      code_challenge_methods_supported: ['S256'],
+      authorization_response_iss_parameter_supported: true,
       subject_types_supported: ['public'],
       id_token_signing_alg_values_supported: practiceAlgorithms,
     }
@@ -299,6 +385,21 @@ async function readFields(request: IncomingMessage): Promise<JsonObject | undefi
   return json.ok && isJsonObject(json.value) ? json.value : undefined
 }
 
+async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
+  const form = new URLSearchParams()
+  if (!isForm(request)) return form
+  for (const [name, value] of Object.entries((await readFields(request)) ?? {})) {
+    if (typeof value === 'string') form.set(name, value)
+  }
+  return form
+}
+
+function sendStep(response: ServerResponse, step: PracticePage | TokenAnswer): void {
+  if (typeof step.body !== 'string') return sendJson(response, step.status, step.body)
+  response.writeHead(step.status, 'headers' in step ? step.headers : {})
+  response.end(step.body)
+}
+
 function sendJson(response: ServerResponse, status: number, body: object): void {
   response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' })
   response.end(JSON.stringify(body))
@@ -309,7 +410,8 @@ function sendPage(response: ServerResponse, html: string): void {
     'content-type': 'text/html; charset=utf-8',
     'content-security-policy': pageSecurityPolicy,
     'x-content-type-options': 'nosniff',
-    'referrer-policy': 'no-referrer',
+    // Its forms must come with their origin, which no-referrer would make null.
+    'referrer-policy': 'same-origin',
     'cache-control': 'no-store',
   })
   response.end(html)

@@ -10,6 +10,14 @@ export const troubles = {
   slow_jwks: 'The key set takes five seconds to answer.',
   status_500: 'Discovery and key set answer with status 500.',
   html: 'Discovery and key set answer with an HTML page.',
+  access_denied: 'Nobody is let in: each sign-in comes back with access_denied.',
+  coop: 'Pages cut themselves off from the window that opened them (Cross-Origin-Opener-Policy).',
+  wrong_nonce: 'ID tokens carry the nonce of another sign-in.',
+  wrong_audience: 'ID tokens are made out to another client.',
+  wrong_at_hash: 'ID tokens belong to another access token.',
+  userinfo_other: 'User information is about somebody else.',
+  iss_missing: 'Answers lack the iss parameter that the metadata announces.',
+  iss_other: 'Answers name another provider in their iss parameter.',
 } as const
 
 export type Trouble = keyof typeof troubles
