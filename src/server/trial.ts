@@ -11,6 +11,7 @@ import {
   type JsonObject,
 } from '../lib/json.ts'
 import type { Outbound } from '../platform/outbound.ts'
+import { defaultClient } from '../practice-idp/clients.ts'
 import type { PracticeIdp } from '../practice-idp/practice-idp.ts'
 import { initialise } from '../sys/seal-paths.ts'
 import { dataOf, localCall } from './local-call.ts'
@@ -53,6 +54,14 @@ export async function prepareTrial(
     await write('sys/policies/acl/deployer', { policy: deployerPolicy })
     await write('secret/data/demo', { data: { greeting: 'hello from tokenstile' } })
   }
+  if (member(mounts, 'oidc/') === undefined) {
+    await write('sys/auth/oidc', {
+      type: 'oidc',
+      description: 'Demo IdP',
+      config: { listing_visibility: 'unauth' },
+    })
+  }
+  await preparePeople(write, places)
   await write('auth/jwt/config', { oidc_discovery_url: places.issuer, default_role: 'ci-demo' })
   await write('auth/jwt/role/ci-demo', {
     role_type: 'jwt',
@@ -62,6 +71,37 @@ export async function prepareTrial(
     claim_mappings: { repository: 'repository', ref: 'ref' },
     token_policies: ['deployer'],
     token_ttl: '15m',
+  })
+}
+
+type Write = (path: string, data: JsonObject) => Promise<unknown>
+
+/** Where the browser of a person may come back to: the pages of this server, and the command line. */
+async function preparePeople(
+  write: Write,
+  { url, issuer }: { readonly url: string; readonly issuer: string },
+): Promise<void> {
+  const { client_id, client_secret = '' } = defaultClient
+  await write('auth/oidc/config', {
+    oidc_discovery_url: issuer,
+    oidc_client_id: client_id,
+    oidc_client_secret: client_secret,
+    default_role: 'people',
+  })
+  const servers = [url, url.replace('127.0.0.1', 'localhost')]
+  await write('auth/oidc/role/people', {
+    role_type: 'oidc',
+    user_claim: 'email',
+    groups_claim: 'groups',
+    claim_mappings: { name: 'name' },
+    oidc_scopes: ['profile', 'email', 'groups'],
+    allowed_redirect_uris: [
+      ...servers.map((server) => `${server}/ui/vault/auth/oidc/oidc/callback`),
+      'http://localhost:8250/oidc/callback',
+      'http://127.0.0.1:8250/oidc/callback',
+    ],
+    token_policies: ['reader'],
+    token_ttl: '1h',
   })
 }
 

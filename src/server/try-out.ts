@@ -112,8 +112,8 @@ async function tryOut(flags: TryOutFlags, steps: Steps): Promise<number> {
     steps.done('server', url)
     idp = await startIdp(flags, steps, { random, clock })
     await prepareTrial(server.core, { url, issuer: idp.issuer })
-    steps.done('mounts', 'jwt/ (workloads)   secret/ (kv version 2)')
-    steps.done('roles', 'jwt/ci-demo   policies reader, deployer')
+    steps.done('mounts', 'oidc/ (people)   jwt/ (workloads)   secret/')
+    steps.done('roles', 'oidc/people   jwt/ci-demo   policies reader, deployer')
     const login = await firstLogin({ outbound, url, idp })
     steps.login(login)
     steps.end(url, idp.issuer)
@@ -135,7 +135,7 @@ async function startIdp(
     try {
       await idp.start()
       const moved = port === 0 ? `   (${flags.idpPort} is in use, so it moved)` : ''
-      steps.done('demo IdP', `${idp.issuer}   signs workload tokens${moved}`)
+      steps.done('demo IdP', `${idp.issuer}   alice, bob, mallory${moved}`)
       return idp
     } catch (problem) {
       if (port === 0) throw problem
@@ -195,7 +195,7 @@ class Steps {
   end(url: string, issuer: string): void {
     if (this.#flags.json) {
       this.#io.write(
-        `${JSON.stringify({ ...this.#facts, root_token: trialRootToken, address: url })}\n`,
+        `${JSON.stringify({ ...this.#facts, root_token: trialRootToken, address: url, open: `${url}/ui/` })}\n`,
       )
       return
     }
@@ -203,19 +203,22 @@ class Steps {
       ...(url === `http://127.0.0.1:${portDefault}` ? [] : ['--server', url]),
       ...(issuer === `http://127.0.0.1:${idpPortDefault}` ? [] : ['--idp', issuer]),
     ]
+    const at = url === `http://127.0.0.1:${portDefault}` ? '' : ` -- --server ${url}`
     const mint = places.length === 0 ? '' : ` -- ${places.join(' ')}`
     this.#line(
       [
         '',
+        `  Open           ${url}/ui/        (Continue with Demo IdP → pick alice)`,
         `  Root token     ${trialRootToken}                             (dev only)`,
         '',
         '  Try',
         `    export VAULT_ADDR=${url} VAULT_TOKEN=${trialRootToken}`,
+        `    npm run login${at}                     sign in through the browser`,
         `    npm run demo:jwt${mint}        mint a workload JWT and trade it`,
         `    npm run demo:fail${mint}       a refused login, explained`,
         '    bin/tokenstile.js kv get secret/demo',
         '',
-        '  Works with the vault and bao binaries too:  vault read auth/jwt/role/ci-demo',
+        '  Works with the vault and bao binaries too:  vault login -method=oidc role=people',
         '  Ctrl-C stops.  Logs: --verbose',
         '',
       ].join('\n'),
