@@ -112,6 +112,13 @@ test('CLI-36: login -method=jwt is one PUT without a token, and keeps what it ge
   assert.match(kept(), /^hvs\.\w+$/)
 })
 
+test('CLI-026: write takes a JWT from a file that ends with a line feed', async () => {
+  const file = join(shell.home, 'with-newline')
+  writeFileSync(file, `${readFileSync(jwt, 'utf8').trim()}\n`)
+  const words = ['write', '-field=token', 'auth/jwt/login', 'role=r', `jwt=@${file}`]
+  assert.match(await shell.must(words, fileOnly), /^hvs\.\w+$/)
+})
+
 test('CLI-36: the jwt on stdin, with -field and -token-only', async () => {
   const stdin = `${readFileSync(jwt, 'utf8')}\n`
   const words = ['-method=jwt', 'role=r', 'jwt=-']

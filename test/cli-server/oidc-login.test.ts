@@ -300,6 +300,19 @@ test('CLI-016, CLI-017: Ctrl-C ends the wait and takes the sign-in back', async 
   assert.equal(existsSync(shell.tokenFile), true, 'what was kept before stays')
 })
 
+test('CLI-025: a word that is repeated is a list in the body', async () => {
+  await shell.must([
+    'write',
+    'auth/oidc/role/two',
+    'user_claim=sub',
+    'allowed_redirect_uris=https://a.test',
+    'allowed_redirect_uris=https://b.test',
+  ])
+  const [sent] = shell.taken()
+  const body = JSON.parse(sent?.body ?? '{}')
+  assert.deepEqual(body.allowed_redirect_uris, ['https://a.test', 'https://b.test'])
+})
+
 // ---------------------------------------------------------------- servers that answer oddly
 
 async function against(
