@@ -8,6 +8,8 @@ import { chromium, type Browser } from 'playwright-core'
 
 const home = join(tmpdir(), `tokenstile-chromium-${process.getuid?.() ?? 0}`)
 const executable = join(home, 'chromium-147.0.0')
+/** Shared libraries that come with the package, for machines that lack them. */
+const libraries = join(home, 'al2023', 'lib')
 const unpackMsMax = 60_000
 
 /** Close it when done. */
@@ -15,7 +17,11 @@ export async function openBrowser(): Promise<Browser> {
   if (!existsSync(executable)) await unpack()
   // Not the package's own arguments: they switch off web security, which would make tests of cookies and CSP worthless.
   const args = ['--no-sandbox', '--no-zygote', '--disable-gpu', '--hide-scrollbars']
-  return chromium.launch({ executablePath: executable, args, headless: true })
+  const options = { executablePath: executable, args, headless: true }
+  return chromium.launch(options).catch(() =>
+    // A bare machine may have neither NSS nor expat.
+    chromium.launch({ ...options, env: { ...process.env, LD_LIBRARY_PATH: libraries } }),
+  )
 }
 
 /** Several test files start at once: one unpacks, and the others find a whole file. */
@@ -24,14 +30,21 @@ async function unpack(): Promise<void> {
   const lock = join(home, 'unpacking')
   while (!takeLock(lock)) await new Promise((resolve) => setTimeout(resolve, 100))
   const folder = mkdtempSync(join(home, 'new-'))
-  const before = process.env['TMPDIR']
+  // The package unpacks into the temporary folder, and its libraries only where it believes to be in that cloud.
+  const wanted = { TMPDIR: folder, AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs20.x' }
+  const before = Object.keys(wanted).map((name) => [name, process.env[name]] as const)
   try {
     if (existsSync(executable)) return
-    process.env['TMPDIR'] = folder
-    renameSync(await sparticuz.executablePath(), executable)
+    Object.assign(process.env, wanted)
+    const path = await sparticuz.executablePath()
+    rmSync(join(home, 'al2023'), { recursive: true, force: true })
+    renameSync(join(folder, 'al2023'), join(home, 'al2023'))
+    renameSync(path, executable)
   } finally {
-    if (before === undefined) delete process.env['TMPDIR']
-    else process.env['TMPDIR'] = before
+    for (const [name, value] of before) {
+      if (value === undefined) delete process.env[name]
+      else process.env[name] = value
+    }
     rmSync(folder, { recursive: true, force: true })
     rmSync(lock, { recursive: true, force: true })
   }

@@ -208,7 +208,7 @@ for (const javaScriptEnabled of [true, false]) {
   const how = javaScriptEnabled ? 'with script' : 'without script'
   test(`${how}: a person is picked, and a posted answer arrives`, async () => {
     const context = await browser.newContext({ javaScriptEnabled })
-    context.setDefaultTimeout(8000)
+    context.setDefaultTimeout(20_000)
     const page = await context.newPage()
     const { url } = await start()
     await page.goto(url)

@@ -77,7 +77,7 @@ interface Visit {
 
 async function visit(javaScriptEnabled: boolean): Promise<Visit> {
   const context = await browser.newContext({ javaScriptEnabled })
-  context.setDefaultTimeout(8000)
+  context.setDefaultTimeout(20_000)
   const page = await context.newPage()
   const addresses: string[] = []
   const problems: string[] = []

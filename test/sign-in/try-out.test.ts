@@ -62,7 +62,7 @@ after(async () => {
 
 test('the printed page signs alice in and shows who she is and what she may do', async () => {
   const page = await browser.newPage()
-  page.setDefaultTimeout(10_000)
+  page.setDefaultTimeout(20_000)
   await page.goto(`${address}/ui/`)
   await page.click('text=Continue with Demo IdP')
   await page.click('text=Alice Example')
@@ -85,7 +85,7 @@ test('npm run login does the same in a terminal', async () => {
   const ended = new Promise<number | null>((resolve) => login.once('exit', resolve))
   const [, authUrl = ''] = await waitFor(login.stderr, /\n {4}(http:\S+)\n[\s\S]*Waiting/)
   const page = await browser.newPage()
-  page.setDefaultTimeout(10_000)
+  page.setDefaultTimeout(20_000)
   await page.goto(authUrl)
   await page.click('text=Bob Example')
   await page.waitForURL(`http://localhost:${port}/**`)
