@@ -41,12 +41,20 @@ test('CLI-009: an address without a port has no colon in its redirect URI either
   assert.equal(redirectUri, 'https://server.test/v1/auth/oidc/oidc/callback')
 })
 
+test('SEC-CLI-03: every address of this machine alone may be listened on', () => {
+  for (const listenaddress of ['localhost', '127.0.0.1', '127.0.0.2', '::1']) {
+    assert.equal(parse({ listenaddress }).listenAddress, listenaddress)
+  }
+})
+
 test('CLI-008: the listener stays at its own port', () => {
   assert.equal(parse({ port: '8400', callbackport: '443' }).port, 8400)
 })
 
 const refused = [
   ['CLI-013', { skip_browser: 'maybe' }, /skip_browser="maybe"/],
+  ['SEC-CLI-03', { listenaddress: '0.0.0.0' }, /listenaddress="0\.0\.0\.0": only localhost/],
+  ['SEC-CLI-03', { listenaddress: 'host.test' }, /listenaddress="host\.test"/],
   ['', { callbackmode: 'other' }, /callbackmode="other": use client, direct, device/],
   ['', { port: '70000' }, /port="70000"/],
   ['', { rol: 'x' }, /"rol"\. Did you mean "role"\?/],

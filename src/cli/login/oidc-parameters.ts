@@ -1,5 +1,6 @@
 /** The K=V words of `login -method=oidc` (contract jwt-oidc.md §7.1). */
 
+import { cidrContains, isAddress, parseCidr } from '../../lib/cidr.ts'
 import { nearestName } from '../../lib/nearest-name.ts'
 import { parseBoolean } from '../environment.ts'
 import { CommandFailure } from '../failure.ts'
@@ -53,7 +54,7 @@ export function parseOidcParameters(
     mount,
     role: text('role'),
     mode,
-    listenAddress: text('listenaddress') || 'localhost',
+    listenAddress: parseListenAddress(text('listenaddress') || 'localhost'),
     port,
     redirectUri:
       mode === 'direct' ? directUri(text, mount, defaults.address) : clientUri(text, port),
@@ -93,6 +94,18 @@ function directUri(text: (name: string) => string, mount: string, address: strin
   const port = text('callbackport') || own
   // An address without a port has no colon either.
   return `${method}://${host}${port.startsWith('/') ? '' : ':'}${port}/oidc/callback`
+}
+
+/** RFC 8252 §7.3, §8.3: a code that passes the network may be read on the way (security case SEC-CLI-03). */
+function parseListenAddress(text: string): string {
+  const isLoopback = ['127.0.0.0/8', '::1/128'].some((network) => {
+    const cidr = parseCidr(network)
+    return cidr !== undefined && isAddress(text) && cidrContains(cidr, text)
+  })
+  if (text === 'localhost' || isLoopback) return text
+  throw new CommandFailure(
+    `listenaddress=${JSON.stringify(text)}: only localhost, 127.0.0.1 and ::1, since others could read the answer of the identity provider. Use callbackmode=direct or callbackmode=device instead.`,
+  )
 }
 
 function parsePort(text: string): number {
