@@ -435,9 +435,9 @@ function textOf(body: JsonObject, name: string): string {
   return typeof value === 'string' ? value : ''
 }
 
-/** The provider's words on one line, quoted, without anything that looks like a credential. */
+/** The provider's words on one line, quoted, without tags and without anything that looks like a credential. */
 function shown(text: string): string {
-  const line = text.slice(0, shownLengthMax).replaceAll(/[^\u0020-\u007e\u00a1-\uffff]/g, '?')
+  const line = text.slice(0, shownLengthMax).replaceAll(/[^\u0020-\u007e\u00a1-\uffff]|[<>]/g, '?')
   return JSON.stringify(line.replaceAll(/[\w~+/.-]{24,}/g, '…'))
 }
 

@@ -14,6 +14,9 @@ export interface ScriptedAnswer {
   readonly status?: number
   readonly body: Members | string
   readonly type?: string
+  readonly headers?: Readonly<Record<string, string>>
+  /** Nothing more comes after so many bytes of the body, and the connection stays open. */
+  readonly stopsAfter?: number
 }
 
 interface Authorization {
@@ -124,8 +127,12 @@ export class ScriptedProvider {
     for await (const chunk of request) body += String(chunk)
     const answer = this.#answer(url, request, new URLSearchParams(body))
     const text = typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body)
-    response.writeHead(answer.status ?? 200, { 'content-type': answer.type ?? 'application/json' })
-    response.end(text)
+    response.writeHead(answer.status ?? 200, {
+      'content-type': answer.type ?? 'application/json',
+      ...answer.headers,
+    })
+    if (answer.stopsAfter === undefined) response.end(text)
+    else response.write(text.slice(0, answer.stopsAfter))
   }
 
   #answer(url: URL, request: IncomingMessage, form: URLSearchParams): ScriptedAnswer {
