@@ -16,9 +16,9 @@ import {
   handOverPage,
   type Page,
 } from '../../ui/flow-pages.ts'
-import type { ConfigRecord, JwtConfigs } from './config.ts'
-import type { OidcFinish } from './oidc-finish.ts'
-import type { OidcProvider, OidcProviders } from './oidc-provider.ts'
+import type { ConfigRecord } from './config.ts'
+import type { OidcParts } from './oidc-parts.ts'
+import type { OidcProvider } from './oidc-provider.ts'
 import {
   failed,
   loginFailed,
@@ -29,8 +29,7 @@ import {
   tokenRefused,
 } from './oidc-refusals.ts'
 import type { RoleRecord } from './role-record.ts'
-import type { JwtRoles } from './role.ts'
-import { signInLifeMs, type SignInState, type SignInStates } from './sign-in-states.ts'
+import { signInLifeMs, type SignInState } from './sign-in-states.ts'
 
 export const callbackFields = {
   state: field.string({ help: 'The state of the sign-in.' }),
@@ -79,28 +78,11 @@ interface Loaded {
 
 export class OidcCallback {
   readonly #context: BackendContext
-  readonly #configs: JwtConfigs
-  readonly #roles: JwtRoles
-  readonly #providers: OidcProviders
-  readonly #states: SignInStates
-  readonly #finish: OidcFinish
+  readonly #parts: OidcParts
 
-  constructor(
-    context: BackendContext,
-    parts: {
-      readonly configs: JwtConfigs
-      readonly roles: JwtRoles
-      readonly providers: OidcProviders
-      readonly states: SignInStates
-      readonly finish: OidcFinish
-    },
-  ) {
+  constructor(context: BackendContext, parts: OidcParts) {
     this.#context = context
-    this.#configs = parts.configs
-    this.#roles = parts.roles
-    this.#providers = parts.providers
-    this.#states = parts.states
-    this.#finish = parts.finish
+    this.#parts = parts
   }
 
   // ---------------------------------------------------------------- GET
@@ -108,7 +90,7 @@ export class OidcCallback {
   async get(request: CallbackRequest): Promise<Reply> {
     const config = await this.#requireConfig()
     const state = bareState(request.input.state ?? '')
-    const found = await this.#states.load(state)
+    const found = await this.#parts.states.load(state)
     if (found === undefined || found.phase !== 'open' || found.mode === 'device') {
       throw stateGone()
     }
@@ -123,7 +105,7 @@ export class OidcCallback {
     config: ConfigRecord,
     name: string,
   ): Promise<Reply> {
-    const state = await this.#states.take(name, ({ phase }) => phase === 'open')
+    const state = await this.#parts.states.take(name, ({ phase }) => phase === 'open')
     if (state === undefined) throw stateGone('state_used')
     const loaded = { config, state, record: await this.#requireRole(state) }
     const answer = answerOf(request.input, state)
@@ -145,7 +127,7 @@ export class OidcCallback {
       record.oidc_disable_confirmation || (request.input.confirmation ?? '') !== ''
     if (!isConfirmed) return this.#confirmation(request, name, found)
     // Of many callbacks with one state, one goes on.
-    const state = await this.#states.change(name, (one) =>
+    const state = await this.#parts.states.change(name, (one) =>
       one.phase === 'open' ? { ...one, phase: 'exchanging' } : undefined,
     )
     if (state === undefined) throw stateGone('state_used')
@@ -153,14 +135,14 @@ export class OidcCallback {
     const login = result.ok ? result.value : undefined
     if (login === undefined) {
       const refusal = (result as { error: Refusal }).error
-      await this.#states.change(name, (one) => ({
+      await this.#parts.states.change(name, (one) => ({
         ...one,
         phase: 'failed',
         failure: failureOf(refusal),
       }))
       return this.#errorPage(request, refusal)
     }
-    await this.#states.change(name, (one) => ({ ...one, phase: 'done', login }))
+    await this.#parts.states.change(name, (one) => ({ ...one, phase: 'done', login }))
     return this.#page(donePage({ nonce: this.#nonce() }))
   }
 
@@ -181,10 +163,10 @@ export class OidcCallback {
     { config, state, record }: Loaded,
     answer: ProviderAnswer,
   ): Promise<Result<Login, Refusal>> {
-    if (!isSourceAllowed(this.#roles.compiled(record).source, request.clientAddress)) {
+    if (!isSourceAllowed(this.#parts.roles.compiled(record).source, request.clientAddress)) {
       return err(sourceRefused())
     }
-    const provider = await this.#providers.of(config)
+    const provider = await this.#parts.providers.of(config)
     if (!provider.ok) return err(failed(provider.error.reason, provider.error.detail))
     const issuer = checkAnswerIssuer(answer, state, provider.value)
     if (issuer !== undefined) return err(issuer)
@@ -197,7 +179,7 @@ export class OidcCallback {
         return err(failed('code_missing', 'The answer has an ID token where a code was asked for.'))
       }
       const tokens = { idToken: answer.idToken, accessToken: '', refreshToken: '' }
-      return this.#finish.finish({ ...input, tokens, code: '' })
+      return this.#parts.finish.finish({ ...input, tokens, code: '' })
     }
     if (state.responseType === 'id_token') {
       return err(
@@ -213,7 +195,7 @@ export class OidcCallback {
     const { code } = answer
     const exchange = { code, redirectUri: state.redirectUri, verifier: state.verifier }
     const tokens = await provider.value.client.exchangeCode(provider.value.metadata, exchange)
-    if (tokens.ok) return this.#finish.finish({ ...input, tokens: tokens.value, code })
+    if (tokens.ok) return this.#parts.finish.finish({ ...input, tokens: tokens.value, code })
     const isMissing = tokens.error.kind === 'no_id_token'
     return err(
       isMissing
@@ -249,7 +231,7 @@ export class OidcCallback {
     const { input } = request
     const name = bareState(input.state ?? '')
     // Kept before anything else is asked: the CLI posts with a loopback address, and finishes whatever this answers.
-    const state = await this.#states.change(name, (one) =>
+    const state = await this.#parts.states.change(name, (one) =>
       one.phase === 'open' && one.mode !== 'device'
         ? {
             ...one,
@@ -301,13 +283,13 @@ export class OidcCallback {
   // ---------------------------------------------------------------- parts
 
   async #requireConfig(): Promise<ConfigRecord> {
-    const config = await this.#configs.load()
+    const config = await this.#parts.configs.load()
     if (config !== undefined) return config
     throw failed('config_missing', 'Could not load configuration.')
   }
 
   async #requireRole(state: SignInState): Promise<RoleRecord> {
-    const record = await this.#roles.load(state.role)
+    const record = await this.#parts.roles.load(state.role)
     if (record !== undefined) return record
     throw failed('role_unknown', 'Role could not be found.')
   }

@@ -7,9 +7,9 @@ import type { ClientProblem, ProviderTokens } from '../../oidc/oauth-client.ts'
 import { bareState } from '../../oidc/redirect-uri.ts'
 import { field, type Input } from '../../schema/field.ts'
 import { isSourceAllowed } from '../../trust/source-address.ts'
-import type { ConfigRecord, JwtConfigs } from './config.ts'
-import type { OidcFinish } from './oidc-finish.ts'
-import type { OidcProvider, OidcProviders } from './oidc-provider.ts'
+import type { ConfigRecord } from './config.ts'
+import type { OidcParts } from './oidc-parts.ts'
+import type { OidcProvider } from './oidc-provider.ts'
 import {
   failed,
   refused,
@@ -19,8 +19,7 @@ import {
   upstreamFailed,
 } from './oidc-refusals.ts'
 import type { RoleRecord } from './role-record.ts'
-import type { JwtRoles } from './role.ts'
-import type { SignInState, SignInStates } from './sign-in-states.ts'
+import type { SignInState } from './sign-in-states.ts'
 
 export const pollFields = {
   state: field.string({ help: 'The state that auth_url gave.' }),
@@ -37,40 +36,26 @@ interface Polled {
 }
 
 export class OidcPoll {
-  readonly #configs: JwtConfigs
-  readonly #roles: JwtRoles
-  readonly #providers: OidcProviders
-  readonly #states: SignInStates
-  readonly #finish: OidcFinish
+  readonly #parts: OidcParts
 
-  constructor(parts: {
-    readonly configs: JwtConfigs
-    readonly roles: JwtRoles
-    readonly providers: OidcProviders
-    readonly states: SignInStates
-    readonly finish: OidcFinish
-  }) {
-    this.#configs = parts.configs
-    this.#roles = parts.roles
-    this.#providers = parts.providers
-    this.#states = parts.states
-    this.#finish = parts.finish
+  constructor(parts: OidcParts) {
+    this.#parts = parts
   }
 
   async poll(request: PollRequest): Promise<Reply> {
-    const config = await this.#configs.load()
+    const config = await this.#parts.configs.load()
     if (config === undefined) throw failed('config_missing', 'Could not load configuration.')
     const name = bareState(request.input.state ?? '')
-    const state = await this.#states.load(name)
+    const state = await this.#parts.states.load(name)
     if (state === undefined) throw stateGone()
     if (state.mode === 'client') {
       throw failed('state_unknown', 'This sign-in ends in the browser and cannot be polled for.')
     }
     if (!equalSecrets(request.input.client_nonce ?? '', state.clientNonce)) {
-      await this.#states.take(name)
+      await this.#parts.states.take(name)
       throw failed('client_nonce_mismatch', 'Invalid client_nonce.')
     }
-    const record = await this.#roles.load(state.role)
+    const record = await this.#parts.roles.load(state.role)
     if (record === undefined) throw failed('role_unknown', 'Role could not be found.')
     const polled = { name, state, record, config }
     const login =
@@ -84,14 +69,14 @@ export class OidcPoll {
 
   async #collect(request: PollRequest, { name, state, record }: Polled): Promise<Login> {
     if (state.phase === 'failed') {
-      const taken = await this.#states.take(name)
+      const taken = await this.#parts.states.take(name)
       if (taken?.failure === undefined) throw stateGone()
       throw new Refusal('login_refused', taken.failure)
     }
     if (state.phase !== 'done') throw refused('device_pending', 'authorization_pending')
     this.#requireSource(request, record)
     // Of any number of parallel polls one receives it.
-    const taken = await this.#states.take(name)
+    const taken = await this.#parts.states.take(name)
     if (taken?.login === undefined) throw stateGone()
     const { login } = taken
     // The token is bound to who receives it and not to the browser that proved the person.
@@ -100,7 +85,7 @@ export class OidcPoll {
   }
 
   #requireSource(request: PollRequest, record: RoleRecord): void {
-    if (isSourceAllowed(this.#roles.compiled(record).source, request.clientAddress)) return
+    if (isSourceAllowed(this.#parts.roles.compiled(record).source, request.clientAddress)) return
     throw sourceRefused()
   }
 
@@ -109,14 +94,14 @@ export class OidcPoll {
   async #askProvider(request: PollRequest, polled: Polled): Promise<Login> {
     const { name, state, record, config } = polled
     this.#requireSource(request, record)
-    const provider = await this.#providers.of(config)
+    const provider = await this.#parts.providers.of(config)
     if (!provider.ok) throw upstreamFailed(provider.error.detail)
     const tokens = await this.#deviceTokens(provider.value, polled)
     // The provider said yes: from here on the state is spent, and by one poll only.
-    const taken = await this.#states.take(name)
+    const taken = await this.#parts.states.take(name)
     if (taken === undefined) throw stateGone()
     const input = { provider: provider.value, record, state, tokens, code: '', request }
-    const result = await this.#finish.finish(input)
+    const result = await this.#parts.finish.finish(input)
     if (!result.ok) throw result.error
     return result.value
   }
@@ -126,7 +111,7 @@ export class OidcPoll {
     const answer = await provider.client.pollDevice(provider.metadata, { deviceCode, verifier })
     if (answer.ok) return answer.value
     const refusal = deviceRefusal(answer.error)
-    if (refusal.isFinal) await this.#states.take(name)
+    if (refusal.isFinal) await this.#parts.states.take(name)
     throw refusal.refusal
   }
 }

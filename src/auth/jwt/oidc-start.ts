@@ -12,12 +12,12 @@ import { formPostRedirect, isRedirectAllowed, splitNamespace } from '../../oidc/
 import { parseOutboundUrl } from '../../platform/outbound-url.ts'
 import { randomLetters } from '../../platform/random.ts'
 import { field, type Input } from '../../schema/field.ts'
-import type { ConfigRecord, JwtConfigs } from './config.ts'
-import type { OidcProvider, OidcProviders } from './oidc-provider.ts'
+import type { ConfigRecord } from './config.ts'
+import type { OidcParts } from './oidc-parts.ts'
+import type { OidcProvider } from './oidc-provider.ts'
 import { refused, upstreamFailed } from './oidc-refusals.ts'
 import type { RoleRecord } from './role-record.ts'
-import type { JwtRoles } from './role.ts'
-import type { SignInState, SignInStates } from './sign-in-states.ts'
+import type { SignInState } from './sign-in-states.ts'
 
 export const startFields = {
   role: field.lowerString({ help: "Role to sign in with; the mount's default_role when absent." }),
@@ -45,25 +45,11 @@ interface Start {
 
 export class OidcStart {
   readonly #context: BackendContext
-  readonly #configs: JwtConfigs
-  readonly #roles: JwtRoles
-  readonly #providers: OidcProviders
-  readonly #states: SignInStates
+  readonly #parts: OidcParts
 
-  constructor(
-    context: BackendContext,
-    parts: {
-      readonly configs: JwtConfigs
-      readonly roles: JwtRoles
-      readonly providers: OidcProviders
-      readonly states: SignInStates
-    },
-  ) {
+  constructor(context: BackendContext, parts: OidcParts) {
     this.#context = context
-    this.#configs = parts.configs
-    this.#roles = parts.roles
-    this.#providers = parts.providers
-    this.#states = parts.states
+    this.#parts = parts
   }
 
   async start(request: StartRequest): Promise<Reply> {
@@ -81,13 +67,13 @@ export class OidcStart {
   async #prepare(request: StartRequest): Promise<Start> {
     const asked = request.input.role ?? ''
     const { config, name, record } = await this.#context.store.view(async (view) => {
-      const found = await this.#configs.load(view)
+      const found = await this.#parts.configs.load(view)
       const role = asked === '' ? (found?.default_role ?? '') : asked
-      const loaded = role === '' ? undefined : await this.#roles.load(role, view)
+      const loaded = role === '' ? undefined : await this.#parts.roles.load(role, view)
       return { config: found, name: role, record: loaded }
     })
     if (config === undefined) throw refused('config_missing', 'could not load configuration')
-    if (this.#configs.kind(config) !== 'oidc') {
+    if (this.#parts.configs.kind(config) !== 'oidc') {
       throw refused('config_missing', 'OIDC login is not configured for this mount')
     }
     if (name === '') throw refused('role_missing', 'missing role')
@@ -112,7 +98,7 @@ export class OidcStart {
     ) {
       return this.#noUrl(start, 'the redirect URI is not in allowed_redirect_uris of the role')
     }
-    const provider = await this.#providers.of(config)
+    const provider = await this.#parts.providers.of(config)
     if (!provider.ok) return this.#noUrl(start, provider.error.detail)
     const { authorizationEndpoint } = provider.value.metadata
     if (authorizationEndpoint === undefined) {
@@ -124,7 +110,7 @@ export class OidcStart {
       ...this.#newState(start),
       redirectUri: isPosted ? formPostRedirect(split.redirectUri) : split.redirectUri,
     }
-    await this.#states.start(state, signIn)
+    await this.#parts.states.start(state, signIn)
     const shownState = split.namespace === '' ? state : `${state},ns=${split.namespace}`
     const data: JsonObject = {
       auth_url: authorizationUrl(authorizationEndpoint, {
@@ -159,13 +145,13 @@ export class OidcStart {
 
   async #startDevice(start: Start): Promise<Reply> {
     const { config, record } = start
-    const provider = await this.#providers.of(config)
+    const provider = await this.#parts.providers.of(config)
     if (!provider.ok) throw upstreamFailed(provider.error.detail)
     const signIn = this.#newState(start)
     const granted = await this.#grantDevice(provider.value, record, signIn.verifier)
     const { verificationUri, userCode, intervalSeconds, deviceCode } = granted
     const state = `st_${this.#secret()}`
-    await this.#states.start(state, { ...signIn, deviceCode })
+    await this.#parts.states.start(state, { ...signIn, deviceCode })
     return reply.data({
       auth_url: verificationUri,
       state,
