@@ -132,16 +132,12 @@ export class OidcCallback {
     )
     if (state === undefined) throw stateGone('state_used')
     const result = await this.#attempt(request, { config, state, record })
-    const login = result.ok ? result.value : undefined
-    if (login === undefined) {
-      const refusal = (result as { error: Refusal }).error
-      await this.#parts.states.change(name, (one) => ({
-        ...one,
-        phase: 'failed',
-        failure: failureOf(refusal),
-      }))
-      return this.#errorPage(request, refusal)
+    if (!result.ok) {
+      const failure = failureOf(result.error)
+      await this.#parts.states.change(name, (one) => ({ ...one, phase: 'failed', failure }))
+      return this.#errorPage(request, result.error)
     }
+    const login = result.value
     await this.#parts.states.change(name, (one) => ({ ...one, phase: 'done', login }))
     return this.#page(donePage({ nonce: this.#nonce() }))
   }
