@@ -40,6 +40,8 @@ export interface TypedPath<F extends FieldTable> {
   readonly canonical?: (path: string) => string
   /** Takes any fields and never warns about unknown ones (kv, cubbyhole, wrap). */
   readonly anyFields?: boolean
+  /** A field given twice, in query, form or JSON, is refused with 400: of two values one reader takes the first and another the last. */
+  readonly repeats?: 'refuse'
   /** Whether the thing exists, which tells create from update; without it every write is an update. */
   readonly exists?: (request: BackendRequest<Input<F>>) => Promise<boolean>
   readonly operations: Readonly<Partial<Record<DeclaredOperation, OperationDeclaration<Input<F>>>>>

@@ -41,6 +41,8 @@ export interface FieldOptions {
   readonly secret?: boolean
   readonly required?: boolean
   readonly deprecated?: boolean
+  /** UTF-16 units a text may have: what a stranger may store or make us work through has a length of its own. */
+  readonly charsMax?: number
 }
 
 export interface Field<T> extends FieldOptions {
@@ -65,7 +67,20 @@ function make<T>(
   options: FieldOptions,
   nullIs: 'absent' | 'zero' = 'zero',
 ): Field<T> {
-  return { ...options, kind, zero, parse, nullIs }
+  const { charsMax } = options
+  const bounded = charsMax === undefined ? parse : withinChars(parse, charsMax)
+  return { ...options, kind, zero, parse: bounded, nullIs }
+}
+
+/** The text's length is looked at before anything is made of it. */
+function withinChars<T>(
+  parse: (value: JsonValue) => Result<T, string>,
+  charsMax: number,
+): (value: JsonValue) => Result<T, string> {
+  return (value) =>
+    typeof value === 'string' && value.length > charsMax
+      ? err(`expected at most ${charsMax} characters`)
+      : parse(value)
 }
 
 export const field = {
