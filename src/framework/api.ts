@@ -23,6 +23,8 @@ export interface ApiRequest {
   readonly clientPort: number | undefined
   /** A request header by lower-case name. */
   readonly header: (name: string) => string | undefined
+  /** Through a socket, or from this server's own pages, which know the browser by its cookies. */
+  readonly via: 'socket' | 'pages'
   /** Listener switches that open paths, such as unauthenticated metrics. */
   readonly listener: ListenerSwitches
   /** Aborted when the client goes away or the request's time is over. Asking for it costs; most requests never do. */
@@ -93,3 +95,14 @@ export type ApiOutcome =
 
 /** The core as the socket side sees it. Never rejects. */
 export type ApiHandler = (request: ApiRequest) => Promise<ApiOutcome>
+
+/** What a path's declaration says that the socket side has to know before it reads a body. */
+export interface PathTraits {
+  /** Anybody may call it. */
+  readonly isOpen: boolean
+  /** A field given twice is refused. */
+  readonly repeats: 'refuse' | undefined
+}
+
+/** Cheap and never failing; a path that nobody knows counts as open, the stricter of the two. */
+export type PathTraitsOf = (path: string, verb: Verb) => PathTraits
