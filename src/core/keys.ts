@@ -4,7 +4,7 @@
  * by the caller before they come here.
  */
 
-import { configurationPrefix, recordKey, type Key } from '../storage/store.ts'
+import { configurationPrefix, recordKey, type Key, type KeyRange } from '../storage/store.ts'
 import type {
   AliasRecord,
   CleanupJob,
@@ -53,6 +53,16 @@ export const keys = {
   expiry: (expiresAtSeconds: number, id: string): string =>
     `x/${expiresAtSeconds.toString(36).padStart(8, '0')}/${ns}/${id}`,
   expiryEnd: (nowSeconds: number): string => `x/${(nowSeconds + 1).toString(36).padStart(8, '0')}`,
+
+  /** Browser sessions that were signed out, by the hash of their cookie; ordered by their end, in seconds. */
+  endedSession: (hash: string): Key<{ readonly until: number }> => recordKey(`w/ended/${hash}`),
+  endedSessionExpiry: (until: number, hash: string): string =>
+    `w/until/${until.toString(36).padStart(8, '0')}/${hash}`,
+  endedSessionsUntil: (nowSeconds: number, limit: number): KeyRange => ({
+    start: 'w/until/',
+    end: `w/until/${(nowSeconds + 1).toString(36).padStart(8, '0')}`,
+    limit,
+  }),
 
   entity: (id: string): Key<EntityRecord> => recordKey(`e/${ns}/${id}`),
   alias: (mountAccessor: string, nameHash: string): Key<AliasRecord> =>

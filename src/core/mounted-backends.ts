@@ -8,11 +8,19 @@ import type {
   MountStore,
 } from '../framework/backend.ts'
 import { Router } from '../framework/router.ts'
+import { decodeBase64Url, encodeBase64Url } from '../lib/base64url.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Outbound } from '../platform/outbound.ts'
 import type { Random } from '../platform/random.ts'
-import { prefixRange, recordKey, type Codec, type Key, type Store } from '../storage/store.ts'
+import {
+  prefixRange,
+  recordKey,
+  type Codec,
+  type Key,
+  type Store,
+  type TextSealer,
+} from '../storage/store.ts'
 import type { CoreSettings } from './config.ts'
 import { cubbyholeStore } from './cubbyhole-store.ts'
 import { keys } from './keys.ts'
@@ -29,7 +37,7 @@ interface Instance extends Mounted {
 }
 
 export interface MountedBackendsParts {
-  readonly store: Store
+  readonly store: Store & TextSealer
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -121,9 +129,10 @@ export function mountFacts(record: MountRecord, settings: CoreSettings): MountFa
   }
 }
 
-function mountStore(uuid: string, store: Store): MountStore {
+function mountStore(uuid: string, store: Store & TextSealer): MountStore {
   const data = keys.mountDataPrefix(uuid)
   const config = keys.mountConfigPrefix(uuid)
+  const purposeOf = (purpose: string) => `mount ${uuid} ${purpose}`
   return {
     key<T>(path: string, codec?: Codec<T>): Key<T> {
       return codec === undefined ? recordKey<T>(data + path) : { text: data + path, codec }
@@ -136,5 +145,10 @@ function mountStore(uuid: string, store: Store): MountStore {
     pathOf: (keyText) => keyText.slice(keyText.startsWith(data) ? data.length : config.length),
     view: (work) => store.view(work),
     write: (work) => store.write(work),
+    sealText: (purpose, text) => encodeBase64Url(store.sealText(purposeOf(purpose), text)),
+    openText: (purpose, sealed) => {
+      const bytes = decodeBase64Url(sealed)
+      return bytes === undefined ? undefined : store.openText(purposeOf(purpose), bytes)
+    },
   }
 }

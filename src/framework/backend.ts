@@ -6,7 +6,7 @@ import type { Logger } from '../platform/logger.ts'
 import type { Outbound } from '../platform/outbound.ts'
 import type { Random } from '../platform/random.ts'
 import type { Codec, Key, KeyRange, StoreTransaction, StoreView } from '../storage/store.ts'
-import type { AuthFields } from './api.ts'
+import type { ApiRequest, AuthFields } from './api.ts'
 import type { PathDeclaration } from './path.ts'
 
 export type Operation =
@@ -45,6 +45,10 @@ export interface MountStore {
   pathOf(keyText: string): string
   view<T>(work: (view: StoreView) => Promise<T>): Promise<T>
   write<T>(work: (txn: StoreTransaction) => Promise<T> | T): Promise<T>
+  /** Seals a text that leaves the server for one purpose of this mount, such as the value of a cookie; base64url. */
+  sealText(purpose: string, text: string): string
+  /** Undefined for what was not sealed here for this purpose. Any node and a restarted server can open it. */
+  openText(purpose: string, sealed: string): string | undefined
 }
 
 export interface BackendContext {
@@ -86,6 +90,7 @@ export interface BackendRequest<I> {
   readonly nowMs: number
   readonly header: (name: string) => string | undefined
   readonly wrapTtlSeconds: number
+  readonly via: ApiRequest['via']
 }
 
 /** A proven identity, from which the core makes a token (platform contract §3.12). */

@@ -385,6 +385,7 @@ class SocketRequest implements ApiRequest {
   readonly clientAddress: string | undefined
   readonly clientPort: number | undefined
   readonly listener: ListenerSwitches
+  readonly via = 'socket'
   readonly header: (name: string) => string | undefined
   readonly #exchange: Exchange
 

@@ -20,6 +20,7 @@ export async function localCall(core: Core, call: LocalCall): Promise<Answer> {
     token: call.token,
     namespace: '',
     wrapTtlSeconds: 0,
+    via: 'socket',
     clientAddress: '127.0.0.1',
     clientPort: undefined,
     header: () => undefined,

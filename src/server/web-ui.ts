@@ -11,6 +11,7 @@ import { StoreSealed } from '../storage/store.ts'
 import { isReason, reasons } from '../trust/reasons.ts'
 import type { ApiCall, ApiResult, WebDoors, WebRequest } from '../ui/web-doors.ts'
 import { createWebUi } from '../ui/web-ui.ts'
+import { EndedSessions } from './ended-sessions.ts'
 
 export interface WebUiOptions {
   readonly core: Core
@@ -24,12 +25,15 @@ export interface WebUiOptions {
 export function createWebHandler(options: WebUiOptions): OtherHandler {
   const { core, random, clock, environment } = options
   const texts = new SealedTexts(core, clock)
+  const ended = new EndedSessions(core.store)
   const configured =
     options.publicAddress === '' ? undefined : new URL(options.publicAddress).origin
   const doors: WebDoors = {
     api: (call) => callApi(core, call),
     sealText: (text, { purpose, expiresAtMs }) => texts.seal(text, purpose, expiresAtMs),
     openText: (sealed, purpose) => texts.open(sealed, purpose),
+    end: (sealed, untilMs) => ended.end(sealed, untilMs, clock.nowMs()),
+    isEnded: (sealed) => ended.isEnded(sealed),
     randomText: () => random.bytes(18).toString('base64url'),
     nowMs: () => clock.nowMs(),
     publicOrigin: (request) => configured ?? originOf(request),
@@ -52,9 +56,12 @@ async function callApi(core: Core, call: ApiCall): Promise<ApiResult> {
     clientAddress: call.clientAddress,
     clientPort: undefined,
     header: () => undefined,
+    via: 'pages',
     listener: { unauthenticatedMetricsAccess: false },
-    signal: new AbortController().signal,
-    isGone: false,
+    signal: call.signal,
+    get isGone() {
+      return call.signal.aborted
+    },
   })
   const { status, body, headers, requestId } = outcomeAnswer(outcome)
   const text = body === undefined ? '' : Buffer.from(body).toString('utf8')

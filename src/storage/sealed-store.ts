@@ -17,6 +17,7 @@ import {
   type Store,
   type StoreTransaction,
   type StoreView,
+  type TextSealer,
 } from './store.ts'
 import { Transaction } from './transaction.ts'
 
@@ -34,7 +35,7 @@ export interface SealedStoreOptions {
   readonly onFatal: (error: Error) => void
 }
 
-export class SealedStore implements Store {
+export class SealedStore implements Store, TextSealer {
   readonly engine: Engine
   readonly #cacheEntriesMax: number
   readonly #onFatal: (error: Error) => void

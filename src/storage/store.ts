@@ -156,6 +156,14 @@ export interface Store {
   write<T>(work: (txn: StoreTransaction) => Promise<T> | T): Promise<T>
 }
 
+/** Seals texts that leave the store and come back, such as batch tokens and cookies. */
+export interface TextSealer {
+  /** The purpose is bound to it. */
+  sealText(purpose: string, text: string): Buffer
+  /** The text, or undefined for anything that was not sealed here for this purpose. */
+  openText(purpose: string, sealed: Uint8Array): string | undefined
+}
+
 /** The range of all keys that begin with the prefix. */
 export function prefixRange(
   prefix: string,

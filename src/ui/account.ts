@@ -6,12 +6,12 @@ import { isSuccess, numberAt, objectAt, textAt, textsAt } from './api-answer.ts'
 import { holdAutoStart } from './auto-start.ts'
 import { problemAnswer } from './failure.ts'
 import { link } from './own-path.ts'
-import { dropSession, type Session } from './session.ts'
+import { dropSession, endSession, type Session } from './session.ts'
 import type { Visit } from './visit.ts'
 import type { ApiResult, WebAnswer } from './web-doors.ts'
 
 export async function home(visit: Visit): Promise<WebAnswer> {
-  const { session } = visit
+  const session = await visit.session()
   if (session === undefined) {
     const here = visit.request.query === '' ? '' : `/ui/?${visit.request.query}`
     return visit.redirect(link('/ui/login', { return_to: here }))
@@ -81,7 +81,7 @@ function rightsOf(result: ApiResult): 'root' | readonly Right[] {
 
 /** Ends the token, unless the form says to keep it; the session ends whatever comes of that. */
 export async function signOut(visit: Visit, form: URLSearchParams): Promise<WebAnswer> {
-  const { session } = visit
+  const session = await visit.session()
   let isAlive = false
   if (session !== undefined && !(session.kind === 'pasted' && form.get('token') === 'keep')) {
     const result = await revokeToken(visit, session)
@@ -96,6 +96,7 @@ export async function signOut(visit: Visit, form: URLSearchParams): Promise<WebA
     }
     isAlive = result === 'alive'
   }
+  await endSession(visit)
   dropSession(visit)
   holdAutoStart(visit)
   return visit.redirect(`/ui/login?signed_out=${isAlive ? 'alive' : '1'}`)

@@ -4,7 +4,7 @@
  * a navigation from another site, and a Strict cookie would not come along.
  */
 
-export type CookieName = 'session' | 'flows' | 'visit' | 'theme' | 'auto'
+export type CookieName = 'session' | 'flows' | 'visit' | 'theme' | 'auto' | 'answer' | 'outcome'
 
 const prefix = '__Host-tokenstile-'
 const cookieCharsMax = 16_384

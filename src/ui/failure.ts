@@ -1,8 +1,9 @@
 /** Refusals of the API as pages: the same reason, said to a person. */
 
 import { errorTexts } from './api-answer.ts'
-import { errorPage, type ErrorAction } from './flow-pages.ts'
+import { errorPage, type ErrorAction, type ErrorParts } from './flow-pages.ts'
 import { link, mountPath, parseReturnPath } from './own-path.ts'
+import type { PageFrame } from './page.ts'
 import type { Side } from './reason-side.ts'
 import type { Visit } from './visit.ts'
 import type { ApiResult, WebAnswer } from './web-doors.ts'
@@ -78,17 +79,30 @@ export function noMethodAnswer(
   })
 }
 
+/** Everything that an error page shows, without the frame around it. */
+export type Outcome = Omit<ErrorParts, 'nonce' | keyof PageFrame>
+
+interface RefusalParts {
+  readonly summary: string
+  readonly actions: readonly ErrorAction[]
+  /** Word for word, from the identity provider. */
+  readonly providerText?: string
+}
+
 /** A failure that the API told. */
-export function refusalAnswer(
-  visit: Visit,
-  result: ApiResult,
-  parts: {
-    readonly summary: string
-    readonly actions: readonly ErrorAction[]
-    /** Word for word, from the identity provider. */
-    readonly providerText?: string
-  },
-): WebAnswer {
+export function refusalAnswer(visit: Visit, result: ApiResult, parts: RefusalParts): WebAnswer {
+  return outcomeAnswer(visit, refusalOutcome(visit, result, parts))
+}
+
+export function outcomeAnswer(visit: Visit, outcome: Outcome): WebAnswer {
+  const { reason = '', actions = [] } = outcome
+  return visit.page(
+    errorPage({ ...frameOf(visit, actions), ...outcome }),
+    reason === '' ? {} : { 'X-Login-Reason': reason },
+  )
+}
+
+export function refusalOutcome(visit: Visit, result: ApiResult, parts: RefusalParts): Outcome {
   const reason = result.headers['x-login-reason'] ?? ''
   const known = reason === '' ? undefined : visit.doors.reasonText(reason)
   const [first = '', ...more] = errorTexts(result).filter(
@@ -102,20 +116,16 @@ export function refusalAnswer(
       .filter((text) => text !== '')
       .map((text) => ({ by: 'The server', text })),
   ]
-  return visit.page(
-    errorPage({
-      ...frameOf(visit, parts.actions),
-      status: result.status,
-      summary: parts.summary,
-      detail: known?.text ?? (first === '' ? 'The server gave no reason.' : first),
-      said,
-      actions: parts.actions,
-      ...(reason === '' ? {} : { reason }),
-      ...(known === undefined ? {} : { title: known.title, fix: known.fix }),
-      requestId: result.headers['x-request-id'] ?? '',
-    }),
-    reason === '' ? {} : { 'X-Login-Reason': reason },
-  )
+  return {
+    status: result.status,
+    summary: parts.summary,
+    detail: known?.text ?? (first === '' ? 'The server gave no reason.' : first),
+    said,
+    actions: parts.actions,
+    ...(reason === '' ? {} : { reason }),
+    ...(known === undefined ? {} : { title: known.title, fix: known.fix }),
+    requestId: result.headers['x-request-id'] ?? '',
+  }
 }
 
 /** A change of colours leads to where one goes from here: the failed request itself must not be repeated. */

@@ -12,10 +12,17 @@ export type { Page } from './page.ts'
 
 export interface DoneParts extends PageFrame {
   readonly nonce: string
+  /** Who is signed in now; empty is not known. */
+  readonly name?: string
+  /** The machine that asked; empty is not known. */
+  readonly address?: string
 }
 
 /** The sign-in of a terminal or another window is finished. */
 export function donePage(parts: DoneParts): Page {
+  const { name = '', address = '' } = parts
+  const who = name === '' ? html`You are signed in` : html`${foreign(name)} is signed in`
+  const where = address === '' ? undefined : html` at ${foreign(address)}`
   return createPage({
     ...parts,
     status: 200,
@@ -23,9 +30,31 @@ export function donePage(parts: DoneParts): Page {
     main: html`<article class="card center">
       ${icons.done}
       <div class="head center">
-        <h1>You are signed in</h1>
+        <h1>${who}</h1>
         <p class="lead">
-          Go back to where you began, such as your terminal. This window may be closed.
+          Go back to where you began, such as your terminal${where}. This window may be closed.
+        </p>
+      </div>
+    </article>`,
+  })
+}
+
+/** The person has said no. */
+export function blockedPage(parts: PageFrame & { readonly nonce: string }): Page {
+  return createPage({
+    ...parts,
+    status: 200,
+    title: 'Blocked',
+    main: html`<article class="card center">
+      ${icons.done}
+      <div class="head center">
+        <h1>This sign-in is blocked</h1>
+        <p class="lead">
+          Nobody was signed in, and the terminal that waited has been told. This window may be
+          closed.
+        </p>
+        <p class="small">
+          If somebody asked you to open that link, tell the people who look after security.
         </p>
       </div>
     </article>`,
@@ -151,7 +180,13 @@ export interface ConfirmationParts extends PageFrame {
   readonly startedAt: string
   /** To compare with the terminal. */
   readonly code: string
-  readonly confirmUrl: string
+  /** Host of the identity provider; empty is not known. */
+  readonly provider: string
+  /** 400 where what was sent was no answer. */
+  readonly status: 200 | 400
+  /** Undefined: this browser did not bring the answer, so that it cannot say yes to it. */
+  readonly form:
+    { readonly action: string; readonly state: string; readonly ticket: string } | undefined
 }
 
 /**
@@ -163,11 +198,16 @@ export function confirmationPage(parts: ConfirmationParts): Page {
     ['Started from', foreign(parts.address === '' ? 'unknown' : parts.address)],
     ['Role', foreign(parts.role)],
     ['Method', foreign(parts.mount)],
+    [
+      'Account',
+      parts.provider === ''
+        ? html`the one you have just used`
+        : html`the one you have just used at ${foreign(parts.provider)}`,
+    ],
     ['Started at', moment(parts.startedAt)],
   ]
   return createPage({
     ...parts,
-    status: 200,
     title: 'Is this you?',
     main: html`<article class="card">
       <div class="head">
@@ -193,31 +233,43 @@ export function confirmationPage(parts: ConfirmationParts): Page {
           this link or asks you to click, they want to sign in as you.</span
         >
       </p>
-      <div class="actions">
-        <a class="button main wide" href="${requireLink(parts.confirmUrl)}">Yes, this is me</a>
-      </div>
-      <p class="small center">
-        <strong>No?</strong> Close this window. Nothing happens without your yes.
-      </p>
+      ${parts.form === undefined ? answeredElsewhere : answerForm(parts.form)}
     </article>`,
   })
+}
+
+const answeredElsewhere = html`<p class="note">
+  ${icons.warning}<span
+    >Only the window that came back from the identity provider can answer. Nothing happens without
+    its yes.</span
+  >
+</p>`
+
+function answerForm(form: NonNullable<ConfirmationParts['form']>): Html {
+  return html`<form class="actions" method="post" action="${requireLink(form.action)}">
+    <input type="hidden" name="state" value="${form.state}" />
+    <input type="hidden" name="ticket" value="${form.ticket}" />
+    <button class="button main wide" name="answer" value="yes">Yes, this is me</button>
+    <button class="button wide" name="answer" value="no">No, block it</button>
+  </form>`
 }
 
 export interface HandOverParts extends PageFrame {
   readonly nonce: string
   readonly path: string
   readonly state: string
+  readonly ticket: string
 }
 
 /**
  * Tells the window that opened this one that the provider's answer is here (contract §4.4 step 5). The code itself stays
- * on the server. The one page with a script; people see it only when nobody listens.
+ * on the server; what goes over is the ticket with which it can be spent. The one page with a script; people see it only when nobody listens.
  */
 export function handOverPage(parts: HandOverParts): Page {
   const message = scriptJson({
     source: 'oidc-callback',
     path: parts.path,
-    code: 'no_code',
+    code: parts.ticket,
     state: parts.state,
   })
   return createPage({

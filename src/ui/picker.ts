@@ -27,7 +27,7 @@ export async function pick(visit: Visit, mount: string | undefined): Promise<Web
     mount !== undefined,
   )
   const [first] = links
-  if (first !== undefined && visit.session === undefined && takeAutoStart(visit)) {
+  if (first !== undefined && (await visit.session()) === undefined && takeAutoStart(visit)) {
     return visit.redirect(startAddress({ ...wish, mount: first.name }))
   }
   return visit.page(

@@ -1,6 +1,6 @@
 /**
  * The signed-in browser: a cookie that holds the token, sealed, so that whoever reads the cookie has no token, and whoever
- * has a token has no cookie. Nothing about it is kept on the server.
+ * has a token has no cookie. Nothing about it is kept on the server while it lives; of one that was signed out, that it was.
  */
 
 import { cookie, cookieValueCharsMax, noCookie } from './cookies.ts'
@@ -16,9 +16,12 @@ export interface Session {
 const purpose = 'session'
 const sessionLifeMs = 24 * 3_600_000
 
-export function openSession(doors: WebDoors, sealed: string | undefined): Session | undefined {
+export async function openSession(
+  doors: WebDoors,
+  sealed: string | undefined,
+): Promise<Session | undefined> {
   const text = sealed === undefined ? undefined : doors.openText(sealed, purpose)
-  if (text === undefined) return undefined
+  if (sealed === undefined || text === undefined || (await doors.isEnded(sealed))) return undefined
   const [kind = '', ...token] = text.split(' ')
   return { token: token.join(' '), kind: kind === 'pasted' ? 'pasted' : 'login' }
 }
@@ -38,14 +41,22 @@ export async function startSession(
     expiresAtMs: visit.doors.nowMs() + lifeMs,
   })
   if (sealed.length > cookieValueCharsMax) return false
-  const before = visit.session
+  const before = await visit.session()
   if (before?.kind === 'login') {
     await visit.api({ verb: 'write', path: 'auth/token/revoke-self', token: before.token })
   }
+  await endSession(visit)
   visit.setCookie(cookie('session', sealed))
   visit.setCookie(noCookie('auto'))
   visit.renewVisit()
   return true
+}
+
+/** A copy of the cookie signs nobody in after this, whether or not its token lives on. */
+export async function endSession(visit: Visit): Promise<void> {
+  const sealed = visit.cookies.get('session')
+  if (sealed === undefined || (await visit.session()) === undefined) return
+  await visit.doors.end(sealed, visit.doors.nowMs() + sessionLifeMs)
 }
 
 export function dropSession(visit: Visit): void {

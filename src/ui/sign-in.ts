@@ -12,11 +12,13 @@ import {
   noMethodAnswer,
   problemAnswer,
   refusalAnswer,
+  refusalOutcome,
   retryActions,
   wishOf,
   type Wish,
 } from './failure.ts'
-import { mountPath } from './own-path.ts'
+import { sendToOutcome } from './outcome.ts'
+import { link, mountPath } from './own-path.ts'
 import { readFlows, saveFlows, type PendingFlow } from './pending-flows.ts'
 import { enter } from './session-entry.ts'
 import type { Visit } from './visit.ts'
@@ -26,6 +28,11 @@ export async function startSignIn(visit: Visit, mount: string): Promise<WebAnswe
   const wish = wishOf(visit.query, mount)
   const refused = refuseUnlessNavigation(visit, wish)
   if (refused !== undefined) return refused
+  // Any site can send a browser here, and a sign-in ends the session there is: then the person is asked first.
+  if (isFromElsewhere(visit) && (await visit.session()) !== undefined) {
+    const { role, returnTo } = wish
+    return visit.redirect(link(`/ui/login/${mountPath(mount)}`, { role, return_to: returnTo }))
+  }
   const origin = visit.doors.publicOrigin(visit.request)
   if (origin === undefined) {
     return problemAnswer(visit, {
@@ -45,7 +52,6 @@ export async function startSignIn(visit: Visit, mount: string): Promise<WebAnswe
       ...(wish.role === '' ? {} : { role: wish.role }),
       redirect_uri: redirectUri,
       client_nonce: clientNonce,
-      form_post_redirect: true,
     },
   })
   if (!isSuccess(result)) {
@@ -111,7 +117,7 @@ export async function finishSignIn(visit: Visit, mount: string): Promise<WebAnsw
   const refused = refuseUnlessNavigation(visit, { mount, role: '', returnTo: '' })
   if (refused !== undefined) return refused
   const flows = readFlows(visit)
-  const flow = findFlow(flows, mount, query)
+  const flow = findFlow(flows, mount, query.get('state') ?? '')
   if (flow === undefined) return unknownFlow(visit, mount)
   // Whatever comes of it, this flow is over (contract §4.2).
   saveFlows(
@@ -136,19 +142,13 @@ export async function finishSignIn(visit: Visit, mount: string): Promise<WebAnsw
   return enter(visit, { token: textAt(auth, 'client_token'), kind: 'login' }, { auth, wish: flow })
 }
 
-/** By its state; the answer to a posted one comes without (contract §4.4), then it is the newest of the mount. */
+/** By its state, and by nothing else: two tabs have two. An answer at the callback of another mount is none (RFC 9700 §4.4). */
 function findFlow(
   flows: readonly PendingFlow[],
   mount: string,
-  query: URLSearchParams,
+  state: string,
 ): PendingFlow | undefined {
-  const state = query.get('state')
-  if (state !== null) {
-    // An answer that came to the callback of another mount is none (RFC 9700 §4.4).
-    return flows.find((flow) => flow.state === bareState(state) && flow.mount === mount)
-  }
-  if (query.get('code') !== 'no_code') return undefined
-  return flows.findLast((flow) => flow.mount === mount)
+  return flows.find((flow) => flow.state === bareState(state) && flow.mount === mount)
 }
 
 /** The part before a namespace, which the API does not know (contract §4.6). */
@@ -158,7 +158,7 @@ function bareState(state: string): string {
 
 /** The API is not asked: nobody but the browser that began a sign-in may use up its state. */
 function unknownFlow(visit: Visit, mount: string): WebAnswer {
-  return problemAnswer(visit, {
+  return sendToOutcome(visit, {
     status: 400,
     summary: 'Started in another browser, or too long ago',
     detail:
@@ -174,7 +174,7 @@ function signInRefused(visit: Visit, flow: PendingFlow, result: ApiResult): WebA
   const reason = result.headers['x-login-reason']
   const agoSeconds = Math.round((visit.doors.nowMs() - flow.startedAtMs) / 1000)
   const texts = [query.get('error') ?? '', query.get('error_description') ?? '']
-  return refusalAnswer(visit, result, {
+  const outcome = refusalOutcome(visit, result, {
     summary:
       reason === 'state_unknown'
         ? `This sign-in was started ${remaining(agoSeconds)} ago`
@@ -182,6 +182,11 @@ function signInRefused(visit: Visit, flow: PendingFlow, result: ApiResult): WebA
     providerText: texts.filter((text) => text !== '').join(': '),
     actions: retryActions(flow),
   })
+  return sendToOutcome(visit, outcome)
+}
+
+function isFromElsewhere({ request }: Visit): boolean {
+  return request.header('sec-fetch-site') === 'cross-site'
 }
 
 /** Only somebody who goes somewhere signs in: no frame, picture or prefetch (security case SEC-OID-20). */

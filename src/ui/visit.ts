@@ -15,6 +15,7 @@ export class Visit {
   readonly query: URLSearchParams
   readonly #newCookies: string[] = []
   #visitId: string | undefined
+  #session: Promise<Session | undefined> | undefined
 
   constructor(request: WebRequest, doors: WebDoors) {
     this.request = request
@@ -35,12 +36,15 @@ export class Visit {
     return themes.find((theme) => theme === chosen) ?? 'auto'
   }
 
-  get session(): Session | undefined {
-    return openSession(this.doors, this.cookies.get('session'))
+  /** Undefined when there is none, and when it was signed out: a copy of its cookie is worth nothing then. */
+  session(): Promise<Session | undefined> {
+    this.#session ??= openSession(this.doors, this.cookies.get('session'))
+    return this.#session
   }
 
-  api(call: Omit<ApiCall, 'clientAddress'>): Promise<ApiResult> {
-    return this.doors.api({ ...call, clientAddress: this.request.clientAddress })
+  api(call: Omit<ApiCall, 'clientAddress' | 'signal'>): Promise<ApiResult> {
+    const { clientAddress, signal } = this.request
+    return this.doors.api({ ...call, clientAddress, signal })
   }
 
   /** What every page is drawn with; the address is where a change of colours leads back to. */

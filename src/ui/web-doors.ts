@@ -12,6 +12,8 @@ export interface WebRequest {
   readonly clientAddress: string | undefined
   /** It came over TLS. */
   readonly isSecure: boolean
+  /** Aborted when the browser has gone: a token made for it would be nobody's. */
+  readonly signal: AbortSignal
 }
 
 export interface WebAnswer {
@@ -28,6 +30,7 @@ export interface ApiCall {
   readonly data?: JsonObject
   readonly token?: string
   readonly clientAddress: string | undefined
+  readonly signal: AbortSignal
 }
 
 /** What the same call over the socket would have been answered. */
@@ -55,6 +58,9 @@ export interface WebDoors {
   ) => string
   /** Undefined for what was not sealed here for this purpose, and for what has expired. */
   readonly openText: (sealed: string, purpose: string) => string | undefined
+  /** From now on `isEnded` knows that sealed text, on every node, until then at least. */
+  readonly end: (sealed: string, untilMs: number) => Promise<void>
+  readonly isEnded: (sealed: string) => Promise<boolean>
   /** Fresh base64url text of 18 bytes. */
   readonly randomText: () => string
   readonly nowMs: () => number

@@ -8,6 +8,7 @@ import { cookie } from './cookies.ts'
 import { loginAddress, problemAnswer, wishOf } from './failure.ts'
 import { errorPage } from './flow-pages.ts'
 import { signInWithJwt, signInWithToken } from './form-sign-in.ts'
+import { sendToOutcome, showOutcome } from './outcome.ts'
 import { parseMountName, parseOwnPath } from './own-path.ts'
 import { themes } from './page.ts'
 import { pick } from './picker.ts'
@@ -49,7 +50,9 @@ async function answer(visit: Visit, path: string): Promise<WebAnswer> {
   const isHead = method === 'HEAD' && route.method === 'GET' && route.isStep !== true
   if (method !== route.method && !isHead) return methodRefused(visit, route)
   // Of two values one reader takes the first and another the last (security case SEC-OID-05).
-  if (isRepeated(visit.query)) return ambiguous(visit)
+  if (isRepeated(visit.query)) {
+    return isCallback(path) ? sendToOutcome(visit, ambiguity) : problemAnswer(visit, ambiguity)
+  }
   return route.work()
 }
 
@@ -67,6 +70,7 @@ function findRoute(visit: Visit, path: string): Route | undefined {
     }
     return { method: 'POST', work: () => withForm(visit, (form) => work(visit, form)) }
   }
+  if (path === 'sign-in') return get(() => showOutcome(visit))
   if (path === 'sign-out') {
     return { method: 'POST', work: () => withForm(visit, (form) => signOut(visit, form)) }
   }
@@ -111,7 +115,7 @@ async function withForm(
   work: (form: URLSearchParams) => Promise<WebAnswer>,
 ): Promise<WebAnswer> {
   const form = visit.form()
-  if (form !== undefined && isRepeated(form)) return ambiguous(visit)
+  if (form !== undefined && isRepeated(form)) return problemAnswer(visit, ambiguity)
   if (form !== undefined && visit.isOwnForm(form)) return work(form)
   const wish = wishOf(form ?? new URLSearchParams(), '')
   return problemAnswer(visit, {
@@ -154,18 +158,22 @@ function methodRefused(visit: Visit, { method, isStep }: Route): WebAnswer {
   return visit.page(page, { Allow: allow })
 }
 
-function ambiguous(visit: Visit): WebAnswer {
-  return problemAnswer(visit, {
-    status: 400,
-    side: 'you',
-    summary: 'The address says something twice',
-    detail: 'A parameter is there two times, so it is not clear which one counts.',
-    fix: 'Start again from the sign-in page.',
-    actions: [{ address: '/ui/login', label: 'Open the sign-in page' }],
-  })
+const ambiguity = {
+  status: 400,
+  side: 'you',
+  summary: 'The address says something twice',
+  detail: 'A parameter is there two times, so it is not clear which one counts.',
+  fix: 'Start again from the sign-in page.',
+  actions: [{ address: '/ui/login', label: 'Open the sign-in page' }],
+} as const
+
+/** The one address below which a code and a state come in. */
+function isCallback(path: string): boolean {
+  return path.startsWith('vault/')
 }
 
 function sealedAnswer(visit: Visit): WebAnswer {
+  if (isCallback(visit.request.path.slice('/ui/'.length))) return visit.redirect('/ui/')
   return problemAnswer(visit, {
     status: 503,
     side: 'operator',

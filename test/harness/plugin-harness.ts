@@ -32,6 +32,7 @@ import {
   type Codec,
   type Key,
   type Store,
+  type TextSealer,
 } from '../../src/storage/store.ts'
 
 export const startMs = Date.UTC(2026, 0, 2, 3, 4, 5, 678)
@@ -56,7 +57,7 @@ export interface PluginOptions {
   readonly options?: Readonly<Record<string, string>>
   readonly clock?: Clock
   /** To share one between two instances, as two processes would. */
-  readonly store?: Store
+  readonly store?: Store & TextSealer
 }
 
 export const aliceCaller: Caller = {
@@ -71,7 +72,7 @@ export const aliceCaller: Caller = {
 
 export class PluginHarness {
   readonly clock: Clock
-  readonly store: Store
+  readonly store: Store & TextSealer
   readonly mountStore: MountStore
   readonly backend: Backend
   readonly #router: Router
@@ -146,6 +147,7 @@ export class PluginHarness {
         nowMs: this.clock.nowMs(),
         header: () => undefined,
         wrapTtlSeconds: 0,
+        via: 'socket',
       }
       if (verb === 'write' && declaration.exists !== undefined) {
         const exists = await declaration.exists({ ...request, operation: 'read' })
@@ -247,7 +249,7 @@ function parseBody(text: string): JsonObject {
   return parsed.value as JsonObject
 }
 
-function mountStore(store: Store): MountStore {
+function mountStore(store: Store & TextSealer): MountStore {
   const keyAt = <T>(text: string, codec: Codec<T> | undefined): Key<T> =>
     codec === undefined ? recordKey<T>(text) : { text, codec }
   return {
@@ -259,5 +261,7 @@ function mountStore(store: Store): MountStore {
       key.slice(key.startsWith(dataPrefix) ? dataPrefix.length : configPrefix.length),
     view: (work) => store.view(work),
     write: (work) => store.write(work),
+    sealText: (purpose, text) => store.sealText(purpose, text).toString('base64url'),
+    openText: (purpose, sealed) => store.openText(purpose, Buffer.from(sealed, 'base64url')),
   }
 }

@@ -173,7 +173,10 @@ suite('SEC-WEB-04: the hand-over tells its opener, and nobody else', () => {
     const opener = `<!doctype html><title>opener</title><script>
       window.got=[];addEventListener('message',(e)=>window.got.push([e.origin,e.data]))</script>`
     shelf.put('/opener', { status: 200, contentType: 'text/html', headers: {}, body: opener })
-    shelf.put('/hand-over', handOverPage({ nonce, path: 'corp/sso', state: 'st_</script>1' }))
+    shelf.put(
+      '/hand-over',
+      handOverPage({ nonce, path: 'corp/sso', state: 'st_</script>1', ticket: 'tick</script>et' }),
+    )
   })
   after(() => shelf.stop())
 
@@ -200,7 +203,7 @@ suite('SEC-WEB-04: the hand-over tells its opener, and nobody else', () => {
     const message = {
       source: 'oidc-callback',
       path: 'corp/sso',
-      code: 'no_code',
+      code: 'tick</script>et',
       state: 'st_</script>1',
     }
     assert.deepEqual(got, [[`http://127.0.0.1:${shelf.port}`, message]])

@@ -36,7 +36,7 @@ suite('SEC-WEB-01: what others wrote is text', () => {
   })
 
   test('only plain web addresses are linked to', () => {
-    const confirm = (confirmUrl: string) =>
+    const confirm = (action: string) =>
       confirmationPage({
         nonce,
         address: '',
@@ -44,7 +44,9 @@ suite('SEC-WEB-01: what others wrote is text', () => {
         mount: 'oidc/',
         startedAt: '2026-11-23T08:00:00Z',
         code: 'C',
-        confirmUrl,
+        provider: 'idp.example',
+        status: 200,
+        form: { action, state: 'st_1', ticket: 't' },
       })
     for (const url of [
       'javascript:alert(1)',
@@ -54,7 +56,7 @@ suite('SEC-WEB-01: what others wrote is text', () => {
     ]) {
       assert.throws(() => confirm(url), TypeError, url)
     }
-    assert.match(confirm('callback?state=a&code=b').body, /href="callback\?state=a&#38;code=b"/)
+    assert.match(confirm('callback?a=a&b=b').body, /action="callback\?a=a&#38;b=b"/)
   })
 })
 
@@ -71,7 +73,7 @@ function tagsOf(body: string): readonly string[] {
 suite('SEC-WEB-02: values inside the script of the hand-over page', () => {
   for (const [label, text] of hostileTexts) {
     test(label, () => {
-      const { body } = handOverPage({ nonce, path: text, state: text })
+      const { body } = handOverPage({ nonce, path: text, state: text, ticket: text })
       const scripts = [...body.matchAll(/<script\b[^>]*>([\s\S]*?)<\/script>/g)]
       assert.equal(scripts.length, 1)
       const script = scripts[0]?.[1] ?? ''
@@ -80,7 +82,7 @@ suite('SEC-WEB-02: values inside the script of the hand-over page', () => {
       assert.deepEqual(JSON.parse(message), {
         source: 'oidc-callback',
         path: text,
-        code: 'no_code',
+        code: text,
         state: text,
       })
     })

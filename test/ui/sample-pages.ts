@@ -2,6 +2,7 @@
 
 import { accountPage } from '../../src/ui/account-page.ts'
 import {
+  blockedPage,
   confirmationPage,
   donePage,
   errorPage,
@@ -16,7 +17,6 @@ const nonce = 'QUJDREVGR0hJSktMTU5P'
 export function samplePages(text: string): Readonly<Record<string, Page>> {
   const frame = { nonce, environment: text }
   return {
-    done: donePage(frame),
     error: errorPage({
       ...frame,
       status: 400,
@@ -36,9 +36,13 @@ export function samplePages(text: string): Readonly<Record<string, Page>> {
       mount: text,
       startedAt: text,
       code: text,
-      confirmUrl: `?a=${encodeURIComponent(text)}`,
+      provider: text,
+      status: 200,
+      form: { action: `?a=${encodeURIComponent(text)}`, state: text, ticket: text },
     }),
-    handOver: handOverPage({ ...frame, path: text, state: text }),
+    done: donePage({ ...frame, name: text, address: text }),
+    blocked: blockedPage(frame),
+    handOver: handOverPage({ ...frame, path: text, state: text, ticket: text }),
     login: loginPage({
       ...frame,
       mounts: [{ name: text, type: 'oidc', description: text }],

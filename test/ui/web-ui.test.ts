@@ -36,6 +36,12 @@ async function signIn(who: Visitor, query = ''): Promise<ApiResult> {
   return who.get(await comeBack(who, query))
 }
 
+/** What a callback that led to no session has to say, at an address without code, state or ticket. */
+async function outcomeOf(who: Visitor, answer: ApiResult): Promise<ApiResult> {
+  assert.equal(placeOf(answer), '/ui/sign-in')
+  return who.get('/ui/sign-in')
+}
+
 /** The path of the callback, as the provider sends a browser there. */
 async function comeBack(who: Visitor, query = ''): Promise<string> {
   const { code, state } = ui.idp.authorize(placeOf(await who.get(`/ui/login/oidc/start${query}`)))
@@ -100,7 +106,7 @@ suite('routes', () => {
     const who = visitor()
     const back = await comeBack(who)
     for (const name of ['state', 'code', 'iss', 'error']) {
-      const answer = await who.get(`${back}&${name}=a&${name}=b`)
+      const answer = await outcomeOf(who, await who.get(`${back}&${name}=a&${name}=b`))
       assert.equal(answer.status, 400, name)
     }
     assert.equal((await who.get(back)).status, 303)
@@ -128,7 +134,7 @@ suite('SEC-WEB-03: headers of answers', () => {
   test('every answer is not to be kept, framed or sniffed, and has a nonce of its own', async () => {
     const who = visitor()
     const seen = new Set<string>()
-    for (const path of ['/ui/login', '/ui/nix', '/ui/login', '/ui/vault/auth/oidc/oidc/callback']) {
+    for (const path of ['/ui/login', '/ui/nix', '/ui/login', '/ui/login/oidc']) {
       const { headers, text } = await who.get(path)
       assert.equal(headers['cache-control'], 'no-store')
       assert.equal(headers['x-frame-options'], 'DENY')
@@ -141,6 +147,8 @@ suite('SEC-WEB-03: headers of answers', () => {
       seen.add(nonce)
     }
     assert.equal(seen.size, 4)
+    const back = await who.get('/ui/vault/auth/oidc/oidc/callback')
+    assert.equal(back.headers['cache-control'], 'no-store')
     const redirect = await who.get('/ui/')
     assert.equal(redirect.headers['cache-control'], 'no-store')
     assert.equal(redirect.headers['referrer-policy'], 'no-referrer')
@@ -270,27 +278,28 @@ suite('with the identity provider', () => {
     await signIn(who)
     const other = visitor()
     other.cookies.set(sessionCookie, old)
-    assert.equal(placeOf(await other.get('/ui/')), '/ui/login?ended=1')
+    assert.equal(placeOf(await other.get('/ui/')), '/ui/login')
   })
 
   test('an answer that another browser began is not used up, and the API is not asked', async () => {
     const who = visitor()
     const back = await comeBack(who)
     const exchanged = ui.idp.tokenRequests.length
-    const stranger = await visitor().get(back)
+    const other = visitor()
+    const stranger = await outcomeOf(other, await other.get(back))
     assert.equal(stranger.status, 400)
     assert.match(textOf(stranger), /Started in another browser, or too long ago/)
     assert.match(stranger.text, /href="\/ui\/login\/oidc\/start"/)
     assert.equal(ui.idp.tokenRequests.length, exchanged)
     assert.equal(placeOf(await who.get(back)), '/ui/')
     // And not twice.
-    assert.match(textOf(await who.get(back)), /Started in another browser/)
+    assert.match(textOf(await outcomeOf(who, await who.get(back))), /Started in another browser/)
   })
 
   test('SEC-OID-07: an answer that comes to the callback of another mount is none', async () => {
     const who = visitor()
     const back = await comeBack(who)
-    const answer = await who.get(back.replace('/auth/oidc/', '/auth/gitlab/'))
+    const answer = await outcomeOf(who, await who.get(back.replace('/auth/oidc/', '/auth/gitlab/')))
     assert.match(textOf(answer), /Started in another browser/)
     assert.equal((await who.get(back)).status, 303)
   })
@@ -313,7 +322,7 @@ suite('with the identity provider', () => {
     assert.equal((await who.get(back, { 'Sec-Fetch-Dest': 'document' })).status, 303)
   })
 
-  test('a posted answer is found again without a state in the address', async () => {
+  test('a posted answer comes back with its ticket, which only this browser and this sign-in can spend (SEC-OID-28)', async () => {
     await ui.configure({ oidc_response_mode: 'form_post' })
     await ui.role('posted', {
       allowed_redirect_uris: [ui.callback],
@@ -324,10 +333,61 @@ suite('with the identity provider', () => {
     assert.equal(new URL(redirectUri).pathname, '/v1/auth/oidc/oidc/callback')
     // The cookie does not come along with a post from another site.
     const posted = await visitor().post('/v1/auth/oidc/oidc/callback', ui.idp.authorize(url))
-    assert.equal(placeOf(posted), '/ui/vault/auth/oidc/oidc/callback?code=no_code')
-    assert.equal(placeOf(await who.get(placeOf(posted))), '/ui/')
+    const back = new URL(placeOf(posted), ui.url)
+    assert.equal(back.pathname, '/ui/vault/auth/oidc/oidc/callback')
+    const state = back.searchParams.get('state') ?? ''
+    // Who began it and who has the address are not the same here: neither gets in without the other.
+    const stranger = visitor()
+    const told = await outcomeOf(stranger, await stranger.get(back.pathname + back.search))
+    assert.match(textOf(told), /Started in another browser/)
+    const callback = back.pathname
+    for (const query of ['code=no_code', `code=no_code&state=${state}`, `state=${state}`]) {
+      // A starter's browser as it was before it tried.
+      const starter = who.at(ui.url)
+      const refused = await outcomeOf(starter, await starter.get(`${callback}?${query}`))
+      assert.equal(refused.status, 400)
+      assert.ok(!starter.cookies.has(sessionCookie))
+    }
+    assert.equal(placeOf(await who.get(back.pathname + back.search)), '/ui/')
     assert.match(textOf(await who.get('/ui/')), /bob@example\.com/)
     await ui.configure()
+  })
+
+  test('two tabs of one person finish each its own sign-in, in either order (SEC-OID-30)', async () => {
+    await ui.configure({ oidc_response_mode: 'form_post' })
+    await ui.role('first', { claim_mappings: { tab: 'tab' } })
+    await ui.role('second', { claim_mappings: { tab: 'tab' } })
+    for (const order of [
+      ['first', 'second'],
+      ['second', 'first'],
+    ] as const) {
+      const who = visitor()
+      const backs = new Map<string, string>()
+      for (const role of ['first', 'second']) {
+        ui.idp.claims = { ...ui.idp.claims, tab: role }
+        const url = placeOf(await who.get(`/ui/login/oidc/start?role=${role}`))
+        const posted = await visitor().post('/v1/auth/oidc/oidc/callback', ui.idp.authorize(url))
+        backs.set(role, placeOf(posted))
+      }
+      for (const role of order) {
+        ui.idp.claims = { ...ui.idp.claims, tab: role }
+        assert.equal(placeOf(await who.get(backs.get(role) ?? '')), '/ui/')
+        assert.match(textOf(await who.get('/ui/')), new RegExp(`role ${role}`))
+      }
+    }
+    const { tab: _, ...claims } = ui.idp.claims
+    ui.idp.claims = claims
+    await ui.configure()
+  })
+
+  test('a site that sends a browser to the start ends no session; the person is asked first', async () => {
+    const who = visitor()
+    await signIn(who)
+    const elsewhere = { 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Dest': 'document' }
+    const start = '/ui/login/oidc/start?role=people'
+    assert.equal(placeOf(await who.get(start, elsewhere)), '/ui/login/oidc?role=people')
+    assert.equal((await who.get('/ui/')).status, 200)
+    assert.match(placeOf(await visitor().get(start, elsewhere)), /\/authorize\?/)
   })
 
   test('an error of the provider is told word for word, as text, with a way on that keeps role and place', async () => {
@@ -335,9 +395,10 @@ suite('with the identity provider', () => {
     const start = '/ui/login/oidc/start?role=people&return_to=%2Fui%2F%3Fa'
     const state = new URL(placeOf(await who.get(start))).searchParams.get('state') ?? ''
     const description = '<b>User</b> is not assigned'
-    const answer = await who.get(
-      `/ui/vault/auth/oidc/oidc/callback?${new URLSearchParams({ error: 'access_denied', error_description: description, state }).toString()}`,
-    )
+    const denied = { error: 'access_denied', error_description: description, state }
+    const query = new URLSearchParams(denied).toString()
+    const first = await who.get(`/ui/vault/auth/oidc/oidc/callback?${query}`)
+    const answer = await outcomeOf(who, first)
     assert.equal(answer.status, 400)
     assert.equal(answer.headers['x-login-reason'], 'idp_denied')
     assert.ok(!answer.text.includes('<b>User'))
@@ -352,8 +413,12 @@ suite('with the identity provider', () => {
   })
 
   test('without a sign-in of ours the words of the address are not shown', async () => {
-    const answer = await visitor().get(
-      '/ui/vault/auth/oidc/oidc/callback?error=call+0800&error_description=your+bank&state=x',
+    const who = visitor()
+    const answer = await outcomeOf(
+      who,
+      await who.get(
+        '/ui/vault/auth/oidc/oidc/callback?error=call+0800&error_description=your+bank&state=x',
+      ),
     )
     assert.ok(!textOf(answer).includes('your bank') && !textOf(answer).includes('0800'))
   })
@@ -361,7 +426,7 @@ suite('with the identity provider', () => {
   test('a refused claim names the reason; the state is over', async () => {
     await ui.role('strict', { bound_claims: { email: 'alice@example.com' } })
     const who = visitor()
-    const answer = await signIn(who, '?role=strict')
+    const answer = await outcomeOf(who, await signIn(who, '?role=strict'))
     assert.equal(answer.status, 400)
     assert.match(textOf(answer), /A bound claim has another value/)
     assert.match(textOf(answer), /claim_mismatch/)
@@ -403,7 +468,8 @@ suite('with the identity provider', () => {
       const flows = who.lastCookies.find((line) => line.includes('-flows=')) ?? ''
       assert.ok(flows.length < 4096)
     }
-    assert.match(textOf(await who.get(backs[0] ?? '')), /Started in another browser/)
+    const dropped = await outcomeOf(who, await who.get(backs[0] ?? ''))
+    assert.match(textOf(dropped), /Started in another browser/)
     assert.equal((await who.get(backs[4] ?? '')).status, 303)
     assert.equal((await who.get(backs[5] ?? '')).status, 303)
   })
@@ -436,7 +502,10 @@ suite('with the identity provider', () => {
     const url = placeOf(await who.get('/ui/login/oidc/start'))
     const parameters = new URLSearchParams(slow.idp.authorize(url)).toString()
     clock.advance(12 * 60_000)
-    const answer = await who.get(`/ui/vault/auth/oidc/oidc/callback?${parameters}`)
+    const answer = await outcomeOf(
+      who,
+      await who.get(`/ui/vault/auth/oidc/oidc/callback?${parameters}`),
+    )
     assert.match(textOf(answer), /This sign-in was started 12 min ago/)
     assert.match(answer.text, /Start again/)
     await slow.stop()
@@ -444,7 +513,7 @@ suite('with the identity provider', () => {
 })
 
 suite('with a token', () => {
-  test('shows who one is; signing out ends the token unless it is to be kept', async () => {
+  test('shows who one is; signing out ends the token unless it is to be kept (SEC-WEB-14)', async () => {
     const client = await ui.root.tokenFor('walker', 'path "secret/*" { capabilities = ["read"] }', {
       display_name: 'walker',
       no_default_policy: false,
@@ -454,11 +523,16 @@ suite('with a token', () => {
     const home = await who.get('/ui/')
     assert.match(textOf(home), /Signed in as token-walker/)
     assert.ok(!home.text.includes(String(client.token)))
+    const session = who.cookies.get(sessionCookie) ?? ''
     const kept = await who.submit('/ui/', '/ui/sign-out', { token: 'keep' })
     assert.equal(placeOf(kept), '/ui/login?signed_out=1')
     assert.ok(!who.cookies.has(sessionCookie))
     assert.match(textOf(await who.get('/ui/login?signed_out=1')), /You are signed out/)
     assert.equal((await client.read('auth/token/lookup-self')).status, 200)
+    // A copy of the cookie is worth nothing, although the token lives on (SEC-WEB-14).
+    const copy = visitor()
+    copy.cookies.set(sessionCookie, session)
+    assert.equal(placeOf(await copy.get('/ui/')), '/ui/login')
     await who.signInWithToken(String(client.token))
     await who.submit('/ui/', '/ui/sign-out', {})
     assert.equal((await client.read('auth/token/lookup-self')).status, 403)
