@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { createServer, request as httpRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, test } from 'node:test'
+import { DirectBrowser } from '../harness/direct-browser.ts'
 import { ScriptedProvider } from '../harness/scripted-provider.ts'
 import { withServer, type Answers, type RunOptions, type RunResult } from '../cli/cli-run.ts'
 import { Shell } from './fixture.ts'
@@ -239,10 +240,11 @@ test('CLI-009: direct mode shows the code of the page and polls for the token', 
   const words = ['callbackmode=direct', 'role=direct', 'skip_browser=true']
   const result = await login(words, async (url) => {
     const { code, state } = idp.authorize(url)
-    const page = await visit(`${listenerOf(url)}?code=${code}&state=${state}`)
+    const browser = new DirectBrowser(shell.server.client(), 'oidc')
+    const page = await browser.arrive({ code, state })
     const shown = /[BCDFGHJKLMNPQRSTVWXZ]{4}-[BCDFGHJKLMNPQRSTVWXZ]{4}/.exec(page.text)?.[0]
     assert.ok(shown !== undefined)
-    await visit(`${listenerOf(url)}?code=${code}&state=${state}&confirmation=1`)
+    await browser.press(page, 'yes')
     codeOfPage = shown
   })
   assert.equal(result.code, 0, result.err)

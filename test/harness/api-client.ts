@@ -25,9 +25,17 @@ export class ApiClient {
   readonly #url: URL
   readonly token: string | undefined
 
-  constructor(url: string, token?: string) {
+  /** The loopback address that calls come from. */
+  readonly #localAddress: string | undefined
+
+  constructor(url: string, token?: string, localAddress?: string) {
     this.#url = new URL(url === '' ? 'http://127.0.0.1' : url)
     this.token = token
+    this.#localAddress = localAddress
+  }
+
+  from(localAddress: string): ApiClient {
+    return new ApiClient(this.#url.href, this.token, localAddress)
   }
 
   as(token: string | undefined): ApiClient {
@@ -50,6 +58,7 @@ export class ApiClient {
           method,
           path: path.startsWith('/') ? path : `/v1/${path}`,
           agent: false,
+          ...(this.#localAddress === undefined ? {} : { localAddress: this.#localAddress }),
           headers: {
             ...(this.token === undefined ? {} : { 'X-Vault-Token': this.token }),
             ...(payload === undefined ? {} : { 'Content-Length': Buffer.byteLength(payload) }),

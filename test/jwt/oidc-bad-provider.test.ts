@@ -9,6 +9,12 @@ import { LineLogger } from '../../src/platform/logger.ts'
 import { assertReason, assertStatus } from './fixture.ts'
 import { redirectUri, setUpSignIn, type SignInSetup } from './oidc-fixture.ts'
 
+/** Each from an address of its own: sign-ins of one that lead to nothing are soon refused. */
+let addresses = 1
+function nextAddress(): string {
+  return `127.0.0.${++addresses}`
+}
+
 let setup: SignInSetup
 const log: string[] = []
 const plain = { role_type: 'oidc', user_claim: 'sub', allowed_redirect_uris: [redirectUri] }
@@ -30,7 +36,7 @@ async function signIn(role: object = {}) {
   const name = await setup.role(role, plain)
   const { code, state } = await setup.begin(name)
   const start = performance.now()
-  const answer = await setup.callback({ code, state })
+  const answer = await setup.callback({ code, state }, nextAddress())
   return { answer, code, ms: performance.now() - start }
 }
 

@@ -4,16 +4,20 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { confirmationCode } from '../../src/lib/confirmation-code.ts'
 import { confirmationPage } from '../../src/ui/flow-pages.ts'
+import { DirectBrowser, handedOver, ticketOf } from '../harness/direct-browser.ts'
+import { textOf } from '../ui/visitor.ts'
 import { assertReason, assertStatus } from './fixture.ts'
 import { roleO, setUpSignIn, type SignInSetup } from './oidc-fixture.ts'
 
 let setup: SignInSetup
+let browser: DirectBrowser
 const own = 'https://server.test/v1/auth/oidc/oidc/callback'
 const nested = 'https://server.test/v1/auth/team/oidc/oidc/callback'
 const directRole = { ...roleO, callback_mode: 'direct', allowed_redirect_uris: [own] }
 
 before(async () => {
   setup = await setUpSignIn()
+  browser = new DirectBrowser(setup.server.client(), setup.mount)
 })
 
 after(() => setup.stop())
@@ -34,28 +38,116 @@ function assertPage(
   assert.match(answer.headers['content-security-policy'] ?? '', /frame-ancestors 'none'/)
 }
 
-test('CBK-039, CBK-040, CBK-045, SEC-OID-19, SEC-OID-20 a person says yes first; then the client collects the token', async () => {
+test('a person says yes first; then the client collects the token (CBK-039, CBK-040, CBK-045, SEC-OID-19, SEC-OID-20)', async () => {
   const role = await setup.role({}, directRole)
   const { code, state } = await beginDirect(role)
   const asked = setup.idp.tokenRequests.length
   // As often as a prefetcher likes.
+  let page = await browser.arrive({ code, state }, { 'sec-purpose': 'prefetch' })
   for (let i = 0; i < 3; i++) {
-    const page = await setup.callback({ code, state })
+    page = await browser.arrive({ code, state })
     assertPage(page, 200)
     assert.match(page.text, /127\.0\.0\.1/)
     assert.ok(page.text.includes(role))
     assert.ok(page.text.includes(confirmationCode(state)))
-    assert.ok(page.text.includes('confirmation=1'))
+    assert.ok(page.text.includes(new URL(setup.idp.issuer).host))
+    assert.ok(!page.text.includes(code), 'the code stays on the server')
   }
   assert.equal(setup.idp.tokenRequests.length, asked, 'nothing was exchanged before the yes')
   const pending = await setup.poll({ state, client_nonce: 'n1' })
   assert.deepEqual([pending.status, pending.body.errors], [400, ['authorization_pending']])
-  assertPage(await setup.callback({ code, state, confirmation: '1' }), 200)
-  assertReason(await setup.callback({ code, state, confirmation: '1' }), 'state_unknown')
+  const done = await browser.press(page, 'yes')
+  assertPage(done, 200)
+  assert.match(textOf(done), /is signed in/)
+  assertReason(await setup.callback({ code, state }), 'state_unknown')
   const answer = await setup.poll({ state, client_nonce: 'n1' })
   assertStatus(answer, 200)
   assert.equal(answer.body.auth.lease_duration, 180)
   assert.equal(answer.body.auth.metadata.role, role)
+})
+
+test('no is told to the terminal at once, and the sign-in is over (SEC-OID-19)', async () => {
+  const { code, state } = await beginDirect(await setup.role({}, directRole))
+  const asked = setup.idp.tokenRequests.length
+  const page = await browser.arrive({ code, state })
+  const blocked = await browser.press(page, 'no')
+  assertPage(blocked, 200)
+  assert.match(textOf(blocked), /This sign-in is blocked/)
+  const told = await setup.poll({ state, client_nonce: 'n1' })
+  assertReason(told, 'idp_denied')
+  assert.ok(String(told.body.errors[0]).endsWith('access_denied'))
+  assertPage(await browser.press(page, 'yes'), 400)
+  assertReason(await setup.poll({ state, client_nonce: 'n1' }), 'state_unknown')
+  assert.equal(setup.idp.tokenRequests.length, asked)
+})
+
+test('only a form of the page itself says yes (SEC-OID-29)', async () => {
+  const role = await setup.role({}, directRole)
+  const { code, state } = await beginDirect(role)
+  const other = await beginDirect(role)
+  const asked = setup.idp.tokenRequests.length
+  const page = await browser.arrive({ code, state })
+  const foreign = await browser.arrive({ code: other.code, state: other.state })
+  const ticket = ticketOf(page)
+  const path = `auth/${setup.mount}/oidc/callback`
+  const client = setup.server.client()
+  const link = new URLSearchParams({ state, code, ticket, confirmation: '1', answer: 'yes' })
+  const requests: readonly Readonly<Record<string, string>>[] = [
+    {},
+    { 'sec-fetch-dest': 'image' },
+    { 'sec-purpose': 'prefetch', purpose: 'prefetch' },
+    { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': 'document' },
+  ]
+  for (const headers of requests) {
+    const answer = await client.call('GET', `${path}?${link.toString()}`, undefined, { headers })
+    assertStatus(answer, 303)
+  }
+  const fresh = await browser.arrive({ code, state })
+  for (const [fields, headers] of [
+    [{ ticket: ticketOf(fresh) }, { 'sec-fetch-site': 'cross-site' }],
+    [{ ticket: ticketOf(fresh) }, { 'sec-fetch-site': 'same-site' }],
+    [{ ticket: ticketOf(foreign) }, {}],
+    [{ ticket }, {}],
+    [{ ticket: 'no_code' }, {}],
+    [{ ticket: '' }, {}],
+    [{ ticket: ticketOf(fresh), answer: 'maybe' }, {}],
+  ] as const) {
+    const refused = await browser.post({ state, answer: 'yes', ...fields }, headers)
+    assertPage(refused, 400)
+    assert.match(textOf(refused), /Is this you signing in\?/)
+    assert.ok(!refused.text.includes('name="ticket"'), 'nobody is handed a ticket for asking')
+  }
+  const twice = await browser.post(`state=${state}&ticket=x&ticket=${ticketOf(fresh)}&answer=yes`)
+  assert.notEqual(twice.status, 200)
+  assert.equal(setup.idp.tokenRequests.length, asked, 'nothing was exchanged')
+  assertPage(await browser.press(fresh, 'yes', { 'sec-fetch-site': 'same-origin' }), 200)
+  assertStatus(await setup.poll({ state, client_nonce: 'n1' }), 200)
+})
+
+test('who began a sign-in collects nobody’s answer: state and nonce are not enough (SEC-OID-28)', async () => {
+  await configurePosts()
+  const role = await setup.role({}, directRole)
+  const { code, state } = await beginDirect(role)
+  const page = await setup.post({ code, state })
+  assertPage(page, 200)
+  assert.ok(!page.text.includes(code))
+  const tries: readonly Readonly<Record<string, string>>[] = [
+    { code: 'no_code' },
+    { code: '' },
+    { code: 'guess' },
+    { client_nonce: 'n1' },
+  ]
+  for (const more of tries) {
+    const answer = await browser.arrive({ state, confirmation: '1', ...more })
+    assert.ok(!/signed in|name="ticket"/.test(answer.text), answer.text)
+    assertPage(await browser.post({ state, answer: 'yes', ticket: more['code'] ?? 'n1' }), 400)
+  }
+  assertPage(await setup.post({ code: 'other', state }), 400)
+  const pending = await setup.poll({ state, client_nonce: 'n1' })
+  assert.deepEqual(pending.body.errors, ['authorization_pending'])
+  assertPage(await browser.press(page, 'yes'), 200)
+  assertStatus(await setup.poll({ state, client_nonce: 'n1' }), 200)
+  await setup.configure()
 })
 
 test('CBK-046 whatever is known of who asks is shown as text', () => {
@@ -67,7 +159,9 @@ test('CBK-046 whatever is known of who asks is shown as text', () => {
     mount: hostile,
     startedAt: '2026-01-02T03:04:05.000Z',
     code: hostile,
-    confirmUrl: '/v1/auth/oidc/oidc/callback?confirmation=1',
+    provider: hostile,
+    status: 200,
+    form: { action: '/v1/auth/oidc/oidc/callback', state: hostile, ticket: hostile },
   })
   assert.ok(!page.body.includes('<img'))
   assert.match(page.body, /&(?:lt|#60|#x3c);img/i)
@@ -80,7 +174,7 @@ test('CBK-041, CBK-042, CBK-044 without confirmation one visit is enough, and on
     const pending = await setup.poll({ state, client_nonce: 'n1' })
     assert.deepEqual(pending.body.errors, ['authorization_pending'])
   }
-  assertPage(await setup.callback({ code, state }), 200)
+  assertPage(await browser.arrive({ code, state }), 200)
   assertStatus(await setup.poll({ state, client_nonce: 'n1' }), 200)
   assertReason(await setup.poll({ state, client_nonce: 'n1' }), 'state_unknown')
 })
@@ -106,9 +200,8 @@ test('SEC-OID-03 of 32 polls of one finished sign-in one receives the token', as
 test('SEC-OID-02 of 32 confirmed visits with one code one exchanges it', async () => {
   const { code, state } = await beginDirect(await setup.role({}, directRole))
   const asked = setup.idp.tokenRequests.length
-  const visits = Array.from({ length: 32 }, () =>
-    setup.callback({ code, state, confirmation: '1' }),
-  )
+  const page = await browser.arrive({ code, state })
+  const visits = Array.from({ length: 32 }, () => browser.press(page, 'yes'))
   const answers = await Promise.all(visits)
   assert.equal(answers.filter((answer) => answer.status === 200).length, 1)
   assert.equal(setup.idp.tokenRequests.length, asked + 1)
@@ -117,7 +210,7 @@ test('SEC-OID-02 of 32 confirmed visits with one code one exchanges it', async (
 test('CBK-047 a sign-in that failed in the browser is told to the client once', async () => {
   const role = await setup.role({ oidc_disable_confirmation: true }, directRole)
   const { state } = await beginDirect(role)
-  const page = await setup.callback({
+  const page = await browser.arrive({
     state,
     error: 'access_denied',
     error_description: '<i>x</i>',
@@ -135,11 +228,11 @@ test('SEC-OID-06 where the browser comes here, an announced iss must be there', 
   await setup.configure()
   const role = await setup.role({ oidc_disable_confirmation: true }, directRole)
   const first = await beginDirect(role)
-  assertPage(await setup.callback({ code: first.code, state: first.state }), 400)
+  assertPage(await browser.arrive({ code: first.code, state: first.state }), 400)
   assertReason(await setup.poll({ state: first.state, client_nonce: 'n1' }), 'issuer_missing')
   const second = await beginDirect(role)
   const { code, state } = second
-  assertPage(await setup.callback({ code, state, iss: setup.idp.issuer }), 200)
+  assertPage(await browser.arrive({ code, state, iss: setup.idp.issuer }), 200)
   assertStatus(await setup.poll({ state, client_nonce: 'n1' }), 200)
   setup.idp.metadata = {}
   await setup.configure()
@@ -148,7 +241,7 @@ test('SEC-OID-06 where the browser comes here, an announced iss must be there', 
 test('the address of the polling client is judged, and bound when the role says so', async () => {
   const bound = { oidc_disable_confirmation: true, token_strictly_bind_ip: true, token_num_uses: 0 }
   const { code, state } = await beginDirect(await setup.role(bound, directRole))
-  await setup.callback({ code, state })
+  await browser.arrive({ code, state })
   const answer = await setup.poll({ state, client_nonce: 'n1' })
   const own_ = setup.server.client(answer.body.auth.client_token)
   const looked = await own_.read('auth/token/lookup-self')
@@ -171,11 +264,14 @@ test('CBK-030 a post is refused where answers come by query', async () => {
 test('CBK-029, CBK-032, IDT-019 a posted ID token waits for the GET, wherever the post came from', async () => {
   await configurePosts(['id_token'])
   const role = await setup.role({ allowed_redirect_uris: [loopback] })
-  const { state, authUrl } = await setup.begin(role, { redirect_uri: loopback })
+  const { state, authUrl } = await setup.begin(role, { redirect_uri: loopback, client_nonce: 'c' })
   const nonce = new URL(authUrl).searchParams.get('nonce') ?? ''
   const id_token = setup.idp.mint(nonce, { temperature: '76' })
-  assertPage(await setup.post({ state, id_token }), 400)
-  const answer = await setup.callback({ state })
+  // As a command line does: it shows its nonce with the post, and again with the GET.
+  assertPage(await setup.post({ state, id_token, client_nonce: 'c' }), 400)
+  assertReason(await setup.callback({ state }), 'code_missing')
+  assertReason(await setup.callback({ state, client_nonce: 'd' }), 'code_missing')
+  const answer = await setup.callback({ state, client_nonce: 'c' })
   assertStatus(answer, 200)
   assert.equal(answer.body.auth.metadata.color, 'green')
   const other = await setup.begin(role, { redirect_uri: loopback })
@@ -200,15 +296,14 @@ test('CBK-033, CBK-034, CBK-035, CBK-036 a posted code is handed to the window t
     const { code, state } = await setup.begin(role, { redirect_uri: uri })
     const page = await setup.post({ code, state: `${state},ns=a` })
     assertPage(page, 200)
-    const found = /\{[^{}]*oidc-callback[^{}]*\}/.exec(page.text)?.[0] ?? ''
-    assert.deepEqual(JSON.parse(found), {
-      source: 'oidc-callback',
-      path: mount,
-      code: 'no_code',
-      state,
-    })
+    const { code: ticket, ...message } = handedOver(page)
+    assert.deepEqual(message, { source: 'oidc-callback', path: mount, state })
+    assert.match(ticket, /^[\w-]{43}$/)
+    for (const wrong of ['no_code', '', 'x'.repeat(43)]) {
+      assertReason(await setup.callback({ state, code: wrong }), 'code_missing')
+    }
     assert.match(page.headers['content-security-policy'] ?? '', /script-src 'nonce-/)
-    assertStatus(await setup.callback({ state, code: 'no_code' }), 200)
+    assertStatus(await setup.callback({ state, code: ticket }), 200)
   }
 })
 
@@ -216,31 +311,88 @@ test('CBK-038, SEC-OID-18 a posted error is reported by the GET that follows', a
   await configurePosts()
   const role = await setup.role({ allowed_redirect_uris: [own] })
   const { state } = await setup.begin(role, { redirect_uri: own })
-  await setup.post({ state, error: 'access_denied' })
-  assertReason(await setup.callback({ state, code: 'no_code' }), 'idp_denied')
+  const { code: ticket } = handedOver(await setup.post({ state, error: 'access_denied' }))
+  assertReason(await setup.callback({ state, code: ticket }), 'idp_denied')
 })
 
-test('a post of a direct sign-in asks the person, and the code stays out of the address', async () => {
-  await configurePosts()
-  const role = await setup.role({}, directRole)
-  const { code, state } = await beginDirect(role)
-  const page = await setup.post({ code, state })
-  assertPage(page, 200)
-  assert.ok(page.text.includes('confirmation=1'))
-  assert.ok(!page.text.includes(code))
-  assertPage(await setup.callback({ state, code: 'no_code', confirmation: '1' }), 200)
-  assertStatus(await setup.poll({ state, client_nonce: 'n1' }), 200)
-  await setup.configure()
-})
-
-test('a post of a sign-in that the UI began leads there, with neither code nor state in the address', async () => {
+test('a post of a sign-in that another client began is handed to its window, whatever it asks for', async () => {
   await configurePosts()
   const uri = 'https://server.test/ui/vault/auth/oidc/oidc/callback'
   const role = await setup.role({ allowed_redirect_uris: [uri] })
   const begun = await setup.begin(role, { redirect_uri: uri, form_post_redirect: true })
-  const answer = await setup.post({ code: begun.code, state: begun.state })
-  assertStatus(answer, 303)
-  assert.equal(answer.headers['location'], '/ui/vault/auth/oidc/oidc/callback?code=no_code')
-  assertStatus(await setup.callback({ state: begun.state, code: 'no_code' }), 200)
+  const page = await setup.post({ code: begun.code, state: begun.state })
+  assertPage(page, 200)
+  assertStatus(await setup.callback({ state: begun.state, code: handedOver(page).code }), 200)
   await setup.configure()
+})
+
+test('an ID token beside a code spares nobody the iss parameter (SEC-OID-06)', async () => {
+  setup.idp.metadata = { authorization_response_iss_parameter_supported: true }
+  await configurePosts()
+  const role = await setup.role({ oidc_disable_confirmation: true }, directRole)
+  const besides: readonly Readonly<Record<string, string>>[] = [{}, { id_token: 'x' }]
+  for (const more of besides) {
+    const { code, state } = await beginDirect(role)
+    const page = await setup.post({ code, state, ...more })
+    assertPage(page, 400)
+    assert.notEqual((await setup.poll({ state, client_nonce: 'n1' })).status, 200)
+  }
+  setup.idp.metadata = {}
+  await setup.configure()
+})
+
+test('an ID token that nobody signed is not kept, only why it is worth nothing (SEC-OID-32)', async () => {
+  await configurePosts(['id_token'])
+  const role = await setup.role({ allowed_redirect_uris: [loopback] })
+  const { state } = await setup.begin(role, { redirect_uri: loopback, client_nonce: 'c' })
+  const junk = `${setup.idp.mint('n').split('.').slice(0, 2).join('.')}.${'A'.repeat(86)}`
+  assertPage(await setup.post({ state, id_token: junk, client_nonce: 'c' }), 400)
+  const told = await setup.callback({ state, client_nonce: 'c' })
+  assertReason(told, 'signature_invalid')
+  assert.match(String(told.body.errors[0]), /^Token verification failed\./)
+  await setup.configure()
+})
+
+test('what is longer than it can be is refused and not stored (SEC-OID-32)', async () => {
+  await configurePosts()
+  const role = await setup.role({}, directRole)
+  const { state } = await beginDirect(role)
+  for (const [name, charsMax] of [
+    ['code', 4096],
+    ['id_token', 262_144],
+    ['iss', 2048],
+    ['error', 200],
+  ] as const) {
+    assertStatus(await setup.post({ state, [name]: 'a'.repeat(charsMax + 1) }), 400)
+  }
+  assertStatus(await setup.post({ state: 's'.repeat(129), code: 'x' }), 400)
+  const answer = await setup.authUrl(role, { client_nonce: 'n'.repeat(257), redirect_uri: own })
+  assertStatus(answer, 400)
+  assertStatus(await setup.poll({ state: 's'.repeat(129), client_nonce: 'n1' }), 400)
+  const pending = await setup.poll({ state, client_nonce: 'n1' })
+  assert.deepEqual(pending.body.errors, ['authorization_pending'], 'the sign-in is as it was')
+  await setup.configure()
+})
+
+test('the address that a browser keeps has neither code nor state nor ticket, however it ends (SEC-WEB-13)', async () => {
+  await setup.configure()
+  const asked = await setup.role({}, directRole)
+  const plain = await setup.role({ oidc_disable_confirmation: true }, directRole)
+  const waiting = await beginDirect(asked)
+  const finished = await beginDirect(plain)
+  const refused = await beginDirect(plain)
+  const navigation = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
+  for (const [parameters, want] of [
+    [{ code: waiting.code, state: waiting.state }, /Is this you signing in/],
+    [{ code: finished.code, state: finished.state }, /is signed in/],
+    [{ code: 'wrong', state: refused.state }, /code_exchange_failed/],
+    [{ code: 'x', state: 'st_unknown' }, /state_unknown/],
+  ] as const) {
+    const first = await browser.callback(parameters, navigation)
+    assertStatus(first, 303)
+    assert.equal(first.headers['location'], `/v1/auth/${setup.mount}/oidc/callback`)
+    const shown = await browser.follow(first)
+    assert.match(textOf(shown), want)
+    assert.match(shown.headers['content-type'] ?? '', /^text\/html/)
+  }
 })

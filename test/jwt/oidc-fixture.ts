@@ -31,7 +31,8 @@ export interface SignInSetup {
   authUrl(role: string, more?: object): Promise<ApiResult>
   /** The address of the sign-in, for a role that allows it. */
   begin(role: string, more?: object): Promise<{ code: string; state: string; authUrl: string }>
-  callback(parameters: Readonly<Record<string, string>>): Promise<ApiResult>
+  /** From another loopback address when one is given. */
+  callback(parameters: Readonly<Record<string, string>>, from?: string): Promise<ApiResult>
   post(parameters: Readonly<Record<string, string>>): Promise<ApiResult>
   poll(body: object): Promise<ApiResult>
   stop(): Promise<void>
@@ -77,8 +78,10 @@ export async function setUpSignIn(options: TestServerOptions = {}): Promise<Sign
       if (url === '') throw new Error(`no authorization URL: ${answer.text}`)
       return { ...idp.authorize(url), authUrl: url }
     },
-    callback: (parameters) =>
-      client.read(`auth/${mount}/oidc/callback?${new URLSearchParams(parameters).toString()}`),
+    callback: (parameters, from = '127.0.0.1') =>
+      client
+        .from(from)
+        .read(`auth/${mount}/oidc/callback?${new URLSearchParams(parameters).toString()}`),
     post: (parameters) =>
       client.call('POST', `auth/${mount}/oidc/callback`, undefined, {
         raw: new URLSearchParams(parameters).toString(),

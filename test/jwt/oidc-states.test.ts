@@ -5,7 +5,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { SignInStates, type SignInState } from '../../src/auth/jwt/sign-in-states.ts'
+import type { NewSignIn, ProviderAnswer } from '../../src/auth/jwt/sign-in.ts'
+import { SignInStates } from '../../src/auth/jwt/sign-in-states.ts'
 import type { BackendContext, MountFacts } from '../../src/framework/backend.ts'
 import { ManualClock } from '../../src/platform/clock.ts'
 import { SilentLogger } from '../../src/platform/logger.ts'
@@ -16,7 +17,7 @@ import { startTestServer } from '../harness/test-server.ts'
 import { assertReason, assertStatus } from './fixture.ts'
 import { redirectUri } from './oidc-fixture.ts'
 
-const record: Omit<SignInState, 'expiresAtMs'> = {
+const record: NewSignIn = {
   mode: 'client',
   role: 'people',
   redirectUri: 'https://server.test/ui/vault/auth/oidc/oidc/callback',
@@ -27,8 +28,13 @@ const record: Omit<SignInState, 'expiresAtMs'> = {
   address: '192.0.2.1',
   startedAtMs: 0,
   maxAge: 0,
-  formPostRedirect: false,
-  phase: 'open',
+  begunBy: 'client',
+}
+
+const codeAnswer: ProviderAnswer = {
+  origin: 'query',
+  result: { kind: 'code', code: 'c1' },
+  iss: '',
 }
 
 test('SEC-OID-27 a sign-in begun before a restart and a seal is finished once', async (t) => {
@@ -91,8 +97,11 @@ test('of two processes that take one sign-in one gets it', async () => {
   const [one, two] = [statesOn(harness, clock), statesOn(harness, clock)]
   await one.start('st_1', record)
   assert.equal((await two.load('st_1'))?.role, 'people')
-  const taken = await Promise.all([one, two, one, two].map((states) => states.take('st_1')))
-  assert.equal(taken.filter((state) => state !== undefined).length, 1)
+  const nonce = record.clientNonce
+  const spent = await Promise.all(
+    [one, two, one, two].map((states) => states.spend('st_1', codeAnswer, nonce)),
+  )
+  assert.deepEqual(spent.map(({ kind }) => kind).toSorted(), ['answer', 'over', 'over', 'over'])
   assert.equal(await keysOf(harness), 0)
 })
 
@@ -102,10 +111,11 @@ test('an expired sign-in is nobody’s, and what is left of it goes by itself', 
   const states = statesOn(harness, clock)
   for (let i = 0; i < 700; i++) await states.start(`st_${i}`, record)
   clock.advance(300_000)
-  await states.change('st_7', (state) => ({ ...state, role: 'changed' }))
+  await states.park('st_7', codeAnswer, '')
   clock.advance(300_000)
   assert.equal(await states.load('st_1'), undefined)
-  assert.equal((await states.load('st_7'))?.role, 'changed', 'a change begins its life anew')
+  const parked = await states.load('st_7')
+  assert.equal(parked?.phase.kind, 'parked', 'an answer begins its life anew')
   clock.advance(1000)
   while ((await keysOf(harness)) > 3) await new Promise((resolve) => setImmediate(resolve))
   clock.advance(600_000)

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { startCertifiedProvider, type CertifiedProvider } from '../harness/certified-provider.ts'
+import { DirectBrowser, handedOver } from '../harness/direct-browser.ts'
 import { startTestServer, type TestServer } from '../harness/test-server.ts'
 
 let idp: CertifiedProvider
@@ -117,9 +118,9 @@ test('direct mode: the browser comes here, a person confirms, the terminal colle
   const { auth_url = '', state = '' } = await start('direct', direct)
   const { url, parameters } = await idp.signIn(auth_url, 'alice')
   assert.equal(url, direct)
-  const page = await callback('direct', parameters)
-  assert.match(page.text, /confirmation=1/)
-  assert.equal((await callback('direct', { ...parameters, confirmation: '1' })).status, 200)
+  const browser = new DirectBrowser(server.client(), 'direct')
+  const done = await browser.press(await browser.arrive(parameters), 'yes')
+  assert.equal(done.status, 200, done.text)
   const polled = await server
     .client()
     .write('auth/direct/oidc/poll', { state, client_nonce: 'nonce' })
@@ -153,7 +154,7 @@ test('form post: the code, and the ID token of the implicit flow', async () => {
     })
     assert.equal(page.status, 200, page.text)
     const { state = '' } = parameters
-    const answer = await callback(path, { state, code: 'no_code' })
+    const answer = await callback(path, { state, code: handedOver(page).code })
     assert.equal(answer.status, 200, answer.text)
   }
 })

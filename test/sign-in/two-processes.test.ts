@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { ApiClient } from '../harness/api-client.ts'
+import { DirectBrowser } from '../harness/direct-browser.ts'
 import { ScriptedProvider } from '../harness/scripted-provider.ts'
 
 const startMsMax = 20_000
@@ -120,7 +121,8 @@ test('SEC-OID-03 a terminal polls one process while the browser goes to the othe
   const poll = (at: ApiClient) =>
     at.write('auth/oidc/oidc/poll', { state: arrived.state, client_nonce: 'n' })
   assert.deepEqual((await poll(one)).body.errors, ['authorization_pending'])
-  assert.equal((await finish(two, arrived)).status, 200)
+  const page = await new DirectBrowser(two, 'oidc').arrive(arrived)
+  assert.equal(page.status, 200, page.text)
   const polls = await Promise.all([one, two, one, two].map(poll))
   assert.equal(polls.filter(({ status }) => status === 200).length, 1)
 })

@@ -14,6 +14,7 @@ import { oidcPaths } from './oidc-paths.ts'
 import { OidcPoll } from './oidc-poll.ts'
 import { OidcProviders } from './oidc-provider.ts'
 import { OidcStart } from './oidc-start.ts'
+import { ProviderBudget } from './provider-budget.ts'
 import { JwtRoles, rolePaths } from './role.ts'
 import { SignInStates } from './sign-in-states.ts'
 
@@ -29,7 +30,8 @@ export const jwtBackend: BackendType = {
     const states = new SignInStates(context)
     const providers = new OidcProviders(context, configs, clientKeys)
     const finish = new OidcFinish(context, roles)
-    const flow = { configs, roles, providers, states, finish }
+    const budget = new ProviderBudget()
+    const flow = { configs, roles, providers, states, finish, budget }
 
     async function renew(request: RenewRequest): Promise<RenewTerms> {
       const record = await roles.load(request.role.name)

@@ -1,88 +1,77 @@
-/** The way back from the provider: GET and POST `oidc/callback` (contract jwt-oidc.md §4.3, §4.4, §4.7). */
+/**
+ * The way back from the provider: GET and POST `oidc/callback` (contract jwt-oidc.md §4.3, §4.4, §4.7). Each request is: read
+ * the answer, one transition of the sign-in, judge, a second transition, a page. The transitions are in
+ * `sign-in-transitions.ts`, the judgement in `oidc-judge.ts`, the pages in `oidc-pages.ts`.
+ */
 
 import type { BackendContext, BackendRequest, Login, Reply } from '../../framework/backend.ts'
 import { Refusal } from '../../framework/refusal.ts'
-import { confirmationCode } from '../../lib/confirmation-code.ts'
 import { equalSecrets } from '../../lib/constant-time.ts'
 import { err, type Result } from '../../lib/result.ts'
 import { bareState, mountOfRedirect } from '../../oidc/redirect-uri.ts'
 import { field, type Input } from '../../schema/field.ts'
-import { reasons } from '../../trust/reasons.ts'
-import { isSourceAllowed } from '../../trust/source-address.ts'
-import {
-  confirmationPage,
-  donePage,
-  errorPage,
-  handOverPage,
-  type Page,
-} from '../../ui/flow-pages.ts'
 import type { ConfigRecord } from './config.ts'
+import { errorRefusal, readAnswer } from './oidc-answer.ts'
+import { codeMissing, OidcJudge, type Case, type ProviderCall } from './oidc-judge.ts'
+import { isNavigation, OidcPages, wantsPage, type Shown } from './oidc-pages.ts'
 import type { OidcParts } from './oidc-parts.ts'
-import type { OidcProvider } from './oidc-provider.ts'
-import {
-  failed,
-  loginFailed,
-  refused,
-  sourceRefused,
-  stateGone,
-  toldBy,
-  tokenRefused,
-} from './oidc-refusals.ts'
+import { failed, stateGone, tooManyCalls } from './oidc-refusals.ts'
 import type { RoleRecord } from './role-record.ts'
-import { signInLifeMs, type SignInState } from './sign-in-states.ts'
+import type { ProviderAnswer, SignIn, SignInFailure } from './sign-in.ts'
 
 export const callbackFields = {
-  state: field.string({ help: 'The state of the sign-in.' }),
-  code: field.string({ help: 'The authorization code.', secret: true }),
-  id_token: field.string({ help: 'The ID token of a form post.', secret: true }),
-  client_nonce: field.string({ help: 'The secret the sign-in was started with.', secret: true }),
-  iss: field.string({ help: 'Issuer of the answer (RFC 9207).' }),
-  error: field.string({ help: 'What the provider refuses with.' }),
-  error_description: field.string({ help: 'Logged only.' }),
-  error_uri: field.string({ help: 'Logged only.' }),
-  confirmation: field.string({ help: 'Direct mode: the person said yes.' }),
+  state: field.string({ help: 'The state of the sign-in.', charsMax: 128 }),
+  code: field.string({
+    help: 'The authorization code, or the ticket of an answer that was posted.',
+    secret: true,
+    charsMax: 4096,
+  }),
+  id_token: field.string({
+    help: 'The ID token of a form post.',
+    secret: true,
+    charsMax: 262_144,
+  }),
+  client_nonce: field.string({
+    help: 'The secret the sign-in was started with.',
+    secret: true,
+    charsMax: 256,
+  }),
+  iss: field.string({ help: 'Issuer of the answer (RFC 9207).', charsMax: 2048 }),
+  error: field.string({ help: 'What the provider refuses with.', charsMax: 200 }),
+  error_description: field.string({ help: 'Logged only.', charsMax: 4096 }),
+  error_uri: field.string({ help: 'Logged only.', charsMax: 2048 }),
+  answer: field.string({
+    help: "Direct mode: the person's answer to the page, yes or no.",
+    charsMax: 8,
+  }),
+  ticket: field.string({
+    help: 'Direct mode: the ticket of that page.',
+    secret: true,
+    charsMax: 128,
+  }),
+  confirmation: field.string({ help: 'Shows the page again.', deprecated: true, charsMax: 16 }),
 } as const
 
 type CallbackRequest = BackendRequest<Input<typeof callbackFields>>
 
-/** RFC 6749 §4.1.2.1. */
-const knownErrors = new Set([
-  'invalid_request',
-  'unauthorized_client',
-  'access_denied',
-  'unsupported_response_type',
-  'invalid_scope',
-  'server_error',
-  'temporarily_unavailable',
-])
-
-const notFinishedElsewhere = 'no_code'
-/** The exchange is refused a little before the state is gone. */
-const exchangeLifeMs = signInLifeMs - 1000
-
-/** What the browser brought back, wherever it went through. */
-interface ProviderAnswer {
-  readonly code: string
-  readonly idToken: string
-  readonly error: string
-  readonly errorDescription: string
-  readonly errorUri: string
-  readonly iss: string
-}
-
-interface Loaded {
+/** A sign-in that was found, with what is needed to go on with it. */
+interface Found {
   readonly config: ConfigRecord
-  readonly state: SignInState
-  readonly record: RoleRecord
+  readonly state: string
+  readonly signIn: SignIn
 }
 
 export class OidcCallback {
   readonly #context: BackendContext
   readonly #parts: OidcParts
+  readonly #judge: OidcJudge
+  readonly #pages: OidcPages
 
   constructor(context: BackendContext, parts: OidcParts) {
     this.#context = context
     this.#parts = parts
+    this.#judge = new OidcJudge(parts)
+    this.#pages = new OidcPages(context)
   }
 
   // ---------------------------------------------------------------- GET
@@ -90,193 +79,244 @@ export class OidcCallback {
   async get(request: CallbackRequest): Promise<Reply> {
     const config = await this.#requireConfig()
     const state = bareState(request.input.state ?? '')
-    const found = await this.#parts.states.load(state)
-    if (found === undefined || found.phase !== 'open' || found.mode === 'device') {
-      throw stateGone()
-    }
-    return found.mode === 'client'
-      ? this.#finishClient(request, config, state)
-      : this.#finishDirect(request, config, state, found)
+    if (state === '') return this.#show(request, config)
+    const signIn = await this.#parts.states.load(state)
+    if (signIn === undefined || !isAwaited(signIn)) return this.#over(request, stateGone())
+    const found = { config, state, signIn }
+    return signIn.mode === 'client'
+      ? this.#finishClient(request, found)
+      : this.#arriveDirect(request, found)
   }
 
-  /** The state is gone after this, however it ends (contract §4.2). */
-  async #finishClient(
-    request: CallbackRequest,
-    config: ConfigRecord,
-    name: string,
-  ): Promise<Reply> {
-    const state = await this.#parts.states.take(name, ({ phase }) => phase === 'open')
-    if (state === undefined) throw stateGone('state_used')
-    const loaded = { config, state, record: await this.#requireRole(state) }
-    const answer = answerOf(request.input, state)
-    this.#requireNoError(request, answer)
-    requireClientNonce(request.input.client_nonce ?? '', state)
-    const result = await this.#judge(request, loaded, answer)
-    if (!result.ok) throw result.error
-    return { kind: 'login', login: result.value }
-  }
-
-  async #finishDirect(
-    request: CallbackRequest,
-    config: ConfigRecord,
-    name: string,
-    found: SignInState,
-  ): Promise<Reply> {
-    const record = await this.#requireRole(found)
-    const isConfirmed =
-      record.oidc_disable_confirmation || (request.input.confirmation ?? '') !== ''
-    if (!isConfirmed) return this.#confirmation(request, name, found)
-    // Of many callbacks with one state, one goes on.
-    const state = await this.#parts.states.change(name, (one) =>
-      one.phase === 'open' ? { ...one, phase: 'exchanging' } : undefined,
-    )
-    if (state === undefined) throw stateGone('state_used')
-    const result = await this.#attempt(request, { config, state, record })
-    if (!result.ok) {
-      const failure = failureOf(result.error)
-      await this.#parts.states.change(name, (one) => ({ ...one, phase: 'failed', failure }))
-      return this.#errorPage(request, result.error)
-    }
-    const login = result.value
-    await this.#parts.states.change(name, (one) => ({ ...one, phase: 'done', login }))
-    return this.#page(donePage({ nonce: this.#nonce() }))
-  }
-
-  async #attempt(request: CallbackRequest, loaded: Loaded): Promise<Result<Login, Refusal>> {
-    try {
-      const answer = answerOf(request.input, loaded.state)
-      this.#requireNoError(request, answer)
-      return await this.#judge(request, loaded, answer)
-    } catch (problem) {
-      if (problem instanceof Refusal) return err(problem)
-      throw problem
-    }
-  }
-
-  /** Steps 7 to 12. */
-  async #judge(
-    request: CallbackRequest,
-    { config, state, record }: Loaded,
-    answer: ProviderAnswer,
-  ): Promise<Result<Login, Refusal>> {
-    if (!isSourceAllowed(this.#parts.roles.compiled(record).source, request.clientAddress)) {
-      return err(sourceRefused())
-    }
-    const provider = await this.#parts.providers.of(config)
-    if (!provider.ok) return err(failed(provider.error.reason, provider.error.detail))
-    const issuer = checkAnswerIssuer(answer, state, provider.value)
-    if (issuer !== undefined) return err(issuer)
-    const input = { provider: provider.value, record, state, request }
-    if (answer.code === '') {
-      if (answer.idToken === '') {
-        return err(failed('code_missing', 'No code or id_token received.'))
+  /** The address without parameters: what `leave` sent this browser to see. */
+  async #show(request: CallbackRequest, config: ConfigRecord): Promise<Reply> {
+    const shown = this.#pages.shownTo(request)
+    if (shown === undefined) return this.#over(request, stateGone())
+    switch (shown.kind) {
+      case 'done':
+        return this.#pages.done(shown)
+      case 'failed':
+        return this.#pages.failed(shown.failure)
+      case 'asked': {
+        const { state, ticket } = shown
+        const signIn = await this.#parts.states.load(state)
+        if (signIn === undefined || !isAwaited(signIn)) {
+          return this.#pages.failed(this.#pages.failureOf(request, stateGone('state_used')))
+        }
+        const isAsked = this.#parts.states.isTicketOf(signIn, ticket)
+        return this.#ask(request, { config, state, signIn }, { ticket: isAsked ? ticket : '' })
       }
-      if (state.responseType !== 'id_token') {
-        return err(failed('code_missing', 'The answer has an ID token where a code was asked for.'))
-      }
-      const tokens = { idToken: answer.idToken, accessToken: '', refreshToken: '' }
-      return this.#parts.finish.finish({ ...input, tokens, code: '' })
     }
-    if (state.responseType === 'id_token') {
-      return err(
-        failed(
-          'code_exchange_failed',
-          'This sign-in asked for an ID token and has no code to exchange.',
-        ),
-      )
-    }
-    if (request.nowMs - state.startedAtMs > exchangeLifeMs) {
-      return err(failed('state_unknown', 'The sign-in took too long.'))
-    }
-    const { code } = answer
-    const exchange = { code, redirectUri: state.redirectUri, verifier: state.verifier }
-    const tokens = await provider.value.client.exchangeCode(provider.value.metadata, exchange)
-    if (tokens.ok) return this.#parts.finish.finish({ ...input, tokens: tokens.value, code })
-    const isMissing = tokens.error.kind === 'no_id_token'
-    return err(
-      isMissing
-        ? refused('id_token_missing', `${tokenRefused} No id_token found in response.`)
-        : failed(
-            'code_exchange_failed',
-            `Error exchanging oidc code: ${JSON.stringify(tokens.error.detail)}.`,
-          ),
-    )
   }
 
-  #requireNoError(request: CallbackRequest, answer: ProviderAnswer): void {
-    const code = answer.error.trim().toLowerCase()
-    if (code === '') return
-    this.#context.logger.log('warn', 'the identity provider refused a sign-in', {
-      mount: this.#context.mount().path,
-      request_id: request.requestId,
-      error: JSON.stringify(answer.error.slice(0, 200)),
-      error_description: JSON.stringify(answer.errorDescription.slice(0, 500)),
-      error_uri: JSON.stringify(answer.errorUri.slice(0, 500)),
+  /** Whatever comes of it, a sign-in of client mode is over with this (contract §4.2). */
+  async #finishClient(request: CallbackRequest, { config, state, signIn }: Found): Promise<Reply> {
+    const own = readAnswer('query', request.input)
+    const clientNonce = request.input.client_nonce ?? ''
+    const coming = signIn.phase.kind === 'parked' ? signIn.phase.answer : own
+    return this.#withinBudget(request, coming, async (call) => {
+      const spent = await this.#parts.states.spend(state, own, clientNonce)
+      if (spent.kind === 'over') throw stateGone('state_used')
+      if (spent.kind === 'not_yours') throw codeMissing()
+      const { answer } = spent
+      this.#logError(request, answer)
+      const record = await this.#requireRole(signIn)
+      if (answer.result.kind === 'error') throw errorRefusal(answer.result.error)
+      requireClientNonce(clientNonce, signIn)
+      const result = await this.#judge.judge({ config, record, signIn, answer, request, call })
+      if (!result.ok) throw result.error
+      return { kind: 'login', login: result.value }
     })
-    // What is not of the standard could say anything to whoever reads the page.
-    if (!knownErrors.has(code))
-      throw failed('idp_error', 'The identity provider reported an error.')
-    throw failed(code === 'access_denied' ? 'idp_denied' : 'idp_error', `OAuth error: ${code}`)
+  }
+
+  /** The browser of a direct sign-in is here: its person is asked first (contract §4.7). */
+  async #arriveDirect(request: CallbackRequest, found: Found): Promise<Reply> {
+    const { state, signIn } = found
+    const record = await this.#requireRole(signIn)
+    const answer = readAnswer('query', request.input)
+    this.#logError(request, answer)
+    const asked: Shown = { kind: 'asked', state, ticket: '' }
+    if (answer.result.kind === 'nothing') return this.#pages.leave(request, asked)
+    const parked = await this.#parts.states.park(state, answer, '')
+    if (parked.kind === 'over') return this.#over(request, stateGone('state_used'))
+    if (parked.kind !== 'parked') return this.#pages.leave(request, asked)
+    const { ticket } = parked
+    const isDecided =
+      answer.result.kind === 'error' || (record.oidc_disable_confirmation && isNavigation(request))
+    if (!isDecided) return this.#pages.leave(request, { ...asked, ticket })
+    const concluded = await this.#conclude(request, found, { ticket, coming: answer })
+    return this.#pages.leave(request, concluded ?? asked)
   }
 
   // ---------------------------------------------------------------- POST
 
   async post(request: CallbackRequest): Promise<Reply> {
     const config = await this.#requireConfig()
-    if (config.oidc_response_mode !== 'form_post') throw new Refusal('operation_unsupported')
     const { input } = request
-    const name = bareState(input.state ?? '')
-    // Kept before anything else is asked: the CLI posts with a loopback address, and finishes whatever this answers.
-    const state = await this.#parts.states.change(name, (one) =>
-      one.phase === 'open' && one.mode !== 'device'
-        ? {
-            ...one,
-            posted: {
-              code: input.code ?? '',
-              idToken: input.id_token ?? '',
-              error: input.error ?? '',
-              iss: input.iss ?? '',
-            },
-          }
-        : undefined,
-    )
-    if (state === undefined) {
-      return this.#errorPage(request, stateGone())
+    const state = bareState(input.state ?? '')
+    if ((input.answer ?? '') !== '') return this.#personAnswers(request, config, state)
+    if (config.oidc_response_mode !== 'form_post') throw new Refusal('operation_unsupported')
+    const signIn = await this.#parts.states.load(state)
+    if (signIn === undefined || signIn.mode === 'device' || !isAwaited(signIn)) {
+      return this.#refusalPage(request, stateGone())
     }
-    if ((input.error ?? '') !== '') {
-      this.#context.logger.log('warn', 'the identity provider posted an error', {
-        mount: this.#context.mount().path,
-        request_id: request.requestId,
-        error: JSON.stringify((input.error ?? '').slice(0, 200)),
-        error_description: JSON.stringify((input.error_description ?? '').slice(0, 500)),
-      })
+    const record = await this.#requireRole(signIn)
+    const posted = readAnswer('posted', input)
+    this.#logError(request, posted)
+    const screened = await this.#judge.screen({ config, record, signIn, answer: posted, request })
+    if (!screened.ok) return this.#refusalPage(request, screened.error)
+    const parked = await this.#parts.states.park(state, screened.value, input.client_nonce ?? '')
+    if (parked.kind !== 'parked') return this.#refusalPage(request, stateGone('state_used'))
+    const { ticket } = parked
+    if (signIn.mode === 'direct') {
+      const arrived = { found: { config, state, signIn }, answer: screened.value, record, ticket }
+      return this.#answerDirectPost(request, arrived)
     }
-    const mount = mountOfRedirect(state.redirectUri)
+    // Kept before this is asked: a command line posts what came to its loopback address, and finishes whatever this answers.
+    const mount = mountOfRedirect(signIn.redirectUri)
     if (mount === undefined) {
-      return this.#errorPage(request, failed('redirect_uri_refused', 'Invalid redirect path.'))
+      return this.#refusalPage(request, failed('redirect_uri_refused', 'Invalid redirect path.'))
     }
-    if (state.mode === 'direct') return this.#postDirect(request, config, name, state)
-    if (state.formPostRedirect) return redirectToUi(mount)
-    return this.#page(handOverPage({ nonce: this.#nonce(), path: mount, state: name }))
+    return signIn.begunBy === 'pages'
+      ? this.#pages.toUi(mount, { state, ticket })
+      : this.#pages.handOver(mount, { state, ticket })
   }
 
-  async #postDirect(
+  /** The address of a post has nothing in it, so the page can be its answer. */
+  async #answerDirectPost(
+    request: CallbackRequest,
+    arrived: {
+      readonly found: Found
+      readonly answer: ProviderAnswer
+      readonly record: RoleRecord
+      readonly ticket: string
+    },
+  ): Promise<Reply> {
+    const { found, answer, record, ticket } = arrived
+    const { kind } = answer.result
+    const isDecided = kind === 'error' || kind === 'refused' || record.oidc_disable_confirmation
+    if (!isDecided) return this.#ask(request, found, { ticket })
+    return this.#concludedPage(request, found, { ticket, coming: answer })
+  }
+
+  /** The form of the page that asks. What another site sends, or what has no ticket of that page, is no answer. */
+  async #personAnswers(
     request: CallbackRequest,
     config: ConfigRecord,
-    name: string,
-    state: SignInState,
+    state: string,
   ): Promise<Reply> {
-    const record = await this.#requireRole(state)
-    const asGet: CallbackRequest = {
-      ...request,
-      input: { ...request.input, code: notFinishedElsewhere },
+    const signIn = await this.#parts.states.load(state)
+    if (signIn?.mode !== 'direct' || !isAwaited(signIn)) {
+      return this.#refusalPage(request, stateGone())
     }
-    return record.oidc_disable_confirmation
-      ? this.#finishDirect(asGet, config, name, state)
-      : this.#confirmation(asGet, name, state)
+    const found = { config, state, signIn }
+    const ticket = request.input.ticket ?? ''
+    const site = request.header('sec-fetch-site') ?? 'same-origin'
+    const { answer } = request.input
+    if (site !== 'same-origin' || (answer !== 'yes' && answer !== 'no')) {
+      return this.#ask(request, found, { ticket: '', status: 400 })
+    }
+    if (answer === 'yes') {
+      const coming = signIn.phase.kind === 'parked' ? signIn.phase.answer : undefined
+      return this.#concludedPage(request, found, { ticket, coming })
+    }
+    const blocked = await this.#parts.states.block(state, ticket, blockedByPerson())
+    if (blocked === 'blocked') return this.#pages.blocked()
+    if (blocked === 'over') return this.#refusalPage(request, stateGone('state_used'))
+    return this.#ask(request, found, { ticket: '', status: 400 })
+  }
+
+  async #concludedPage(
+    request: CallbackRequest,
+    found: Found,
+    spending: { readonly ticket: string; readonly coming: ProviderAnswer | undefined },
+  ): Promise<Reply> {
+    const shown = await this.#conclude(request, found, spending)
+    if (shown === undefined) return this.#ask(request, found, { ticket: '', status: 400 })
+    return shown.kind === 'done' ? this.#pages.done(shown) : this.#pages.failed(shown.failure)
+  }
+
+  // ---------------------------------------------------------------- direct mode, from yes to done
+
+  /** Of many with one ticket one goes on. Undefined: it is not the ticket of the answer that waits. */
+  async #conclude(
+    request: CallbackRequest,
+    { config, state, signIn }: Found,
+    { ticket, coming }: { readonly ticket: string; readonly coming: ProviderAnswer | undefined },
+  ): Promise<Exclude<Shown, { kind: 'asked' }> | undefined> {
+    const failure = (refusal: Refusal) =>
+      ({ kind: 'failed', failure: this.#pages.failureOf(request, refusal) }) as const
+    const result = await this.#attempt(() =>
+      this.#withinBudget(request, coming, async (call) => {
+        const confirmed = await this.#parts.states.confirm(state, ticket)
+        if (confirmed.kind === 'over') throw stateGone('state_used')
+        if (confirmed.kind === 'not_yours') return undefined
+        const { answer, claim } = confirmed
+        const record = await this.#requireRole(signIn)
+        const judged = await this.#judgeClaimed(
+          { config, record, signIn, answer, request, call },
+          claim,
+        )
+        if (!judged.ok) throw judged.error
+        return judged.value
+      }),
+    )
+    if (!result.ok) return failure(result.error)
+    if (result.value === undefined) return undefined
+    const { alias, displayName } = result.value
+    return { kind: 'done', name: displayName || (alias?.name ?? ''), address: signIn.address }
+  }
+
+  /** The claim ends with what came of it, also when that is a fault of this server. */
+  async #judgeClaimed(
+    one: Case,
+    claim: Awaited<ReturnType<OidcParts['states']['confirm']>>['claim'],
+  ): Promise<Result<Login, Refusal>> {
+    const { states } = this.#parts
+    let judged: Result<Login, Refusal> = err(failed('idp_error', 'The sign-in was broken off.'))
+    let isTold = false
+    try {
+      judged = await this.#judge.judge(one)
+    } finally {
+      isTold = await states.finish(
+        claim,
+        judged.ok
+          ? { kind: 'login', login: judged.value }
+          : { kind: 'failure', failure: failureOf(judged.error) },
+      )
+    }
+    return isTold || !judged.ok
+      ? judged
+      : err(failed('state_unknown', 'The sign-in took too long.'))
+  }
+
+  async #attempt<T>(work: () => Promise<T>): Promise<Result<T, Refusal>> {
+    try {
+      return { ok: true, value: await work() }
+    } catch (problem) {
+      if (problem instanceof Refusal) return err(problem)
+      throw problem
+    }
   }
 
   // ---------------------------------------------------------------- parts
+
+  /** Strangers can make this server call the provider with codes of their own: what was in vain counts (security case SEC-OID-33). */
+  async #withinBudget<T>(
+    request: CallbackRequest,
+    coming: ProviderAnswer | undefined,
+    work: (call: ProviderCall) => Promise<T>,
+  ): Promise<T> {
+    const call: ProviderCall = { wasInVain: false }
+    if (coming?.result.kind !== 'code') return work(call)
+    const { budget } = this.#parts
+    if (!budget.take(request.clientAddress, request.nowMs)) throw tooManyCalls()
+    try {
+      return await work(call)
+    } finally {
+      if (!call.wasInVain) budget.giveBack(request.clientAddress)
+    }
+  }
 
   async #requireConfig(): Promise<ConfigRecord> {
     const config = await this.#parts.configs.load()
@@ -284,134 +324,61 @@ export class OidcCallback {
     throw failed('config_missing', 'Could not load configuration.')
   }
 
-  async #requireRole(state: SignInState): Promise<RoleRecord> {
-    const record = await this.#parts.roles.load(state.role)
+  async #requireRole(signIn: SignIn): Promise<RoleRecord> {
+    const record = await this.#parts.roles.load(signIn.role)
     if (record !== undefined) return record
     throw failed('role_unknown', 'Role could not be found.')
   }
 
-  #confirmation(request: CallbackRequest, name: string, state: SignInState): Reply {
-    const { input } = request
-    const kept = ['code', 'iss', 'error', 'error_description', 'error_uri'] as const
-    const parameters = new URLSearchParams({ state: name })
-    for (const parameter of kept) {
-      const value = input[parameter] ?? ''
-      if (value !== '') parameters.set(parameter, value)
-    }
-    parameters.set('confirmation', '1')
-    return this.#page(
-      confirmationPage({
-        nonce: this.#nonce(),
-        address: state.address,
-        role: state.role,
-        mount: this.#context.mount().path,
-        startedAt: new Date(state.startedAtMs).toISOString(),
-        code: confirmationCode(name),
-        confirmUrl: `/v1/${encodeURI(request.fullPath)}?${parameters.toString()}`,
-      }),
-    )
+  #ask(
+    request: CallbackRequest,
+    { config, state, signIn }: Found,
+    { ticket, status = 200 }: { readonly ticket: string; readonly status?: 200 | 400 },
+  ): Reply {
+    return this.#pages.confirmation(request, { config, signIn, state, ticket, status })
   }
 
-  #errorPage(request: CallbackRequest, refusal: Refusal): Reply {
-    const { text = refusal.message, reason } = toldBy(this.#context.mount(), refusal).detail
-    const { summary, detail } = splitSummary(text)
-    const page = errorPage({
-      nonce: this.#nonce(),
-      status: refusal.status,
-      summary,
-      detail,
-      requestId: request.requestId,
-      ...(reason === undefined
-        ? {}
-        : { reason, title: reasons[reason].title, fix: reasons[reason].fix }),
+  /** Nothing waits here any more: JSON for programs, a page at a clean address for people. */
+  #over(request: CallbackRequest, refusal: Refusal): Reply {
+    if (!wantsPage(request)) throw refusal
+    const failure = this.#pages.failureOf(request, refusal)
+    if ((request.input.state ?? '') === '') return this.#pages.failed(failure)
+    return this.#pages.leave(request, { kind: 'failed', failure })
+  }
+
+  #refusalPage(request: CallbackRequest, refusal: Refusal): Reply {
+    return this.#pages.failed(this.#pages.failureOf(request, refusal))
+  }
+
+  #logError(request: CallbackRequest, { result }: ProviderAnswer): void {
+    if (result.kind !== 'error') return
+    const { input, requestId } = request
+    this.#context.logger.log('warn', 'the identity provider refused a sign-in', {
+      mount: this.#context.mount().path,
+      request_id: requestId,
+      error: JSON.stringify((input.error ?? '').slice(0, 200)),
+      error_description: JSON.stringify((input.error_description ?? '').slice(0, 500)),
+      error_uri: JSON.stringify((input.error_uri ?? '').slice(0, 500)),
     })
-    if (reason === undefined) return this.#page(page)
-    return this.#page({ ...page, headers: { ...page.headers, 'X-Login-Reason': reason } })
-  }
-
-  #page(page: Page): Reply {
-    return { kind: 'raw', ...page }
-  }
-
-  #nonce(): string {
-    return this.#context.random.bytes(18).toString('base64url')
   }
 }
 
-/** What came now, or what was posted before when this request only fetches it. */
-function answerOf(input: Input<typeof callbackFields>, { posted }: SignInState): ProviderAnswer {
-  const code = input.code ?? ''
-  const error = input.error ?? ''
-  const isOwn =
-    (code !== '' && code !== notFinishedElsewhere) || error !== '' || posted === undefined
-  return {
-    code: isOwn ? (code === notFinishedElsewhere ? '' : code) : posted.code,
-    idToken: posted?.idToken ?? '',
-    error: isOwn ? error : posted.error,
-    errorDescription: input.error_description ?? '',
-    errorUri: input.error_uri ?? '',
-    iss: (input.iss ?? '') || (posted?.iss ?? ''),
-  }
+/** Still to be answered, or its answer to be spent. */
+function isAwaited({ mode, phase }: SignIn): boolean {
+  return mode !== 'device' && (phase.kind === 'open' || phase.kind === 'parked')
 }
 
-/** RFC 9207 §2.4: the answer comes from the provider that was asked. */
-function checkAnswerIssuer(
-  answer: ProviderAnswer,
-  state: SignInState,
-  { metadata }: OidcProvider,
-): Refusal | undefined {
-  if (answer.iss === '') {
-    // RFC 9207 §2.4: an ID token that comes with the answer names its issuer itself.
-    const isNamed = answer.idToken !== '' || !metadata.sendsIssuer
-    if (isNamed || !isReceivedHere(state)) return undefined
-    return failed(
-      'issuer_missing',
-      'The answer of the identity provider lacks the iss parameter that it announces.',
-    )
-  }
-  if (equalSecrets(answer.iss, metadata.issuer)) return undefined
-  return failed(
-    'issuer_mismatch',
-    'The iss parameter of the answer names another identity provider.',
-  )
-}
-
-/** The browser came to this server and not to a client, which may not know the parameter (contract §4.9). */
-function isReceivedHere(state: SignInState): boolean {
-  if (state.mode === 'direct' || state.formPostRedirect) return true
-  return state.posted !== undefined && mountOfRedirect(state.redirectUri) !== undefined
-}
-
-function requireClientNonce(given: string, { clientNonce }: SignInState): void {
+function requireClientNonce(given: string, { clientNonce }: SignIn): void {
   if (clientNonce === '' || equalSecrets(given, clientNonce)) return
   const reason = given === '' ? 'client_nonce_missing' : 'client_nonce_mismatch'
   throw failed(reason, 'Invalid client_nonce.')
 }
 
-/** Neither code nor state is in the address: the browser's own cookie knows the sign-in. */
-function redirectToUi(mount: string): Reply {
-  const path = mount.split('/').map(encodeURIComponent).join('/')
-  return {
-    kind: 'raw',
-    status: 303,
-    contentType: 'text/plain; charset=utf-8',
-    body: '',
-    headers: {
-      Location: `/ui/vault/auth/${path}/oidc/callback?code=${notFinishedElsewhere}`,
-      'Cache-Control': 'no-store',
-      'Referrer-Policy': 'no-referrer',
-    },
-  }
-}
-
-function splitSummary(text: string): { readonly summary: string; readonly detail: string } {
-  for (const summary of [loginFailed, tokenRefused]) {
-    if (text.startsWith(`${summary} `)) return { summary, detail: text.slice(summary.length + 1) }
-  }
-  return { summary: loginFailed, detail: text }
-}
-
-function failureOf(refusal: Refusal): NonNullable<SignInState['failure']> {
+function failureOf(refusal: Refusal): SignInFailure {
   const { text = refusal.message, reason = 'idp_error' } = refusal.detail
   return { text, reason, status: refusal.status }
+}
+
+function blockedByPerson(): SignInFailure {
+  return failureOf(failed('idp_denied', 'Authorization failed: access_denied'))
 }

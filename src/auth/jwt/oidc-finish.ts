@@ -18,12 +18,12 @@ import type { OidcProvider } from './oidc-provider.ts'
 import { provideClaims } from './providers.ts'
 import type { RoleRecord } from './role-record.ts'
 import type { JwtRoles } from './role.ts'
-import type { SignInState } from './sign-in-states.ts'
+import type { SignIn } from './sign-in.ts'
 
 export interface FinishInput {
   readonly provider: OidcProvider
   readonly record: RoleRecord
-  readonly state: SignInState
+  readonly state: SignIn
   readonly tokens: ProviderTokens
   /** The code that was exchanged; empty when none was. */
   readonly code: string
@@ -67,6 +67,12 @@ export class OidcFinish {
     }
     const login = loginOf(decision.outcome, record, 'oidc')
     return ok({ ...login, metadata: { ...login.metadata, ...providerTokens(record, tokens) } })
+  }
+
+  /** Whether the provider has signed that token, whatever it says. */
+  async isSigned(provider: OidcProvider, idToken: string): Promise<boolean> {
+    const token = parseCompactJwt(idToken, provider.algorithms)
+    return token.ok && (await this.#verify(provider, token)).ok
   }
 
   #inputOf({ provider, record, state, tokens, code, request }: FinishInput): OidcLoginInput {

@@ -3,6 +3,7 @@
 import type { JwtConfigs } from './config.ts'
 import type { OidcFinish } from './oidc-finish.ts'
 import type { OidcProviders } from './oidc-provider.ts'
+import type { ProviderBudget } from './provider-budget.ts'
 import type { JwtRoles } from './role.ts'
 import type { SignInStates } from './sign-in-states.ts'
 
@@ -12,4 +13,5 @@ export interface OidcParts {
   readonly providers: OidcProviders
   readonly states: SignInStates
   readonly finish: OidcFinish
+  readonly budget: ProviderBudget
 }

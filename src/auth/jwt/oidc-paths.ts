@@ -31,6 +31,7 @@ export function oidcPaths(
       access: 'open',
       summary: 'Starts a sign-in: the address to send the browser to.',
       fields: startFields,
+      repeats: 'refuse',
       operations: {
         write: {
           summary: 'Start a sign-in.',
@@ -43,6 +44,7 @@ export function oidcPaths(
       access: 'open',
       summary: 'Ends a sign-in: what the identity provider sends the browser back with.',
       fields: callbackFields,
+      repeats: 'refuse',
       // Providers add parameters of their own.
       anyFields: true,
       operations: {
@@ -61,6 +63,7 @@ export function oidcPaths(
       access: 'open',
       summary: 'Ends a sign-in of direct or device mode.',
       fields: pollFields,
+      repeats: 'refuse',
       operations: {
         write: {
           summary: 'Ask whether it is done.',

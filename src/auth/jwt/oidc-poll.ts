@@ -3,13 +3,13 @@
 import type { BackendRequest, Login, Reply } from '../../framework/backend.ts'
 import { Refusal } from '../../framework/refusal.ts'
 import { equalSecrets } from '../../lib/constant-time.ts'
+import { err, type Result } from '../../lib/result.ts'
 import type { ClientProblem, ProviderTokens } from '../../oidc/oauth-client.ts'
 import { bareState } from '../../oidc/redirect-uri.ts'
 import { field, type Input } from '../../schema/field.ts'
 import { isSourceAllowed } from '../../trust/source-address.ts'
 import type { ConfigRecord } from './config.ts'
 import type { OidcParts } from './oidc-parts.ts'
-import type { OidcProvider } from './oidc-provider.ts'
 import {
   failed,
   refused,
@@ -19,20 +19,27 @@ import {
   upstreamFailed,
 } from './oidc-refusals.ts'
 import type { RoleRecord } from './role-record.ts'
-import type { SignInState } from './sign-in-states.ts'
+import type { SignIn } from './sign-in.ts'
+import type { Claim } from './sign-in-states.ts'
+import type { Polled } from './sign-in-transitions.ts'
 
 export const pollFields = {
-  state: field.string({ help: 'The state that auth_url gave.' }),
-  client_nonce: field.string({ help: 'The secret the sign-in was started with.', secret: true }),
+  state: field.string({ help: 'The state that auth_url gave.', charsMax: 128 }),
+  client_nonce: field.string({
+    help: 'The secret the sign-in was started with.',
+    secret: true,
+    charsMax: 256,
+  }),
 } as const
 
 type PollRequest = BackendRequest<Input<typeof pollFields>>
 
-interface Polled {
-  readonly name: string
-  readonly state: SignInState
+interface Asked {
+  readonly claim: Claim
+  readonly signIn: SignIn
   readonly record: RoleRecord
   readonly config: ConfigRecord
+  readonly request: PollRequest
 }
 
 export class OidcPoll {
@@ -43,77 +50,128 @@ export class OidcPoll {
   }
 
   async poll(request: PollRequest): Promise<Reply> {
-    const config = await this.#parts.configs.load()
+    const { states, configs, roles } = this.#parts
+    const config = await configs.load()
     if (config === undefined) throw failed('config_missing', 'Could not load configuration.')
-    const name = bareState(request.input.state ?? '')
-    const state = await this.#parts.states.load(name)
-    if (state === undefined) throw stateGone()
-    if (state.mode === 'client') {
-      throw failed('state_unknown', 'This sign-in ends in the browser and cannot be polled for.')
+    const state = bareState(request.input.state ?? '')
+    const clientNonce = request.input.client_nonce ?? ''
+    const signIn = await states.load(state)
+    if (signIn === undefined) throw stateGone()
+    const record = await roles.load(signIn.role)
+    // Who does not know the nonce learns nothing of the role, and ends the sign-in below.
+    if (equalSecrets(clientNonce, signIn.clientNonce) && signIn.mode !== 'client') {
+      this.#requireAllowed(request, record)
+      if (signIn.mode === 'device' && !this.#mayAsk(request, signIn)) {
+        throw refused('device_slow_down', 'slow_down')
+      }
     }
-    if (!equalSecrets(request.input.client_nonce ?? '', state.clientNonce)) {
-      await this.#parts.states.take(name)
-      throw failed('client_nonce_mismatch', 'Invalid client_nonce.')
-    }
-    const record = await this.#parts.roles.load(state.role)
-    if (record === undefined) throw failed('role_unknown', 'Role could not be found.')
-    const polled = { name, state, record, config }
-    const login =
-      state.mode === 'direct'
-        ? await this.#collect(request, polled)
-        : await this.#askProvider(request, polled)
-    return { kind: 'login', login }
+    const polled = await states.poll(state, clientNonce)
+    if (polled === undefined) throw stateGone()
+    const login = await this.#loginOf(polled, (claim) => {
+      if (record === undefined) throw roleGone()
+      return this.#askProvider({ claim, signIn, record, config, request })
+    })
+    return { kind: 'login', login: boundTo(request, record, login, signIn.mode) }
   }
 
-  // ---------------------------------------------------------------- direct
-
-  async #collect(request: PollRequest, { name, state, record }: Polled): Promise<Login> {
-    if (state.phase === 'failed') {
-      const taken = await this.#parts.states.take(name)
-      if (taken?.failure === undefined) throw stateGone()
-      throw new Refusal('login_refused', taken.failure)
-    }
-    if (state.phase !== 'done') throw refused('device_pending', 'authorization_pending')
-    this.#requireSource(request, record)
-    // Of any number of parallel polls one receives it.
-    const taken = await this.#parts.states.take(name)
-    if (taken?.login === undefined) throw stateGone()
-    const { login } = taken
-    // The token is bound to who receives it and not to the browser that proved the person.
-    const isBound = record.token_strictly_bind_ip && request.clientAddress !== undefined
-    return isBound ? { ...login, boundCidrs: [request.clientAddress] } : login
-  }
-
-  #requireSource(request: PollRequest, record: RoleRecord): void {
+  #requireAllowed(request: PollRequest, record: RoleRecord | undefined): void {
+    if (record === undefined) throw roleGone()
     if (isSourceAllowed(this.#parts.roles.compiled(record).source, request.clientAddress)) return
     throw sourceRefused()
   }
 
+  /** Only what makes this server call the provider counts (security case SEC-OID-33). */
+  #mayAsk({ clientAddress, nowMs }: PollRequest, { phase }: SignIn): boolean {
+    return phase.kind !== 'open' || this.#parts.budget.take(clientAddress, nowMs)
+  }
+
+  async #loginOf(
+    polled: Polled & { readonly claim: Claim },
+    ask: (claim: Claim) => Promise<Login>,
+  ): Promise<Login> {
+    switch (polled.kind) {
+      case 'not_polled':
+        throw failed('state_unknown', 'This sign-in ends in the browser and cannot be polled for.')
+      case 'nonce_refused':
+        throw failed('client_nonce_mismatch', 'Invalid client_nonce.')
+      case 'pending':
+        throw refused('device_pending', 'authorization_pending')
+      case 'failure':
+        throw new Refusal('login_refused', polled.failure)
+      case 'broken_off':
+        throw failed('state_unknown', 'The sign-in was broken off. Start it again.')
+      case 'login':
+        return polled.login
+      case 'ask':
+        return ask(polled.claim)
+    }
+  }
+
   // ---------------------------------------------------------------- device
 
-  async #askProvider(request: PollRequest, polled: Polled): Promise<Login> {
-    const { name, state, record, config } = polled
-    this.#requireSource(request, record)
+  /** This poll has the claim, and gives it up whatever happens. */
+  async #askProvider(asked: Asked): Promise<Login> {
+    const { states } = this.#parts
+    const { claim } = asked
+    let answer: Result<ProviderTokens, { readonly refusal: Refusal; readonly isFinal: boolean }>
+    try {
+      answer = await this.#deviceTokens(asked)
+    } catch (problem) {
+      await states.release(claim)
+      throw problem
+    }
+    if (!answer.ok && !answer.error.isFinal) {
+      await states.release(claim)
+      throw answer.error.refusal
+    }
+    // The provider has spoken: the sign-in is spent, unless somebody was told meanwhile that it was broken off.
+    const ending = { text: 'spent', reason: 'state_used', status: 400 } as const
+    if (!(await states.finish(claim, { kind: 'failure', failure: ending }))) throw stateGone()
+    if (!answer.ok) throw answer.error.refusal
+    return this.#finish(asked, answer.value)
+  }
+
+  async #finish(
+    { signIn, record, config, request }: Asked,
+    tokens: ProviderTokens,
+  ): Promise<Login> {
     const provider = await this.#parts.providers.of(config)
     if (!provider.ok) throw upstreamFailed(provider.error.detail)
-    const tokens = await this.#deviceTokens(provider.value, polled)
-    // The provider said yes: from here on the state is spent, and by one poll only.
-    const taken = await this.#parts.states.take(name)
-    if (taken === undefined) throw stateGone()
-    const input = { provider: provider.value, record, state, tokens, code: '', request }
+    const input = { provider: provider.value, record, state: signIn, tokens, code: '', request }
     const result = await this.#parts.finish.finish(input)
     if (!result.ok) throw result.error
+    this.#parts.budget.giveBack(request.clientAddress)
     return result.value
   }
 
-  async #deviceTokens(provider: OidcProvider, { name, state }: Polled): Promise<ProviderTokens> {
-    const { deviceCode = '', verifier } = state
-    const answer = await provider.client.pollDevice(provider.metadata, { deviceCode, verifier })
-    if (answer.ok) return answer.value
-    const refusal = deviceRefusal(answer.error)
-    if (refusal.isFinal) await this.#parts.states.take(name)
-    throw refusal.refusal
+  async #deviceTokens({
+    signIn,
+    config,
+  }: Asked): Promise<
+    Result<ProviderTokens, { readonly refusal: Refusal; readonly isFinal: boolean }>
+  > {
+    const provider = await this.#parts.providers.of(config)
+    if (!provider.ok) return err({ refusal: upstreamFailed(provider.error.detail), isFinal: false })
+    const { deviceCode = '', verifier } = signIn
+    const { client, metadata } = provider.value
+    const answer = await client.pollDevice(metadata, { deviceCode, verifier })
+    return answer.ok ? answer : err(deviceRefusal(answer.error))
   }
+}
+
+/** A token of direct mode is bound to who receives it and not to the browser that proved the person. */
+function boundTo(
+  { clientAddress }: PollRequest,
+  record: RoleRecord | undefined,
+  login: Login,
+  mode: SignIn['mode'],
+): Login {
+  const isBound = mode === 'direct' && record?.token_strictly_bind_ip === true
+  return isBound && clientAddress !== undefined ? { ...login, boundCidrs: [clientAddress] } : login
+}
+
+function roleGone(): Refusal {
+  return failed('role_unknown', 'Role could not be found.')
 }
 
 function deviceRefusal({ kind, code, detail }: ClientProblem): {

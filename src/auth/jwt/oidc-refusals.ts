@@ -25,6 +25,15 @@ export function upstreamFailed(detail: string): Refusal {
   return new Refusal('login_refused', { text: detail, reason: 'provider_failed', status: 500 })
 }
 
+/** Security case SEC-OID-33: strangers made this server call the provider too often. */
+export function tooManyCalls(): Refusal {
+  return new Refusal('rate_limited', {
+    text: 'too many sign-ins of this address led to nothing; try again in a moment',
+    reason: 'quota_exceeded',
+    headers: { 'Retry-After': '60' },
+  })
+}
+
 export function sourceRefused(): Refusal {
   return new Refusal('token_refused', { reason: 'source_address_refused' })
 }

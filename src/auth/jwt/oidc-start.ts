@@ -15,25 +15,31 @@ import { field, type Input } from '../../schema/field.ts'
 import type { ConfigRecord } from './config.ts'
 import type { OidcParts } from './oidc-parts.ts'
 import type { OidcProvider } from './oidc-provider.ts'
-import { refused, upstreamFailed } from './oidc-refusals.ts'
+import { refused, tooManyCalls, upstreamFailed } from './oidc-refusals.ts'
 import type { RoleRecord } from './role-record.ts'
-import type { SignInState } from './sign-in-states.ts'
+import type { NewSignIn } from './sign-in.ts'
 
 export const startFields = {
-  role: field.lowerString({ help: "Role to sign in with; the mount's default_role when absent." }),
-  redirect_uri: field.string({ help: 'Where the provider sends the browser back to.' }),
+  role: field.lowerString({
+    help: "Role to sign in with; the mount's default_role when absent.",
+    charsMax: 128,
+  }),
+  redirect_uri: field.string({
+    help: 'Where the provider sends the browser back to.',
+    charsMax: 2048,
+  }),
   client_nonce: field.string({
     help: 'Secret of the client, asked for again at the end.',
     secret: true,
-  }),
-  form_post_redirect: field.bool({
-    help: 'Answer a posted response with a redirect to the UI instead of a page for its opener.',
+    charsMax: 256,
   }),
 } as const
 
 type StartRequest = BackendRequest<Input<typeof startFields>>
 
 const pollSecondsDefault = 5
+/** RFC 8628 §3.5: clients wait that long; a number of others must not make it for ever, or not at all. */
+const pollSecondsMax = 60
 /** 43 characters of 62 are 256 bits. */
 const secretLength = 43
 
@@ -124,7 +130,7 @@ export class OidcStart {
     return reply.data({ ...data, state, poll_interval: pollInterval(record, undefined) })
   }
 
-  #newState({ request, config, record }: Start): Omit<SignInState, 'expiresAtMs'> {
+  #newState({ request, config, record }: Start): NewSignIn {
     return {
       mode: record.callback_mode,
       role: record.name,
@@ -136,17 +142,17 @@ export class OidcStart {
       address: request.clientAddress ?? '',
       startedAtMs: request.nowMs,
       maxAge: record.max_age,
-      formPostRedirect: request.input.form_post_redirect ?? false,
-      phase: 'open',
+      begunBy: request.via === 'pages' ? 'pages' : 'client',
     }
   }
 
   // ---------------------------------------------------------------- device
 
   async #startDevice(start: Start): Promise<Reply> {
-    const { config, record } = start
+    const { config, record, request } = start
     const provider = await this.#parts.providers.of(config)
     if (!provider.ok) throw upstreamFailed(provider.error.detail)
+    if (!this.#parts.budget.take(request.clientAddress, request.nowMs)) throw tooManyCalls()
     const signIn = this.#newState(start)
     const granted = await this.#grantDevice(provider.value, record, signIn.verifier)
     const { verificationUri, userCode, intervalSeconds, deviceCode } = granted
@@ -200,7 +206,7 @@ function authorizationUrl(
   parts: {
     readonly config: ConfigRecord
     readonly record: RoleRecord
-    readonly signIn: Omit<SignInState, 'expiresAtMs'>
+    readonly signIn: NewSignIn
     readonly state: string
   },
 ): string {
@@ -238,5 +244,6 @@ function challengeOf(verifier: string): string {
 
 /** A decimal string, as clients expect. */
 function pollInterval(record: RoleRecord, fromProvider: number | undefined): string {
-  return String(record.poll_interval || fromProvider || pollSecondsDefault)
+  const seconds = record.poll_interval || fromProvider || pollSecondsDefault
+  return String(Math.min(Math.max(Math.ceil(seconds), 1), pollSecondsMax))
 }

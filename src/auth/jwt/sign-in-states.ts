@@ -1,71 +1,41 @@
 /**
- * Sign-ins that were started and not finished (contract jwt-oidc.md §4.2). They live in the mount's store, sealed, so that any node finishes any
- * sign-in and a restart in between does no harm; each is taken out in one atomic step, so that of many takers one succeeds.
+ * Where sign-ins are kept between their start and their end (contract jwt-oidc.md §4.2): in the mount's store, sealed, so that any node finishes any
+ * sign-in and a restart in between does no harm. What may become of one is said in `sign-in-transitions.ts`; here each transition is one atomic
+ * step, so that of many callers one succeeds.
  *
  * A record is kept under a hash of its state. Two index rows lead to it: by expiry, and by the address that started it. Nobody can fill the store:
  * records expire, and beyond the ceilings of mount and address the oldest goes.
  */
 
 import { createHash } from 'node:crypto'
-import type { BackendContext, Login, MountStore } from '../../framework/backend.ts'
+import type { BackendContext, MountStore } from '../../framework/backend.ts'
 import type { JsonObject } from '../../lib/json.ts'
 import { BoundedCache } from '../../lib/bounded-cache.ts'
-import type { Reason } from '../../trust/reasons.ts'
+import { equalSecrets } from '../../lib/constant-time.ts'
 import { exactCodec, type Codec, type Key, type StoreTransaction } from '../../storage/store.ts'
+import { signInLifeMs, type NewSignIn, type ProviderAnswer, type SignIn } from './sign-in.ts'
+import * as transitions from './sign-in-transitions.ts'
+import type { Transition } from './sign-in-transitions.ts'
 
-/** What the provider sent the browser to this server with (form post). */
-export interface PostedAnswer {
-  readonly code: string
-  readonly idToken: string
-  /** Empty when there was none. */
-  readonly error: string
-  readonly iss: string
-}
-
-/** How a direct sign-in ended badly: told to the client at its next poll. */
-export interface SignInFailure {
-  readonly text: string
-  readonly reason: Reason
-  readonly status: number
-}
-
-export interface SignInState {
-  readonly mode: 'client' | 'direct' | 'device'
-  readonly role: string
-  /** As sent to the provider. */
-  readonly redirectUri: string
-  readonly responseType: 'code' | 'id_token'
-  readonly nonce: string
-  readonly verifier: string
-  /** Empty when the client gave none. */
-  readonly clientNonce: string
-  /** Who started it; empty when unknown. */
-  readonly address: string
-  readonly startedAtMs: number
-  readonly expiresAtMs: number
-  /** Seconds; 0 when the role asks for none. */
-  readonly maxAge: number
-  /** The provider's post is answered by a redirect to the UI, which keeps the sign-in of its own browser. */
-  readonly formPostRedirect: boolean
-  readonly posted?: PostedAnswer
-  readonly deviceCode?: string
-  /** Direct mode: one request at a time brings it further. */
-  readonly phase: 'open' | 'exchanging' | 'done' | 'failed'
-  readonly login?: Login
-  readonly failure?: SignInFailure
-}
-
-export const signInLifeMs = 600_000
+/** Bounds in bytes are those of the fields: see `oidc-callback.ts`. These bound how many records there are. */
 const signInsMax = 100_000
 const signInsOfAddressMax = 10_000
 /** Dropped at once when a ceiling is reached, so that counting is rare. */
 const roomMade = 1_000
 const deletedAtOnce = 100
 const countedAddressesMax = 10_000
+/** One call to the provider may take ten seconds; five more, and nobody is coming back. */
+const claimLifeMs = 15_000
 
-type StoredState = SignInState & JsonObject
+type StoredSignIn = SignIn & JsonObject
 
-const stateCodec: Codec<StoredState> = { ...exactCodec<StoredState>(), isShortLived: true }
+const signInCodec: Codec<StoredSignIn> = { ...exactCodec<StoredSignIn>(), isShortLived: true }
+
+/** A claim of one caller on one sign-in: it ends by `finish`, by `release`, or by itself. */
+export interface Claim {
+  readonly state: string
+  readonly id: string
+}
 
 export class SignInStates {
   readonly #context: BackendContext
@@ -80,52 +50,102 @@ export class SignInStates {
   constructor(context: BackendContext) {
     this.#context = context
     this.#store = context.store
+    // What a restart left behind goes by itself too.
+    this.#scheduleSweep()
   }
 
+  // ---------------------------------------------------------------- transitions
+
   /** Durable when it resolves. */
-  async start(state: string, record: Omit<SignInState, 'expiresAtMs'>): Promise<void> {
-    await this.#makeRoom(record.address)
-    const whole = { ...record, expiresAtMs: this.#context.clock.nowMs() + signInLifeMs }
+  async start(state: string, signIn: NewSignIn): Promise<void> {
+    await this.#makeRoom(signIn.address)
+    const expiresAtMs = this.#context.clock.nowMs() + signInLifeMs
+    const whole: SignIn = { ...signIn, phase: { kind: 'open' }, expiresAtMs }
     await this.#store.write((txn) => this.#put(txn, hashOf(state), whole))
     this.#scheduleSweep()
   }
 
-  /** The sign-in if it is still open to somebody. */
-  async load(state: string): Promise<SignInState | undefined> {
+  /** The ticket with which the answer may be spent; for the browser that brought it and for nobody else. */
+  async park(
+    state: string,
+    answer: ProviderAnswer,
+    clientNonce: string,
+  ): Promise<
+    { readonly kind: 'parked'; readonly ticket: string } | { readonly kind: 'waiting' | 'over' }
+  > {
+    const ticket = this.#context.random.bytes(32).toString('base64url')
+    const parking = { answer, ticketHash: hashOf(ticket), clientNonce }
+    const told = await this.#apply(state, (signIn) => transitions.park(signIn, parking))
+    return told === 'parked' ? { kind: told, ticket } : { kind: told ?? 'over' }
+  }
+
+  async spend(
+    state: string,
+    answer: ProviderAnswer,
+    clientNonce: string,
+  ): Promise<transitions.Spent> {
+    const code = answer.result.kind === 'code' ? answer.result.code : ''
+    const spending = { answer, codeHash: hashOf(code), clientNonce }
+    const told = await this.#apply(state, (signIn) => transitions.spend(signIn, spending))
+    return told ?? { kind: 'over' }
+  }
+
+  async confirm(
+    state: string,
+    ticket: string,
+  ): Promise<transitions.Confirmed & { readonly claim: Claim }> {
+    const claim = this.#newClaim(state)
+    const told = await this.#apply(state, (signIn) =>
+      transitions.confirm(signIn, hashOf(ticket), this.#claiming(claim)),
+    )
+    return { ...(told ?? { kind: 'over' }), claim }
+  }
+
+  async block(
+    state: string,
+    ticket: string,
+    failure: Parameters<typeof transitions.block>[2],
+  ): Promise<'blocked' | 'not_yours' | 'over'> {
+    const told = await this.#apply(state, (signIn) =>
+      transitions.block(signIn, hashOf(ticket), failure),
+    )
+    return told ?? 'over'
+  }
+
+  /** Undefined when there is no such sign-in. */
+  async poll(
+    state: string,
+    clientNonce: string,
+  ): Promise<(transitions.Polled & { readonly claim: Claim }) | undefined> {
+    const claim = this.#newClaim(state)
+    const nowMs = this.#context.clock.nowMs()
+    const told = await this.#apply(state, (signIn) =>
+      transitions.poll(signIn, { clientNonce, nowMs, ...this.#claiming(claim) }),
+    )
+    return told === undefined ? undefined : { ...told, claim }
+  }
+
+  async release({ state, id }: Claim): Promise<void> {
+    await this.#apply(state, (signIn) => transitions.release(signIn, id))
+  }
+
+  /** False when the claim was over before and its end has been told. */
+  async finish({ state, id }: Claim, ending: transitions.Ending): Promise<boolean> {
+    const told = await this.#apply(state, (signIn) => transitions.finish(signIn, id, ending))
+    return told === 'finished'
+  }
+
+  // ---------------------------------------------------------------- reads
+
+  /** The sign-in as it is now, which may be another one a moment later: good for a look, never for a decision. */
+  async load(state: string): Promise<SignIn | undefined> {
     const record = await this.#store.view((view) => view.get(this.#key(hashOf(state))))
     return this.#isAlive(record) ? record : undefined
   }
 
-  /** Takes it out of the store: of any number of parallel takers one gets it. `which` may leave it where it is. */
-  async take(
-    state: string,
-    which: (record: SignInState) => boolean = () => true,
-  ): Promise<SignInState | undefined> {
-    const hash = hashOf(state)
-    return this.#store.write(async (txn) => {
-      const record = await txn.get(this.#key(hash))
-      if (record === undefined || !which(record)) return undefined
-      this.#delete(txn, hash, record)
-      return this.#isAlive(record) ? record : undefined
-    })
-  }
-
-  /** Changes it in one atomic step, which begins its life anew; undefined when there is none or `change` declines. */
-  async change(
-    state: string,
-    change: (record: SignInState) => SignInState | undefined,
-  ): Promise<SignInState | undefined> {
-    const hash = hashOf(state)
-    return this.#store.write(async (txn) => {
-      const record = await txn.get(this.#key(hash))
-      if (record === undefined || !this.#isAlive(record)) return undefined
-      const changed = change(record)
-      if (changed === undefined) return undefined
-      this.#delete(txn, hash, record)
-      const whole = { ...changed, expiresAtMs: this.#context.clock.nowMs() + signInLifeMs }
-      this.#put(txn, hash, whole)
-      return whole
-    })
+  /** Whether that ticket is the one of the answer that waits. */
+  isTicketOf({ phase }: SignIn, ticket: string): boolean {
+    return phase.kind === 'parked' && equalSecrets(phase.ticket, hashOf(ticket))
   }
 
   close(): void {
@@ -133,27 +153,59 @@ export class SignInStates {
     this.#cancelSweep?.()
   }
 
+  #newClaim(state: string): Claim {
+    return { state, id: this.#context.random.bytes(16).toString('base64url') }
+  }
+
+  #claiming({ id }: Claim): transitions.Claiming {
+    return { claim: id, untilMs: this.#context.clock.nowMs() + claimLifeMs }
+  }
+
+  /** One atomic step; undefined when there is no such sign-in. */
+  async #apply<T>(
+    state: string,
+    transition: (signIn: SignIn) => Transition<T>,
+  ): Promise<T | undefined> {
+    const hash = hashOf(state)
+    return this.#store.write(async (txn) => {
+      const before = await txn.get(this.#key(hash))
+      if (!this.#isAlive(before)) return undefined
+      const step = transition(before)
+      if (step.kind === 'kept') return step.told
+      this.#delete(txn, hash, before)
+      if (step.kind === 'moved') {
+        const expiresAtMs = step.renews
+          ? this.#context.clock.nowMs() + signInLifeMs
+          : before.expiresAtMs
+        this.#put(txn, hash, { ...before, phase: step.to, expiresAtMs })
+      }
+      return step.told
+    })
+  }
+
   // ---------------------------------------------------------------- records
 
-  #key(hash: string): Key<StoredState> {
-    return this.#store.key(`oidc/state/${hash}`, stateCodec)
+  #key(hash: string): Key<StoredSignIn> {
+    return this.#store.key(`oidc/state/${hash}`, signInCodec)
   }
 
-  #isAlive(record: SignInState | undefined): record is SignInState {
-    return record !== undefined && record.expiresAtMs > this.#context.clock.nowMs()
+  #isAlive(record: StoredSignIn | undefined): record is StoredSignIn {
+    // A sign-in that version 0.1 began has its phase as a word, and is over with the upgrade.
+    if (record === undefined || typeof record.phase === 'string') return false
+    return record.expiresAtMs > this.#context.clock.nowMs()
   }
 
-  #put(txn: StoreTransaction, hash: string, record: SignInState): void {
-    txn.put(this.#key(hash), record as StoredState)
+  #put(txn: StoreTransaction, hash: string, record: SignIn): void {
+    txn.put(this.#key(hash), record as StoredSignIn)
     for (const row of this.#rows(hash, record)) txn.putIndex(row)
   }
 
-  #delete(txn: StoreTransaction, hash: string, record: SignInState): void {
+  #delete(txn: StoreTransaction, hash: string, record: SignIn): void {
     txn.delete(this.#key(hash).text)
     for (const row of this.#rows(hash, record)) txn.delete(row)
   }
 
-  #rows(hash: string, { address, expiresAtMs }: SignInState): readonly string[] {
+  #rows(hash: string, { address, expiresAtMs }: SignIn): readonly string[] {
     const order = `${sortable(expiresAtMs)}/${hash}`
     return [
       this.#store.key(`${expiryPrefix}${order}`).text,

@@ -1,0 +1,131 @@
+/** From the provider's answer to a proven identity (contract jwt-oidc.md §4.3 steps 7 to 12): the same for each mode. */
+
+import type { BackendRequest, Login } from '../../framework/backend.ts'
+import type { Refusal } from '../../framework/refusal.ts'
+import { err, ok, type Result } from '../../lib/result.ts'
+import { isSourceAllowed } from '../../trust/source-address.ts'
+import type { ConfigRecord } from './config.ts'
+import { checkAnswerIssuer, errorRefusal } from './oidc-answer.ts'
+import type { FinishInput } from './oidc-finish.ts'
+import type { OidcParts } from './oidc-parts.ts'
+import type { OidcProvider } from './oidc-provider.ts'
+import { failed, refused, sourceRefused, tokenRefused } from './oidc-refusals.ts'
+import type { RoleRecord } from './role-record.ts'
+import { signInLifeMs, type ProviderAnswer, type SignIn } from './sign-in.ts'
+
+/** The exchange is refused a little before the sign-in is gone. */
+const exchangeLifeMs = signInLifeMs - 1000
+
+export interface Case {
+  readonly config: ConfigRecord
+  readonly record: RoleRecord
+  readonly signIn: SignIn
+  readonly answer: ProviderAnswer
+  readonly request: Pick<BackendRequest<unknown>, 'clientAddress' | 'nowMs' | 'requestId'>
+  readonly call: ProviderCall
+}
+
+/** Told afterwards: the provider was asked for nothing. */
+export interface ProviderCall {
+  wasInVain: boolean
+}
+
+export class OidcJudge {
+  readonly #parts: OidcParts
+
+  constructor(parts: OidcParts) {
+    this.#parts = parts
+  }
+
+  async judge(one: Case): Promise<Result<Login, Refusal>> {
+    const { config, record, answer, request } = one
+    if (answer.result.kind === 'error') return err(errorRefusal(answer.result.error))
+    if (!isSourceAllowed(this.#parts.roles.compiled(record).source, request.clientAddress)) {
+      return err(sourceRefused())
+    }
+    const provider = await this.#parts.providers.of(config)
+    if (!provider.ok) return err(failed(provider.error.reason, provider.error.detail))
+    const issuer = checkAnswerIssuer(answer, one.signIn, provider.value.metadata)
+    if (issuer !== undefined) return err(issuer)
+    return this.#prove(one, provider.value)
+  }
+
+  async #prove(one: Case, provider: OidcProvider): Promise<Result<Login, Refusal>> {
+    const { record, signIn, answer, request } = one
+    const { result } = answer
+    const input = { provider, record, state: signIn, request }
+    const isCodeFlow = signIn.responseType === 'code'
+    switch (result.kind) {
+      case 'id_token': {
+        if (isCodeFlow) return err(tokenUnasked())
+        const tokens = { idToken: result.idToken, accessToken: '', refreshToken: '' }
+        return this.#parts.finish.finish({ ...input, tokens, code: '' })
+      }
+      case 'code':
+        return isCodeFlow ? this.#exchange(input, result.code, one.call) : err(codeUnasked())
+      case 'refused':
+        return err(refused(result.failure.reason, result.failure.text))
+      case 'error':
+        return err(errorRefusal(result.error))
+      case 'nothing':
+        return err(codeMissing())
+    }
+  }
+
+  async #exchange(
+    input: Omit<FinishInput, 'tokens' | 'code'>,
+    code: string,
+    call: ProviderCall,
+  ): Promise<Result<Login, Refusal>> {
+    const { provider, state, request } = input
+    if (request.nowMs - state.startedAtMs > exchangeLifeMs) {
+      return err(failed('state_unknown', 'The sign-in took too long.'))
+    }
+    const exchange = { code, redirectUri: state.redirectUri, verifier: state.verifier }
+    const tokens = await provider.client.exchangeCode(provider.metadata, exchange)
+    if (tokens.ok) return this.#parts.finish.finish({ ...input, tokens: tokens.value, code })
+    call.wasInVain = true
+    if (tokens.error.kind === 'no_id_token') {
+      return err(refused('id_token_missing', `${tokenRefused} No id_token found in response.`))
+    }
+    const cause = JSON.stringify(tokens.error.detail)
+    return err(failed('code_exchange_failed', `Error exchanging oidc code: ${cause}.`))
+  }
+
+  /**
+   * What may be kept of a posted answer until somebody spends it. A code is short. An ID token may be long, and anybody
+   * can post one: it is kept only when the provider has signed it, and of any other only why it was refused.
+   */
+  async screen(one: Omit<Case, 'call'>): Promise<Result<ProviderAnswer, Refusal>> {
+    const { answer, signIn, config } = one
+    const { result } = answer
+    if (result.kind === 'code' && signIn.responseType === 'id_token') return err(codeUnasked())
+    if (result.kind !== 'id_token') return ok(answer)
+    if (signIn.responseType === 'code') return err(tokenUnasked())
+    const provider = await this.#parts.providers.of(config)
+    const isSigned =
+      provider.ok && (await this.#parts.finish.isSigned(provider.value, result.idToken))
+    if (isSigned) return ok(answer)
+    const judged = await this.judge({ ...one, call: { wasInVain: false } })
+    // A key that came meanwhile: then it is signed after all.
+    if (judged.ok) return ok(answer)
+    const { text = judged.error.message, reason = 'idp_error' } = judged.error.detail
+    const failure = { text, reason, status: judged.error.status }
+    return ok({ ...answer, result: { kind: 'refused', failure } })
+  }
+}
+
+export function codeMissing(): Refusal {
+  return failed('code_missing', 'No code or id_token received.')
+}
+
+function tokenUnasked(): Refusal {
+  return failed('code_missing', 'The answer has an ID token where a code was asked for.')
+}
+
+function codeUnasked(): Refusal {
+  return failed(
+    'code_exchange_failed',
+    'This sign-in asked for an ID token and has no code to exchange.',
+  )
+}

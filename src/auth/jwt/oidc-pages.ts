@@ -1,0 +1,197 @@
+/**
+ * The pages of sign-ins whose browser comes to the API itself (contract jwt-oidc.md §4.12). A callback's address has the
+ * code and the state in it, so it shows nothing: it leads to the same address without them (RFC 9700 §4.3), and what is to
+ * be shown there comes along in a sealed cookie of ten minutes. The cookie decides about a page and about nothing else.
+ */
+
+import type { BackendContext, BackendRequest, Reply } from '../../framework/backend.ts'
+import type { Refusal } from '../../framework/refusal.ts'
+import { confirmationCode } from '../../lib/confirmation-code.ts'
+import { isReason, reasons } from '../../trust/reasons.ts'
+import { cookie, parseCookies } from '../../ui/cookies.ts'
+import {
+  blockedPage,
+  confirmationPage,
+  donePage,
+  errorPage,
+  handOverPage,
+  type Page,
+} from '../../ui/flow-pages.ts'
+import { redirectHeaders } from '../../ui/page.ts'
+import type { ConfigRecord } from './config.ts'
+import { loginFailed, toldBy, tokenRefused } from './oidc-refusals.ts'
+import { signInLifeMs, type SignIn, type SignInFailure } from './sign-in.ts'
+
+type Request = Pick<BackendRequest<unknown>, 'fullPath' | 'header' | 'nowMs' | 'requestId'>
+
+/** What a browser is to see next. */
+export type Shown =
+  /** The person is asked; without a ticket this browser is not the one to answer. */
+  | { readonly kind: 'asked'; readonly state: string; readonly ticket: string }
+  | { readonly kind: 'done'; readonly name: string; readonly address: string }
+  | { readonly kind: 'failed'; readonly failure: ShownFailure }
+
+interface ShownFailure extends Omit<SignInFailure, 'reason'> {
+  readonly reason: string
+  readonly requestId: string
+}
+
+const cookiePurpose = 'shown'
+const lifeSeconds = signInLifeMs / 1000
+/** A cookie has room for 3,900 characters. */
+const shownTextMax = 1000
+
+export class OidcPages {
+  readonly #context: BackendContext
+
+  constructor(context: BackendContext) {
+    this.#context = context
+  }
+
+  // ---------------------------------------------------------------- ways
+
+  /** To the callback's address without parameters, where that is shown. */
+  leave(request: Request, shown: Shown): Reply {
+    const { store } = this.#context
+    const text = JSON.stringify({ until: request.nowMs + signInLifeMs, shown })
+    const location = ownAddress(request)
+    return sendOn(location, cookie('answer', store.sealText(cookiePurpose, text), lifeSeconds))
+  }
+
+  /** What this browser was sent here to see. */
+  shownTo(request: Request): Shown | undefined {
+    const sealed = parseCookies(request.header('cookie')).get('answer')
+    const text =
+      sealed === undefined ? undefined : this.#context.store.openText(cookiePurpose, sealed)
+    if (text === undefined) return undefined
+    // Sealed by `leave`, so it has that form.
+    const { until, shown } = JSON.parse(text) as { readonly until: number; readonly shown: Shown }
+    return until > request.nowMs ? shown : undefined
+  }
+
+  /** The pages of this server know their own browser by its cookie and find the sign-in by its state (contract §4.4). */
+  toUi(mount: string, answer: { readonly state: string; readonly ticket: string }): Reply {
+    const path = mount.split('/').map(encodeURIComponent).join('/')
+    const query = new URLSearchParams({ code: answer.ticket, state: answer.state })
+    return sendOn(`/ui/vault/auth/${path}/oidc/callback?${query.toString()}`)
+  }
+
+  // ---------------------------------------------------------------- pages
+
+  handOver(path: string, answer: { readonly state: string; readonly ticket: string }): Reply {
+    return raw(handOverPage({ nonce: this.#nonce(), path, ...answer }))
+  }
+
+  /** Asks the person. Without a ticket the same facts, and nothing to answer with. */
+  confirmation(
+    request: Request,
+    one: {
+      readonly config: ConfigRecord
+      readonly signIn: SignIn
+      readonly state: string
+      readonly ticket: string
+      readonly status: 200 | 400
+    },
+  ): Reply {
+    const { signIn, state, ticket } = one
+    return raw(
+      confirmationPage({
+        nonce: this.#nonce(),
+        status: one.status,
+        address: signIn.address,
+        role: signIn.role,
+        mount: this.#context.mount().path,
+        provider: hostOf(one.config.oidc_discovery_url),
+        startedAt: new Date(signIn.startedAtMs).toISOString(),
+        code: confirmationCode(state),
+        form: ticket === '' ? undefined : { action: ownAddress(request), state, ticket },
+      }),
+    )
+  }
+
+  done({ name, address }: { readonly name: string; readonly address: string }): Reply {
+    return raw(donePage({ nonce: this.#nonce(), name, address }))
+  }
+
+  blocked(): Reply {
+    return raw(blockedPage({ nonce: this.#nonce() }))
+  }
+
+  failed(failure: ShownFailure): Reply {
+    const { reason, text, status, requestId } = failure
+    const known = isReason(reason) ? { reason, ...reasons[reason] } : undefined
+    const page = errorPage({
+      nonce: this.#nonce(),
+      status,
+      ...splitSummary(text),
+      requestId,
+      ...(known === undefined ? {} : { reason: known.reason, title: known.title, fix: known.fix }),
+    })
+    if (known === undefined) return raw(page)
+    return raw({ ...page, headers: { ...page.headers, 'X-Login-Reason': known.reason } })
+  }
+
+  /** The refusal as this mount may tell it. */
+  failureOf(request: Request, refusal: Refusal): ShownFailure {
+    const told = toldBy(this.#context.mount(), refusal)
+    const { text = refusal.message, reason = '' } = told.detail
+    const { requestId } = request
+    return { text: text.slice(0, shownTextMax), reason, status: told.status, requestId }
+  }
+
+  #nonce(): string {
+    return this.#context.random.bytes(18).toString('base64url')
+  }
+}
+
+/** Whether a person goes there: no picture, frame or prefetch does, and programs say nothing (Fetch Metadata). */
+export function isNavigation({ header }: Pick<Request, 'header'>): boolean {
+  const destination = header('sec-fetch-dest') ?? 'document'
+  const purpose = `${header('sec-purpose') ?? ''} ${header('purpose') ?? ''}`
+  return destination === 'document' && !purpose.includes('prefetch')
+}
+
+/** Whether somebody looks at the answer as a page, rather than a program at its JSON. */
+export function wantsPage({
+  header,
+  via,
+}: Pick<BackendRequest<unknown>, 'header' | 'via'>): boolean {
+  if (via === 'pages') return false
+  const mode = header('sec-fetch-mode')
+  if (mode !== undefined) return mode === 'navigate'
+  return (header('accept') ?? '').split(',').some((one) => one.trim().startsWith('text/html'))
+}
+
+function ownAddress({ fullPath }: Pick<Request, 'fullPath'>): string {
+  return `/v1/${encodeURI(fullPath)}`
+}
+
+function sendOn(location: string, setCookie?: string): Reply {
+  return {
+    kind: 'raw',
+    status: 303,
+    contentType: 'text/plain; charset=utf-8',
+    body: '',
+    headers: {
+      ...redirectHeaders(),
+      Location: location,
+      ...(setCookie === undefined ? {} : { 'Set-Cookie': setCookie }),
+    },
+  }
+}
+
+function raw(page: Page): Reply {
+  return { kind: 'raw', ...page }
+}
+
+function hostOf(address: string): string {
+  return URL.canParse(address) ? new URL(address).host : ''
+}
+
+/** The summaries are this server's own first sentences (contract §0.4); what follows is the detail. */
+function splitSummary(text: string): { readonly summary: string; readonly detail: string } {
+  for (const summary of [loginFailed, tokenRefused]) {
+    if (text.startsWith(`${summary} `)) return { summary, detail: text.slice(summary.length + 1) }
+  }
+  return { summary: loginFailed, detail: text }
+}
