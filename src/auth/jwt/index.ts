@@ -30,8 +30,12 @@ export const jwtBackend: BackendType = {
     const states = new SignInStates(context)
     const providers = new OidcProviders(context, configs, clientKeys)
     const finish = new OidcFinish(context, roles)
-    const budget = new ProviderBudget()
-    const flow = { configs, roles, providers, states, finish, budget }
+    const budgets = {
+      codes: new ProviderBudget(),
+      devices: new ProviderBudget(),
+      polls: new ProviderBudget(),
+    }
+    const flow = { configs, roles, providers, states, finish, budgets }
 
     async function renew(request: RenewRequest): Promise<RenewTerms> {
       const record = await roles.load(request.role.name)

@@ -309,12 +309,12 @@ export class OidcCallback {
   ): Promise<T> {
     const call: ProviderCall = { wasInVain: false }
     if (coming?.result.kind !== 'code') return work(call)
-    const { budget } = this.#parts
-    if (!budget.take(request.clientAddress, request.nowMs)) throw tooManyCalls()
+    const { codes } = this.#parts.budgets
+    if (!codes.take(request.clientAddress, request.nowMs)) throw tooManyCalls()
     try {
       return await work(call)
     } finally {
-      if (!call.wasInVain) budget.giveBack(request.clientAddress)
+      if (!call.wasInVain) codes.giveBack(request.clientAddress)
     }
   }
 

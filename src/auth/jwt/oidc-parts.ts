@@ -7,11 +7,21 @@ import type { ProviderBudget } from './provider-budget.ts'
 import type { JwtRoles } from './role.ts'
 import type { SignInStates } from './sign-in-states.ts'
 
+/** One for each kind of call that strangers can cause, so that junk of one kind stops no other. */
+export interface ProviderBudgets {
+  /** Codes that the provider did not take. */
+  readonly codes: ProviderBudget
+  /** Device sign-ins that nobody asked after. */
+  readonly devices: ProviderBudget
+  /** Polls that the provider had nothing to say to. */
+  readonly polls: ProviderBudget
+}
+
 export interface OidcParts {
   readonly configs: JwtConfigs
   readonly roles: JwtRoles
   readonly providers: OidcProviders
   readonly states: SignInStates
   readonly finish: OidcFinish
-  readonly budget: ProviderBudget
+  readonly budgets: ProviderBudgets
 }

@@ -62,7 +62,8 @@ export class OidcPoll {
     if (equalSecrets(clientNonce, signIn.clientNonce) && signIn.mode !== 'client') {
       this.#requireAllowed(request, record)
       if (signIn.mode === 'device' && !this.#mayAsk(request, signIn)) {
-        throw refused('device_slow_down', 'slow_down')
+        // The provider would say the same, for all that is known: nobody is made to wait longer (contract §4.9).
+        throw refused('device_pending', 'authorization_pending')
       }
     }
     const polled = await states.poll(state, clientNonce)
@@ -82,7 +83,7 @@ export class OidcPoll {
 
   /** Only what makes this server call the provider counts (security case SEC-OID-33). */
   #mayAsk({ clientAddress, nowMs }: PollRequest, { phase }: SignIn): boolean {
-    return phase.kind !== 'open' || this.#parts.budget.take(clientAddress, nowMs)
+    return phase.kind !== 'open' || this.#parts.budgets.polls.take(clientAddress, nowMs)
   }
 
   async #loginOf(
@@ -112,7 +113,9 @@ export class OidcPoll {
   /** This poll has the claim, and gives it up whatever happens. */
   async #askProvider(asked: Asked): Promise<Login> {
     const { states } = this.#parts
-    const { claim } = asked
+    const { claim, request } = asked
+    // Somebody waits for it: that start was no junk.
+    this.#parts.budgets.devices.giveBack(request.clientAddress)
     let answer: Result<ProviderTokens, { readonly refusal: Refusal; readonly isFinal: boolean }>
     try {
       answer = await this.#deviceTokens(asked)
@@ -127,6 +130,7 @@ export class OidcPoll {
     // The provider has spoken: the sign-in is spent, unless somebody was told meanwhile that it was broken off.
     const ending = { text: 'spent', reason: 'state_used', status: 400 } as const
     if (!(await states.finish(claim, { kind: 'failure', failure: ending }))) throw stateGone()
+    this.#parts.budgets.polls.giveBack(request.clientAddress)
     if (!answer.ok) throw answer.error.refusal
     return this.#finish(asked, answer.value)
   }
@@ -140,7 +144,6 @@ export class OidcPoll {
     const input = { provider: provider.value, record, state: signIn, tokens, code: '', request }
     const result = await this.#parts.finish.finish(input)
     if (!result.ok) throw result.error
-    this.#parts.budget.giveBack(request.clientAddress)
     return result.value
   }
 

@@ -30,7 +30,7 @@ export function tooManyCalls(): Refusal {
   return new Refusal('rate_limited', {
     text: 'too many sign-ins of this address led to nothing; try again in a moment',
     reason: 'quota_exceeded',
-    headers: { 'Retry-After': '60' },
+    headers: { 'Retry-After': '2' },
   })
 }
 

@@ -152,7 +152,8 @@ export class OidcStart {
     const { config, record, request } = start
     const provider = await this.#parts.providers.of(config)
     if (!provider.ok) throw upstreamFailed(provider.error.detail)
-    if (!this.#parts.budget.take(request.clientAddress, request.nowMs)) throw tooManyCalls()
+    if (!this.#parts.budgets.devices.take(request.clientAddress, request.nowMs))
+      throw tooManyCalls()
     const signIn = this.#newState(start)
     const granted = await this.#grantDevice(provider.value, record, signIn.verifier)
     const { verificationUri, userCode, intervalSeconds, deviceCode } = granted

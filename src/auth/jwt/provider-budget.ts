@@ -7,7 +7,6 @@
 import { BoundedCache } from '../../lib/bounded-cache.ts'
 import { customerOf } from '../../lib/cidr.ts'
 
-/** After n minutes no more than `burst + n * perMinute` calls have gone out. */
 interface Allowance {
   readonly burst: number
   readonly perMinute: number
@@ -18,11 +17,10 @@ const ofAddress: Allowance = { burst: 10, perMinute: 30 }
 /** What all of them together may cause: ten times as much, so that one alone locks nobody out. */
 const ofMount: Allowance = { burst: 100, perMinute: 300 }
 /**
- * An address that was left alone for two minutes has its whole allowance again and may be forgotten,
- * and in two minutes the mount lets no more than a thousand calls through.
+ * An address that was left alone for twenty seconds has its whole burst again and may be forgotten,
+ * and in twenty seconds the mount lets no more than 200 calls through.
  */
 const addressesMax = 1024
-const minuteMs = 60_000
 
 export class ProviderBudget {
   readonly #mount = new Bucket(ofMount)
@@ -49,30 +47,22 @@ export class ProviderBudget {
   }
 }
 
-/**
- * A minute's calls may come at once, as those of a person who tries, or of several behind one address, do; the next ones
- * come with the next minute.
- */
 class Bucket {
   readonly #allowance: Allowance
   #left: number
-  #minuteBeganMs: number | undefined
+  #countedAtMs: number | undefined
 
   constructor(allowance: Allowance) {
     this.#allowance = allowance
-    this.#left = this.#most
-  }
-
-  get #most(): number {
-    return this.#allowance.burst + this.#allowance.perMinute
+    this.#left = allowance.burst
   }
 
   has(nowMs: number): boolean {
+    const { burst, perMinute } = this.#allowance
     // A clock that went back gives nothing and takes nothing.
-    const begun = Math.min(this.#minuteBeganMs ?? nowMs, nowMs)
-    const minutes = Math.floor((nowMs - begun) / minuteMs)
-    this.#left = Math.min(this.#most, this.#left + minutes * this.#allowance.perMinute)
-    this.#minuteBeganMs = begun + minutes * minuteMs
+    const minutes = Math.max(0, nowMs - (this.#countedAtMs ?? nowMs)) / 60_000
+    this.#left = Math.min(burst, this.#left + minutes * perMinute)
+    this.#countedAtMs = nowMs
     return this.#left >= 1
   }
 
@@ -81,6 +71,6 @@ class Bucket {
   }
 
   giveBack(): void {
-    this.#left = Math.min(this.#most, this.#left + 1)
+    this.#left = Math.min(this.#allowance.burst, this.#left + 1)
   }
 }
