@@ -9,6 +9,7 @@ import { reply, type BackendRequest } from '../framework/backend.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { Refusal } from '../framework/refusal.ts'
 import type { JsonObject, JsonValue } from '../lib/json.ts'
+import { field } from '../schema/field.ts'
 import { mountObject } from './mount-paths.ts'
 import { openApiDocument } from './openapi.ts'
 
@@ -30,12 +31,12 @@ export function internalPaths(core: Core): readonly PathDeclaration[] {
       pattern: 'internal/ui/mounts/*path',
       access: 'open',
       summary: 'The mount that serves a path, if the caller may do anything there.',
-      fields: {},
+      fields: { path: field.path({ help: 'Any path of the API.', charsMax: 8192 }) },
       operations: {
         read: {
           summary: 'Find the mount of a path.',
           handler: async (request) => {
-            const path = String(request.data['path']).replace(/^\/+/, '')
+            const { path = '' } = request.input
             const acl = await optionalAcl(core, request)
             const { mounts } = await core.configuration()
             const mount = mounts.find(path)
@@ -43,7 +44,7 @@ export function internalPaths(core: Core): readonly PathDeclaration[] {
               mount !== undefined && acl?.hasAnyCapabilityUnder(fullPath(mount)) === true
             if (!isVisible) {
               // The same answer for "not there" and "not yours", so that nothing can be guessed.
-              const shown = `${path.replace(/\/+$/, '')}/`
+              const shown = `${path}/`
               throw new Refusal('token_refused', {
                 text: `preflight capability check returned 403, please ensure client's policies grant access to path "${shown}"`,
               })

@@ -11,6 +11,8 @@ type Json = { readonly [name: string]: unknown }
 const schemaOf: Readonly<Record<FieldKind, Json>> = {
   string: { type: 'string' },
   lower_string: { type: 'string', format: 'lowercase' },
+  folded_string: { type: 'string', format: 'lowercase' },
+  path: { type: 'string' },
   name: { type: 'string' },
   int: { type: 'integer' },
   bool: { type: 'boolean' },

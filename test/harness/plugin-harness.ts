@@ -148,7 +148,7 @@ export class PluginHarness {
         wrapTtlSeconds: 0,
       }
       if (verb === 'write' && declaration.exists !== undefined) {
-        const exists = await declaration.exists({ ...request, operation: 'read' })
+        const exists = await declaration.exists({ path, captures, caller })
         operation = exists ? 'update' : 'create'
       }
       const declared = declaredOperation(operation)

@@ -55,10 +55,10 @@ export function eitherVersion(
     fields: untyped(versioned.fields),
     // Members of a version 1 secret have any name; no version warns.
     anyFields: true,
-    exists: async (request) => {
+    exists: async (target) => {
       const side = isVersioned(context.mount().options) ? versioned : plain
       // Without a check every write is an update.
-      return (await side.exists?.(narrowed(request, side, captureAt))) ?? true
+      return (await side.exists?.(target)) ?? true
     },
     operations,
   }
