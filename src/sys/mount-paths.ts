@@ -132,6 +132,7 @@ function kindPaths(core: Core, kind: 'auth' | 'secret'): readonly PathDeclaratio
       access,
       summary: `Settings of an ${what}.`,
       duplicateData: true,
+      tellsUnknown: true,
       fields: tuneFields,
       operations: {
         read: {
@@ -161,6 +162,7 @@ function kindPaths(core: Core, kind: 'auth' | 'secret'): readonly PathDeclaratio
       access,
       summary: `One ${what}.`,
       duplicateData: true,
+      tellsUnknown: true,
       fields: enableFields,
       operations: {
         read: {

@@ -27,6 +27,7 @@ export function policyPaths(core: Core): readonly PathDeclaration[] {
       pattern: 'policies/acl/*name',
       access: 'token',
       summary: 'One policy.',
+      tellsUnknown: true,
       fields: {
         name,
         policy: field.string({
@@ -76,6 +77,7 @@ export function policyPaths(core: Core): readonly PathDeclaration[] {
       access: 'token',
       summary: 'One policy, in the older form.',
       duplicateData: true,
+      tellsUnknown: true,
       fields: {
         name,
         policy: field.string({ help: 'Text of the policy.' }),

@@ -217,7 +217,10 @@ function answerOf(
   switch (reply.kind) {
     case 'none':
       if (isRead) return { ...emptyAnswer, operation, status: 404, errors: [] }
-      return answer
+      // Warnings of the backend's own need a body.
+      return reply.warnings === undefined
+        ? answer
+        : { ...answer, status: 200, warnings: [...reply.warnings, ...inputWarnings] }
     case 'data': {
       const text = encodeJson(reply.data)
       return {

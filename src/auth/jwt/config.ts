@@ -320,6 +320,7 @@ export function configPath(configs: JwtConfigs): PathDeclaration {
     access: 'token',
     summary: 'Where keys come from, and what every login of the mount must satisfy.',
     fields: configFields,
+    tellsUnknown: true,
     operations: {
       read: {
         summary: 'Read the configuration; secrets are never shown.',

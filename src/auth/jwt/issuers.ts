@@ -258,6 +258,7 @@ export function issuerPaths(issuers: JwtIssuers): readonly PathDeclaration[] {
       summary:
         'One issuer: which iss it has, where its keys are, and what its tokens must satisfy.',
       fields: issuerFields,
+      tellsUnknown: true,
       exists: async ({ captures }) => (await issuers.read(captures['name'] ?? '')) !== undefined,
       operations: {
         read: {

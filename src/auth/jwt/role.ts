@@ -292,6 +292,7 @@ export function rolePaths(roles: JwtRoles): readonly PathDeclaration[] {
       access: 'token',
       summary: 'One role: which tokens may log in, and what they receive.',
       fields: roleFields,
+      tellsUnknown: true,
       exists: async ({ captures }) => (await roles.load(captures['name'] ?? '')) !== undefined,
       operations: {
         read: {
