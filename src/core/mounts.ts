@@ -175,7 +175,7 @@ export class Mounts {
     return id
   }
 
-  /** The socket side asks the newest configuration that was read: a large write may come as the next request. */
+  /** The socket side asks the newest configuration read: a large write may be the next request. */
   async #showToSockets(): Promise<void> {
     await this.#core.configuration()
   }

@@ -348,7 +348,7 @@ function operationOf(
   return match.declaration.exists(target).then((exists) => (exists ? 'update' : 'create'))
 }
 
-/** Asks the policies for the path as it was sent and in its one spelling; gives whether they grant sudo. */
+/** Asks for the path as it was sent and in its one spelling; gives whether policies grant sudo. */
 function requireAllowed(
   request: ApiRequest,
   { route, access, admission }: Admitted,

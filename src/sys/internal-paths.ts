@@ -111,7 +111,7 @@ export function internalPaths(core: Core): readonly PathDeclaration[] {
 
 /**
  * Every path of the mounts that the caller can see; those that every server has are no secret. The
- * document depends on these mounts alone and takes milliseconds to make, so a stranger gets a kept one.
+ * document depends on these mounts alone and takes milliseconds to make, so it is kept.
  */
 async function openApiReply(
   core: Core,

@@ -65,7 +65,7 @@ function unbounded(declaration: PathDeclaration): readonly string[] {
     .map(([name]) => `${declaration.pattern}: "${name}" needs charsMax, and a kind that it bounds`)
 }
 
-/** An open path that is read from a query and from a body: of a field given twice each reader takes another one. */
+/** An open path read from query and body: of a field given twice each reader takes another one. */
 function repeating(declaration: PathDeclaration): readonly string[] {
   const { fields, operations, pattern, repeats } = declaration
   const isReadTwice = operations.read !== undefined && operations.write !== undefined
@@ -123,6 +123,27 @@ test('a part of a path that is no field, has no length or several spellings cann
   assert.throws(() => define('a/:constructor', {}), /"constructor" has to be a field/)
   for (const name of [bounded, field.lowerString({ help: 'x', charsMax: 10 })]) {
     assert.equal(define('a/:name', { name }).pattern, 'a/:name')
+  }
+})
+
+test('a kind that may be a part of a path reads it as it stands or knows its one spelling', () => {
+  const options = { help: 'x', charsMax: 100 }
+  const kinds = [
+    field.string(options),
+    field.lowerString(options),
+    field.foldedString(options),
+    field.path(options),
+    field.name(options),
+    field.int(options),
+  ]
+  const texts = ['a', 'A', ' a ', '/a/', '//a//b//', 'İ', 'ẞ', 'ΑΣ', '0x10', '+7', '007', '\u00a0a']
+  for (const { kind, parse, spell } of kinds) {
+    for (const text of texts) {
+      const spelt = spell === undefined ? text : spell(text)
+      const parsed = parse(text)
+      if (parsed.ok) assert.equal(String(parsed.value), spelt, `${kind} of ${JSON.stringify(text)}`)
+      assert.equal(spell === undefined ? spelt : spell(spelt), spelt, `${kind} again`)
+    }
   }
 })
 
