@@ -117,6 +117,7 @@ function pathSection(mountPath, { access, fields, operations, pattern, summary }
     field.kind.replaceAll('_', ' '),
     [
       field.help,
+      ...(field.charsMax === undefined ? [] : [`At most ${field.charsMax} characters.`]),
       ...(field.required === true ? ['Required.'] : []),
       ...(field.secret === true ? ['Never shown again.'] : []),
       ...(field.deprecated === true ? ['Old; kept for compatibility.'] : []),

@@ -33,7 +33,7 @@ export interface TuneRequest {
 
 const tokenTypes = ['default-service', 'default-batch', 'service', 'batch']
 const protectedSecretPaths = ['sys/', 'cubbyhole/', 'identity/', 'audit/', 'auth/']
-const pathLengthMax = 512
+export const mountPathCharsMax = 512
 const ttlSecondsMax = 9_223_372_036
 
 export class Mounts {
@@ -175,7 +175,7 @@ export class Mounts {
     return id
   }
 
-  /** The socket side asks the newest configuration that was read: a large write may come as the next request. */
+  /** The socket side asks the newest configuration read: a large write may be the next request. */
   async #showToSockets(): Promise<void> {
     await this.#core.configuration()
   }
@@ -388,8 +388,8 @@ function onlyAuditLists(request: TuneRequest): boolean {
 export function cleanPath(path: string): string {
   const clean = path.replaceAll(/^\/+|\/+$/g, '')
   if (clean === '') throw invalid('mount path must not be empty')
-  if (clean.length > pathLengthMax) {
-    throw invalid(`mount path must have at most ${pathLengthMax} characters`)
+  if (clean.length > mountPathCharsMax) {
+    throw invalid(`mount path must have at most ${mountPathCharsMax} characters`)
   }
   if (clean.includes('\\') || !isPrintable(clean)) {
     throw invalid('mount path must not have backslashes or characters that cannot be printed')

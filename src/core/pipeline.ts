@@ -12,21 +12,22 @@ import type {
   Verb,
 } from '../framework/api.ts'
 import type { BackendRequest, Caller, Operation, Reply } from '../framework/backend.ts'
-import { parseInput } from '../framework/input.ts'
+import { parseInput, type ParsedInput } from '../framework/input.ts'
 import {
-  canonicalPath,
   declaredOperation,
   type Access,
+  type Handler,
   type PathDeclaration,
 } from '../framework/path.ts'
 import { invalid, Refusal } from '../framework/refusal.ts'
 import type { PathMatch } from '../framework/router.ts'
 import { cidrContains, parseCidr } from '../lib/cidr.ts'
+import { describeFault } from '../lib/fault.ts'
 import type { JsonObject } from '../lib/json.ts'
-import { err, ok, type Result } from '../lib/result.ts'
 import type { FieldTable, Input } from '../schema/field.ts'
 import { epochKey } from '../storage/sealed-view.ts'
 import { StoreSealed, StoreUnavailable, type StoreView } from '../storage/store.ts'
+import { KeyNotStorable } from '../storage/transaction.ts'
 import type { CoreConfiguration } from './configuration.ts'
 import type { Core } from './core.ts'
 import { keys } from './keys.ts'
@@ -37,7 +38,6 @@ import type { EntityRecord, MountRecord } from './records.ts'
 import type { Mounted } from './mounted-backends.ts'
 import type { LiveToken } from './tokens.ts'
 
-const noWarnings: readonly string[] = []
 const noNames: readonly string[] = []
 const epochKeys = [epochKey]
 /** Of a path that is not known, or not yet: as a stranger's. */
@@ -58,6 +58,22 @@ interface Admission {
   readonly caller: Caller
   readonly token: LiveToken
   readonly acl: Acl
+}
+
+/** What is known of a request before anything it brings is looked at. */
+interface Admitted {
+  readonly route: Route | undefined
+  readonly access: Access
+  /** Undefined on open paths. */
+  readonly admission: Admission | undefined
+}
+
+/** What carries a request out. */
+interface Service {
+  readonly route: Route
+  readonly declaration: PathDeclaration
+  readonly captures: PathMatch['captures']
+  readonly handler: Handler<Input<FieldTable>>
 }
 
 export class Pipeline {
@@ -91,14 +107,14 @@ export class Pipeline {
       throw new Refusal('namespace_unknown')
     }
     if (this.#core.seal.sealed) return this.#serveSealed(request, requestId)
-    const found = await this.#core.store.view((view) => this.#admit(request, view))
-    const { route, admission, access } = found
+    const admitted = await this.#core.store.view((view) => this.#admit(request, view))
+    const { admission } = admitted
     let spent: LiveToken | undefined
     if (admission !== undefined && admission.token.record.uses !== 0) {
       spent = await this.#spendUse(admission)
     }
     try {
-      return await this.#dispatch(request, requestId, route, access, admission)
+      return await this.#dispatch(request, requestId, admitted)
     } finally {
       // A last use that sealed the server has nothing left to end: spent tokens are dead as they are stored.
       if (spent !== undefined && spent.record.uses < 0 && this.#core.isOpen) {
@@ -110,14 +126,7 @@ export class Pipeline {
   // ------------------------------------------------------------ admission
 
   /** Mount, path and, unless the path is open, the token; all from one snapshot. */
-  async #admit(
-    request: ApiRequest,
-    view: StoreView,
-  ): Promise<{
-    readonly route: Route | undefined
-    readonly access: Access
-    readonly admission: Admission | undefined
-  }> {
+  async #admit(request: ApiRequest, view: StoreView): Promise<Admitted> {
     const [found] = view.getNow(epochKeys) ?? (await view.getMany(epochKeys))
     const epoch = typeof found === 'number' ? found : 0
     const configuration =
@@ -203,32 +212,27 @@ export class Pipeline {
 
   // ------------------------------------------------------------ dispatch
 
-  async #dispatch(
-    request: ApiRequest,
-    requestId: string,
-    route: Route | undefined,
-    access: Access,
-    admission: Admission | undefined,
-  ): Promise<Answer> {
-    const declaration = route?.match?.declaration
+  /**
+   * Nothing whose cost the caller chooses happens before the caller may ask: until the policy has
+   * decided, only the path is looked at. The fields are read last, so that who may not come here
+   * does not learn what is wrong with them either.
+   */
+  async #dispatch(request: ApiRequest, requestId: string, admitted: Admitted): Promise<Answer> {
+    const { route, admission } = admitted
     if (request.verb === 'help') return this.#help(requestId, route)
-    const fields = attempt(() =>
-      declaration === undefined
-        ? undefined
-        : parseInput(declaration, request.data, route?.match?.captures ?? {}),
-    )
-    const parsed = fields.ok ? fields.value : undefined
-    const backendRequest = (
-      operation: Operation,
-      sudo: boolean,
-    ): BackendRequest<Input<FieldTable>> => ({
+    const known = operationOf(request, admitted)
+    const operation = typeof known === 'string' ? known : await known
+    const sudo = requireAllowed(request, admitted, operation)
+    const service = requireService(request, route, operation)
+    const { declaration } = service
+    const parsed = parseInput(declaration, request.data, service.captures)
+    const call: BackendRequest<Input<FieldTable>> = {
       requestId,
       operation,
-      path: route?.path ?? '',
+      path: service.route.path,
       fullPath: request.path,
-      // What the path names is known even when the fields do not convert: it tells create from update.
-      input: (parsed?.input ?? route?.match?.captures ?? {}) as Input<FieldTable>,
-      data: parsed?.data ?? request.data,
+      input: parsed.input as Input<FieldTable>,
+      data: parsed.data,
       caller: admission?.caller,
       sudo,
       clientAddress: request.clientAddress,
@@ -236,54 +240,15 @@ export class Pipeline {
       header: request.header,
       wrapTtlSeconds: request.wrapTtlSeconds,
       via: request.via,
-    })
-    const known = operationOf(request, declaration, () => backendRequest('read', false))
-    const operation = typeof known === 'string' ? known : await known
-    let sudo = false
-    if (admission !== undefined) {
-      const asked = {
-        path: request.path,
-        operation,
-        data: request.data,
-        wrapTtlSeconds: request.wrapTtlSeconds,
-        sudoRequired: access === 'sudo',
-      }
-      const decision = admission.acl.decide(asked)
-      if (!decision.allowed) throw new Refusal('policy_denied')
-      sudo = decision.sudo
-      const canonical = canonicalOf(route, operation)
-      if (canonical !== undefined) {
-        const same = admission.acl.decide({ ...asked, path: canonical })
-        if (!same.allowed) throw new Refusal('policy_denied')
-        sudo &&= same.sudo
-      }
     }
-    if (route === undefined) {
-      throw new Refusal('route_unknown', {
-        text: `no handler for route "${request.path.slice(0, 512)}". route entry not found.`,
-      })
-    }
-    if (declaration === undefined) throw new Refusal('path_unsupported')
-    const declared = declaredOperation(
-      operation === 'header' && declaration.bare === true ? 'read' : operation,
-    )
-    const handler = declared === undefined ? undefined : declaration.operations[declared]
-    if (handler === undefined) {
-      throw new Refusal(declaration.bare === true ? 'verb_unsupported' : 'operation_unsupported')
-    }
-    if (request.wrapTtlSeconds > 0) {
-      // Answering in clear what was asked to be wrapped would hand the secret to the wrong party.
-      throw invalid('response wrapping is not available in this version')
-    }
-    // Who may not come here does not learn what was wrong with the fields either.
-    if (!fields.ok) throw fields.error
-    const call = backendRequest(operation, sudo)
     this.#core.requests.set(call, request)
-    const reply = await handler.handler(call)
-    const warnings = parsed?.warnings ?? noWarnings
-    return reply.kind === 'login'
-      ? this.#completeLogin(requestId, request, route.mount, reply, warnings)
-      : toAnswer(requestId, reply, operation, declaration, warnings)
+    const reply = await service.handler(call)
+    const { warnings } = parsed
+    if (reply.kind === 'login') {
+      return this.#completeLogin(requestId, request, service.route.mount, reply, warnings)
+    }
+    const isTold = tellsInput(parsed, service, operation)
+    return toAnswer(requestId, reply, operation, declaration, { warnings, isTold })
   }
 
   async #serveSealed(request: ApiRequest, requestId: string): Promise<Answer> {
@@ -314,7 +279,7 @@ export class Pipeline {
       via: request.via,
     }
     const reply = await handler.handler(call)
-    return toAnswer(requestId, reply, 'update', declaration.declaration, noWarnings)
+    return toAnswer(requestId, reply, 'update', declaration.declaration, silent)
   }
 
   // ------------------------------------------------------------ answers
@@ -349,12 +314,11 @@ export class Pipeline {
   #asRefusal(problem: unknown, request: ApiRequest, requestId: string): Refusal {
     if (problem instanceof Refusal) return problem
     if (problem instanceof StoreSealed) return new Refusal('sealed')
-    const detail = problem instanceof Error ? problem.message : 'unknown'
+    if (problem instanceof KeyNotStorable) return invalid('a name in the request cannot be stored')
     this.#core.logger.log('error', 'request failed', {
       request_id: requestId,
       path: request.path.slice(0, 256),
-      detail,
-      stack: problem instanceof Error ? problem.stack : undefined,
+      error: describeFault(problem),
     })
     return new Refusal(problem instanceof StoreUnavailable ? 'unavailable' : 'internal')
   }
@@ -367,14 +331,6 @@ function unlessUnavailable(problem: unknown): void {
   if (!(problem instanceof StoreSealed || problem instanceof StoreUnavailable)) throw problem
 }
 
-function attempt<T>(work: () => T): Result<T, unknown> {
-  try {
-    return ok(work())
-  } catch (problem) {
-    return err(problem)
-  }
-}
-
 function accessOf(declaration: PathDeclaration | undefined, verb: Verb): Access {
   if (declaration === undefined) return 'token'
   if (verb === 'help' || verb === 'header') return declaration.access
@@ -382,24 +338,82 @@ function accessOf(declaration: PathDeclaration | undefined, verb: Verb): Access 
   return declared?.access ?? declaration.access
 }
 
-/** The full path that a policy must allow as well, if it is another one; a list ends in a slash, and rules for it know both spellings. */
-function canonicalOf(route: Route | undefined, operation: Operation): string | undefined {
-  const declaration = route?.match?.declaration
-  if (route === undefined || declaration === undefined) return undefined
-  if (operation === 'list' || operation === 'scan') return undefined
-  const canonical = canonicalPath(declaration, route.path)
-  return canonical === route.path ? undefined : fullPath(route.mount) + canonical
-}
-
 /** A write to something that is not there yet is a create; only paths that can tell know it (platform contract §1.5). */
 function operationOf(
   request: ApiRequest,
-  declaration: PathDeclaration | undefined,
-  asRead: () => BackendRequest<Input<FieldTable>>,
+  { route, admission }: Admitted,
 ): Operation | Promise<Operation> {
   if (request.verb !== 'write') return request.verb
-  if (declaration?.exists === undefined) return 'update'
-  return declaration.exists(asRead()).then((exists) => (exists ? 'update' : 'create'))
+  const match = route?.match
+  if (route === undefined || match?.declaration.exists === undefined) return 'update'
+  const target = { path: route.path, captures: match.captures, caller: admission?.caller }
+  return match.declaration.exists(target).then((exists) => (exists ? 'update' : 'create'))
+}
+
+/** Asks for the path as it was sent and in its one spelling; gives whether policies grant sudo. */
+function requireAllowed(
+  request: ApiRequest,
+  { route, access, admission }: Admitted,
+  operation: Operation,
+): boolean {
+  if (admission === undefined) return false
+  const asked = {
+    path: request.path,
+    operation,
+    data: request.data,
+    wrapTtlSeconds: request.wrapTtlSeconds,
+    sudoRequired: access === 'sudo',
+  }
+  const decision = admission.acl.decide(asked)
+  if (!decision.allowed) throw new Refusal('policy_denied')
+  const canonical = canonicalOf(route, operation)
+  if (canonical === request.path || canonical === undefined) return decision.sudo
+  const same = admission.acl.decide({ ...asked, path: canonical })
+  if (!same.allowed) throw new Refusal('policy_denied')
+  return decision.sudo && same.sudo
+}
+
+/** The full path in its one spelling; that of a list ends in a slash. */
+function canonicalOf(route: Route | undefined, operation: Operation): string | undefined {
+  if (route?.match === undefined) return undefined
+  const { canonical } = route.match
+  const isFolder = (operation === 'list' || operation === 'scan') && route.path.endsWith('/')
+  const spelt = isFolder && !canonical.endsWith('/') ? `${canonical}/` : canonical
+  return spelt === route.path ? undefined : fullPath(route.mount) + spelt
+}
+
+/** No such route, path or operation: in that order. */
+function requireService(
+  request: ApiRequest,
+  route: Route | undefined,
+  operation: Operation,
+): Service {
+  if (route === undefined) {
+    throw new Refusal('route_unknown', {
+      text: `no handler for route "${request.path.slice(0, 512)}". route entry not found.`,
+    })
+  }
+  if (route.match === undefined) throw new Refusal('path_unsupported')
+  const { captures, declaration } = route.match
+  const declared = declaredOperation(
+    operation === 'header' && declaration.bare === true ? 'read' : operation,
+  )
+  const served = declared === undefined ? undefined : declaration.operations[declared]
+  if (served === undefined) {
+    throw new Refusal(declaration.bare === true ? 'verb_unsupported' : 'operation_unsupported')
+  }
+  if (request.wrapTtlSeconds > 0) {
+    // Answering in clear what was asked to be wrapped would hand the secret to the wrong party.
+    throw invalid('response wrapping is not available in this version')
+  }
+  return { route, declaration, captures, handler: served.handler }
+}
+
+/** Whether a write that has nothing else to say still answers with the warnings about its fields. */
+function tellsInput({ hasUnknown }: ParsedInput, service: Service, operation: Operation): boolean {
+  if (!hasUnknown || service.declaration.tellsUnknown !== true) return false
+  if (service.route.mount.config.compat === 'vault') return false
+  return operation === 'create' || operation === 'update' || operation === 'patch'
 }
 
 function mayComeFrom(token: LiveToken, address: string | undefined): boolean {
@@ -413,13 +427,22 @@ function mayComeFrom(token: LiveToken, address: string | undefined): boolean {
   })
 }
 
+/** What is to be said about the fields, and whether that alone is worth an answer with a body. */
+interface InputWarnings {
+  readonly warnings: readonly string[]
+  readonly isTold: boolean
+}
+
+const silent: InputWarnings = { warnings: [], isTold: false }
+
 function toAnswer(
   requestId: string,
   reply: Reply,
   operation: Operation,
   declaration: PathDeclaration,
-  inputWarnings: readonly string[],
+  input: InputWarnings,
 ): Answer {
+  const inputWarnings = input.warnings
   const duplicateData = declaration.duplicateData === true
   switch (reply.kind) {
     case 'none':
@@ -431,8 +454,8 @@ function toAnswer(
       ) {
         throw new Refusal('not_found')
       }
-      if (reply.warnings !== undefined && reply.warnings.length > 0) {
-        const warnings = [...reply.warnings, ...inputWarnings]
+      if ((reply.warnings !== undefined && reply.warnings.length > 0) || input.isTold) {
+        const warnings = joined(reply.warnings, inputWarnings)
         return envelope(requestId, 200, { warnings, duplicateData })
       }
       return { requestId, body: { kind: 'empty', status: 204 }, headers: noHeaders }

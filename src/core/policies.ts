@@ -1,4 +1,7 @@
-/** Stored policies: read, write, delete (platform contract §2.4). Texts are kept as they were written. */
+/**
+ * Stored policies: read, write, delete (platform contract §2.4). Texts are kept as they were written;
+ * names come in the one spelling in which they are kept (`field.foldedString`).
+ */
 
 import { invalid } from '../framework/refusal.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -7,7 +10,9 @@ import { keys } from './keys.ts'
 import { responseWrappingPolicyText } from './policy/default-policy.ts'
 import { decodePolicyText, parsePolicy } from './policy/policy.ts'
 
-const nameLengthMax = 512
+/** Its letters have at most three bytes each, and its storage key has to hold them all. */
+export const policyNameCharsMax = 480
+
 const hidden = new Set(['response-wrapping'])
 
 export class Policies {
@@ -35,28 +40,24 @@ export class Policies {
 
   /** The text as written; undefined when there is none. */
   async read(name: string): Promise<string | undefined> {
-    const clean = cleanPolicyName(name)
-    if (clean === 'root') return ''
-    if (clean === 'response-wrapping') return responseWrappingPolicyText
-    const record = await this.#store.view((view) => view.get(keys.policy(clean)))
+    if (name === 'root') return ''
+    if (name === 'response-wrapping') return responseWrappingPolicyText
+    const record = await this.#store.view((view) => view.get(keys.policy(name)))
     return record?.text
   }
 
   /** Stores a policy that parses; gives warnings. */
   async write(name: string, given: string): Promise<readonly string[]> {
-    const clean = cleanPolicyName(name)
-    if (clean === 'root' || hidden.has(clean)) throw invalid(`cannot update "${clean}" policy`)
-    if (clean === '' || clean.length > nameLengthMax) {
-      throw invalid(`policy name must have 1 to ${nameLengthMax} characters`)
-    }
+    if (name === 'root' || hidden.has(name)) throw invalid(`cannot update "${name}" policy`)
+    if (name === '') throw invalid('policy name must not be empty')
     if (given.trim() === '') throw invalid("'policy' parameter not supplied or empty")
     const text = decodePolicyText(given)
-    const parsed = parsePolicy(clean, text)
+    const parsed = parsePolicy(name, text)
     if (!parsed.ok) throw invalid(`failed to parse policy: ${parsed.error.message}`)
     await this.#store.write((txn) => {
-      txn.put(keys.policy(clean), { name: clean, text, modifiedAt: this.#clock.nowMs() })
+      txn.put(keys.policy(name), { name: name, text, modifiedAt: this.#clock.nowMs() })
     })
-    const warnings = clean === name ? [] : [`policy name was converted to "${clean}"`]
+    const warnings: string[] = []
     if (parsed.value.rules.some((rule) => rule.isTemplated)) {
       // Leaving this unsaid would hide that a templated deny protects nothing.
       warnings.push(
@@ -67,17 +68,11 @@ export class Policies {
   }
 
   async remove(name: string): Promise<void> {
-    const clean = cleanPolicyName(name)
-    if (clean === 'default') throw invalid('cannot delete default policy')
-    if (clean === 'root' || hidden.has(clean)) throw invalid(`cannot delete "${clean}" policy`)
+    if (name === 'default') throw invalid('cannot delete default policy')
+    if (name === 'root' || hidden.has(name)) throw invalid(`cannot delete "${name}" policy`)
     await this.#store.write(async (txn) => {
-      const key = keys.policy(clean)
+      const key = keys.policy(name)
       if ((await txn.get(key)) !== undefined) txn.delete(key.text)
     })
   }
-}
-
-/** As a policy is stored: trimmed, in lower case. */
-export function cleanPolicyName(name: string): string {
-  return name.trim().toLowerCase()
 }

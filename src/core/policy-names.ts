@@ -1,10 +1,12 @@
 /** Names of policies as tokens carry them. */
 
+import { foldText } from '../schema/field.ts'
+
 /** Lower-cased, trimmed, without blanks and duplicates, sorted; `root` beside others leaves only `root`. */
 export function normalisePolicyNames(names: readonly string[]): string[] {
   const set = new Set<string>()
   for (const name of names) {
-    const clean = name.trim().toLowerCase()
+    const clean = foldText(name)
     if (clean !== '') set.add(clean)
   }
   if (set.has('root')) return ['root']

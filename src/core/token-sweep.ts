@@ -4,6 +4,7 @@
  * node, be killed anywhere and start again. It works in small commits, so that it never holds up a login for long.
  */
 
+import { describeFault } from '../lib/fault.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import { prefixRange, StoreSealed, type Store, type StoreTransaction } from '../storage/store.ts'
@@ -74,8 +75,8 @@ export class TokenSweep {
       this.#running = this.run()
         .catch((problem: unknown) => {
           if (!(problem instanceof StoreSealed)) {
-            const detail = problem instanceof Error ? problem.message : 'unknown'
-            this.#logger.log('warn', 'sweep failed, it will be tried again', { detail })
+            const error = describeFault(problem)
+            this.#logger.log('warn', 'sweep failed, it will be tried again', { error })
           }
         })
         .then(() => this.#schedule(pauseMs))

@@ -1,6 +1,6 @@
 /** Turns the raw fields of a request into what a handler's field table describes (platform contract §1.8). */
 
-import type { JsonObject, JsonValue } from '../lib/json.ts'
+import { emptyObject, type JsonObject, type JsonValue } from '../lib/json.ts'
 import { nearestName } from '../lib/nearest-name.ts'
 import type { FieldTable } from '../schema/field.ts'
 import type { PathDeclaration } from './path.ts'
@@ -11,9 +11,16 @@ export interface ParsedInput {
   /** Raw fields, with captured path parts unless the path takes any field. */
   readonly data: JsonObject
   readonly warnings: readonly string[]
+  /** Some field was left out because the path has none of that name. */
+  readonly hasUnknown: boolean
 }
 
 const noWarnings: readonly string[] = []
+
+/** Warnings name as much as a person reads. */
+const shownNamesMax = 100
+const shownCharsMax = 128
+const suggestedMax = 8
 
 /** Coerces; throws a 400 that names the field. Unknown fields only warn. */
 export function parseInput(
@@ -40,13 +47,11 @@ export function parseInput(
     if (field === undefined) input[name] = value
     else setField(input, name, field, value)
   }
-  const warnings =
-    declaration.anyFields === true || (unknown.length === 0 && replaced.length === 0)
-      ? noWarnings
-      : describe(unknown, replaced, fields)
+  const isSilent = declaration.anyFields === true || (unknown.length === 0 && replaced.length === 0)
+  const warnings = isSilent ? noWarnings : describe(unknown, replaced, fields, captures)
   // A path that takes any field stores them as they are; a capture must not overwrite one of the same name.
   const data = declaration.anyFields === true ? given : merge(given, captures)
-  return { input, data, warnings }
+  return { input, data, warnings, hasUnknown: !isSilent && unknown.length > 0 }
 }
 
 function setField(
@@ -73,22 +78,37 @@ function merge(raw: JsonObject, captures: Readonly<Record<string, string>>): Jso
   return raw
 }
 
+/** Of two spellings of one name nobody could say which one counts. */
 function foldNames(raw: JsonObject, fields: FieldTable): JsonObject {
   const byFolded = new Map(Object.keys(fields).map((name) => [name.toLowerCase(), name]))
-  const folded: Record<string, JsonValue> = {}
+  const folded = emptyObject()
   for (const [name, value] of Object.entries(raw)) {
-    folded[byFolded.get(name.toLowerCase()) ?? name] = value
+    const known = byFolded.get(name.toLowerCase()) ?? name
+    if (Object.hasOwn(folded, known)) {
+      throw invalid(`field "${known.slice(0, shownCharsMax)}" was given more than once`)
+    }
+    folded[known] = value
   }
   return folded
 }
 
-function describe(unknown: string[], replaced: string[], fields: FieldTable): readonly string[] {
+function describe(
+  unknown: readonly string[],
+  replaced: readonly string[],
+  fields: FieldTable,
+  captures: Readonly<Record<string, string>>,
+): readonly string[] {
   const warnings: string[] = []
   if (unknown.length > 0) {
-    const shown = unknown.toSorted().map((name) => name.slice(0, 128))
-    warnings.push(`Endpoint ignored these unrecognized parameters: [${shown.join(' ')}]`)
-    for (const name of shown.slice(0, 8)) {
-      const near = nearestName(name, Object.keys(fields))
+    const shown = unknown
+      .slice(0, shownNamesMax)
+      .map((name) => name.slice(0, shownCharsMax))
+      .toSorted()
+    const more = unknown.length > shown.length ? ' …' : ''
+    warnings.push(`Endpoint ignored these unrecognized parameters: [${shown.join(' ')}${more}]`)
+    const settable = Object.keys(fields).filter((name) => !Object.hasOwn(captures, name))
+    for (const name of shown.slice(0, suggestedMax)) {
+      const near = nearestName(name, settable)
       if (near !== undefined)
         warnings.push(`"${name}" is no field of this path; did you mean "${near}"?`)
     }

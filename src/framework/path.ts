@@ -3,8 +3,9 @@
  * OpenAPI and the reference pages all come from the declaration.
  */
 
-import type { FieldTable, Input } from '../schema/field.ts'
-import type { BackendRequest, Operation, Reply } from './backend.ts'
+import type { FieldKind, FieldTable, Input } from '../schema/field.ts'
+import type { BackendRequest, Caller, Operation, Reply } from './backend.ts'
+import { capturesOf } from './pattern.ts'
 
 /**
  * `token`: the caller's policies decide. `sudo`: they must also grant sudo on the path.
@@ -24,6 +25,15 @@ export interface OperationDeclaration<I> {
 /** Operations a path can declare; `write` serves create and update alike. */
 export type DeclaredOperation = 'read' | 'list' | 'scan' | 'write' | 'patch' | 'delete'
 
+/** What a write is about: all that may be looked at before the policy has decided. */
+export interface WriteTarget {
+  /** Path inside the mount. */
+  readonly path: string
+  readonly captures: Readonly<Record<string, string>>
+  /** Undefined on open paths. */
+  readonly caller: Caller | undefined
+}
+
 export interface TypedPath<F extends FieldTable> {
   /**
    * Segments; `:name` takes one segment of word characters with "-" and "." inside, `:name?` likewise or nothing, `*name`
@@ -33,17 +43,15 @@ export interface TypedPath<F extends FieldTable> {
   readonly access: Access
   readonly summary: string
   readonly fields: F
-  /**
-   * The one spelling, inside the mount, of all paths that reach the same thing. Policies have to allow it too, so that
-   * no other spelling leads past a deny. Without it a final "/" is dropped, unless a `*name` takes it.
-   */
-  readonly canonical?: (path: string) => string
   /** Takes any fields and never warns about unknown ones (kv, cubbyhole, wrap). */
   readonly anyFields?: boolean
-  /** A field given twice, in query, form or JSON, is refused with 400: of two values one reader takes the first and another the last. */
+  /**
+   * A field given twice, in query, form or JSON, is refused with 400: of two values one reader takes
+   * the first and another the last.
+   */
   readonly repeats?: 'refuse'
   /** Whether the thing exists, which tells create from update; without it every write is an update. */
-  readonly exists?: (request: BackendRequest<Input<F>>) => Promise<boolean>
+  readonly exists?: (target: WriteTarget) => Promise<boolean>
   readonly operations: Readonly<Partial<Record<DeclaredOperation, OperationDeclaration<Input<F>>>>>
   /** `data` is repeated at the top level of the answer (platform contract §1.2). */
   readonly duplicateData?: boolean
@@ -51,6 +59,11 @@ export interface TypedPath<F extends FieldTable> {
   readonly foldFieldNames?: boolean
   /** Answers also while the server is sealed or not initialised (sys/health and its like). */
   readonly servedSealed?: boolean
+  /**
+   * A write that leaves out a field because its name is misspelt answers 200 with a warning, where
+   * the references answer 204 in silence: a role whose only rule is misspelt admits everybody.
+   */
+  readonly tellsUnknown?: boolean
   /** Answers without the envelope; a verb it does not know is 405 with an empty list (platform contract §1.2, §1.3). */
   readonly bare?: boolean
 }
@@ -58,21 +71,42 @@ export interface TypedPath<F extends FieldTable> {
 /** A declaration without its input type, as the router and the generators see it. */
 export type PathDeclaration = TypedPath<FieldTable>
 
+/**
+ * Kinds that a part of a path may have: those that read it as it stands, and those that know its one
+ * spelling. A kind that reads two texts as one without saying so would lead past a policy.
+ */
+const capturable: Readonly<Record<FieldKind, boolean>> = {
+  string: true,
+  lower_string: true,
+  folded_string: true,
+  path: true,
+  name: true,
+  int: true,
+  bool: false,
+  duration: false,
+  signed_duration: false,
+  comma_list: false,
+  string_list: false,
+  comma_int_list: false,
+  map: false,
+  text_map: false,
+  kv_pairs: false,
+  list: false,
+  time: false,
+  any: false,
+}
+
 export function definePath<const F extends FieldTable>(path: TypedPath<F>): PathDeclaration {
+  for (const { name } of capturesOf(path.pattern)) {
+    const field = Object.hasOwn(path.fields, name) ? path.fields[name] : undefined
+    if (field === undefined || !capturable[field.kind] || field.charsMax === undefined) {
+      throw new Error(
+        `${path.pattern}: "${name}" has to be a field with charsMax, of a kind that has one spelling`,
+      )
+    }
+  }
   // The router hands each handler exactly the input that `fields` describes; the types meet again there.
   return path as unknown as PathDeclaration
-}
-
-/** The spelling of a path inside its mount that policies have to allow beside the one that was sent. */
-export function canonicalPath(declaration: PathDeclaration, path: string): string {
-  if (declaration.canonical !== undefined) return declaration.canonical(path)
-  if (!path.endsWith('/')) return path
-  const takesSlash = /(?:^|\/)\*[^/]*$/.test(declaration.pattern)
-  return takesSlash ? path : withoutFinalSlash(path)
-}
-
-export function withoutFinalSlash(path: string): string {
-  return path.replace(/\/+$/, '')
 }
 
 /** The declared operation that serves an operation. */

@@ -4,6 +4,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 
 import type { ApiHandler, ApiRequest, ListenerSwitches, Verb } from '../framework/api.ts'
 import { invalid, Refusal } from '../framework/refusal.ts'
+import { describeFault } from '../lib/fault.ts'
 import { emptyObject, type JsonObject } from '../lib/json.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
@@ -425,11 +426,4 @@ function requireFile(path: string): void {
 
 function headerText(value: string | readonly string[] | undefined): string | undefined {
   return value === undefined || typeof value === 'string' ? value : value.join(', ')
-}
-
-/** Where a fault happened, without its message: that may hold what the client sent. */
-function describeFault(error: unknown): string {
-  if (!(error instanceof Error)) return typeof error
-  const places = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line))
-  return [error.name, ...places.slice(0, 8).map((line) => line.trim())].join(' ')
 }

@@ -6,6 +6,7 @@
 
 import { parseDurationMs } from '../lib/duration.ts'
 import {
+  emptyObject,
   isJsonArray,
   isJsonObject,
   JsonNumber,
@@ -19,6 +20,8 @@ import { err, ok, type Result } from '../lib/result.ts'
 export type FieldKind =
   | 'string'
   | 'lower_string'
+  | 'folded_string'
+  | 'path'
   | 'name'
   | 'int'
   | 'bool'
@@ -41,7 +44,10 @@ export interface FieldOptions {
   readonly secret?: boolean
   readonly required?: boolean
   readonly deprecated?: boolean
-  /** UTF-16 units a text may have: what a stranger may store or make us work through has a length of its own. */
+  /**
+   * UTF-16 units of a text, or of all texts of a list together: what a stranger may store or make
+   * us work through, and what becomes part of a storage key, has a length of its own.
+   */
   readonly charsMax?: number
 }
 
@@ -50,6 +56,11 @@ export interface Field<T> extends FieldOptions {
   /** What an explicit null means: nothing was given, or the kind's zero value. */
   readonly nullIs: 'absent' | 'zero'
   readonly zero: T
+  /**
+   * The one spelling of a text that this kind reads in several. Where the field is a part of the
+   * path, policies are asked for that spelling too, so that no other one leads past a deny.
+   */
+  readonly spell: ((text: string) => string) | undefined
   readonly parse: (value: JsonValue) => Result<T, string>
 }
 
@@ -60,38 +71,66 @@ export type Input<F extends FieldTable> = {
   readonly [K in keyof F]: F[K] extends Field<infer T> ? T | undefined : never
 }
 
+interface KindOptions {
+  readonly nullIs?: 'absent' | 'zero'
+  readonly spell?: (text: string) => string
+  /** When the declaration names no other. */
+  readonly charsMax?: number
+}
+
 function make<T>(
   kind: FieldKind,
   zero: T,
   parse: (value: JsonValue) => Result<T, string>,
   options: FieldOptions,
-  nullIs: 'absent' | 'zero' = 'zero',
+  { nullIs = 'zero', spell, charsMax = Infinity }: KindOptions = {},
 ): Field<T> {
-  const { charsMax } = options
-  const bounded = charsMax === undefined ? parse : withinChars(parse, charsMax)
-  return { ...options, kind, zero, parse: bounded, nullIs }
+  const bounded = withinChars(parse, options.charsMax ?? charsMax)
+  return { ...options, kind, zero, parse: bounded, spell, nullIs }
 }
 
-/** The text's length is looked at before anything is made of it. */
+/** The length of a text is looked at before anything is made of it. */
 function withinChars<T>(
   parse: (value: JsonValue) => Result<T, string>,
   charsMax: number,
 ): (value: JsonValue) => Result<T, string> {
+  if (charsMax === Infinity) return parse
   return (value) =>
-    typeof value === 'string' && value.length > charsMax
-      ? err(`expected at most ${charsMax} characters`)
-      : parse(value)
+    charsOf(value) > charsMax ? err(`expected at most ${charsMax} characters`) : parse(value)
 }
+
+function charsOf(value: JsonValue): number {
+  if (typeof value === 'string') return value.length
+  if (value instanceof JsonNumber) return value.text.length
+  if (!isJsonArray(value)) return 0
+  let chars = 0
+  for (const element of value) if (typeof element === 'string') chars += element.length
+  return chars
+}
+
+/** A text that is read in another spelling than it may be sent in. */
+function makeSpelt(
+  kind: FieldKind,
+  spell: (text: string) => string,
+  options: FieldOptions,
+): Field<string> {
+  const parse = (value: JsonValue) => map(parseText(value), spell)
+  return make(kind, '', parse, options, { spell })
+}
+
+/** No number, truth or time needs more; what is longer is not worth looking at. */
+const scalarCharsMax = 64
+const scalar: KindOptions = { charsMax: scalarCharsMax }
+const optionalScalar: KindOptions = { ...scalar, nullIs: 'absent' }
 
 export const field = {
   string: (options: FieldOptions) => make('string', '', parseText, options),
   lowerString: (options: FieldOptions) =>
-    make(
-      'lower_string',
-      '',
-      (value) => map(parseText(value), (text) => text.toLowerCase()),
-      options,
-    ),
+    makeSpelt('lower_string', (text) => text.toLowerCase(), options),
+  /** A name in which case and blanks at its ends mean nothing. */
+  foldedString: (options: FieldOptions) => makeSpelt('folded_string', foldText, options),
+  /** A path in which slashes at its ends mean nothing. */
+  path: (options: FieldOptions) => makeSpelt('path', withoutOuterSlashes, options),
   /** A name of word characters, with "-" and "." inside. */
   name: (options: FieldOptions) =>
     make(
@@ -104,14 +143,15 @@ export const field = {
       },
       options,
     ),
-  int: (options: FieldOptions) => make('int', 0, parseInteger, options),
-  bool: (options: FieldOptions) => make('bool', false, parseBoolean, options),
+  int: (options: FieldOptions) =>
+    make('int', 0, parseInteger, options, { ...scalar, spell: spellInteger }),
+  bool: (options: FieldOptions) => make('bool', false, parseBoolean, options, scalar),
   /** Whole seconds, never negative. */
   duration: (options: FieldOptions) =>
-    make('duration', 0, (value) => parseSeconds(value, false), options, 'absent'),
+    make('duration', 0, (value) => parseSeconds(value, false), options, optionalScalar),
   /** Whole seconds, negative allowed. */
   signedDuration: (options: FieldOptions) =>
-    make('signed_duration', 0, (value) => parseSeconds(value, true), options, 'absent'),
+    make('signed_duration', 0, (value) => parseSeconds(value, true), options, optionalScalar),
   /** Text is split at commas, a list is not; `emptyElements` keeps or drops empty pieces. */
   commaList: (options: FieldOptions & { readonly emptyElements?: 'keep' | 'drop' }) =>
     make<readonly string[]>(
@@ -138,13 +178,26 @@ export const field = {
       options,
     ),
   /** Milliseconds since 1970, from RFC 3339 text or seconds. */
-  time: (options: FieldOptions) => make('time', 0, parseTime, options, 'absent'),
+  time: (options: FieldOptions) => make('time', 0, parseTime, options, optionalScalar),
   any: (options: FieldOptions) => make<JsonValue>('any', null, (value) => ok(value), options),
 } as const
 
 /** Word characters, with "-" and "." allowed between the first and the last. */
 export function isName(text: string): boolean {
   return /^\w(?:[\w.-]*\w)?$/.test(text)
+}
+
+/** As names of policies are kept: trimmed, in lower case. */
+export function foldText(text: string): string {
+  return text.trim().toLowerCase()
+}
+
+function withoutOuterSlashes(text: string): string {
+  let start = 0
+  let end = text.length
+  while (start < end && text[start] === '/') start++
+  while (end > start && text[end - 1] === '/') end--
+  return text.slice(start, end)
 }
 
 function map<A, B>(result: Result<A, string>, change: (value: A) => B): Result<B, string> {
@@ -169,6 +222,13 @@ function parseInteger(value: JsonValue): Result<number, string> {
   if (trimmed === '') return ok(0)
   const number = integerOf(trimmed)
   return number === undefined ? err('expected a whole number') : ok(number)
+}
+
+/** `0x10` and `16` are one number; what is none stays as it is and is refused later. */
+function spellInteger(text: string): string {
+  if (text.length > scalarCharsMax) return text
+  const number = integerOf(text)
+  return number === undefined ? text : String(number)
 }
 
 /** Go's integer literals: decimal, 0x, 0o or a leading zero (octal), 0b, with a sign. */
@@ -294,15 +354,23 @@ function parseTextMap(value: JsonValue): Result<JsonObject, string> {
 }
 
 function collectPairs(pairs: readonly string[]): Result<JsonObject, string> {
-  const object = Object.create(null) as Record<string, JsonValue>
+  const object = emptyObject()
+  // The lists of names that were given more than once; they are ours, so that they can grow.
+  const lists = new Map<string, JsonValue[]>()
   for (const pair of pairs) {
     const at = pair.indexOf('=')
     const key = pair.slice(0, at).trim()
     if (at < 0 || key === '') return err('expected key=value')
     const text = pair.slice(at + 1).trim()
+    const list = lists.get(key)
     const present = object[key]
-    object[key] =
-      present === undefined ? text : isJsonArray(present) ? [...present, text] : [present, text]
+    if (list !== undefined) list.push(text)
+    else if (present === undefined) object[key] = text
+    else {
+      const several = [present, text]
+      lists.set(key, several)
+      object[key] = several
+    }
   }
   return ok(object)
 }

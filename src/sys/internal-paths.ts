@@ -5,14 +5,21 @@ import type { Core } from '../core/core.ts'
 import { fullPath } from '../core/mount-table.ts'
 import type { Acl } from '../core/policy/acl.ts'
 import type { MountRecord } from '../core/records.ts'
-import { reply, type BackendRequest } from '../framework/backend.ts'
+import { reply, type BackendRequest, type Reply } from '../framework/backend.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { Refusal } from '../framework/refusal.ts'
+import { BoundedCache } from '../lib/bounded-cache.ts'
 import type { JsonObject, JsonValue } from '../lib/json.ts'
+import { field } from '../schema/field.ts'
 import { mountObject } from './mount-paths.ts'
 import { openApiDocument } from './openapi.ts'
 
+/** Documents of so many different views are kept; a view is the mounts that somebody sees. */
+const documentsMax = 32
+
 export function internalPaths(core: Core): readonly PathDeclaration[] {
+  const documents = new BoundedCache<string, string>(documentsMax)
+  const specification = (request: BackendRequest<unknown>) => openApiReply(core, documents, request)
   return [
     definePath({
       pattern: 'internal/ui/mounts',
@@ -30,12 +37,12 @@ export function internalPaths(core: Core): readonly PathDeclaration[] {
       pattern: 'internal/ui/mounts/*path',
       access: 'open',
       summary: 'The mount that serves a path, if the caller may do anything there.',
-      fields: {},
+      fields: { path: field.path({ help: 'Any path of the API.', charsMax: 8192 }) },
       operations: {
         read: {
           summary: 'Find the mount of a path.',
           handler: async (request) => {
-            const path = String(request.data['path']).replace(/^\/+/, '')
+            const { path = '' } = request.input
             const acl = await optionalAcl(core, request)
             const { mounts } = await core.configuration()
             const mount = mounts.find(path)
@@ -43,7 +50,7 @@ export function internalPaths(core: Core): readonly PathDeclaration[] {
               mount !== undefined && acl?.hasAnyCapabilityUnder(fullPath(mount)) === true
             if (!isVisible) {
               // The same answer for "not there" and "not yours", so that nothing can be guessed.
-              const shown = `${path.replace(/\/+$/, '')}/`
+              const shown = `${path}/`
               throw new Refusal('token_refused', {
                 text: `preflight capability check returned 403, please ensure client's policies grant access to path "${shown}"`,
               })
@@ -78,8 +85,8 @@ export function internalPaths(core: Core): readonly PathDeclaration[] {
       fields: {},
       bare: true,
       operations: {
-        read: { summary: 'Read the document.', handler: (request) => openApiReply(core, request) },
-        write: { summary: 'Read the document.', handler: (request) => openApiReply(core, request) },
+        read: { summary: 'Read the document.', handler: specification },
+        write: { summary: 'Read the document.', handler: specification },
       },
     }),
     definePath({
@@ -102,20 +109,27 @@ export function internalPaths(core: Core): readonly PathDeclaration[] {
   ]
 }
 
-/** Every path of the mounts that the caller can see; those that every server has are no secret. */
-async function openApiReply(core: Core, request: BackendRequest<unknown>) {
+/**
+ * Every path of the mounts that the caller can see; those that every server has are no secret. The
+ * document depends on these mounts alone and takes milliseconds to make, so it is kept.
+ */
+async function openApiReply(
+  core: Core,
+  documents: BoundedCache<string, string>,
+  request: BackendRequest<unknown>,
+): Promise<Reply> {
   const acl = await optionalAcl(core, request)
   const { mounts } = await core.configuration()
   const shown = mounts.mounts.filter(
     (mount) =>
-      builtInMounts.some(({ type }) => type === mount.type) || visible(mount, acl) !== undefined,
+      mount.tainted !== true &&
+      (builtInMounts.some(({ type }) => type === mount.type) || visible(mount, acl) !== undefined),
   )
-  return {
-    kind: 'raw' as const,
-    status: 200,
-    contentType: 'application/json',
-    body: `${JSON.stringify(openApiDocument(core, shown))}\n`,
-  }
+  const view = shown.map((mount) => `${mount.type} ${fullPath(mount)}`).join('\n')
+  const kept = documents.get(view)
+  const body = kept ?? `${JSON.stringify(openApiDocument(core, shown))}\n`
+  if (kept === undefined) documents.set(view, body)
+  return { kind: 'raw', status: 200, contentType: 'application/json', body }
 }
 
 async function optionalAcl(core: Core, request: BackendRequest<unknown>): Promise<Acl | undefined> {

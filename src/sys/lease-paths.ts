@@ -3,15 +3,20 @@
 import type { Core } from '../core/core.ts'
 import type { LiveToken } from '../core/tokens.ts'
 import { reply, type Reply } from '../framework/backend.ts'
-import { definePath, withoutFinalSlash, type PathDeclaration } from '../framework/path.ts'
+import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { invalid } from '../framework/refusal.ts'
 import type { JsonObject } from '../lib/json.ts'
 import { rfc3339 } from '../lib/time.ts'
 import { field } from '../schema/field.ts'
 
+/** As long as a path can be. */
+const leaseCharsMax = 8192
+
+const prefixField = field.path({ help: 'Folder of leases.', charsMax: leaseCharsMax })
+
 const leaseFields = {
-  lease_id: field.string({ help: 'Lease id, such as auth/jwt/login/h….' }),
-  url_lease_id: field.string({ help: 'Lease id as part of the path.' }),
+  lease_id: field.path({ help: 'Lease id, such as auth/jwt/login/h….', charsMax: leaseCharsMax }),
+  url_lease_id: field.path({ help: 'Lease id as part of the path.', charsMax: leaseCharsMax }),
   increment: field.duration({ help: 'Wished TTL.' }),
   sync: field.bool({ help: 'Answer when it is done (default) or at once.' }),
 } as const
@@ -43,18 +48,17 @@ export function leasePaths(core: Core): readonly PathDeclaration[] {
       pattern: 'leases/lookup/*prefix',
       access: 'sudo',
       summary: 'Leases below a prefix.',
-      fields: {},
+      fields: { prefix: prefixField },
       operations: {
         list: {
           summary: 'List leases and folders below a prefix.',
-          handler: async ({ data }) => reply.list(await listLeases(core, String(data['prefix']))),
+          handler: async ({ input }) => reply.list(await listLeases(core, input.prefix ?? '')),
         },
       },
     }),
     ...bothNames('renew', (pattern) =>
       definePath({
         pattern: `${pattern}/*url_lease_id?`,
-        canonical: withoutFinalSlash,
         access: 'token',
         summary: 'Renews a lease.',
         fields: leaseFields,
@@ -73,7 +77,6 @@ export function leasePaths(core: Core): readonly PathDeclaration[] {
     ...bothNames('revoke', (pattern) =>
       definePath({
         pattern: `${pattern}/*url_lease_id?`,
-        canonical: withoutFinalSlash,
         access: 'token',
         summary: 'Revokes a lease.',
         fields: leaseFields,
@@ -95,15 +98,14 @@ export function leasePaths(core: Core): readonly PathDeclaration[] {
       bothNames(`revoke-${word}`, (pattern) =>
         definePath({
           pattern: `${pattern}/*prefix`,
-          canonical: withoutFinalSlash,
           access: 'sudo',
           summary: 'Revokes every lease below a prefix.',
-          fields: { sync: leaseFields.sync },
+          fields: { prefix: prefixField, sync: leaseFields.sync },
           operations: {
             write: {
               summary: 'Revoke by prefix.',
-              handler: async ({ input, data }) => {
-                await revokePrefix(core, String(data['prefix']))
+              handler: async ({ input }) => {
+                await revokePrefix(core, input.prefix ?? '')
                 return done(input.sync)
               },
             },
@@ -173,8 +175,7 @@ async function findLease(core: Core, leaseId: string): Promise<LiveToken | undef
 }
 
 /** One exact lease id first, then a folder. */
-async function revokePrefix(core: Core, given: string): Promise<void> {
-  const prefix = given.replaceAll(/^\/+|\/+$/g, '')
+async function revokePrefix(core: Core, prefix: string): Promise<void> {
   if (prefix === '') throw invalid('prefix must not be empty')
   const token = await findLease(core, prefix)
   if (token === undefined) await core.mounts.revokePrefix(prefix)
@@ -194,8 +195,8 @@ function leaseObject(core: Core, token: LiveToken, id: string): JsonObject {
   }
 }
 
-async function listLeases(core: Core, given: string): Promise<readonly string[]> {
-  const prefix = given.replace(/^\/+/, '').replace(/\/*$/, given === '' ? '' : '/')
+async function listLeases(core: Core, folder: string): Promise<readonly string[]> {
+  const prefix = folder === '' ? '' : `${folder}/`
   const names = new Set<string>()
   await core.tokenOperations.eachLive((token) => {
     const { path, leaseless } = token.record

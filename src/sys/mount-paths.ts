@@ -1,14 +1,18 @@
 /** sys/mounts, sys/auth, sys/remount (platform contract §2.3). */
 
 import type { Core } from '../core/core.ts'
+import { mountPathCharsMax } from '../core/mounts.ts'
 import type { MountRecord } from '../core/records.ts'
 import { reply, type Reply } from '../framework/backend.ts'
-import { definePath, withoutFinalSlash, type PathDeclaration } from '../framework/path.ts'
+import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { invalid } from '../framework/refusal.ts'
 import type { JsonObject, JsonValue } from '../lib/json.ts'
 import { field } from '../schema/field.ts'
 
+const path = field.path({ help: 'Where it is mounted.', charsMax: mountPathCharsMax })
+
 const enableFields = {
+  path,
   type: field.string({
     help: 'Name of the method or engine, such as "jwt" or "kv".',
     required: true,
@@ -24,6 +28,7 @@ const enableFields = {
 } as const
 
 const tuneFields = {
+  path,
   description: field.string({ help: 'Text for people; may be empty.' }),
   options: field.kvPairs({ help: 'Options to change; an empty value removes one.' }),
   default_lease_ttl: field.any({ help: 'Default TTL; "system" inherits.' }),
@@ -81,12 +86,12 @@ export function mountPaths(core: Core): readonly PathDeclaration[] {
       pattern: 'remount/status/:id',
       access: 'token',
       summary: 'How a move went.',
-      fields: {},
+      fields: { id: field.string({ help: 'Id that the move was given.', charsMax: 64 }) },
       operations: {
         read: {
           summary: 'Read the state of a move.',
-          handler: async ({ path }) => {
-            const id = path.slice('remount/status/'.length)
+          handler: async ({ input }) => {
+            const { id = '' } = input
             const found = await core.mounts.moveStatus(id)
             if (found === undefined) return reply.none()
             return reply.data({
@@ -127,23 +132,24 @@ function kindPaths(core: Core, kind: 'auth' | 'secret'): readonly PathDeclaratio
       access,
       summary: `Settings of an ${what}.`,
       duplicateData: true,
+      tellsUnknown: true,
       fields: tuneFields,
       operations: {
         read: {
           summary: 'Read effective settings.',
-          handler: async ({ data }) => {
-            const mount = await findTuned(core, kind, data)
+          handler: async ({ input }) => {
+            const mount = await findTuned(core, kind, input.path ?? '')
             return reply.data(tuneObject(core, mount))
           },
         },
         write: {
           summary: 'Change settings; what is not given stays.',
-          handler: async ({ input, data }): Promise<Reply> => {
-            const mount = await findTuned(core, kind, data)
-            const { description, options, ...settings } = input
+          handler: async ({ input }): Promise<Reply> => {
+            const { path: at = '', description, options, ...settings } = input
+            const mount = await findTuned(core, kind, at)
             const config: Record<string, JsonValue> = {}
             for (const [name, value] of Object.entries(settings)) {
-              if (name !== 'path' && value !== undefined) config[name] = value
+              if (value !== undefined) config[name] = value
             }
             const warnings = await core.mounts.tune(mount, { description, options, config })
             return warnings.length > 0 ? reply.none(warnings) : reply.none()
@@ -153,19 +159,19 @@ function kindPaths(core: Core, kind: 'auth' | 'secret'): readonly PathDeclaratio
     }),
     definePath({
       pattern: `${base}/*path`,
-      canonical: withoutFinalSlash,
       access,
       summary: `One ${what}.`,
       duplicateData: true,
+      tellsUnknown: true,
       fields: enableFields,
       operations: {
         read: {
           summary: `Read one ${what}.`,
-          handler: async ({ data }) => {
-            const path = String(data['path'])
-            const mount = await core.mounts.find(kind, path)
+          handler: async ({ input }) => {
+            const at = input.path ?? ''
+            const mount = await core.mounts.find(kind, at)
             if (mount === undefined) {
-              const shown = `${path.replaceAll(/^\/+|\/+$/g, '')}/`
+              const shown = `${at}/`
               throw invalid(
                 kind === 'auth'
                   ? `No auth engine at ${shown}`
@@ -177,10 +183,10 @@ function kindPaths(core: Core, kind: 'auth' | 'secret'): readonly PathDeclaratio
         },
         write: {
           summary: `Enable an ${what}.`,
-          handler: async ({ input, data }) => {
+          handler: async ({ input }) => {
             await core.mounts.enable({
               class: kind,
-              path: String(data['path']),
+              path: input.path ?? '',
               type: (input.type ?? '') || (input.plugin_name ?? ''),
               description: input.description ?? '',
               local: input.local ?? false,
@@ -194,8 +200,8 @@ function kindPaths(core: Core, kind: 'auth' | 'secret'): readonly PathDeclaratio
         },
         delete: {
           summary: `Disable an ${what}: revokes its tokens and deletes its data.`,
-          handler: async ({ data }) => {
-            await core.mounts.disable(kind, String(data['path']))
+          handler: async ({ input }) => {
+            await core.mounts.disable(kind, input.path ?? '')
             return reply.none()
           },
         },
@@ -204,12 +210,7 @@ function kindPaths(core: Core, kind: 'auth' | 'secret'): readonly PathDeclaratio
   ]
 }
 
-async function findTuned(
-  core: Core,
-  kind: 'auth' | 'secret',
-  data: JsonObject,
-): Promise<MountRecord> {
-  const path = String(data['path'])
+async function findTuned(core: Core, kind: 'auth' | 'secret', path: string): Promise<MountRecord> {
   // Terraform and the CLI tune auth mounts through sys/mounts/auth/<path>/tune.
   const isAuth = kind === 'auth' || path.startsWith('auth/')
   const inner = kind === 'secret' && isAuth ? path.slice('auth/'.length) : path

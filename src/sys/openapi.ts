@@ -11,6 +11,8 @@ type Json = { readonly [name: string]: unknown }
 const schemaOf: Readonly<Record<FieldKind, Json>> = {
   string: { type: 'string' },
   lower_string: { type: 'string', format: 'lowercase' },
+  folded_string: { type: 'string', format: 'lowercase' },
+  path: { type: 'string' },
   name: { type: 'string' },
   int: { type: 'integer' },
   bool: { type: 'boolean' },
@@ -113,6 +115,7 @@ function requestBody(fields: FieldTable, captures: readonly string[]): Json {
     properties[name] = {
       ...schemaOf[field.kind],
       description: field.help,
+      ...lengthOf(field),
       ...(field.deprecated === true ? { deprecated: true } : {}),
       ...(field.secret === true ? { 'x-vault-displayAttrs': { sensitive: true } } : {}),
     }
@@ -120,6 +123,12 @@ function requestBody(fields: FieldTable, captures: readonly string[]): Json {
   }
   const schema = { type: 'object', properties, ...(required.length > 0 ? { required } : {}) }
   return { required: required.length > 0, content: { 'application/json': { schema } } }
+}
+
+/** The length of a list's texts together has no word in OpenAPI. */
+function lengthOf({ charsMax, kind }: FieldTable[string]): Json {
+  const isText = schemaOf[kind]['type'] === 'string'
+  return charsMax === undefined || !isText ? {} : { maxLength: charsMax }
 }
 
 /** Plain text for `?help=1`. */

@@ -1,13 +1,15 @@
 /** sys/policies/acl and the older sys/policy (platform contract §2.4). */
 
 import type { Core } from '../core/core.ts'
-import { cleanPolicyName } from '../core/policies.ts'
+import { policyNameCharsMax } from '../core/policies.ts'
 import { reply } from '../framework/backend.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { field } from '../schema/field.ts'
 
+/** Case and blanks at its ends mean nothing: every other spelling reaches the same policy. */
+const name = field.foldedString({ help: 'Name of the policy.', charsMax: policyNameCharsMax })
+
 export function policyPaths(core: Core): readonly PathDeclaration[] {
-  const name = (data: { readonly [name: string]: unknown }) => String(data['name'])
   return [
     definePath({
       pattern: 'policies/acl',
@@ -23,10 +25,11 @@ export function policyPaths(core: Core): readonly PathDeclaration[] {
     }),
     definePath({
       pattern: 'policies/acl/*name',
-      canonical: canonicalPolicyPath,
       access: 'token',
       summary: 'One policy.',
+      tellsUnknown: true,
       fields: {
+        name,
         policy: field.string({
           help: 'Text of the policy, HCL or JSON, or base64 of it.',
           required: true,
@@ -35,23 +38,24 @@ export function policyPaths(core: Core): readonly PathDeclaration[] {
       operations: {
         read: {
           summary: 'Read a policy as it was written.',
-          handler: async ({ data }) => {
-            const text = await core.policies.read(name(data))
+          handler: async ({ input }) => {
+            const policy = input.name ?? ''
+            const text = await core.policies.read(policy)
             if (text === undefined) return reply.none()
-            return reply.data({ name: cleanPolicyName(name(data)), policy: text })
+            return reply.data({ name: policy, policy: text })
           },
         },
         write: {
           summary: 'Create or replace a policy.',
-          handler: async ({ data, input }) => {
-            const warnings = await core.policies.write(name(data), input.policy ?? '')
+          handler: async ({ input, path }) => {
+            const warnings = await writePolicy(core, path, input.name, input.policy)
             return warnings.length > 0 ? reply.none(warnings) : reply.none()
           },
         },
         delete: {
           summary: 'Delete a policy.',
-          handler: async ({ data }) => {
-            await core.policies.remove(name(data))
+          handler: async ({ input }) => {
+            await core.policies.remove(input.name ?? '')
             return reply.none()
           },
         },
@@ -70,37 +74,39 @@ export function policyPaths(core: Core): readonly PathDeclaration[] {
     }),
     definePath({
       pattern: 'policy/*name',
-      canonical: canonicalPolicyPath,
       access: 'token',
       summary: 'One policy, in the older form.',
       duplicateData: true,
+      tellsUnknown: true,
       fields: {
+        name,
         policy: field.string({ help: 'Text of the policy.' }),
         rules: field.string({ help: 'Older name of policy.', deprecated: true }),
       },
       operations: {
         read: {
           summary: 'Read a policy as it was written.',
-          handler: async ({ data }) => {
-            const text = await core.policies.read(name(data))
+          handler: async ({ input }) => {
+            const policy = input.name ?? ''
+            const text = await core.policies.read(policy)
             if (text === undefined) return reply.none()
-            return reply.data({ name: cleanPolicyName(name(data)), rules: text })
+            return reply.data({ name: policy, rules: text })
           },
         },
         write: {
           summary: 'Create or replace a policy.',
-          handler: async ({ data, input }) => {
+          handler: async ({ input, path }) => {
             const usesRules = (input.policy ?? '') === '' && input.rules !== undefined
             const text = usesRules ? (input.rules ?? '') : (input.policy ?? '')
-            const warnings = [...(await core.policies.write(name(data), text))]
+            const warnings = await writePolicy(core, path, input.name, text)
             if (usesRules) warnings.push("'rules' is deprecated, please use 'policy' instead")
             return warnings.length > 0 ? reply.none(warnings) : reply.none()
           },
         },
         delete: {
           summary: 'Delete a policy.',
-          handler: async ({ data }) => {
-            await core.policies.remove(name(data))
+          handler: async ({ input }) => {
+            await core.policies.remove(input.name ?? '')
             return reply.none()
           },
         },
@@ -109,10 +115,16 @@ export function policyPaths(core: Core): readonly PathDeclaration[] {
   ]
 }
 
-/** Names are kept trimmed and in lower case, so every other spelling reaches the same policy. */
-function canonicalPolicyPath(path: string): string {
-  const [, folder = '', name = ''] = /^(policies\/acl\/|policy\/)([\s\S]*)$/.exec(path) ?? []
-  return folder + cleanPolicyName(name)
+/** Gives warnings; the caller hears when the name was not sent as it is kept. */
+async function writePolicy(
+  core: Core,
+  path: string,
+  kept: string | undefined = '',
+  text: string | undefined = '',
+): Promise<string[]> {
+  const warnings = [...(await core.policies.write(kept, text))]
+  if (!path.endsWith(`/${kept}`)) warnings.unshift(`policy name was converted to "${kept}"`)
+  return warnings
 }
 
 async function oldList(core: Core) {

@@ -11,29 +11,37 @@ import { encodeJson, type JsonObject } from '../lib/json.ts'
 import { product } from '../lib/product.ts'
 import { field, parseBooleanWord, type Input } from '../schema/field.ts'
 
+/** Room for a dozen keys of people, which are refused all the same. */
+const pgpCharsMax = 65_536
+
 const initFields = {
   secret_shares: field.int({ help: 'Number of unseal keys to make.' }),
   secret_threshold: field.int({ help: 'Number of unseal keys that open the seal.' }),
-  pgp_keys: field.stringList({ help: 'Not supported.' }),
-  root_token_pgp_key: field.string({ help: 'Not supported.' }),
+  pgp_keys: field.stringList({ help: 'Not supported.', charsMax: pgpCharsMax }),
+  root_token_pgp_key: field.string({ help: 'Not supported.', charsMax: pgpCharsMax }),
   recovery_shares: field.int({ help: 'Number of recovery keys, for a seal that opens itself.' }),
   recovery_threshold: field.int({ help: 'Number of recovery keys needed.' }),
-  recovery_pgp_keys: field.stringList({ help: 'Not supported.' }),
+  recovery_pgp_keys: field.stringList({ help: 'Not supported.', charsMax: pgpCharsMax }),
   stored_shares: field.int({ help: 'Kept for compatibility.', deprecated: true }),
 } as const
 
+const switchField = (help: string) => field.string({ help, charsMax: 64 })
+
 const healthFields = {
-  standbyok: field.string({ help: 'Answer as active on a standby.' }),
-  perfstandbyok: field.string({ help: 'Kept for compatibility.' }),
-  activecode: field.string({ help: 'Status when active; 200.' }),
-  standbycode: field.string({ help: 'Status on a standby; 429.' }),
-  sealedcode: field.string({ help: 'Status when sealed; 503.' }),
-  uninitcode: field.string({ help: 'Status before initialisation; 501.' }),
-  drsecondarycode: field.string({ help: 'Kept for compatibility.' }),
-  performancestandbycode: field.string({ help: 'Kept for compatibility.' }),
-  haunhealthycode: field.string({ help: 'Kept for compatibility.' }),
-  removedcode: field.string({ help: 'Kept for compatibility.' }),
+  standbyok: switchField('Answer as active on a standby.'),
+  perfstandbyok: switchField('Kept for compatibility.'),
+  activecode: switchField('Status when active; 200.'),
+  standbycode: switchField('Status on a standby; 429.'),
+  sealedcode: switchField('Status when sealed; 503.'),
+  uninitcode: switchField('Status before initialisation; 501.'),
+  drsecondarycode: switchField('Kept for compatibility.'),
+  performancestandbycode: switchField('Kept for compatibility.'),
+  haunhealthycode: switchField('Kept for compatibility.'),
+  removedcode: switchField('Kept for compatibility.'),
 } as const
+
+/** A share has 66 hex digits; the rest is room for what is typed around them. */
+const unsealKeyCharsMax = 1024
 
 const bare = { access: 'open', bare: true, servedSealed: true } as const
 
@@ -45,6 +53,7 @@ export function sealPaths(core: Core): readonly PathDeclaration[] {
       pattern: 'init',
       summary: 'Whether the server is initialised; initialises it.',
       fields: initFields,
+      repeats: 'refuse',
       operations: {
         read: {
           summary: 'Ask whether it is initialised.',
@@ -69,7 +78,11 @@ export function sealPaths(core: Core): readonly PathDeclaration[] {
       summary: 'Takes one unseal key.',
       foldFieldNames: true,
       fields: {
-        key: field.string({ help: 'One unseal key, hex or base64.', secret: true }),
+        key: field.string({
+          help: 'One unseal key, hex or base64.',
+          secret: true,
+          charsMax: unsealKeyCharsMax,
+        }),
         reset: field.bool({ help: 'Forget the keys given so far.' }),
         migrate: field.bool({ help: 'Kept for compatibility.' }),
       },

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import type { Core } from '../core/core.ts'
 import { reply } from '../framework/backend.ts'
-import { definePath, withoutFinalSlash, type PathDeclaration } from '../framework/path.ts'
+import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { invalid } from '../framework/refusal.ts'
 import { field } from '../schema/field.ts'
 
@@ -31,7 +31,7 @@ export function toolPaths(core: Core): readonly PathDeclaration[] {
         algorithm: field.string({
           help: 'sha2-256 (default), sha2-224/384/512, sha3-224/256/384/512.',
         }),
-        urlalgorithm: field.string({ help: 'Algorithm as part of the path.' }),
+        urlalgorithm: field.string({ help: 'Algorithm as part of the path.', charsMax: 64 }),
         format: field.string({ help: 'hex (default) or base64.' }),
       },
       operations: {
@@ -54,7 +54,7 @@ export function toolPaths(core: Core): readonly PathDeclaration[] {
       summary: 'Random bytes.',
       fields: {
         bytes: field.int({ help: 'How many; 32 by default.' }),
-        urlbytes: field.int({ help: 'How many, as part of the path.' }),
+        urlbytes: field.int({ help: 'How many, as part of the path.', charsMax: 64 }),
         format: field.string({ help: 'base64 (default) or hex.' }),
       },
       operations: {
@@ -83,10 +83,10 @@ export function toolPaths(core: Core): readonly PathDeclaration[] {
     }),
     definePath({
       pattern: 'audit/*path',
-      canonical: withoutFinalSlash,
       access: 'sudo',
       summary: 'One audit device.',
       fields: {
+        path: field.path({ help: 'Where the device is.', charsMax: 512 }),
         type: field.string({ help: 'file or socket.' }),
         description: field.string({ help: 'Text for people.' }),
         options: field.kvPairs({ help: 'Options of the device.' }),

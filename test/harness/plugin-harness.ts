@@ -150,7 +150,7 @@ export class PluginHarness {
         via: 'socket',
       }
       if (verb === 'write' && declaration.exists !== undefined) {
-        const exists = await declaration.exists({ ...request, operation: 'read' })
+        const exists = await declaration.exists({ path, captures, caller })
         operation = exists ? 'update' : 'create'
       }
       const declared = declaredOperation(operation)
@@ -219,7 +219,10 @@ function answerOf(
   switch (reply.kind) {
     case 'none':
       if (isRead) return { ...emptyAnswer, operation, status: 404, errors: [] }
-      return answer
+      // Warnings of the backend's own need a body.
+      return reply.warnings === undefined
+        ? answer
+        : { ...answer, status: 200, warnings: [...reply.warnings, ...inputWarnings] }
     case 'data': {
       const text = encodeJson(reply.data)
       return {

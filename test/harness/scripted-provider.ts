@@ -17,6 +17,8 @@ export interface ScriptedAnswer {
   readonly headers?: Readonly<Record<string, string>>
   /** Nothing more comes after so many bytes of the body, and the connection stays open. */
   readonly stopsAfter?: number
+  /** Is not given before that. */
+  readonly waitsFor?: Promise<unknown>
 }
 
 interface Authorization {
@@ -126,6 +128,7 @@ export class ScriptedProvider {
     let body = ''
     for await (const chunk of request) body += String(chunk)
     const answer = this.#answer(url, request, new URLSearchParams(body))
+    await answer.waitsFor
     const text = typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body)
     response.writeHead(answer.status ?? 200, {
       'content-type': answer.type ?? 'application/json',

@@ -340,10 +340,11 @@ test('a write replaces everything: what it leaves out is gone', async () => {
   assert.deepEqual(data.jwt_validation_pubkeys, [second.pem.trim()])
 })
 
-test('a field nobody knows is ignored without a word', async () => {
+test('a field nobody knows is ignored, and told', async () => {
   const mount = await makeMount(server.root)
   const written = await server.root.write(`auth/${mount}/config`, { ...configS, unheard_of: 1 })
-  assertStatus(written, 204)
+  assertStatus(written, 200)
+  assert.match(written.body.warnings.join(), /\[unheard_of\]/)
 })
 
 test('a caller without the capability is refused before anything is checked', async () => {

@@ -61,7 +61,7 @@ test('a write replaces, and knows whether there was something', async () => {
   assert.deepEqual((await cubbyhole.get('a')).data, { x: 3 })
   assert.deepEqual((await cubbyhole.put('a', {})).errors, ['missing data fields'])
   assert.deepEqual((await cubbyhole.put('', { x: 1 })).errors, ['missing path'])
-  assert.match((await cubbyhole.put('x'.repeat(1201), { x: 1 })).errors?.[0] ?? '', /1200 bytes/)
+  assert.match((await cubbyhole.put('x'.repeat(1201), { x: 1 })).errors?.[0] ?? '', /1200/)
 })
 
 test('PAR-33: no member is unknown', async () => {

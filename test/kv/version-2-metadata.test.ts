@@ -235,10 +235,18 @@ test('subkeys of a version that is gone are a 404 that shows its metadata', asyn
   assert.deepEqual((await kv.get('subkeys/a', { version: '7' })).errors, [])
 })
 
-test('unknown fields never warn', async () => {
+test('a cas beside data instead of inside options is told, and so is a misspelt setting', async () => {
   const kv = create()
-  const put = await kv.put('data/a', { data: { x: 1 }, zzz: 1 })
-  assert.deepEqual(put.warnings, [])
+  const put = await kv.put('data/a', { data: { x: 1 }, cas: 1 })
+  assert.match(put.warnings[0] ?? '', /unrecognized parameters: \[cas\]/)
+  const settings = await kv.put('metadata/a', { max_version: 3 })
+  assert.match(settings.warnings.join(), /did you mean "max_versions"/)
+})
+
+test('a version 1 secret has any members and is never warned about', async () => {
+  const plain = new PluginHarness(kvBackend)
+  const put = await plain.put('a', { datta: 1, cas: 1 })
+  assert.deepEqual([put.status, put.warnings], [204, []])
 })
 
 test('every path, operation and field has a sentence of help', () => {

@@ -166,6 +166,21 @@ test('SYS-80, SEC-ACL-12: who shows no token learns no names of mounts from the 
   await root.must('sys/auth/jwt/tune', { listing_visibility: '' })
 })
 
+test('a kept OpenAPI document is not given to who sees other mounts, nor after a mount has come or moved', async () => {
+  const paths = async () => {
+    const { body } = await root.read('sys/internal/specs/openapi')
+    return Object.keys(body.paths).filter((path) => /^\/(?:here|there)\//.test(path)).length
+  }
+  assert.equal(await paths(), 0)
+  await root.must('sys/mounts/here', { type: 'kv' })
+  const count = await paths()
+  assert.ok(count > 0)
+  await root.must('sys/remount', { from: 'here', to: 'there' })
+  assert.equal(await paths(), count)
+  await root.remove('sys/mounts/there')
+  assert.equal(await paths(), 0)
+})
+
 test('help is there for a path, for a mount and for what is open, and only for who has a token', async () => {
   for (const [by, path] of [
     [plain, 'auth/token/create'],

@@ -25,6 +25,7 @@ import { exactCodec, type Key, type StoreTransaction, type StoreView } from '../
 import type { ClientKeys } from './client-keys.ts'
 import { defaultIssuerName, KeySources } from './key-sources.ts'
 import { checkProviderConfig, shownProviderConfig } from './providers.ts'
+import { roleNameCharsMax } from './role-record.ts'
 
 const configFields = {
   oidc_discovery_url: field.string({ help: 'Issuer whose discovery document names the keys.' }),
@@ -42,7 +43,10 @@ const configFields = {
   jwt_validation_pubkeys: field.commaList({ help: 'Public keys in PEM.', emptyElements: 'drop' }),
   jwt_supported_algs: field.commaList({ help: 'Allowed algorithms.', emptyElements: 'drop' }),
   bound_issuer: field.string({ help: 'Required iss of a JWT login.' }),
-  default_role: field.lowerString({ help: 'Role of logins that name none.' }),
+  default_role: field.lowerString({
+    help: 'Role of logins that name none.',
+    charsMax: roleNameCharsMax,
+  }),
   provider_config: field.textMap({ help: 'Provider with its options.', secret: true }),
   namespace_in_state: field.bool({ help: 'Put the namespace into the state of browser sign-ins.' }),
   override_allowed_server_names: field.commaList({
@@ -316,6 +320,7 @@ export function configPath(configs: JwtConfigs): PathDeclaration {
     access: 'token',
     summary: 'Where keys come from, and what every login of the mount must satisfy.',
     fields: configFields,
+    tellsUnknown: true,
     operations: {
       read: {
         summary: 'Read the configuration; secrets are never shown.',

@@ -18,7 +18,7 @@ import { defaultIssuerName, issuersMax, type KeyedRecord } from './key-sources.t
 import { keptDocumentsPrefix } from './kept-documents.ts'
 
 const issuerFields = {
-  name: field.lowerString({ help: 'Name of the issuer inside the mount.' }),
+  name: field.lowerString({ help: 'Name of the issuer inside the mount.', charsMax: 128 }),
   issuer: field.string({ help: 'Exact iss of its tokens; the discovery URL when that is given.' }),
   oidc_discovery_url: field.string({ help: 'Issuer whose discovery document names the keys.' }),
   oidc_discovery_ca_pem: field.string({ help: 'CA certificates for oidc_discovery_url.' }),
@@ -258,7 +258,8 @@ export function issuerPaths(issuers: JwtIssuers): readonly PathDeclaration[] {
       summary:
         'One issuer: which iss it has, where its keys are, and what its tokens must satisfy.',
       fields: issuerFields,
-      exists: async ({ input }) => (await issuers.read(input.name ?? '')) !== undefined,
+      tellsUnknown: true,
+      exists: async ({ captures }) => (await issuers.read(captures['name'] ?? '')) !== undefined,
       operations: {
         read: {
           summary: 'Read an issuer.',

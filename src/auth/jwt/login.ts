@@ -28,15 +28,27 @@ import { allAlgorithms, type ConfigRecord, type JwtConfigs, type TrustRecord } f
 import { keepFacts } from './facts.ts'
 import { claimedIssuer, type IssuerRecord, type JwtIssuers } from './issuers.ts'
 import { provideClaims } from './providers.ts'
-import type { RoleRecord } from './role-record.ts'
+import { roleNameCharsMax, type RoleRecord } from './role-record.ts'
 import type { JwtRoles } from './role.ts'
 
+/** Above what a JWT may have, so that a longer one is refused for that very reason. */
+const jwtFieldCharsMax = 524_288
+
 const loginFields = {
-  role: field.lowerString({ help: "Role to log in with; the mount's default_role when absent." }),
-  jwt: field.string({ help: 'The JWT, in its compact form.', secret: true, required: true }),
+  role: field.lowerString({
+    help: "Role to log in with; the mount's default_role when absent.",
+    charsMax: roleNameCharsMax,
+  }),
+  jwt: field.string({
+    help: 'The JWT, in its compact form.',
+    secret: true,
+    required: true,
+    charsMax: jwtFieldCharsMax,
+  }),
   distributed_claim_access_token: field.string({
     help: "Access token for the Azure provider's group lookup.",
     secret: true,
+    charsMax: 16_384,
   }),
 } as const
 

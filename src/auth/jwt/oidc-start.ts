@@ -16,13 +16,13 @@ import type { ConfigRecord } from './config.ts'
 import type { OidcParts } from './oidc-parts.ts'
 import type { OidcProvider } from './oidc-provider.ts'
 import { refused, tooManyCalls, upstreamFailed } from './oidc-refusals.ts'
-import type { RoleRecord } from './role-record.ts'
+import { roleNameCharsMax, type RoleRecord } from './role-record.ts'
 import type { NewSignIn } from './sign-in.ts'
 
 export const startFields = {
   role: field.lowerString({
     help: "Role to sign in with; the mount's default_role when absent.",
-    charsMax: 128,
+    charsMax: roleNameCharsMax,
   }),
   redirect_uri: field.string({
     help: 'Where the provider sends the browser back to.',

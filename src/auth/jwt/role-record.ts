@@ -4,6 +4,9 @@ import type { JsonObject, JsonValue } from '../../lib/json.ts'
 import type { RoleRules } from '../../trust/role-rules.ts'
 import { defaultTokenSettings, shownOlderNames, type TokenSettings } from './token-fields.ts'
 
+/** Of a role's name, wherever one is given. */
+export const roleNameCharsMax = 128
+
 export interface RoleRecord extends TokenSettings {
   readonly name: string
   readonly version: number

@@ -10,11 +10,11 @@ import { checkRoleRules } from '../../trust/role-checks.ts'
 import { compileRole, type CompiledRole } from '../../trust/role-rules.ts'
 import type { JwtConfigs, TrustRecord } from './config.ts'
 import { issuersOf, lintWarnings } from './lint.ts'
-import { newRole, readShape, rulesOf, type RoleRecord } from './role-record.ts'
+import { newRole, readShape, roleNameCharsMax, rulesOf, type RoleRecord } from './role-record.ts'
 import { mergeTokenSettings, tokenFields } from './token-fields.ts'
 
 const roleFields = {
-  name: field.lowerString({ help: 'Name of the role.' }),
+  name: field.lowerString({ help: 'Name of the role.', charsMax: roleNameCharsMax }),
   role_type: field.string({ help: 'jwt or oidc.' }),
   user_claim: field.string({ help: 'Claim that names the user.', required: true }),
   user_claim_json_pointer: field.bool({ help: 'Read user_claim as a JSON pointer.' }),
@@ -292,7 +292,8 @@ export function rolePaths(roles: JwtRoles): readonly PathDeclaration[] {
       access: 'token',
       summary: 'One role: which tokens may log in, and what they receive.',
       fields: roleFields,
-      exists: async ({ input }) => (await roles.load(input.name ?? '')) !== undefined,
+      tellsUnknown: true,
+      exists: async ({ captures }) => (await roles.load(captures['name'] ?? '')) !== undefined,
       operations: {
         read: {
           summary: 'Read a role.',

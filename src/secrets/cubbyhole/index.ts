@@ -14,7 +14,10 @@ import { childNames } from './child-names.ts'
 const pathBytesMax = 1200
 
 const fields = {
-  cubbyhole_path: field.string({ help: "Path of the secret inside the token's cubbyhole." }),
+  cubbyhole_path: field.string({
+    help: "Path of the secret inside the token's cubbyhole.",
+    charsMax: pathBytesMax,
+  }),
 } as const
 
 type Request = BackendRequest<Input<typeof fields>>
@@ -39,10 +42,10 @@ export const cubbyholeBackend: BackendType = {
           summary: 'A secret of the calling token: any path, any members.',
           fields,
           anyFields: true,
-          exists: async (request) => {
-            const owner = request.caller?.tokenId ?? ''
+          exists: async ({ caller, path }) => {
+            const owner = caller?.tokenId ?? ''
             if (owner === '') return false
-            const key = store.key(`${owner}/${request.path}`, textCodec)
+            const key = store.key(`${owner}/${path}`, textCodec)
             return (await store.view((view) => view.get(key))) !== undefined
           },
           operations: {

@@ -37,7 +37,10 @@ export function eitherVersion(
     const declared = side.operations[operation]
     if (declared === undefined) throw new Refusal('operation_unsupported')
     if (isNew) await upgrade.requireDone()
-    return declared.handler(narrowed(request, side, captureAt))
+    const own = narrowed(request, side, captureAt)
+    const reply = await declared.handler(own.request)
+    const isTold = operation === 'write' || operation === 'patch'
+    return told(reply, own.warnings, isTold && context.mount().compat !== 'vault')
   }
   const operations: Operations = {}
   for (const name of ['read', 'list', 'write', 'patch', 'delete'] as const) {
@@ -53,12 +56,12 @@ export function eitherVersion(
     access: versioned.access,
     summary: versioned.summary,
     fields: untyped(versioned.fields),
-    // Members of a version 1 secret have any name; no version warns.
+    // Members of a version 1 secret have any name; version 2 warns by itself.
     anyFields: true,
-    exists: async (request) => {
+    exists: async (target) => {
       const side = isVersioned(context.mount().options) ? versioned : plain
       // Without a check every write is an update.
-      return (await side.exists?.(narrowed(request, side, captureAt))) ?? true
+      return (await side.exists?.(target)) ?? true
     },
     operations,
   }
@@ -73,14 +76,28 @@ function anyValue(one: Field<unknown>): Field<unknown> {
   return { ...one, parse: (value) => ok(value) }
 }
 
+interface Narrowed {
+  readonly request: Request
+  readonly warnings: readonly string[]
+}
+
 /** The request as the path of that version would have received it; `captureAt` is negative where nothing is captured. */
-function narrowed(request: Request, path: PathDeclaration, captureAt: number): Request {
+function narrowed(request: Request, path: PathDeclaration, captureAt: number): Narrowed {
   const captures: Record<string, string> = {}
   if (captureAt >= 0 && request.path.length >= captureAt) {
     captures[pathField] = request.path.slice(captureAt)
   }
   // The members of a version 1 secret are no fields.
-  const isBody = path.anyFields === true && request.operation !== 'list'
-  const input = isBody ? captures : parseInput(path, request.data, captures).input
-  return { ...request, input }
+  if (path.anyFields === true && request.operation !== 'list') {
+    return { request: { ...request, input: captures }, warnings: [] }
+  }
+  const { input, warnings } = parseInput(path, request.data, captures)
+  return { request: { ...request, input }, warnings }
+}
+
+/** A `cas` beside `data` is a lost update that its caller believes impossible (contract §1.8). */
+function told(reply: Reply, warnings: readonly string[], isTold: boolean): Reply {
+  const hasPlace = reply.kind === 'data' || (reply.kind === 'none' && isTold)
+  if (!hasPlace || warnings.length === 0) return reply
+  return { ...reply, warnings: [...(reply.warnings ?? []), ...warnings] }
 }

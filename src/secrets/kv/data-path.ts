@@ -25,7 +25,7 @@ import {
   type KvConfig,
 } from './key-metadata.ts'
 import { mergePatch } from './merge-patch.ts'
-import { pathFields, requirePath, requireWritablePath } from './secret-path.ts'
+import { pathField, pathFields, requirePath, requireWritablePath } from './secret-path.ts'
 import { configKey, metadataKey, versionKey } from './versioned-keys.ts'
 
 /** Patches could make a secret grow without end. */
@@ -105,7 +105,7 @@ export function dataPath(context: BackendContext): PathDeclaration {
     access: 'token',
     summary: 'A secret of a version 2 store.',
     fields,
-    exists: async (request) => keyExists(context, request.input.secret_path),
+    exists: async ({ captures }) => keyExists(context, captures[pathField]),
     operations: {
       read: {
         summary: 'Read the newest version, or the one that is named.',

@@ -10,7 +10,13 @@ import { requireCustomMetadata } from './custom-metadata.ts'
 import { keyExists } from './data-path.ts'
 import { listFields, listFolder, parseListOptions } from './folder-list.ts'
 import { metadataAnswer, newKeyMetadata, type KeyMetadata } from './key-metadata.ts'
-import { pathFields, requireFolder, requirePath, requireWritablePath } from './secret-path.ts'
+import {
+  pathField,
+  pathFields,
+  requireFolder,
+  requirePath,
+  requireWritablePath,
+} from './secret-path.ts'
 import { metadataKey, metadataPrefix, versionKey } from './versioned-keys.ts'
 
 const fields = {
@@ -36,7 +42,7 @@ export function metadataPath(context: BackendContext): PathDeclaration {
     access: 'token',
     summary: 'What is kept about a secret beside its versions.',
     fields,
-    exists: async (request) => keyExists(context, request.input.secret_path),
+    exists: async ({ captures }) => keyExists(context, captures[pathField]),
     operations: {
       read: {
         summary: 'Read the settings and the versions of a secret.',

@@ -28,8 +28,8 @@ export function plainPath(context: BackendContext): PathDeclaration {
     summary: 'A secret of a version 1 store: any path, any members.',
     fields,
     anyFields: true,
-    exists: async (request) => {
-      const found = await store.view((view) => view.get(plainKey(store, request.path)))
+    exists: async ({ path }) => {
+      const found = await store.view((view) => view.get(plainKey(store, path)))
       return found !== undefined
     },
     operations: {

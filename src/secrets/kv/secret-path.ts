@@ -15,7 +15,10 @@ export const pathBytesMax = 1200
 export const pathField = 'secret_path'
 
 export const pathFields = {
-  secret_path: field.string({ help: 'Path of the secret inside the mount.' }),
+  secret_path: field.string({
+    help: 'Path of the secret inside the mount.',
+    charsMax: pathBytesMax,
+  }),
 } as const
 
 /** Refuses what no secret can be called. */

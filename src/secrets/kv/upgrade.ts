@@ -6,6 +6,7 @@
 
 import type { BackendContext, MountStore } from '../../framework/backend.ts'
 import { invalid } from '../../framework/refusal.ts'
+import { describeFault } from '../../lib/fault.ts'
 import type { Key, StoreTransaction } from '../../storage/store.ts'
 import { addVersion, defaultConfig, newKeyMetadata } from './key-metadata.ts'
 import { plainKey, plainPrefix } from './plain-secret.ts'
@@ -78,8 +79,8 @@ export class Upgrade {
     } catch (problem) {
       // The next request tries again.
       this.#firstStep = undefined
-      const detail = problem instanceof Error ? problem.message : 'unknown'
-      logger.log('error', 'kv upgrade stopped', { mount: this.#context.mount().path, detail })
+      const error = describeFault(problem)
+      logger.log('error', 'kv upgrade stopped', { mount: this.#context.mount().path, error })
     }
   }
 

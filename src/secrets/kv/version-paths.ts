@@ -15,7 +15,7 @@ import {
   type KvConfig,
   type VersionFacts,
 } from './key-metadata.ts'
-import { pathFields, requireWritablePath } from './secret-path.ts'
+import { pathField, pathFields, requireWritablePath } from './secret-path.ts'
 import { metadataKey, versionKey } from './versioned-keys.ts'
 
 const fields = {
@@ -64,7 +64,7 @@ function versionPath(context: BackendContext, action: VersionAction): PathDeclar
     access: 'token',
     summary: action.summary,
     fields,
-    exists: async (request) => keyExists(context, request.input.secret_path),
+    exists: async ({ captures }) => keyExists(context, captures[pathField]),
     operations: {
       write: {
         summary: action.summary,

@@ -1,0 +1,103 @@
+/**
+ * What a request costs before anybody decided that it may be made: nothing that its sender chooses.
+ * The other callers are asked how long they waited; a fault of this kind took them seconds.
+ */
+
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { ApiClient, ApiResult } from '../harness/api-client.ts'
+import { startTestServer, type TestServer } from '../harness/test-server.ts'
+
+/** Far above what is asked (100 ms), for a busy machine; far below what a quadratic step takes. */
+const waitMsMax = 400
+
+let server: TestServer
+let root: ApiClient
+let nobody: ApiClient
+let writer: ApiClient
+
+before(async () => {
+  server = await startTestServer()
+  root = server.root
+  await root.must('sys/auth/jwt', { type: 'jwt' })
+  nobody = await root.tokenFor(
+    'lookup',
+    'path "auth/token/lookup-self" { capabilities = ["read"] }',
+  )
+  writer = await root.tokenFor('writer', 'path "*" { capabilities = ["create", "update", "read"] }')
+})
+
+after(() => server.stop())
+
+/** The answer, and the longest that another caller waited meanwhile. */
+async function whileOthersWait(
+  work: () => Promise<ApiResult>,
+): Promise<{ readonly result: ApiResult; readonly waitedMs: number }> {
+  let isDone = false
+  let waitedMs = 0
+  const watch = async () => {
+    do {
+      const startedMs = performance.now()
+      assert.equal((await root.read('auth/token/lookup-self')).status, 200)
+      waitedMs = Math.max(waitedMs, performance.now() - startedMs)
+    } while (!isDone)
+  }
+  const watched = watch()
+  const result = await work()
+  isDone = true
+  await watched
+  return { result, waitedMs }
+}
+
+const pairs = 'a=,'.repeat(349_000).slice(0, 1_048_575)
+const stanzas = 'path "a" { capabilities = ["read"] }\n'.repeat(20_000)
+const manyPairs = Array.from({ length: 9999 }, (_, i) => `a=${i}`)
+
+const bodies: readonly (readonly [what: string, path: string, body: object])[] = [
+  ['349,000 pairs in a map field', 'auth/jwt/role/r', { bound_claims: pairs }],
+  ['a list of 9,999 pairs of one name', 'auth/jwt/role/r', { bound_claims: manyPairs }],
+  ['20,000 stanzas of one path', 'sys/policies/acl/p', { policy: stanzas }],
+  ['a number of a million digits', 'auth/jwt/role/r', { poll_interval: '1'.repeat(1_000_000) }],
+  ['a time of a million digits', 'auth/jwt/role/r', { token_ttl: '1'.repeat(1_000_000) }],
+]
+
+for (const [what, path, body] of bodies) {
+  test(`a token without rights is refused before ${what} is read (SEC-HTP-17)`, async () => {
+    const { result, waitedMs } = await whileOthersWait(() => nobody.write(path, body))
+    assert.equal(result.status, 403)
+    assert.ok(waitedMs < waitMsMax, `others waited ${Math.round(waitedMs)} ms`)
+  })
+}
+
+test('349,000 pairs in a map field are read in linear time for who may write them (SEC-HTP-17)', async () => {
+  const body = { role_type: 'jwt', user_claim: 'sub', bound_claims: pairs }
+  const { result, waitedMs } = await whileOthersWait(() => writer.write('auth/jwt/role/r', body))
+  assert.ok(result.status < 500, result.text.slice(0, 200))
+  assert.ok(waitedMs < 4 * waitMsMax, `others waited ${Math.round(waitedMs)} ms`)
+})
+
+test('the few pairs of an honest writer mean what they meant', async () => {
+  const bound_claims = 'a=1,b=2,a=3,a=4'
+  await writer.must('auth/jwt/role/few', { role_type: 'jwt', user_claim: 'sub', bound_claims })
+  const { data } = (await root.read('auth/jwt/role/few')).body
+  assert.deepEqual(data.bound_claims, { a: ['1', '3', '4'], b: '2' })
+})
+
+test('a name that is given in two cases is refused where case means nothing (SEC-HTP-07)', async () => {
+  const raw = '{"key": "x", "KEY": "y"}'
+  const result = await root.call('POST', 'sys/unseal', undefined, { raw })
+  assert.equal(result.status, 400)
+  assert.match(result.text, /more than once/)
+})
+
+test('an unexpected error is logged by kind and place, without its message', async () => {
+  const { describeFault } = await import('../../src/lib/fault.ts')
+  const hostile = 'hvs.secret\n    at hvs.secret (file.js:1:1)\nhvs.secret'
+  const fault = Object.assign(new RangeError(hostile), { code: 'ENOSPC' })
+  const text = describeFault(fault)
+  assert.doesNotMatch(text, /hvs/)
+  assert.match(text, /^RangeError ENOSPC at /)
+  fault.message = 'another'
+  assert.equal(describeFault(fault), 'RangeError ENOSPC')
+  assert.equal(describeFault('hvs.secret'), 'string')
+})
