@@ -1,66 +1,23 @@
 /** Two server processes on one LMDB folder: a sign-in begun at one is finished at the other, once. */
 
 import assert from 'node:assert/strict'
-import { spawn, type ChildProcess } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { ApiClient } from '../harness/api-client.ts'
+import type { ApiClient } from '../harness/api-client.ts'
 import { DirectBrowser } from '../harness/direct-browser.ts'
 import { ScriptedProvider } from '../harness/scripted-provider.ts'
+import { ServerFolder } from '../harness/server-process.ts'
 
-const startMsMax = 20_000
 const redirectUri = 'https://example.com'
 
-const folder = mkdtempSync(join(tmpdir(), 'tokenstile-two-'))
-const children: ChildProcess[] = []
+const folder = new ServerFolder({ isShared: true })
 let idp: ScriptedProvider
 let one: ApiClient
 let two: ApiClient
 
-function findRoot(at: string): string {
-  return existsSync(join(at, 'package.json')) || dirname(at) === at ? at : findRoot(dirname(at))
-}
-
-/** Gives a client of a new server process. */
-function startServer(): Promise<ApiClient> {
-  const program = join(findRoot(import.meta.dirname), 'bin/tokenstile.js')
-  const child = spawn(
-    process.execPath,
-    [program, 'server', '-config', join(folder, 'server.hcl')],
-    {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  )
-  children.push(child)
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error('the server did not start')), startMsMax)
-    let text = ''
-    child.stdout.on('data', (chunk: Buffer) => {
-      text += chunk.toString()
-      const address = /http:\/\/127\.0\.0\.1:\d+/.exec(text)?.[0]
-      if (address === undefined) return
-      clearTimeout(timer)
-      resolve(new ApiClient(address))
-    })
-  })
-}
-
 before(async () => {
-  writeFileSync(join(folder, 'key'), randomBytes(32).toString('hex'), { mode: 0o600 })
-  const config = [
-    `storage "lmdb" {\n  path = "${join(folder, 'data')}"\n  shared = true\n}`,
-    `seal "static" {\n  key_file = "${join(folder, 'key')}"\n}`,
-    'listener "tcp" {\n  address = "127.0.0.1:0"\n  tls_disable = true\n}',
-    'log_level = "error"',
-  ]
-  writeFileSync(join(folder, 'server.hcl'), `${config.join('\n')}\n`, { mode: 0o600 })
   idp = await new ScriptedProvider().start()
-  one = await startServer()
-  const made = await one.must('sys/init')
-  const root = one.as(String(made.body.root_token))
+  one = (await folder.start()).client
+  const root = await folder.init(one)
   await root.must('sys/auth/oidc', { type: 'oidc' })
   await root.must('auth/oidc/config', {
     oidc_discovery_url: idp.issuer,
@@ -75,17 +32,12 @@ before(async () => {
     callback_mode: 'direct',
     oidc_disable_confirmation: true,
   })
-  two = await startServer()
+  two = (await folder.start()).client
 })
 
 after(async () => {
-  for (const child of children) {
-    const ended = new Promise((resolve) => child.once('exit', resolve))
-    child.kill('SIGTERM')
-    await ended
-  }
+  await folder.stop()
   await idp.stop()
-  rmSync(folder, { recursive: true, force: true })
 })
 
 async function begin(at: ApiClient, role: string) {
