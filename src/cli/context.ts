@@ -29,6 +29,7 @@ export interface ContextOptions {
   readonly printer: Printer
   readonly stdin: TerminalInput
   readonly stderr: TerminalOutput
+  readonly system: NodeJS.Platform | undefined
   readonly onInterrupt: (work: () => void) => () => void
   readonly runServer: (args: string[]) => Promise<number>
 }
@@ -53,6 +54,7 @@ export class CommandContext implements DataSources {
   readonly onInterrupt: (work: () => void) => () => void
   readonly #stdin: TerminalInput
   readonly #stderr: TerminalOutput
+  readonly #system: NodeJS.Platform | undefined
   #stdinRead = false
   #client: ApiClient | undefined
   #absence: readonly string[] = []
@@ -67,6 +69,7 @@ export class CommandContext implements DataSources {
     this.onInterrupt = options.onInterrupt
     this.#stdin = options.stdin
     this.#stderr = options.stderr
+    this.#system = options.system
   }
 
   /** The argument at that place without blanks and surrounding slashes. */
@@ -165,6 +168,12 @@ export class CommandContext implements DataSources {
     const answer = alone ? undefined : await askHidden(this.#stdin, this.#stderr, question)
     if (answer !== undefined && answer !== '') return answer
     throw new CommandFailure(`There is no terminal to ask at. ${otherwise}`)
+  }
+
+  /** True when a browser was started for that address. */
+  async openBrowser(url: string): Promise<boolean> {
+    const { openInBrowser } = await import('../platform/browser-opener.ts')
+    return openInBrowser(url, { system: this.#system, variables: this.environment.variables })
   }
 
   pause(forMs: number): Promise<void> {

@@ -21,6 +21,8 @@ export interface CliOptions {
   /** How it was called: `tokenstile`, `stile`, `vault` or `bao`. */
   readonly programName: string
   readonly env: Variables
+  /** Kind of the operating system, which decides how a browser is opened; this one's when absent. */
+  readonly system?: NodeJS.Platform
   readonly stdin: TerminalInput
   readonly stdout: TerminalOutput
   readonly stderr: TerminalOutput
@@ -138,6 +140,7 @@ async function runCommand(
       printer,
       stdin: options.stdin,
       stderr: options.stderr,
+      system: options.system,
       onInterrupt: options.onInterrupt ?? (() => () => undefined),
       runServer: options.runServer,
     }),

@@ -205,6 +205,19 @@ test('what the provider refuses is on the page and in the terminal, with its rea
   assert.ok(!(page?.text ?? '').includes('<b>no</b>'))
 })
 
+test('no address comes of an authorization endpoint with syntax of a launcher (SEC-CLI-10)', async () => {
+  for (const end of ['|calc.exe', '^', '%VAULT_TOKEN%', "'"]) {
+    idp.metadata = { authorization_endpoint: `${idp.issuer}/authorize?p=1${end}` }
+    await shell.server.root.must('auth/oidc/config', config())
+    const result = await shell.run(['login', '-method=oidc', `port=${await freePort()}`], quiet)
+    assert.equal(result.code, 2, end)
+    assert.match(result.err, /Unable to authorize role/)
+    assert.ok(!result.err.includes('authorize?p='), result.err)
+  }
+  idp.metadata = {}
+  await shell.server.root.must('auth/oidc/config', config())
+})
+
 test('CLI-012, CLI-37: an empty address names role and redirect URI', async () => {
   const result = await shell.run(['login', '-method=oidc', 'role=people', 'callbackhost=x'], quiet)
   assert.equal(result.code, 2)

@@ -12,6 +12,7 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly stdin?: string
   readonly terminal?: boolean
+  readonly system?: NodeJS.Platform
   readonly programName?: string
   readonly runServer?: (args: string[]) => Promise<number>
   readonly onInterrupt?: (work: () => void) => () => void
@@ -53,6 +54,7 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
     stdin,
     stdout,
     stderr,
+    ...(options.system === undefined ? {} : { system: options.system }),
     ...(options.onInterrupt === undefined ? {} : { onInterrupt: options.onInterrupt }),
     runServer: options.runServer ?? (() => Promise.resolve(0)),
   })

@@ -4,7 +4,7 @@ import { ApiError } from '../../client/api-error.ts'
 import type { ApiResponse } from '../../client/http-client.ts'
 import { objectOf, parseSecret, textMember, type Secret } from '../../client/secret.ts'
 import { confirmationCode } from '../../lib/confirmation-code.ts'
-import { openInBrowser } from '../../platform/browser-opener.ts'
+import { isPlainWebAddress } from '../../lib/web-address.ts'
 import { randomLetters, SystemRandom } from '../../platform/random.ts'
 import { deadline } from '../../platform/terminal.ts'
 import { chooseAddress } from '../connection.ts'
@@ -209,18 +209,20 @@ async function pollUntilDone(begun: Begun): Promise<Secret> {
 async function show(begun: Begun): Promise<void> {
   const { context, parameters, authUrl, userCode, state } = begun
   const say = (text: string) => context.print.error(text)
-  const isOpened =
-    !parameters.skipBrowser && (await openInBrowser(authUrl, context.environment.variables))
+  const isOpened = !parameters.skipBrowser && (await context.openBrowser(authUrl))
   const failed = !parameters.skipBrowser && !isOpened
+  const isOdd = !isPlainWebAddress(authUrl)
   if (failed && parameters.abortOnError) {
-    throw new CommandFailure(`${doing}: no browser could be launched`, exitCodes.remote)
+    const why = isOdd ? oddAddress : 'no browser could be launched'
+    throw new CommandFailure(`${doing}: ${why}`, exitCodes.remote)
   }
   say(
     isOpened
       ? `Complete the login via your OIDC provider. Launching browser to:\n\n    ${authUrl}\n\n`
       : `Complete the login via your OIDC provider. Open the following link in your browser:\n\n    ${authUrl}\n\n`,
   )
-  if (failed) sayWithoutBrowser(context, parameters.mode)
+  if (failed && isOdd) say(`${oddAddress}.\n`)
+  else if (failed) sayWithoutBrowser(context, parameters.mode)
   if (parameters.showQr) {
     const code = qrCode(authUrl, context.environment.variables['COLORTERM'])
     if (code === undefined) say('The address is too long for a QR code.\n')
@@ -232,6 +234,9 @@ async function show(begun: Begun): Promise<void> {
   say('Waiting for OIDC authentication to complete...')
   if (userCode !== '') say(`When prompted, enter code ${userCode}`)
 }
+
+const oddAddress =
+  'The address has characters that do not belong into one, so it is not opened for you'
 
 function sayWithoutBrowser(context: CommandContext, mode: OidcParameters['mode']): void {
   context.print.error('No browser could be launched on this machine.')
