@@ -31,6 +31,7 @@ export interface ContextOptions {
   readonly stderr: TerminalOutput
   readonly system: NodeJS.Platform | undefined
   readonly onInterrupt: (work: () => void) => () => void
+  readonly pause: ((forMs: number) => Promise<void>) | undefined
   readonly runServer: (args: string[]) => Promise<number>
 }
 
@@ -52,6 +53,7 @@ export class CommandContext implements DataSources {
   readonly runServer: (args: string[]) => Promise<number>
   /** Calls `work` for each Ctrl-C until what it gives is called. */
   readonly onInterrupt: (work: () => void) => () => void
+  readonly pause: (forMs: number) => Promise<void>
   readonly #stdin: TerminalInput
   readonly #stderr: TerminalOutput
   readonly #system: NodeJS.Platform | undefined
@@ -67,6 +69,7 @@ export class CommandContext implements DataSources {
     this.print = options.printer
     this.runServer = options.runServer
     this.onInterrupt = options.onInterrupt
+    this.pause = options.pause ?? pause
     this.#stdin = options.stdin
     this.#stderr = options.stderr
     this.#system = options.system
@@ -174,10 +177,6 @@ export class CommandContext implements DataSources {
   async openBrowser(url: string): Promise<boolean> {
     const { openInBrowser } = await import('../platform/browser-opener.ts')
     return openInBrowser(url, { system: this.#system, variables: this.environment.variables })
-  }
-
-  pause(forMs: number): Promise<void> {
-    return pause(forMs)
   }
 
   /** Says that a path has nothing, and why when the server said so: an unknown mount looks the same otherwise. */

@@ -28,6 +28,8 @@ export interface CliOptions {
   readonly stderr: TerminalOutput
   /** Calls `work` for each Ctrl-C until what it gives is called; without it Ctrl-C ends the program. */
   readonly onInterrupt?: (work: () => void) => () => void
+  /** Waits so many milliseconds; by this machine's clock when absent. */
+  readonly pause?: (forMs: number) => Promise<void>
   /** Runs the server with the words after `server`; answers its exit code. */
   readonly runServer: (args: string[]) => Promise<number>
 }
@@ -142,6 +144,7 @@ async function runCommand(
       stderr: options.stderr,
       system: options.system,
       onInterrupt: options.onInterrupt ?? (() => () => undefined),
+      pause: options.pause,
       runServer: options.runServer,
     }),
   )

@@ -379,3 +379,52 @@ test('CLI-018, CLI-019: slow_down doubles the interval, and any other error ends
   assert.equal(ended.result.code, 2)
   assert.match(ended.result.err, /Vault login failed\. No\./)
 })
+
+test('whatever interval a server names, the wait is one second to sixty (SEC-OID-34)', async () => {
+  const named = [
+    ['1', 1],
+    ['60', 60],
+    ['0', 1],
+    ['-5', 1],
+    ['0.001', 1],
+    ['1.5', 2],
+    ['2147483648', 60],
+    ['1e12', 60],
+    ['Infinity', 60],
+  ] as const
+  const auth = { client_token: 'hvs.x', accessor: 'a', policies: [], lease_duration: 1 }
+  const refused = (text: string) => ({ status: 400, body: { errors: [text] } })
+  for (const [poll_interval, seconds] of named) {
+    const answers = {
+      [authUrl]: { body: { data: { ...polled, poll_interval } } },
+      [pollLine]: [
+        refused('authorization_pending'),
+        ...Array.from({ length: 8 }, () => refused('slow_down')),
+        { body: { auth } },
+      ],
+    }
+    await withServer(answers, async (server) => {
+      const waits: number[] = []
+      const pause = (forMs: number): Promise<void> => {
+        waits.push(forMs / 1000)
+        return Promise.resolve()
+      }
+      const words = ['login', '-method=oidc', '-no-store', 'callbackmode=device']
+      const result = await server.run(words, { pause })
+      assert.equal(result.code, 0, result.err)
+      assert.deepEqual(waits.slice(0, 2), [seconds, seconds], poll_interval)
+      assert.equal(waits.at(-1), 60, poll_interval)
+    })
+  }
+})
+
+test('an interval that is no number is no interval (SEC-OID-34)', async () => {
+  for (const poll_interval of ['soon', 'NaN', '']) {
+    const { result } = await against(
+      { [authUrl]: { body: { data: { ...polled, poll_interval } } } },
+      ['callbackmode=device'],
+    )
+    assert.equal(result.code, 2)
+    assert.match(result.err, /gave no state and poll_interval/)
+  }
+})

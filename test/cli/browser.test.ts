@@ -170,3 +170,24 @@ for (const name of ['Linux', 'macOS', 'Windows', 'WSL with wslview', 'WSL withou
     }
   })
 }
+
+test('in device mode an address is printed and never opened, whatever its origin (SEC-OID-23)', async () => {
+  const programs = standIns(['xdg-open', 'helper.sh'])
+  for (const host of ['phish.example', '127.0.0.1']) {
+    const url = `http://${host}/activate?state=st_1`
+    const data = { auth_url: url, state: 'st_1', poll_interval: '1', user_code: 'WDJB-MJHT' }
+    const answers = {
+      'PUT /v1/auth/oidc/oidc/auth_url': { body: envelope({ data }) },
+      'PUT /v1/auth/oidc/oidc/poll': { body: envelope({ auth: loginAuth }) },
+    }
+    await withServer(answers, async (server) => {
+      const words = ['login', '-method=oidc', '-no-store', 'callbackmode=device']
+      const env = { PATH: programs.folder, DISPLAY: ':0', BROWSER: 'helper.sh' }
+      const result = await server.run([...words, 'abort_on_error=true'], { env, system: 'linux' })
+      assert.equal(result.code, 0, result.err)
+      assert.ok(result.err.includes(`\n\n    ${url}\n\n`))
+      assert.match(result.err, /Open the following link in your browser/)
+    })
+  }
+  assert.deepEqual(programs.started, [])
+})

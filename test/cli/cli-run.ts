@@ -13,6 +13,7 @@ export interface RunOptions {
   readonly stdin?: string
   readonly terminal?: boolean
   readonly system?: NodeJS.Platform
+  readonly pause?: (forMs: number) => Promise<void>
   readonly programName?: string
   readonly runServer?: (args: string[]) => Promise<number>
   readonly onInterrupt?: (work: () => void) => () => void
@@ -55,6 +56,7 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
     stdout,
     stderr,
     ...(options.system === undefined ? {} : { system: options.system }),
+    ...(options.pause === undefined ? {} : { pause: options.pause }),
     ...(options.onInterrupt === undefined ? {} : { onInterrupt: options.onInterrupt }),
     runServer: options.runServer ?? (() => Promise.resolve(0)),
   })

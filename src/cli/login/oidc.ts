@@ -21,6 +21,9 @@ const doing = 'Error authenticating'
 const waitMsMax = 600_000
 const goodbyeMsMax = 2000
 const serverFaultsMax = 3
+/** RFC 8628 §3.5: whatever a provider or a role names, nobody is asked without a pause, and nobody waits for ever. */
+const pollSecondsMin = 1
+const pollSecondsMax = 60
 
 /** A sign-in that the server has begun. */
 interface Begun {
@@ -76,7 +79,7 @@ async function begin(context: CommandContext, parameters: OidcParameters): Promi
       exitCodes.remote,
     )
   }
-  if (mode !== 'client' && (begunState === '' || !(pollSeconds > 0))) {
+  if (mode !== 'client' && (begunState === '' || Number.isNaN(pollSeconds))) {
     throw new CommandFailure(
       `${doing}: the server gave no state and poll_interval: the role is not for callbackmode=${mode}`,
       exitCodes.remote,
@@ -90,7 +93,7 @@ async function begin(context: CommandContext, parameters: OidcParameters): Promi
     clientNonce,
     authUrl,
     state,
-    pollSeconds: mode === 'client' ? 0 : pollSeconds,
+    pollSeconds: boundedSeconds(pollSeconds),
     userCode: textMember(data, 'user_code'),
   }
 }
@@ -197,10 +200,14 @@ async function pollUntilDone(begun: Begun): Promise<Secret> {
     if (secret !== undefined) return secret
     const error = new ApiError(response)
     const text = error.errors[0] ?? ''
-    if (text.endsWith('slow_down')) seconds *= 2
+    if (text.endsWith('slow_down')) seconds = boundedSeconds(seconds * 2)
     else if (response.status >= 500 && faults < serverFaultsMax) faults++
     else if (!text.endsWith('authorization_pending')) throw asFailure(error)
   }
+}
+
+function boundedSeconds(seconds: number): number {
+  return Math.min(Math.max(Math.ceil(seconds), pollSecondsMin), pollSecondsMax)
 }
 
 // ---------------------------------------------------------------- parts
@@ -209,8 +216,10 @@ async function pollUntilDone(begun: Begun): Promise<Secret> {
 async function show(begun: Begun): Promise<void> {
   const { context, parameters, authUrl, userCode, state } = begun
   const say = (text: string) => context.print.error(text)
-  const isOpened = !parameters.skipBrowser && (await context.openBrowser(authUrl))
-  const failed = !parameters.skipBrowser && !isOpened
+  // The code has to be typed by a person anyway, and where to is the provider's word alone (security case SEC-OID-23).
+  const isToOpen = !parameters.skipBrowser && parameters.mode !== 'device'
+  const isOpened = isToOpen && (await context.openBrowser(authUrl))
+  const failed = isToOpen && !isOpened
   const isOdd = !isPlainWebAddress(authUrl)
   if (failed && parameters.abortOnError) {
     const why = isOdd ? oddAddress : 'no browser could be launched'
