@@ -1,7 +1,6 @@
 /** Sign-in through the browser, here or elsewhere (contract jwt-oidc.md §7). */
 
-import { ApiError } from '../../client/api-error.ts'
-import type { ApiResponse } from '../../client/http-client.ts'
+import { ApiError, PageInsteadOfJson } from '../../client/api-error.ts'
 import { objectOf, parseSecret, textMember, type Secret } from '../../client/secret.ts'
 import { confirmationCode } from '../../lib/confirmation-code.ts'
 import { isPlainWebAddress } from '../../lib/web-address.ts'
@@ -124,8 +123,8 @@ async function signInHere(begun: Begun): Promise<Secret> {
       await show(begun)
       return finished
     })
-    // The page is on its way: the browser gets it before the program ends.
-    await context.pause(50)
+    // The browser is on its way to the page, and gets it before the program ends.
+    await Promise.race([listener.pageSent, context.pause(goodbyeMsMax)])
     if (result instanceof CommandFailure) throw result
     return result
   } finally {
@@ -133,25 +132,27 @@ async function signInHere(begun: Begun): Promise<Secret> {
   }
 }
 
-const passedOn = ['state', 'code', 'iss', 'error', 'error_description', 'error_uri']
-const reposted = ['state', 'code', 'id_token', 'iss', 'error', 'error_description', 'error_uri']
+/** What a provider answers with; an ID token is posted only. */
+const answerNames = ['code', 'iss', 'error', 'error_description', 'error_uri']
 
 async function complete(begun: Begun, { method, parameters }: Arrival): Promise<Secret> {
-  const { context, clientNonce } = begun
+  const { context, clientNonce, state } = begun
   const path = `auth/${begun.parameters.mount}/oidc/callback`
   const picked = (names: readonly string[]) =>
     names.flatMap((name) => {
       const value = parameters.get(name) ?? ''
       return value === '' ? [] : [[name, value] as const]
     })
+  const own = [['state', parameters.get('state') ?? state] as const]
+  const proof = [['client_nonce', clientNonce] as const]
   const client = await context.client()
-  if (method === 'POST') {
-    const body = objectOf([...picked(reposted), ['client_nonce', clientNonce]])
-    const answer = await sendQuietly(client, { method: 'POST', path, body })
-    // The server answers with a page for browsers; that it kept the values is all that counts. A 400 says that this is no address of its own.
-    if (answer !== undefined && answer.status >= 401) throw new ApiError(answer)
+  const isPosted = method === 'POST'
+  if (isPosted) {
+    const body = objectOf([...own, ...picked([...answerNames, 'id_token']), ...proof])
+    await park(client, { method: 'POST', path, body, token: '' })
   }
-  const query = [...picked(passedOn), ['client_nonce', clientNonce] as const]
+  // A posted answer lies at the server, bound to the nonce (contract §4.4): what is named again would be taken for a ticket.
+  const query = [...own, ...(isPosted ? [] : picked(answerNames)), ...proof]
   const secret = parseSecret(await client.require({ method: 'GET', path, query, token: '' }))
   if (secret !== undefined) return secret
   throw new CommandFailure(`${doing}: the server answered nothing`, exitCodes.remote)
@@ -159,18 +160,13 @@ async function complete(begun: Begun, { method, parameters }: Arrival): Promise<
 
 type Client = Awaited<ReturnType<CommandContext['client']>>
 
-/** Undefined for an answer that is a page. */
-async function sendQuietly(
-  client: Client,
-  request: Parameters<Client['send']>[0],
-): Promise<ApiResponse | undefined> {
+/** The server answers with a page; that it kept the values is all that counts. A 400 says that this is no address of its own. */
+async function park(client: Client, request: Parameters<Client['send']>[0]): Promise<void> {
   try {
-    return await client.send({ ...request, token: '' })
+    const answer = await client.send(request)
+    if (answer.status >= 401) throw new ApiError(answer)
   } catch (cause) {
-    if (cause instanceof Error && cause.message.includes('with a page instead of JSON')) {
-      return undefined
-    }
-    throw cause
+    if (!(cause instanceof PageInsteadOfJson) || cause.status >= 401) throw cause
   }
 }
 
