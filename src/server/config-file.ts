@@ -17,6 +17,7 @@ import { err, ok, type Result } from '../lib/result.ts'
 import type { LogLevel } from '../platform/logger.ts'
 import { ConfigBlock, ConfigStop, ConfigWarnings, type ConfigProblem } from './config-block.ts'
 import { parseListener } from './config-listener.ts'
+import { readOutbound, type OutboundConfig } from './config-outbound.ts'
 import { findSecret } from './config-secrets.ts'
 
 export type { ConfigProblem } from './config-block.ts'
@@ -50,6 +51,7 @@ export interface ServerConfig {
   readonly storage: StorageConfig
   readonly listeners: readonly ListenerOptions[]
   readonly seal: SealConfig
+  readonly outbound: OutboundConfig
   /** How clients reach this server; empty when unset. */
   readonly apiAddress: string
   readonly clusterName: string
@@ -180,6 +182,7 @@ function readConfig(sections: Sections, env: Variables): ServerConfig {
     storage: readStorage(sections),
     listeners: readListeners(sections),
     seal: readSeal(sections, env),
+    outbound: readOutbound(top.block('outbound')),
     apiAddress: readApiAddress(top, env),
     clusterName: top.text('cluster_name') ?? '',
     defaultLeaseTtlSeconds,

@@ -6,15 +6,17 @@ import type { BoundAddress } from '../http/listener.ts'
 import { parseListenAddress, tcpListener } from '../http/listener-options.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import { product, wireVersion } from '../lib/product.ts'
-import { SystemClock } from '../platform/clock.ts'
+import { SystemClock, type Clock } from '../platform/clock.ts'
 import { removePidFile, writePidFile } from '../platform/config-files.ts'
 import { LogFile } from '../platform/log-file.ts'
 import { LineLogger, type Logger, type LogLevel } from '../platform/logger.ts'
 import { createOutbound } from '../platform/outbound-http.ts'
+import type { Outbound } from '../platform/outbound.ts'
 import { systemProcess, type ProcessDoor } from '../platform/process.ts'
 import { SystemRandom } from '../platform/random.ts'
 import type { TerminalOutput } from '../platform/terminal.ts'
 import { loadServerConfig, type LoadedConfig } from './config-load.ts'
+import { openOutbound, type OutboundConfig } from './config-outbound.ts'
 import { prepareDevServer } from './dev.ts'
 import { storeDevToken } from './dev-token.ts'
 import { parseServerFlags, type ServerFlags } from './server-flags.ts'
@@ -185,7 +187,7 @@ function serverOptions(
     clock,
     random: new SystemRandom(),
     logger,
-    outbound: createOutbound({ clock, proxyFromEnvironment: process.env }),
+    outbound: openOutboundDoor(clock, loaded?.config.outbound ?? openOutbound, process.env),
     buildDate,
     processId: process.id,
     onFatal: (error: Error) => {
@@ -230,6 +232,16 @@ function serverOptions(
       environment: config.clusterName,
     },
   }
+}
+
+function openOutboundDoor(
+  clock: Clock,
+  { proxyAddress, ...networks }: OutboundConfig,
+  env: ProcessDoor['env'],
+): Outbound {
+  const proxies =
+    proxyAddress === '' ? env : { ...env, HTTP_PROXY: proxyAddress, HTTPS_PROXY: proxyAddress }
+  return createOutbound({ clock, proxyFromEnvironment: proxies, ...networks })
 }
 
 function sealOf(loaded: LoadedConfig): SealType {

@@ -13,6 +13,7 @@ import {
   type ConfigFile,
   type ParsedServerConfig,
 } from '../../src/server/config-file.ts'
+import { openOutbound } from '../../src/server/config-outbound.ts'
 import { loadServerConfig } from '../../src/server/config-load.ts'
 import { parseServerFlags } from '../../src/server/server-flags.ts'
 
@@ -57,6 +58,7 @@ suite('whole files', () => {
     assert.deepEqual(rest, {
       storage: { kind: 'inmem', path: '', shared: false, mapBytesMax: undefined },
       seal: { kind: 'shamir' },
+      outbound: openOutbound,
       apiAddress: '',
       clusterName: '',
       defaultLeaseTtlSeconds: 2_764_800,
