@@ -41,6 +41,8 @@ export interface FieldOptions {
   readonly secret?: boolean
   readonly required?: boolean
   readonly deprecated?: boolean
+  /** Taken because clients send it, and used for nothing; whoever asks for something by it is warned. */
+  readonly withoutEffect?: boolean
   /** UTF-16 units a text may have: what a stranger may store or make us work through has a length of its own. */
   readonly charsMax?: number
 }

@@ -9,7 +9,7 @@ import { product, wireVersion } from '../lib/product.ts'
 import { SystemClock, type Clock } from '../platform/clock.ts'
 import { removePidFile, writePidFile } from '../platform/config-files.ts'
 import { LogFile } from '../platform/log-file.ts'
-import { LineLogger, type Logger, type LogLevel } from '../platform/logger.ts'
+import { LineLogger, type Logger } from '../platform/logger.ts'
 import { createOutbound } from '../platform/outbound-http.ts'
 import type { Outbound } from '../platform/outbound.ts'
 import { systemProcess, type ProcessDoor } from '../platform/process.ts'
@@ -28,7 +28,6 @@ export interface ServerIo {
 }
 
 const buildDate = '2026-11-23T00:00:00Z'
-const logLevels: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error']
 
 /** Runs until it is told to stop; gives the exit code. */
 export async function runServer(args: readonly string[], io: ServerIo): Promise<number> {
@@ -43,7 +42,9 @@ export async function runServer(args: readonly string[], io: ServerIo): Promise<
   const log = openLog(flags.value, loaded.value, io)
   if (!log.ok) return fail(io, log.error)
   const { logger, reopen } = log.value
-  for (const warning of loaded.value?.warnings ?? []) logger.log('warn', warning)
+  for (const warning of [...flags.value.warnings, ...(loaded.value?.warnings ?? [])]) {
+    logger.log('warn', warning)
+  }
   try {
     const end = new Ending()
     const options = serverOptions(flags.value, loaded.value, { process, logger, end })
@@ -151,7 +152,7 @@ async function startDev(
 function announce(addresses: readonly BoundAddress[], running: Running): void {
   const rows: readonly (readonly [string, string])[] = [
     ['Api Address', addresses.map(urlOf).join(', ')],
-    ['Log Level', running.flags.logLevel || running.loaded?.config.logLevel || 'info'],
+    ['Log Level', running.flags.logLevel ?? running.loaded?.config.logLevel ?? 'info'],
     ['Storage', running.flags.dev ? 'inmem' : (running.loaded?.config.storage.kind ?? '')],
     ['Version', `${product.name} ${product.version} (API ${wireVersion})`],
   ]
@@ -229,6 +230,7 @@ function serverOptions(
       explainToCaller: 'own_claims',
       ui: config.ui,
       publicAddress: config.apiAddress,
+      clusterName: config.clusterName,
       environment: config.clusterName,
     },
   }
@@ -253,9 +255,8 @@ function createLogger(
   loaded: LoadedConfig | undefined,
   io: ServerIo,
 ): { readonly logger: Logger; readonly reopen: () => void } {
-  const asked = flags.logLevel || loaded?.config.logLevel || 'info'
-  const level = logLevels.find((one) => one === asked.toLowerCase()) ?? 'info'
-  const format = (flags.logFormat || loaded?.config.logFormat) === 'json' ? 'json' : 'standard'
+  const level = flags.logLevel ?? loaded?.config.logLevel ?? 'info'
+  const format = flags.logFormat ?? loaded?.config.logFormat ?? 'standard'
   const clock = new SystemClock()
   const file = flags.logFile || (loaded?.config.logFile ?? '')
   const output = file === '' ? undefined : new LogFile(file)

@@ -15,15 +15,9 @@ export interface LoginError {
 const genericSummary = 'Login error'
 
 export function splitLoginError(text: string): LoginError {
-  const detail = lastListed(text).split('\n\nReason:')[0]?.trim() ?? ''
+  const listed = /Errors:[\s\S]*\* *([\s\S]*)/.exec(text)?.[1]
+  const detail = (listed ?? text).split('\n\nReason:')[0]?.trim() ?? ''
   const summary = prefixes.find((prefix) => detail.startsWith(prefix))
   if (summary === undefined) return { summary: genericSummary, detail }
   return { summary, detail: detail.slice(summary.length).trim() }
-}
-
-/** What follows the last `* ` after `Errors:`, or all of it. */
-function lastListed(text: string): string {
-  const start = text.indexOf('Errors:')
-  const star = text.lastIndexOf('*')
-  return start === -1 || star < start ? text : text.slice(star + 1)
 }
