@@ -20,7 +20,7 @@ export interface ServerFlags {
 
 type Kind = 'bool' | 'text' | 'list'
 /** `dev` works in dev mode alone; `refused` stops the start. */
-export type FlagEffect = 'used' | 'dev' | 'refused' | 'without_effect'
+type FlagEffect = 'used' | 'dev' | 'refused' | 'without_effect'
 
 interface Flag {
   readonly kind: Kind
