@@ -47,6 +47,17 @@ test('every setting of the configuration file that is used has its proof (SEC-CF
   }
 })
 
+test('nothing that is read of the configuration is dropped on the way to the server (SEC-CFG-S4)', () => {
+  const source = (file: string) => readFileSync(join(checkout, 'src/server', file), 'utf8')
+  const declared = /interface ServerConfig \{([^}]*)\}/.exec(source('config-file.ts'))?.[1] ?? ''
+  const members = [...declared.matchAll(/readonly (\w+):/g)].map(([, name]) => name)
+  assert.ok(members.length > 10, declared)
+  const start = source('main.ts') + source('config-load.ts')
+  for (const name of members) {
+    assert.match(start, new RegExp(`\\bconfig\\.${name}\\b`), `${name} is parsed and dropped`)
+  }
+})
+
 test('every setting without effect is named at the start by file and line (SEC-CFG-S4)', async () => {
   const idle = (table: SettingTable) => withEffect(table, 'without_effect')
   const lines = (names: readonly string[]) => names.map((name) => `${name} = "x"`)

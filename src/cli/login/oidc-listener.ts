@@ -69,7 +69,8 @@ export class OidcListener {
     const parameters = readParameters(url.searchParams, new URLSearchParams(body))
     if (parameters === undefined) return refuse(response, 400)
     const state = (parameters.get('state') ?? '').split(',ns=')[0] ?? ''
-    if (this.#isTaken || !equalSecrets(state, this.#options.state)) return refuse(response, 400)
+    const isAwaited = state !== '' && equalSecrets(state, this.#options.state)
+    if (this.#isTaken || !isAwaited) return refuse(response, 400)
     this.#isTaken = true
     this.#ending = await this.#options.onArrival({ method: request.method, parameters })
     sendOn(response)
