@@ -29,7 +29,9 @@ export interface ContextOptions {
   readonly printer: Printer
   readonly stdin: TerminalInput
   readonly stderr: TerminalOutput
+  readonly system: NodeJS.Platform | undefined
   readonly onInterrupt: (work: () => void) => () => void
+  readonly pause: ((forMs: number) => Promise<void>) | undefined
   readonly runServer: (args: string[]) => Promise<number>
 }
 
@@ -51,8 +53,10 @@ export class CommandContext implements DataSources {
   readonly runServer: (args: string[]) => Promise<number>
   /** Calls `work` for each Ctrl-C until what it gives is called. */
   readonly onInterrupt: (work: () => void) => () => void
+  readonly pause: (forMs: number) => Promise<void>
   readonly #stdin: TerminalInput
   readonly #stderr: TerminalOutput
+  readonly #system: NodeJS.Platform | undefined
   #stdinRead = false
   #client: ApiClient | undefined
   #absence: readonly string[] = []
@@ -65,8 +69,10 @@ export class CommandContext implements DataSources {
     this.print = options.printer
     this.runServer = options.runServer
     this.onInterrupt = options.onInterrupt
+    this.pause = options.pause ?? pause
     this.#stdin = options.stdin
     this.#stderr = options.stderr
+    this.#system = options.system
   }
 
   /** The argument at that place without blanks and surrounding slashes. */
@@ -167,8 +173,10 @@ export class CommandContext implements DataSources {
     throw new CommandFailure(`There is no terminal to ask at. ${otherwise}`)
   }
 
-  pause(forMs: number): Promise<void> {
-    return pause(forMs)
+  /** True when a browser was started for that address. */
+  async openBrowser(url: string): Promise<boolean> {
+    const { openInBrowser } = await import('../platform/browser-opener.ts')
+    return openInBrowser(url, { system: this.#system, variables: this.environment.variables })
   }
 
   /** Says that a path has nothing, and why when the server said so: an unknown mount looks the same otherwise. */

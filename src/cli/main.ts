@@ -21,11 +21,15 @@ export interface CliOptions {
   /** How it was called: `tokenstile`, `stile`, `vault` or `bao`. */
   readonly programName: string
   readonly env: Variables
+  /** Kind of the operating system, which decides how a browser is opened; this one's when absent. */
+  readonly system?: NodeJS.Platform
   readonly stdin: TerminalInput
   readonly stdout: TerminalOutput
   readonly stderr: TerminalOutput
   /** Calls `work` for each Ctrl-C until what it gives is called; without it Ctrl-C ends the program. */
   readonly onInterrupt?: (work: () => void) => () => void
+  /** Waits so many milliseconds; by this machine's clock when absent. */
+  readonly pause?: (forMs: number) => Promise<void>
   /** Runs the server with the words after `server`; answers its exit code. */
   readonly runServer: (args: string[]) => Promise<number>
 }
@@ -138,7 +142,9 @@ async function runCommand(
       printer,
       stdin: options.stdin,
       stderr: options.stderr,
+      system: options.system,
       onInterrupt: options.onInterrupt ?? (() => () => undefined),
+      pause: options.pause,
       runServer: options.runServer,
     }),
   )

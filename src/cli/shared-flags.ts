@@ -104,7 +104,7 @@ export const formatFlags: readonly FlagSpec[] = [
   { name: 'detailed', kind: 'bool', env: 'DETAILED', help: 'Print more where there is more.' },
 ]
 
-export const fieldFlag: FlagSpec = {
+const fieldFlag: FlagSpec = {
   name: 'field',
   kind: 'text',
   help: 'Print only this field of the answer, without a line feed when the output is not a terminal.',

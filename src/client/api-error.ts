@@ -31,6 +31,19 @@ export class ConnectionError extends Error {
   }
 }
 
+/** Something answered with a page for browsers where the API answers with JSON. */
+export class PageInsteadOfJson extends ConnectionError {
+  readonly status: number
+
+  constructor(url: string, status: number, start: string) {
+    super(
+      `${url} answered ${status} with a page instead of JSON: ${start}`,
+      'Is a proxy in front of the server?',
+    )
+    this.status = status
+  }
+}
+
 function errorTexts(response: ApiResponse): readonly string[] {
   if (!isJsonObject(response.json)) return []
   const errors = member(response.json, 'errors')

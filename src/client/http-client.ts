@@ -7,7 +7,7 @@ import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { encodeJson, parseJson, type JsonLimits, type JsonValue } from '../lib/json.ts'
 import { deadline, pause } from '../platform/terminal.ts'
-import { ApiError, connectionError, ConnectionError } from './api-error.ts'
+import { ApiError, connectionError, ConnectionError, PageInsteadOfJson } from './api-error.ts'
 
 export interface TlsOptions {
   /** PEM texts that replace the system's authorities. */
@@ -245,11 +245,7 @@ function readAnswer(wire: WireRequest, incoming: IncomingMessage, text: string):
   const parsed = text.trim() === '' ? undefined : parseJson(text, responseJsonLimits)
   const url = plainUrl(wire.url)
   if (parsed?.ok === false && /^\s*</u.test(text)) {
-    const start = text.trim().slice(0, 80)
-    throw new ConnectionError(
-      `${url} answered ${status} with a page instead of JSON: ${start}`,
-      'Is a proxy in front of the server?',
-    )
+    throw new PageInsteadOfJson(url, status, text.trim().slice(0, 80))
   }
   return {
     method: wire.method,

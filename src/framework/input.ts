@@ -1,6 +1,13 @@
 /** Turns the raw fields of a request into what a handler's field table describes (platform contract §1.8). */
 
-import { emptyObject, type JsonObject, type JsonValue } from '../lib/json.ts'
+import {
+  emptyObject,
+  isJsonArray,
+  isJsonObject,
+  member,
+  type JsonObject,
+  type JsonValue,
+} from '../lib/json.ts'
 import { nearestName } from '../lib/nearest-name.ts'
 import type { FieldTable } from '../schema/field.ts'
 import type { PathDeclaration } from './path.ts'
@@ -52,6 +59,23 @@ export function parseInput(
   // A path that takes any field stores them as they are; a capture must not overwrite one of the same name.
   const data = declaration.anyFields === true ? given : merge(given, captures)
   return { input, data, warnings, hasUnknown: !isSilent && unknown.length > 0 }
+}
+
+/**
+ * A setting that does nothing says so where it was given to do something. For the handler of a write: what is only warned of
+ * by `parseInput` stays unsaid when a write answers nothing, as in the reference.
+ */
+export function warningsOfIdleFields(fields: FieldTable, given: JsonObject): readonly string[] {
+  return Object.entries(fields)
+    .filter(([name, { withoutEffect }]) => withoutEffect === true && isAskedFor(given, name))
+    .map(([name]) => `"${name}" has no effect in this version`)
+}
+
+function isAskedFor(given: JsonObject, name: string): boolean {
+  const value = member(given, name) ?? null
+  if (isJsonObject(value)) return Object.keys(value).length > 0
+  if (isJsonArray(value)) return value.length > 0
+  return value !== null && !['', 'false', '0'].includes(String(value))
 }
 
 function setField(

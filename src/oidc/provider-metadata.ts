@@ -4,6 +4,7 @@
  */
 
 import { isJsonArray, member, type JsonObject } from '../lib/json.ts'
+import { isPlainWebAddress } from '../lib/web-address.ts'
 import { parseOutboundUrl } from '../platform/outbound-url.ts'
 import type { DiscoveryDocument } from './discovery.ts'
 
@@ -24,13 +25,18 @@ export function readProviderMetadata(document: DiscoveryDocument): ProviderMetad
   const endpoint = (name: string) => endpointOf(members, name, issuer)
   return {
     issuer,
-    authorizationEndpoint: endpoint('authorization_endpoint'),
+    authorizationEndpoint: openableEndpoint(endpoint('authorization_endpoint')),
     tokenEndpoint: endpoint('token_endpoint'),
     userinfoEndpoint: endpoint('userinfo_endpoint'),
     deviceAuthorizationEndpoint: endpoint('device_authorization_endpoint'),
     tokenEndpointAuthMethods: namesOf(members, 'token_endpoint_auth_methods_supported'),
     sendsIssuer: member(members, 'authorization_response_iss_parameter_supported') === true,
   }
+}
+
+/** People are sent to it, by way of a link, a launcher or a terminal. */
+function openableEndpoint(address: string | undefined): string | undefined {
+  return address !== undefined && isPlainWebAddress(address) ? address : undefined
 }
 
 function endpointOf(members: JsonObject, name: string, issuer: string): string | undefined {

@@ -5,25 +5,49 @@
 
 import { lookup as systemLookup, type LookupAddress } from 'node:dns'
 import { isIP, type LookupFunction } from 'node:net'
-import { cidrContains, type Cidr } from '../lib/cidr.ts'
+import { cidrContains, parseCidr, type Cidr } from '../lib/cidr.ts'
 import { OutboundProblem } from './outbound.ts'
 
 export type ResolveName = (name: string) => Promise<readonly LookupAddress[]>
 
 export interface AddressGuardOptions {
+  /** Calls networks too that nobody but the machine itself should: see `neverCalled`. */
+  readonly insecureAllowLinkLocal: boolean
   readonly denyNetworks: readonly Cidr[]
   /** Empty allows every address that is not denied. */
   readonly allowNetworks: readonly Cidr[]
   readonly resolve: ResolveName
 }
 
+/**
+ * Refused unless the operator says otherwise. No identity provider lives there, and what does hands the credentials of the
+ * machine to whoever makes the server ask.
+ */
+const neverCalled = [
+  // Link-local (RFC 3927, RFC 4291 §2.5.6): 169.254.169.254 is the metadata service of most clouds.
+  '169.254.0.0/16',
+  'fe80::/10',
+  // Metadata services elsewhere: Amazon and Google over IPv6, Alibaba, Oracle, and the host of an Azure machine.
+  'fd00:ec2::/32',
+  'fd20:ce::254/128',
+  '100.100.100.200/32',
+  '192.0.0.192/32',
+  '168.63.129.16/32',
+].flatMap((text) => parseCidr(text) ?? [])
+
+/** No address of anybody (RFC 1122 §3.2.1.3, RFC 4291 §2.5.2); systems take it for this machine, past a rule on loopback. */
+const noAddress = ['0.0.0.0/8', '::/128'].flatMap((text) => parseCidr(text) ?? [])
+
 export class AddressGuard {
   readonly #options: AddressGuardOptions
+  readonly #denied: readonly Cidr[]
   /** Name resolution for sockets that leaves only permitted addresses. */
   readonly lookup: LookupFunction
 
   constructor(options: AddressGuardOptions) {
     this.#options = options
+    const builtIn = options.insecureAllowLinkLocal ? [] : neverCalled
+    this.#denied = [...options.denyNetworks, ...noAddress, ...builtIn]
     this.lookup = (hostname, settings, callback) => {
       void this.#answer(hostname, settings.all === true, callback)
     }
@@ -35,8 +59,8 @@ export class AddressGuard {
   }
 
   isAllowed(address: string): boolean {
-    const { denyNetworks, allowNetworks } = this.#options
-    if (denyNetworks.some((network) => cidrContains(network, address))) return false
+    const { allowNetworks } = this.#options
+    if (this.#denied.some((network) => cidrContains(network, address))) return false
     return (
       allowNetworks.length === 0 || allowNetworks.some((network) => cidrContains(network, address))
     )

@@ -13,7 +13,8 @@ export interface Clock {
   soon(work: () => void): void
 }
 
-const delayMsMax = 2_147_483_647
+/** The longest that a timer of Node can wait; a longer one would be over at once. */
+export const delayMsMax = 2_147_483_647
 
 export class SystemClock implements Clock {
   nowMs(): number {

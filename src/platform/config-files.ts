@@ -2,6 +2,7 @@
 
 import { readdirSync, readFileSync, statSync, unlinkSync, writeFileSync, type Stats } from 'node:fs'
 import { join } from 'node:path'
+import { fileProblem } from './file-problem.ts'
 
 export interface ReadConfigFile {
   readonly name: string
@@ -16,7 +17,7 @@ const filesMax = 256
 export function readConfigFiles(path: string): readonly ReadConfigFile[] {
   const facts = statOf(path)
   if (!facts.isDirectory()) return [readOne(path)]
-  const names = readdirSync(path)
+  const names = inWords(path, () => readdirSync(path))
     .filter((name) => /^[^.].*\.(?:hcl|json)$/.test(name))
     .toSorted()
   if (names.length === 0) throw new Error(`${path} holds no .hcl or .json file`)
@@ -28,7 +29,7 @@ export function readConfigFiles(path: string): readonly ReadConfigFile[] {
 export function readKeyFile(path: string): Buffer {
   const facts = statOf(path)
   if (facts.size > 4096) throw new Error(`the key file ${path} is larger than a key can be`)
-  return readFileSync(path)
+  return inWords(path, () => readFileSync(path))
 }
 
 export function isReadableByOthers(path: string): boolean {
@@ -36,7 +37,7 @@ export function isReadableByOthers(path: string): boolean {
 }
 
 export function writePidFile(path: string, id: number): void {
-  writeFileSync(path, `${id}\n`, { mode: 0o644 })
+  inWords(path, () => writeFileSync(path, `${id}\n`, { mode: 0o644 }), 'write')
 }
 
 export function removePidFile(path: string): void {
@@ -52,20 +53,19 @@ function readOne(path: string): ReadConfigFile {
   if (facts.size > fileBytesMax) throw new Error(`${path} is larger than ${fileBytesMax} bytes`)
   return {
     name: path,
-    text: readFileSync(path, 'utf8'),
+    text: inWords(path, () => readFileSync(path, 'utf8')),
     readableByOthers: (facts.mode & 0o044) !== 0,
   }
 }
 
 function statOf(path: string): Stats {
+  return inWords(path, () => statSync(path))
+}
+
+function inWords<T>(path: string, work: () => T, doing: 'read' | 'write' = 'read'): T {
   try {
-    const facts = statSync(path)
-    return facts
+    return work()
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown'
-    throw new Error(
-      code === 'ENOENT' ? `there is no file ${path}` : `${path} cannot be read (${code})`,
-      { cause },
-    )
+    throw fileProblem(path, cause, doing)
   }
 }

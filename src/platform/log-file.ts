@@ -1,6 +1,7 @@
 /** The log as a file: appended to, private to its owner, and opened again when it was moved away. */
 
 import { closeSync, constants, openSync, writeSync } from 'node:fs'
+import { fileProblem } from './file-problem.ts'
 
 export class LogFile {
   readonly #path: string
@@ -35,5 +36,9 @@ export class LogFile {
 function open(path: string): number {
   const flags =
     constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0)
-  return openSync(path, flags, 0o600)
+  try {
+    return openSync(path, flags, 0o600)
+  } catch (cause) {
+    throw fileProblem(path, cause, 'write')
+  }
 }

@@ -41,7 +41,9 @@ import {
 
 export interface OutboundOptions {
   readonly clock: Clock
-  /** Networks that are never called. */
+  /** Calls link-local addresses and metadata services of clouds too. */
+  readonly insecureAllowLinkLocal?: boolean
+  /** Networks that are never called, besides those. */
   readonly denyNetworks?: readonly Cidr[]
   /** When not empty, only these are called. */
   readonly allowNetworks?: readonly Cidr[]
@@ -75,6 +77,7 @@ class HttpOutbound implements Outbound {
   constructor(options: OutboundOptions) {
     this.#clock = options.clock
     this.#guard = new AddressGuard({
+      insecureAllowLinkLocal: options.insecureAllowLinkLocal ?? false,
       denyNetworks: options.denyNetworks ?? [],
       allowNetworks: options.allowNetworks ?? [],
       resolve: options.resolve ?? resolveBySystem,

@@ -52,15 +52,29 @@ function pick(environment: ProxyEnvironment, name: string): string {
 
 function parseProxy(text: string): Proxy | undefined {
   if (text === '') return undefined
-  const full = text.includes('://') ? text : `http://${text}`
-  const url = URL.canParse(full) ? new URL(full) : undefined
-  if (url === undefined || url.protocol !== 'http:' || url.hostname === '') {
-    throw new Error('the proxy variable holds no http:// address')
-  }
-  const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
+  const proxy = parseProxyAddress(text.includes('://') ? text : `http://${text}`)
+  if (proxy === undefined) throw new Error('the proxy variable holds no http:// address')
+  return proxy
+}
+
+/** `http://host:port`, with credentials or without; undefined for anything else. */
+export function parseProxyAddress(text: string): Proxy | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || url.protocol !== 'http:' || url.hostname === '') return undefined
+  const credentials = credentialsOf(url)
+  if (credentials === undefined) return undefined
   const authorization =
     credentials === ':' ? '' : `Basic ${Buffer.from(credentials).toString('base64')}`
   return { host: hostOf(url), port: portOf(url), authorization }
+}
+
+/** Undefined where an escape is none. */
+function credentialsOf({ username, password }: URL): string | undefined {
+  try {
+    return `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+  } catch {
+    return undefined
+  }
 }
 
 function parseException(text: string): Exception {

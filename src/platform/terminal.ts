@@ -1,6 +1,7 @@
 /** The door to the terminal of a command line program: hidden prompts, other programs, deadlines. */
 
 import { spawn } from 'node:child_process'
+import { delayMsMax, SystemClock } from './clock.ts'
 
 export interface TerminalInput extends AsyncIterable<Buffer | string> {
   readonly isTTY?: boolean
@@ -100,12 +101,10 @@ export function runProgram(path: string, input: ProgramInput): Promise<ProgramRu
 
 /** A signal that fires after that time; it does not keep the process alive. */
 export function deadline(afterMs: number): AbortSignal {
-  return AbortSignal.timeout(afterMs)
+  return AbortSignal.timeout(Math.min(afterMs, delayMsMax))
 }
 
-/** Waits that long. */
+/** Waits that long, but no longer than a timer can. */
 export function pause(forMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, forMs)
-  })
+  return new SystemClock().sleep(forMs)
 }

@@ -3,6 +3,7 @@
 import { constants } from 'node:fs'
 import { lstat, open, readdir, readFile, rename, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileProblem, isMissingFile } from './file-problem.ts'
 
 /** Largest file that is read whole; data files and certificates are far below it. */
 const fileBytesMax = 64 * 1024 * 1024
@@ -20,17 +21,33 @@ export async function readUserFile(path: string): Promise<string | undefined> {
       await file.close()
     }
   } catch (cause) {
-    if (isMissing(cause)) return undefined
-    throw cause
+    if (isMissingFile(cause)) return undefined
+    throw fileProblem(path, cause, 'read')
   }
 }
 
 /** The texts of the plain files of a directory, in the order of their names. */
 export async function readUserDirectory(path: string): Promise<string[]> {
-  const entries = await readdir(path, { withFileTypes: true })
-  const names = entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name)
+  const names = await plainNamesIn(path)
   if (names.length > directoryFilesMax) throw new Error(`${path} holds too many files`)
-  return Promise.all(names.sort().map((name) => readFile(join(path, name), 'utf8')))
+  return Promise.all(names.sort().map((name) => readOf(join(path, name))))
+}
+
+async function plainNamesIn(path: string): Promise<string[]> {
+  try {
+    const entries = await readdir(path, { withFileTypes: true })
+    return entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name)
+  } catch (cause) {
+    throw fileProblem(path, cause, 'read')
+  }
+}
+
+async function readOf(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (cause) {
+    throw fileProblem(path, cause, 'read')
+  }
 }
 
 /**
@@ -47,6 +64,14 @@ export async function readPrivateFile(path: string): Promise<string | undefined>
  * one, so neither a planted link nor another reader's open file receives the text.
  */
 export async function writePrivateFile(path: string, text: string): Promise<void> {
+  try {
+    await replacePrivately(path, text)
+  } catch (cause) {
+    throw fileProblem(path, cause, 'write')
+  }
+}
+
+async function replacePrivately(path: string, text: string): Promise<void> {
   const beside = `${path}.tmp`
   await removeUserFile(beside)
   const flags =
@@ -62,8 +87,12 @@ export async function writePrivateFile(path: string, text: string): Promise<void
 }
 
 /** Overwrites a file of the person's own with other text; its mode stays. */
-export function writeUserFile(path: string, text: string): Promise<void> {
-  return writeFile(path, text)
+export async function writeUserFile(path: string, text: string): Promise<void> {
+  try {
+    await writeFile(path, text)
+  } catch (cause) {
+    throw fileProblem(path, cause, 'write')
+  }
 }
 
 /** Removes a file; an absent one is no error. */
@@ -71,7 +100,7 @@ export async function removeUserFile(path: string): Promise<void> {
   try {
     await unlink(path)
   } catch (cause) {
-    if (!isMissing(cause)) throw cause
+    if (!isMissingFile(cause)) throw fileProblem(path, cause, 'read')
   }
 }
 
@@ -84,10 +113,6 @@ async function requireOwnLink(path: string): Promise<void> {
       throw new Error(`${path} is a link that belongs to another user; it is not followed`)
     }
   } catch (cause) {
-    if (!isMissing(cause)) throw cause
+    if (!isMissingFile(cause)) throw fileProblem(path, cause, 'read')
   }
-}
-
-function isMissing(cause: unknown): boolean {
-  return cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
 }

@@ -44,6 +44,8 @@ export interface FieldOptions {
   readonly secret?: boolean
   readonly required?: boolean
   readonly deprecated?: boolean
+  /** Taken because clients send it, and used for nothing; whoever asks for something by it is warned. */
+  readonly withoutEffect?: boolean
   /**
    * UTF-16 units of a text, or of all texts of a list together: what a stranger may store or make
    * us work through, and what becomes part of a storage key, has a length of its own.

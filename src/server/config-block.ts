@@ -1,11 +1,12 @@
 /**
  * Reads one block of a server configuration: each setting by name and kind, with file, line and column in every
- * complaint. What nobody asked for when the block is finished is reported as unknown. Values are never quoted, because
- * any of them may be a secret; the coercions are those of the reference ("true", 1 and true are the same).
+ * complaint. What the block's table does not have is reported as unknown, what has no effect by its name. Values are never
+ * quoted, because any of them may be a secret; the coercions are those of the reference ("true", 1 and true are the same).
  */
 
 import { nearestName } from '../lib/nearest-name.ts'
 import { parseDurationMs } from '../lib/duration.ts'
+import type { SettingTable } from './config-settings.ts'
 import type { HclBody, HclItem, HclPosition, HclValue } from '../lib/hcl.ts'
 
 export interface ConfigProblem {
@@ -55,17 +56,21 @@ export class ConfigBlock {
   readonly title: string
   readonly warnings: ConfigWarnings
   readonly #settings: readonly Setting[]
+  /** Undefined for a block whose names are free, such as those of headers. */
+  readonly #table: SettingTable | undefined
   readonly #asked = new Set<string>()
 
   constructor(options: {
     readonly title: string
     readonly place: ConfigPlace
     readonly warnings: ConfigWarnings
+    readonly table: SettingTable | undefined
     readonly parts: readonly { readonly file: string; readonly body: HclBody }[]
   }) {
     this.title = options.title
     this.place = options.place
     this.warnings = options.warnings
+    this.#table = options.table
     this.#settings = options.parts.flatMap(({ file, body }) =>
       body.items.map((item) => settingOf(file, item)),
     )
@@ -126,8 +131,8 @@ export class ConfigBlock {
     return choice ?? this.refuse(name, `must be one of ${choices.join(', ')}`)
   }
 
-  /** A block inside this one, without labels; several of one name count together. */
-  block(name: string): ConfigBlock | undefined {
+  /** A block inside this one, without labels; several of one name count together. Without a table its names are free. */
+  block(name: string, table?: SettingTable): ConfigBlock | undefined {
     const parts = this.settings(name).flatMap(({ place, value }) => {
       const bodies = value.kind === 'list' ? value.values : [value]
       return bodies.map((body) =>
@@ -139,12 +144,16 @@ export class ConfigBlock {
       title: this.title === '' ? name : `${this.title} ${name}`,
       place: this.placeOf(name),
       warnings: this.warnings,
+      table,
       parts,
     })
   }
 
   /** Every setting of that name, in order. */
   settings(name: string): readonly Setting[] {
+    if (this.#table !== undefined && effectIn(this.#table, name) === undefined) {
+      throw new Error(`the setting ${this.title} ${name} is read and not in its table`)
+    }
     this.#asked.add(name)
     return this.#settings.filter((setting) => setting.name === name)
   }
@@ -157,29 +166,24 @@ export class ConfigBlock {
     return this.#settings.some((setting) => setting.name === name)
   }
 
-  /** Names that mean nothing here and that working configurations nevertheless hold. */
-  accept(...names: readonly string[]): void {
-    for (const name of names) this.#asked.add(name)
-  }
-
-  /** Names whose effect somebody may count on and does not get. */
-  acceptWithoutEffect(...names: readonly string[]): void {
-    for (const name of names) {
-      if (this.has(name)) this.warn(name, 'has no effect in this version')
-      this.#asked.add(name)
-    }
-  }
-
-  /** Reports names that were not asked for; to be called last. */
+  /** Says what becomes of every setting that is there; to be called last. */
   finish(): void {
-    const known = [...this.#asked]
-    for (const name of this.names.filter((one) => !this.#asked.has(one))) {
-      const near = nearestName(name, known)
-      this.warn(
-        name,
-        `is unknown and ignored${near === undefined ? '' : `; did you mean "${near}"?`}`,
-      )
+    const table = this.#table ?? {}
+    for (const name of this.names) {
+      const effect = effectIn(table, name)
+      if (effect === undefined) this.#warnOfUnknown(name, Object.keys(table))
+      else if (effect === 'without_effect') this.warn(name, 'has no effect in this version')
+      else if (effect === 'refused') this.refuse(name, 'is not in this version')
+      else if (!this.#asked.has(name)) {
+        throw new Error(`the setting ${this.title} ${name} is said to be used and never read`)
+      }
     }
+  }
+
+  #warnOfUnknown(name: string, known: readonly string[]): void {
+    const near = nearestName(name, known)
+    const hint = near === undefined ? '' : `; did you mean "${near}"?`
+    this.warn(name, `is unknown and ignored${hint}`)
   }
 
   warn(name: string, message: string): void {
@@ -209,6 +213,10 @@ export class ConfigBlock {
     const block = this.title === '' ? '' : `${this.title}: `
     return `${block}"${printable(name)}" ${message}`
   }
+}
+
+function effectIn(table: SettingTable, name: string): SettingTable[string] | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined
 }
 
 /** A block with labels where a value is expected, such as `telemetry "x" {}`, counts by its name alone. */

@@ -17,7 +17,10 @@ import { err, ok, type Result } from '../lib/result.ts'
 import type { LogLevel } from '../platform/logger.ts'
 import { ConfigBlock, ConfigStop, ConfigWarnings, type ConfigProblem } from './config-block.ts'
 import { parseListener } from './config-listener.ts'
+import { readOutbound, type OutboundConfig } from './config-outbound.ts'
+import { configSettings, settingsOf } from './config-settings.ts'
 import { findSecret } from './config-secrets.ts'
+import { logLevels } from './server-flags.ts'
 
 export type { ConfigProblem } from './config-block.ts'
 
@@ -35,12 +38,10 @@ export interface StorageConfig {
   readonly path: string
   /** Several processes of this machine share the folder. */
   readonly shared: boolean
-  readonly mapBytesMax: number | undefined
 }
 
 export type SealConfig =
-  | { readonly kind: 'shamir' }
-  | { readonly kind: 'static'; readonly key: SealKeySource; readonly keyId: string | undefined }
+  { readonly kind: 'shamir' } | { readonly kind: 'static'; readonly key: SealKeySource }
 
 export type SealKeySource =
   | { readonly from: 'file'; readonly file: string }
@@ -50,6 +51,7 @@ export interface ServerConfig {
   readonly storage: StorageConfig
   readonly listeners: readonly ListenerOptions[]
   readonly seal: SealConfig
+  readonly outbound: OutboundConfig
   /** How clients reach this server; empty when unset. */
   readonly apiAddress: string
   readonly clusterName: string
@@ -60,8 +62,6 @@ export interface ServerConfig {
   readonly logFile: string
   readonly pidFile: string
   readonly ui: boolean
-  readonly rawStorageEndpoint: boolean
-  readonly introspectionEndpoint: boolean
 }
 
 export interface ParsedServerConfig {
@@ -74,7 +74,6 @@ type Variables = Readonly<Record<string, string | undefined>>
 const listenersMax = 32
 const storageNames = ['lmdb', 'inmem', 'file', 'raft', 'postgresql'] as const
 const sealNames = ['shamir', 'static'] as const
-const logLevels = ['trace', 'debug', 'info', 'warn', 'warning', 'error', 'err'] as const
 
 /** The line for the terminal. */
 export function configProblemText({ file, line, column, message }: ConfigProblem): string {
@@ -92,6 +91,7 @@ export function parseServerConfig(
       title: '',
       place: { file: files[0]?.name ?? 'configuration', line: 1, column: 1 },
       warnings,
+      table: configSettings.top,
       parts,
     })
     const config = readConfig(new Sections(parts, top), env)
@@ -151,7 +151,7 @@ class Sections {
   }
 
   #inFile({ file, body }: Part, name: string): readonly Section[] {
-    this.top.accept(name)
+    this.top.settings(name)
     const blocks: Result<readonly HclBlock[], HclProblem> = listHclBlocks(body, name, 1)
     if (!blocks.ok) throw new ConfigStop({ file, ...blocks.error })
     return blocks.value.map((block) => {
@@ -162,6 +162,7 @@ class Sections {
           title: name,
           place: { file, line: block.line, column: block.column },
           warnings: this.top.warnings,
+          table: settingsOf(name, label),
           parts: [{ file, body: block.body }],
         }),
       }
@@ -180,6 +181,7 @@ function readConfig(sections: Sections, env: Variables): ServerConfig {
     storage: readStorage(sections),
     listeners: readListeners(sections),
     seal: readSeal(sections, env),
+    outbound: readOutbound(top.block('outbound', configSettings.outbound)),
     apiAddress: readApiAddress(top, env),
     clusterName: top.text('cluster_name') ?? '',
     defaultLeaseTtlSeconds,
@@ -189,10 +191,7 @@ function readConfig(sections: Sections, env: Variables): ServerConfig {
     logFile: top.text('log_file') ?? '',
     pidFile: top.text('pid_file') ?? '',
     ui: top.bool('ui') ?? false,
-    rawStorageEndpoint: top.bool('raw_storage_endpoint') ?? false,
-    introspectionEndpoint: top.bool('introspection_endpoint') ?? false,
   }
-  acceptOthers(top)
   top.finish()
   return config
 }
@@ -208,7 +207,7 @@ function readStorage(sections: Sections): StorageConfig {
   switch (name) {
     case 'inmem':
       block.finish()
-      return { kind: 'inmem', path: '', shared: false, mapBytesMax: undefined }
+      return { kind: 'inmem', path: '', shared: false }
     case 'lmdb':
       return readLmdb(block)
     case 'postgresql':
@@ -227,13 +226,9 @@ function readStorage(sections: Sections): StorageConfig {
 function readLmdb(block: ConfigBlock): StorageConfig {
   const path = block.text('path') ?? ''
   if (path === '') block.refuse('path', 'is missing: the folder that holds the data')
-  const mapBytesMax = block.integer('map_size')
-  if (mapBytesMax !== undefined && mapBytesMax <= 0) {
-    block.refuse('map_size', 'must be a number of bytes above 0')
-  }
   const shared = block.bool('shared') ?? false
   block.finish()
-  return { kind: 'lmdb', path, shared, mapBytesMax }
+  return { kind: 'lmdb', path, shared }
 }
 
 function readListeners(sections: Sections): readonly ListenerOptions[] {
@@ -266,7 +261,6 @@ function readStaticSeal(block: ConfigBlock, env: Variables): SealConfig {
   const file = block.text('key_file') ?? ''
   const variable = block.text('key_env') ?? ''
   const url = block.text('current_key') ?? ''
-  const keyId = block.text('current_key_id')
   const sources = [
     ...(file === '' ? [] : [{ from: 'file', file } as const]),
     ...(variable === '' ? [] : [{ from: 'environment', name: variable } as const]),
@@ -283,11 +277,7 @@ function readStaticSeal(block: ConfigBlock, env: Variables): SealConfig {
   if (key.from === 'environment' && (env[key.name] ?? '') === '') {
     block.refuse(variable === '' ? 'current_key' : 'key_env', 'names a variable that is not set')
   }
-  // Ignoring it would leave what the earlier key sealed closed for ever.
-  for (const name of ['previous_key', 'previous_key_id']) {
-    if (block.has(name)) block.refuse(name, 'is not in this version')
-  }
-  return { kind: 'static', key, keyId }
+  return { kind: 'static', key }
 }
 
 /** OpenBao compatibility: `file://…` and `env://…`. The bare key is refused: a configuration file is no place for it. */
@@ -307,9 +297,8 @@ function readLease(top: ConfigBlock, name: string): number {
 }
 
 function readLogLevel(top: ConfigBlock): LogLevel {
-  const level = top.oneOf('log_level', logLevels) ?? 'info'
-  if (level === 'warning') return 'warn'
-  return level === 'err' ? 'error' : level
+  const name = top.oneOf('log_level', Object.keys(logLevels)) ?? 'info'
+  return logLevels[name] ?? 'info'
 }
 
 function readApiAddress(top: ConfigBlock, env: Variables): string {
@@ -321,42 +310,6 @@ function readApiAddress(top: ConfigBlock, env: Variables): string {
     top.refuse('api_addr', 'must be a URL that begins with http:// or https://')
   }
   return address
-}
-
-/** Settings of the two references that mean nothing here, and those whose absence somebody should know of. */
-function acceptOthers(top: ConfigBlock): void {
-  top.accept(
-    'cluster_addr',
-    'disable_clustering',
-    'disable_mlock',
-    'disable_cache',
-    'cache_size',
-    'plugin_directory',
-    'plugin_file_uid',
-    'plugin_file_permissions',
-    'enable_response_header_hostname',
-    'enable_response_header_raft_node_id',
-    'disable_printable_check',
-    'disable_performance_standby',
-    'disable_sealwrap',
-    'disable_indexing',
-    'disable_sentinel_trace',
-    'telemetry',
-  )
-  top.acceptWithoutEffect(
-    'audit',
-    'unsafe_allow_api_audit_creation',
-    'user_lockout',
-    'log_rotate_bytes',
-    'log_rotate_duration',
-    'log_rotate_max_files',
-    'log_requests_level',
-    'ha_storage',
-    'ha_backend',
-    'service_registration',
-    'initialize',
-    'plugin',
-  )
 }
 
 function stop(block: ConfigBlock, message: string): never {

@@ -26,15 +26,6 @@ const tlsVersions = ['tls10', 'tls11', 'tls12', 'tls13'] as const
 
 export function parseListener(kind: 'tcp' | 'unix', block: ConfigBlock): ListenerOptions {
   const listener = kind === 'tcp' ? parseTcp(block) : parseUnix(block)
-  block.accept('cluster_address', 'chroot_namespace', 'redact_addresses', 'role')
-  block.acceptWithoutEffect(
-    'disable_unauthed_generate_root_endpoints',
-    'disable_unauthed_rekey_endpoints',
-    'redact_version',
-    'redact_cluster_name',
-    'agent_api',
-    'profiling',
-  )
   block.finish()
   return listener
 }
@@ -46,7 +37,6 @@ function parseTcp(block: ConfigBlock): ListenerOptions {
   if (block.has('proxy_protocol_behavior')) {
     block.refuse('proxy_protocol_behavior', 'is not in this version; use x_forwarded_for_*')
   }
-  block.accept('proxy_protocol_authorized_addrs')
   const tls = parseTls(block)
   if (tls === undefined && !isLoopback(address.host)) {
     block.warn(
@@ -70,8 +60,6 @@ function parseTls(block: ConfigBlock): TlsOptions | undefined {
   if (findUnknownSuite(cipherSuites) !== undefined) {
     block.refuse('tls_cipher_suites', 'names a suite that this server does not offer')
   }
-  // Vault compatibility: the server's own order always counts.
-  block.accept('tls_prefer_server_cipher_suites')
   const requireClientCertificate = block.bool('tls_require_and_verify_client_cert') ?? false
   const withoutClients = block.bool('tls_disable_client_certs') ?? false
   const clientCaFile = block.text('tls_client_ca_file') ?? ''
@@ -123,9 +111,6 @@ function parseUnix(block: ConfigBlock): ListenerOptions {
   if (!/^[0-7]{0,4}$/.test(modeText)) block.refuse('socket_mode', 'must be octal, such as "0600"')
   const uid = parseAccountId(block, 'socket_user')
   const gid = parseAccountId(block, 'socket_group')
-  // Nobody can listen in on a local socket; the words come along when a tcp block is rewritten.
-  block.accept('tls_disable')
-  block.acceptWithoutEffect('tls_cert_file', 'tls_key_file')
   return unixListener({
     path,
     ...parseServing(block),
@@ -144,9 +129,6 @@ function parseAccountId(block: ConfigBlock, name: string): number | undefined {
 function parseServing(block: ConfigBlock): ServingOptions {
   const requestBytesMax = block.integer('max_request_size') ?? 0
   const requestDurationMsMax = block.durationMs('max_request_duration') ?? 0
-  const telemetry = block.block('telemetry')
-  const unauthenticatedMetricsAccess = telemetry?.bool('unauthenticated_metrics_access') ?? false
-  telemetry?.finish()
   return {
     ...servingDefaults,
     // Vault compatibility: 0 stands for the default, a negative size for no bound.
@@ -156,7 +138,6 @@ function parseServing(block: ConfigBlock): ServingOptions {
     timeouts: parseTimeouts(block),
     forwardedFor: parseForwarded(block),
     customResponseHeaders: parseResponseHeaders(block),
-    switches: { unauthenticatedMetricsAccess },
   }
 }
 

@@ -6,15 +6,17 @@ import type { BoundAddress } from '../http/listener.ts'
 import { parseListenAddress, tcpListener } from '../http/listener-options.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import { product, wireVersion } from '../lib/product.ts'
-import { SystemClock } from '../platform/clock.ts'
+import { SystemClock, type Clock } from '../platform/clock.ts'
 import { removePidFile, writePidFile } from '../platform/config-files.ts'
 import { LogFile } from '../platform/log-file.ts'
-import { LineLogger, type Logger, type LogLevel } from '../platform/logger.ts'
+import { LineLogger, type Logger } from '../platform/logger.ts'
 import { createOutbound } from '../platform/outbound-http.ts'
+import type { Outbound } from '../platform/outbound.ts'
 import { systemProcess, type ProcessDoor } from '../platform/process.ts'
 import { SystemRandom } from '../platform/random.ts'
 import type { TerminalOutput } from '../platform/terminal.ts'
 import { loadServerConfig, type LoadedConfig } from './config-load.ts'
+import { openOutbound, type OutboundConfig } from './config-outbound.ts'
 import { prepareDevServer } from './dev.ts'
 import { storeDevToken } from './dev-token.ts'
 import { parseServerFlags, type ServerFlags } from './server-flags.ts'
@@ -26,7 +28,6 @@ export interface ServerIo {
 }
 
 const buildDate = '2026-11-23T00:00:00Z'
-const logLevels: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error']
 
 /** Runs until it is told to stop; gives the exit code. */
 export async function runServer(args: readonly string[], io: ServerIo): Promise<number> {
@@ -41,7 +42,9 @@ export async function runServer(args: readonly string[], io: ServerIo): Promise<
   const log = openLog(flags.value, loaded.value, io)
   if (!log.ok) return fail(io, log.error)
   const { logger, reopen } = log.value
-  for (const warning of loaded.value?.warnings ?? []) logger.log('warn', warning)
+  for (const warning of [...flags.value.warnings, ...(loaded.value?.warnings ?? [])]) {
+    logger.log('warn', warning)
+  }
   try {
     const end = new Ending()
     const options = serverOptions(flags.value, loaded.value, { process, logger, end })
@@ -149,7 +152,7 @@ async function startDev(
 function announce(addresses: readonly BoundAddress[], running: Running): void {
   const rows: readonly (readonly [string, string])[] = [
     ['Api Address', addresses.map(urlOf).join(', ')],
-    ['Log Level', running.flags.logLevel || running.loaded?.config.logLevel || 'info'],
+    ['Log Level', running.flags.logLevel ?? running.loaded?.config.logLevel ?? 'info'],
     ['Storage', running.flags.dev ? 'inmem' : (running.loaded?.config.storage.kind ?? '')],
     ['Version', `${product.name} ${product.version} (API ${wireVersion})`],
   ]
@@ -185,7 +188,7 @@ function serverOptions(
     clock,
     random: new SystemRandom(),
     logger,
-    outbound: createOutbound({ clock, proxyFromEnvironment: process.env }),
+    outbound: openOutboundDoor(clock, loaded?.config.outbound ?? openOutbound, process.env),
     buildDate,
     processId: process.id,
     onFatal: (error: Error) => {
@@ -227,9 +230,20 @@ function serverOptions(
       explainToCaller: 'own_claims',
       ui: config.ui,
       publicAddress: config.apiAddress,
+      clusterName: config.clusterName,
       environment: config.clusterName,
     },
   }
+}
+
+function openOutboundDoor(
+  clock: Clock,
+  { proxyAddress, ...networks }: OutboundConfig,
+  env: ProcessDoor['env'],
+): Outbound {
+  const proxies =
+    proxyAddress === '' ? env : { ...env, HTTP_PROXY: proxyAddress, HTTPS_PROXY: proxyAddress }
+  return createOutbound({ clock, proxyFromEnvironment: proxies, ...networks })
 }
 
 function sealOf(loaded: LoadedConfig): SealType {
@@ -241,9 +255,8 @@ function createLogger(
   loaded: LoadedConfig | undefined,
   io: ServerIo,
 ): { readonly logger: Logger; readonly reopen: () => void } {
-  const asked = flags.logLevel || loaded?.config.logLevel || 'info'
-  const level = logLevels.find((one) => one === asked.toLowerCase()) ?? 'info'
-  const format = (flags.logFormat || loaded?.config.logFormat) === 'json' ? 'json' : 'standard'
+  const level = flags.logLevel ?? loaded?.config.logLevel ?? 'info'
+  const format = flags.logFormat ?? loaded?.config.logFormat ?? 'standard'
   const clock = new SystemClock()
   const file = flags.logFile || (loaded?.config.logFile ?? '')
   const output = file === '' ? undefined : new LogFile(file)

@@ -1,6 +1,7 @@
 /** Flags of the `server` command (platform contract §9.7). */
 
 import { err, ok, type Result } from '../lib/result.ts'
+import type { LogLevel } from '../platform/logger.ts'
 
 export interface ServerFlags {
   readonly dev: boolean
@@ -9,35 +10,54 @@ export interface ServerFlags {
   readonly devNoStoreToken: boolean
   readonly devKvV1: boolean
   readonly config: readonly string[]
-  readonly logLevel: string
-  readonly logFormat: string
+  /** Undefined leaves it to the configuration. */
+  readonly logLevel: LogLevel | undefined
+  readonly logFormat: 'standard' | 'json' | undefined
   readonly logFile: string
-  readonly exitOnCoreShutdown: boolean
+  /** What was given and does nothing, one line each. */
+  readonly warnings: readonly string[]
 }
 
 type Kind = 'bool' | 'text' | 'list'
+/** `dev` works in dev mode alone; `refused` stops the start. */
+type FlagEffect = 'used' | 'dev' | 'refused' | 'without_effect'
 
-const kinds: Readonly<Record<string, Kind>> = {
-  dev: 'bool',
-  'dev-root-token-id': 'text',
-  'dev-listen-address': 'text',
-  'dev-no-store-token': 'bool',
-  'dev-kv-v1': 'bool',
-  'dev-ha': 'bool',
-  'dev-tls': 'bool',
-  'dev-tls-cert-dir': 'text',
-  config: 'list',
-  'log-level': 'text',
-  'log-format': 'text',
-  'log-file': 'text',
-  'log-rotate-bytes': 'text',
-  'log-rotate-duration': 'text',
-  'log-rotate-max-files': 'text',
-  'exit-on-core-shutdown': 'bool',
-  recovery: 'bool',
+interface Flag {
+  readonly kind: Kind
+  readonly effect: FlagEffect
 }
 
-const notYet = ['dev-tls', 'dev-tls-cert-dir', 'dev-ha', 'recovery']
+/** Every flag with what becomes of it; a test wants a proof for each (security case SEC-CFG-S4). */
+export const serverFlagTable: Readonly<Record<string, Flag>> = {
+  dev: { kind: 'bool', effect: 'used' },
+  'dev-root-token-id': { kind: 'text', effect: 'used' },
+  'dev-listen-address': { kind: 'text', effect: 'dev' },
+  'dev-no-store-token': { kind: 'bool', effect: 'dev' },
+  'dev-kv-v1': { kind: 'bool', effect: 'used' },
+  'dev-ha': { kind: 'bool', effect: 'refused' },
+  'dev-tls': { kind: 'bool', effect: 'refused' },
+  'dev-tls-cert-dir': { kind: 'text', effect: 'refused' },
+  config: { kind: 'list', effect: 'used' },
+  'log-level': { kind: 'text', effect: 'used' },
+  'log-format': { kind: 'text', effect: 'used' },
+  'log-file': { kind: 'text', effect: 'used' },
+  'log-rotate-bytes': { kind: 'text', effect: 'without_effect' },
+  'log-rotate-duration': { kind: 'text', effect: 'without_effect' },
+  'log-rotate-max-files': { kind: 'text', effect: 'without_effect' },
+  'exit-on-core-shutdown': { kind: 'bool', effect: 'without_effect' },
+  recovery: { kind: 'bool', effect: 'refused' },
+}
+
+/** The names of a level, in a flag, a variable or the configuration. */
+export const logLevels: Readonly<Record<string, LogLevel>> = {
+  trace: 'trace',
+  debug: 'debug',
+  info: 'info',
+  warn: 'warn',
+  warning: 'warn',
+  error: 'error',
+  err: 'error',
+}
 
 /** Reads the words after `server`; the error is one line for the terminal. */
 export function parseServerFlags(
@@ -50,9 +70,10 @@ export function parseServerFlags(
     const match = /^--?([a-z0-9-]+)(?:=(.*))?$/s.exec(word)
     if (match === null) return err(`server takes no argument ${JSON.stringify(word.slice(0, 80))}`)
     const [, name = '', inline] = match
-    const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined
-    if (kind === undefined) return err(`flag provided but not defined: -${name}`)
-    if (notYet.includes(name)) return err(`-${name} is not available in this version`)
+    const flag = Object.hasOwn(serverFlagTable, name) ? serverFlagTable[name] : undefined
+    if (flag === undefined) return err(`flag provided but not defined: -${name}`)
+    if (flag.effect === 'refused') return err(`-${name} is not available in this version`)
+    const { kind } = flag
     let text = inline
     if (text === undefined && kind === 'bool') text = 'true'
     if (text === undefined) text = words[++at]
@@ -63,24 +84,54 @@ export function parseServerFlags(
     values.set(name, [...(values.get(name) ?? []), text])
   }
   const text = (name: string) => values.get(name)?.at(-1) ?? ''
-  const fromEnvironment = (name: string) => {
-    for (const prefix of ['TOKENSTILE_', 'BAO_', 'VAULT_']) {
-      const value = env[prefix + name]
-      if (value !== undefined) return value
-    }
-    return ''
+  const isOn = (name: string) => text(name) === 'true'
+  const dev = isOn('dev') || text('dev-root-token-id') !== '' || isOn('dev-kv-v1')
+  const level = text('log-level') || fromEnvironment(env, 'LOG_LEVEL')
+  const logLevel = levelOf(level)
+  if (level !== '' && logLevel === undefined) {
+    return err('the log level must be trace, debug, info, warn or error')
+  }
+  const logFormat = text('log-format') || fromEnvironment(env, 'LOG_FORMAT')
+  if (logFormat !== '' && logFormat !== 'standard' && logFormat !== 'json') {
+    return err('the log format must be standard or json')
   }
   return ok({
-    dev: text('dev') === 'true' || text('dev-root-token-id') !== '' || text('dev-kv-v1') === 'true',
-    devRootTokenId: text('dev-root-token-id') || fromEnvironment('DEV_ROOT_TOKEN_ID'),
+    dev,
+    devRootTokenId: text('dev-root-token-id') || fromEnvironment(env, 'DEV_ROOT_TOKEN_ID'),
     devListenAddress:
-      text('dev-listen-address') || fromEnvironment('DEV_LISTEN_ADDRESS') || '127.0.0.1:8200',
-    devNoStoreToken: text('dev-no-store-token') === 'true',
-    devKvV1: text('dev-kv-v1') === 'true',
+      text('dev-listen-address') || fromEnvironment(env, 'DEV_LISTEN_ADDRESS') || '127.0.0.1:8200',
+    devNoStoreToken: isOn('dev-no-store-token'),
+    devKvV1: isOn('dev-kv-v1'),
     config: values.get('config') ?? [],
-    logLevel: text('log-level') || fromEnvironment('LOG_LEVEL'),
-    logFormat: text('log-format') || fromEnvironment('LOG_FORMAT'),
+    logLevel,
+    logFormat: logFormat === '' ? undefined : logFormat,
     logFile: text('log-file'),
-    exitOnCoreShutdown: text('exit-on-core-shutdown') === 'true',
+    warnings: idleWarnings([...values.keys()], dev),
   })
+}
+
+function fromEnvironment(env: Readonly<Record<string, string | undefined>>, name: string): string {
+  for (const prefix of ['TOKENSTILE_', 'BAO_', 'VAULT_']) {
+    const value = env[prefix + name]
+    if (value !== undefined) return value
+  }
+  return ''
+}
+
+function levelOf(text: string): LogLevel | undefined {
+  const name = text.toLowerCase()
+  return Object.hasOwn(logLevels, name) ? logLevels[name] : undefined
+}
+
+function idleWarnings(given: readonly string[], dev: boolean): readonly string[] {
+  const warnings = given.flatMap((name) => {
+    const effect = serverFlagTable[name]?.effect
+    if (effect === 'without_effect') return [`-${name} has no effect in this version`]
+    return effect === 'dev' && !dev ? [`-${name} has no effect without -dev`] : []
+  })
+  // The log's settings and the outbound block count there all the same.
+  const isIdle = dev && given.includes('config')
+  return isIdle
+    ? [...warnings, '-dev uses only the log, the pid file and the outbound block of -config']
+    : warnings
 }

@@ -42,6 +42,8 @@ export interface ServerOptions {
   readonly ui: boolean
   /** `api_addr`: how browsers reach this server, when that is not what their request says. */
   readonly publicAddress?: string
+  /** What `sys/health` calls the cluster; a name made at initialisation when absent or empty. */
+  readonly clusterName?: string
   /** Shown on the pages, such as "dev". */
   readonly environment?: string
   /** Named to a second process that wants the same data folder. */
@@ -95,7 +97,15 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   const engine = await openEngine(options)
   try {
     const store = new SealedStore({ engine, cacheEntriesMax, onFatal: options.onFatal })
-    const seal = new SealManager({ engine, store, type: options.seal, clock, random, logger })
+    const seal = new SealManager({
+      engine,
+      store,
+      type: options.seal,
+      clock,
+      random,
+      logger,
+      clusterName: options.clusterName,
+    })
     const settings: CoreSettings = {
       defaultLeaseTtl: options.defaultLeaseTtlSeconds,
       maxLeaseTtl: options.maxLeaseTtlSeconds,

@@ -4,6 +4,7 @@ import type { Core } from '../core/core.ts'
 import { mountPathCharsMax } from '../core/mounts.ts'
 import type { MountRecord } from '../core/records.ts'
 import { reply, type Reply } from '../framework/backend.ts'
+import { warningsOfIdleFields } from '../framework/input.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { invalid } from '../framework/refusal.ts'
 import type { JsonObject, JsonValue } from '../lib/json.ts'
@@ -18,12 +19,22 @@ const enableFields = {
     required: true,
   }),
   description: field.string({ help: 'Text for people.' }),
-  local: field.bool({ help: 'Kept for compatibility; there is no replication.' }),
-  seal_wrap: field.bool({ help: 'Kept for compatibility; everything is sealed.' }),
-  external_entropy_access: field.bool({ help: 'Kept for compatibility.' }),
+  local: field.bool({
+    help: 'Kept for compatibility; there is no replication.',
+    withoutEffect: true,
+  }),
+  seal_wrap: field.bool({
+    help: 'Kept for compatibility; everything is sealed.',
+    withoutEffect: true,
+  }),
+  external_entropy_access: field.bool({ help: 'Kept for compatibility.', withoutEffect: true }),
   options: field.kvPairs({ help: 'Options of the engine, such as version=2.' }),
   plugin_name: field.string({ help: 'Kept for compatibility.', deprecated: true }),
-  plugin_version: field.string({ help: 'Kept for compatibility.', deprecated: true }),
+  plugin_version: field.string({
+    help: 'Kept for compatibility.',
+    deprecated: true,
+    withoutEffect: true,
+  }),
   config: field.map({ help: 'Settings that tune can change later.' }),
 } as const
 
@@ -33,21 +44,36 @@ const tuneFields = {
   options: field.kvPairs({ help: 'Options to change; an empty value removes one.' }),
   default_lease_ttl: field.any({ help: 'Default TTL; "system" inherits.' }),
   max_lease_ttl: field.any({ help: 'Maximum TTL; "system" inherits.' }),
-  force_no_cache: field.any({ help: 'Kept for compatibility.' }),
+  force_no_cache: field.any({ help: 'Kept for compatibility.', withoutEffect: true }),
   token_type: field.any({
     help: 'default-service, default-batch, service or batch; auth mounts only.',
   }),
   listing_visibility: field.any({ help: '"unauth" shows the mount without a token.' }),
   audit_non_hmac_request_keys: field.any({
-    help: 'Request fields that audit records show in clear.',
+    help: 'Kept for compatibility; there are no audit records.',
+    withoutEffect: true,
   }),
   audit_non_hmac_response_keys: field.any({
-    help: 'Response fields that audit records show in clear.',
+    help: 'Kept for compatibility; there are no audit records.',
+    withoutEffect: true,
   }),
-  passthrough_request_headers: field.any({ help: 'Request headers that reach the backend.' }),
-  allowed_response_headers: field.any({ help: 'Response headers that reach the client.' }),
-  user_lockout_config: field.any({ help: 'Lock-out of users after failed logins.' }),
-  plugin_version: field.any({ help: 'Kept for compatibility.', deprecated: true }),
+  passthrough_request_headers: field.any({
+    help: 'Kept for compatibility; no backend is given headers.',
+    withoutEffect: true,
+  }),
+  allowed_response_headers: field.any({
+    help: 'Kept for compatibility; no backend sets headers by it.',
+    withoutEffect: true,
+  }),
+  user_lockout_config: field.any({
+    help: 'Kept for compatibility; no method here takes passwords.',
+    withoutEffect: true,
+  }),
+  plugin_version: field.any({
+    help: 'Kept for compatibility.',
+    deprecated: true,
+    withoutEffect: true,
+  }),
   compat: field.any({ help: '"vault" restores the reference behaviour where ours is stricter.' }),
   explain_to_caller: field.any({
     help: 'What a refused login tells its caller: none, own_claims or full.',
@@ -144,14 +170,16 @@ function kindPaths(core: Core, kind: 'auth' | 'secret'): readonly PathDeclaratio
         },
         write: {
           summary: 'Change settings; what is not given stays.',
-          handler: async ({ input }): Promise<Reply> => {
+          handler: async ({ input, data }): Promise<Reply> => {
             const { path: at = '', description, options, ...settings } = input
             const mount = await findTuned(core, kind, at)
             const config: Record<string, JsonValue> = {}
             for (const [name, value] of Object.entries(settings)) {
               if (value !== undefined) config[name] = value
             }
-            const warnings = await core.mounts.tune(mount, { description, options, config })
+            const idle = warningsOfIdleFields(tuneFields, data)
+            const done = await core.mounts.tune(mount, { description, options, config })
+            const warnings = [...done, ...idle]
             return warnings.length > 0 ? reply.none(warnings) : reply.none()
           },
         },
@@ -183,7 +211,7 @@ function kindPaths(core: Core, kind: 'auth' | 'secret'): readonly PathDeclaratio
         },
         write: {
           summary: `Enable an ${what}.`,
-          handler: async ({ input }) => {
+          handler: async ({ input, data }) => {
             await core.mounts.enable({
               class: kind,
               path: input.path ?? '',
@@ -195,7 +223,10 @@ function kindPaths(core: Core, kind: 'auth' | 'secret'): readonly PathDeclaratio
               options: input.options ?? {},
               config: input.config ?? {},
             })
-            return reply.none()
+            return reply.none([
+              ...warningsOfIdleFields(enableFields, data),
+              ...warningsOfIdleFields(tuneFields, input.config ?? {}),
+            ])
           },
         },
         delete: {

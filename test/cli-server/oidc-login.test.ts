@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
-import { createServer, request as httpRequest } from 'node:http'
+import { createServer, request as httpRequest, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { after, before, test } from 'node:test'
 import { DirectBrowser } from '../harness/direct-browser.ts'
 import { ScriptedProvider } from '../harness/scripted-provider.ts'
@@ -12,6 +13,10 @@ import { Shell } from './fixture.ts'
 
 let shell: Shell
 let idp: ScriptedProvider
+const hasBoth = Object.values(networkInterfaces())
+  .flat()
+  .some((one) => one?.address === '::1')
+const needsBoth = { skip: hasBoth ? false : 'this machine has no ::1' }
 const quiet = { env: { VAULT_TOKEN: undefined } }
 
 before(async () => {
@@ -56,10 +61,20 @@ async function role(name: string, more: object): Promise<void> {
 
 async function freePort(): Promise<number> {
   const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve))
+  // Of both families.
+  await new Promise<void>((resolve) => server.listen(0, resolve))
   const { port } = server.address() as AddressInfo
   await new Promise((resolve) => server.close(resolve))
   return port
+}
+
+async function listenAt(address: string, port: number): Promise<Server> {
+  const server = createServer()
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, address, resolve)
+  })
+  return server
 }
 
 /** Runs a login; the person gets the address as soon as it is printed. */
@@ -89,9 +104,20 @@ interface Page {
   readonly status: number
   readonly text: string
   readonly type: string
+  readonly location: string | undefined
 }
 
-function visit(
+/** As a browser: the page that an answer sends on to counts. */
+async function visit(
+  url: string,
+  form?: Readonly<Record<string, string>>,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Page> {
+  const page = await ask(url, form, headers)
+  return page.location === undefined ? page : ask(new URL(page.location, url).href)
+}
+
+function ask(
   url: string,
   form?: Readonly<Record<string, string>>,
   headers: Readonly<Record<string, string>> = {},
@@ -108,6 +134,7 @@ function visit(
             status: response.statusCode ?? 0,
             text,
             type: response.headers['content-type'] ?? '',
+            location: response.headers.location,
           }),
         )
       },
@@ -175,6 +202,126 @@ test('CLI-020: a posted answer is posted on, then fetched without its ID token',
   await root.must('auth/oidc/config', config())
 })
 
+test('a posted code is posted on with the nonce, and named to nobody again', async () => {
+  const { root } = shell.server
+  await root.must('auth/oidc/config', config({ oidc_response_mode: 'form_post' }))
+  const port = await freePort()
+  const result = await login([`port=${port}`, 'skip_browser=1'], async (url) => {
+    await visit(listenerOf(url), { ...idp.authorize(url), iss: idp.issuer })
+  })
+  assert.equal(result.code, 0, result.err)
+  const [start, post, get] = shell.taken()
+  const nonce = JSON.parse(start?.body ?? '{}').client_nonce
+  const { state, code, client_nonce } = JSON.parse(post?.body ?? '{}')
+  assert.equal(client_nonce, nonce)
+  assert.ok(code !== '' && !(get?.line ?? '').includes('code'), get?.line)
+  const query = new URLSearchParams({ state, client_nonce }).toString()
+  assert.equal(get?.line, `GET /v1/auth/oidc/oidc/callback?${query}`)
+  await root.must('auth/oidc/config', config())
+})
+
+test('a page of something in between ends a posted sign-in with its status', async () => {
+  const port = await freePort()
+  const callback = 'POST /v1/auth/oidc/oidc/callback'
+  const back = encodeURIComponent(`http://localhost:${port}/oidc/callback`)
+  const auth_url = `http://idp.test/?state=st_1&redirect_uri=${back}`
+  const answers = {
+    [authUrl]: { body: { data: { auth_url } } },
+    [callback]: { status: 502, text: '<html>Bad gateway</html>' },
+  }
+  await withServer(answers, async (server) => {
+    const words = ['login', '-method=oidc', '-no-store', `port=${port}`, 'skip_browser=1']
+    let visited: Promise<unknown> | undefined
+    const result = await server.run(words, {
+      onStderr: (text) => {
+        if (!text.includes('Waiting for OIDC')) return
+        visited = visit(`http://localhost:${port}/oidc/callback`, { state: 'st_1', code: 'c' })
+      },
+    })
+    await visited
+    assert.equal(result.code, 2)
+    assert.match(result.err, /answered 502 with a page instead of JSON/)
+    assert.ok(!server.lines.some((line) => line.startsWith('GET')))
+  })
+})
+
+test('the address that stays in the browser has neither code nor state, also when it failed (SEC-WEB-13)', async () => {
+  for (const answer of ['code', 'error']) {
+    const port = await freePort()
+    let sent: Page | undefined
+    let shown: Page | undefined
+    const result = await login([`port=${port}`, 'skip_browser=true'], async (url) => {
+      const { code, state } = idp.authorize(url)
+      const said = answer === 'code' ? `code=${code}` : 'error=access_denied'
+      sent = await ask(`${listenerOf(url)}?state=${state}&${said}`)
+      shown = await ask(new URL(sent.location ?? '', listenerOf(url)).href)
+    })
+    assert.deepEqual([sent?.status, sent?.location, sent?.text], [303, '/oidc/callback', ''])
+    assert.equal(shown?.status, answer === 'code' ? 200 : 400)
+    assert.match(shown?.text ?? '', answer === 'code' ? /Signed in/i : /access_denied/)
+    assert.equal(result.code, answer === 'code' ? 0 : 2)
+  }
+})
+
+test('a browser that does not ask for the page holds the program up for two seconds only', async () => {
+  const port = await freePort()
+  const result = await login([`port=${port}`, 'skip_browser=true'], async (url) => {
+    const { code, state } = idp.authorize(url)
+    await ask(`${listenerOf(url)}?code=${code}&state=${state}`)
+  })
+  assert.equal(result.code, 0, result.err)
+})
+
+test('a parameter that comes twice changes nothing; body values win over the query (SEC-OID-05)', async () => {
+  const port = await freePort()
+  const result = await login([`port=${port}`, 'skip_browser=true'], async (url) => {
+    const { code, state } = idp.authorize(url)
+    const at = listenerOf(url)
+    const twice = [
+      `state=${state}&code=x&code=${code}`,
+      `state=${state}&state=${state}&code=${code}`,
+      `state=${state}&code=${code}&iss=a&iss=b`,
+      `state=${state}&code=${code}&${'code=x&'.repeat(1000)}`,
+    ]
+    for (const query of twice) assert.equal((await ask(`${at}?${query}`)).status, 400)
+    assert.equal((await visit(`${at}?code=${code}&state=${state}`)).status, 200)
+  })
+  assert.equal(result.code, 0, result.err)
+})
+
+test(
+  'a stranger at either address of localhost gets nothing, and nothing is opened (SEC-CLI-09)',
+  needsBoth,
+  async () => {
+    for (const words of [[], ['listenaddress=localhost'], ['listenaddress=127.0.0.1']]) {
+      for (const taken of [['127.0.0.1'], ['::1'], ['127.0.0.1', '::1']]) {
+        const port = await freePort()
+        const strangers = await Promise.all(taken.map((address) => listenAt(address, port)))
+        const result = await shell.run(['login', '-method=oidc', `port=${port}`, ...words], quiet)
+        for (const stranger of strangers) stranger.close()
+        assert.equal(result.code, 1)
+        assert.match(
+          result.err,
+          /cannot listen on \S+ \(EADDRINUSE\)\..*Use another port: port=8251/,
+        )
+        assert.ok(!result.err.includes('Waiting for OIDC'))
+      }
+    }
+  },
+)
+
+test('the browser is heard at both addresses of localhost (SEC-CLI-09)', needsBoth, async () => {
+  for (const host of ['127.0.0.1', '[::1]']) {
+    const port = await freePort()
+    const result = await login([`port=${port}`, 'skip_browser=true'], async (url) => {
+      const { code, state } = idp.authorize(url)
+      const at = `http://${host}:${port}/oidc/callback`
+      assert.equal((await visit(`${at}?code=${code}&state=${state}`)).status, 200)
+    })
+    assert.equal(result.code, 0, result.err)
+  }
+})
+
 test('SEC-CLI-01: another state, host, path or method changes nothing; the right one still ends the login', async () => {
   const port = await freePort()
   const result = await login([`port=${port}`, 'skip_browser=true'], async (url) => {
@@ -204,6 +351,19 @@ test('what the provider refuses is on the page and in the terminal, with its rea
   assert.match(result.err, /^Reason: idp_denied$/m)
   assert.match(page?.text ?? '', /OAuth error: access_denied/)
   assert.ok(!(page?.text ?? '').includes('<b>no</b>'))
+})
+
+test('no address comes of an authorization endpoint with syntax of a launcher (SEC-CLI-10)', async () => {
+  for (const end of ['|calc.exe', '^', '%VAULT_TOKEN%', "'"]) {
+    idp.metadata = { authorization_endpoint: `${idp.issuer}/authorize?p=1${end}` }
+    await shell.server.root.must('auth/oidc/config', config())
+    const result = await shell.run(['login', '-method=oidc', `port=${await freePort()}`], quiet)
+    assert.equal(result.code, 2, end)
+    assert.match(result.err, /Unable to authorize role/)
+    assert.ok(!result.err.includes('authorize?p='), result.err)
+  }
+  idp.metadata = {}
+  await shell.server.root.must('auth/oidc/config', config())
 })
 
 test('CLI-012, CLI-37: an empty address names role and redirect URI', async () => {
@@ -367,4 +527,53 @@ test('CLI-018, CLI-019: slow_down doubles the interval, and any other error ends
   )
   assert.equal(ended.result.code, 2)
   assert.match(ended.result.err, /Vault login failed\. No\./)
+})
+
+test('whatever interval a server names, the wait is one second to sixty (SEC-OID-34)', async () => {
+  const named = [
+    ['1', 1],
+    ['60', 60],
+    ['0', 1],
+    ['-5', 1],
+    ['0.001', 1],
+    ['1.5', 2],
+    ['2147483648', 60],
+    ['1e12', 60],
+    ['Infinity', 60],
+  ] as const
+  const auth = { client_token: 'hvs.x', accessor: 'a', policies: [], lease_duration: 1 }
+  const refused = (text: string) => ({ status: 400, body: { errors: [text] } })
+  for (const [poll_interval, seconds] of named) {
+    const answers = {
+      [authUrl]: { body: { data: { ...polled, poll_interval } } },
+      [pollLine]: [
+        refused('authorization_pending'),
+        ...Array.from({ length: 8 }, () => refused('slow_down')),
+        { body: { auth } },
+      ],
+    }
+    await withServer(answers, async (server) => {
+      const waits: number[] = []
+      const pause = (forMs: number): Promise<void> => {
+        waits.push(forMs / 1000)
+        return Promise.resolve()
+      }
+      const words = ['login', '-method=oidc', '-no-store', 'callbackmode=device']
+      const result = await server.run(words, { pause })
+      assert.equal(result.code, 0, result.err)
+      assert.deepEqual(waits.slice(0, 2), [seconds, seconds], poll_interval)
+      assert.equal(waits.at(-1), 60, poll_interval)
+    })
+  }
+})
+
+test('an interval that is no number is no interval (SEC-OID-34)', async () => {
+  for (const poll_interval of ['soon', 'NaN', '']) {
+    const { result } = await against(
+      { [authUrl]: { body: { data: { ...polled, poll_interval } } } },
+      ['callbackmode=device'],
+    )
+    assert.equal(result.code, 2)
+    assert.match(result.err, /gave no state and poll_interval/)
+  }
 })

@@ -166,6 +166,28 @@ describe('server -dev', () => {
   })
 })
 
+test('what a system says of a file is told in words, with the path and no system call', async () => {
+  const { folder } = computer
+  const file = save('file', 'x')
+  const absent = join(folder, 'absent')
+  const address = { VAULT_ADDR: 'https://127.0.0.1:1' }
+  const cases = [
+    [['status'], { VAULT_CAPATH: absent }, `there is no file ${absent}`],
+    [['status'], { VAULT_CAPATH: file }, `${file} is no folder`],
+    [['status'], { VAULT_CACERT: folder }, `${folder} is a folder, and a file is wanted`],
+    [['status'], { VAULT_CACERT: absent }, `There is no file ${absent} (-ca-cert)`],
+    [['write', 'a/b', `x=@${folder}`], {}, `${folder} is a folder, and a file is wanted`],
+    [['server', '-dev', `-log-file=${absent}/log`], {}, `there is no folder for ${absent}/log`],
+    [['server', `-config=${absent}`], {}, `there is no file ${absent}`],
+  ] as const
+  for (const [words, env, text] of cases) {
+    const ended = await computer.run(words, { env: { ...address, ...env } })
+    assert.equal(ended.code, 1, ended.err)
+    assert.ok(ended.err.includes(text), ended.err)
+    assert.ok(!/ENOENT|EISDIR|ENOTDIR|scandir|open '/.test(ended.err), ended.err)
+  }
+})
+
 test('a dev server that cannot keep its token says how to go without', async () => {
   const { code, err } = await computer.run(['server', '-dev', '-dev-listen-address=127.0.0.1:0'], {
     env: { HOME: join(computer.folder, 'none') },

@@ -12,6 +12,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly stdin?: string
   readonly terminal?: boolean
+  readonly system?: NodeJS.Platform
+  readonly pause?: (forMs: number) => Promise<void>
   readonly programName?: string
   readonly runServer?: (args: string[]) => Promise<number>
   readonly onInterrupt?: (work: () => void) => () => void
@@ -53,6 +55,8 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
     stdin,
     stdout,
     stderr,
+    ...(options.system === undefined ? {} : { system: options.system }),
+    ...(options.pause === undefined ? {} : { pause: options.pause }),
     ...(options.onInterrupt === undefined ? {} : { onInterrupt: options.onInterrupt }),
     runServer: options.runServer ?? (() => Promise.resolve(0)),
   })

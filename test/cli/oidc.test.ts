@@ -6,7 +6,6 @@ import { splitLoginError } from '../../src/cli/login/login-error.ts'
 import { parseOidcParameters } from '../../src/cli/login/oidc-parameters.ts'
 import { qrCode } from '../../src/cli/login/qr-code.ts'
 import { confirmationCode } from '../../src/lib/confirmation-code.ts'
-import { openInBrowser } from '../../src/platform/browser-opener.ts'
 
 const defaults = { mount: 'oidc', address: 'https://server.test:8200' }
 
@@ -95,15 +94,6 @@ for (const [id, text, summary, detail] of errors) {
     assert.deepEqual(splitLoginError(text), { summary, detail })
   })
 }
-
-test('SEC-CLI-04, SEC-OID-23: only a web address is opened, and only where there is a screen', async () => {
-  const screen = { DISPLAY: ':0', PATH: '/nowhere' }
-  for (const url of ['javascript:alert(1)', 'file:///etc/passwd', 'data:text/html,x', 'no url']) {
-    assert.equal(await openInBrowser(url, screen), false)
-  }
-  assert.equal(await openInBrowser('https://idp.test/', {}), false)
-  assert.equal(await openInBrowser('https://idp.test/', screen), false)
-})
 
 test('a confirmation code has two groups of four and differs with its state', () => {
   assert.match(confirmationCode('st_1'), /^[BCDFGHJKLMNPQRSTVWXZ]{4}-[BCDFGHJKLMNPQRSTVWXZ]{4}$/)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { Readable } from 'node:stream'
 import { test } from 'node:test'
-import { askHidden } from '../../src/platform/terminal.ts'
+import { askHidden, deadline } from '../../src/platform/terminal.ts'
 
 /** Keys as a terminal sends them, with what was switched on it. */
 class Keyboard {
@@ -51,4 +51,8 @@ test('input that is no terminal is not waited for', async () => {
     },
   }
   assert.equal(await askHidden(never, screen(), '? '), undefined)
+})
+
+test('a deadline further away than a timer can wait is not over at once, and no error', () => {
+  for (const afterMs of [2 ** 31, 2 ** 33, 1e15]) assert.equal(deadline(afterMs).aborted, false)
 })

@@ -1,67 +1,18 @@
 /** The server program with a configuration file: what stops it, what it only warns of, and its signals. */
 
 import assert from 'node:assert/strict'
-import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { connect } from 'node:tls'
 import { makeCertificate } from '../http/self-signed.ts'
+import { ServerFolder } from './server-process.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'tokenstile-start-'))
-after(() => rmSync(folder, { recursive: true, force: true }))
-
-const program = `
-  import { runServer } from ${JSON.stringify(new URL('../../src/server/main.js', import.meta.url).href)}
-  process.exitCode = await runServer(process.argv.slice(1), process)
-`
-
-class Run {
-  readonly child: ChildProcess
-  readonly exit: Promise<number | null>
-  output = ''
-  #heard: () => void = () => undefined
-
-  constructor(name: string, text: string) {
-    const path = join(folder, name)
-    writeFileSync(path, text, { mode: 0o600 })
-    const args = ['--input-type=module', '-e', program, '--', `-config=${path}`]
-    this.child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
-    const hear = (chunk: Buffer) => {
-      this.output += chunk.toString('utf8')
-      this.#heard()
-    }
-    this.child.stdout?.on('data', hear)
-    this.child.stderr?.on('data', hear)
-    this.exit = new Promise((resolve) => this.child.on('close', resolve))
-  }
-
-  /** Waits for the text, or for the end of the program. */
-  async until(pattern: RegExp): Promise<RegExpExecArray> {
-    const ended = this.exit.then(() => true)
-    for (;;) {
-      const match = pattern.exec(this.output)
-      if (match !== null) return match
-      const heard = new Promise<boolean>((resolve) => {
-        this.#heard = () => resolve(false)
-      })
-      if (await Promise.race([heard, ended])) {
-        const last = pattern.exec(this.output)
-        assert.ok(last !== null, this.output)
-        return last
-      }
-    }
-  }
-
-  async stop(): Promise<number | null> {
-    this.child.kill('SIGTERM')
-    return this.exit
-  }
-}
+const folder = new ServerFolder()
+after(() => folder.remove())
 
 test('CLI-60: a listener with neither TLS files nor tls_disable ends the program with code 1 and the reason', async () => {
-  const run = new Run(
+  const run = folder.start(
     'bare.hcl',
     'storage "inmem" {}\nlistener "tcp" { address = "127.0.0.1:0" }\n',
   )
@@ -73,7 +24,7 @@ test('CLI-60: a listener with neither TLS files nor tls_disable ends the program
 })
 
 test('CLI-61 CLI-63: with an unknown key the server warns and starts, and SIGTERM ends it with code 0', async () => {
-  const run = new Run(
+  const run = folder.start(
     'unknown.hcl',
     'storage "inmem" {}\nlistener "tcp" {\n address = "127.0.0.1:0"\n tls_disable = true\n}\nclustername = "x"\n',
   )
@@ -84,15 +35,15 @@ test('CLI-61 CLI-63: with an unknown key the server warns and starts, and SIGTER
 })
 
 test('CLI-62: after SIGHUP new connections get the new certificate', async () => {
-  const certificate = join(folder, 'c.pem')
-  const key = join(folder, 'k.pem')
+  const certificate = join(folder.path, 'c.pem')
+  const key = join(folder.path, 'k.pem')
   const save = (commonName: string) => {
     const made = makeCertificate({ commonName, altNames: ['127.0.0.1'] })
     writeFileSync(certificate, made.certificate)
     writeFileSync(key, made.key, { mode: 0o600 })
   }
   save('first.example')
-  const run = new Run(
+  const run = folder.start(
     'tls.hcl',
     `storage "inmem" {}\nlistener "tcp" {\n address = "127.0.0.1:0"\n tls_cert_file = "${certificate}"\n tls_key_file = "${key}"\n}\n`,
   )

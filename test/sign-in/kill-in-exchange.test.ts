@@ -5,15 +5,15 @@ import { after, before, test } from 'node:test'
 import type { ApiClient } from '../harness/api-client.ts'
 import { DirectBrowser } from '../harness/direct-browser.ts'
 import { ScriptedProvider } from '../harness/scripted-provider.ts'
-import { ServerFolder, type ServerProcess } from '../harness/server-process.ts'
+import { ProgramFolder, type RunningProgram } from '../harness/program-folder.ts'
 
 const redirectUri = 'https://example.com'
 /** A claim ends after fifteen seconds. */
 const endMsMax = 25_000
 
-const folder = new ServerFolder()
+const folder = new ProgramFolder()
 let idp: ScriptedProvider
-let server: ServerProcess
+let server: RunningProgram
 
 before(async () => {
   idp = await new ScriptedProvider().start()

@@ -5,11 +5,11 @@ import { after, before, test } from 'node:test'
 import type { ApiClient } from '../harness/api-client.ts'
 import { DirectBrowser } from '../harness/direct-browser.ts'
 import { ScriptedProvider } from '../harness/scripted-provider.ts'
-import { ServerFolder } from '../harness/server-process.ts'
+import { ProgramFolder } from '../harness/program-folder.ts'
 
 const redirectUri = 'https://example.com'
 
-const folder = new ServerFolder({ isShared: true })
+const folder = new ProgramFolder({ isShared: true })
 let idp: ScriptedProvider
 let one: ApiClient
 let two: ApiClient

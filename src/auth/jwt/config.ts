@@ -1,6 +1,7 @@
 /** Configuration of a mount: fields, write checks in the contract's order, read shape, key source (JWT contract §1). */
 
 import { reply, type BackendContext } from '../../framework/backend.ts'
+import { warningsOfIdleFields } from '../../framework/input.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid } from '../../framework/refusal.ts'
 import { signatureAlgorithms, type SignatureAlgorithm } from '../../jose/algorithms.ts'
@@ -55,8 +56,9 @@ const configFields = {
   }),
   skip_jwks_validation: field.bool({ help: 'Store even when the provider cannot be reached now.' }),
   unsupported_critical_cert_extensions: field.commaList({
-    help: 'OIDs of critical certificate extensions to tolerate.',
+    help: 'Kept for compatibility; a certificate with an unknown critical extension is refused.',
     emptyElements: 'drop',
+    withoutEffect: true,
   }),
   token_audiences: field.commaList({
     help: 'Audiences of which every JWT login of this mount must have one.',
@@ -333,8 +335,9 @@ export function configPath(configs: JwtConfigs): PathDeclaration {
       },
       write: {
         summary: 'Replace the configuration.',
-        handler: async ({ input }) => {
-          const warnings = await configs.write(input)
+        handler: async ({ input, data }) => {
+          const idle = warningsOfIdleFields(configFields, data)
+          const warnings = [...(await configs.write(input)), ...idle]
           return warnings.length > 0 ? reply.none(warnings) : reply.none()
         },
       },

@@ -8,6 +8,7 @@ import {
   type Reply,
 } from '../../framework/backend.ts'
 import type { JsonObject } from '../../lib/json.ts'
+import { isPlainWebAddress } from '../../lib/web-address.ts'
 import { formPostRedirect, isRedirectAllowed, splitNamespace } from '../../oidc/redirect-uri.ts'
 import { parseOutboundUrl } from '../../platform/outbound-url.ts'
 import { randomLetters } from '../../platform/random.ts'
@@ -174,8 +175,9 @@ export class OidcStart {
       const { kind, detail } = granted.error
       throw kind === 'unsupported' ? refused('provider_failed', detail) : upstreamFailed(detail)
     }
-    // RFC 8628 §5.4: a client opens it in a browser.
-    if (!parseOutboundUrl(granted.value.verificationUri).ok) {
+    // RFC 8628 §5.4: a client may open it in a browser, and clients open addresses with shells.
+    const { verificationUri } = granted.value
+    if (!parseOutboundUrl(verificationUri).ok || !isPlainWebAddress(verificationUri)) {
       throw refused(
         'provider_failed',
         'the verification_uri of the identity provider is no web address',

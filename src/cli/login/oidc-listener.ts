@@ -1,13 +1,15 @@
 /**
- * Waits on this machine for the browser to come back (contract jwt-oidc.md §7.2, step 7). One path, one sign-in, one answer: the first request with the
- * right state ends it. Everything else is turned away and changes nothing.
+ * Waits on this machine for the browser to come back (contract jwt-oidc.md §7.2, step 7). One path, one sign-in, one answer: the
+ * first request with the right state ends it. Everything else is turned away and changes nothing. The browser is then sent on
+ * to the path alone, so that neither code nor state stays in its address bar and history (RFC 9700 §4.3).
  */
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { equalSecrets } from '../../lib/constant-time.ts'
 import { hasHiddenCharacter } from '../../platform/outbound-url.ts'
 import { donePage, errorPage, type Page } from '../../ui/flow-pages.ts'
-import { CommandFailure } from '../failure.ts'
 import { splitLoginError } from './login-error.ts'
+import { listenOnLoopback, type LoopbackPlace } from './loopback-servers.ts'
 
 export interface Arrival {
   readonly method: 'GET' | 'POST'
@@ -17,11 +19,7 @@ export interface Arrival {
 /** What became of it; the text goes to the page. */
 export type Ending = { readonly ok: true } | { readonly ok: false; readonly text: string }
 
-export interface ListenerOptions {
-  readonly address: string
-  readonly port: number
-  /** Host of the redirect URI: besides the names of this machine the only one that a request may give. */
-  readonly callbackHost: string
+export interface ListenerOptions extends LoopbackPlace {
   readonly state: string
   readonly nonce: () => string
   readonly onArrival: (arrival: Arrival) => Promise<Ending>
@@ -32,34 +30,31 @@ const path = '/oidc/callback'
 
 export class OidcListener {
   readonly #options: ListenerOptions
-  readonly #server: Server
+  #servers: readonly Server[] = []
   #isTaken = false
+  #ending: Ending | undefined
+  #sawPage: () => void = () => undefined
+  /** Done when the browser has got the page that says how the sign-in ended. */
+  readonly pageSent: Promise<void>
 
   constructor(options: ListenerOptions) {
     this.#options = options
-    this.#server = createServer((request, response) => {
-      this.#serve(request, response).catch(() => response.destroy())
+    this.pageSent = new Promise((resolve) => {
+      this.#sawPage = resolve
     })
   }
 
   async open(): Promise<void> {
-    const { address, port } = this.#options
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', (cause) => {
-        const code = 'code' in cause ? String(cause.code) : cause.message
-        reject(
-          new CommandFailure(
-            `Error authenticating: cannot listen on ${address}:${port} (${code}). Use another port: port=8251`,
-          ),
-        )
-      })
-      this.#server.listen(port, address, resolve)
+    this.#servers = await listenOnLoopback(this.#options, (request, response) => {
+      this.#serve(request, response).catch(() => response.destroy())
     })
   }
 
   close(): void {
-    this.#server.close()
-    this.#server.closeIdleConnections()
+    for (const server of this.#servers) {
+      server.close()
+      server.closeIdleConnections()
+    }
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -68,15 +63,17 @@ export class OidcListener {
     if (!this.#isOwnHost(request.headers.host ?? '')) return refuse(response, 400)
     if (url.pathname !== path) return refuse(response, 404)
     if (request.method !== 'GET' && request.method !== 'POST') return refuse(response, 405)
+    if (this.#ending !== undefined && url.search === '') return this.#show(response, this.#ending)
     const body = request.method === 'POST' ? await readBody(request) : ''
     if (body === undefined) return refuse(response, 413)
-    // Values of the body win over those of the query.
-    const parameters = new Map([...url.searchParams, ...new URLSearchParams(body)])
-    const state = (parameters.get('state') ?? '').split(',ns=')[0]
-    if (this.#isTaken || state !== this.#options.state) return refuse(response, 400)
+    const parameters = readParameters(url.searchParams, new URLSearchParams(body))
+    if (parameters === undefined) return refuse(response, 400)
+    const state = (parameters.get('state') ?? '').split(',ns=')[0] ?? ''
+    const isAwaited = state !== '' && equalSecrets(state, this.#options.state)
+    if (this.#isTaken || !isAwaited) return refuse(response, 400)
     this.#isTaken = true
-    const ending = await this.#options.onArrival({ method: request.method, parameters })
-    send(response, this.#page(ending))
+    this.#ending = await this.#options.onArrival({ method: request.method, parameters })
+    sendOn(response)
   }
 
   #isOwnHost(header: string): boolean {
@@ -85,11 +82,25 @@ export class OidcListener {
     return own.includes(host) && !hasHiddenCharacter(host)
   }
 
-  #page(ending: Ending): Page {
+  #show(response: ServerResponse, ending: Ending): void {
     const nonce = this.#options.nonce()
-    if (ending.ok) return donePage({ nonce })
-    return errorPage({ nonce, status: 400, ...splitLoginError(ending.text) })
+    response.once('close', this.#sawPage)
+    send(
+      response,
+      ending.ok
+        ? donePage({ nonce })
+        : errorPage({ nonce, status: 400, ...splitLoginError(ending.text) }),
+    )
   }
+}
+
+/** Values of the body win over those of the query. Undefined where one of them has a name twice (RFC 6749 §3.1). */
+function readParameters(
+  query: URLSearchParams,
+  body: URLSearchParams,
+): ReadonlyMap<string, string> | undefined {
+  const hasRepeats = [query, body].some((part) => new Set(part.keys()).size < part.size)
+  return hasRepeats ? undefined : new Map([...query, ...body])
 }
 
 async function readBody(request: IncomingMessage): Promise<string | undefined> {
@@ -106,6 +117,18 @@ async function readBody(request: IncomingMessage): Promise<string | undefined> {
 function refuse(response: ServerResponse, status: number): void {
   response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', Connection: 'close' })
   response.end('This is not the sign-in that is waited for.\n')
+}
+
+/** The same path, since a proxy in front of this program may know no other. */
+function sendOn(response: ServerResponse): void {
+  response.writeHead(303, {
+    Location: path,
+    'Content-Length': 0,
+    'Cache-Control': 'no-store',
+    'Referrer-Policy': 'no-referrer',
+    Connection: 'close',
+  })
+  response.end()
 }
 
 function send(response: ServerResponse, page: Page): void {

@@ -15,7 +15,7 @@ export const oidcParameterHelp = [
   { name: 'callbackhost', help: 'Host in the redirect URI. Default localhost.' },
   { name: 'callbackport', help: 'Port in the redirect URI. Default: port.' },
   { name: 'callbackmethod', help: 'http or https in the redirect URI. Default http.' },
-  { name: 'skip_browser', help: 'Only print the address.' },
+  { name: 'skip_browser', help: 'Only print the address, as device mode always does.' },
   { name: 'show_qr', help: 'Print the address as a QR code too.' },
   { name: 'abort_on_error', help: 'Fail when no browser can be opened.' },
 ] as const

@@ -1,10 +1,9 @@
 /** Sign-in through the browser, here or elsewhere (contract jwt-oidc.md §7). */
 
-import { ApiError } from '../../client/api-error.ts'
-import type { ApiResponse } from '../../client/http-client.ts'
+import { ApiError, PageInsteadOfJson } from '../../client/api-error.ts'
 import { objectOf, parseSecret, textMember, type Secret } from '../../client/secret.ts'
 import { confirmationCode } from '../../lib/confirmation-code.ts'
-import { openInBrowser } from '../../platform/browser-opener.ts'
+import { isPlainWebAddress } from '../../lib/web-address.ts'
 import { randomLetters, SystemRandom } from '../../platform/random.ts'
 import { deadline } from '../../platform/terminal.ts'
 import { chooseAddress } from '../connection.ts'
@@ -21,6 +20,9 @@ const doing = 'Error authenticating'
 const waitMsMax = 600_000
 const goodbyeMsMax = 2000
 const serverFaultsMax = 3
+/** RFC 8628 §3.5: whatever a provider or a role names, nobody is asked without a pause, and nobody waits for ever. */
+const pollSecondsMin = 1
+const pollSecondsMax = 60
 
 /** A sign-in that the server has begun. */
 interface Begun {
@@ -76,7 +78,7 @@ async function begin(context: CommandContext, parameters: OidcParameters): Promi
       exitCodes.remote,
     )
   }
-  if (mode !== 'client' && (begunState === '' || !(pollSeconds > 0))) {
+  if (mode !== 'client' && (begunState === '' || Number.isNaN(pollSeconds))) {
     throw new CommandFailure(
       `${doing}: the server gave no state and poll_interval: the role is not for callbackmode=${mode}`,
       exitCodes.remote,
@@ -90,7 +92,7 @@ async function begin(context: CommandContext, parameters: OidcParameters): Promi
     clientNonce,
     authUrl,
     state,
-    pollSeconds: mode === 'client' ? 0 : pollSeconds,
+    pollSeconds: boundedSeconds(pollSeconds),
     userCode: textMember(data, 'user_code'),
   }
 }
@@ -121,8 +123,8 @@ async function signInHere(begun: Begun): Promise<Secret> {
       await show(begun)
       return finished
     })
-    // The page is on its way: the browser gets it before the program ends.
-    await context.pause(50)
+    // The browser is on its way to the page, and gets it before the program ends.
+    await Promise.race([listener.pageSent, context.pause(goodbyeMsMax)])
     if (result instanceof CommandFailure) throw result
     return result
   } finally {
@@ -130,25 +132,27 @@ async function signInHere(begun: Begun): Promise<Secret> {
   }
 }
 
-const passedOn = ['state', 'code', 'iss', 'error', 'error_description', 'error_uri']
-const reposted = ['state', 'code', 'id_token', 'iss', 'error', 'error_description', 'error_uri']
+/** What a provider answers with; an ID token is posted only. */
+const answerNames = ['code', 'iss', 'error', 'error_description', 'error_uri']
 
 async function complete(begun: Begun, { method, parameters }: Arrival): Promise<Secret> {
-  const { context, clientNonce } = begun
+  const { context, clientNonce, state } = begun
   const path = `auth/${begun.parameters.mount}/oidc/callback`
   const picked = (names: readonly string[]) =>
     names.flatMap((name) => {
       const value = parameters.get(name) ?? ''
       return value === '' ? [] : [[name, value] as const]
     })
+  const own = [['state', parameters.get('state') ?? state] as const]
+  const proof = [['client_nonce', clientNonce] as const]
   const client = await context.client()
-  if (method === 'POST') {
-    const body = objectOf([...picked(reposted), ['client_nonce', clientNonce]])
-    const answer = await sendQuietly(client, { method: 'POST', path, body })
-    // The server answers with a page for browsers; that it kept the values is all that counts. A 400 says that this is no address of its own.
-    if (answer !== undefined && answer.status >= 401) throw new ApiError(answer)
+  const isPosted = method === 'POST'
+  if (isPosted) {
+    const body = objectOf([...own, ...picked([...answerNames, 'id_token']), ...proof])
+    await park(client, { method: 'POST', path, body, token: '' })
   }
-  const query = [...picked(passedOn), ['client_nonce', clientNonce] as const]
+  // A posted answer lies at the server, bound to the nonce (contract §4.4): what is named again would be taken for a ticket.
+  const query = [...own, ...(isPosted ? [] : picked(answerNames)), ...proof]
   const secret = parseSecret(await client.require({ method: 'GET', path, query, token: '' }))
   if (secret !== undefined) return secret
   throw new CommandFailure(`${doing}: the server answered nothing`, exitCodes.remote)
@@ -156,18 +160,13 @@ async function complete(begun: Begun, { method, parameters }: Arrival): Promise<
 
 type Client = Awaited<ReturnType<CommandContext['client']>>
 
-/** Undefined for an answer that is a page. */
-async function sendQuietly(
-  client: Client,
-  request: Parameters<Client['send']>[0],
-): Promise<ApiResponse | undefined> {
+/** The server answers with a page; that it kept the values is all that counts. A 400 says that this is no address of its own. */
+async function park(client: Client, request: Parameters<Client['send']>[0]): Promise<void> {
   try {
-    return await client.send({ ...request, token: '' })
+    const answer = await client.send(request)
+    if (answer.status >= 401) throw new ApiError(answer)
   } catch (cause) {
-    if (cause instanceof Error && cause.message.includes('with a page instead of JSON')) {
-      return undefined
-    }
-    throw cause
+    if (!(cause instanceof PageInsteadOfJson) || cause.status >= 401) throw cause
   }
 }
 
@@ -197,10 +196,14 @@ async function pollUntilDone(begun: Begun): Promise<Secret> {
     if (secret !== undefined) return secret
     const error = new ApiError(response)
     const text = error.errors[0] ?? ''
-    if (text.endsWith('slow_down')) seconds *= 2
+    if (text.endsWith('slow_down')) seconds = boundedSeconds(seconds * 2)
     else if (response.status >= 500 && faults < serverFaultsMax) faults++
     else if (!text.endsWith('authorization_pending')) throw asFailure(error)
   }
+}
+
+function boundedSeconds(seconds: number): number {
+  return Math.min(Math.max(Math.ceil(seconds), pollSecondsMin), pollSecondsMax)
 }
 
 // ---------------------------------------------------------------- parts
@@ -209,18 +212,22 @@ async function pollUntilDone(begun: Begun): Promise<Secret> {
 async function show(begun: Begun): Promise<void> {
   const { context, parameters, authUrl, userCode, state } = begun
   const say = (text: string) => context.print.error(text)
-  const isOpened =
-    !parameters.skipBrowser && (await openInBrowser(authUrl, context.environment.variables))
-  const failed = !parameters.skipBrowser && !isOpened
+  // The code has to be typed by a person anyway, and where to is the provider's word alone (security case SEC-OID-23).
+  const isToOpen = !parameters.skipBrowser && parameters.mode !== 'device'
+  const isOpened = isToOpen && (await context.openBrowser(authUrl))
+  const failed = isToOpen && !isOpened
+  const isOdd = !isPlainWebAddress(authUrl)
   if (failed && parameters.abortOnError) {
-    throw new CommandFailure(`${doing}: no browser could be launched`, exitCodes.remote)
+    const why = isOdd ? oddAddress : 'no browser could be launched'
+    throw new CommandFailure(`${doing}: ${why}`, exitCodes.remote)
   }
   say(
     isOpened
       ? `Complete the login via your OIDC provider. Launching browser to:\n\n    ${authUrl}\n\n`
       : `Complete the login via your OIDC provider. Open the following link in your browser:\n\n    ${authUrl}\n\n`,
   )
-  if (failed) sayWithoutBrowser(context, parameters.mode)
+  if (failed && isOdd) say(`${oddAddress}.\n`)
+  else if (failed) sayWithoutBrowser(context, parameters.mode)
   if (parameters.showQr) {
     const code = qrCode(authUrl, context.environment.variables['COLORTERM'])
     if (code === undefined) say('The address is too long for a QR code.\n')
@@ -232,6 +239,9 @@ async function show(begun: Begun): Promise<void> {
   say('Waiting for OIDC authentication to complete...')
   if (userCode !== '') say(`When prompted, enter code ${userCode}`)
 }
+
+const oddAddress =
+  'The address has characters that do not belong into one, so it is not opened for you'
 
 function sayWithoutBrowser(context: CommandContext, mode: OidcParameters['mode']): void {
   context.print.error('No browser could be launched on this machine.')

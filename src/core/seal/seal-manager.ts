@@ -51,6 +51,8 @@ export interface SealManagerOptions {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
+  /** The operator's name for the cluster; the one made at initialisation when absent or empty. */
+  readonly clusterName?: string | undefined
 }
 
 /** `sys/seal-status` without the version fields; the names are those of the wire. */
@@ -94,6 +96,7 @@ export class SealManager {
   readonly #clock: Clock
   readonly #random: Random
   readonly #logger: Logger
+  readonly #clusterName: string
   readonly #unsealedWork: (() => Promise<void> | void)[] = []
   readonly #sealingWork: (() => Promise<void> | void)[] = []
   /** Operations one after the other: two shares that arrive together must not both be the last one. */
@@ -110,6 +113,7 @@ export class SealManager {
     this.#clock = options.clock
     this.#random = options.random
     this.#logger = options.logger
+    this.#clusterName = options.clusterName ?? ''
   }
 
   /** False from the end of a successful unseal, with all that `onUnsealed` registered done, until the next seal. */
@@ -150,7 +154,7 @@ export class SealManager {
       ...(isRecovery ? { recovery_seal_type: 'shamir' } : {}),
       ...(config === undefined || sealed
         ? {}
-        : { cluster_name: config.clusterName, cluster_id: config.clusterId }),
+        : { cluster_name: this.#clusterName || config.clusterName, cluster_id: config.clusterId }),
     }
   }
 

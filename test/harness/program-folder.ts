@@ -9,12 +9,12 @@ import { ApiClient } from './api-client.ts'
 
 const startMsMax = 20_000
 
-export interface ServerProcess {
+export interface RunningProgram {
   readonly client: ApiClient
   readonly process: ChildProcess
 }
 
-export class ServerFolder {
+export class ProgramFolder {
   readonly path: string
   readonly #config: string
   readonly #running = new Set<ChildProcess>()
@@ -35,7 +35,7 @@ export class ServerFolder {
     writeFileSync(this.#config, `${lines.join('\n')}\n`, { mode: 0o600 })
   }
 
-  start(): Promise<ServerProcess> {
+  start(): Promise<RunningProgram> {
     const program = join(findRoot(import.meta.dirname), 'bin/tokenstile.js')
     const child = spawn(process.execPath, [program, 'server', '-config', this.#config], {
       stdio: ['ignore', 'pipe', 'inherit'],
