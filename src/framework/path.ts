@@ -3,6 +3,7 @@
  * OpenAPI and the reference pages all come from the declaration.
  */
 
+import { trimEnd } from '../lib/trim.ts'
 import type { FieldTable, Input } from '../schema/field.ts'
 import type { BackendRequest, Operation, Reply } from './backend.ts'
 
@@ -72,7 +73,7 @@ export function canonicalPath(declaration: PathDeclaration, path: string): strin
 }
 
 export function withoutFinalSlash(path: string): string {
-  return path.replace(/\/+$/, '')
+  return trimEnd(path, '/')
 }
 
 /** The declared operation that serves an operation. */

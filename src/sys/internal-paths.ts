@@ -9,6 +9,7 @@ import { reply, type BackendRequest } from '../framework/backend.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { Refusal } from '../framework/refusal.ts'
 import type { JsonObject, JsonValue } from '../lib/json.ts'
+import { trimEnd } from '../lib/trim.ts'
 import { mountObject } from './mount-paths.ts'
 import { openApiDocument } from './openapi.ts'
 
@@ -43,7 +44,7 @@ export function internalPaths(core: Core): readonly PathDeclaration[] {
               mount !== undefined && acl?.hasAnyCapabilityUnder(fullPath(mount)) === true
             if (!isVisible) {
               // The same answer for "not there" and "not yours", so that nothing can be guessed.
-              const shown = `${path.replace(/\/+$/, '')}/`
+              const shown = `${trimEnd(path, '/')}/`
               throw new Refusal('token_refused', {
                 text: `preflight capability check returned 403, please ensure client's policies grant access to path "${shown}"`,
               })

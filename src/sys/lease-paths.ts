@@ -7,6 +7,7 @@ import { definePath, withoutFinalSlash, type PathDeclaration } from '../framewor
 import { invalid } from '../framework/refusal.ts'
 import type { JsonObject } from '../lib/json.ts'
 import { rfc3339 } from '../lib/time.ts'
+import { trimEnds } from '../lib/trim.ts'
 import { field } from '../schema/field.ts'
 
 const leaseFields = {
@@ -174,7 +175,7 @@ async function findLease(core: Core, leaseId: string): Promise<LiveToken | undef
 
 /** One exact lease id first, then a folder. */
 async function revokePrefix(core: Core, given: string): Promise<void> {
-  const prefix = given.replaceAll(/^\/+|\/+$/g, '')
+  const prefix = trimEnds(given, '/')
   if (prefix === '') throw invalid('prefix must not be empty')
   const token = await findLease(core, prefix)
   if (token === undefined) await core.mounts.revokePrefix(prefix)
@@ -195,7 +196,7 @@ function leaseObject(core: Core, token: LiveToken, id: string): JsonObject {
 }
 
 async function listLeases(core: Core, given: string): Promise<readonly string[]> {
-  const prefix = given.replace(/^\/+/, '').replace(/\/*$/, given === '' ? '' : '/')
+  const prefix = given === '' ? '' : `${trimEnds(given, '/')}/`
   const names = new Set<string>()
   await core.tokenOperations.eachLive((token) => {
     const { path, leaseless } = token.record

@@ -6,6 +6,7 @@ import { reply, type Reply } from '../framework/backend.ts'
 import { definePath, withoutFinalSlash, type PathDeclaration } from '../framework/path.ts'
 import { invalid } from '../framework/refusal.ts'
 import type { JsonObject, JsonValue } from '../lib/json.ts'
+import { trimEnds } from '../lib/trim.ts'
 import { field } from '../schema/field.ts'
 
 const enableFields = {
@@ -165,7 +166,7 @@ function kindPaths(core: Core, kind: 'auth' | 'secret'): readonly PathDeclaratio
             const path = String(data['path'])
             const mount = await core.mounts.find(kind, path)
             if (mount === undefined) {
-              const shown = `${path.replaceAll(/^\/+|\/+$/g, '')}/`
+              const shown = `${trimEnds(path, '/')}/`
               throw invalid(
                 kind === 'auth'
                   ? `No auth engine at ${shown}`

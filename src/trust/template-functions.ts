@@ -242,7 +242,8 @@ function print(args: readonly JsonValue[]): string {
   return result
 }
 
-const directive = /%([-0+ ]*)([0-9]*)(?:\.([0-9]+))?([a-zA-Z%])|%/g
+// Counted, since flags and width can be the same zeros.
+const directive = /%([-0+ ]{0,8})([0-9]{0,8})(?:\.([0-9]{1,8}))?([a-zA-Z%])|%/g
 
 function printf(args: readonly JsonValue[]): string {
   const [format, ...values] = args
