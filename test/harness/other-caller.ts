@@ -1,0 +1,40 @@
+/** How long somebody else has to wait while a costly request is carried out (ruling R12). */
+
+import { performance } from 'node:perf_hooks'
+import type { ApiResult } from './api-client.ts'
+import type { TestServer } from './test-server.ts'
+
+/**
+ * A single step of a faulty server took seconds, and a right one stays below 100 ms. Between them is room for a busy
+ * machine, on which client and server share a thread here.
+ */
+export const otherCallerMsMax = 300
+
+export interface Costly {
+  readonly result: ApiResult
+  /** The longest that a caller of `sys/health` waited meanwhile. */
+  readonly otherCallerMs: number
+}
+
+/** Runs the costly request beside a caller who asks for the health again and again. */
+export async function besideOtherCaller(
+  server: TestServer,
+  work: () => Promise<ApiResult>,
+): Promise<Costly> {
+  const other = server.client()
+  let isOver = false
+  let otherCallerMs = 0
+  const started = other.read('sys/health')
+  const asking = started.then(async () => {
+    do {
+      const before = performance.now()
+      await other.read('sys/health')
+      otherCallerMs = Math.max(otherCallerMs, performance.now() - before)
+    } while (!isOver)
+  })
+  await started
+  const result = await work()
+  isOver = true
+  await asking
+  return { result, otherCallerMs }
+}
