@@ -5,7 +5,17 @@ import { after, before, suite, test } from 'node:test'
 import type { ApiClient, ApiResult } from '../harness/api-client.ts'
 import { besideOtherCaller, otherCallerMsMax } from '../harness/other-caller.ts'
 import { startTestServer, type TestServer } from '../harness/test-server.ts'
-import { assertRefused, assertStatus } from '../jwt/fixture.ts'
+import {
+  assertReason,
+  assertRefused,
+  assertStatus,
+  configS,
+  keyK,
+  login,
+  makeMount,
+  plainClaims,
+  plainRole,
+} from '../jwt/fixture.ts'
 
 suite('costly requests', () => {
   let server: TestServer
@@ -59,4 +69,34 @@ suite('costly requests', () => {
       assertRefused(result, /failed to parse policy: line 2.*number/)
     }
   })
+
+  for (const template of [
+    '{{range .groups}}{{if eq (truncate_sha256 20 $.scope) .}}x{{end}}{{end}}p',
+    '{{range .groups}}{{truncate_sha256 12 (print . $.sub)}},{{end}}',
+    '{{range .groups}}{{if replace "A" "B" $.scope}}{{end}}{{end}}p',
+    '{{range .groups}}{{if eq $.scope $.sub}}{{end}}{{end}}p',
+    '{{range .groups}}{{len $}}{{print $.groups}}{{end}}p',
+    '{{range .groups}}{{random 512}}{{end}}p',
+  ]) {
+    test(`a login whose claims of 180 KB fill in ${template} (SEC-HTP-17)`, async () => {
+      const mount = await makeMount(server.root, configS)
+      const role = { ...plainRole, user_claim: 'iss', token_policies_template_claims: true }
+      await server.root.must(`auth/${mount}/role/small`, {
+        ...role,
+        token_policies: ['p-{{truncate 12 .sub}}'],
+      })
+      const small = await login(server, mount, 'small', keyK.sign(plainClaims))
+      assert.deepEqual(small.body.auth.policies, ['default', 'p-u'])
+      // Many in one role cost no more than one.
+      const templates = Array.from({ length: 20 }, () => template)
+      await server.root.must(`auth/${mount}/role/r`, { ...role, token_policies: templates })
+      const jwt = keyK.sign({
+        ...plainClaims,
+        sub: 'A'.repeat(60_000),
+        scope: 'A'.repeat(60_000),
+        groups: Array.from({ length: 4_000 }, () => 'g'),
+      })
+      assertReason(await costly(() => login(server, mount, 'r', jwt)), 'policy_template_failed')
+    })
+  }
 })
