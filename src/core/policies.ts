@@ -5,7 +5,7 @@ import type { Clock } from '../platform/clock.ts'
 import { prefixRange, type Store } from '../storage/store.ts'
 import { keys } from './keys.ts'
 import { responseWrappingPolicyText } from './policy/default-policy.ts'
-import { decodePolicyText, parsePolicy } from './policy/policy.ts'
+import { decodePolicyText, parseNewPolicy } from './policy/policy.ts'
 
 const nameLengthMax = 512
 const hidden = new Set(['response-wrapping'])
@@ -51,7 +51,7 @@ export class Policies {
     }
     if (given.trim() === '') throw invalid("'policy' parameter not supplied or empty")
     const text = decodePolicyText(given)
-    const parsed = parsePolicy(clean, text)
+    const parsed = parseNewPolicy(clean, text)
     if (!parsed.ok) throw invalid(`failed to parse policy: ${parsed.error.message}`)
     await this.#store.write((txn) => {
       txn.put(keys.policy(clean), { name: clean, text, modifiedAt: this.#clock.nowMs() })

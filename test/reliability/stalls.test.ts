@@ -70,6 +70,34 @@ suite('costly requests', () => {
     }
   })
 
+  test('20,000 stanzas of one path are refused, and as many as are taken cost nobody time (SEC-HTP-17)', async () => {
+    const stanzas = (count: number): string =>
+      'path "x" { capabilities = ["read"] }\n'.repeat(count)
+    const write = (count: number): Promise<ApiResult> =>
+      server.root.write('sys/policies/acl/stanzas', { policy: stanzas(count) })
+    const refused = await costly(() => write(6_000))
+    assertRefused(refused, /^failed to parse policy: there are 6000 paths, at most 5000/)
+    assertRefused(
+      await costly(() => write(20_000)),
+      /^failed to parse policy: the text has 740000 characters, at most 262144/,
+    )
+    assertStatus(await costly(() => write(5_000)), 204)
+    for (const more of ['default', 'other']) {
+      const holder = await server.root.tokenWith(['stanzas', more])
+      // Nothing is mounted there, which is said only to whom the policy lets through.
+      assertStatus(await costly(() => holder.read('x')), 404)
+    }
+  })
+
+  test('one parameter limited 5,000 times in one stanza (SEC-HTP-17)', async () => {
+    const limits = 'allowed_parameters = { a = ["1"] }\n'.repeat(5_000)
+    const policy = `path "x" { capabilities = ["update"]\n${limits}}`
+    const written = await costly(() => server.root.write('sys/policies/acl/limits', { policy }))
+    assertStatus(written, 204)
+    const holder = await server.root.tokenWith(['limits'])
+    assertStatus(await costly(() => holder.write('x', { a: '2' })), 403)
+  })
+
   for (const template of [
     '{{range .groups}}{{if eq (truncate_sha256 20 $.scope) .}}x{{end}}{{end}}p',
     '{{range .groups}}{{truncate_sha256 12 (print . $.sub)}},{{end}}',
