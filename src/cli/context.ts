@@ -4,6 +4,7 @@ import { ApiError } from '../client/api-error.ts'
 import type { ApiClient, ApiRequest, ApiResponse } from '../client/http-client.ts'
 import { parseSecret, type Secret } from '../client/secret.ts'
 import type { JsonObject } from '../lib/json.ts'
+import { trimEnds } from '../lib/trim.ts'
 import {
   askHidden,
   pause,
@@ -195,7 +196,7 @@ export class CommandContext implements DataSources {
 }
 
 export function cleanPath(text: string): string {
-  return text.trim().replace(/^\/+|\/+$/gu, '')
+  return trimEnds(text.trim(), '/')
 }
 
 export function parentPath(path: string): string {

@@ -6,6 +6,7 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { encodeJson, parseJson, type JsonLimits, type JsonValue } from '../lib/json.ts'
+import { trimEnd } from '../lib/trim.ts'
 import { deadline, pause } from '../platform/terminal.ts'
 import { ApiError, connectionError, ConnectionError, PageInsteadOfJson } from './api-error.ts'
 
@@ -121,7 +122,7 @@ export class ApiClient {
 
   prepare(request: ApiRequest): WireRequest {
     const url = new URL(this.#base)
-    const prefix = url.pathname.replace(/\/+$/u, '')
+    const prefix = trimEnd(url.pathname, '/')
     url.pathname = `${prefix}/v1/${encodePath(request.path)}`
     for (const [name, value] of request.query ?? []) url.searchParams.append(name, value)
     const headers = new Map<string, string>([['X-Vault-Request', 'true']])

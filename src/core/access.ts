@@ -2,23 +2,28 @@
 
 import { BoundedCache } from '../lib/bounded-cache.ts'
 import type { StoreView } from '../storage/store.ts'
-import { compileAcl, compileRootAcl, type Acl } from './policy/acl.ts'
+import { compileRootAcl, mergeAcl, type Acl } from './policy/acl.ts'
 import { responseWrappingPolicyText } from './policy/default-policy.ts'
-import { parsePolicy, type Policy } from './policy/policy.ts'
+import { parsePolicy } from './policy/policy.ts'
+import { compilePolicy, type CompiledPolicy } from './policy/rule-set.ts'
 import { keys } from './keys.ts'
 import type { PolicyRecord } from './records.ts'
 
 const aclsMax = 4096
+/** Of ordinary size they take a few megabytes. */
+const compiledMax = 512
+
+interface CompiledText {
+  readonly text: string
+  readonly policy: CompiledPolicy
+}
 
 export class PolicyAccess {
   readonly #root = compileRootAcl()
-  readonly #responseWrapping: readonly Policy[] = builtInPolicy(
-    'response-wrapping',
-    responseWrappingPolicyText,
-  )
+  readonly #responseWrapping = compileText('response-wrapping', responseWrappingPolicyText)
   readonly #acls = new BoundedCache<string, Acl>(aclsMax)
-  /** The record object stays the same while the stored text does, see `StoreView.get`. */
-  readonly #parsed = new WeakMap<PolicyRecord, Policy>()
+  /** By name; a policy that was not changed is compiled once, however often others are. */
+  readonly #compiled = new BoundedCache<string, CompiledText>(compiledMax)
   #epoch = -1
 
   /** The compiled rules if they are there already: the hot path. */
@@ -37,16 +42,16 @@ export class PolicyAccess {
     const cacheKey = names.join('\n')
     const known = this.#acls.get(cacheKey)
     if (known !== undefined) return known
-    const policies: Policy[] = []
+    const policies: CompiledPolicy[] = []
     for (const name of names) {
       if (name === 'response-wrapping') {
-        policies.push(...this.#responseWrapping)
+        policies.push(this.#responseWrapping)
         continue
       }
       const record = await view.get(keys.policy(name))
-      if (record !== undefined) policies.push(this.#parse(record))
+      if (record !== undefined) policies.push(this.#compile(record))
     }
-    const acl = compileAcl(policies)
+    const acl = mergeAcl(policies)
     if (epoch === this.#epoch) this.#acls.set(cacheKey, acl)
     return acl
   }
@@ -54,22 +59,22 @@ export class PolicyAccess {
   /** Forgets what was compiled: a sealed server keeps no rules. */
   clear(): void {
     this.#acls.clear()
+    this.#compiled.clear()
     this.#epoch = -1
   }
 
-  #parse(record: PolicyRecord): Policy {
-    const known = this.#parsed.get(record)
-    if (known !== undefined) return known
-    const parsed = parsePolicy(record.name, record.text)
-    // It parsed when it was stored. Leaving it out would also leave out what it denies.
-    if (!parsed.ok) throw new Error(`the stored policy ${record.name} does not parse`)
-    this.#parsed.set(record, parsed.value)
-    return parsed.value
+  #compile({ name, text }: PolicyRecord): CompiledPolicy {
+    const known = this.#compiled.get(name)
+    if (known?.text === text) return known.policy
+    const policy = compileText(name, text)
+    this.#compiled.set(name, { text, policy })
+    return policy
   }
 }
 
-function builtInPolicy(name: string, text: string): readonly Policy[] {
+/** It parsed when it was stored. Leaving it out would also leave out what it denies. */
+function compileText(name: string, text: string): CompiledPolicy {
   const parsed = parsePolicy(name, text)
-  if (!parsed.ok) throw new Error(`the built-in policy ${name} does not parse`)
-  return [parsed.value]
+  if (!parsed.ok) throw new Error(`the stored policy ${name} does not parse`)
+  return compilePolicy(parsed.value)
 }

@@ -49,9 +49,9 @@ export const keys = {
   childPrefix: (parent: string): string => `p/${ns}/${parent}/`,
   child: (parent: string, child: string): string => `p/${ns}/${parent}/${child}`,
   expiryPrefix: 'x/',
-  /** Ordered by time of expiry, in seconds. */
+  /** Ordered by the first whole second at which the token is dead. */
   expiry: (expiresAtSeconds: number, id: string): string =>
-    `x/${expiresAtSeconds.toString(36).padStart(8, '0')}/${ns}/${id}`,
+    `x/${Math.ceil(expiresAtSeconds).toString(36).padStart(8, '0')}/${ns}/${id}`,
   expiryEnd: (nowSeconds: number): string => `x/${(nowSeconds + 1).toString(36).padStart(8, '0')}`,
 
   /** Browser sessions that were signed out, by the hash of their cookie; ordered by their end, in seconds. */

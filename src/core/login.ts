@@ -45,7 +45,7 @@ export class Logins {
     nowMs: number,
   ): Promise<LoginResult> {
     const type = tokenType(mount.config.tokenType ?? 'default-service', login.tokenType)
-    const now = this.#tokens.nowSeconds
+    const now = this.#tokens.nowMs
     const granted = decideTtl({
       mountDefault: mount.config.defaultLeaseTtl || this.#settings.defaultLeaseTtl,
       mountMax: mount.config.maxLeaseTtl || this.#settings.maxLeaseTtl,
@@ -54,11 +54,11 @@ export class Logins {
       period: login.periodSeconds,
       explicitMax: login.explicitMaxTtlSeconds,
       increment: 0,
-      start: now,
-      now,
+      startMs: now,
+      nowMs: now,
     })
     if (!granted.ok) throw invalid('past the max TTL, cannot log in')
-    const { ttl, warnings } = granted.value
+    const { expiresAtMs, ttl, warnings } = granted.value
 
     const policies = loginPolicies(login)
     const who = login.alias === undefined ? undefined : loginIdentity(login.alias, mount)
@@ -75,7 +75,14 @@ export class Logins {
         if (entity.disabled) throw disabledEntity(mount, this.#settings)
       }
       refuseReserved(entity?.policies ?? [])
-      const content = tokenContent(login, mount, path, { type, ttl, now, policies, entity })
+      const content = tokenContent(login, mount, path, {
+        type,
+        ttl,
+        createdMs: now,
+        expiresAtMs,
+        policies,
+        entity,
+      })
       return { entity, token: this.#tokens.issue(txn, type, content) }
     }
     // A batch token of a known entity needs no write at all: the transaction stays empty.
@@ -158,7 +165,8 @@ function tokenContent(
   made: {
     readonly type: 'service' | 'batch'
     readonly ttl: number
-    readonly now: number
+    readonly createdMs: number
+    readonly expiresAtMs: number
     readonly policies: readonly string[]
     readonly entity: EntityRecord | undefined
   },
@@ -172,9 +180,9 @@ function tokenContent(
     meta: hasMeta ? login.metadata : null,
     name: displayNameOf(mount.path, login.displayName),
     uses: isBatch ? 0 : login.numUses,
-    created: made.now,
+    created: made.createdMs / 1000,
     ttl: made.ttl,
-    expires: made.now + made.ttl,
+    expires: made.expiresAtMs / 1000,
     explicitMax: isBatch ? 0 : login.explicitMaxTtlSeconds,
     period: isBatch ? 0 : login.periodSeconds,
     renewable: !isBatch && login.renewable,

@@ -4,6 +4,7 @@ import { invalid } from '../framework/refusal.ts'
 import { parseDurationSeconds } from '../lib/duration.ts'
 import type { JsonObject, JsonValue } from '../lib/json.ts'
 import { isPrintable } from '../lib/printable.ts'
+import { trimEnds } from '../lib/trim.ts'
 import { builtInMounts } from './bootstrap.ts'
 import type { Core } from './core.ts'
 import { prefixRange, type StoreTransaction } from '../storage/store.ts'
@@ -386,7 +387,7 @@ function onlyAuditLists(request: TuneRequest): boolean {
 
 /** Without slashes in front, one at the end. */
 export function cleanPath(path: string): string {
-  const clean = path.replaceAll(/^\/+|\/+$/g, '')
+  const clean = trimEnds(path, '/')
   if (clean === '') throw invalid('mount path must not be empty')
   if (clean.length > mountPathCharsMax) {
     throw invalid(`mount path must have at most ${mountPathCharsMax} characters`)

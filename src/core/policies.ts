@@ -8,7 +8,7 @@ import type { Clock } from '../platform/clock.ts'
 import { prefixRange, type Store } from '../storage/store.ts'
 import { keys } from './keys.ts'
 import { responseWrappingPolicyText } from './policy/default-policy.ts'
-import { decodePolicyText, parsePolicy } from './policy/policy.ts'
+import { decodePolicyText, parseNewPolicy } from './policy/policy.ts'
 
 /** Its letters have at most three bytes each, and its storage key has to hold them all. */
 export const policyNameCharsMax = 480
@@ -52,7 +52,7 @@ export class Policies {
     if (name === '') throw invalid('policy name must not be empty')
     if (given.trim() === '') throw invalid("'policy' parameter not supplied or empty")
     const text = decodePolicyText(given)
-    const parsed = parsePolicy(name, text)
+    const parsed = parseNewPolicy(name, text)
     if (!parsed.ok) throw invalid(`failed to parse policy: ${parsed.error.message}`)
     await this.#store.write((txn) => {
       txn.put(keys.policy(name), { name: name, text, modifiedAt: this.#clock.nowMs() })

@@ -55,7 +55,8 @@ export interface PolicyRecord {
 }
 
 /**
- * One token. Short member names: there are millions of them. Times are whole seconds.
+ * One token. Short member names: there are millions of them. Times are seconds, down to the millisecond; version 0.1 kept
+ * whole ones.
  * What a login proved is kept in `facts`; renewal judges the current role by it.
  */
 export interface TokenRecord {
@@ -76,7 +77,7 @@ export interface TokenRecord {
   readonly ttl: number
   /** Last granted TTL, when a renewal granted another one. */
   readonly lastTtl?: number
-  /** Dead at this second; 0 never. */
+  /** Dead at this time; 0 never. */
   readonly expires: number
   readonly explicitMax: number
   readonly period: number

@@ -13,10 +13,14 @@ import { keys } from './keys.ts'
 import { authOf } from './login.ts'
 import { normalisePolicyNames, unionOfNames } from './policy-names.ts'
 import type { MountRecord, TokenRecord } from './records.ts'
+import { creationSeconds, expireTime, issueTime, secondsLeft } from './token-times.ts'
 import type { TokenScan } from './token-scan.ts'
 import type { TokenSweep } from './token-sweep.ts'
 import type { LiveToken, Tokens } from './tokens.ts'
-import { decideTtl } from './ttl.ts'
+import { decideTtl, type GrantedTtl } from './ttl.ts'
+
+/** Both are 0 for a token that never ends. */
+type Granted = Pick<GrantedTtl, 'ttl' | 'expiresAtMs'>
 
 export interface TokenOperationsParts {
   readonly store: Store
@@ -81,8 +85,8 @@ export class TokenOperations implements TokenPort {
       throw invalid('root or sudo privileges required to create periodic token')
     }
     if (creation.durationProblem !== undefined) throw invalid(creation.durationProblem)
-    const now = tokens.nowSeconds
-    const ttl = this.#creationTtl(creation, mount, isRoot, now, warnings)
+    const now = tokens.nowMs
+    const { ttl, expiresAtMs } = this.#creationTtl(creation, mount, isRoot, now, warnings)
     if (isRoot && ttl === 0 && parent.record.expires !== 0) {
       throw invalid('expiring root tokens cannot create non-expiring root tokens')
     }
@@ -93,9 +97,9 @@ export class TokenOperations implements TokenPort {
       meta: creation.meta ?? null,
       name: displayName(creation.displayName),
       uses: creation.numUses,
-      created: now,
+      created: now / 1000,
       ttl,
-      expires: ttl === 0 ? 0 : now + ttl,
+      expires: expiresAtMs / 1000,
       explicitMax: creation.explicitMaxTtlSeconds,
       period: creation.periodSeconds,
       renewable: type === 'service' && ttl !== 0 && creation.renewable,
@@ -131,24 +135,24 @@ export class TokenOperations implements TokenPort {
     creation: TokenCreation,
     mount: MountRecord,
     isRoot: boolean,
-    now: number,
+    nowMs: number,
     warnings: string[],
-  ): number {
+  ): Granted {
     const unlimited = creation.ttlSeconds === 0 && creation.periodSeconds === 0
     if (isRoot && unlimited) {
-      if (creation.explicitMaxTtlSeconds === 0) return 0
-      return this.#grant(creation, creation.explicitMaxTtlSeconds, mount, now, [])
+      if (creation.explicitMaxTtlSeconds === 0) return { ttl: 0, expiresAtMs: 0 }
+      return this.#grant(creation, creation.explicitMaxTtlSeconds, mount, nowMs, [])
     }
-    return this.#grant(creation, creation.ttlSeconds, mount, now, warnings)
+    return this.#grant(creation, creation.ttlSeconds, mount, nowMs, warnings)
   }
 
   #grant(
     creation: TokenCreation,
     ttlSeconds: number,
     mount: MountRecord,
-    now: number,
+    nowMs: number,
     warnings: string[],
-  ): number {
+  ): Granted {
     const granted = decideTtl({
       ...this.#mountTtls(mount),
       backendTtl: ttlSeconds,
@@ -156,12 +160,12 @@ export class TokenOperations implements TokenPort {
       period: creation.periodSeconds,
       explicitMax: creation.explicitMaxTtlSeconds,
       increment: 0,
-      start: now,
-      now,
+      startMs: nowMs,
+      nowMs,
     })
     if (!granted.ok) throw invalid('past the max TTL, cannot create the token')
     warnings.push(...granted.value.warnings)
-    return granted.value.ttl
+    return granted.value
   }
 
   #mountTtls(mount: MountRecord): { readonly mountDefault: number; readonly mountMax: number } {
@@ -253,7 +257,7 @@ export class TokenOperations implements TokenPort {
     const configuration = await this.#parts.configuration()
     const mount = configuration.mounts.byUuid(record.mount)
     if (mount === undefined) throw invalid('lease is not renewable')
-    const now = this.#parts.tokens.nowSeconds
+    const { nowMs } = this.#parts.tokens
     const terms = await this.#renewTerms(record, mount)
     const granted = decideTtl({
       ...this.#mountTtls(mount),
@@ -262,15 +266,15 @@ export class TokenOperations implements TokenPort {
       period: terms.periodSeconds,
       explicitMax: record.explicitMax,
       increment: incrementSeconds,
-      start: record.created,
-      now,
+      startMs: Math.round(record.created * 1000),
+      nowMs,
     })
     if (!granted.ok) throw invalid('past the max TTL, cannot renew')
-    const { ttl, warnings } = granted.value
+    const { expiresAtMs, ttl, warnings } = granted.value
     const after = await this.#parts.tokens.extend(token.id, () => ({
-      expires: now + ttl,
+      expires: expiresAtMs / 1000,
       lastTtl: ttl,
-      renewed: now,
+      renewed: Math.floor(nowMs / 1000),
     }))
     if (after === undefined) throw invalid('lease expired')
     const identity = await this.#identityPolicies(after.entity)
@@ -303,7 +307,7 @@ export class TokenOperations implements TokenPort {
       },
       facts: record.login.facts,
       policies: record.policies,
-      nowMs: this.#parts.tokens.nowSeconds * 1000,
+      nowMs: this.#parts.tokens.nowMs,
     })
   }
 
@@ -413,10 +417,10 @@ function lookupData(token: LiveToken, identity: readonly string[], now: number):
     display_name: record.name,
     num_uses: record.uses,
     orphan: record.orphan,
-    creation_time: record.created,
+    creation_time: creationSeconds(record),
     creation_ttl: record.ttl,
-    expire_time: record.expires === 0 ? null : rfc3339(record.expires * 1000),
-    ttl: record.expires === 0 ? 0 : Math.max(record.expires - now, 0),
+    expire_time: expireTime(record),
+    ttl: secondsLeft(record, now),
     explicit_max_ttl: record.explicitMax,
     entity_id: record.entity,
     type: token.type,
@@ -429,9 +433,7 @@ function lookupData(token: LiveToken, identity: readonly string[], now: number):
           last_renewal: rfc3339(record.renewed * 1000),
           last_renewal_time: record.renewed,
         }),
-    ...(hasLease
-      ? { renewable: record.renewable, issue_time: rfc3339(record.created * 1000) }
-      : {}),
+    ...(hasLease ? { renewable: record.renewable, issue_time: issueTime(record) } : {}),
     ...(identity.length > 0
       ? { identity_policies: identity, external_namespace_policies: {} }
       : {}),

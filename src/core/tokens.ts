@@ -73,12 +73,21 @@ export class Tokens {
    * The time that tokens live by: the wall clock, but never going back. After a step back of the wall clock it goes
    * on with the monotonic one, so that nothing expired revives and no TTL gets longer.
    */
-  get nowSeconds(): number {
+  get nowMs(): number {
     const monotonicMs = this.#clock.monotonicMs()
     const continuedMs = this.#lastMs + (monotonicMs - this.#lastMonotonicMs)
     this.#lastMs = Math.max(this.#clock.nowMs(), continuedMs)
     this.#lastMonotonicMs = monotonicMs
-    return Math.floor(this.#lastMs / 1000)
+    return Math.floor(this.#lastMs)
+  }
+
+  get nowSeconds(): number {
+    return Math.floor(this.nowMs / 1000)
+  }
+
+  /** Valid up to a millisecond before its end, dead at it. */
+  #isOver(record: TokenRecord): boolean {
+    return record.expires !== 0 && this.nowMs >= Math.round(record.expires * 1000)
   }
 
   // ------------------------------------------------------------ finding
@@ -165,8 +174,7 @@ export class Tokens {
 
   #isAliveAlone(id: string, record: TokenRecord, configuration: CoreConfiguration): boolean {
     if (record.uses < 0) return false
-    // Valid one second before `expires`, dead at it.
-    if (record.expires !== 0 && this.nowSeconds >= record.expires) return false
+    if (this.#isOver(record)) return false
     const mount = configuration.mounts.byUuid(record.mount)
     if (mount === undefined || mount.tainted === true) return false
     return id === '' || !configuration.isRevoked(id, record)
@@ -252,9 +260,7 @@ export class Tokens {
   ): Promise<TokenRecord | undefined> {
     return this.#store.write(async (txn) => {
       const record = await txn.get(keys.token(id))
-      const now = this.nowSeconds
-      if (record === undefined || record.uses < 0) return undefined
-      if (record.expires !== 0 && now >= record.expires) return undefined
+      if (record === undefined || record.uses < 0 || this.#isOver(record)) return undefined
       const after: TokenRecord = { ...record, ...change(record) }
       // Renewals of one second that grant the same are one: a crowd of them does not fight over the record.
       if (

@@ -1,4 +1,4 @@
-/** How long a token lives: platform contract §3.7, pure. All values are whole seconds; 0 means "not set". */
+/** How long a token lives: platform contract §3.7, pure. Durations are whole seconds; 0 means "not set". */
 
 import { shortDuration } from '../lib/duration.ts'
 import { err, ok, type Result } from '../lib/result.ts'
@@ -15,13 +15,16 @@ export interface TtlInput {
   readonly explicitMax: number
   /** What the caller of a renewal wishes. */
   readonly increment: number
-  /** Issue time and now, seconds since 1970. */
-  readonly start: number
-  readonly now: number
+  /** When the token was or is made, and now; the same at its issue. */
+  readonly startMs: number
+  readonly nowMs: number
 }
 
 export interface GrantedTtl {
+  /** What the caller is told: whole seconds. */
   readonly ttl: number
+  /** When the token ends: never before those seconds are over, and less than a second after them. */
+  readonly expiresAtMs: number
   readonly warnings: readonly string[]
 }
 
@@ -36,7 +39,7 @@ export function decideTtl(input: TtlInput): Result<GrantedTtl, TtlReason> {
   if (input.explicitMax > 0) max = Math.min(max, input.explicitMax)
 
   let ttl: number
-  let limit: number | undefined
+  let limitMs: number | undefined
   let warnings = noWarnings
   if (input.period > 0) {
     ttl = Math.min(input.period, max)
@@ -45,7 +48,7 @@ export function decideTtl(input: TtlInput): Result<GrantedTtl, TtlReason> {
         `period of "${shortDuration(input.period)}" exceeded the effective max_ttl of "${shortDuration(max)}"; period value is capped accordingly`,
       ]
     }
-    limit = input.explicitMax > 0 ? input.start + input.explicitMax : undefined
+    limitMs = input.explicitMax > 0 ? input.startMs + input.explicitMax * 1000 : undefined
   } else {
     ttl =
       input.increment > 0
@@ -53,14 +56,21 @@ export function decideTtl(input: TtlInput): Result<GrantedTtl, TtlReason> {
         : input.backendTtl > 0
           ? input.backendTtl
           : input.mountDefault
-    limit = input.start + max
+    limitMs = input.startMs + max * 1000
   }
-  if (limit === undefined) return ok({ ttl, warnings })
-  const left = limit - input.now
+  const left = limitMs === undefined ? Infinity : Math.floor((limitMs - input.nowMs) / 1000)
+  // Less than a second is nothing that could be told.
   if (left <= 0) return err('past_max_ttl')
+  const expiresAtMs = Math.min(endOf(ttl, input), limitMs ?? Infinity)
   if (ttl > left) {
     const cut = `TTL of "${shortDuration(ttl)}" exceeded the effective max_ttl of "${shortDuration(left)}"; TTL value is capped accordingly`
-    return ok({ ttl: left, warnings: [...warnings, cut] })
+    return ok({ ttl: left, expiresAtMs, warnings: [...warnings, cut] })
   }
-  return ok({ ttl, warnings })
+  return ok({ ttl, expiresAtMs, warnings })
+}
+
+/** Renewals of one second end together, so that a crowd of them asks for one change of the record. */
+function endOf(ttl: number, { startMs, nowMs }: TtlInput): number {
+  const fromMs = nowMs === startMs ? nowMs : Math.ceil(nowMs / 1000) * 1000
+  return fromMs + ttl * 1000
 }

@@ -1,4 +1,7 @@
-/** The ten signature algorithms (RFC 7518 §3, RFC 8037 §3.1): what key each needs and what its signature looks like. */
+/**
+ * The ten signature algorithms (RFC 7518 §3, RFC 8037 §3.1): what key each needs and what its signature looks like. One of
+ * them has two names: `Ed25519` (RFC 9864 §2.2) is `EdDSA` with the only curve that is known here.
+ */
 
 export type SignatureAlgorithm =
   'RS256' | 'RS384' | 'RS512' | 'ES256' | 'ES384' | 'ES512' | 'PS256' | 'PS384' | 'PS512' | 'EdDSA'
@@ -43,7 +46,19 @@ export const signatureAlgorithms: readonly SignatureAlgorithm[] = [
   'EdDSA',
 ]
 
-/** Own members only: `toString` is no algorithm. */
-export function isSignatureAlgorithm(x: unknown): x is SignatureAlgorithm {
+/** What may stand in a token, a key or a list of allowed algorithms. */
+export type AlgorithmName = SignatureAlgorithm | 'Ed25519'
+
+export const algorithmNames: readonly AlgorithmName[] = [...signatureAlgorithms, 'Ed25519']
+
+/** The algorithm of that name. Own members only: `toString` is no algorithm. */
+export function algorithmOf(name: AlgorithmName): SignatureAlgorithm
+export function algorithmOf(name: unknown): SignatureAlgorithm | undefined
+export function algorithmOf(name: unknown): SignatureAlgorithm | undefined {
+  if (name === 'Ed25519') return 'EdDSA'
+  return isSignatureAlgorithm(name) ? name : undefined
+}
+
+function isSignatureAlgorithm(x: unknown): x is SignatureAlgorithm {
   return typeof x === 'string' && Object.hasOwn(algorithmFacts, x)
 }

@@ -13,7 +13,7 @@ import {
   type JsonValue,
 } from '../lib/json.ts'
 import { err, ok, type Result } from '../lib/result.ts'
-import { algorithmFacts, isSignatureAlgorithm } from './algorithms.ts'
+import { algorithmFacts, algorithmOf } from './algorithms.ts'
 import { parsePublicJwk, type PublicJwk, type VerificationKey } from './verification-key.ts'
 
 export interface JwkSet {
@@ -83,8 +83,9 @@ function parseJwk(jwk: JsonValue): Result<VerificationKey, string> {
   if (kid !== undefined && typeof kid !== 'string') return err('its kid is not a string')
   const purpose = checkPurpose(jwk)
   if (!purpose.ok) return purpose
-  const alg = member(jwk, 'alg')
-  if (alg !== undefined && !isSignatureAlgorithm(alg)) {
+  const named = statedWord(jwk, 'alg')
+  const alg = algorithmOf(named)
+  if (named !== undefined && alg === undefined) {
     return err('its alg is not a signature algorithm that is known here')
   }
   const material = publicMembers(jwk)
@@ -96,11 +97,17 @@ function parseJwk(jwk: JsonValue): Result<VerificationKey, string> {
   return key
 }
 
+/** A word that says something: serialisers write null or nothing for what they do not know (ruling R7). */
+function statedWord(jwk: JsonObject, name: string): JsonValue | undefined {
+  const value = member(jwk, name) ?? undefined
+  return value === '' ? undefined : value
+}
+
 /** RFC 7517 §4.2 and §4.3. */
 function checkPurpose(jwk: JsonObject): Result<void, string> {
-  const use = member(jwk, 'use')
+  const use = statedWord(jwk, 'use')
   if (use !== undefined && use !== 'sig') return err('its use is not "sig"')
-  const operations = member(jwk, 'key_ops')
+  const operations = member(jwk, 'key_ops') ?? undefined
   if (operations === undefined) return ok(undefined)
   const isList = isJsonArray(operations) && operations.every((item) => typeof item === 'string')
   return isList && operations.includes('verify')

@@ -2,7 +2,7 @@
 
 import { member, type JsonObject, type JsonValue } from '../lib/json.ts'
 import { err, ok, type Result } from '../lib/result.ts'
-import { isSignatureAlgorithm, type SignatureAlgorithm } from './algorithms.ts'
+import { algorithmOf, type SignatureAlgorithm } from './algorithms.ts'
 import type { JwtProblem } from './jwt-problem.ts'
 
 export interface JwtHeader {
@@ -31,8 +31,10 @@ export function parseJwtHeader(header: JsonObject): Result<JwtHeader, JwtProblem
   if (Object.hasOwn(header, 'zip')) {
     return refuse('header_refused', 'the header of the token says that its claims are compressed')
   }
-  const alg = member(header, 'alg')
-  if (!isSignatureAlgorithm(alg)) return refuse('algorithm_refused', algorithmDetail(alg))
+  const alg = algorithmOf(member(header, 'alg'))
+  if (alg === undefined) {
+    return refuse('algorithm_refused', algorithmDetail(member(header, 'alg')))
+  }
   const kid = member(header, 'kid') ?? undefined
   if (kid !== undefined && typeof kid !== 'string') {
     return refuse('header_refused', 'the key id (kid) in the header of the token is not a string')

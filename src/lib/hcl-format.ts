@@ -67,7 +67,7 @@ class Formatter {
         }
       } else if (token.kind !== ',') {
         this.#next--
-        lines.push(...this.#item(indent, blankBefore))
+        for (const line of this.#item(indent, blankBefore)) lines.push(line)
       }
       lastLine = this.#tokens[this.#next - 1]?.lastLine ?? lastLine
     }
@@ -197,6 +197,9 @@ function renderLine(line: Line, width: number): string {
   return head + line.value + line.trailing
 }
 
+/** Longer heads stand out; beside one of a megabyte every short line would be as long. */
+const alignedMax = 128
+
 function assignColumns(lines: readonly Line[]): readonly number[] {
   const widths = lines.map((line) => line.head.length)
   let start = 0
@@ -210,7 +213,9 @@ function assignColumns(lines: readonly Line[]): readonly number[] {
       isShortAttribute(previous) &&
       !line.blankBefore
     if (continues) continue
-    const width = widths.slice(start, i).reduce((widest, one) => Math.max(widest, one), 0)
+    const width = widths
+      .slice(start, i)
+      .reduce((widest, one) => (one > alignedMax ? widest : Math.max(widest, one)), 0)
     widths.fill(width, start, i)
     start = i
   }

@@ -40,6 +40,8 @@ export class HclStop extends Error {
 
 const ident = /[\p{L}_][\p{L}\p{Nd}_.-]*/uy
 const number = /-?(?:0[xX][0-9a-fA-F]+|(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)/y
+/** Longer than any number that is meant; JSON keeps the digits of numbers, and somebody compares them later. */
+const numberLengthMax = 400
 const heredocStart = /<<(-?)([\p{L}\p{Nd}_]+)\r?\n/uy
 const identCharacter = /[\p{L}\p{Nd}_]/uy
 
@@ -108,7 +110,12 @@ export class HclScanner {
     if (identCharacter.test(this.#text)) {
       this.#stop('a number runs into a letter; a value with a unit needs quotes')
     }
-    if (/^-?0[0-9]*[89][0-9]*$/.test(digits)) this.#stop('an octal number holds the digit 8 or 9')
+    if (digits.length > numberLengthMax) {
+      this.#stop(`a number has more than ${numberLengthMax} characters`)
+    }
+    if (/^-?0[0-9]+$/.test(digits) && /[89]/.test(digits)) {
+      this.#stop('an octal number holds the digit 8 or 9')
+    }
     return this.#token('number', end)
   }
 

@@ -1,6 +1,7 @@
 /**
- * Keys found through a discovery document. The document is fetched once, at the first login; a failure is not remembered, the next login
- * tries again. Its last good form is kept, so that a restart during an outage finds the keys' address.
+ * Keys found through a discovery document. The document is fetched at the first login and, like the keys, anew when its life
+ * is over; a failure is not remembered, the next login tries again. Meanwhile the old document serves, for as long as old
+ * keys do. Its last good form is kept, so that a restart during an outage finds the keys' address.
  */
 
 import type { ParsedJwt } from '../jose/compact-jwt.ts'
@@ -47,9 +48,17 @@ interface Held {
   readonly document: DiscoveryDocument
   readonly origin: 'network' | 'kept'
   readonly keys: Result<RemoteKeySet, string>
+  /** On the monotonic clock; negative when it is older than the process. */
+  readonly fetchedAtMs: number
+  readonly lifeMs: number
 }
 
-const keptWaitMs = 250
+/** When a document came and for how long it is fresh from then on. */
+type Freshness = Pick<Held, 'fetchedAtMs' | 'lifeMs' | 'origin'>
+
+/** A login waits so long for a new document where an old one could serve. */
+const renewalWaitMs = 250
+const retryAfterMs = 5_000
 /** While the keys do not answer, the document is asked so often whether they have moved. */
 const moveCheckEveryMs = 60_000
 
@@ -154,24 +163,42 @@ export class DiscoveredKeys implements KeySource {
   // ---------------------------------------------------------------- the document
 
   async #requireHeld(): Promise<Result<Held, KeyRefusal>> {
-    if (this.#held !== undefined) return ok(this.#held)
+    if (this.#held !== undefined && this.#isFresh(this.#held)) return ok(this.#held)
     this.#kept ??= this.#loadKept()
     const kept = await this.#kept
-    if (this.#held !== undefined) return ok(this.#held)
+    const old = this.#held ?? kept
+    if (this.#held !== undefined && this.#isFresh(this.#held)) return ok(this.#held)
     const flight = this.#fly()
-    if (kept === undefined) return (await flight) ?? err(this.#lastRefusal ?? notAskedAgain)
-    if (flight !== undefined) await waitAtMost(this.#parts.clock, keptWaitMs, flight)
-    if (this.#held !== undefined) return ok(this.#held)
+    if (old === undefined || this.#isTooOld(old)) {
+      return (await flight) ?? err(this.#lastRefusal ?? notAskedAgain)
+    }
+    if (flight !== undefined) await waitAtMost(this.#parts.clock, renewalWaitMs, flight)
     // A provider that answers and names another issuer is no outage.
-    if (this.#lastRefusal?.reason === 'key_source_invalid') return err(this.#lastRefusal)
-    this.#held = kept
-    return ok(kept)
+    if (this.#held === undefined && this.#lastRefusal?.reason === 'key_source_invalid') {
+      return err(this.#lastRefusal)
+    }
+    this.#held ??= old
+    return ok(this.#held)
   }
 
+  #ageMs(held: Held): number {
+    return Math.max(0, this.#parts.clock.monotonicMs() - held.fetchedAtMs)
+  }
+
+  #isFresh(held: Held): boolean {
+    return this.#ageMs(held) < held.lifeMs
+  }
+
+  #isTooOld(held: Held): boolean {
+    return this.#ageMs(held) >= Math.max(this.#parts.maxStaleMs, held.lifeMs)
+  }
+
+  /** Asks for the document; undefined when it was asked for too often, or a moment ago while an old one serves. */
   #fly(): Promise<Result<Held, KeyRefusal>> | undefined {
     if (this.#flight !== undefined) return this.#flight
     const nowMs = this.#parts.clock.monotonicMs()
-    if (this.#isClosed || !this.#budget.takeForMiss(nowMs, false)) return undefined
+    const isTooSoon = this.#held !== undefined && nowMs - this.#askedAtMs < retryAfterMs
+    if (this.#isClosed || isTooSoon || !this.#budget.takeForMiss(nowMs, false)) return undefined
     this.#askedAtMs = nowMs
     this.#flight = this.#ask().finally(() => {
       this.#flight = undefined
@@ -189,7 +216,9 @@ export class DiscoveredKeys implements KeySource {
     }
     this.#lastRefusal = undefined
     const { document, url, text, lifeMs } = fetched.value
-    this.#held = this.#holdOf(document, url, 'network')
+    // The age counts from the question: what the answer says was true no earlier than that.
+    const fetchedAtMs = this.#askedAtMs
+    this.#held = this.#holdOf(document, url, { origin: 'network', fetchedAtMs, lifeMs })
     void this.#save(url, text, lifeMs)
     return ok(this.#held)
   }
@@ -228,17 +257,17 @@ export class DiscoveredKeys implements KeySource {
   }
 
   /** The set of an unchanged address is taken over with its keys and its budget. */
-  #holdOf(document: DiscoveryDocument, documentUrl: string, origin: Held['origin']): Held {
+  #holdOf(document: DiscoveryDocument, documentUrl: string, freshness: Freshness): Held {
     const uri = checkJwksUri(document, documentUrl)
-    if (!uri.ok) return { document, origin, keys: uri }
+    if (!uri.ok) return { document, ...freshness, keys: uri }
     const url = uri.value
     const known = this.#held?.keys
     if (known?.ok === true) {
-      if (known.value.url === url) return { document, origin, keys: known }
+      if (known.value.url === url) return { document, ...freshness, keys: known }
       known.value.close()
     }
     const keys = new RemoteKeySet({ ...this.#parts, url, fetch: () => this.#get(url) })
-    return { document, origin, keys: ok(keys) }
+    return { document, ...freshness, keys: ok(keys) }
   }
 
   // ---------------------------------------------------------------- storage
@@ -250,7 +279,11 @@ export class DiscoveredKeys implements KeySource {
     const kept = await this.#parts.store?.load(url).catch(() => undefined)
     if (kept === undefined || kept.sourceId !== this.#parts.sourceId) return undefined
     const document = parseDiscoveryDocument(kept.text, this.#place.expected)
-    return document.ok ? this.#holdOf(document.value, url, 'kept') : undefined
+    if (!document.ok) return undefined
+    const { clock } = this.#parts
+    // A wall clock that was set back must not make a document younger than it is.
+    const fetchedAtMs = clock.monotonicMs() - Math.abs(clock.nowMs() - kept.fetchedAtMs)
+    return this.#holdOf(document.value, url, { origin: 'kept', fetchedAtMs, lifeMs: kept.lifeMs })
   }
 
   async #save(url: string, text: string, lifeMs: number): Promise<void> {

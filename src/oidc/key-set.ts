@@ -336,6 +336,11 @@ export class RemoteKeySet {
       const detail = `${shownUrl(this.#options.url)}: ${known.error.detail}`
       return this.#fail({ reason: 'not_json', detail })
     }
+    if (known.value.keys.length === 0 && this.keyCount > 0) {
+      // Contract §3.6: providers publish it by accident; who withdraws a provider does so by configuration.
+      const detail = `${shownUrl(this.#options.url)} publishes no usable key any more`
+      return this.#fail({ reason: 'no_keys', detail })
+    }
     if (this.#failuresInRow > 0) this.#log('info', 'the key set answers again')
     this.#failuresInRow = 0
     this.#lastProblem = undefined
@@ -374,6 +379,7 @@ export class RemoteKeySet {
     const kept = await this.#readKept()
     if (kept === undefined || !this.#isFresh(kept)) return false
     if (this.#held !== undefined && kept.fetchedAtMs <= this.#held.fetchedAtMs) return false
+    if (kept.set.keys.length === 0 && this.keyCount > 0) return false
     this.#hold({ ...kept, sequence })
     return true
   }

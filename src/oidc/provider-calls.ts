@@ -25,7 +25,7 @@ export interface FetchedDocument {
 
 /** `detail` names the address and the cause and nothing of the answer's body. */
 export interface FetchProblem {
-  readonly reason: 'unreachable' | 'status' | 'not_json' | 'ca_unreadable'
+  readonly reason: 'unreachable' | 'status' | 'not_json' | 'no_keys' | 'ca_unreadable'
   readonly detail: string
 }
 

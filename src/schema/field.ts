@@ -16,6 +16,7 @@ import {
   type JsonValue,
 } from '../lib/json.ts'
 import { err, ok, type Result } from '../lib/result.ts'
+import { trimEnds } from '../lib/trim.ts'
 
 export type FieldKind =
   | 'string'
@@ -132,7 +133,7 @@ export const field = {
   /** A name in which case and blanks at its ends mean nothing. */
   foldedString: (options: FieldOptions) => makeSpelt('folded_string', foldText, options),
   /** A path in which slashes at its ends mean nothing. */
-  path: (options: FieldOptions) => makeSpelt('path', withoutOuterSlashes, options),
+  path: (options: FieldOptions) => makeSpelt('path', (text) => trimEnds(text, '/'), options),
   /** A name of word characters, with "-" and "." inside. */
   name: (options: FieldOptions) =>
     make(
@@ -192,14 +193,6 @@ export function isName(text: string): boolean {
 /** As names of policies are kept: trimmed, in lower case. */
 export function foldText(text: string): string {
   return text.trim().toLowerCase()
-}
-
-function withoutOuterSlashes(text: string): string {
-  let start = 0
-  let end = text.length
-  while (start < end && text[start] === '/') start++
-  while (end > start && text[end - 1] === '/') end--
-  return text.slice(start, end)
 }
 
 function map<A, B>(result: Result<A, string>, change: (value: A) => B): Result<B, string> {

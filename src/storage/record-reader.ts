@@ -29,6 +29,8 @@ export class RecordReader {
   /** The value of the stored bytes; undefined for none and for a row of an index. */
   read<T>(key: Key<T>, stored: Uint8Array | undefined): T | undefined {
     if (stored === undefined || stored.length === 0) return undefined
+    const unsealed = key.codec.decodeUnsealed?.(stored)
+    if (unsealed !== undefined) return unsealed
     const remembered = this.#remembered.get(key.text)
     if (
       remembered !== undefined &&

@@ -20,9 +20,13 @@ import {
   type TextSealer,
 } from './store.ts'
 import { Transaction } from './transaction.ts'
+import { WriteTurn } from './write-turn.ts'
 
-/** Runs of one work before it is given up. */
-const attemptsMax = 64
+/** Runs of one work among others; after them it takes its turn alone. */
+const attemptsAmongOthersMax = 8
+
+/** Runs while nobody else of this process commits: only other processes come between. Then it is given up. */
+const attemptsAloneMax = 64
 
 /** Keeps texts apart from records: no record's key begins with a zero byte. */
 const textPrefix = '\u0000'
@@ -40,6 +44,7 @@ export class SealedStore implements Store, TextSealer {
   readonly #cacheEntriesMax: number
   readonly #onFatal: (error: Error) => void
   readonly #commits: GroupCommit
+  readonly #turn = new WriteTurn()
   readonly #opening: Opening
   #reader: RecordReader | undefined
   #loadKeyring: () => Promise<Keyring | undefined> = () => Promise.resolve(undefined)
@@ -112,14 +117,32 @@ export class SealedStore implements Store, TextSealer {
   }
 
   async write<T>(work: (txn: StoreTransaction) => Promise<T> | T): Promise<T> {
-    for (let attempt = 0; attempt < attemptsMax; attempt++) {
-      const { change, value } = await this.#run(work, this.#opening)
-      if (change === undefined) return value
-      // The work may have waited long; what was sealed with a forgotten key must not be written.
-      this.#requireReader()
-      if ((await this.#commits.submit(change)) === 'committed') return value
+    for (let attempt = 0; attempt < attemptsAmongOthersMax; attempt++) {
+      const outcome = await this.#attempt(work, () => this.#turn.others())
+      if (outcome.committed) return outcome.value
     }
-    throw new StoreUnavailable('too many others changed the same records')
+    return this.#turn.alone(async () => {
+      for (let attempt = 0; attempt < attemptsAloneMax; attempt++) {
+        const outcome = await this.#attempt(work)
+        if (outcome.committed) return outcome.value
+      }
+      throw new StoreUnavailable('too many others changed the same records')
+    })
+  }
+
+  /** One run of the work and its commit, which `mayCommit` may hold back. */
+  async #attempt<T>(
+    work: (txn: StoreTransaction) => Promise<T> | T,
+    mayCommit?: () => Promise<void> | undefined,
+  ): Promise<{ readonly committed: boolean; readonly value: T }> {
+    const { change, value } = await this.#run(work, this.#opening)
+    if (change === undefined) return { committed: true, value }
+    const turn = mayCommit?.()
+    if (turn !== undefined) await turn
+    // The work may have waited long; what was sealed with a forgotten key must not be written.
+    this.#requireReader()
+    const committed = (await this.#commits.submit(change)) === 'committed'
+    return { committed, value }
   }
 
   /**
@@ -142,7 +165,7 @@ export class SealedStore implements Store, TextSealer {
     const txn = new Transaction(this.engine, opening)
     try {
       const value = await work(txn)
-      return { change: await txn.toChange(), value }
+      return { change: txn.toChange(), value }
     } finally {
       txn.end()
     }

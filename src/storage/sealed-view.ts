@@ -1,12 +1,10 @@
 /** Typed reads of one snapshot. */
 
 import { isStorableKey } from './key-order.ts'
+import { epochKey } from './epoch.ts'
 import { TermUnknown } from './keyring.ts'
 import type { RecordReader } from './record-reader.ts'
-import { recordKey, type EngineView, type Key, type KeyRange, type StoreView } from './store.ts'
-
-/** Where the epoch is kept; reading this key together with others in `getMany` makes one step of it (undefined is 0). */
-export const epochKey: Key<number> = recordKey<number>('epoch')
+import { type EngineView, type Key, type KeyRange, type StoreView } from './store.ts'
 
 /** What a view needs of its store, which may be sealed or get a new keyring at any moment. */
 export interface Opening {

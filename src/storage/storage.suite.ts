@@ -327,6 +327,21 @@ export function storageSuite(name: string, openEngine: () => Promise<OpenedEngin
     assert.equal(await store.view((view) => view.get(key)), 32)
   })
 
+  engineTest('however many raise one counter at once, each of them ends', async (engine) => {
+    const store = openStore(engine)
+    const key = recordKey<number>('n')
+    let runs = 0
+    const raise = (): Promise<void> =>
+      store.write(async (txn) => {
+        runs++
+        txn.put(key, ((await txn.get(key)) ?? 0) + 1)
+      })
+    await Promise.all(Array.from({ length: 200 }, raise))
+    assert.equal(await store.view((view) => view.get(key)), 200)
+    // Eight runs among others and then, alone, one that holds; one more for what was on its way.
+    assert.ok(runs <= 200 * 10, `${runs} runs`)
+  })
+
   engineTest('of two that list and add only one adds to the list it saw', async (engine) => {
     const store = openStore(engine)
     const claim = (): Promise<string> =>
@@ -402,6 +417,59 @@ export function storageSuite(name: string, openEngine: () => Promise<OpenedEngin
         Array.from({ length: 8 }, (_, i) => store.write((txn) => txn.putIndex(`c/${i}`))),
       )
       assert.equal(await epoch(), 10)
+    },
+  )
+
+  engineTest('changes of different configuration never conflict', async (engine) => {
+    const store = openStore(engine)
+    let runs = 0
+    const change = (at: number): Promise<void> =>
+      store.write(async (txn) => {
+        runs++
+        const key = recordKey<number>(`c/${at}`)
+        txn.put(key, ((await txn.get(key)) ?? 0) + 1)
+      })
+    await Promise.all(Array.from({ length: 64 }, (_, at) => change(at)))
+    assert.equal(runs, 64)
+    assert.equal(await store.view((view) => view.epoch()), 64)
+  })
+
+  engineTest('two processes raise one epoch, and each sees the other', async (engine) => {
+    const keyring = Keyring.create(new SystemRandom(), 0)
+    const mine = openStore(engine, keyring)
+    const theirs = openStore(engine, Keyring.parse(new SystemRandom(), keyring.serialise()))
+    for (const [at, store] of [mine, theirs, theirs, mine].entries()) {
+      await store.write((txn) => txn.putIndex(`c/${at}`))
+      assert.equal(await mine.view((view) => view.epoch()), at + 1)
+      assert.equal(await theirs.view((view) => view.epoch()), at + 1)
+    }
+  })
+
+  engineTest('the sealed epoch of version 0.1 opens and goes on growing', async (engine) => {
+    const keyring = Keyring.create(new SystemRandom(), 0)
+    const store = openStore(engine, keyring)
+    const sealed = keyring.seal('epoch', '41')
+    await engine.commit([change({ puts: [['epoch', sealed]] })])
+    const epoch = (): Promise<number> => store.view((view) => view.epoch())
+    assert.equal(await epoch(), 41)
+    await store.write((txn) => txn.putIndex('c/a'))
+    const next = await epoch()
+    assert.ok(next > 41, String(next))
+    await store.write((txn) => txn.putIndex('c/b'))
+    assert.equal(await epoch(), next + 1)
+  })
+
+  engineTest(
+    'a change that is a conflict does not raise the epoch, and one that expects nothing does',
+    async (engine) => {
+      const outcomes = await engine.commit([
+        change({ expects: [value('c/a', 'x')], advancesEpoch: true }),
+        change({ puts: [['c/a', Buffer.from('x')]], advancesEpoch: true }),
+        change({ puts: [['t/a', Buffer.from('x')]] }),
+      ])
+      assert.deepEqual(outcomes, ['conflict', 'committed', 'committed'])
+      const store = openStore(engine)
+      assert.equal(await store.view((view) => view.epoch()), 1)
     },
   )
 

@@ -49,6 +49,8 @@ export interface Change {
   readonly expects: readonly Expectation[]
   readonly puts: readonly (readonly [key: string, value: Uint8Array])[]
   readonly deletes: readonly string[]
+  /** The engine raises the epoch in the same commit, see `epoch.ts`. */
+  readonly advancesEpoch?: true
 }
 
 export type CommitOutcome = 'committed' | 'conflict'
@@ -74,6 +76,8 @@ export interface Codec<T> {
   decode(text: string): T
   /** What is read once or twice and then gone is not worth remembering. */
   readonly isShortLived?: boolean
+  /** For the rare record that is not sealed; undefined for bytes of another form, which are opened as usual. */
+  readonly decodeUnsealed?: (stored: Uint8Array) => T | undefined
 }
 
 /** A key that knows the type of its record. */
@@ -152,6 +156,7 @@ export interface Store {
   /**
    * Runs `work`, which may be run again when another commit came between, and commits what it put and deleted in one
    * atomic durable step. What it read is checked again at the commit. Throws what `work` throws, having written nothing.
+   * The work must not write itself: when it has lost too often, it runs while no other write may commit.
    */
   write<T>(work: (txn: StoreTransaction) => Promise<T> | T): Promise<T>
 }

@@ -5,7 +5,8 @@
 
 import { compareKeys, isInRange, isStorableKey } from './key-order.ts'
 import type { Keyring } from './keyring.ts'
-import { epochKey, readRecords, type Opening } from './sealed-view.ts'
+import { epochKey } from './epoch.ts'
+import { readRecords, type Opening } from './sealed-view.ts'
 import {
   configurationPrefix,
   keyBytesMax,
@@ -147,12 +148,9 @@ export class Transaction implements StoreTransaction {
     }
   }
 
-  /** What the work asks for, sealed; undefined when it changed nothing. Advances the epoch when it has to. */
-  async toChange(): Promise<Change | undefined> {
+  /** What the work asks for, sealed; undefined when it changed nothing. */
+  toChange(): Change | undefined {
     if (this.#pending.size === 0) return undefined
-    if (this.#touchesConfiguration() && !this.#pending.has(epochKey.text)) {
-      this.put(epochKey, (await this.epoch()) + 1)
-    }
     this.#ended = true
     return this.#build(this.#opening.reader().keyring)
   }
@@ -173,7 +171,8 @@ export class Transaction implements StoreTransaction {
     }
     const expects: Expectation[] = [...this.#listings]
     for (const [key, value] of this.#values) expects.push({ kind: 'value', key, value })
-    return { expects, puts, deletes }
+    const change = { expects, puts, deletes }
+    return this.#touchesConfiguration() ? { ...change, advancesEpoch: true } : change
   }
 
   #add(key: string, pending: Pending): void {

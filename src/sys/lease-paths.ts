@@ -1,6 +1,7 @@
 /** sys/leases and its older names. Only tokens have leases so far (platform contract §2.6). */
 
 import type { Core } from '../core/core.ts'
+import { expireTime, issueTime, secondsLeft } from '../core/token-times.ts'
 import type { LiveToken } from '../core/tokens.ts'
 import { reply, type Reply } from '../framework/backend.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
@@ -187,11 +188,11 @@ function leaseObject(core: Core, token: LiveToken, id: string): JsonObject {
   const now = core.tokens.nowSeconds
   return {
     id,
-    issue_time: rfc3339(record.created * 1000),
-    expire_time: record.expires === 0 ? null : rfc3339(record.expires * 1000),
+    issue_time: issueTime(record),
+    expire_time: expireTime(record),
     last_renewal: record.renewed === undefined ? null : rfc3339(record.renewed * 1000),
     renewable: record.renewable,
-    ttl: record.expires === 0 ? 0 : Math.max(record.expires - now, 0),
+    ttl: secondsLeft(record, now),
   }
 }
 

@@ -5,6 +5,7 @@ import type { Core } from '../core/core.ts'
 import { reply } from '../framework/backend.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { invalid } from '../framework/refusal.ts'
+import { trimEnd } from '../lib/trim.ts'
 import { field } from '../schema/field.ts'
 
 const algorithms: Readonly<Record<string, string>> = {
@@ -133,7 +134,7 @@ function encoding(format: string | undefined): 'hex' | 'base64' {
 
 function decodeBase64(text: string): Buffer {
   const bytes = Buffer.from(text, 'base64')
-  if (bytes.toString('base64').replace(/=+$/, '') !== text.replace(/=+$/, '')) {
+  if (trimEnd(bytes.toString('base64'), '=') !== trimEnd(text, '=')) {
     throw invalid('unable to decode input as base64')
   }
   return bytes

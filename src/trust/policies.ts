@@ -5,6 +5,7 @@ import { err, ok, type Result } from '../lib/result.ts'
 import {
   parsePolicyTemplate,
   renderPolicyTemplate,
+  TemplateWork,
   type PolicyTemplate,
   type TemplateEnvironment,
   type TemplateProblem,
@@ -22,6 +23,9 @@ export type PolicyPlan =
       readonly templates: readonly Result<PolicyTemplate, TemplateProblem>[]
     }
 
+/** No policy has a longer name, and what follows looks at each character of a name several times. */
+const nameLengthMax = 1_024
+
 export function parsePolicyPlan(names: readonly string[], areTemplates: boolean): PolicyPlan {
   if (areTemplates) return { kind: 'templates', templates: names.map(parsePolicyTemplate) }
   return { kind: 'fixed', policies: tidyPolicies(names) }
@@ -34,9 +38,14 @@ export function checkPolicies(
 ): Result<readonly string[], PoliciesProblem> {
   if (plan.kind === 'fixed') return plan.policies
   const names: string[] = []
+  const work = new TemplateWork()
   for (const [index, template] of plan.templates.entries()) {
-    const name = template.ok ? renderPolicyTemplate(template.value, claims, env) : template
+    const name = template.ok ? renderPolicyTemplate(template.value, claims, env, work) : template
     if (!name.ok) return err({ reason: 'policy_template_failed', index, detail: name.error.detail })
+    if (name.value.length > nameLengthMax) {
+      const detail = `the name has more than ${nameLengthMax} characters`
+      return err({ reason: 'policy_template_failed', index, detail })
+    }
     names.push(name.value)
   }
   return tidyPolicies(names)

@@ -14,8 +14,8 @@ import {
   isTruthy,
   lazyFunctions,
   printValue,
+  sortedNames,
   templateValueLengthMax,
-  TemplateStop,
   type TemplateEnvironment,
 } from './template-functions.ts'
 import {
@@ -24,7 +24,9 @@ import {
   type Statement,
   type TemplateProblem,
 } from './template-syntax.ts'
+import { TemplateStop, TemplateWork } from './template-work.ts'
 
+export { TemplateWork } from './template-work.ts'
 export type { TemplateEnvironment } from './template-functions.ts'
 export type { TemplateProblem } from './template-syntax.ts'
 
@@ -33,21 +35,23 @@ export interface PolicyTemplate {
   readonly statements: readonly Statement[]
 }
 
-const stepsMax = 20_000
-
 export function parsePolicyTemplate(text: string): Result<PolicyTemplate, TemplateProblem> {
   if (text === '') return err({ detail: 'the template is empty' })
   const statements = parseTemplateSyntax(text, isTemplateFunction)
   return statements.ok ? ok({ text, statements: statements.value }) : statements
 }
 
-/** The text for these claims; the problem names members and functions, never values of the token. */
+/**
+ * The text for these claims; the problem names members and functions, never values of the token. The templates of one role
+ * share their work.
+ */
 export function renderPolicyTemplate(
   template: PolicyTemplate,
   claims: JsonObject,
   env: TemplateEnvironment,
+  work = new TemplateWork(),
 ): Result<string, TemplateProblem> {
-  const rendering = new Rendering(claims, env)
+  const rendering = new Rendering(claims, env, work)
   try {
     return ok(rendering.render(template.statements))
   } catch (problem) {
@@ -63,13 +67,14 @@ interface Variable {
 
 class Rendering {
   readonly #env: TemplateEnvironment
+  readonly #work: TemplateWork
   #dot: JsonValue
   #variables: Variable[]
   #output = ''
-  #steps = 0
 
-  constructor(claims: JsonObject, env: TemplateEnvironment) {
+  constructor(claims: JsonObject, env: TemplateEnvironment, work: TemplateWork) {
     this.#env = env
+    this.#work = work
     this.#dot = claims
     this.#variables = [{ name: '$', value: claims }]
   }
@@ -87,13 +92,13 @@ class Rendering {
   }
 
   #runOne(statement: Statement): void {
-    this.#step()
+    this.#work.step()
     switch (statement.kind) {
       case 'text':
         this.#write(statement.text)
         return
       case 'print':
-        this.#write(printValue(this.#evaluate(statement.value)))
+        this.#write(printValue(this.#evaluate(statement.value), this.#work))
         return
       case 'set':
         this.#set(statement.name, this.#evaluate(statement.value), statement.declares)
@@ -112,7 +117,7 @@ class Rendering {
     const visible = this.#variables.length
     const value = this.#evaluate(statement.value)
     if (statement.variable !== undefined) this.#set(statement.variable, value, true)
-    if (!isTruthy(value)) this.#run(statement.otherwise)
+    if (!isTruthy(value, this.#work)) this.#run(statement.otherwise)
     else if (statement.kind === 'if') this.#run(statement.body)
     else this.#withDot(value, statement.body)
     this.#variables.length = visible
@@ -120,7 +125,7 @@ class Rendering {
 
   #range(statement: Extract<Statement, { kind: 'range' }>): void {
     const value = this.#evaluate(statement.value)
-    const entries = entriesOf(value)
+    const entries = entriesOf(value, this.#work)
     if (entries.length === 0) this.#run(statement.otherwise)
     const [first, second] = statement.variables
     for (const [key, item] of entries) {
@@ -144,7 +149,7 @@ class Rendering {
   }
 
   #evaluate(expression: Expression): JsonValue {
-    this.#step()
+    this.#work.step()
     switch (expression.kind) {
       case 'literal':
         return expression.value
@@ -165,6 +170,7 @@ class Rendering {
           expression.name,
           expression.args.map((arg) => this.#evaluate(arg)),
           this.#env,
+          this.#work,
         )
     }
   }
@@ -174,7 +180,7 @@ class Rendering {
     let value: JsonValue | undefined
     for (const arg of expression.args) {
       value = this.#evaluate(arg)
-      if (isTruthy(value) === (expression.name === 'or')) return value
+      if (isTruthy(value, this.#work) === (expression.name === 'or')) return value
     }
     if (value === undefined)
       throw new TemplateStop(`${expression.name}: takes one argument or more`)
@@ -196,21 +202,22 @@ class Rendering {
     if (this.#output.length + text.length > templateValueLengthMax) {
       throw new TemplateStop('the result is too long')
     }
+    this.#work.look(text.length)
     this.#output += text
-  }
-
-  #step(): void {
-    if (++this.#steps > stepsMax) throw new TemplateStop('the template takes too many steps')
   }
 }
 
-/** Lists by index; objects by name in sorted order, as Go ranges over maps. */
-function entriesOf(value: JsonValue): readonly (readonly [JsonValue, JsonValue])[] {
-  if (isJsonArray(value)) return value.map((item, i) => [i, item] as const)
+/** Lists by index; objects by name. */
+function entriesOf(
+  value: JsonValue,
+  work: TemplateWork,
+): readonly (readonly [JsonValue, JsonValue])[] {
+  if (isJsonArray(value)) {
+    work.steps(value.length)
+    return value.map((item, i) => [i, item] as const)
+  }
   if (isJsonObject(value)) {
-    return Object.keys(value)
-      .sort()
-      .map((name) => [name, value[name] ?? null] as const)
+    return sortedNames(value, work).map((name) => [name, value[name] ?? null] as const)
   }
   if (value === null) return []
   throw new TemplateStop('range takes a list or an object')

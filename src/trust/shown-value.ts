@@ -27,10 +27,15 @@ export function showValue(value: JsonValue): string {
 }
 
 function cut(text: string): string {
-  const masked = text
-    .slice(0, readLengthMax)
-    .replaceAll(/eyJ[\w-]*\.[\w-]*\.[\w-]*/g, 'eyJ… (a token)')
+  const masked = text.slice(0, readLengthMax).replaceAll(/[\w-]+(?:\.[\w-]*)*/g, maskToken)
   return masked.length > shownLengthMax ? `${masked.slice(0, shownLengthMax)}…` : masked
+}
+
+/** Words joined by dots are a token from an `eyJ` on that has two dots behind it. */
+function maskToken(words: string): string {
+  const start = words.indexOf('eyJ')
+  const isToken = start !== -1 && words.slice(start).split('.', 3).length === 3
+  return isToken ? `${words.slice(0, start)}eyJ… (a token)` : words
 }
 
 function escapeCharacter(character: string): string {

@@ -11,6 +11,7 @@ import {
   isJsonObject,
   JsonNumber,
   member,
+  type JsonObject,
   type JsonValue,
 } from '../lib/json.ts'
 import {
@@ -22,22 +23,28 @@ import {
 } from './decimal.ts'
 import { globMatches, parseGlob } from './glob.ts'
 import { formatGoTime } from './template-time.ts'
+import { sizeOf, TemplateStop, type TemplateWork } from './template-work.ts'
 
 export interface TemplateEnvironment {
   readonly nowMs: number
   readonly randomBytes: (count: number) => Uint8Array
 }
 
-/** A template that cannot be filled in for these claims; the message names no value of a claim. */
-export class TemplateStop extends Error {}
-
-/** Characters of one value or of the whole result. */
+/** Characters of one value that a function takes or gives, or of the whole result. */
 export const templateValueLengthMax = 65_536
 const numberLengthMax = 400
 const randomLengthMax = 1_024
 const widthMax = 256
+const layoutLengthMax = 256
+/** A random letter costs as much as looking at so many characters. */
+const randomLetterPrice = 32
 
-type TemplateFunction = (args: readonly JsonValue[], env: TemplateEnvironment) => JsonValue
+/** The strings and numbers among the arguments are paid for; what lies inside lists and objects is paid for as it is read. */
+type TemplateFunction = (
+  args: readonly JsonValue[],
+  env: TemplateEnvironment,
+  work: TemplateWork,
+) => JsonValue
 
 /** `and` and `or` judge their arguments one by one and are therefore part of the evaluator. */
 export const lazyFunctions: ReadonlySet<string> = new Set(['and', 'or'])
@@ -50,11 +57,17 @@ export function callTemplateFunction(
   name: string,
   args: readonly JsonValue[],
   env: TemplateEnvironment,
+  work: TemplateWork,
 ): JsonValue {
   const call = functions.get(name)
   if (call === undefined) throw new TemplateStop(`function ${name} is not defined`)
   try {
-    const value = call(args, env)
+    for (const given of args) {
+      const size = sizeOf(given)
+      if (size > templateValueLengthMax) throw new TemplateStop('an argument is too long')
+      work.look(size)
+    }
+    const value = call(args, env, work)
     if (typeof value === 'string' && value.length > templateValueLengthMax) {
       throw new TemplateStop('the result is too long')
     }
@@ -65,26 +78,41 @@ export function callTemplateFunction(
   }
 }
 
-export function isTruthy(value: JsonValue): boolean {
+export function isTruthy(value: JsonValue, work: TemplateWork): boolean {
+  work.look(sizeOf(value))
   if (value === null || typeof value === 'boolean') return value === true
   if (typeof value === 'string' || isJsonArray(value)) return value.length > 0
   const decimal = parseDecimal(value)
   if (decimal !== undefined) return decimal.digits !== ''
-  return isJsonObject(value) && Object.keys(value).length > 0
+  return isJsonObject(value) && work.namesOf(value).length > 0
 }
 
 /** How a value looks in the result: numbers in plain digits, lists and maps as Go prints them. */
-export function printValue(value: JsonValue): string {
+export function printValue(value: JsonValue, work: TemplateWork): string {
+  work.step()
+  work.look(sizeOf(value))
   if (typeof value === 'string') return value
   if (typeof value === 'boolean') return String(value)
   // Go prints `<no value>`, which would become part of a policy name.
   if (value === null) throw new TemplateStop('a value is null or absent')
   const decimal = parseDecimal(value)
   if (decimal !== undefined) return plain(decimal)
-  if (isJsonArray(value)) return `[${bounded(value.map(printValue).join(' '))}]`
+  if (isJsonArray(value)) {
+    return `[${bounded(value.map((item) => printValue(item, work)).join(' '))}]`
+  }
   if (!isJsonObject(value)) return encodeJson(value)
-  const names = Object.keys(value).sort()
-  return `map[${bounded(names.map((name) => `${name}:${printValue(value[name] ?? null)}`).join(' '))}]`
+  const members = sortedNames(value, work).map((name) => {
+    work.look(name.length)
+    return `${name}:${printValue(value[name] ?? null, work)}`
+  })
+  return `map[${bounded(members.join(' '))}]`
+}
+
+/** Names in sorted order, as Go ranges over maps and prints them; paid for before they are sorted. */
+export function sortedNames(object: JsonObject, work: TemplateWork): readonly string[] {
+  const names = work.namesOf(object)
+  work.steps(names.length)
+  return names.toSorted()
 }
 
 /** The member of that name, or undefined when there is none. */
@@ -104,19 +132,19 @@ function plain(decimal: Decimal): string {
 }
 
 const functions: ReadonlyMap<string, TemplateFunction> = new Map<string, TemplateFunction>([
-  ['not', (args) => !isTruthy(arg(args, 0, 1))],
+  ['not', (args, _, work) => !isTruthy(arg(args, 0, 1), work)],
   ['eq', equalsAny],
   ['ne', (args) => !equals(arg(args, 0, 2), arg(args, 1, 2))],
   ['lt', (args) => compare(args) < 0],
   ['le', (args) => compare(args) <= 0],
   ['gt', (args) => compare(args) > 0],
   ['ge', (args) => compare(args) >= 0],
-  ['len', (args) => lengthOf(arg(args, 0, 1))],
+  ['len', (args, _, work) => lengthOf(arg(args, 0, 1), work)],
   ['index', index],
   ['slice', slice],
-  ['print', print],
-  ['println', (args) => `${args.map(printValue).join(' ')}\n`],
-  ['printf', printf],
+  ['print', (args, _, work) => print(args, work)],
+  ['println', (args, _, work) => `${args.map((one) => printValue(one, work)).join(' ')}\n`],
+  ['printf', (args, _, work) => printf(args, work)],
   ['random', random],
   ['truncate', (args) => truncate(wholeNumber(arg(args, 0, 2)), text(args, 1, 2))],
   ['truncate_sha256', truncateSha256],
@@ -130,7 +158,7 @@ const functions: ReadonlyMap<string, TemplateFunction> = new Map<string, Templat
   ['decode_hex', (args) => decode(text(args, 0, 1), 'hex')],
   ['unix_time', (args, env) => noArgs(args, Math.floor(env.nowMs / 1000))],
   ['unix_time_millis', (args, env) => noArgs(args, env.nowMs)],
-  ['timestamp', (args, env) => formatGoTime(env.nowMs, text(args, 0, 1))],
+  ['timestamp', timestamp],
   ['uuid', uuid],
   ['glob', (args) => globMatches(parseGlob(text(args, 0, 2)), text(args, 1, 2))],
 ])
@@ -191,10 +219,10 @@ function compare(args: readonly JsonValue[]): number {
   return compareDecimals(left, right)
 }
 
-function lengthOf(value: JsonValue): number {
+function lengthOf(value: JsonValue, work: TemplateWork): number {
   if (typeof value === 'string') return Buffer.byteLength(value)
   if (isJsonArray(value)) return value.length
-  if (isJsonObject(value)) return Object.keys(value).length
+  if (isJsonObject(value)) return work.namesOf(value).length
   throw new TemplateStop('takes a string, a list or an object')
 }
 
@@ -218,7 +246,7 @@ function index(args: readonly JsonValue[]): JsonValue {
   return value
 }
 
-function slice(args: readonly JsonValue[]): JsonValue {
+function slice(args: readonly JsonValue[], _: TemplateEnvironment, work: TemplateWork): JsonValue {
   const [value, from = 0, to] = args
   if (
     args.length > 3 ||
@@ -229,22 +257,24 @@ function slice(args: readonly JsonValue[]): JsonValue {
   const start = wholeNumber(from)
   const end = to === undefined ? value.length : wholeNumber(to)
   if (start < 0 || end > value.length || start > end) throw new TemplateStop('is out of range')
+  work.look(end - start)
   return value.slice(start, end)
 }
 
 /** Go puts a space between two operands when neither is a string. */
-function print(args: readonly JsonValue[]): string {
+function print(args: readonly JsonValue[], work: TemplateWork): string {
   let result = ''
   args.forEach((value, i) => {
     if (i > 0 && typeof value !== 'string' && typeof args[i - 1] !== 'string') result += ' '
-    result = bounded(result + printValue(value))
+    result = bounded(result + printValue(value, work))
   })
   return result
 }
 
-const directive = /%([-0+ ]*)([0-9]*)(?:\.([0-9]+))?([a-zA-Z%])|%/g
+// Counted, since flags and width can be the same zeros.
+const directive = /%([-0+ ]{0,8})([0-9]{0,8})(?:\.([0-9]{1,8}))?([a-zA-Z%])|%/g
 
-function printf(args: readonly JsonValue[]): string {
+function printf(args: readonly JsonValue[], work: TemplateWork): string {
   const [format, ...values] = args
   if (typeof format !== 'string') throw new TemplateStop('takes a format first')
   let next = 0
@@ -265,7 +295,7 @@ function printf(args: readonly JsonValue[]): string {
       const digits = precision === undefined ? undefined : Number(precision)
       if (widthNumber > widthMax || (digits ?? 0) > widthMax)
         throw new TemplateStop('a width is too large')
-      const shown = formatVerb(verb, value, digits)
+      const shown = formatVerb(verb, value, digits, work)
       if (String(flags).includes('-')) return shown.padEnd(widthNumber)
       const zeros = String(flags).includes('0') && typeof value !== 'string'
       if (zeros && shown.startsWith('-')) return `-${shown.slice(1).padStart(widthNumber - 1, '0')}`
@@ -276,16 +306,21 @@ function printf(args: readonly JsonValue[]): string {
   return bounded(result)
 }
 
-function formatVerb(verb: string, value: JsonValue, precision: number | undefined): string {
+function formatVerb(
+  verb: string,
+  value: JsonValue,
+  precision: number | undefined,
+  work: TemplateWork,
+): string {
   switch (verb) {
     case 'v':
-      return printValue(value)
+      return printValue(value, work)
     case 's':
-      return precision === undefined ? printValue(value) : truncateTo(precision, printValue(value))
+      return truncateTo(precision ?? Infinity, printValue(value, work))
     case 'd':
       return String(wholeNumber(value))
     case 'q':
-      return JSON.stringify(printValue(value))
+      return JSON.stringify(printValue(value, work))
     case 't':
       if (typeof value !== 'boolean') throw new TemplateStop('%t takes a boolean')
       return String(value)
@@ -307,11 +342,12 @@ function numberOf(value: JsonValue): number {
 
 const letters = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
-function random(args: readonly JsonValue[], env: TemplateEnvironment): string {
+function random(args: readonly JsonValue[], env: TemplateEnvironment, work: TemplateWork): string {
   const length = wholeNumber(arg(args, 0, 1))
   if (length < 1 || length > randomLengthMax) {
     throw new TemplateStop(`takes a length from 1 to ${randomLengthMax}`)
   }
+  work.look(length * randomLetterPrice)
   let result = ''
   // 64 bytes give about 62 letters, so a few rounds always do; the bound is for a broken source.
   for (let round = 0; result.length < length && round < randomLengthMax; round++) {
@@ -331,17 +367,26 @@ function truncate(length: number, value: string): string {
 
 /** Whole characters, so that no half of a pair is left. */
 function truncateTo(length: number, value: string): string {
-  return value.length <= length ? value : Array.from(value).slice(0, length).join('')
+  return value.slice(0, endOfCharacters(value, length))
+}
+
+/** Where so many whole characters of the text end; its own end when it has no more. */
+function endOfCharacters(value: string, count: number): number {
+  if (value.length <= count) return value.length
+  let end = 0
+  for (let taken = 0; taken < count && end < value.length; taken++) {
+    end += (value.codePointAt(end) ?? 0) > 0xffff ? 2 : 1
+  }
+  return end
 }
 
 function truncateSha256(args: readonly JsonValue[]): string {
   const length = wholeNumber(arg(args, 0, 2))
   const value = text(args, 1, 2)
   if (length <= 8) throw new TemplateStop('takes a length above 8')
-  const characters = Array.from(value)
-  if (characters.length <= length) return value
-  const kept = length - 8
-  return characters.slice(0, kept).join('') + sha256(characters.slice(kept).join('')).slice(0, 8)
+  if (endOfCharacters(value, length) === value.length) return value
+  const end = endOfCharacters(value, length - 8)
+  return value.slice(0, end) + sha256(value.slice(end)).slice(0, 8)
 }
 
 function replace(args: readonly JsonValue[]): string {
@@ -354,6 +399,12 @@ function replace(args: readonly JsonValue[]): string {
   const length = value.length + (pieces.length - 1) * (to.length - from.length)
   if (length > templateValueLengthMax) throw new TemplateStop('the result is too long')
   return pieces.join(to)
+}
+
+function timestamp(args: readonly JsonValue[], env: TemplateEnvironment): string {
+  const layout = text(args, 0, 1)
+  if (layout.length > layoutLengthMax) throw new TemplateStop('the layout is too long')
+  return formatGoTime(env.nowMs, layout)
 }
 
 function sha256(value: string): string {

@@ -51,6 +51,8 @@ export interface TemplateProblem {
 
 const templateLengthMax = 65_536
 const nestingMax = 64
+/** Visible at one place: each use of one looks through them. */
+const variablesMax = 64
 
 /** `isFunction` knows the functions that exist: a call of any other is a syntax error, as in Go. */
 export function parseTemplateSyntax(
@@ -141,7 +143,7 @@ class Parser {
     const value = this.#pipeline()
     this.#endOfAction()
     const declares = operator.value === ':='
-    if (declares) this.#variables.push(name)
+    if (declares) this.#declare([name])
     else this.#requireVariable(name)
     return { kind: 'set', name, declares, value }
   }
@@ -151,7 +153,7 @@ class Parser {
     const variables = this.#declarations(keyword)
     const value = this.#pipeline()
     this.#endOfAction()
-    this.#variables.push(...variables)
+    this.#declare(variables)
     const body = this.#block()
     let otherwise: readonly Statement[] = []
     if (this.#isAt('else')) {
@@ -271,6 +273,12 @@ class Parser {
       this.#token++
       value = { kind: 'field', of: value, name: next.value }
     }
+  }
+
+  #declare(names: readonly string[]): void {
+    this.#variables.push(...names)
+    if (this.#variables.length > variablesMax)
+      this.#fail('the template declares too many variables')
   }
 
   #requireVariable(name: string): void {

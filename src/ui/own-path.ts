@@ -1,5 +1,7 @@
 /** Addresses inside these pages: where a visitor may be sent after a sign-in, and how links are put together. */
 
+import { trimEnd, trimStart } from '../lib/trim.ts'
+
 const pathCharsMax = 300
 const base = 'https://own.invalid'
 
@@ -34,15 +36,18 @@ export function link(path: string, parameters: Readonly<Record<string, string>>)
 }
 
 const mountCharsMax = 128
+/** The name with what may stand around it: spaces, `auth/`, slashes. */
+const givenCharsMax = 256
 
 /** The name of an auth mount, without slashes at its ends, from what a person or an address says; undefined if it is none. */
 export function parseMountName(text: string): string | undefined {
-  const name = text
-    .trim()
-    .replace(/^\/*(?:auth\/)?/, '')
-    .replace(/\/+$/, '')
-  if (name === '' || name.length > mountCharsMax || /[\p{C}\\?#%*+]|\/\//u.test(name))
+  // What a stranger sends is measured before anything looks at it.
+  if (text.length > givenCharsMax) return undefined
+  const path = trimStart(text.trim(), '/')
+  const name = trimEnd(path.startsWith('auth/') ? path.slice('auth/'.length) : path, '/')
+  if (name === '' || name.length > mountCharsMax || /[\p{C}\\?#%*+]|\/\//u.test(name)) {
     return undefined
+  }
   return name.split('/').some((part) => part === '.' || part === '..') ? undefined : name
 }
 

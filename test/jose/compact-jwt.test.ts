@@ -226,7 +226,9 @@ test('SEC-ALG-03: a registered name in another case or with a space is refused',
     'EDDSA',
     'eddsa',
     'RS256\n',
-    'Ed25519',
+    'ed25519',
+    'ED25519',
+    'Ed448',
     'ES256K',
   ]) {
     assert.equal(refusalOf(signToken('RS256', { alg })), 'algorithm_refused', alg)

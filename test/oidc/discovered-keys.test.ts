@@ -96,6 +96,42 @@ describe('discovery', () => {
     await idp.stop()
   })
 
+  test('the document is renewed when its life is over, and serves a day when it cannot be', async () => {
+    const clock = new ManualClock(Date.UTC(2026, 0, 1))
+    let endpoint = 'token'
+    let isDown = false
+    const server = await startServer((request, response) => {
+      const issuer = `http://${request.headers.host}`
+      const document = { issuer, token_endpoint: `${issuer}/${endpoint}` }
+      if (isDown) response.writeHead(503).end()
+      else sendText(response, JSON.stringify(document), { 'cache-control': 'max-age=60' })
+    })
+    try {
+      const source = makeSource({ oidc_discovery_url: server.url }, { clock })
+      const endpointNow = async (): Promise<string | undefined> => {
+        const document = await source.discoveryDocument()
+        return document.ok ? String(document.value?.members['token_endpoint']) : undefined
+      }
+      assert.equal(await endpointNow(), `${server.url}/token`)
+      endpoint = 'moved'
+      clock.advance(59_000)
+      assert.equal(await endpointNow(), `${server.url}/token`)
+      clock.advance(1_000)
+      assert.equal(await endpointNow(), `${server.url}/moved`)
+      assert.equal(server.paths.length, 2)
+      isDown = true
+      clock.advance(23 * 3_600_000)
+      assert.equal(await endpointNow(), `${server.url}/moved`)
+      clock.advance(3_600_000)
+      assert.equal(await endpointNow(), undefined)
+      isDown = false
+      clock.advance(6_000)
+      assert.equal(await endpointNow(), `${server.url}/moved`)
+    } finally {
+      await server.close()
+    }
+  })
+
   test('keys that moved to another address are found again without a restart', async () => {
     const clock = new ManualClock(Date.now())
     const idp = await startIdp(clock)

@@ -273,12 +273,53 @@ describe('an outage', () => {
       assert.equal(await verdictOf(source, jwt), 'accepted', body)
     }
     assert.equal(store.documents.get(server.url)?.text, published)
-    body = '{"keys":[]}'
-    clock.advance(6_000)
-    assert.equal(await verdictOf(source, jwt), 'key_unknown')
     await server.close()
     await idp.stop()
   })
+
+  for (const empty of [
+    '{"keys":[]}',
+    '{"keys":[{"kty":"oct","k":"AAAA"}]}',
+    '{"keys":[{"kty":"RSA","use":"enc","n":"AQAB","e":"AQAB"}]}',
+  ]) {
+    test(`${empty} behind usable keys is a failed refetch (SEC-KEY-19)`, async () => {
+      const clock = new ManualClock(startMs)
+      const idp = await startIdp(clock)
+      const published = await (await fetch(`${idp.issuer}/jwks`)).text()
+      let body = empty
+      const server = await startServer((_request, response) => {
+        sendText(response, body, { 'cache-control': 'max-age=5' })
+      })
+      try {
+        const store = new KeptInMemory()
+        const source = makeSource({ jwks_url: server.url }, { clock, store })
+        const jwt = idp.mint()
+        // Whoever never had a key hears that there is none.
+        assert.equal(await verdictOf(source, jwt), 'key_unknown')
+        body = published
+        clock.advance(6_000)
+        assert.equal(await verdictOf(source, jwt), 'accepted')
+        body = empty
+        for (let round = 0; round < 3; round++) {
+          clock.advance(6_000)
+          assert.equal(await verdictOf(source, jwt), 'accepted')
+        }
+        assert.equal(store.documents.get(server.url)?.text, published)
+        assert.match(source.status().sets[0]?.lastProblem ?? '', /no usable key any more/)
+        // A login that needs the refetch fails with it.
+        idp.rotate()
+        clock.advance(6_000)
+        assert.equal(await verdictOf(source, idp.mint()), 'keys_unreachable')
+        const restarted = makeSource({ jwks_url: server.url }, { clock, store })
+        assert.equal(await verdictOf(restarted, jwt), 'accepted')
+        clock.advance(24 * 3_600_000)
+        assert.equal(await verdictOf(source, jwt), 'keys_stale')
+      } finally {
+        await server.close()
+        await idp.stop()
+      }
+    })
+  }
 })
 
 describe('floods and races', () => {

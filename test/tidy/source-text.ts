@@ -26,6 +26,26 @@ export function lineOf(text: string, at: number): number {
   return text.slice(0, at).split('\n').length
 }
 
+export interface RegExpPlace {
+  readonly source: string
+  readonly flags: string
+  readonly at: number
+}
+
+/** Every regular expression literal: what stands between slashes that are code is no code itself. */
+export function regExpsOf({ code, text }: SourceFile): readonly RegExpPlace[] {
+  const out = code.split('')
+  const found: RegExpPlace[] = []
+  for (let at = code.indexOf('/'); at !== -1; at = code.indexOf('/', at + 1)) {
+    if (!isRegExpStart(out, at)) continue
+    const end = endOfRegExp(text, at)
+    const flags = /^[a-z]*/.exec(code.slice(end))?.[0] ?? ''
+    found.push({ source: text.slice(at + 1, end - 1), flags, at })
+    at = end
+  }
+  return found
+}
+
 /** Static, dynamic and type imports, and re-exports. */
 export function importsOf({ code, text }: SourceFile): readonly ImportPlace[] {
   const pattern = /\b(?:(?:import|export)\b([^'"()=;]*?)\bfrom|import)\s*\(?\s*(['"])( *)\2/g

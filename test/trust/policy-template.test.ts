@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
+import type { JsonObject } from '../../src/lib/json.ts'
+import { checkPolicies, parsePolicyPlan } from '../../src/trust/policies.ts'
 import { parsePolicyTemplate, renderPolicyTemplate } from '../../src/trust/policy-template.ts'
 import { claimsOf } from './fixture.ts'
 
@@ -14,6 +16,10 @@ const claims = claimsOf(
   '{"sub":"s1","n":1000000,"big":12345678901234567890,"f":1.5,"t":true,"nil":null,"env":"prod",' +
     '"l":["a","b"],"o":{"p":{"q":"deep"},"z":"x"},"https://x":"url","empty":""}',
 )
+
+function policiesOf(templates: readonly string[], claims: JsonObject) {
+  return checkPolicies(parsePolicyPlan(templates, true), claims, env)
+}
 
 function render(text: string): string {
   const template = parsePolicyTemplate(text)
@@ -152,4 +158,42 @@ test('a template is bounded in steps and output whatever the claims hold', () =>
     assert.ok(template.ok, text)
     assert.equal(renderPolicyTemplate(template.value, hostile, env).ok, false, text)
   }
+})
+
+test('a call pays for what it looks at, and the templates of one role pay together', () => {
+  const large = claimsOf(
+    JSON.stringify({ l: Array.from({ length: 300 }, () => 'x'), s: 'a'.repeat(50_000) }),
+  )
+  const expensive = '{{ range .l }}{{ if eq $.s . }}{{ end }}{{ end }}p'
+  assert.equal(policiesOf([expensive], large).ok, false)
+  // A third of what one role may spend.
+  const fair = '{{ range .l }}{{ if eq . "y" }}{{ end }}{{ end }}p'
+  assert.equal(policiesOf([fair], large).ok, true)
+  assert.equal(
+    policiesOf(
+      Array.from({ length: 100 }, () => fair),
+      large,
+    ).ok,
+    false,
+  )
+})
+
+test('an argument that is longer than any result may be is refused', () => {
+  const large = claimsOf(JSON.stringify({ s: 'a'.repeat(70_000) }))
+  for (const call of ['len .s', 'sha256 .s', 'eq .s "a"', 'truncate 5 .s', 'index . .s']) {
+    assert.equal(policiesOf([`{{ ${call} }}`], large).ok, false, call)
+  }
+})
+
+test('a name that no policy can have is refused, and so are too many variables', () => {
+  const long = claimsOf(JSON.stringify({ s: 'a'.repeat(1025) }))
+  assert.equal(policiesOf(['{{ .s }}'], long).ok, false)
+  assert.equal(policiesOf(['{{ truncate 1024 .s }}'], long).ok, true)
+  assert.equal(parsePolicyTemplate('{{ $x := 1 }}'.repeat(100)).ok, false)
+})
+
+test('truncate_sha256 counts characters and halves none', () => {
+  assert.equal(render('{{ "äöü😀äöü😀äöü" | truncate_sha256 9 }}').length, 9)
+  assert.equal(render('{{ "😀😀😀" | truncate 2 }}'), '😀😀')
+  assert.equal(render('{{ "äöü😀äöü😀ä" | truncate_sha256 9 }}'), 'äöü😀äöü😀ä')
 })

@@ -4,7 +4,13 @@ import { reply, type BackendContext } from '../../framework/backend.ts'
 import { warningsOfIdleFields } from '../../framework/input.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid } from '../../framework/refusal.ts'
-import { signatureAlgorithms, type SignatureAlgorithm } from '../../jose/algorithms.ts'
+import {
+  algorithmNames,
+  algorithmOf,
+  signatureAlgorithms,
+  type AlgorithmName,
+  type SignatureAlgorithm,
+} from '../../jose/algorithms.ts'
 import {
   isJsonArray,
   isJsonObject,
@@ -71,7 +77,7 @@ export interface ConfigRecord extends KeySourceConfig {
   readonly revision: string
   readonly oidc_response_mode: string
   readonly oidc_response_types: readonly string[]
-  readonly jwt_supported_algs: readonly SignatureAlgorithm[]
+  readonly jwt_supported_algs: readonly AlgorithmName[]
   readonly default_role: string
   readonly provider_config: JsonObject
   readonly namespace_in_state: boolean
@@ -106,10 +112,7 @@ export class JwtConfigs {
   readonly #context: BackendContext
   readonly #clientKeys: ClientKeys
   readonly #key: Key<TrustRecord>
-  readonly #algorithms = new WeakMap<
-    readonly SignatureAlgorithm[],
-    ReadonlySet<SignatureAlgorithm>
-  >()
+  readonly #algorithms = new WeakMap<readonly AlgorithmName[], ReadonlySet<SignatureAlgorithm>>()
 
   constructor(context: BackendContext, clientKeys: ClientKeys) {
     this.#context = context
@@ -147,11 +150,11 @@ export class JwtConfigs {
   }
 
   /** Algorithms that a JWT login may use; none named is all of them. */
-  algorithms(names: readonly SignatureAlgorithm[]): ReadonlySet<SignatureAlgorithm> {
+  algorithms(names: readonly AlgorithmName[]): ReadonlySet<SignatureAlgorithm> {
     if (names.length === 0) return allAlgorithms
     const known = this.#algorithms.get(names)
     if (known !== undefined) return known
-    const set = new Set(names)
+    const set = new Set(names.map((name) => algorithmOf(name)))
     this.#algorithms.set(names, set)
     return set
   }
@@ -277,9 +280,9 @@ function clientAuthMethod(text: string): { readonly oidc_client_auth_method?: Cl
 }
 
 /** Row 13; throws a 400. */
-export function parseAlgorithms(names: readonly string[]): readonly SignatureAlgorithm[] {
+export function parseAlgorithms(names: readonly string[]): readonly AlgorithmName[] {
   return names.map((name) => {
-    const known = signatureAlgorithms.find((algorithm) => algorithm === name)
+    const known = algorithmNames.find((algorithm) => algorithm === name)
     if (known !== undefined) return known
     throw invalid(
       `unsupported signing algorithm ${JSON.stringify(name.slice(0, 32))} in 'jwt_supported_algs'`,

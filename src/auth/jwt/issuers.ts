@@ -8,7 +8,7 @@
 import { reply, type BackendContext } from '../../framework/backend.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid } from '../../framework/refusal.ts'
-import type { SignatureAlgorithm } from '../../jose/algorithms.ts'
+import type { AlgorithmName } from '../../jose/algorithms.ts'
 import { member, type JsonObject } from '../../lib/json.ts'
 import { validateKeySourceConfig, type KeySourceConfig } from '../../oidc/key-source-config.ts'
 import { field, type Input } from '../../schema/field.ts'
@@ -35,7 +35,7 @@ const issuerFields = {
 export interface IssuerRecord extends KeyedRecord {
   readonly issuer: string
   readonly audiences: readonly string[]
-  readonly jwt_supported_algs: readonly SignatureAlgorithm[]
+  readonly jwt_supported_algs: readonly AlgorithmName[]
 }
 
 const issuerLengthMax = 2048

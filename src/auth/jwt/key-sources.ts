@@ -27,9 +27,13 @@ interface Live {
   readonly source: KeySource
 }
 
+/** A request that began before a write still holds the record of then, and its source must not be closed under it. */
+const revisionsMax = 2
+
 export class KeySources {
   readonly #context: BackendContext
-  readonly #live = new Map<string, Live>()
+  /** By issuer; the revision that was met last stands at the end. */
+  readonly #live = new Map<string, readonly Live[]>()
 
   constructor(context: BackendContext) {
     this.#context = context
@@ -37,14 +41,16 @@ export class KeySources {
 
   /** The one source of that issuer as it is configured now. */
   of(name: string, record: KeyedRecord): KeySource {
-    const live = this.#live.get(name)
-    if (live?.revision === record.revision) return live.source
-    live?.source.close()
+    const live = this.#live.get(name) ?? []
+    const known = live.find(({ revision }) => revision === record.revision)
+    if (known !== undefined) return known.source
     const checked = validateKeySourceConfig(record)
     // It was checked when it was stored.
     if (!checked.ok) throw new Error(`the stored key source is refused: ${checked.error}`)
     const source = this.create(name, record.revision, checked.value)
-    this.#live.set(name, { revision: record.revision, source })
+    const kept = live.slice(1 - revisionsMax)
+    for (const { source: old } of live) if (!kept.some((one) => one.source === old)) old.close()
+    this.#live.set(name, [...kept, { revision: record.revision, source }])
     this.#evict()
     return source
   }
@@ -62,13 +68,12 @@ export class KeySources {
   }
 
   drop(name: string): void {
-    this.#live.get(name)?.source.close()
+    for (const { source } of this.#live.get(name) ?? []) source.close()
     this.#live.delete(name)
   }
 
   close(): void {
-    for (const { source } of this.#live.values()) source.close()
-    this.#live.clear()
+    for (const name of [...this.#live.keys()]) this.drop(name)
   }
 
   /** Issuers that another node deleted leave their source here; the oldest goes when there are too many. */

@@ -15,8 +15,10 @@ export interface LoginError {
 const genericSummary = 'Login error'
 
 export function splitLoginError(text: string): LoginError {
-  const listed = /Errors:[\s\S]*\* *([\s\S]*)/.exec(text)?.[1]
-  const detail = (listed ?? text).split('\n\nReason:')[0]?.trim() ?? ''
+  const list = text.indexOf('Errors:')
+  const star = text.lastIndexOf('*')
+  const detail =
+    (list !== -1 && star > list ? text.slice(star + 1) : text).split('\n\nReason:')[0]?.trim() ?? ''
   const summary = prefixes.find((prefix) => detail.startsWith(prefix))
   if (summary === undefined) return { summary: genericSummary, detail }
   return { summary, detail: detail.slice(summary.length).trim() }

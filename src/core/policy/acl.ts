@@ -14,7 +14,7 @@ import {
 } from './capability.ts'
 import { areParametersAllowed, type ParameterValues } from './parameters.ts'
 import type { Policy, RuleTerms } from './policy.ts'
-import { RuleSet, type MergedRule } from './rule-set.ts'
+import { compilePolicy, RuleSet, type CompiledPolicy, type MergedRule } from './rule-set.ts'
 
 export type { Operation } from './capability.ts'
 
@@ -66,6 +66,11 @@ export function compileRootAcl(): Acl {
 
 /** A policy named `root` has no meaning here: only `compileRootAcl` passes everything. */
 export function compileAcl(policies: readonly Policy[]): Acl {
+  return mergeAcl(policies.map(compilePolicy))
+}
+
+/** The same of policies that were compiled one by one, as they are kept. */
+export function mergeAcl(policies: readonly CompiledPolicy[]): Acl {
   return new CompiledAcl(new RuleSet(policies))
 }
 

@@ -25,32 +25,57 @@ export const noParameterLimits: ParameterLimits = {
   required: [],
 }
 
-/** Both limits hold together, as if they had been written in one rule. */
-export function mergeParameterLimits(a: ParameterLimits, b: ParameterLimits): ParameterLimits {
-  if (a === noParameterLimits) return b
-  if (b === noParameterLimits) return a
-  return {
-    allowed: mergeValues(a.allowed, b.allowed),
-    denied: mergeValues(a.denied, b.denied),
-    required: [...new Set([...a.required, ...b.required])],
+interface Lists {
+  readonly allowed: Map<string, JsonValue[]>
+  readonly denied: Map<string, JsonValue[]>
+  readonly required: Set<string>
+}
+
+/** Limits that hold together, of one rule or of many; adding costs what is added and not what is there. */
+export class ParameterSum {
+  /** Most rules have none. */
+  #lists: Lists | undefined
+
+  allow(name: string, values: readonly JsonValue[]): void {
+    addValues(this.#own().allowed, name, values)
+  }
+
+  deny(name: string, values: readonly JsonValue[]): void {
+    addValues(this.#own().denied, name, values)
+  }
+
+  require(name: string): void {
+    this.#own().required.add(name)
+  }
+
+  add(limits: ParameterLimits): void {
+    if (limits === noParameterLimits) return
+    for (const [name, values] of limits.allowed) this.allow(name, values)
+    for (const [name, values] of limits.denied) this.deny(name, values)
+    for (const name of limits.required) this.require(name)
+  }
+
+  get limits(): ParameterLimits {
+    if (this.#lists === undefined) return noParameterLimits
+    return { ...this.#lists, required: [...this.#lists.required] }
+  }
+
+  #own(): Lists {
+    this.#lists ??= { allowed: new Map(), denied: new Map(), required: new Set() }
+    return this.#lists
   }
 }
 
-function mergeValues(a: ParameterValues, b: ParameterValues): ParameterValues {
-  const merged = new Map(a)
-  for (const [name, values] of b) addValues(merged, name, values)
-  return merged
-}
-
 /** Values listed twice add up; "any value" swallows a list. */
-export function addValues(
-  target: Map<string, readonly JsonValue[]>,
+function addValues(
+  target: Map<string, JsonValue[]>,
   name: string,
   values: readonly JsonValue[],
 ): void {
   const known = target.get(name)
-  if (known === undefined) target.set(name, values)
-  else target.set(name, known.length === 0 || values.length === 0 ? [] : [...known, ...values])
+  if (known === undefined) target.set(name, [...values])
+  else if (values.length === 0) known.length = 0
+  else if (known.length > 0) for (const value of values) known.push(value)
 }
 
 /** Steps 2 to 5 of contract §4.6. */

@@ -13,10 +13,9 @@ import {
   type HclItem,
   type HclProblem,
 } from '../../lib/hcl.ts'
-import type { JsonValue } from '../../lib/json.ts'
 import { err, ok, type Result } from '../../lib/result.ts'
 import { capabilityBits, parseCapability, parseOldPolicyWord } from './capability.ts'
-import { addValues, noParameterLimits, type ParameterLimits } from './parameters.ts'
+import { noParameterLimits, ParameterSum, type ParameterLimits } from './parameters.ts'
 import { parsePathPattern, parseTemplateBraces, type PathPattern } from './path-pattern.ts'
 
 export interface Policy {
@@ -40,6 +39,22 @@ export interface PathRule {
 
 export interface PolicyProblem {
   readonly message: string
+}
+
+const charactersMax = 262_144
+const rulesMax = 5_000
+
+/**
+ * Reads a policy that is to be written, within bounds that no real one reaches. What is stored already is read whatever its
+ * size: leaving it out would also leave out what it denies.
+ */
+export function parseNewPolicy(name: string, text: string): Result<Policy, PolicyProblem> {
+  if (text.length > charactersMax) {
+    return err({ message: `the text has ${text.length} characters, at most ${charactersMax}` })
+  }
+  const parsed = parsePolicy(name, text)
+  if (!parsed.ok || parsed.value.rules.length <= rulesMax) return parsed
+  return err({ message: `there are ${parsed.value.rules.length} paths, at most ${rulesMax}` })
 }
 
 /** Reads HCL or its JSON twin. The message goes behind `failed to parse policy: `. */
@@ -110,9 +125,7 @@ function parseTerms(body: HclBody): Result<RuleTerms, PolicyProblem> {
   let capabilities = 0
   let wrappingSecondsMin = 0
   let wrappingSecondsMax = 0
-  const allowed = new Map<string, readonly JsonValue[]>()
-  const denied = new Map<string, readonly JsonValue[]>()
-  const required = new Set<string>()
+  const parameters = new ParameterSum()
   for (const item of body.items) {
     if (item.labels.length > 0) return refuse(item, 'takes no label')
     switch (item.name) {
@@ -131,14 +144,14 @@ function parseTerms(body: HclBody): Result<RuleTerms, PolicyProblem> {
       }
       case 'allowed_parameters':
       case 'denied_parameters': {
-        const problem = readParameters(item, item.name === 'allowed_parameters' ? allowed : denied)
+        const problem = readParameters(item, parameters)
         if (problem !== undefined) return err(problem)
         break
       }
       case 'required_parameters': {
         const names = stringsOf(item)
         if (names === undefined) return refuse(item, 'must be a list of strings')
-        for (const name of names) required.add(name.toLowerCase())
+        for (const name of names) parameters.require(name.toLowerCase())
         break
       }
       case 'min_wrapping_ttl':
@@ -163,9 +176,8 @@ function parseTerms(body: HclBody): Result<RuleTerms, PolicyProblem> {
         return err(invalidKey(item))
     }
   }
-  const hasLimits = allowed.size > 0 || denied.size > 0 || required.size > 0
-  const parameters = hasLimits ? { allowed, denied, required: [...required] } : noParameterLimits
-  return ok({ capabilities, parameters, wrappingSecondsMin, wrappingSecondsMax })
+  const { limits } = parameters
+  return ok({ capabilities, parameters: limits, wrappingSecondsMin, wrappingSecondsMax })
 }
 
 function parseCapabilities(item: HclItem): Result<number, PolicyProblem> {
@@ -180,10 +192,7 @@ function parseCapabilities(item: HclItem): Result<number, PolicyProblem> {
   return ok(bits)
 }
 
-function readParameters(
-  item: HclItem,
-  target: Map<string, readonly JsonValue[]>,
-): PolicyProblem | undefined {
+function readParameters(item: HclItem, target: ParameterSum): PolicyProblem | undefined {
   const bodies = item.value.kind === 'list' ? item.value.values : [item.value]
   for (const body of bodies) {
     if (body.kind !== 'body') return problemOf(item, 'must be a map of lists')
@@ -191,7 +200,10 @@ function readParameters(
       if (parameter.value.kind !== 'list' || parameter.labels.length > 0) {
         return problemOf(item, `must give ${JSON.stringify(parameter.name)} a list of values`)
       }
-      addValues(target, parameter.name.toLowerCase(), parameter.value.values.map(toJsonValue))
+      const values = parameter.value.values.map(toJsonValue)
+      const name = parameter.name.toLowerCase()
+      if (item.name === 'allowed_parameters') target.allow(name, values)
+      else target.deny(name, values)
     }
   }
   return undefined

@@ -1,7 +1,7 @@
 /** Rules of several policies merged by pattern (§4.5) and found by path (§4.3). Operations are judged in `acl.ts`. */
 
 import { capabilityBits, grantsAnything } from './capability.ts'
-import { mergeParameterLimits } from './parameters.ts'
+import { ParameterSum } from './parameters.ts'
 import {
   comparePriorities,
   fitsBelow,
@@ -42,11 +42,11 @@ export class RuleSet {
   /** The first that matches decides. */
   readonly #segments: readonly SegmentEntry[]
 
-  constructor(policies: readonly Policy[]) {
+  constructor(policies: readonly CompiledPolicy[]) {
     const exact = new Map<string, MergedRule>()
     const prefixes: { readonly pattern: PrefixPattern; readonly rule: MergedRule }[] = []
     const segments: SegmentEntry[] = []
-    for (const rule of mergeRules(policies).values()) {
+    for (const rule of mergePolicies(policies)) {
       const { pattern } = rule
       if (pattern.kind === 'exact') exact.set(pattern.text, rule)
       else if (pattern.kind === 'prefix') prefixes.push({ pattern, rule })
@@ -136,32 +136,87 @@ function linkPrefixes(
   return entries
 }
 
-function mergeRules(policies: readonly Policy[]): Map<string, MergedRule> {
-  const merged = new Map<string, MergedRule>()
-  for (const policy of policies) {
-    for (const rule of policy.rules) {
-      // Contract §4.7: a stanza whose template is not filled does not exist.
-      if (rule.isTemplated) continue
-      const source = { policy: policy.name, capabilities: rule.capabilities }
-      const known = merged.get(rule.path)
-      merged.set(rule.path, {
-        pattern: rule.pattern,
-        terms: known === undefined ? rule : mergeTerms(known.terms, rule),
-        sources: known === undefined ? [source] : [...known.sources, source],
-      })
-    }
-  }
-  return merged
+/** All rules of one policy, those of one pattern as one; templated stanzas are left out. */
+export interface CompiledPolicy {
+  readonly rules: ReadonlyMap<string, MergedRule>
 }
 
-function mergeTerms(a: RuleTerms, b: RuleTerms): RuleTerms {
-  const capabilities = a.capabilities | b.capabilities
-  if ((capabilities & capabilityBits.deny) !== 0) return denyTerms
-  return {
-    capabilities,
-    parameters: mergeParameterLimits(a.parameters, b.parameters),
-    wrappingSecondsMin: smallerLimit(a.wrappingSecondsMin, b.wrappingSecondsMin),
-    wrappingSecondsMax: smallerLimit(a.wrappingSecondsMax, b.wrappingSecondsMax),
+export function compilePolicy(policy: Policy): CompiledPolicy {
+  const sums = new Map<string, RuleSum>()
+  for (const rule of policy.rules) {
+    // Contract §4.7: a stanza whose template is not filled does not exist.
+    if (rule.isTemplated) continue
+    let sum = sums.get(rule.path)
+    if (sum === undefined) sums.set(rule.path, (sum = new RuleSum(rule.pattern)))
+    sum.add(rule)
+  }
+  const rules = new Map<string, MergedRule>()
+  for (const [path, sum] of sums) {
+    const { capabilities } = sum
+    rules.set(path, sum.merged([{ policy: policy.name, capabilities }]))
+  }
+  return { rules }
+}
+
+/** A rule that only one policy has is taken as it is. */
+function mergePolicies(policies: readonly CompiledPolicy[]): readonly MergedRule[] {
+  const found = new Map<string, MergedRule[]>()
+  for (const { rules } of policies) {
+    for (const [path, rule] of rules) {
+      const known = found.get(path)
+      if (known === undefined) found.set(path, [rule])
+      else known.push(rule)
+    }
+  }
+  return [...found.values()].map(mergeRules)
+}
+
+function mergeRules(rules: readonly MergedRule[]): MergedRule {
+  const [first] = rules
+  if (first === undefined) throw new Error('there are no rules to merge')
+  if (rules.length === 1) return first
+  const sum = new RuleSum(first.pattern)
+  for (const { terms } of rules) sum.add(terms)
+  return sum.merged(rules.flatMap(({ sources }) => sources))
+}
+
+/** Terms of one pattern added up; adding costs what is added and not what is there. */
+class RuleSum {
+  readonly #pattern: PathRule['pattern']
+  readonly #parameters = new ParameterSum()
+  #capabilities = 0
+  #wrappingSecondsMin = 0
+  #wrappingSecondsMax = 0
+
+  constructor(pattern: PathRule['pattern']) {
+    this.#pattern = pattern
+  }
+
+  /** Of all that was added, also beside a deny. */
+  get capabilities(): number {
+    return this.#capabilities
+  }
+
+  add(terms: RuleTerms): void {
+    this.#capabilities |= terms.capabilities
+    this.#parameters.add(terms.parameters)
+    this.#wrappingSecondsMin = smallerLimit(this.#wrappingSecondsMin, terms.wrappingSecondsMin)
+    this.#wrappingSecondsMax = smallerLimit(this.#wrappingSecondsMax, terms.wrappingSecondsMax)
+  }
+
+  merged(sources: MergedRule['sources']): MergedRule {
+    return { pattern: this.#pattern, terms: this.#terms(), sources }
+  }
+
+  #terms(): RuleTerms {
+    // Contract §4.5: one deny denies all.
+    if ((this.#capabilities & capabilityBits.deny) !== 0) return denyTerms
+    return {
+      capabilities: this.#capabilities,
+      parameters: this.#parameters.limits,
+      wrappingSecondsMin: this.#wrappingSecondsMin,
+      wrappingSecondsMax: this.#wrappingSecondsMax,
+    }
   }
 }
 

@@ -253,6 +253,7 @@ export class SealManager {
       value: undefined,
     }))
     const committed = await commitOne(this.#engine, {
+      ...change,
       expects: [...expects, ...(change?.expects ?? [])],
       puts: [...(change?.puts ?? []), ...puts],
       deletes: change?.deletes ?? [],

@@ -1,5 +1,6 @@
 /** Applies a batch of changes in one LMDB transaction. */
 
+import { epochKey, nextEpoch } from '../epoch.ts'
 import { checkExpectation } from '../expectation.ts'
 import type { Change, CommitOutcome, KeyRange } from '../store.ts'
 import type { Database } from './lmdb-engine.ts'
@@ -14,7 +15,7 @@ export async function applyChanges(
   changes: readonly Change[],
 ): Promise<readonly CommitOutcome[]> {
   try {
-    if (changes.every((change) => change.expects.length === 0)) {
+    if (changes.every(isBlind)) {
       await database.batch(() => {
         for (const change of changes) put(database, change)
       })
@@ -37,7 +38,15 @@ function applyOne(database: Database, change: Change): CommitOutcome {
     return 'conflict'
   }
   put(database, change)
+  if (change.advancesEpoch === true) {
+    drop(database.put(epochKey.text, nextEpoch(database.getBinary(epochKey.text))))
+  }
   return 'committed'
+}
+
+/** True for a change that needs nothing of what is stored. */
+function isBlind(change: Change): boolean {
+  return change.expects.length === 0 && change.advancesEpoch !== true
 }
 
 function put(database: Database, change: Change): void {

@@ -1,5 +1,6 @@
 /** The engine of tests and of `-dev`: everything in this process, gone with it. "Durable" means applied. */
 
+import { epochKey, nextEpoch } from '../epoch.ts'
 import { checkExpectation } from '../expectation.ts'
 import { keyOfOrderText, orderText } from '../key-order.ts'
 import {
@@ -43,6 +44,10 @@ export class MemoryEngine implements Engine {
     }
     for (const [key, value] of change.puts) records.set(orderText(key), value)
     for (const key of change.deletes) records.delete(orderText(key))
+    if (change.advancesEpoch === true) {
+      const epoch = orderText(epochKey.text)
+      records.set(epoch, nextEpoch(records.get(epoch)))
+    }
     return 'committed'
   }
 }
