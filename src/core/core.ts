@@ -3,7 +3,7 @@
  * seal opens and forgets everything when it closes.
  */
 
-import type { ApiHandler, ApiRequest } from '../framework/api.ts'
+import type { ApiHandler, ApiRequest, PathTraitsOf } from '../framework/api.ts'
 import type { Backend, BackendType, Caller } from '../framework/backend.ts'
 import type { PathDeclaration } from '../framework/path.ts'
 import { Router } from '../framework/router.ts'
@@ -109,6 +109,11 @@ export class Core {
     return (request) => this.pipeline.handle(request)
   }
 
+  /** How a path is declared, as far as the last configuration that was read knows it. */
+  get traitsOf(): PathTraitsOf {
+    return (path, verb) => this.pipeline.traitsOf(path, verb)
+  }
+
   get tokens(): Tokens {
     return this.#require().tokens
   }
@@ -178,6 +183,11 @@ export class Core {
       await this.backends.keepOnly(configuration.mounts)
     }
     return configuration
+  }
+
+  /** What the last request knew: for questions that may not wait. */
+  get latestConfiguration(): CoreConfiguration | undefined {
+    return this.#configuration.latest
   }
 
   /** What the last request knew; the browser's next one sees a change. */

@@ -88,6 +88,7 @@ export class Mounts {
       if (clash !== undefined) throw invalid(`path is already in use at ${clash.path}`)
       txn.put(keys.mount(record.uuid), record)
     })
+    await this.#showToSockets()
     return record
   }
 
@@ -170,7 +171,13 @@ export class Mounts {
       if (isAuth) await this.#markRevoked(txn, source.replace(/\/$/, ''), newest)
       txn.put(keys.remount(id), { from: source, to: target, status: 'success' })
     })
+    await this.#showToSockets()
     return id
+  }
+
+  /** The socket side asks the newest configuration that was read: a large write may come as the next request. */
+  async #showToSockets(): Promise<void> {
+    await this.#core.configuration()
   }
 
   async moveStatus(id: string): Promise<RemountRecord | undefined> {

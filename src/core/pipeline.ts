@@ -3,7 +3,14 @@
  * fields, backend, token registration, answer. A step that must always run stands here and never in a handler.
  */
 
-import type { Answer, ApiOutcome, ApiRequest, AuthFields } from '../framework/api.ts'
+import type {
+  Answer,
+  ApiOutcome,
+  ApiRequest,
+  AuthFields,
+  PathTraits,
+  Verb,
+} from '../framework/api.ts'
 import type { BackendRequest, Caller, Operation, Reply } from '../framework/backend.ts'
 import { parseInput } from '../framework/input.ts'
 import {
@@ -33,6 +40,8 @@ import type { LiveToken } from './tokens.ts'
 const noWarnings: readonly string[] = []
 const noNames: readonly string[] = []
 const epochKeys = [epochKey]
+/** Of a path that is not known, or not yet: as a stranger's. */
+const strictTraits: PathTraits = { isOpen: true, repeats: undefined }
 const noHeaders: Readonly<Record<string, string>> = Object.freeze({})
 
 /** Where a request goes. */
@@ -66,6 +75,15 @@ export class Pipeline {
     } catch (problem) {
       return { kind: 'refusal', requestId, refusal: this.#asRefusal(problem, request, requestId) }
     }
+  }
+
+  /** What the socket side may know of a path before it reads a body; never waits and never fails. */
+  traitsOf(path: string, verb: Verb): PathTraits {
+    const configuration = this.#core.latestConfiguration
+    if (configuration === undefined || this.#core.seal.sealed) return strictTraits
+    const declaration = this.#route(path, configuration)?.match?.declaration
+    if (declaration === undefined) return strictTraits
+    return { isOpen: accessOf(declaration, verb) === 'open', repeats: declaration.repeats }
   }
 
   async #serve(request: ApiRequest, requestId: string): Promise<Answer> {
@@ -105,7 +123,7 @@ export class Pipeline {
     const configuration =
       this.#core.peekConfiguration(epoch) ?? (await this.#core.configurationAt(epoch))
     const route = this.#route(request.path, configuration)
-    const access = accessOf(route?.match?.declaration, request)
+    const access = accessOf(route?.match?.declaration, request.verb)
     if (access === 'open') return { route, access, admission: undefined }
     const text = request.token
     const token =
@@ -355,9 +373,8 @@ function attempt<T>(work: () => T): Result<T, unknown> {
   }
 }
 
-function accessOf(declaration: PathDeclaration | undefined, request: ApiRequest): Access {
+function accessOf(declaration: PathDeclaration | undefined, verb: Verb): Access {
   if (declaration === undefined) return 'token'
-  const verb = request.verb
   if (verb === 'help' || verb === 'header') return declaration.access
   const declared = declaration.operations[verb === 'write' ? 'write' : verb]
   return declared?.access ?? declaration.access

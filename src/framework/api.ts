@@ -93,3 +93,14 @@ export type ApiOutcome =
 
 /** The core as the socket side sees it. Never rejects. */
 export type ApiHandler = (request: ApiRequest) => Promise<ApiOutcome>
+
+/** What a path's declaration says that the socket side has to know before it reads a body. */
+export interface PathTraits {
+  /** Anybody may call it. */
+  readonly isOpen: boolean
+  /** A field given twice is refused. */
+  readonly repeats: 'refuse' | undefined
+}
+
+/** Cheap and never failing; a path that nobody knows counts as open, the stricter of the two. */
+export type PathTraitsOf = (path: string, verb: Verb) => PathTraits

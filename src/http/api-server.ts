@@ -1,6 +1,6 @@
 /** The socket side as a whole: all listeners of a server, started and stopped together. */
 
-import type { ApiHandler } from '../framework/api.ts'
+import type { ApiHandler, PathTraitsOf } from '../framework/api.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Random } from '../platform/random.ts'
@@ -14,6 +14,8 @@ import { FixedHeaders } from './respond.ts'
 export interface ApiServerOptions {
   readonly listeners: readonly ListenerOptions[]
   readonly handler: ApiHandler
+  /** How a path is declared, asked before its body is read. */
+  readonly traitsOf?: PathTraitsOf
   /** Serves paths outside `/v1/`. */
   readonly other?: OtherHandler
   /** Asked for every request of a browser; undefined is off. */

@@ -129,6 +129,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     const api = createApiServer({
       listeners: options.listeners,
       handler: core.handler,
+      traitsOf: core.traitsOf,
       logger,
       clock,
       random,
