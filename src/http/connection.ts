@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream'
 import type { Clock } from '../platform/clock.ts'
 import { VerbSocket, type ExtraVerb } from './extra-verb.ts'
 import { plainAddress } from './forwarded-for.ts'
+import type { ParserListeners } from './parser-listeners.ts'
 import { brokenRequestText } from './respond.ts'
 
 /** Requests of one connection that are worked on at a time; the rest waits in the socket. */
@@ -27,15 +28,19 @@ export class Connection {
   readonly port: number | undefined
   /** What the HTTP server reads from: the socket itself or a stream over it. */
   #current: Duplex
+  readonly #parser: ParserListeners
   #verb: ExtraVerb | undefined
   #open = 0
   #last: IncomingMessage | undefined
   #isPaused = false
+  #isRefusing = false
   #isRefused = false
+  #takesNoMore = false
   #waiting: Waiting | undefined
 
-  constructor(raw: Socket) {
+  constructor(raw: Socket, parser: ParserListeners) {
     this.raw = raw
+    this.#parser = parser
     this.#current = raw
     this.address = raw.remoteAddress === undefined ? undefined : plainAddress(raw.remoteAddress)
     this.port = raw.remotePort
@@ -55,14 +60,36 @@ export class Connection {
     return this.#isRefused
   }
 
-  /** False for a stream that a later one has replaced. */
+  /** What still comes is no request: one before it was in doubt, or its answer ends the connection (RFC 9112 §9.6). */
+  get takesNoMore(): boolean {
+    return this.#takesNoMore
+  }
+
+  takeNoMore(): void {
+    this.#takesNoMore = true
+  }
+
+  /** Something that looks like a request behind the last one that counts: all bytes are taken from here on, and none is read. */
+  ignore(request: IncomingMessage): void {
+    request.resume()
+    this.#takeUnread()
+  }
+
+  /** False for a stream that a later one has replaced, and for what comes after the last request that counts. */
   isReadBy(stream: Duplex): boolean {
-    return this.#current === stream && this.#waiting === undefined && !this.#isRefused
+    if (this.#current !== stream || this.#waiting !== undefined || this.#isRefusing) return false
+    return !this.#takesNoMore || this.#isInsideRequest
+  }
+
+  /** Bytes of the newest request's body are still to come. */
+  get #isInsideRequest(): boolean {
+    return this.#last?.complete === false
   }
 
   /** Counts a request until its answer has left or the client is gone. */
   begin(request: IncomingMessage, response: ServerResponse): void {
     this.#last = request
+    if (!response.shouldKeepAlive) this.#takesNoMore = true
     if (++this.#open === pipelinedMax) {
       this.#isPaused = true
       this.#current.pause()
@@ -81,13 +108,13 @@ export class Connection {
   serveExtraVerb(verb: ExtraVerb, afterVerb: Buffer, accept: (stream: VerbSocket) => void): void {
     const before = this.#current
     if (before instanceof VerbSocket) before.stopReading()
-    else before.removeAllListeners('data').removeAllListeners('end')
+    else this.#parser.stopReading()
     const stream = new VerbSocket(this.raw, Buffer.concat([Buffer.from('GET'), afterVerb]))
     this.raw.pause()
     this.#whenOpen(0, () => {
       if (this.raw.destroyed || !this.raw.writable) return
       if (before instanceof VerbSocket) before.detach()
-      else this.#forgetParser()
+      else this.#parser.detach()
       this.raw.setTimeout(0)
       this.#current = stream
       this.#verb = verb
@@ -96,14 +123,17 @@ export class Connection {
   }
 
   /** Answers a request that could not be made out, after all answers before it, and ends the connection. */
-  refuse(status: 400 | 405 | 408 | 431, clock: Clock): void {
-    const isInside = this.#last?.complete === false
+  refuse(status: 400 | 405 | 408 | 431, clock: Clock, errors: readonly string[] = []): void {
+    if (this.#isRefusing) return
+    this.#isRefusing = true
+    this.#takesNoMore = true
+    const isInside = this.#isInsideRequest
     if (isInside && this.#open === 0) {
       // The request was answered while its body was still coming; a second answer would be taken for the next one's.
       this.#linger('', clock)
       return
     }
-    this.#whenOpen(isInside ? 1 : 0, () => this.#linger(brokenRequestText(status), clock))
+    this.#whenOpen(isInside ? 1 : 0, () => this.#linger(brokenRequestText(status, errors), clock))
   }
 
   destroy(): void {
@@ -112,27 +142,21 @@ export class Connection {
 
   /** Says the last word, then keeps taking bytes for a moment: closing at once would reset the answer away. */
   #linger(text: string, clock: Clock): void {
-    if (this.#isRefused) return
     this.#isRefused = true
     const { raw } = this
-    raw.removeAllListeners('data')
-    raw.on('data', () => undefined)
+    this.#takeUnread()
     raw.on('error', () => undefined)
-    raw.resume()
     raw.end(text)
     raw.once('end', () => raw.destroySoon())
     const cancel = clock.after(lingerMs, () => raw.destroy())
     raw.once('close', cancel)
   }
 
-  /** The first parser of the socket is done; only its cleaning up at the end stays. */
-  #forgetParser(): void {
-    for (const event of ['drain', 'error']) this.raw.removeAllListeners(event)
-    this.raw.on('error', () => undefined)
-    for (const listener of this.raw.listeners('timeout').slice(0, -1)) {
-      // The last one belongs to the new stream.
-      this.raw.off('timeout', listener as () => void)
-    }
+  /** Also takes the socket from a parser that reads it without events: the platform gives it back at the first listener. */
+  #takeUnread(): void {
+    this.raw.removeAllListeners('data')
+    this.raw.on('data', () => undefined)
+    this.raw.resume()
   }
 
   #whenOpen(openMax: number, work: () => void): void {
