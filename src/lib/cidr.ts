@@ -50,6 +50,18 @@ export function isAddress(text: string): boolean {
   return parseAddress(text) !== undefined
 }
 
+/**
+ * The part of an address that stands for one customer where strangers are counted: an IPv4 address
+ * as it is, of an IPv6 address the /64, which one household or machine has all of (RFC 6177 §2).
+ * A text that is no address, and an unknown one, count as one customer.
+ */
+export function customerOf(address: string | undefined): string {
+  const groups = address === undefined ? undefined : parseAddress(address)
+  if (groups === undefined) return ''
+  const isShort = sharesPrefix(groups, mappedPrefix, mappedBits)
+  return (isShort ? groups.slice(6) : groups.slice(0, 4)).join(':') + (isShort ? '' : '::')
+}
+
 function sharesPrefix(a: readonly number[], b: readonly number[], bits: number): boolean {
   let left = bits
   for (let i = 0; i < 8 && left > 0; i++, left -= 16) {
