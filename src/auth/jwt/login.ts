@@ -1,6 +1,7 @@
 /**
- * Login with a JWT: I/O around the pure decision of `trust/decide.ts` (JWT contract §3). Load, decide what needs no
- * key, verify, decide the rest, hand the outcome to the core, which makes the token.
+ * Login with a JWT: I/O around the pure decision of `trust/decide.ts` (JWT contract §3). Load,
+ * decide what needs no key, verify, decide the rest, hand the outcome to the core, which makes the
+ * token.
  */
 
 import type {
@@ -13,15 +14,14 @@ import type {
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { Refusal } from '../../framework/refusal.ts'
 import { parseCompactJwt } from '../../jose/compact-jwt.ts'
-import type { JsonObject } from '../../lib/json.ts'
 import { err, ok } from '../../lib/result.ts'
 import type { KeySource } from '../../oidc/key-source.ts'
 import { field, type Input } from '../../schema/field.ts'
 import type { StoreView } from '../../storage/store.ts'
 import {
   decideJwtLogin,
-  type Decision,
   type JwtLoginInput,
+  type LoginFailure,
   type LoginOutcome,
 } from '../../trust/decide.ts'
 import { allAlgorithms, type ConfigRecord, type JwtConfigs, type TrustRecord } from './config.ts'
@@ -30,6 +30,7 @@ import { claimedIssuer, type IssuerRecord, type JwtIssuers } from './issuers.ts'
 import { provideClaims } from './providers.ts'
 import type { RoleRecord } from './role-record.ts'
 import type { JwtRoles } from './role.ts'
+import { settle } from './settle.ts'
 
 const loginFields = {
   role: field.lowerString({ help: "Role to log in with; the mount's default_role when absent." }),
@@ -40,7 +41,10 @@ const loginFields = {
   }),
 } as const
 
-/** What of the mount judges one token: a named issuer, or the classic configuration, or nothing that fits. */
+/**
+ * What of the mount judges one token: a named issuer, or the classic configuration, or nothing that
+ * fits.
+ */
 interface Prepared {
   readonly config: ConfigRecord | undefined
   readonly issuer: { readonly name: string; readonly record: IssuerRecord } | undefined
@@ -73,29 +77,15 @@ export class JwtLogin {
 
   async login(request: BackendRequest<Input<typeof loginFields>>): Promise<Reply> {
     const prepared = await this.#prepare(request)
-    const { config, record, input } = prepared
-    let step = decideJwtLogin(input)
-    let judged: JwtLoginInput = input
-    if (step.kind === 'needs_signature') {
-      judged = { ...judged, ...(await this.#verify(prepared)) }
-      step = decideJwtLogin(judged)
-    }
-    if (step.kind === 'needs_provider' && config !== undefined) {
-      const claims = readClaims(judged.token)
-      const groupsClaim = record?.groups_claim ?? ''
-      judged = { ...judged, provided: provideClaims(config.provider_config, groupsClaim, claims) }
-      step = decideJwtLogin(judged)
-    }
-    if (step.kind !== 'decided') throw new Error('a login decision asked twice for the same')
-    const { decision } = step
-    if (
-      !decision.accepted ||
-      !decision.proven ||
-      decision.outcome === undefined ||
-      record === undefined
-    ) {
-      throw refusalOf(decision, prepared.mount)
-    }
+    const { config, record } = prepared
+    const { decision } = await settle(prepared.input, decideJwtLogin, {
+      signature: () => this.#verify(prepared),
+      provider: (_, claims) => ({
+        provided: provideClaims(config?.provider_config ?? {}, record?.groups_claim ?? '', claims),
+      }),
+    })
+    if (decision.kind === 'refused') throw refusalOf(decision.failure, prepared.mount)
+    if (record === undefined) throw new Error('a login was accepted without a role')
     return { kind: 'login', login: loginOf(decision.outcome, record) }
   }
 
@@ -138,7 +128,6 @@ export class JwtLogin {
       nowSeconds: Math.floor(request.nowMs / 1000),
       env: { nowMs: request.nowMs, randomBytes: (count) => random.bytes(count) },
       explainToCaller: mount.explainToCaller,
-      evaluateAll: false,
       requestId: request.requestId,
     }
     return { config, issuer, record, mount, input }
@@ -152,7 +141,10 @@ export class JwtLogin {
     return { token: jwt === '' ? undefined : parseCompactJwt(jwt, algorithms), issuer: undefined }
   }
 
-  /** Reads the token, and finds the named issuer it claims to be from, which says what algorithms it may use. */
+  /**
+   * Reads the token, and finds the named issuer it claims to be from, which says what algorithms it
+   * may use.
+   */
   async #readToken(
     jwt: string,
     trust: TrustRecord,
@@ -211,22 +203,13 @@ export class JwtLogin {
   }
 }
 
-function readClaims(token: JwtLoginInput['token']): JsonObject {
-  if (token !== undefined && 'ok' in token && token.ok) return token.value.claims
-  throw new Error('a provider was asked without a proven token')
-}
-
-function refusalOf(decision: Decision, mount: MountFacts): Refusal {
+function refusalOf(failure: LoginFailure, mount: MountFacts): Refusal {
   // DESIGN.md §8: with compat=vault a refusal is as bare as the reference's.
   const mayHint = mount.compat !== 'vault' && mount.explainToCaller !== 'none'
-  const reason = mayHint ? decision.reason : undefined
-  if (decision.reason === 'source_address_refused') return new Refusal('token_refused', { reason })
-  return new Refusal('login_refused', {
-    text: decision.text,
-    sentence: decision.sentence,
-    reason,
-    ...(decision.status === 200 ? {} : { status: decision.status }),
-  })
+  const reason = mayHint ? failure.reason : undefined
+  if (failure.reason === 'source_address_refused') return new Refusal('token_refused', { reason })
+  const { text, sentence, status } = failure
+  return new Refusal('login_refused', { text, sentence, reason, status })
 }
 
 /** What the core makes a token from. */

@@ -1,6 +1,7 @@
 /**
- * The end of every sign-in with OpenID Connect (contract jwt-oidc.md §4.9 to §4.11): what the provider gave becomes a proven identity or a refusal.
- * I/O around the pure decision of `trust/decide-oidc.ts`.
+ * The end of every sign-in with OpenID Connect (contract jwt-oidc.md §4.9 to §4.11): what the
+ * provider gave becomes a proven identity or a refusal. I/O around the pure decision of
+ * `trust/decide-oidc.ts`.
  */
 
 import type { BackendContext, BackendRequest, Login } from '../../framework/backend.ts'
@@ -9,15 +10,22 @@ import { parseCompactJwt } from '../../jose/compact-jwt.ts'
 import { encodeJson, type JsonObject } from '../../lib/json.ts'
 import { err, ok, type Result } from '../../lib/result.ts'
 import type { ProviderTokens } from '../../oidc/oauth-client.ts'
-import { decideOidcLogin, type OidcLoginInput } from '../../trust/decide-oidc.ts'
-import type { Decision, ProvenKey, SignatureProblem } from '../../trust/decision.ts'
-import { overlayUserInfo } from '../../trust/id-token.ts'
+import {
+  decideOidcLogin,
+  type LoginFailure,
+  type OidcLoginInput,
+  type Presented,
+  type ProvenKey,
+  type SignatureProblem,
+} from '../../trust/decide.ts'
+import { overlayUserInfo } from '../../trust/user-info.ts'
 import { loginOf } from './login.ts'
 import { loginFailed, sourceRefused, tokenRefused } from './oidc-refusals.ts'
 import type { OidcProvider } from './oidc-provider.ts'
 import { provideClaims } from './providers.ts'
 import type { RoleRecord } from './role-record.ts'
 import type { JwtRoles } from './role.ts'
+import { settle } from './settle.ts'
 import type { SignInState } from './sign-in-states.ts'
 
 export interface FinishInput {
@@ -42,29 +50,18 @@ export class OidcFinish {
   /** The proven identity; a refusal with its wire text otherwise. */
   async finish(input: FinishInput): Promise<Result<Login, Refusal>> {
     const { provider, record, tokens, request } = input
-    let judged = this.#inputOf(input)
-    let step = decideOidcLogin(judged)
-    if (step.kind === 'needs_signature') {
-      judged = { ...judged, signature: await this.#verify(provider, judged.idToken) }
-      step = decideOidcLogin(judged)
-    }
-    if (step.kind === 'needs_user_info') {
-      const overlaid = await this.#overlay(input, step.claims)
-      this.#logClaims(record, overlaid, request.requestId)
-      judged = { ...judged, overlaid }
-      step = decideOidcLogin(judged)
-    }
-    if (step.kind === 'needs_provider') {
-      const { provider_config } = provider.config
-      const provided = provideClaims(provider_config, record.groups_claim, step.claims)
-      judged = { ...judged, provided }
-      step = decideOidcLogin(judged)
-    }
-    if (step.kind !== 'decided') throw new Error('a sign-in decision asked twice for the same')
-    const { decision, isTokenRefused } = step
-    if (!decision.accepted || !decision.proven || decision.outcome === undefined) {
-      return err(this.#refusalOf(decision, isTokenRefused ? tokenRefused : loginFailed))
-    }
+    const { decision } = await settle(this.#inputOf(input), decideOidcLogin, {
+      signature: async ({ idToken }) => ({ signature: await this.#verify(provider, idToken) }),
+      user_info: async (_, claims) => {
+        const overlaid = await this.#overlay(input, claims)
+        this.#logClaims(record, overlaid, request.requestId)
+        return { overlaid }
+      },
+      provider: (_, claims) => ({
+        provided: provideClaims(provider.config.provider_config, record.groups_claim, claims),
+      }),
+    })
+    if (decision.kind === 'refused') return err(refusalOf(decision.failure))
     const login = loginOf(decision.outcome, record, 'oidc')
     return ok({ ...login, metadata: { ...login.metadata, ...providerTokens(record, tokens) } })
   }
@@ -91,21 +88,21 @@ export class OidcFinish {
         code,
       },
       overlaid: undefined,
-      has_provider: 'provider' in config.provider_config,
+      config: { has_provider: 'provider' in config.provider_config },
       provided: undefined,
       nowSeconds: Math.floor(request.nowMs / 1000),
       env: { nowMs: request.nowMs, randomBytes: (count) => this.#context.random.bytes(count) },
       explainToCaller: mount.explainToCaller,
-      evaluateAll: false,
       requestId: request.requestId,
     }
   }
 
   async #verify(
     { keys }: OidcProvider,
-    token: OidcLoginInput['idToken'],
+    token: Presented,
   ): Promise<Result<ProvenKey, SignatureProblem>> {
-    if (!token.ok) throw new Error('a signature was asked for a token that cannot be read')
+    if (!('ok' in token) || !token.ok)
+      throw new Error('a signature was asked for a token that cannot be read')
     const cached = keys.verifyCached(token.value)
     const verdict = cached === 'needs_refresh' ? await keys.verify(token.value) : cached
     if (!verdict.ok) return verdict
@@ -157,16 +154,13 @@ export class OidcFinish {
       claims: encodeJson(claims),
     })
   }
+}
 
-  #refusalOf(decision: Decision, summary: string): Refusal {
-    if (decision.reason === 'source_address_refused') return sourceRefused()
-    // One element only: the page of Vault's own CLI shows what follows the last bullet.
-    return new Refusal('login_refused', {
-      text: `${summary} ${decision.text}`,
-      reason: decision.reason,
-      ...(decision.status === 200 ? {} : { status: decision.status }),
-    })
-  }
+function refusalOf({ reason, stage, status, text }: LoginFailure): Refusal {
+  if (reason === 'source_address_refused') return sourceRefused()
+  const summary = stage === 'token' ? tokenRefused : loginFailed
+  // One element only: the page of Vault's own CLI shows what follows the last bullet.
+  return new Refusal('login_refused', { text: `${summary} ${text}`, reason, status })
 }
 
 /** Contract §4.11, 4: into the token's metadata and never into the alias. */
