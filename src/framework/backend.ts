@@ -147,6 +147,8 @@ export interface RenewRequest {
   readonly role: { readonly name: string; readonly kind: string; readonly version: number }
   readonly facts: JsonObject
   readonly policies: readonly string[]
+  /** Of whoever renews. */
+  readonly clientAddress: string | undefined
   readonly nowMs: number
 }
 

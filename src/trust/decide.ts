@@ -6,9 +6,12 @@
 
 import type { JsonObject } from '../lib/json.ts'
 import type { Decision, Explained, Explanation, LoginFailure, Needs, Step } from './decision.ts'
+import type { KeptFact, LoginCheck } from './login-check.ts'
 import type { JwtLoginInput, OidcLoginInput, Presented, SharedFacts } from './login-facts.ts'
 import { jwtLogin, oidcLogin } from './login-lists.ts'
+import { literalReference } from './pointer.ts'
 import { reasonStatus, type Reason } from './reasons.ts'
+import type { CompiledRole } from './role-rules.ts'
 import {
   runChecks,
   type Asking,
@@ -28,6 +31,43 @@ export function decideJwtLogin(input: JwtLoginInput, login = jwtLogin): Step {
 
 export function decideOidcLogin(input: OidcLoginInput, login = oidcLogin): Step {
   return stepOf(runChecks(login, input, claimsOf(input.idToken)), input)
+}
+
+/**
+ * About a token that was made by an earlier login: the same list, over what was kept of the claims
+ * and with the configuration of now. What `knows` has nothing of is skipped, and what was proven
+ * then stays proven. Undefined when nothing speaks against it.
+ */
+export function judgeJwtRenewal(input: JwtLoginInput, knows: Knows): Failure | undefined {
+  return judgeRenewal(jwtLogin, { ...input, role: asKept(input.role) }, input.token, knows)
+}
+
+export function judgeOidcRenewal(input: OidcLoginInput, knows: Knows): Failure | undefined {
+  return judgeRenewal(oidcLogin, { ...input, role: asKept(input.role) }, input.idToken, knows)
+}
+
+type Knows = (fact: KeptFact) => boolean
+
+function judgeRenewal<F>(
+  login: LoginList<F>,
+  input: F,
+  kept: Presented | undefined,
+  knows: Knows,
+): Failure | undefined {
+  const isMade = ({ keptBy }: LoginCheck<F>): boolean => keptBy !== undefined && knows(keptBy)
+  const run = runChecks(login, input, claimsOf(kept), { mayAsk: false, isMade })
+  if (run.kind === 'needs') throw new Error('a run that may not ask has asked')
+  return run.failure
+}
+
+/** Bound claims are kept under their reference as the role wrote it: no pointer is walked again. */
+function asKept<R extends CompiledRole | undefined>(role: R): R {
+  if (role === undefined) return role
+  const claimRules = role.claimRules.map((rule) => ({
+    ...rule,
+    reference: literalReference(rule.reference.text),
+  }))
+  return { ...role, claimRules }
 }
 
 export function explainJwtLogin(input: JwtLoginInput): Explained {

@@ -25,8 +25,8 @@ import {
   type LoginOutcome,
 } from '../../trust/decide.ts'
 import { allAlgorithms, type ConfigRecord, type JwtConfigs, type TrustRecord } from './config.ts'
-import { keepFacts } from './facts.ts'
-import { claimedIssuer, type IssuerRecord, type JwtIssuers } from './issuers.ts'
+import { keepFacts, type Voucher } from './facts.ts'
+import { claimedIssuer, loginConfig, type JwtIssuers, type NamedIssuer } from './issuers.ts'
 import { provideClaims } from './providers.ts'
 import type { RoleRecord } from './role-record.ts'
 import type { JwtRoles } from './role.ts'
@@ -47,7 +47,7 @@ const loginFields = {
  */
 interface Prepared {
   readonly config: ConfigRecord | undefined
-  readonly issuer: { readonly name: string; readonly record: IssuerRecord } | undefined
+  readonly issuer: NamedIssuer | undefined
   readonly record: RoleRecord | undefined
   readonly mount: MountFacts
   readonly input: JwtLoginInput
@@ -86,7 +86,8 @@ export class JwtLogin {
     })
     if (decision.kind === 'refused') throw refusalOf(decision.failure, prepared.mount)
     if (record === undefined) throw new Error('a login was accepted without a role')
-    return { kind: 'login', login: loginOf(decision.outcome, record) }
+    const voucher = { flow: 'jwt', issuer: prepared.issuer?.name } as const
+    return { kind: 'login', login: loginOf(decision.outcome, record, voucher) }
   }
 
   /** Everything the decision needs that can be had without the network. */
@@ -109,16 +110,7 @@ export class JwtLogin {
     const { issuer, token } = read ?? this.#readOwnToken(jwt, config)
     const input: JwtLoginInput = {
       mountPath: mount.path,
-      config: {
-        configured: config !== undefined || trust.routes.length > 0,
-        bound_issuer: issuer?.record.issuer ?? config?.bound_issuer ?? '',
-        discovered_issuer: undefined,
-        token_audiences: issuer?.record.audiences ?? config?.token_audiences ?? [],
-        default_role: config?.default_role ?? '',
-        // The provider of the classic configuration knows nothing of other issuers' people.
-        has_provider:
-          issuer === undefined && config !== undefined && 'provider' in config.provider_config,
-      },
+      config: loginConfig(trust, issuer),
       requestedRole,
       role: record === undefined ? undefined : this.#roles.compiled(record),
       compat: mount.compat,
@@ -155,11 +147,11 @@ export class JwtLogin {
     const ownAlgorithms = this.#configs.algorithms(config?.jwt_supported_algs ?? [])
     const token = parseCompactJwt(jwt, allAlgorithms)
     if (!token.ok) return { token, issuer: undefined }
-    const name = this.#issuers.route(trust, claimedIssuer(token.value.claims))
-    const record = name === undefined ? undefined : await this.#issuers.load(name, view)
-    const issuer = name === undefined || record === undefined ? undefined : { name, record }
+    const issuer = await this.#issuers.find(trust, claimedIssuer(token.value.claims), view)
     const allowed =
-      record === undefined ? ownAlgorithms : this.#configs.algorithms(record.jwt_supported_algs)
+      issuer === undefined
+        ? ownAlgorithms
+        : this.#configs.algorithms(issuer.record.jwt_supported_algs)
     // Read again for the refusal that a narrower list gives.
     return {
       token: allowed.has(token.value.header.alg) ? token : parseCompactJwt(jwt, allowed),
@@ -213,11 +205,7 @@ function refusalOf(failure: LoginFailure, mount: MountFacts): Refusal {
 }
 
 /** What the core makes a token from. */
-export function loginOf(
-  outcome: LoginOutcome,
-  record: RoleRecord,
-  flow: 'jwt' | 'oidc' = 'jwt',
-): Login {
+export function loginOf(outcome: LoginOutcome, record: RoleRecord, voucher: Voucher): Login {
   return {
     alias: { name: outcome.aliasName, metadata: outcome.aliasMetadata },
     groups: outcome.groups,
@@ -234,7 +222,7 @@ export function loginOf(
     boundCidrs: outcome.boundCidrs,
     renewable: true,
     role: { name: record.name, kind: 'native', version: record.version },
-    facts: keepFacts(record, outcome.claims, flow),
+    facts: keepFacts(record, outcome.claims, voucher),
   }
 }
 

@@ -62,7 +62,8 @@ export class OidcFinish {
       }),
     })
     if (decision.kind === 'refused') return err(refusalOf(decision.failure))
-    const login = loginOf(decision.outcome, record, 'oidc')
+    const clientId = provider.config.oidc_client_id
+    const login = loginOf(decision.outcome, record, { flow: 'oidc', clientId })
     return ok({ ...login, metadata: { ...login.metadata, ...providerTokens(record, tokens) } })
   }
 
