@@ -16,6 +16,7 @@ import { prefixRange, recordKey, type Codec, type Key, type Store } from '../sto
 import type { CoreSettings } from './config.ts'
 import { cubbyholeStore } from './cubbyhole-store.ts'
 import { keys } from './keys.ts'
+import type { LoginLog } from './login-log.ts'
 import type { MountTable } from './mount-table.ts'
 import type { MountRecord } from './records.ts'
 
@@ -35,6 +36,7 @@ export interface MountedBackendsParts {
   readonly logger: Logger
   readonly outbound: Outbound
   readonly settings: CoreSettings
+  readonly loginLog: LoginLog
   readonly types: readonly BackendType[]
 }
 
@@ -87,17 +89,19 @@ export class MountedBackends {
   }
 
   #make(type: BackendType, record: MountRecord): Instance {
-    const { store, clock, random, logger, outbound, settings } = this.#parts
+    const { store, clock, random, logger, outbound, settings, loginLog } = this.#parts
     // The facts are asked for at each use, so that a tune is seen without a new instance.
     const holder: { instance: Instance | undefined } = { instance: undefined }
     const plain = mountStore(record.uuid, store)
+    const mount = (): MountFacts => mountFacts(holder.instance?.record ?? record, settings)
     const context: BackendContext = {
-      mount: () => mountFacts(holder.instance?.record ?? record, settings),
+      mount,
       store: record.type === 'cubbyhole' ? cubbyholeStore(plain) : plain,
       clock,
       random,
       logger,
       outbound,
+      loginLog: loginLog.ofMount(() => mount().path),
     }
     const backend = type.create(context)
     const instance: Instance = { backend, router: new Router(backend.paths), record }

@@ -26,10 +26,15 @@ export function showValue(value: JsonValue): string {
   return cut(encodeJson(value)).replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, escapeCharacter)
 }
 
-function cut(text: string): string {
-  const masked = text
+/** The beginning of a text, with what looks like a token taken out of it. */
+export function maskTokens(text: string): string {
+  return text
     .slice(0, readLengthMax)
-    .replaceAll(/eyJ[\w-]*\.[\w-]*\.[\w-]*/g, 'eyJ… (a token)')
+    .replaceAll(/eyJ[\w-]*\.[\w-]*(?:\.[\w-]*)?/g, 'eyJ… (a token)')
+}
+
+function cut(text: string): string {
+  const masked = maskTokens(text)
   return masked.length > shownLengthMax ? `${masked.slice(0, shownLengthMax)}…` : masked
 }
 

@@ -11,6 +11,7 @@ import type {
   MountFacts,
   Reply,
 } from '../../framework/backend.ts'
+import type { LoginNote } from '../../framework/login-log.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { Refusal } from '../../framework/refusal.ts'
 import { parseCompactJwt } from '../../jose/compact-jwt.ts'
@@ -20,6 +21,7 @@ import { field, type Input } from '../../schema/field.ts'
 import type { StoreView } from '../../storage/store.ts'
 import {
   decideJwtLogin,
+  type Decision,
   type JwtLoginInput,
   type LoginFailure,
   type LoginOutcome,
@@ -27,6 +29,7 @@ import {
 import { allAlgorithms, type ConfigRecord, type JwtConfigs, type TrustRecord } from './config.ts'
 import { keepFacts, type Voucher } from './facts.ts'
 import { claimedIssuer, loginConfig, type JwtIssuers, type NamedIssuer } from './issuers.ts'
+import { noteOf } from './login-note.ts'
 import { provideClaims } from './providers.ts'
 import type { RoleRecord } from './role-record.ts'
 import type { JwtRoles } from './role.ts'
@@ -78,16 +81,33 @@ export class JwtLogin {
   async login(request: BackendRequest<Input<typeof loginFields>>): Promise<Reply> {
     const prepared = await this.#prepare(request)
     const { config, record } = prepared
-    const { decision } = await settle(prepared.input, decideJwtLogin, {
+    const { decision, input } = await settle(prepared.input, decideJwtLogin, {
       signature: () => this.#verify(prepared),
       provider: (_, claims) => ({
         provided: provideClaims(config?.provider_config ?? {}, record?.groups_claim ?? '', claims),
       }),
     })
-    if (decision.kind === 'refused') throw refusalOf(decision.failure, prepared.mount)
+    const note = this.#note(prepared, decision, input)
+    if (decision.kind === 'refused') throw refusalOf(decision.failure, prepared.mount, note)
     if (record === undefined) throw new Error('a login was accepted without a role')
     const voucher = { flow: 'jwt', issuer: prepared.issuer?.name } as const
-    return { kind: 'login', login: loginOf(decision.outcome, record, voucher) }
+    return { kind: 'login', login: { ...loginOf(decision.outcome, record, voucher), note } }
+  }
+
+  #note(
+    { record, issuer }: Prepared,
+    decision: Decision,
+    { requestedRole, config, role, token, signature }: JwtLoginInput,
+  ): LoginNote {
+    if (!this.#context.loginLog.isEnabled(decision.kind)) return {}
+    return noteOf({
+      role: role?.name ?? (requestedRole === '' ? config.default_role : requestedRole),
+      record,
+      decision,
+      signature,
+      claims: token !== undefined && 'ok' in token && token.ok ? token.value.claims : undefined,
+      issuer: issuer?.record.issuer,
+    })
   }
 
   /** Everything the decision needs that can be had without the network. */
@@ -195,13 +215,14 @@ export class JwtLogin {
   }
 }
 
-function refusalOf(failure: LoginFailure, mount: MountFacts): Refusal {
+function refusalOf(failure: LoginFailure, mount: MountFacts, note: LoginNote): Refusal {
   // DESIGN.md §8: with compat=vault a refusal is as bare as the reference's.
   const mayHint = mount.compat !== 'vault' && mount.explainToCaller !== 'none'
   const reason = mayHint ? failure.reason : undefined
-  if (failure.reason === 'source_address_refused') return new Refusal('token_refused', { reason })
+  if (failure.reason === 'source_address_refused')
+    return new Refusal('token_refused', { reason, note })
   const { text, sentence, status } = failure
-  return new Refusal('login_refused', { text, sentence, reason, status })
+  return new Refusal('login_refused', { text, sentence, reason, status, note })
 }
 
 /** What the core makes a token from. */

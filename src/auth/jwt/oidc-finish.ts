@@ -5,6 +5,7 @@
  */
 
 import type { BackendContext, BackendRequest, Login } from '../../framework/backend.ts'
+import type { LoginNote } from '../../framework/login-log.ts'
 import { Refusal } from '../../framework/refusal.ts'
 import { parseCompactJwt } from '../../jose/compact-jwt.ts'
 import { encodeJson, type JsonObject } from '../../lib/json.ts'
@@ -12,6 +13,7 @@ import { err, ok, type Result } from '../../lib/result.ts'
 import type { ProviderTokens } from '../../oidc/oauth-client.ts'
 import {
   decideOidcLogin,
+  type Decision,
   type LoginFailure,
   type OidcLoginInput,
   type Presented,
@@ -20,7 +22,8 @@ import {
 } from '../../trust/decide.ts'
 import { overlayUserInfo } from '../../trust/user-info.ts'
 import { loginOf } from './login.ts'
-import { loginFailed, sourceRefused, tokenRefused } from './oidc-refusals.ts'
+import { noteOf } from './login-note.ts'
+import { loginFailed, tokenRefused } from './oidc-refusals.ts'
 import type { OidcProvider } from './oidc-provider.ts'
 import { provideClaims } from './providers.ts'
 import type { RoleRecord } from './role-record.ts'
@@ -50,7 +53,7 @@ export class OidcFinish {
   /** The proven identity; a refusal with its wire text otherwise. */
   async finish(input: FinishInput): Promise<Result<Login, Refusal>> {
     const { provider, record, tokens, request } = input
-    const { decision } = await settle(this.#inputOf(input), decideOidcLogin, {
+    const { decision, input: judged } = await settle(this.#inputOf(input), decideOidcLogin, {
       signature: async ({ idToken }) => ({ signature: await this.#verify(provider, idToken) }),
       user_info: async (_, claims) => {
         const overlaid = await this.#overlay(input, claims)
@@ -61,10 +64,26 @@ export class OidcFinish {
         provided: provideClaims(provider.config.provider_config, record.groups_claim, claims),
       }),
     })
-    if (decision.kind === 'refused') return err(refusalOf(decision.failure))
+    const note = this.#note(record, decision, judged)
+    if (decision.kind === 'refused') return err(refusalOf(decision.failure, note))
     const clientId = provider.config.oidc_client_id
     const login = loginOf(decision.outcome, record, { flow: 'oidc', clientId })
-    return ok({ ...login, metadata: { ...login.metadata, ...providerTokens(record, tokens) } })
+    const metadata = { ...login.metadata, ...providerTokens(record, tokens) }
+    return ok({ ...login, metadata, note })
+  }
+
+  #note(record: RoleRecord, decision: Decision, judged: OidcLoginInput): LoginNote {
+    if (!this.#context.loginLog.isEnabled(decision.kind)) return {}
+    const { idToken, signature, facts } = judged
+    return noteOf({
+      role: record.name,
+      record,
+      decision,
+      signature,
+      // With user info over them, where it was asked for: those are what the role looked at.
+      claims: judged.overlaid ?? ('ok' in idToken && idToken.ok ? idToken.value.claims : undefined),
+      issuer: facts.issuer,
+    })
   }
 
   #inputOf({ provider, record, state, tokens, code, request }: FinishInput): OidcLoginInput {
@@ -157,11 +176,11 @@ export class OidcFinish {
   }
 }
 
-function refusalOf({ reason, stage, status, text }: LoginFailure): Refusal {
-  if (reason === 'source_address_refused') return sourceRefused()
+function refusalOf({ reason, stage, status, text }: LoginFailure, note: LoginNote): Refusal {
+  if (reason === 'source_address_refused') return new Refusal('token_refused', { reason, note })
   const summary = stage === 'token' ? tokenRefused : loginFailed
   // One element only: the page of Vault's own CLI shows what follows the last bullet.
-  return new Refusal('login_refused', { text: `${summary} ${text}`, reason, status })
+  return new Refusal('login_refused', { text: `${summary} ${text}`, reason, status, note })
 }
 
 /** Contract §4.11, 4: into the token's metadata and never into the alias. */
