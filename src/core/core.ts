@@ -102,7 +102,9 @@ export class Core {
     this.logger = parts.logger
     this.settings = parts.settings
     this.#help = () => undefined
-    this.loginLog = new LoginLog(parts.logger, parts.clock)
+    const { logger, clock } = parts
+    const mountOf = (path: string): string | undefined => this.backends.mountPathOf(path)
+    this.loginLog = new LoginLog({ logger, clock, mountOf })
     this.backends = new MountedBackends({ ...parts, loginLog: this.loginLog })
     this.policies = new Policies(parts.store, parts.clock)
     this.pipeline = new Pipeline(this)

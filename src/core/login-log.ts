@@ -32,7 +32,7 @@ const pending: ReadonlySet<Reason> = new Set(['device_pending', 'device_slow_dow
 /** What only some ends have. */
 interface LineParts extends LoginEntry {
   readonly path?: string
-  readonly mount?: string
+  readonly mount?: string | undefined
   readonly accessor?: string
   readonly entityId?: string
   readonly durationMs?: number
@@ -41,13 +41,19 @@ interface LineParts extends LoginEntry {
 export class LoginLog implements LoginRecorder {
   readonly #logger: Logger
   readonly #clock: Clock
+  readonly #mountOf: (path: string) => string | undefined
   #secondStartedMs = Number.NEGATIVE_INFINITY
   #linesOfSecond = 0
   #leftOut = 0
 
-  constructor(logger: Logger, clock: Clock) {
-    this.#logger = logger
-    this.#clock = clock
+  constructor(parts: {
+    readonly logger: Logger
+    readonly clock: Clock
+    readonly mountOf: (path: string) => string | undefined
+  }) {
+    this.#logger = parts.logger
+    this.#clock = parts.clock
+    this.#mountOf = parts.mountOf
   }
 
   isEnabled(end: LoginEnd): boolean {
@@ -77,6 +83,7 @@ export class LoginLog implements LoginRecorder {
       requestId,
       end: 'refused',
       ...this.#requestParts(request, startedMs),
+      mount: this.#mountOf(request.path),
       note: { ...note, reason: note?.reason ?? reason },
     })
   }

@@ -71,6 +71,11 @@ export class MountedBackends {
     return made
   }
 
+  /** The mount that a path leads to now, with its slash; for the log. */
+  mountPathOf(path: string): string | undefined {
+    return this.#table?.find(path)?.path
+  }
+
   /** Closes instances whose mount is gone. */
   async keepOnly(table: MountTable): Promise<void> {
     if (table === this.#table) return

@@ -145,6 +145,7 @@ describe('logins with a JWT', () => {
     assert.equal(line['check'], 'bound_claims')
     assert.equal(line['claim'], 'env')
     assert.equal(line['role'], role)
+    assert.equal(line['mount'], `${mount}/`)
     assertNoSecrets(jwt)
   })
 
