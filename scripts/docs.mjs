@@ -51,6 +51,46 @@ async function reasonsPage() {
   return `${parts.join('\n\n')}\n`
 }
 
+async function checksPage() {
+  const { jwtLogin, oidcLogin } = await load('trust/login-lists.js')
+  const parts = [
+    '# The checks of a login',
+    notice,
+    'In their order: the first that fails ends the login. A renewal makes those again that its last column names, with what was kept of the login.',
+    '## Login with a JWT',
+    checkTable(jwtLogin),
+    '## Sign-in with OpenID Connect',
+    checkTable(oidcLogin),
+  ]
+  return `${parts.join('\n\n')}\n`
+}
+
+/** What a renewal makes a check with. */
+const keptWords = {
+  request: 'the request',
+  client: 'the client',
+  iss: '`iss`',
+  sub: '`sub`',
+  aud: '`aud`',
+  bound_claims: 'the bound claims',
+}
+
+function checkTable({ checks }) {
+  return table(
+    ['', 'Check', 'Question', 'Specification', 'Reasons', 'Renewal'],
+    checks.map(({ id, keptBy, question, refusals, spec }, place) => [
+      place + 1,
+      `\`${id}\``,
+      question,
+      spec ?? '',
+      Object.keys(refusals)
+        .map((reason) => `[\`${reason}\`](reasons.md#${reason})`)
+        .join(', '),
+      keptWords[keptBy] ?? '',
+    ]),
+  )
+}
+
 /** Every path of a server with each method and engine mounted. It lives in memory, opens no socket and is gone after. */
 async function apiPage() {
   const { createServer } = await load('server/wire.js')
@@ -141,6 +181,7 @@ await ensureInstalled()
 await ensureBuilt()
 const pages = {
   'docs/reference/reasons.md': await reasonsPage(),
+  'docs/reference/login-checks.md': await checksPage(),
   'docs/reference/api.md': await apiPage(),
 }
 const stale = Object.entries(pages).filter(([path, text]) => readPage(path) !== text)

@@ -20,6 +20,7 @@ import { readConfiguration, type CoreConfiguration } from './configuration.ts'
 import { Identity } from './identity.ts'
 import { keys, lastSegment } from './keys.ts'
 import { Logins } from './login.ts'
+import { LoginLog } from './login-log.ts'
 import { MountedBackends, type Mounted } from './mounted-backends.ts'
 import { Mounts } from './mounts.ts'
 import { EpochValue } from './mount-table.ts'
@@ -81,6 +82,7 @@ export class Core {
   readonly callers = new WeakMap<Caller, CallerFacts>()
   /** The request behind each backend request: for sys paths that look at the token of an open call. */
   readonly requests = new WeakMap<object, ApiRequest>()
+  readonly loginLog: LoginLog
   readonly pipeline: Pipeline
   readonly #configuration = new EpochValue<CoreConfiguration>(readConfiguration)
   /** Epoch of the newest configuration by which backends of removed mounts were closed. */
@@ -100,7 +102,10 @@ export class Core {
     this.logger = parts.logger
     this.settings = parts.settings
     this.#help = () => undefined
-    this.backends = new MountedBackends({ ...parts, types: parts.types })
+    const { logger, clock } = parts
+    const mountOf = (path: string): string | undefined => this.backends.mountPathOf(path)
+    this.loginLog = new LoginLog({ logger, clock, mountOf })
+    this.backends = new MountedBackends({ ...parts, loginLog: this.loginLog })
     this.policies = new Policies(parts.store, parts.clock)
     this.pipeline = new Pipeline(this)
   }
@@ -238,7 +243,7 @@ export class Core {
       configuration: () => this.configuration(),
       backendOf: (mount) => this.backendOf(mount),
     })
-    const logins = new Logins({ store, tokens, identity, settings })
+    const logins = new Logins({ store, tokens, identity, settings, log: this.loginLog })
     const mounts = new Mounts(this, ids)
     await store.write((txn) => bootstrap(txn, { random, clock }))
     this.#opened = { tokens, identity, logins, sweep, tokenOperations, mounts }

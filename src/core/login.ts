@@ -1,7 +1,11 @@
-/** From a proven identity to a token: what happens after every auth method (platform contract §3.12). */
+/**
+ * From a proven identity to a token: what happens after every auth method (platform contract
+ * §3.12).
+ */
 
 import type { AuthFields } from '../framework/api.ts'
 import type { Login } from '../framework/backend.ts'
+import type { LoginNote, LoginRecorder } from '../framework/login-log.ts'
 import { invalid, Refusal } from '../framework/refusal.ts'
 import type { Store, StoreTransaction } from '../storage/store.ts'
 import type { CoreSettings } from './config.ts'
@@ -17,6 +21,14 @@ export interface LoginResult {
   readonly warnings: readonly string[]
 }
 
+/** The request that a login came with. */
+export interface LoginAttempt {
+  readonly requestId: string
+  readonly path: string
+  readonly clientAddress: string | undefined
+  readonly nowMs: number
+}
+
 const exactAliasTypes = new Set(['jwt', 'oidc', 'kubernetes', 'approle'])
 
 export class Logins {
@@ -24,25 +36,43 @@ export class Logins {
   readonly #tokens: Tokens
   readonly #identity: Identity
   readonly #settings: CoreSettings
+  readonly #log: LoginRecorder
 
   constructor(parts: {
     readonly store: Store
     readonly tokens: Tokens
     readonly identity: Identity
     readonly settings: CoreSettings
+    readonly log: LoginRecorder
   }) {
     this.#store = parts.store
     this.#tokens = parts.tokens
     this.#identity = parts.identity
     this.#settings = parts.settings
+    this.#log = parts.log
   }
 
   /** Makes the token; durable when it resolves. Throws a refusal and has then written nothing. */
-  async complete(
+  async complete(login: Login, mount: MountRecord, attempt: LoginAttempt): Promise<LoginResult> {
+    try {
+      return await this.#complete(login, mount, attempt)
+    } catch (problem) {
+      const { note = {} } = login
+      if (problem instanceof Refusal) {
+        // A refusal that comes after the method has said yes is the end of a login as well.
+        throw new Refusal(problem.code, { ...problem.detail, note: refusedNote(problem, note) })
+      }
+      const { requestId, clientAddress } = attempt
+      const broken = { ...note, reason: 'storage_unavailable' } as const
+      this.#log.record({ requestId, clientAddress, end: 'broken_off', note: broken })
+      throw problem
+    }
+  }
+
+  async #complete(
     login: Login,
     mount: MountRecord,
-    path: string,
-    nowMs: number,
+    { path, nowMs }: LoginAttempt,
   ): Promise<LoginResult> {
     const type = tokenType(mount.config.tokenType ?? 'default-service', login.tokenType)
     const now = this.#tokens.nowMs
@@ -198,6 +228,15 @@ function tokenContent(
       facts: login.facts,
     },
   }
+}
+
+/**
+ * The note of a login that the core refused; a disabled entity is a secret of mounts that do not
+ * explain.
+ */
+function refusedNote(refusal: Refusal, note: LoginNote): LoginNote {
+  const reason = refusal.code === 'token_refused' ? 'entity_disabled' : refusal.detail.reason
+  return { ...note, reason }
 }
 
 /** The 403 of every refused token; its reason is for callers of mounts that explain. */

@@ -24,6 +24,7 @@ import {
 import type { CoreSettings } from './config.ts'
 import { cubbyholeStore } from './cubbyhole-store.ts'
 import { keys } from './keys.ts'
+import type { LoginLog } from './login-log.ts'
 import type { MountTable } from './mount-table.ts'
 import type { MountRecord } from './records.ts'
 
@@ -43,6 +44,7 @@ export interface MountedBackendsParts {
   readonly logger: Logger
   readonly outbound: Outbound
   readonly settings: CoreSettings
+  readonly loginLog: LoginLog
   readonly types: readonly BackendType[]
 }
 
@@ -77,6 +79,11 @@ export class MountedBackends {
     return made
   }
 
+  /** The mount that a path leads to now, with its slash; for the log. */
+  mountPathOf(path: string): string | undefined {
+    return this.#table?.find(path)?.path
+  }
+
   /** Closes instances whose mount is gone. */
   async keepOnly(table: MountTable): Promise<void> {
     if (table === this.#table) return
@@ -95,17 +102,19 @@ export class MountedBackends {
   }
 
   #make(type: BackendType, record: MountRecord): Instance {
-    const { store, clock, random, logger, outbound, settings } = this.#parts
+    const { store, clock, random, logger, outbound, settings, loginLog } = this.#parts
     // The facts are asked for at each use, so that a tune is seen without a new instance.
     const holder: { instance: Instance | undefined } = { instance: undefined }
     const plain = mountStore(record.uuid, store)
+    const mount = (): MountFacts => mountFacts(holder.instance?.record ?? record, settings)
     const context: BackendContext = {
-      mount: () => mountFacts(holder.instance?.record ?? record, settings),
+      mount,
       store: record.type === 'cubbyhole' ? cubbyholeStore(plain) : plain,
       clock,
       random,
       logger,
       outbound,
+      loginLog: loginLog.ofMount(() => mount().path),
     }
     const backend = type.create(context)
     const instance: Instance = { backend, router: new Router(backend.paths), record }

@@ -86,11 +86,16 @@ export class Pipeline {
   /** Carries out a request; every failure becomes a refusal. */
   async handle(request: ApiRequest): Promise<ApiOutcome> {
     const requestId = this.#core.random.uuid()
+    const startedMs = this.#core.clock.monotonicMs()
+    let outcome: ApiOutcome
     try {
-      return { kind: 'answer', answer: await this.#serve(request, requestId) }
+      outcome = { kind: 'answer', answer: await this.#serve(request, requestId) }
     } catch (problem) {
-      return { kind: 'refusal', requestId, refusal: this.#asRefusal(problem, request, requestId) }
+      const refusal = this.#asRefusal(problem, request, requestId)
+      outcome = { kind: 'refusal', requestId, refusal }
     }
+    this.#core.loginLog.ended(outcome, request, startedMs)
+    return outcome
   }
 
   /** What the socket side may know of a path before it reads a body; never waits and never fails. */
@@ -291,18 +296,20 @@ export class Pipeline {
     reply: Extract<Reply, { kind: 'login' }>,
     inputWarnings: readonly string[],
   ): Promise<Answer> {
-    const done = await this.#core.logins.complete(
-      reply.login,
-      mount,
-      request.path,
-      this.#core.clock.nowMs(),
-    )
-    if (request.isGone && done.token.id !== '') {
+    const done = await this.#core.logins.complete(reply.login, mount, {
+      requestId,
+      path: request.path,
+      clientAddress: request.clientAddress,
+      nowMs: this.#core.clock.nowMs(),
+    })
+    const isBrokenOff = request.isGone
+    if (isBrokenOff && done.token.id !== '') {
       // Nobody is there to receive the token, so nobody shall ever use it.
       await this.#core.tokenOperations.revokeId(done.token.id, false)
     }
     const warnings = [...(reply.warnings ?? []), ...done.warnings, ...inputWarnings]
-    return envelope(requestId, 200, { auth: done.auth, warnings, duplicateData: false })
+    const answer = envelope(requestId, 200, { auth: done.auth, warnings, duplicateData: false })
+    return { ...answer, login: { mount: mount.path, note: reply.login.note ?? {}, isBrokenOff } }
   }
 
   #help(requestId: string, route: Route | undefined): Answer {

@@ -3,7 +3,13 @@
 import type { AuthFields } from '../framework/api.ts'
 import type { Backend, Caller } from '../framework/backend.ts'
 import { invalid, Refusal } from '../framework/refusal.ts'
-import type { TokenAnswer, TokenCreation, TokenName, TokenPort } from '../framework/token-port.ts'
+import type {
+  Renewer,
+  TokenAnswer,
+  TokenCreation,
+  TokenName,
+  TokenPort,
+} from '../framework/token-port.ts'
 import type { JsonObject } from '../lib/json.ts'
 import { rfc3339 } from '../lib/time.ts'
 import type { Store } from '../storage/store.ts'
@@ -244,7 +250,7 @@ export class TokenOperations implements TokenPort {
   async renew(
     name: TokenName,
     incrementSeconds: number,
-    caller: Caller,
+    { caller, clientAddress }: Renewer,
   ): Promise<TokenAnswer | undefined> {
     const token = await this.#find(name, caller)
     if (token === undefined) return undefined
@@ -258,7 +264,7 @@ export class TokenOperations implements TokenPort {
     const mount = configuration.mounts.byUuid(record.mount)
     if (mount === undefined) throw invalid('lease is not renewable')
     const { nowMs } = this.#parts.tokens
-    const terms = await this.#renewTerms(record, mount)
+    const terms = await this.#renewTerms(record, mount, clientAddress)
     const granted = decideTtl({
       ...this.#mountTtls(mount),
       backendTtl: terms.ttlSeconds,
@@ -288,6 +294,7 @@ export class TokenOperations implements TokenPort {
   async #renewTerms(
     record: TokenRecord,
     mount: MountRecord,
+    clientAddress: string | undefined,
   ): Promise<{ ttlSeconds: number; maxTtlSeconds: number; periodSeconds: number }> {
     if (record.login === undefined) {
       // The last granted TTL is the new default for tokens made by the token store.
@@ -307,6 +314,7 @@ export class TokenOperations implements TokenPort {
       },
       facts: record.login.facts,
       policies: record.policies,
+      clientAddress,
       nowMs: this.#parts.tokens.nowMs,
     })
   }

@@ -1,6 +1,7 @@
 /** One API call as the socket side hands it to the core, and what comes back. Neither side knows the other. */
 
 import type { JsonObject, JsonText } from '../lib/json.ts'
+import type { LoginNote } from './login-log.ts'
 import type { Refusal } from './refusal.ts'
 
 /** Verbs after mapping; `write` becomes create or update when the path is known. */
@@ -87,6 +88,15 @@ export interface Answer {
         readonly body: string | Uint8Array
       }
   readonly headers: Readonly<Record<string, string>>
+  /** What made the token in it, for the log alone. */
+  readonly login?: AnsweredLogin
+}
+
+export interface AnsweredLogin {
+  readonly mount: string
+  readonly note: LoginNote
+  /** Nobody was there any more to receive the token. */
+  readonly isBrokenOff: boolean
 }
 
 export type ApiOutcome =

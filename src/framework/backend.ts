@@ -7,6 +7,7 @@ import type { Outbound } from '../platform/outbound.ts'
 import type { Random } from '../platform/random.ts'
 import type { Codec, Key, KeyRange, StoreTransaction, StoreView } from '../storage/store.ts'
 import type { ApiRequest, AuthFields } from './api.ts'
+import type { LoginNote, LoginRecorder } from './login-log.ts'
 import type { PathDeclaration } from './path.ts'
 
 export type Operation =
@@ -58,6 +59,7 @@ export interface BackendContext {
   readonly random: Random
   readonly logger: Logger
   readonly outbound: Outbound
+  readonly loginLog: LoginRecorder
 }
 
 /** The token that makes a request. */
@@ -115,6 +117,8 @@ export interface Login {
   readonly role: { readonly name: string; readonly kind: string; readonly version: number }
   /** Kept with the token and handed back at renewal. */
   readonly facts: JsonObject
+  /** For the log alone. */
+  readonly note?: LoginNote
 }
 
 export type Reply =
@@ -152,6 +156,8 @@ export interface RenewRequest {
   readonly role: { readonly name: string; readonly kind: string; readonly version: number }
   readonly facts: JsonObject
   readonly policies: readonly string[]
+  /** Of whoever renews. */
+  readonly clientAddress: string | undefined
   readonly nowMs: number
 }
 

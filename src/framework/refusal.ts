@@ -4,6 +4,7 @@
  */
 
 import type { Reason } from '../trust/reasons.ts'
+import type { LoginNote } from './login-log.ts'
 
 export interface RefusalRow {
   readonly status: number
@@ -48,6 +49,8 @@ export interface RefusalDetail {
   /** Replaces the table's status where the contract demands another one for the same code. */
   readonly status?: number
   readonly headers?: Readonly<Record<string, string>>
+  /** For the log of logins alone; a refusal that has one is the end of a login. */
+  readonly note?: LoginNote
 }
 
 export class Refusal extends Error {

@@ -37,12 +37,18 @@ export type TokenName =
   | { readonly kind: 'token'; readonly text: string }
   | { readonly kind: 'accessor'; readonly accessor: string }
 
+/** Who asks for a renewal, and from where. */
+export interface Renewer {
+  readonly caller: Caller
+  readonly clientAddress: string | undefined
+}
+
 export interface TokenPort {
   create(creation: TokenCreation, caller: Caller, sudo: boolean): Promise<TokenAnswer>
   /** Members of the lookup answer, or undefined when there is no such live token. */
   lookup(name: TokenName, caller: Caller): Promise<JsonObject | undefined>
   /** Undefined when there is no such live token; throws a refusal when it may not be renewed. */
-  renew(name: TokenName, incrementSeconds: number, caller: Caller): Promise<TokenAnswer | undefined>
+  renew(name: TokenName, incrementSeconds: number, by: Renewer): Promise<TokenAnswer | undefined>
   /** Durable when it resolves; false when there was no such token. */
   revoke(name: TokenName, caller: Caller, keepChildren: boolean): Promise<boolean>
   accessors(limits: {

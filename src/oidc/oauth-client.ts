@@ -1,8 +1,10 @@
 /**
- * This server as a client of an identity provider: code exchange, device requests and user info (contract jwt-oidc.md §4.8, §4.10, §4.11).
+ * This server as a client of an identity provider: code exchange, device requests and user info
+ * (contract jwt-oidc.md §4.8, §4.10, §4.11).
  *
- * oauth4webapi builds the requests and authenticates the client; every call leaves through `platform/outbound`, which alone
- * knows limits, TLS and redirects. Answers are read here, strictly: what they claim is proven elsewhere.
+ * oauth4webapi builds the requests and authenticates the client; every call leaves through
+ * `platform/outbound`, which alone knows limits, TLS and redirects. Answers are read here,
+ * strictly: what they claim is proven elsewhere.
  */
 
 import * as oauth from 'oauth4webapi'
@@ -18,6 +20,7 @@ import { err, ok, type Result } from '../lib/result.ts'
 import { OutboundProblem, type Outbound, type OutboundResponse } from '../platform/outbound.ts'
 import { shownUrl, type ProviderTrust } from './provider-calls.ts'
 import type { ProviderMetadata } from './provider-metadata.ts'
+import { createQuotes, type AnswerQuotes } from './shown-answer.ts'
 
 /** RFC 6749 §2.3.1, RFC 7523 §2.2, OpenID Connect Core §9. */
 export type ClientAuthentication =
@@ -33,6 +36,7 @@ export interface OAuthClientSettings {
   readonly caPem: string
   readonly clientId: string
   readonly authentication: ClientAuthentication
+  readonly monotonicMs: () => number
 }
 
 export interface ProviderTokens {
@@ -70,7 +74,11 @@ export type UserInfo =
 
 const callTimeoutMs = 10_000
 const bodyBytesMax = 1_048_576
-const shownLengthMax = 200
+/**
+ * A provider that turned the client away in both ways is not asked twice again for so long: whoever
+ * sends codes that nobody gave out would make two calls of each.
+ */
+const secondTryPauseMs = 10_000
 
 const answerLimits: JsonLimits = {
   depthMax: 64,
@@ -80,7 +88,10 @@ const answerLimits: JsonLimits = {
   loneSurrogates: 'refuse',
 }
 
-/** A token of another kind of client authentication may be worth one more try with these errors only: the others come after it. */
+/**
+ * A token of another kind of client authentication may be worth one more try with these errors
+ * only: the others come after it.
+ */
 const authenticationErrors = new Set([
   '',
   'invalid_client',
@@ -93,6 +104,7 @@ export class OAuthClient {
   readonly #client: oauth.Client
   /** Which way of sending the secret this provider took. */
   #takesSecret: 'basic' | 'post' | undefined
+  #secondTryFromMs = Number.NEGATIVE_INFINITY
 
   constructor(settings: OAuthClientSettings) {
     this.#settings = settings
@@ -149,7 +161,10 @@ export class OAuthClient {
     return body.ok ? readDeviceGrant(body.value) : body
   }
 
-  /** RFC 8628 §3.4, §3.5: refused with `authorization_pending` or `slow_down` while nobody has said yes. */
+  /**
+   * RFC 8628 §3.4, §3.5: refused with `authorization_pending` or `slow_down` while nobody has said
+   * yes.
+   */
   async pollDevice(
     metadata: ProviderMetadata,
     request: { readonly deviceCode: string; readonly verifier: string },
@@ -169,7 +184,7 @@ export class OAuthClient {
         `${shownUrl(answer.value.url)} answered with status ${answer.value.status}`,
       )
     }
-    const body = readGrant(answer.value)
+    const body = readGrant(answer.value, this.#quotes(parameters))
     if (!body.ok) return body
     const tokens = readTokens(body.value)
     return tokens.idToken === '' ? problem('no_id_token', 'the answer has no id_token') : ok(tokens)
@@ -201,40 +216,41 @@ export class OAuthClient {
     grant: string,
     parameters: Readonly<Record<string, string>>,
   ): Promise<Result<JsonObject, ClientProblem>> {
-    const { authentication } = this.#settings
-    if (authentication.method !== 'secret') {
-      const answer = await this.#post(metadata, grant, parameters, this.#authentication())
-      return answer.ok ? readGrant(answer.value) : answer
+    const { authentication, monotonicMs } = this.#settings
+    const quotes = this.#quotes(parameters)
+    const ask = async (by: oauth.ClientAuth): Promise<Result<JsonObject, ClientProblem>> => {
+      const answer = await this.#post(metadata, grant, parameters, by)
+      return answer.ok ? readGrant(answer.value, quotes) : answer
     }
+    if (authentication.method !== 'secret') return ask(this.#authentication())
+    const { secret } = authentication
     const first = this.#takesSecret ?? preferredWay(metadata)
-    const answer = await this.#post(
-      metadata,
-      grant,
-      parameters,
-      secretBy(first, authentication.secret),
-    )
-    if (!answer.ok) return answer
-    const tokens = readGrant(answer.value)
-    if (
-      tokens.ok ||
-      this.#takesSecret !== undefined ||
-      !authenticationErrors.has(tokens.error.code)
-    ) {
-      if (tokens.ok) this.#takesSecret = first
+    const tokens = await ask(secretBy(first, secret))
+    if (isAuthenticated(tokens)) {
+      this.#takesSecret = first
       return tokens
     }
-    // Contract §4.10: once more in the other way. The provider turned the client away before it looked at the code.
+    const isSecondTry = !tokens.ok && tokens.error.kind === 'refused'
+    if (!isSecondTry || this.#takesSecret !== undefined) return tokens
+    if (monotonicMs() < this.#secondTryFromMs) return tokens
+    // Contract §4.10: once more in the other way. The provider turned the client away before it
+    // looked at the code.
     const second = first === 'basic' ? 'post' : 'basic'
-    const again = await this.#post(
-      metadata,
-      grant,
-      parameters,
-      secretBy(second, authentication.secret),
-    )
-    if (!again.ok) return again
-    const secondTokens = readGrant(again.value)
-    if (secondTokens.ok) this.#takesSecret = second
-    return secondTokens
+    const again = await ask(secretBy(second, secret))
+    if (isAuthenticated(again)) this.#takesSecret = second
+    else this.#secondTryFromMs = monotonicMs() + secondTryPauseMs
+    return again
+  }
+
+  /** Quotes an answer without what was sent for it. */
+  #quotes(parameters: Readonly<Record<string, string>>): AnswerQuotes {
+    const { authentication, clientId } = this.#settings
+    const { code = '', code_verifier: verifier = '', device_code: device = '' } = parameters
+    const sent = [code, verifier, device]
+    if (!('secret' in authentication)) return createQuotes(sent)
+    const { secret } = authentication
+    const basic = Buffer.from(`${clientId}:${secret}`).toString('base64')
+    return createQuotes([...sent, secret, basic])
   }
 
   #authentication(): oauth.ClientAuth {
@@ -252,7 +268,10 @@ export class OAuthClient {
     }
   }
 
-  /** Contract §4.8 sends id and secret in the body; only a provider that says it takes nothing but Basic gets that. */
+  /**
+   * Contract §4.8 sends id and secret in the body; only a provider that says it takes nothing but
+   * Basic gets that.
+   */
   #deviceAuthentication(metadata: ProviderMetadata): oauth.ClientAuth {
     const { authentication } = this.#settings
     if (authentication.method !== 'secret') return this.#authentication()
@@ -346,6 +365,12 @@ function authorizationServer(metadata: ProviderMetadata): oauth.AuthorizationSer
   }
 }
 
+/** True when the answer came from behind the client's authentication, whatever it says. */
+function isAuthenticated(tokens: Result<JsonObject, ClientProblem>): boolean {
+  if (tokens.ok) return true
+  return tokens.error.kind === 'refused' && !authenticationErrors.has(tokens.error.code)
+}
+
 function preferredWay({ tokenEndpointAuthMethods: methods }: ProviderMetadata): 'basic' | 'post' {
   if (methods === undefined || methods.includes('client_secret_basic')) return 'basic'
   return methods.includes('client_secret_post') ? 'post' : 'basic'
@@ -358,7 +383,10 @@ function secretBy(way: 'basic' | 'post', secret: string): oauth.ClientAuth {
 // ---------------------------------------------------------------- answers
 
 /** RFC 6749 §5.1, §5.2; some providers answer an error with 200. */
-function readGrant(answer: OutboundResponse): Result<JsonObject, ClientProblem> {
+function readGrant(
+  answer: OutboundResponse,
+  quotes: AnswerQuotes,
+): Result<JsonObject, ClientProblem> {
   const body = readBody(answer)
   const isSuccess = answer.status >= 200 && answer.status < 300
   if (!body.ok) {
@@ -368,8 +396,11 @@ function readGrant(answer: OutboundResponse): Result<JsonObject, ClientProblem> 
   const error = textOf(body.value, 'error')
   if (error !== '' || member(body.value, 'error') !== undefined) {
     const description = textOf(body.value, 'error_description')
-    const detail = description === '' ? shown(error) : `${shown(error)}: ${shown(description)}`
-    return refused(error, `${shownUrl(answer.url)} answered ${detail}`)
+    const words = description === '' ? [error] : [error, description]
+    const detail = words.map(quotes.quote).join(': ')
+    // Clients are told the code by itself.
+    const code = quotes.isEcho(error) ? 'unknown' : error
+    return refused(code, `${shownUrl(answer.url)} answered ${detail}`)
   }
   if (isSuccess) return body
   return refused('', `${shownUrl(answer.url)} answered with status ${answer.status}`)
@@ -433,12 +464,6 @@ function mediaType(headers: Readonly<Record<string, string>>): string {
 function textOf(body: JsonObject, name: string): string {
   const value = member(body, name)
   return typeof value === 'string' ? value : ''
-}
-
-/** The provider's words on one line, quoted, without tags and without anything that looks like a credential. */
-function shown(text: string): string {
-  const line = text.slice(0, shownLengthMax).replaceAll(/[^\u0020-\u007e\u00a1-\uffff]|[<>]/g, '?')
-  return JSON.stringify(line.replaceAll(/[\w~+/.-]{24,}/g, '…'))
 }
 
 function problem(kind: ClientProblem['kind'], detail: string): Result<never, ClientProblem> {

@@ -80,7 +80,11 @@ function cut(value: string): string {
 }
 
 // Controls, line separators and bidirectional marks could forge or reorder lines in a terminal (ASVS 16.4.1).
+const mayBeUnsafe = /[^ -~\u00a0-\u200a\u2010-\u2027\u202f-\u2065\u2070-\ufefe]/
+
 function escapeControls(line: string): string {
+  // Nearly every line has none of them, and a log line is written for each login.
+  if (!mayBeUnsafe.test(line)) return line
   let text = ''
   for (const char of line) {
     const code = char.codePointAt(0) ?? 0

@@ -1,159 +1,172 @@
 /**
- * The decision about a login with a JWT: a pure function of configuration, role, token, request and time.
- *
- * The login handler is this function with I/O before and after it; explain, preview and replay call the same
- * function with `evaluateAll`. Order and texts: contract jwt-oidc.md §3.2, design ux.md §3.6.
+ * The decision about a login: a pure function of configuration, role, token, request and time
+ * (contract jwt-oidc.md §3.2 and §4.9). The login handlers are this function with I/O around it;
+ * explain, preview and replay go through the same lists to their end.
  */
 
 import type { JsonObject } from '../lib/json.ts'
-import type { Decision, JwtLoginInput, LoginOutcome, Step } from './decision.ts'
-import { checkIdentity, checkUser } from './identity-checks.ts'
+import type { Decision, Explained, Explanation, LoginFailure, Needs, Step } from './decision.ts'
+import type { KeptFact, LoginCheck } from './login-check.ts'
+import type { JwtLoginInput, OidcLoginInput, Presented, SharedFacts } from './login-facts.ts'
+import { jwtLogin, oidcLogin } from './login-lists.ts'
+import { literalReference } from './pointer.ts'
 import { reasonStatus, type Reason } from './reasons.ts'
-import { checkRequest } from './request-checks.ts'
+import type { CompiledRole } from './role-rules.ts'
+import {
+  runChecks,
+  type Asking,
+  type Failure,
+  type Findings,
+  type LoginList,
+  type RunOptions,
+} from './run-checks.ts'
 import { sentenceFor, type Disclosure } from './sentence.ts'
-import { checkToken, failSignature, failToken } from './token-checks.ts'
-import { Trace, type Failure } from './trace.ts'
 
 export type * from './decision.ts'
+export type * from './login-facts.ts'
 
-export function decideJwtLogin(input: JwtLoginInput): Step {
-  const trace = new Trace(input.evaluateAll)
-  checkRequest(trace, input)
-  if (trace.isOver) return decided(trace, input, undefined)
-  const claims = checkProof(trace, input)
-  if (claims === 'needs_signature') return { kind: 'needs_signature' }
-  if (trace.isOver || claims === undefined) return decided(trace, input, undefined)
-  checkToken(trace, input, claims)
-  const { role } = input
-  if (trace.isOver || role === undefined) return decided(trace, input, undefined)
-  const aliasName = checkUser(trace, role, claims)
-  if (trace.isOver) return decided(trace, input, undefined)
-  const provided = checkProvider(trace, input, claims)
-  if (provided === 'needs_provider') return { kind: 'needs_provider' }
-  if (trace.isOver) return decided(trace, input, undefined)
-  const outcome = checkIdentity(trace, { ...input, role }, provided, aliasName)
-  return decided(trace, input, trace.isOver ? undefined : outcome)
+export function decideJwtLogin(input: JwtLoginInput, login = jwtLogin): Step {
+  return stepOf(runChecks(login, input, claimsOf(input.token)), input)
 }
 
-/** Decides about claims without a token: every check that rests on a signature reads `unverified`. */
-export function decideClaims(
-  input: Omit<JwtLoginInput, 'token' | 'signature' | 'evaluateAll'> & {
-    readonly claims: JsonObject
-  },
-): Step {
-  const { claims, ...rest } = input
-  return decideJwtLogin({ ...rest, token: { claims }, signature: undefined, evaluateAll: true })
+export function decideOidcLogin(input: OidcLoginInput, login = oidcLogin): Step {
+  return stepOf(runChecks(login, input, claimsOf(input.idToken)), input)
 }
 
 /**
- * A refusal by what comes after the decision: a disabled entity, a quota, the store. The list keeps what was
- * found and shows the refusal at its end.
+ * About a token that was made by an earlier login: the same list, over what was kept of the claims
+ * and with the configuration of now. What `knows` has nothing of is skipped, and what was proven
+ * then stays proven. Undefined when nothing speaks against it.
+ */
+export function judgeJwtRenewal(input: JwtLoginInput, knows: Knows): Failure | undefined {
+  return judgeRenewal(jwtLogin, { ...input, role: asKept(input.role) }, input.token, knows)
+}
+
+export function judgeOidcRenewal(input: OidcLoginInput, knows: Knows): Failure | undefined {
+  return judgeRenewal(oidcLogin, { ...input, role: asKept(input.role) }, input.idToken, knows)
+}
+
+type Knows = (fact: KeptFact) => boolean
+
+function judgeRenewal<F>(
+  login: LoginList<F>,
+  input: F,
+  kept: Presented | undefined,
+  knows: Knows,
+): Failure | undefined {
+  const isMade = ({ keptBy }: LoginCheck<F>): boolean => keptBy !== undefined && knows(keptBy)
+  const run = runChecks(login, input, claimsOf(kept), { mayAsk: false, isMade })
+  if (run.kind === 'needs') throw new Error('a run that may not ask has asked')
+  return run.failure
+}
+
+/** Bound claims are kept under their reference as the role wrote it: no pointer is walked again. */
+function asKept<R extends CompiledRole | undefined>(role: R): R {
+  if (role === undefined) return role
+  const claimRules = role.claimRules.map((rule) => ({
+    ...rule,
+    reference: literalReference(rule.reference.text),
+  }))
+  return { ...role, claimRules }
+}
+
+export function explainJwtLogin(input: JwtLoginInput): Explained {
+  return explain(jwtLogin, input, input.token, { evaluateAll: true })
+}
+
+export function explainOidcLogin(input: OidcLoginInput): Explained {
+  return explain(oidcLogin, input, input.idToken, { evaluateAll: true })
+}
+
+/** About claims without a token: every check that rests on a signature reads `unverified`. */
+export function explainClaims(
+  input: Omit<JwtLoginInput, 'token' | 'signature'> & { readonly claims: JsonObject },
+): Explanation {
+  const { claims, ...rest } = input
+  const token = { claims }
+  const options = { evaluateAll: true, mayAsk: false }
+  const explained = explain(jwtLogin, { ...rest, token, signature: undefined }, token, options)
+  if (explained.kind === 'needs') throw new Error('a run that may not ask has asked')
+  return explained.explanation
+}
+
+/**
+ * A refusal by what comes after the decision: a disabled entity, a quota, the store. The list keeps
+ * what was found and shows the refusal at its end.
  */
 export function refuseAfterwards(
-  decision: Decision,
-  failure: { readonly reason: Reason; readonly text: string },
+  { checks, ...rest }: Explanation,
+  after: { readonly reason: Reason; readonly text: string },
   disclosure: Disclosure,
   requestId?: string,
-): Decision {
-  const last = decision.checks.length - 1
-  const checks = decision.checks.map((check, i) =>
-    i === last
-      ? {
-          ...check,
-          status: 'fail' as const,
-          reason: failure.reason,
-          compatible_error: failure.text,
-        }
-      : check,
+): Explanation {
+  const last = checks.length - 1
+  const { reason, text } = after
+  const failure: LoginFailure = {
+    ...after,
+    check: checks[last]?.id ?? '',
+    stage: 'identity',
+    status: reasonStatus(reason),
+    sentence: sentenceFor(after, disclosure, requestId),
+  }
+  const shown = checks.map((check, i) =>
+    i === last ? { ...check, status: 'fail' as const, reason, compatible_error: text } : check,
   )
-  return {
-    ...decision,
-    accepted: false,
-    reason: failure.reason,
-    status: reasonStatus(failure.reason),
-    text: failure.text,
-    sentence: sentenceFor(failure, disclosure, requestId),
+  return { ...rest, failure, checks: shown }
+}
+
+function stepOf(run: Findings | Asking, input: SharedFacts): Step {
+  if (run.kind === 'needs') return needsOf(run)
+  return { kind: 'decided', decision: decisionOf(run, input) }
+}
+
+function decisionOf({ checks, failure, found, isProven }: Findings, input: SharedFacts): Decision {
+  if (failure !== undefined) {
+    return { kind: 'refused', failure: toldTo(input, failure), checks }
+  }
+  // Checks that end without a failure have asked for the proof and made the outcome.
+  if (!isProven || found.outcome === undefined) {
+    throw new Error('the checks of a login neither refused nor accepted it')
+  }
+  return { kind: 'accepted', outcome: found.outcome, checks }
+}
+
+function explain<F extends SharedFacts>(
+  login: LoginList<F>,
+  input: F,
+  token: Presented | undefined,
+  options: RunOptions<F>,
+): Explained {
+  const run = runChecks(login, input, claimsOf(token), options)
+  if (run.kind === 'needs') return needsOf(run)
+  const { checks, failure, alsoFails, isProven, found } = run
+  const explanation = {
+    failure: failure === undefined ? undefined : toldTo(input, failure),
+    also_fails: alsoFails,
+    proven: isProven,
     checks,
+    outcome: found.outcome,
   }
+  return { kind: 'explained', explanation }
 }
 
-/** Key source, form and signature; gives the claims that may be judged from here on. */
-function checkProof(
-  trace: Trace,
-  input: JwtLoginInput,
-): JsonObject | 'needs_signature' | undefined {
-  const { token, signature } = input
+function needsOf({ need, found }: Asking): Needs {
+  if (found.claims === undefined) throw new Error('something is asked about a token without claims')
+  return { kind: 'needs', need, claims: found.claims }
+}
+
+function claimsOf(token: Presented | undefined): JsonObject | undefined {
   if (token === undefined) return undefined
-  if ('claims' in token) {
-    trace.isProven = false
-    trace.pass('key_source')
-    trace.pass('signature')
-    return token.claims
-  }
-  if (!token.ok) {
-    failToken(trace, token.error)
-    return undefined
-  }
-  if (signature === undefined) {
-    // Nothing is fetched for a login that is refused anyway, also not to explain it.
-    if (trace.failure === undefined) return 'needs_signature'
-    trace.isProven = false
-  } else if (!signature.ok) {
-    failSignature(trace, signature.error)
-    return token.value.claims
-  }
-  trace.pass('key_source')
-  trace.pass('signature', () => ({
-    got: { alg: token.value.header.alg, kid: token.value.header.kid ?? null },
-  }))
-  return token.value.claims
+  if ('claims' in token) return token.claims
+  return token.ok ? token.value.claims : undefined
 }
 
-/** The claims with what the provider of the mount adds to them. */
-function checkProvider(
-  trace: Trace,
-  input: JwtLoginInput,
-  claims: JsonObject,
-): JsonObject | 'needs_provider' {
-  const { provided } = input
-  if (input.config.has_provider !== true) return claims
-  if (provided === undefined) {
-    // As with keys: a refused login, or one that only is explained, asks nobody.
-    return trace.failure === undefined && trace.isProven ? 'needs_provider' : claims
-  }
-  if (provided.ok) {
-    trace.pass('provider')
-    return provided.value
-  }
-  trace.fail('provider', { reason: provided.error.reason, text: provided.error.detail })
-  return claims
-}
-
-function decided(trace: Trace, input: JwtLoginInput, outcome: LoginOutcome | undefined): Step {
-  const { failure, checks, alsoFails } = trace
-  return {
-    kind: 'decided',
-    decision: {
-      accepted: failure === undefined && outcome !== undefined,
-      reason: failure?.reason,
-      status: failure === undefined ? 200 : reasonStatus(failure.reason),
-      proven: trace.isProven && hasToken(input),
-      text: failure?.text ?? '',
-      sentence: failure === undefined ? undefined : sentenceOf(failure, input),
-      checks,
-      also_fails: alsoFails,
-      outcome,
-    },
-  }
-}
-
-/** A signature that was asked for and found good, and not just nothing that spoke against one. */
-function hasToken({ token, signature }: JwtLoginInput): boolean {
-  return token !== undefined && 'ok' in token && token.ok && signature?.ok === true
-}
-
-function sentenceOf(failure: Failure, input: JwtLoginInput): string | undefined {
+function toldTo(input: SharedFacts, failure: Failure): LoginFailure {
   // Vault compatibility: one element in `errors`, as its clients have always seen.
   const disclosure = input.compat === 'vault' ? 'none' : input.explainToCaller
-  return sentenceFor(failure, disclosure, input.requestId)
+  return {
+    ...failure,
+    status: reasonStatus(failure.reason),
+    sentence: sentenceFor(failure, disclosure, input.requestId),
+  }
 }

@@ -1,199 +1,238 @@
 /**
- * Checks that turn verified claims into an identity and its rights (contract jwt-oidc.md §3.2, 18 to 24).
- *
- * Shared by every kind of login: what comes before differs, what a role makes of claims does not.
+ * Checks that turn verified claims into an identity and its rights (contract jwt-oidc.md §3.2, 18
+ * to 24). They are the tail of every list: what comes before differs, what a role makes of claims
+ * does not.
  */
 
 import type { JsonObject, JsonValue } from '../lib/json.ts'
 import { checkClaimRule, type ClaimRule, type ClaimRuleProblem } from './claim-rules.ts'
-import type { Compat, LoginOutcome } from './decision.ts'
 import { checkGroups, type GroupsProblem } from './groups.ts'
+import {
+  defineCheck,
+  fail,
+  needs,
+  pass,
+  passWith,
+  skip,
+  type Found,
+  type LoginCheck,
+  type Verdict,
+} from './login-check.ts'
+import type { SharedFacts } from './login-facts.ts'
 import { checkClaimMappings, mergeMetadata } from './metadata.ts'
 import { checkPolicies } from './policies.ts'
-import type { TemplateEnvironment } from './policy-template.ts'
+import type { Reason } from './reasons.ts'
 import type { CompiledRole } from './role-rules.ts'
 import { quote, showValue } from './shown-value.ts'
-import type { Trace } from './trace.ts'
 import { checkUserClaim, type UserClaimProblem } from './user-claim.ts'
 
-export interface IdentityInput {
-  readonly role: CompiledRole
-  readonly compat: Compat
-  readonly sourceAddress: string | undefined
-  readonly env: TemplateEnvironment
-}
+const noGroups: Found = Object.freeze({ groups: Object.freeze([]) })
+const noMetadata: Found = Object.freeze({ metadata: Object.freeze({}) })
 
-const noGroups: readonly string[] = Object.freeze([])
+const userClaim = defineCheck({
+  id: 'user_claim',
+  title: 'User claim',
+  question: 'Who is it?',
+  stage: 'identity',
+  refusals: {
+    user_claim_missing: 'claim {} not found in token',
+    user_claim_type: 'claim {} could not be converted to string',
+    user_claim_unsafe: 'claim {} {}',
+  },
+  judge: withRole(({ userClaim: reference }, claims) => {
+    const name = checkUserClaim(claims, reference)
+    if (name.ok) return passWith({ aliasName: name.value })
+    const { error } = name
+    const shown = { claim: reference.text, ...('got' in error ? { got: error.got } : {}) }
+    return fail(error.reason, shown, quote(reference.text), unsafeText(error))
+  }),
+  shown: ({ role }: SharedFacts, { aliasName = '' }) => ({
+    claim: role?.userClaim.text ?? '',
+    got: aliasName,
+  }),
+})
 
-/** The name of the caller, undefined when it was refused. */
-export function checkUser(
-  trace: Trace,
-  role: CompiledRole,
-  claims: JsonObject,
-): string | undefined {
-  const name = checkUserClaim(claims, role.userClaim)
-  const claim = role.userClaim.text
-  if (name.ok) {
-    trace.pass('user_claim', () => ({ claim, got: name.value }))
-    return name.value
-  }
-  trace.fail('user_claim', {
-    reason: name.error.reason,
-    text: userClaimText(name.error, quote(claim)),
-    claim,
-    ...('got' in name.error ? { got: name.error.got } : {}),
-  })
-  return undefined
-}
+const provider = defineCheck({
+  id: 'provider',
+  title: 'Provider lookup',
+  question: "Does the provider's part work out?",
+  stage: 'identity',
+  refusals: { provider_failed: '{}', groups_truncated: '{}', userinfo_failed: '{}' },
+  judge({ config, provided, role }: SharedFacts, { claims }) {
+    if (config.has_provider !== true || role === undefined || claims === undefined) return skip
+    if (provided === undefined) return needs('provider')
+    if (provided.ok) return passWith({ claims: provided.value })
+    return fail(provided.error.reason, undefined, provided.error.detail)
+  },
+})
 
-/** Everything after the user claim; undefined when a part that makes up the outcome was refused. */
-export function checkIdentity(
-  trace: Trace,
-  input: IdentityInput,
-  claims: JsonObject,
-  aliasName: string | undefined,
-): LoginOutcome | undefined {
-  const { role } = input
-  const mapped = checkMetadata(trace, input, claims)
-  if (trace.isOver) return undefined
-  const groups = checkGroupNames(trace, input, claims)
-  if (trace.isOver) return undefined
-  checkBoundClaims(trace, role.claimRules, claims)
-  if (trace.isOver) return undefined
-  const tokenPolicies = checkTokenPolicies(trace, input, claims)
-  if (aliasName === undefined || mapped === undefined) return undefined
-  if (groups === undefined || tokenPolicies === undefined) return undefined
-  trace.pass('identity', () => ({ got: aliasName }))
-  const metadata = mergeMetadata(role.rules.alias_metadata, mapped, role.name)
-  const isBound = role.rules.token_strictly_bind_ip && input.sourceAddress !== undefined
-  return {
-    aliasName,
-    aliasMetadata: metadata,
-    metadata,
-    groups,
-    displayName: aliasName,
-    tokenPolicies,
-    boundCidrs: isBound ? [input.sourceAddress] : role.rules.token_bound_cidrs,
-    sourceAddressBound: isBound,
-    claims,
-  }
-}
+const claimMappings = defineCheck({
+  id: 'claim_mappings',
+  title: 'Mapped claims',
+  question: 'Are the mapped claims there?',
+  stage: 'identity',
+  refusals: {
+    metadata_missing:
+      'claim {} of claim_mappings not found in token; list it in optional_claim_mappings if it may be absent',
+    metadata_type: "error converting claim '{}' to string",
+  },
+  judge: withRole(({ mappings }, claims, { compat }) => {
+    if (mappings.length === 0) return { kind: 'skip', found: noMetadata }
+    const mapped = checkClaimMappings(claims, mappings, compat)
+    if (mapped.ok) return passWith({ metadata: mapped.value })
+    const { claim } = mapped.error
+    return mapped.error.reason === 'metadata_missing'
+      ? fail(mapped.error.reason, { claim }, quote(claim))
+      : fail(mapped.error.reason, { claim, got: mapped.error.got }, claim)
+  }),
+  shown: (_: SharedFacts, { metadata = {} }) => ({ got: metadata }),
+})
 
-function checkMetadata(
-  trace: Trace,
-  { role, compat }: IdentityInput,
-  claims: JsonObject,
-): Readonly<Record<string, string>> | undefined {
-  const mapped = checkClaimMappings(claims, role.mappings, compat)
-  if (mapped.ok) {
-    if (role.mappings.length > 0) trace.pass('claim_mappings', () => ({ got: mapped.value }))
-    return mapped.value
-  }
-  const { reason, claim } = mapped.error
-  if (mapped.error.reason === 'metadata_missing') {
-    const text = `claim ${quote(claim)} of claim_mappings not found in token; list it in optional_claim_mappings if it may be absent`
-    trace.fail('claim_mappings', { reason, text, claim })
-  } else {
-    const text = `error converting claim '${claim}' to string`
-    trace.fail('claim_mappings', { reason, text, claim, got: mapped.error.got })
-  }
-  return undefined
-}
+const groups = defineCheck({
+  id: 'groups',
+  title: 'Groups',
+  question: 'Are the groups there?',
+  stage: 'identity',
+  refusals: {
+    groups_missing: 'failed to fetch groups: {} claim not found in token',
+    groups_truncated: 'failed to fetch groups: {} claim not found in token',
+    groups_type: '{}',
+  },
+  judge: withRole(({ groupsClaim, rules }, claims, { compat }) => {
+    if (groupsClaim === undefined) return { kind: 'skip', found: noGroups }
+    // Vault compatibility: there a missing groups claim always refuses.
+    const isRequired = rules.groups_claim_required || compat === 'vault'
+    const read = checkGroups(claims, groupsClaim, isRequired)
+    if (read.ok) return passWith({ groups: read.value })
+    const { error } = read
+    const claim = groupsClaim.text
+    return error.reason === 'groups_type'
+      ? fail(error.reason, { claim, got: error.got }, groupsText(error, quote(claim)))
+      : fail(error.reason, { claim }, quote(claim))
+  }),
+  shown: ({ role }: SharedFacts, found) => ({
+    claim: role?.groupsClaim?.text ?? '',
+    got: found.groups ?? [],
+  }),
+})
 
-function checkGroupNames(
-  trace: Trace,
-  { role, compat }: IdentityInput,
-  claims: JsonObject,
-): readonly string[] | undefined {
-  if (role.groupsClaim === undefined) return noGroups
-  // Vault compatibility: there a missing groups claim always refuses.
-  const isRequired = role.rules.groups_claim_required || compat === 'vault'
-  const groups = checkGroups(claims, role.groupsClaim, isRequired)
-  const claim = role.groupsClaim.text
-  if (groups.ok) {
-    trace.pass('groups', () => ({ claim, got: groups.value }))
-    return groups.value
-  }
-  trace.fail('groups', {
-    reason: groups.error.reason,
-    text: groupsText(groups.error, quote(claim)),
-    claim,
-    ...('got' in groups.error ? { got: groups.error.got } : {}),
-  })
-  return undefined
-}
+const boundClaims = defineCheck({
+  id: 'bound_claims',
+  title: 'Bound claims',
+  question: 'Does every bound claim match?',
+  stage: 'identity',
+  keptBy: 'bound_claims',
+  refusals: {
+    claim_missing: 'error validating claims: claim {} is missing',
+    claim_mismatch:
+      'error validating claims: claim {} does not match any associated bound claim values',
+    claim_type: 'error validating claims: {}',
+  },
+  judge: withRole(({ claimRules }, claims) => {
+    if (claimRules.length === 0) return skip
+    // Stored order, and the first that fails is the one that is named.
+    for (const rule of claimRules) {
+      const checked = checkClaimRule(rule, claims)
+      if (checked.ok) continue
+      const { error } = checked
+      const shown = {
+        claim: rule.reference.text,
+        expected: expectedOf(rule),
+        ...('got' in error ? { got: error.got } : {}),
+      }
+      return fail(error.reason, shown, boundClaimText(error, quote(rule.reference.text)))
+    }
+    return pass
+  }),
+})
 
-function checkBoundClaims(trace: Trace, rules: readonly ClaimRule[], claims: JsonObject): void {
-  if (rules.length === 0) return
-  // Stored order, and the first that fails is the one that is named.
-  for (const rule of rules) {
-    const checked = checkClaimRule(rule, claims)
-    if (checked.ok) continue
-    trace.fail('bound_claims', {
-      reason: checked.error.reason,
-      text: `error validating claims: ${boundClaimText(checked.error)}`,
-      claim: rule.reference.text,
-      expected: expectedOf(rule),
-      ...('got' in checked.error ? { got: checked.error.got } : {}),
-    })
-    return
-  }
-  trace.pass('bound_claims')
-}
-
-function checkTokenPolicies(
-  trace: Trace,
-  { role, env }: IdentityInput,
-  claims: JsonObject,
-): readonly string[] | undefined {
-  const policies = checkPolicies(role.policies, claims, env)
-  if (policies.ok) {
-    trace.pass('token_parameters', () => ({ got: policies.value }))
-    return policies.value
-  }
-  if (policies.error.reason === 'root_policy_refused') {
-    const text = 'auth methods cannot create root tokens'
-    trace.fail('token_parameters', { reason: policies.error.reason, text })
-  } else {
+const tokenParameters = defineCheck({
+  id: 'token_parameters',
+  title: 'Token parameters',
+  question: 'Can the policies be filled in?',
+  stage: 'identity',
+  refusals: {
+    policy_template_failed: 'error rendering policy template {}: {}',
+    root_policy_refused: 'auth methods cannot create root tokens',
+  },
+  judge: withRole((role, claims, { env }) => {
+    const policies = checkPolicies(role.policies, claims, env)
+    if (policies.ok) return passWith({ tokenPolicies: policies.value })
+    if (policies.error.reason === 'root_policy_refused') return fail(policies.error.reason)
     const { reason, index, detail } = policies.error
-    const text = `error rendering policy template ${index}: ${detail}`
-    trace.fail('token_parameters', { reason, text, note: `Template ${index}: ${detail}.` })
-  }
-  return undefined
+    return fail(reason, { note: `Template ${index}: ${detail}.` }, String(index), detail)
+  }),
+  shown: (_: SharedFacts, { tokenPolicies = [] }) => ({ got: tokenPolicies }),
+})
+
+const identity = defineCheck({
+  id: 'identity',
+  title: 'Identity',
+  question: 'What does the rest make of all that?',
+  stage: 'identity',
+  refusals: {},
+  judge: withRole<never>((role, claims, facts, found) => {
+    const { aliasName, metadata: mapped, tokenPolicies } = found
+    // Without a failure all of them are there; explaining goes on without the one that was refused.
+    if (aliasName === undefined || mapped === undefined) return skip
+    if (found.groups === undefined || tokenPolicies === undefined) return skip
+    const metadata = mergeMetadata(role.rules.alias_metadata, mapped, role.name)
+    const { sourceAddress } = facts
+    const isBound = role.rules.token_strictly_bind_ip && sourceAddress !== undefined
+    const outcome = {
+      aliasName,
+      aliasMetadata: metadata,
+      metadata,
+      groups: found.groups,
+      displayName: aliasName,
+      tokenPolicies,
+      boundCidrs: isBound ? [sourceAddress] : role.rules.token_bound_cidrs,
+      sourceAddressBound: isBound,
+      claims,
+    }
+    return passWith({ outcome })
+  }),
+  shown: (_: SharedFacts, { aliasName = '' }) => ({ got: aliasName }),
+})
+
+export const identityChecks: readonly LoginCheck<SharedFacts>[] = [
+  userClaim,
+  provider,
+  claimMappings,
+  groups,
+  boundClaims,
+  tokenParameters,
+  identity,
+]
+
+/** A check of what a role makes of claims: nothing to judge while one of them is missing. */
+function withRole<R extends Reason>(
+  judge: (role: CompiledRole, claims: JsonObject, facts: SharedFacts, found: Found) => Verdict<R>,
+): (facts: SharedFacts, found: Found) => Verdict<R> {
+  return (facts, found) =>
+    facts.role === undefined || found.claims === undefined
+      ? skip
+      : judge(facts.role, found.claims, facts, found)
 }
 
-function userClaimText(problem: UserClaimProblem, claim: string): string {
-  switch (problem.reason) {
-    case 'user_claim_missing':
-      return `claim ${claim} not found in token`
-    case 'user_claim_type':
-      return `claim ${claim} could not be converted to string`
-    case 'user_claim_unsafe':
-      return problem.problem === 'empty'
-        ? `claim ${claim} is empty`
-        : `claim ${claim} contains a NUL character`
-  }
+function unsafeText(problem: UserClaimProblem): string {
+  if (problem.reason !== 'user_claim_unsafe') return ''
+  return problem.problem === 'empty' ? 'is empty' : 'contains a NUL character'
 }
 
-function groupsText(problem: GroupsProblem, claim: string): string {
-  if (problem.reason !== 'groups_type')
-    return `failed to fetch groups: ${claim} claim not found in token`
+function groupsText(
+  problem: Extract<GroupsProblem, { reason: 'groups_type' }>,
+  claim: string,
+): string {
   if (problem.problem === 'no_list') return `${claim} claim could not be converted to string list`
   return `value ${showValue(problem.element)} in groups claim could not be parsed as string`
 }
 
-function boundClaimText(problem: ClaimRuleProblem): string {
-  const claim = quote(problem.rule.reference.text)
-  switch (problem.reason) {
-    case 'claim_missing':
-      return `claim ${claim} is missing`
-    case 'claim_mismatch':
-      return `claim ${claim} does not match any associated bound claim values`
-    case 'claim_type':
-      return problem.side === 'claim'
-        ? `received claim ${claim} is not a string, bool, int or list`
-        : `bound claim ${claim} is not of a type that can match`
-  }
+function boundClaimText(problem: ClaimRuleProblem, claim: string): string {
+  if (problem.reason !== 'claim_type') return claim
+  return problem.side === 'claim'
+    ? `received claim ${claim} is not a string, bool, int or list`
+    : `bound claim ${claim} is not of a type that can match`
 }
 
 function expectedOf(rule: ClaimRule): JsonValue {

@@ -1,93 +1,122 @@
-/** Checks of a login that need nothing of the token: mount, role, network (contract jwt-oidc.md §3.2, 1 to 6). */
+/**
+ * Checks of a login that need nothing of the token: mount, role, network (contract jwt-oidc.md
+ * §3.2, 1 to 6).
+ */
 
-import type { JwtLoginInput } from './decision.ts'
-import type { CompiledRole } from './role-rules.ts'
+import { defineCheck, fail, pass, skip, type LoginCheck, type Shown } from './login-check.ts'
+import type { JwtLoginInput, OidcLoginInput, SharedFacts } from './login-facts.ts'
 import { quote } from './shown-value.ts'
 import { isSourceAllowed } from './source-address.ts'
-import type { Trace } from './trace.ts'
 
-type RequestCheck = (trace: Trace, input: JwtLoginInput) => void
+const config = defineCheck({
+  id: 'config',
+  title: 'Mount configuration',
+  question: 'Does the mount trust anybody?',
+  stage: 'request',
+  keptBy: 'request',
+  refusals: { config_missing: 'could not load configuration' },
+  judge: (facts: JwtLoginInput) => (facts.config.configured ? pass : fail('config_missing')),
+  shown: (facts) => ({ got: facts.mountPath }),
+})
 
-const inOrder: readonly RequestCheck[] = [
-  checkConfig,
-  checkRoleName,
-  checkRole,
-  checkRoleType,
-  checkTokenPresent,
-  checkSource,
+const roleName = defineCheck({
+  id: 'role_name',
+  title: 'Role named',
+  question: 'Is a role named, or is there a default?',
+  stage: 'request',
+  keptBy: 'request',
+  refusals: { role_missing: 'missing role' },
+  judge: (facts: JwtLoginInput) => (nameOfRole(facts) === '' ? fail('role_missing') : pass),
+  shown: (facts) => ({ got: nameOfRole(facts) }),
+})
+
+const role = defineCheck({
+  id: 'role',
+  title: 'Role exists',
+  question: 'Is there such a role?',
+  stage: 'request',
+  keptBy: 'request',
+  refusals: { role_unknown: 'role {} could not be found' },
+  judge(facts: JwtLoginInput) {
+    if (facts.role !== undefined) return pass
+    const name = nameOfRole(facts)
+    return name === '' ? skip : fail('role_unknown', undefined, quote(name))
+  },
+})
+
+const roleType = defineCheck({
+  id: 'role_type',
+  title: 'Role type',
+  question: 'Is it a role for JWTs?',
+  stage: 'request',
+  keptBy: 'request',
+  refusals: { role_type_mismatch: 'role with oidc role_type is not allowed' },
+  judge(facts: JwtLoginInput) {
+    if (facts.role === undefined) return skip
+    return facts.role.rules.role_type === 'jwt' ? pass : fail('role_type_mismatch')
+  },
+})
+
+const tokenPresent = defineCheck({
+  id: 'token',
+  title: 'Token present',
+  question: 'Is there a token?',
+  stage: 'request',
+  refusals: { jwt_missing: 'missing token' },
+  judge({ token }: JwtLoginInput) {
+    const isMissing =
+      token === undefined || ('ok' in token && !token.ok && token.error.reason === 'jwt_missing')
+    return isMissing ? fail('jwt_missing') : pass
+  },
+})
+
+/** The role may have become one for JWTs since the sign-in began. */
+export const roleOfSignIn = defineCheck({
+  id: 'role_type',
+  title: 'Role type',
+  question: 'Is it still a role for sign-ins?',
+  stage: 'request',
+  keptBy: 'request',
+  refusals: { role_type_mismatch: 'role with jwt role_type is not allowed' },
+  judge: (facts: OidcLoginInput) =>
+    facts.role.rules.role_type === 'oidc' ? pass : fail('role_type_mismatch'),
+})
+
+export const sourceAddress = defineCheck({
+  id: 'source_address',
+  title: 'Source address',
+  question: "May the caller's network use this role?",
+  stage: 'request',
+  keptBy: 'request',
+  // Whoever calls from outside hears the least that is possible.
+  refusals: { source_address_refused: 'permission denied' },
+  judge(facts: SharedFacts) {
+    if (facts.role === undefined || !facts.role.source.restricted) return skip
+    return isSourceAllowed(facts.role.source, facts.sourceAddress)
+      ? pass
+      : fail('source_address_refused', shownSource(facts))
+  },
+  shown: shownSource,
+})
+
+export const requestChecks: readonly LoginCheck<JwtLoginInput>[] = [
+  config,
+  roleName,
+  role,
+  roleType,
+  tokenPresent,
+  sourceAddress,
 ]
 
-export function checkRequest(trace: Trace, input: JwtLoginInput): void {
-  for (const check of inOrder) {
-    check(trace, input)
-    if (trace.isOver) return
+function shownSource(facts: SharedFacts): Shown {
+  return {
+    ...(facts.sourceAddress === undefined ? {} : { got: facts.sourceAddress }),
+    ...(facts.role === undefined || facts.role.source.anyKnown
+      ? {}
+      : { expected: { any_of: facts.role.rules.token_bound_cidrs } }),
   }
 }
 
-function checkConfig(trace: Trace, input: JwtLoginInput): void {
-  if (input.config.configured) trace.pass('config', () => ({ got: input.mountPath }))
-  else trace.fail('config', { reason: 'config_missing', text: 'could not load configuration' })
-}
-
-function checkRoleName(trace: Trace, input: JwtLoginInput): void {
-  if (roleName(input) !== '') trace.pass('role_name', () => ({ got: roleName(input) }))
-  else trace.fail('role_name', { reason: 'role_missing', text: 'missing role' })
-}
-
-function checkRole(trace: Trace, input: JwtLoginInput): void {
-  const name = roleName(input)
-  if (input.role !== undefined) trace.pass('role')
-  else if (name !== '') {
-    trace.fail('role', { reason: 'role_unknown', text: `role ${quote(name)} could not be found` })
-  }
-}
-
-function checkRoleType(trace: Trace, input: JwtLoginInput): void {
-  if (input.role === undefined) return
-  if (input.role.rules.role_type === 'jwt') trace.pass('role_type')
-  else {
-    trace.fail('role_type', {
-      reason: 'role_type_mismatch',
-      text: 'role with oidc role_type is not allowed',
-    })
-  }
-}
-
-function checkTokenPresent(trace: Trace, { token }: JwtLoginInput): void {
-  const isMissing =
-    token === undefined || ('ok' in token && !token.ok && token.error.reason === 'jwt_missing')
-  if (isMissing) trace.fail('token', { reason: 'jwt_missing', text: 'missing token' })
-  else trace.pass('token')
-}
-
-/** A role of the browser flow, for a sign-in that went through it. */
-export function checkRoleOfSignIn(trace: Trace, role: CompiledRole): void {
-  if (role.rules.role_type === 'oidc') trace.pass('role_type')
-  else {
-    trace.fail('role_type', {
-      reason: 'role_type_mismatch',
-      text: 'role with jwt role_type is not allowed',
-    })
-  }
-}
-
-export function checkSource(
-  trace: Trace,
-  { role, sourceAddress }: Pick<JwtLoginInput, 'role' | 'sourceAddress'>,
-): void {
-  if (role === undefined || !role.source.restricted) return
-  const facts = {
-    ...(sourceAddress === undefined ? {} : { got: sourceAddress }),
-    ...(role.source.anyKnown ? {} : { expected: { any_of: role.rules.token_bound_cidrs } }),
-  }
-  if (isSourceAllowed(role.source, sourceAddress)) trace.pass('source_address', () => facts)
-  else {
-    // Whoever calls from outside hears the least that is possible.
-    const text = 'permission denied'
-    trace.fail('source_address', { reason: 'source_address_refused', text, ...facts })
-  }
-}
-
-function roleName(input: JwtLoginInput): string {
-  return input.requestedRole === '' ? input.config.default_role : input.requestedRole
+function nameOfRole(facts: JwtLoginInput): string {
+  return facts.requestedRole === '' ? facts.config.default_role : facts.requestedRole
 }

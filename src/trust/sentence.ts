@@ -1,11 +1,15 @@
 /**
- * The second line of a refused login: one plain sentence with the fix, as far as the caller may know
- * (contract explain.md §2). The role's expectation is in it for `full` only.
+ * The second line of a refused login: one plain sentence with the fix, as far as the caller may
+ * know (contract explain.md §2). The role's expectation is in it for `full` only.
  */
 
+import type { Shown } from './login-check.ts'
 import { reasons, type Reason } from './reasons.ts'
 import { quote, showValue } from './shown-value.ts'
-import type { Failure } from './trace.ts'
+
+interface Failure extends Shown {
+  readonly reason: Reason
+}
 
 export type Disclosure = 'none' | 'own_claims' | 'full'
 

@@ -26,8 +26,13 @@ export function showValue(value: JsonValue): string {
   return cut(encodeJson(value)).replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, escapeCharacter)
 }
 
+/** The beginning of a text, with what looks like a token taken out of it. */
+export function maskTokens(text: string): string {
+  return text.slice(0, readLengthMax).replaceAll(/[\w-]+(?:\.[\w-]*)*/g, maskToken)
+}
+
 function cut(text: string): string {
-  const masked = text.slice(0, readLengthMax).replaceAll(/[\w-]+(?:\.[\w-]*)*/g, maskToken)
+  const masked = maskTokens(text)
   return masked.length > shownLengthMax ? `${masked.slice(0, shownLengthMax)}…` : masked
 }
 

@@ -1,245 +1,283 @@
 /**
- * Checks of the token itself: signature, registered claims, issuer, subject, audience and times (contract
- * jwt-oidc.md §3.2, 7 to 17). The cryptography is done elsewhere; its result is judged here in its place.
+ * Checks of a JWT itself: signature, registered claims, issuer, subject and audience (contract
+ * jwt-oidc.md §3.2, 7 to 15 and 17). The cryptography is done elsewhere; its result is judged here
+ * in its place.
  */
 
 import type { JwtProblem } from '../jose/compact-jwt.ts'
-import { member, type JsonObject, type JsonValue } from '../lib/json.ts'
+import { member, type JsonObject } from '../lib/json.ts'
 import { checkAudience, checkAudienceBound, parseAudience } from './audience.ts'
-import type { JwtLoginInput, SignatureProblem } from './decision.ts'
 import { checkIssuer, expectedIssuer } from './issuer.ts'
+import {
+  defineCheck,
+  fail,
+  needs,
+  pass,
+  present,
+  skip,
+  type Found,
+  type LoginCheck,
+  type Shown,
+} from './login-check.ts'
+import type { JwtLoginInput } from './login-facts.ts'
 import { checkClaimNames, checkClaimTypes } from './registered-claims.ts'
-import type { RoleRules } from './role-rules.ts'
 import { quote } from './shown-value.ts'
 import { checkSubject } from './subject.ts'
-import {
-  isExpired,
-  isIssuedInFuture,
-  isNotYetValid,
-  parseTokenDates,
-  timeWindow,
-  type DateProblem,
-} from './times.ts'
-import type { Trace } from './trace.ts'
+import { dateTexts } from './time-checks.ts'
 
 const outer = 'error validating token:'
-const signatureOuter = `${outer} error verifying token signature:`
-const algorithmText = `${outer} invalid algorithm (alg) header parameter: token signed with unexpected algorithm`
+const signatureText = `${outer} error verifying token signature: {}`
+const issuerText = `${outer} invalid issuer (iss) claim`
+const audienceText = `${outer} invalid audience (aud) claim: audience claim does not match any expected audience`
 
-/** A token that cannot be read has failed where it would have been read. */
-export function failToken(trace: Trace, problem: JwtProblem): void {
-  const { reason, detail } = problem
-  if (reason === 'jwt_missing') return
-  if (reason === 'algorithm_refused') {
-    trace.fail('algorithm', { reason, text: algorithmText, note: sentence(detail) })
-  } else if (reason === 'claims_malformed' || reason === 'token_type_refused') {
-    trace.fail('claims', { reason, text: `${outer} ${detail}`, note: sentence(detail) })
-  } else {
-    trace.fail('signature', { reason, text: `${signatureOuter} ${detail}`, note: sentence(detail) })
-  }
-}
-
-/** From here on nothing is proven: what is still judged would pass, or fails. */
-export function failSignature(trace: Trace, problem: SignatureProblem): void {
-  failKeys(trace, problem)
-  trace.isProven = false
-}
-
-function failKeys(trace: Trace, { reason, detail }: SignatureProblem): void {
-  switch (reason) {
-    case 'key_source_invalid':
-      trace.fail('key_source', { reason, text: `error configuring token validator: ${detail}` })
-      return
-    case 'issuer_missing':
-    case 'issuer_unknown':
-      trace.fail('key_source', {
-        reason,
-        text: `${outer} invalid issuer (iss) claim`,
-        claim: 'iss',
-      })
-      return
-    case 'keys_unreachable':
-    case 'keys_stale':
-    case 'key_unknown':
-    case 'key_unusable':
-    case 'signature_invalid':
-      trace.pass('key_source')
-      trace.fail('signature', { reason, text: `${signatureOuter} ${detail}` })
-      return
-  }
-}
-
-/** All checks of registered claims in order; `input.role` may be unknown while everything is evaluated. */
-export function checkToken(trace: Trace, input: JwtLoginInput, claims: JsonObject): void {
-  checkRegisteredClaims(trace, claims)
-  if (trace.isOver) return
-  trace.pass('algorithm')
-  checkIssuerClaim(trace, input, claims)
-  if (trace.isOver || input.role === undefined) return
-  const { rules } = input.role
-  checkSubjectClaim(trace, rules, claims)
-  if (trace.isOver) return
-  // A value of the wrong type was refused above and is no audience here.
-  const audience = parseAudience(member(claims, 'aud'))
-  if (audience !== undefined) checkAudiences(trace, input, rules, audience)
-  if (trace.isOver) return
-  checkTimes(trace, rules, claims, input.nowSeconds)
-  if (trace.isOver || audience === undefined) return
-  checkUnboundAudience(trace, input, rules, audience)
-}
-
-function checkRegisteredClaims(trace: Trace, claims: JsonObject): void {
-  const names = checkClaimNames(claims)
-  if (!names.ok) {
-    const { reason, claim, registered } = names.error
-    const text = `${outer} ambiguous claim: key ${quote(claim)} is equal to ${quote(registered)} under Unicode case folding`
-    trace.fail('claims', { reason, text, note: `The claim is ${quote(claim)}.` })
-    return
-  }
-  const types = checkClaimTypes(claims)
-  if (types.ok) trace.pass('claims')
-  else if (types.error.reason === 'time_malformed') failDate(trace, 'claims', types.error)
-  else {
-    const { reason, claim, got } = types.error
-    trace.fail('claims', {
-      reason,
-      text: `${outer} claim ${quote(claim)} has the wrong JSON type`,
-      claim,
-      got,
-    })
-  }
-}
-
-function checkIssuerClaim(trace: Trace, input: JwtLoginInput, claims: JsonObject): void {
-  const want = expectedIssuer(input.config, input.compat)
-  if (want === '') return
-  const got = stringClaim(claims, 'iss')
-  const checked = checkIssuer(want, got)
-  const facts = { claim: 'iss', expected: want, ...present(got) }
-  if (checked.ok) trace.pass('issuer', () => facts)
-  else {
-    const text = `${outer} invalid issuer (iss) claim`
-    trace.fail('issuer', { reason: checked.error.reason, text, ...facts })
-  }
-}
-
-function checkSubjectClaim(trace: Trace, rules: RoleRules, claims: JsonObject): void {
-  if (rules.bound_subject === '') return
-  const got = stringClaim(claims, 'sub')
-  const checked = checkSubject(rules.bound_subject, got)
-  const facts = { claim: 'sub', expected: rules.bound_subject, ...present(got) }
-  if (checked.ok) trace.pass('subject', () => facts)
-  else {
-    const text = `${outer} invalid subject (sub) claim`
-    trace.fail('subject', { reason: checked.error.reason, text, ...facts })
-  }
-}
-
-function checkAudiences(
-  trace: Trace,
-  input: JwtLoginInput,
-  rules: RoleRules,
-  audience: readonly string[],
-): void {
-  const wanted = [rules.bound_audiences, input.config.token_audiences]
-  if (wanted.every((list) => list.length === 0)) return
-  for (const want of wanted) {
-    const checked = checkAudience(want, audience)
-    if (checked.ok) continue
-    trace.fail('audience', {
-      reason: checked.error.reason,
-      text: `${outer} invalid audience (aud) claim: audience claim does not match any expected audience`,
-      claim: 'aud',
-      got: audience,
-      expected: { any_of: want },
-    })
-    return
-  }
-  trace.pass('audience', () => ({
-    claim: 'aud',
-    got: audience,
-    expected: { any_of: wanted.flat() },
-  }))
-}
-
-function checkTimes(trace: Trace, rules: RoleRules, claims: JsonObject, nowSeconds: number): void {
-  const dates = parseTokenDates(claims)
-  if (!dates.ok) {
-    if (dates.error.reason === 'time_malformed') failDate(trace, 'dates', dates.error)
-    else {
-      const text = `${outer} no issued at (iat), not before (nbf), or expiration time (exp) claims in token`
-      trace.fail('dates', { reason: dates.error.reason, text })
+const keySource = defineCheck({
+  id: 'key_source',
+  title: 'Key source',
+  question: 'Are there keys for its issuer?',
+  stage: 'token',
+  keptBy: 'iss',
+  proves: true,
+  refusals: {
+    key_source_invalid: 'error configuring token validator: {}',
+    issuer_missing: issuerText,
+    issuer_unknown: issuerText,
+  },
+  judge({ token, signature }: JwtLoginInput, { claims }) {
+    // A token that cannot be read has no issuer whose keys could be asked for.
+    if (token === undefined || claims === undefined) return skip
+    if (signature === undefined) return needs('signature')
+    if (signature.ok) return pass
+    const { reason, detail } = signature.error
+    switch (reason) {
+      case 'key_source_invalid':
+        return fail(reason, undefined, detail)
+      case 'issuer_missing':
+      case 'issuer_unknown':
+        return fail(reason, { claim: 'iss' })
+      default:
+        return pass
     }
-    return
-  }
-  trace.pass('dates')
-  const window = timeWindow(dates.value, rules)
-  const { skewSeconds } = window
-  // With an absent nbf the bound is worked out, and a claim must be named that the token has.
-  const nbfClaim =
-    dates.value.nbf !== undefined ? 'nbf' : dates.value.iat !== undefined ? 'iat' : 'exp'
-  const notBefore = { claim: nbfClaim, ...present(member(claims, nbfClaim)) }
-  if (isNotYetValid(window, nowSeconds)) {
-    const text = `${outer} invalid not before (nbf) claim: token not yet valid`
-    const seconds = Math.ceil(window.notBefore - skewSeconds - nowSeconds)
-    const note = `It counts in ${seconds} seconds.`
-    trace.fail('not_before', { reason: 'not_yet_valid', text, ...notBefore, note })
-  } else trace.pass('not_before', () => notBefore)
-  if (trace.isOver) return
-  const expClaim =
-    dates.value.exp !== undefined ? 'exp' : dates.value.nbf !== undefined ? 'nbf' : 'iat'
-  const expires = { claim: expClaim, ...present(member(claims, expClaim)) }
-  if (isExpired(window, nowSeconds)) {
-    const text = `${outer} invalid expiration time (exp) claim: token is expired`
-    const note = `It ended ${Math.ceil(nowSeconds - window.expires)} seconds ago.`
-    trace.fail('expiration', { reason: 'expired', text, ...expires, note })
-  } else trace.pass('expiration', () => expires)
-  if (trace.isOver || dates.value.iat === undefined) return
-  const issued = { claim: 'iat', ...present(member(claims, 'iat')) }
-  if (isIssuedInFuture(window, nowSeconds)) {
-    const text = `${outer} invalid issued at (iat) claim: token issued in the future`
-    const note = `It lies ${Math.ceil(window.issuedAt - nowSeconds)} seconds ahead.`
-    trace.fail('issued_at', { reason: 'issued_in_future', text, ...issued, note })
-  } else trace.pass('issued_at', () => issued)
-}
+  },
+})
 
-function checkUnboundAudience(
-  trace: Trace,
-  input: JwtLoginInput,
-  rules: RoleRules,
-  audience: readonly string[],
-): void {
-  const isBound = rules.bound_audiences.length > 0 || input.config.token_audiences.length > 0
-  const checked = checkAudienceBound(isBound, audience)
-  if (checked.ok) {
-    trace.pass('audience_bound')
-    return
-  }
-  trace.fail('audience_bound', {
-    reason: checked.error.reason,
-    text: 'audience claim found in JWT but no audiences bound to the role',
+const signature = defineCheck({
+  id: 'signature',
+  title: 'Form and signature',
+  question: 'Is it a proper JWT, signed by a key of its issuer?',
+  spec: 'RFC 7515 §5.2',
+  stage: 'token',
+  proves: true,
+  refusals: {
+    jwt_malformed: signatureText,
+    jwt_too_large: signatureText,
+    jwt_encrypted: signatureText,
+    not_a_jwt: signatureText,
+    header_refused: signatureText,
+    keys_unreachable: signatureText,
+    keys_stale: signatureText,
+    key_unknown: signatureText,
+    key_unusable: signatureText,
+    signature_invalid: signatureText,
+  },
+  judge(facts: JwtLoginInput, { claims }) {
+    const problem = problemOf(facts)
+    switch (problem?.reason) {
+      case 'jwt_malformed':
+      case 'jwt_too_large':
+      case 'jwt_encrypted':
+      case 'not_a_jwt':
+      case 'header_refused':
+        return fail(problem.reason, { note: sentence(problem.detail) }, problem.detail)
+      default:
+    }
+    // A token that was readable enough for a later check to refuse it.
+    if (claims === undefined) return skip
+    if (facts.signature === undefined) return needs('signature')
+    if (facts.signature.ok) return pass
+    const { reason, detail } = facts.signature.error
+    switch (reason) {
+      case 'key_source_invalid':
+      case 'issuer_missing':
+      case 'issuer_unknown':
+        return skip
+      default:
+        return fail(reason, undefined, detail)
+    }
+  },
+  shown({ token }) {
+    if (token === undefined || !('ok' in token) || !token.ok) return {}
+    const { alg, kid } = token.value.header
+    return { got: { alg, kid: kid ?? null } }
+  },
+})
+
+const registeredClaims = defineCheck({
+  id: 'claims',
+  title: 'Claim names and types',
+  question: 'Are names and types of the registered claims right?',
+  spec: 'RFC 7519 §4',
+  stage: 'token',
+  refusals: {
+    claims_malformed: `${outer} {}`,
+    token_type_refused: `${outer} {}`,
+    claim_ambiguous: `${outer} ambiguous claim: key {} is equal to {} under Unicode case folding`,
+    time_malformed: `${outer} {}: not a date`,
+  },
+  judge(facts: JwtLoginInput, { claims }) {
+    const problem = problemOf(facts)
+    if (problem?.reason === 'claims_malformed' || problem?.reason === 'token_type_refused') {
+      return fail(problem.reason, { note: sentence(problem.detail) }, problem.detail)
+    }
+    if (claims === undefined) return skip
+    const names = checkClaimNames(claims)
+    if (!names.ok) {
+      const { reason, claim, registered } = names.error
+      const note = `The claim is ${quote(claim)}.`
+      return fail(reason, { note }, quote(claim), quote(registered))
+    }
+    const types = checkClaimTypes(claims)
+    if (types.ok) return pass
+    const { reason, claim, got } = types.error
+    return reason === 'time_malformed'
+      ? fail(reason, { claim, got }, dateTexts[claim])
+      : fail(reason, { claim, got }, `claim ${quote(claim)} has the wrong JSON type`)
+  },
+})
+
+const algorithm = defineCheck({
+  id: 'algorithm',
+  title: 'Signing algorithm',
+  question: 'Is the algorithm allowed?',
+  spec: 'RFC 8725 §3.1',
+  stage: 'token',
+  refusals: {
+    algorithm_refused: `${outer} invalid algorithm (alg) header parameter: token signed with unexpected algorithm`,
+  },
+  judge(facts: JwtLoginInput, { claims }) {
+    const problem = problemOf(facts)
+    if (problem?.reason === 'algorithm_refused') {
+      return fail(problem.reason, { note: sentence(problem.detail) })
+    }
+    return claims === undefined ? skip : pass
+  },
+})
+
+const issuer = defineCheck({
+  id: 'issuer',
+  title: 'Issuer',
+  question: 'Does it come from the expected issuer, exactly?',
+  spec: 'RFC 7519 §4.1.1',
+  stage: 'token',
+  keptBy: 'iss',
+  refusals: { issuer_missing: issuerText, issuer_mismatch: issuerText },
+  judge(facts: JwtLoginInput, found) {
+    const want = expectedIssuer(facts.config, facts.compat)
+    if (want === '' || found.claims === undefined) return skip
+    const checked = checkIssuer(want, stringClaim(found.claims, 'iss'))
+    return checked.ok ? pass : fail(checked.error.reason, shownIssuer(facts, found))
+  },
+  shown: shownIssuer,
+})
+
+const subject = defineCheck({
+  id: 'subject',
+  title: 'Subject',
+  question: 'Is it the bound subject, exactly?',
+  spec: 'RFC 7519 §4.1.2',
+  stage: 'token',
+  keptBy: 'sub',
+  refusals: { subject_mismatch: `${outer} invalid subject (sub) claim` },
+  judge(facts: JwtLoginInput, found) {
+    const want = facts.role?.rules.bound_subject ?? ''
+    if (want === '' || found.claims === undefined) return skip
+    const checked = checkSubject(want, stringClaim(found.claims, 'sub'))
+    return checked.ok ? pass : fail(checked.error.reason, shownSubject(facts, found))
+  },
+  shown: shownSubject,
+})
+
+const audience = defineCheck({
+  id: 'audience',
+  title: 'Audience',
+  question: 'Is it made out to this server?',
+  spec: 'RFC 7519 §4.1.3',
+  stage: 'token',
+  keptBy: 'aud',
+  refusals: { audience_missing: audienceText, audience_mismatch: audienceText },
+  judge({ role, config }: JwtLoginInput, { claims }) {
+    const got = audienceOf(claims)
+    if (role === undefined || got === undefined) return skip
+    const ofRole = role.rules.bound_audiences
+    const ofMount = config.token_audiences
+    if (ofRole.length === 0 && ofMount.length === 0) return skip
+    const first = checkAudience(ofRole, got)
+    const checked = first.ok ? checkAudience(ofMount, got) : first
+    if (checked.ok) return pass
+    const { reason, want } = checked.error
+    return fail(reason, { claim: 'aud', got, expected: { any_of: want } })
+  },
+  shown: ({ role, config }, { claims }) => ({
     claim: 'aud',
-    got: audience,
-  })
+    got: audienceOf(claims) ?? [],
+    expected: { any_of: [...(role?.rules.bound_audiences ?? []), ...config.token_audiences] },
+  }),
+})
+
+export const audienceBound = defineCheck({
+  id: 'audience_bound',
+  title: 'Audience bound',
+  question: 'Does a token with an audience meet a role that names one?',
+  spec: 'RFC 7519 §4.1.3',
+  stage: 'token',
+  keptBy: 'aud',
+  refusals: {
+    audience_unbound: 'audience claim found in JWT but no audiences bound to the role',
+  },
+  judge({ role, config }: JwtLoginInput, { claims }) {
+    const got = audienceOf(claims)
+    if (role === undefined || got === undefined) return skip
+    const isBound = role.rules.bound_audiences.length > 0 || config.token_audiences.length > 0
+    const checked = checkAudienceBound(isBound, got)
+    return checked.ok ? pass : fail(checked.error.reason, { claim: 'aud', got })
+  },
+})
+
+/** Up to the times of the token; `audienceBound` comes after those. */
+export const tokenChecks: readonly LoginCheck<JwtLoginInput>[] = [
+  keySource,
+  signature,
+  registeredClaims,
+  algorithm,
+  issuer,
+  subject,
+  audience,
+]
+
+/** Why the token could not be read; undefined when it could. */
+function problemOf({ token }: JwtLoginInput): JwtProblem | undefined {
+  return token !== undefined && 'ok' in token && !token.ok ? token.error : undefined
 }
 
-const dateTexts = {
-  iat: 'invalid issued at (iat) claim',
-  nbf: 'invalid not before (nbf) claim',
-  exp: 'invalid expiration time (exp) claim',
+/**
+ * Undefined also for a value of the wrong type, which was refused before and is no audience here.
+ */
+function audienceOf(claims: JsonObject | undefined): readonly string[] | undefined {
+  return claims === undefined ? undefined : parseAudience(member(claims, 'aud'))
 }
 
-function failDate(trace: Trace, id: 'claims' | 'dates', { reason, claim, got }: DateProblem): void {
-  trace.fail(id, { reason, text: `${outer} ${dateTexts[claim]}: not a date`, claim, got })
+function shownIssuer({ config, compat }: JwtLoginInput, { claims = {} }: Found): Shown {
+  const got = present(stringClaim(claims, 'iss'))
+  return { claim: 'iss', expected: expectedIssuer(config, compat), ...got }
+}
+
+function shownSubject({ role }: JwtLoginInput, { claims = {} }: Found): Shown {
+  const got = present(stringClaim(claims, 'sub'))
+  return { claim: 'sub', expected: role?.rules.bound_subject ?? '', ...got }
 }
 
 function stringClaim(claims: JsonObject, name: string): string | undefined {
   const value = member(claims, name)
   return typeof value === 'string' ? value : undefined
-}
-
-function present(got: JsonValue | undefined): { readonly got?: JsonValue } {
-  return got === undefined ? {} : { got }
 }
 
 function sentence(detail: string): string {

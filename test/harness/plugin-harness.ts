@@ -92,6 +92,7 @@ export class PluginHarness {
       clock: this.clock,
       random,
       logger: new SilentLogger(),
+      loginLog: { isEnabled: () => false, record: () => {} },
       outbound: {
         send: () => Promise.reject(new OutboundProblem('connect', 'there is no network here')),
       },

@@ -151,3 +151,39 @@ test('AUT-30 sign-ins ask for no token, and their configuration does', async () 
   assertStatus(await client.read('auth/oidc/config'), 403)
   assertStatus(await client.write('auth/oidc/oidc/rotate-client-key'), 403)
 })
+
+test('what the provider repeats of code, secret and verifier is told to nobody', async () => {
+  await setup.configure()
+  const code = 's0-sh0rt'
+  let verifier = ''
+  setup.idp.onToken = ({ form }) => {
+    verifier = form.get('code_verifier') ?? ''
+    const description = `code ${code} verifier ${verifier} secret ${setup.idp.clientSecret}`
+    return { status: 400, body: { error: `bad_${code}`, error_description: description } }
+  }
+  const { state } = await setup.begin(await setup.role({}, plain))
+  const result = await setup.callback({ state, code })
+  setup.idp.onToken = undefined
+  assertStatus(result, 400)
+  assert.match(result.text, /code … verifier … secret …/)
+  for (const secret of [code, verifier, `secret ${setup.idp.clientSecret}`]) {
+    assert.ok(secret !== '' && !result.text.includes(secret), `${secret} in ${result.text}`)
+  }
+})
+
+test('codes that nobody gave out cost a provider that turns the client away one call each (SEC-OID-33)', async () => {
+  await setup.configure()
+  const asked = setup.idp.tokenRequests.length
+  for (let i = 0; i < 10; i++) {
+    await signIn(() => ({ status: 401, body: { error: 'invalid_client' } }))
+  }
+  assert.equal(setup.idp.tokenRequests.length - asked, 11, 'the other way was tried once')
+})
+
+test('a provider that refuses a code has taken the secret, and is asked once for the next', async () => {
+  await setup.configure()
+  await signIn(() => ({ status: 400, body: { error: 'invalid_grant' } }))
+  const asked = setup.idp.tokenRequests.length
+  await signIn(() => ({ status: 400, body: { error: 'invalid_request' } }))
+  assert.equal(setup.idp.tokenRequests.length - asked, 1)
+})

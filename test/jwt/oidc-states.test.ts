@@ -78,6 +78,7 @@ function statesOn(harness: PluginHarness, clock: ManualClock): SignInStates {
     clock,
     random: new SystemRandom(),
     logger: new SilentLogger(),
+    loginLog: { isEnabled: () => false, record: () => {} },
     outbound: { send: () => Promise.reject(new Error('no call is made here')) },
   }
   return new SignInStates(context)

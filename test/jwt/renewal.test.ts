@@ -1,7 +1,8 @@
 /** Renewal: the role as it is now is asked about the facts of the login (DESIGN.md §5 and §8, JWT contract §3.9). */
 
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { after, before, describe, test } from 'node:test'
+import { ScriptedProvider } from '../harness/scripted-provider.ts'
 import { startTestServer, type TestServer } from '../harness/test-server.ts'
 import {
   assertRefused,
@@ -12,8 +13,10 @@ import {
   makeMount,
   plainClaims,
   plainRole,
+  writeFrom,
   type Claims,
 } from './fixture.ts'
+import { setUpSignIn, type SignInSetup } from './oidc-fixture.ts'
 
 let server: TestServer
 const mounts = { strict: '', vault: '' }
@@ -75,6 +78,8 @@ const changes: readonly (readonly [string, object, object, Claims])[] = [
   ['another subject', {}, { bound_subject: 'else' }, {}],
   ['another audience', {}, { bound_audiences: ['else'] }, {}],
   ['no audience any more', {}, { bound_audiences: [], bound_subject: 'u' }, {}],
+  ['another kind of role', {}, { role_type: 'oidc', allowed_redirect_uris: ['https://x'] }, {}],
+  ['a network without the one who renews', {}, { token_bound_cidrs: ['192.0.2.0/24'] }, {}],
   [
     'a pointer',
     { bound_claims: { '/o/p': 'x' } },
@@ -153,4 +158,154 @@ test('SEC-MAT-12: a fact called __proto__ is kept and judged', async () => {
   assertStatus(await mine.write('auth/token/renew-self'), 200)
   await server.root.must(path, { role_type: 'jwt', bound_claims: '{"__proto__":"y"}' })
   assertStatus(await mine.write('auth/token/renew-self'), 400)
+})
+
+describe('trust that was withdrawn', () => {
+  const partner = 'https://partner'
+  const partnerKeys = { issuer: partner, jwt_validation_pubkeys: [keyK.pem] }
+
+  /** A token of the named issuer and one of the classic configuration, each to be renewed. */
+  async function makeTrust(config: object, role: object = {}) {
+    const mount = await makeMount(server.root, config)
+    await server.root.must(`auth/${mount}/issuers/partner`, partnerKeys)
+    await server.root.must(`auth/${mount}/role/r`, { ...plainRole, ...role })
+    const enter = async (claims: Claims) => {
+      const made = await login(server, mount, 'r', keyK.sign({ ...plainClaims, ...claims }))
+      assertStatus(made, 200)
+      const mine = server.client(made.body.auth.client_token)
+      return { renew: () => mine.write('auth/token/renew-self'), mine }
+    }
+    return { mount, main: await enter({}), partner: await enter({ iss: partner }) }
+  }
+
+  for (const [kind, role] of [
+    ['a token with an end', {}],
+    ['a periodic token', { token_period: '10m' }],
+  ] as const) {
+    test(`an issuer that is deleted ends renewals of its tokens alone: ${kind}`, async () => {
+      const made = await makeTrust(configS, role)
+      assertStatus(await made.partner.renew(), 200)
+      await server.root.remove(`auth/${made.mount}/issuers/partner`)
+      assertRefused(await made.partner.renew(), /may no longer be renewed: .*issuer/)
+      assertStatus(await made.partner.mine.read('auth/token/lookup-self'), 200)
+      assertStatus(await made.main.renew(), 200)
+    })
+
+    test(`another bound_issuer ends renewals of the tokens before: ${kind}`, async () => {
+      const made = await makeTrust(configS, role)
+      await server.root.must(`auth/${made.mount}/config`, {
+        ...configS,
+        bound_issuer: 'https://new/',
+      })
+      assertRefused(await made.main.renew(), /may no longer be renewed: .*issuer/)
+      assertStatus(await made.partner.renew(), 200)
+    })
+  }
+
+  test('a configuration that takes any issuer does not inherit the tokens of a deleted one', async () => {
+    const anybody = { jwt_validation_pubkeys: [keyK.pem] }
+    const made = await makeTrust(anybody)
+    await server.root.remove(`auth/${made.mount}/issuers/partner`)
+    assertRefused(await made.partner.renew(), /may no longer be renewed: .*issuer/)
+    assertStatus(await made.main.renew(), 200)
+    await server.root.must(`auth/${made.mount}/config`, { ...anybody, bound_issuer: partner })
+    assertStatus(await made.partner.renew(), 200, 'the configuration took its place by name')
+    assertRefused(await made.main.renew(), /issuer/)
+  })
+
+  test('an issuer that comes back under another name goes on', async () => {
+    const made = await makeTrust(configS)
+    await server.root.remove(`auth/${made.mount}/issuers/partner`)
+    await server.root.must(`auth/${made.mount}/issuers/again`, partnerKeys)
+    assertStatus(await made.partner.renew(), 200)
+  })
+
+  test('with compat=vault none of it is looked at', async () => {
+    const made = await makeTrust(configS)
+    await server.root.must(`sys/auth/${made.mount}/tune`, { compat: 'vault' })
+    await server.root.remove(`auth/${made.mount}/issuers/partner`)
+    await server.root.must(`auth/${made.mount}/config`, { ...configS, bound_issuer: 'https://n/' })
+    assertStatus(await made.partner.renew(), 200)
+    assertStatus(await made.main.renew(), 200)
+  })
+
+  test('renewal by another token is judged by the address it comes from', async () => {
+    const mount = await makeMount(server.root, configS)
+    await server.root.must(`auth/${mount}/role/r`, plainRole)
+    const made = await login(server, mount, 'r', keyK.sign(plainClaims))
+    const body = { accessor: made.body.auth.accessor }
+    await server.root.must(`auth/${mount}/role/r`, {
+      ...plainRole,
+      token_bound_cidrs: ['127.0.0.9/32'],
+    })
+    const renewFrom = (address: string) =>
+      writeFrom(server, address, 'auth/token/renew-accessor', body, server.rootToken)
+    assertRefused(await renewFrom('127.0.0.1'), /may no longer be renewed: permission denied/)
+    assertStatus(await renewFrom('127.0.0.9'), 200)
+  })
+})
+
+describe('sign-ins', () => {
+  let setup: SignInSetup
+  before(async () => {
+    setup = await setUpSignIn()
+  })
+  after(() => setup.stop())
+
+  async function signIn(role: object = {}) {
+    const name = await setup.role({
+      claim_mappings: {},
+      groups_claim: '',
+      bound_claims: {},
+      ...role,
+    })
+    const { code, state } = await setup.begin(name)
+    const made = await setup.callback({ state, code })
+    assertStatus(made, 200)
+    const mine = setup.server.client(made.body.auth.client_token)
+    return { renew: () => mine.write('auth/token/renew-self'), name }
+  }
+
+  for (const [what, change] of [
+    ['another provider', { other: true }],
+    ['no provider', { oidc_discovery_url: '', jwt_validation_pubkeys: [keyK.pem] }],
+    ['another client of the same provider', { oidc_client_id: 'other-client' }],
+  ] as const) {
+    test(`a mount that was pointed at ${what} ends renewals of sign-ins`, async () => {
+      await setup.configure()
+      const made = await signIn({ token_period: '10m' })
+      assertStatus(await made.renew(), 200)
+      const second = await new ScriptedProvider().start()
+      const to = 'other' in change ? { oidc_discovery_url: second.issuer } : change
+      const none = { oidc_client_id: '', oidc_client_secret: '' }
+      await setup.configure('jwt_validation_pubkeys' in to ? { ...to, ...none } : to)
+      await second.stop()
+      assertRefused(await made.renew(), /may no longer be renewed/)
+      await setup.configure()
+      assertStatus(await made.renew(), 200)
+    })
+  }
+
+  test('a mount without bound_issuer goes by its discovery URL, for JWT logins too', async () => {
+    const { idp, root } = setup
+    const jwts = { oidc_discovery_url: idp.issuer, jwt_supported_algs: ['ES256'] }
+    const mount = await makeMount(root, jwts)
+    const role = { ...plainRole, bound_audiences: [idp.clientId] }
+    await root.must(`auth/${mount}/role/r`, role)
+    const made = await login(setup.server, mount, 'r', idp.mint('n'))
+    assertStatus(made, 200)
+    const mine = setup.server.client(made.body.auth.client_token)
+    assertStatus(await mine.write('auth/token/renew-self'), 200)
+    const second = await new ScriptedProvider().start()
+    await root.must(`auth/${mount}/config`, { ...jwts, oidc_discovery_url: second.issuer })
+    await second.stop()
+    assertRefused(await mine.write('auth/token/renew-self'), /invalid issuer/)
+  })
+
+  test('a sign-in whose subject the role no longer takes is not renewed', async () => {
+    await setup.configure()
+    const made = await signIn()
+    await setup.root.must(`auth/oidc/role/${made.name}`, { bound_subject: 'somebody else' })
+    assertRefused(await made.renew(), /bound subject/)
+  })
 })

@@ -8,8 +8,9 @@ import * as fc from '../harness/properties.ts'
 import type { JwtProblem } from '../../src/jose/compact-jwt.ts'
 import { err, ok } from '../../src/lib/result.ts'
 import {
-  decideClaims,
   decideJwtLogin,
+  explainClaims,
+  explainJwtLogin,
   refuseAfterwards,
   type JwtLoginInput,
   type SignatureProblem,
@@ -21,6 +22,7 @@ import {
   decide,
   goodClaims,
   inputOf,
+  judgedOf,
   nowSeconds,
   reasonOf,
   roleOf,
@@ -386,11 +388,12 @@ test('explaining gives the reason of the login, for any combination of faults', 
     fc.property(changes, (parts) => {
       const input = inputOf(Object.assign({}, ...parts) as Partial<JwtLoginInput>)
       const login = decideJwtLogin(input)
-      const explained = decideJwtLogin({ ...input, evaluateAll: true })
-      assert.ok(login.kind === 'decided' && explained.kind === 'decided')
-      assert.equal(explained.decision.reason, login.decision.reason)
-      assert.equal(explained.decision.accepted, login.decision.accepted)
-      assert.equal(explained.decision.text, login.decision.text)
+      const explained = explainJwtLogin(input)
+      assert.ok(login.kind === 'decided' && explained.kind === 'explained')
+      const [made, told] = [judgedOf(login.decision), judgedOf(explained.explanation)]
+      assert.equal(told.reason, made.reason)
+      assert.equal(told.accepted, made.accepted)
+      assert.equal(told.text, made.text)
     }),
     { numRuns: 300 },
   )
@@ -419,29 +422,26 @@ test('after a failed signature a check that would pass is unverified', () => {
 })
 
 test('bare claims are judged by the same checks and never count as proven', () => {
-  const { token: _token, signature: _signature, evaluateAll: _all, ...rest } = inputOf()
-  const good = decideClaims({ ...rest, claims: claimsOf(goodClaims) })
-  assert.ok(good.kind === 'decided' && good.decision.accepted)
-  assert.equal(good.decision.proven, false)
-  assert.equal(good.decision.checks[7]?.status, 'unverified')
-  const bad = decideClaims({ ...rest, claims: claimsOf(withClaims({ iss: 'x' })) })
-  assert.ok(bad.kind === 'decided')
-  assert.equal(bad.decision.reason, 'issuer_mismatch')
+  const { token: _token, signature: _signature, ...rest } = inputOf()
+  const good = explainClaims({ ...rest, claims: claimsOf(goodClaims) })
+  assert.equal(good.failure, undefined)
+  assert.equal(good.proven, false)
+  assert.equal(good.checks[7]?.status, 'unverified')
+  const bad = explainClaims({ ...rest, claims: claimsOf(withClaims({ iss: 'x' })) })
+  assert.equal(bad.failure?.reason, 'issuer_mismatch')
 })
 
 test('keys are asked for only when everything before them is in order', () => {
-  assert.deepEqual(decideJwtLogin(inputOf({ signature: undefined })), { kind: 'needs_signature' })
+  const step = decideJwtLogin(inputOf({ signature: undefined }))
+  assert.ok(step.kind === 'needs' && step.need === 'signature')
   for (const change of [
     { token: jwtProblem('jwt_malformed') },
     { role: undefined },
     role({ role_type: 'oidc' }),
   ]) {
-    for (const evaluateAll of [false, true]) {
-      assert.equal(
-        decideJwtLogin(inputOf({ ...change, evaluateAll, signature: undefined })).kind,
-        'decided',
-      )
-    }
+    const input = inputOf({ ...change, signature: undefined })
+    assert.equal(decideJwtLogin(input).kind, 'decided')
+    assert.equal(explainJwtLogin(input).kind, 'explained')
   }
 })
 
@@ -450,7 +450,8 @@ test('the provider is asked after the user claim, and its claims are the ones th
     config: { ...config, has_provider: true },
     role: roleOf({ groups_claim: 'g' }),
   }
-  assert.deepEqual(decideJwtLogin(inputOf(withProvider)), { kind: 'needs_provider' })
+  const step = decideJwtLogin(inputOf(withProvider))
+  assert.ok(step.kind === 'needs' && step.need === 'provider')
   const provided = ok(claimsOf(withClaims({ g: ['from-provider'] })))
   assert.deepEqual(decide({ ...withProvider, provided }).outcome?.groups, ['from-provider'])
   const refused = decideJwtLogin(
@@ -643,10 +644,11 @@ test('a user claim is a pointer only when the role says so', () => {
 
 test('what comes after the decision can refuse it and shows at the end of the list', () => {
   const failure = { reason: 'entity_disabled', text: 'entity is disabled' } as const
-  const decision = refuseAfterwards(decide(), failure, 'own_claims')
-  assert.equal(decision.status, 403)
-  assert.equal(decision.accepted, false)
-  assert.equal(decision.checks.at(-1)?.reason, 'entity_disabled')
+  const explained = explainJwtLogin(inputOf())
+  assert.ok(explained.kind === 'explained')
+  const after = refuseAfterwards(explained.explanation, failure, 'own_claims')
+  assert.equal(after.failure?.status, 403)
+  assert.equal(after.checks.at(-1)?.reason, 'entity_disabled')
 })
 
 test('every reason of the table is documented in full', () => {

@@ -2,13 +2,22 @@
 
 import { parseJson, type JsonObject, isJsonObject } from '../../src/lib/json.ts'
 import { ok } from '../../src/lib/result.ts'
-import { decideJwtLogin, type Decision, type JwtLoginInput } from '../../src/trust/decide.ts'
+import {
+  decideJwtLogin,
+  explainJwtLogin,
+  type Decision,
+  type Explanation,
+  type JwtLoginInput,
+  type LoginOutcome,
+} from '../../src/trust/decide.ts'
+import type { Reason } from '../../src/trust/reasons.ts'
 import {
   compileRole,
   defaultRoleRules,
   type CompiledRole,
   type RoleRules,
 } from '../../src/trust/role-rules.ts'
+import type { Check } from '../../src/trust/run-checks.ts'
 
 export const nowSeconds = 1_900_000_000
 
@@ -71,15 +80,47 @@ export function inputOf(change: Partial<JwtLoginInput> = {}): JwtLoginInput {
     nowSeconds,
     env: { nowMs: nowSeconds * 1000, randomBytes: (count) => new Uint8Array(count).fill(7) },
     explainToCaller: 'own_claims',
-    evaluateAll: false,
     ...change,
   }
 }
 
-export function decide(change: Partial<JwtLoginInput> = {}): Decision {
-  const step = decideJwtLogin(inputOf(change))
-  if (step.kind !== 'decided') throw new Error(`the decision ${step.kind}`)
-  return step.decision
+/** The decision in one shape, whether it ended at its first failure or went on behind it. */
+export interface Judged {
+  readonly accepted: boolean
+  readonly proven: boolean
+  readonly reason: Reason | undefined
+  readonly status: number
+  readonly text: string
+  readonly sentence: string | undefined
+  readonly checks: readonly Check[]
+  readonly also_fails: readonly Reason[]
+  readonly outcome: LoginOutcome | undefined
+}
+
+export function decide(
+  change: Partial<JwtLoginInput> & { readonly evaluateAll?: boolean } = {},
+): Judged {
+  const { evaluateAll = false, ...rest } = change
+  const input = inputOf(rest)
+  const step = evaluateAll ? explainJwtLogin(input) : decideJwtLogin(input)
+  if (step.kind === 'needs') throw new Error(`the decision needs ${step.need}`)
+  return judgedOf(step.kind === 'decided' ? step.decision : step.explanation)
+}
+
+export function judgedOf(made: Decision | Explanation): Judged {
+  const { checks } = made
+  const failure = 'failure' in made ? made.failure : undefined
+  return {
+    accepted: failure === undefined,
+    proven: 'proven' in made ? made.proven : made.kind === 'accepted',
+    reason: failure?.reason,
+    status: failure?.status ?? 200,
+    text: failure?.text ?? '',
+    sentence: failure?.sentence,
+    checks,
+    also_fails: 'also_fails' in made ? made.also_fails : [],
+    outcome: 'outcome' in made ? made.outcome : undefined,
+  }
 }
 
 /** The reason of a login with these claims and this role, undefined when it is accepted. */

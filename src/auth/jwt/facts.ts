@@ -1,9 +1,9 @@
 /**
- * What a token keeps of the claims that were proven at its login, and how a later role is judged by them.
- * Only what the role's rules refer to is kept, so that a record stays small.
+ * What a token keeps of the claims that were proven at its login, and how that is read again at a
+ * renewal. Only what the checks of a renewal look at is kept, so that a record stays small. Tokens
+ * of earlier versions lack some of it: what is not there cannot be judged.
  */
 
-import { err, ok, type Result } from '../../lib/result.ts'
 import {
   emptyObject,
   encodeJson,
@@ -12,92 +12,102 @@ import {
   type JsonObject,
   type JsonValue,
 } from '../../lib/json.ts'
-import { checkAudience, checkAudienceBound, parseAudience } from '../../trust/audience.ts'
-import { checkClaimRule } from '../../trust/claim-rules.ts'
-import { literalReference, parseReference, resolveReference } from '../../trust/pointer.ts'
-import type { CompiledRole } from '../../trust/role-rules.ts'
+import type { KeptFact } from '../../trust/login-check.ts'
+import { parseReference, resolveReference } from '../../trust/pointer.ts'
 import type { RoleRecord } from './role-record.ts'
 
 const factCharsMax = 1024
+/** As long as the issuer of a mount may be: without it nobody could tell whose token it is. */
+const issuerCharsMax = 2048
 /** Stands for a registered claim that the token has and that was too large to keep. */
 const tooLarge = null
+/** No role binds this audience: a role that has changed must not accept one that nobody knows. */
+const unknownAudience = '\0 an audience that was too large to keep'
 
-/** `{ iss, sub, aud, claims: { <reference>: value } }`; too large a value is left out and cannot be judged again. */
-export function keepFacts(
-  role: RoleRecord,
-  claims: JsonObject,
-  flow: 'jwt' | 'oidc' = 'jwt',
-): JsonObject {
+/** Who vouched for the claims: an issuer of the mount, or its provider towards that client. */
+export type Voucher =
+  | { readonly flow: 'jwt'; readonly issuer: string | undefined }
+  | { readonly flow: 'oidc'; readonly clientId: string }
+
+/** `{ flow, issuer, client, iss, sub, aud, azp, claims: { <reference>: value } }`. */
+export function keepFacts(role: RoleRecord, claims: JsonObject, voucher: Voucher): JsonObject {
   const kept: Record<string, JsonValue> = emptyObject()
-  if (flow !== 'jwt') kept['flow'] = flow
-  for (const name of ['iss', 'sub', 'aud']) {
+  if (voucher.flow === 'oidc') {
+    kept['flow'] = voucher.flow
+    kept['client'] = voucher.clientId
+  } else if (voucher.issuer !== undefined) kept['issuer'] = voucher.issuer
+  for (const name of voucher.flow === 'oidc'
+    ? ['iss', 'sub', 'aud', 'azp']
+    : ['iss', 'sub', 'aud']) {
     const value = member(claims, name)
-    if (value !== undefined) kept[name] = isSmall(value) ? value : tooLarge
+    if (value !== undefined) kept[name] = isSmall(value, charsMaxOf(name)) ? value : tooLarge
   }
   // A claim may be named __proto__.
   const bound = emptyObject()
   for (const reference of Object.keys(role.bound_claims ?? {})) {
     const value = resolveReference(claims, parseReference(reference))
-    if (value !== undefined && isSmall(value)) bound[reference] = value
+    if (value !== undefined && isSmall(value, factCharsMax)) bound[reference] = value
   }
   return Object.keys(bound).length === 0 ? kept : { ...kept, claims: bound }
 }
 
-function isSmall(value: JsonValue): boolean {
-  return typeof value === 'string'
-    ? value.length <= factCharsMax
-    : encodeJson(value).length <= factCharsMax
+/** Kept facts as the checks of a login read claims. */
+export interface KeptLogin {
+  readonly flow: 'jwt' | 'oidc'
+  /** Name of the named issuer that vouched for it. */
+  readonly issuer: string | undefined
+  readonly iss: string | undefined
+  /**
+   * Bound claims stand under their reference as the role wrote it, and no pointer is walked again.
+   */
+  readonly claims: JsonObject
+  /** False for what cannot be judged any more. */
+  readonly knows: (fact: KeptFact) => boolean
 }
 
-export interface Judge {
-  readonly role: CompiledRole
-  /** The login was accepted by this very version of the role, so its own rules need no second look. */
-  readonly isSameVersion: boolean
-  readonly tokenAudiences: readonly string[]
+/**
+ * `isSameVersion`: the login was accepted by this very version of the role, so that a claim that
+ * was too large to keep cannot speak against it.
+ */
+export function readFacts(facts: JsonObject, isSameVersion: boolean): KeptLogin {
+  const bound = member(facts, 'claims')
+  const claims = emptyObject()
+  if (isJsonObject(bound)) for (const [name, value] of Object.entries(bound)) claims[name] = value
+  for (const name of ['iss', 'sub', 'aud', 'azp']) {
+    const value = member(facts, name)
+    if (value !== undefined) claims[name] = value
+  }
+  const isLarge = (name: string): boolean => member(facts, name) === tooLarge
+  if (isLarge('aud')) claims['aud'] = unknownAudience
+  const issuer = member(facts, 'issuer')
+  const iss = member(facts, 'iss')
+  return {
+    flow: member(facts, 'flow') === 'oidc' ? 'oidc' : 'jwt',
+    issuer: typeof issuer === 'string' ? issuer : undefined,
+    iss: typeof iss === 'string' ? iss : undefined,
+    claims,
+    knows(fact) {
+      switch (fact) {
+        case 'request':
+          return true
+        case 'iss':
+          return !isLarge('iss')
+        case 'sub':
+        case 'aud':
+          return !isSameVersion || !isLarge(fact)
+        case 'client':
+          return member(facts, 'client') !== undefined && !isLarge('aud') && !isLarge('azp')
+        case 'bound_claims':
+          return !isSameVersion
+      }
+    },
+  }
 }
 
-/** Judges the kept facts by the role as it is now; the error says in one sentence which rule no longer holds. */
-export function judgeFacts(judge: Judge, facts: JsonObject): Result<void, string> {
-  // Contract §3.3: an ID token is for this server's own client, and no audience of the mount binds it.
-  if (member(facts, 'flow') === 'oidc') return judgeRole({ ...judge, tokenAudiences: [] }, facts)
-  const { tokenAudiences } = judge
-  // An audience that was too large to keep cannot speak against a role that has not changed.
-  const isUnknown = member(facts, 'aud') === tooLarge && judge.isSameVersion
-  const audiences = parseAudience(member(facts, 'aud')) ?? []
-  if (!isUnknown && !checkAudience(tokenAudiences, audiences).ok) {
-    return err('no audience of this login is one that the mount still accepts')
-  }
-  return judgeRole(judge, facts)
+function charsMaxOf(name: string): number {
+  return name === 'iss' ? issuerCharsMax : factCharsMax
 }
 
-function judgeRole(
-  { role, isSameVersion, tokenAudiences }: Judge,
-  facts: JsonObject,
-): Result<void, string> {
-  if (isSameVersion) return ok(undefined)
-  const { rules } = role
-  const audiences = parseAudience(member(facts, 'aud')) ?? []
-  const isIdToken = member(facts, 'flow') === 'oidc'
-  const subject = member(facts, 'sub')
-  if (rules.bound_subject !== '' && subject !== rules.bound_subject) {
-    return err("the role's bound_subject no longer matches the subject of this login")
-  }
-  const isBound = isIdToken || rules.bound_audiences.length > 0 || tokenAudiences.length > 0
-  if (
-    !checkAudience(rules.bound_audiences, audiences).ok ||
-    !checkAudienceBound(isBound, audiences).ok
-  ) {
-    return err("the role's audiences no longer match the audience of this login")
-  }
-  const kept = member(facts, 'claims')
-  const claims = isJsonObject(kept) ? kept : {}
-  for (const rule of role.claimRules) {
-    // Kept under the reference as the role wrote it, so that a pointer needs no second walk.
-    if (!checkClaimRule({ ...rule, reference: literalReference(rule.reference.text) }, claims).ok) {
-      return err(
-        "the role's bound_claims no longer match, or name a claim that this login did not keep; log in again",
-      )
-    }
-  }
-  return ok(undefined)
+function isSmall(value: JsonValue, charsMax: number): boolean {
+  return typeof value === 'string' ? value.length <= charsMax : encodeJson(value).length <= charsMax
 }

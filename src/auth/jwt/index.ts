@@ -1,11 +1,9 @@
 /** The JWT/OIDC method. `jwt` and `oidc` are two names of it. */
 
-import type { Backend, BackendType, RenewRequest, RenewTerms } from '../../framework/backend.ts'
-import { invalid } from '../../framework/refusal.ts'
+import type { Backend, BackendType } from '../../framework/backend.ts'
 import { ClientKeys, clientKeyPaths } from './client-keys.ts'
 import { configPath, JwtConfigs } from './config.ts'
-import { judgeFacts } from './facts.ts'
-import { claimedIssuer, issuerPaths, JwtIssuers } from './issuers.ts'
+import { issuerPaths, JwtIssuers } from './issuers.ts'
 import { lintPath } from './lint.ts'
 import { JwtLogin, loginPath } from './login.ts'
 import { OidcCallback } from './oidc-callback.ts'
@@ -15,6 +13,7 @@ import { OidcPoll } from './oidc-poll.ts'
 import { OidcProviders } from './oidc-provider.ts'
 import { OidcStart } from './oidc-start.ts'
 import { ProviderBudget } from './provider-budget.ts'
+import { JwtRenewal } from './renewal.ts'
 import { JwtRoles, rolePaths } from './role.ts'
 import { SignInStates } from './sign-in-states.ts'
 
@@ -27,6 +26,7 @@ export const jwtBackend: BackendType = {
     const issuers = new JwtIssuers(context, configs)
     const roles = new JwtRoles(context, configs)
     const login = new JwtLogin(context, { configs, issuers, roles })
+    const renewal = new JwtRenewal(context, { configs, issuers, roles })
     const states = new SignInStates(context)
     const providers = new OidcProviders(context, configs, clientKeys)
     const finish = new OidcFinish(context, roles)
@@ -36,29 +36,6 @@ export const jwtBackend: BackendType = {
       polls: new ProviderBudget(),
     }
     const flow = { configs, roles, providers, states, finish, budgets }
-
-    async function renew(request: RenewRequest): Promise<RenewTerms> {
-      const record = await roles.load(request.role.name)
-      if (record === undefined) {
-        throw invalid(`role ${JSON.stringify(request.role.name)} could not be found, not renewing`)
-      }
-      if (context.mount().compat !== 'vault') {
-        const judged = judgeFacts(
-          {
-            role: roles.compiled(record),
-            isSameVersion: record.version === request.role.version,
-            tokenAudiences: await issuers.audiencesFor(claimedIssuer(request.facts)),
-          },
-          request.facts,
-        )
-        if (!judged.ok) throw invalid(`the token may no longer be renewed: ${judged.error}`)
-      }
-      return {
-        ttlSeconds: record.token_ttl,
-        maxTtlSeconds: record.token_max_ttl,
-        periodSeconds: record.token_period,
-      }
-    }
 
     return {
       paths: [
@@ -74,7 +51,7 @@ export const jwtBackend: BackendType = {
         }),
         ...clientKeyPaths(clientKeys),
       ],
-      renew,
+      renew: (request) => renewal.renew(request),
       close: async () => {
         states.close()
         configs.close()

@@ -1,8 +1,9 @@
 /**
- * Named issuers of a mount (DESIGN.md §6): each with its own keys, audiences and algorithms. A token belongs to the issuer
- * that its `iss` names, exactly, and is judged by that issuer's keys alone; the classic `config` is the issuer `default`
- * and has what no named issuer claims. The `iss` is read before the signature is proven only to choose the keys: a
- * token that lies about it meets keys that do not verify it.
+ * Named issuers of a mount (DESIGN.md §6): each with its own keys, audiences and algorithms. A
+ * token belongs to the issuer that its `iss` names, exactly, and is judged by that issuer's keys
+ * alone; the classic `config` is the issuer `default` and has what no named issuer claims. The
+ * `iss` is read before the signature is proven only to choose the keys: a token that lies about it
+ * meets keys that do not verify it.
  */
 
 import { reply, type BackendContext } from '../../framework/backend.ts'
@@ -13,6 +14,7 @@ import { member, type JsonObject } from '../../lib/json.ts'
 import { validateKeySourceConfig, type KeySourceConfig } from '../../oidc/key-source-config.ts'
 import { field, type Input } from '../../schema/field.ts'
 import { exactCodec, type Key, type StoreView } from '../../storage/store.ts'
+import type { LoginConfig } from '../../trust/login-facts.ts'
 import { parseAlgorithms, type ConfigRecord, type JwtConfigs, type TrustRecord } from './config.ts'
 import { defaultIssuerName, issuersMax, type KeyedRecord } from './key-sources.ts'
 import { keptDocumentsPrefix } from './kept-documents.ts'
@@ -38,6 +40,11 @@ export interface IssuerRecord extends KeyedRecord {
   readonly jwt_supported_algs: readonly AlgorithmName[]
 }
 
+export interface NamedIssuer {
+  readonly name: string
+  readonly record: IssuerRecord
+}
+
 const issuerLengthMax = 2048
 
 export class JwtIssuers {
@@ -55,7 +62,10 @@ export class JwtIssuers {
     return this.#context.store.configKey(`issuers/${name}`, exactCodec<IssuerRecord>())
   }
 
-  /** Name of the issuer that tokens with this `iss` belong to; undefined leaves them to the classic configuration. */
+  /**
+   * Name of the issuer that tokens with this `iss` belong to; undefined leaves them to the classic
+   * configuration.
+   */
   route(trust: TrustRecord, iss: string | undefined): string | undefined {
     if (trust.routes.length === 0 || iss === undefined) return undefined
     let names = this.#byIssuer.get(trust)
@@ -71,14 +81,15 @@ export class JwtIssuers {
     return view === undefined ? this.#context.store.view((one) => one.get(key)) : view.get(key)
   }
 
-  /** Audiences that every token with this `iss` must satisfy, beside those of its role. */
-  async audiencesFor(iss: string | undefined): Promise<readonly string[]> {
-    return this.#context.store.view(async (view) => {
-      const trust = await this.#configs.loadTrust(view)
-      const name = this.route(trust, iss)
-      const issuer = name === undefined ? undefined : await this.load(name, view)
-      return issuer?.audiences ?? trust.config?.token_audiences ?? []
-    })
+  /** The named issuer that tokens with this `iss` belong to. */
+  async find(
+    trust: TrustRecord,
+    iss: string | undefined,
+    view: StoreView,
+  ): Promise<NamedIssuer | undefined> {
+    const name = this.route(trust, iss)
+    const record = name === undefined ? undefined : await this.load(name, view)
+    return name === undefined || record === undefined ? undefined : { name, record }
   }
 
   /** Replaces the issuer; gives warnings. Throws a 400 and has then changed nothing. */
@@ -153,6 +164,21 @@ export class JwtIssuers {
     return config === undefined
       ? undefined
       : readShape({ ...config, issuer: issuerOfConfig(config), audiences: config.token_audiences })
+  }
+}
+
+/** What of the mount judges a token of that issuer; without one, the classic configuration does. */
+export function loginConfig(trust: TrustRecord, issuer: NamedIssuer | undefined): LoginConfig {
+  const { config } = trust
+  return {
+    configured: config !== undefined || trust.routes.length > 0,
+    bound_issuer: issuer?.record.issuer ?? config?.bound_issuer ?? '',
+    discovered_issuer: undefined,
+    token_audiences: issuer?.record.audiences ?? config?.token_audiences ?? [],
+    default_role: config?.default_role ?? '',
+    // The provider of the classic configuration knows nothing of other issuers' people.
+    has_provider:
+      issuer === undefined && config !== undefined && 'provider' in config.provider_config,
   }
 }
 

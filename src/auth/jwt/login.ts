@@ -1,6 +1,7 @@
 /**
- * Login with a JWT: I/O around the pure decision of `trust/decide.ts` (JWT contract §3). Load, decide what needs no
- * key, verify, decide the rest, hand the outcome to the core, which makes the token.
+ * Login with a JWT: I/O around the pure decision of `trust/decide.ts` (JWT contract §3). Load,
+ * decide what needs no key, verify, decide the rest, hand the outcome to the core, which makes the
+ * token.
  */
 
 import type {
@@ -10,10 +11,10 @@ import type {
   MountFacts,
   Reply,
 } from '../../framework/backend.ts'
+import type { LoginNote } from '../../framework/login-log.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { Refusal } from '../../framework/refusal.ts'
 import { parseCompactJwt } from '../../jose/compact-jwt.ts'
-import type { JsonObject } from '../../lib/json.ts'
 import { err, ok } from '../../lib/result.ts'
 import type { KeySource } from '../../oidc/key-source.ts'
 import { field, type Input } from '../../schema/field.ts'
@@ -22,14 +23,17 @@ import {
   decideJwtLogin,
   type Decision,
   type JwtLoginInput,
+  type LoginFailure,
   type LoginOutcome,
 } from '../../trust/decide.ts'
 import { allAlgorithms, type ConfigRecord, type JwtConfigs, type TrustRecord } from './config.ts'
-import { keepFacts } from './facts.ts'
-import { claimedIssuer, type IssuerRecord, type JwtIssuers } from './issuers.ts'
+import { keepFacts, type Voucher } from './facts.ts'
+import { claimedIssuer, loginConfig, type JwtIssuers, type NamedIssuer } from './issuers.ts'
+import { noteOf } from './login-note.ts'
 import { provideClaims } from './providers.ts'
 import { roleNameCharsMax, type RoleRecord } from './role-record.ts'
 import type { JwtRoles } from './role.ts'
+import { settle } from './settle.ts'
 
 /** Above what a JWT may have, so that a longer one is refused for that very reason. */
 const jwtFieldCharsMax = 524_288
@@ -52,10 +56,13 @@ const loginFields = {
   }),
 } as const
 
-/** What of the mount judges one token: a named issuer, or the classic configuration, or nothing that fits. */
+/**
+ * What of the mount judges one token: a named issuer, or the classic configuration, or nothing that
+ * fits.
+ */
 interface Prepared {
   readonly config: ConfigRecord | undefined
-  readonly issuer: { readonly name: string; readonly record: IssuerRecord } | undefined
+  readonly issuer: NamedIssuer | undefined
   readonly record: RoleRecord | undefined
   readonly mount: MountFacts
   readonly input: JwtLoginInput
@@ -85,30 +92,34 @@ export class JwtLogin {
 
   async login(request: BackendRequest<Input<typeof loginFields>>): Promise<Reply> {
     const prepared = await this.#prepare(request)
-    const { config, record, input } = prepared
-    let step = decideJwtLogin(input)
-    let judged: JwtLoginInput = input
-    if (step.kind === 'needs_signature') {
-      judged = { ...judged, ...(await this.#verify(prepared)) }
-      step = decideJwtLogin(judged)
-    }
-    if (step.kind === 'needs_provider' && config !== undefined) {
-      const claims = readClaims(judged.token)
-      const groupsClaim = record?.groups_claim ?? ''
-      judged = { ...judged, provided: provideClaims(config.provider_config, groupsClaim, claims) }
-      step = decideJwtLogin(judged)
-    }
-    if (step.kind !== 'decided') throw new Error('a login decision asked twice for the same')
-    const { decision } = step
-    if (
-      !decision.accepted ||
-      !decision.proven ||
-      decision.outcome === undefined ||
-      record === undefined
-    ) {
-      throw refusalOf(decision, prepared.mount)
-    }
-    return { kind: 'login', login: loginOf(decision.outcome, record) }
+    const { config, record } = prepared
+    const { decision, input } = await settle(prepared.input, decideJwtLogin, {
+      signature: () => this.#verify(prepared),
+      provider: (_, claims) => ({
+        provided: provideClaims(config?.provider_config ?? {}, record?.groups_claim ?? '', claims),
+      }),
+    })
+    const note = this.#note(prepared, decision, input)
+    if (decision.kind === 'refused') throw refusalOf(decision.failure, prepared.mount, note)
+    if (record === undefined) throw new Error('a login was accepted without a role')
+    const voucher = { flow: 'jwt', issuer: prepared.issuer?.name } as const
+    return { kind: 'login', login: { ...loginOf(decision.outcome, record, voucher), note } }
+  }
+
+  #note(
+    { record, issuer }: Prepared,
+    decision: Decision,
+    { requestedRole, config, role, token, signature }: JwtLoginInput,
+  ): LoginNote {
+    if (!this.#context.loginLog.isEnabled(decision.kind)) return {}
+    return noteOf({
+      role: role?.name ?? (requestedRole === '' ? config.default_role : requestedRole),
+      record,
+      decision,
+      signature,
+      claims: token !== undefined && 'ok' in token && token.ok ? token.value.claims : undefined,
+      issuer: issuer?.record.issuer,
+    })
   }
 
   /** Everything the decision needs that can be had without the network. */
@@ -131,16 +142,7 @@ export class JwtLogin {
     const { issuer, token } = read ?? this.#readOwnToken(jwt, config)
     const input: JwtLoginInput = {
       mountPath: mount.path,
-      config: {
-        configured: config !== undefined || trust.routes.length > 0,
-        bound_issuer: issuer?.record.issuer ?? config?.bound_issuer ?? '',
-        discovered_issuer: undefined,
-        token_audiences: issuer?.record.audiences ?? config?.token_audiences ?? [],
-        default_role: config?.default_role ?? '',
-        // The provider of the classic configuration knows nothing of other issuers' people.
-        has_provider:
-          issuer === undefined && config !== undefined && 'provider' in config.provider_config,
-      },
+      config: loginConfig(trust, issuer),
       requestedRole,
       role: record === undefined ? undefined : this.#roles.compiled(record),
       compat: mount.compat,
@@ -150,7 +152,6 @@ export class JwtLogin {
       nowSeconds: Math.floor(request.nowMs / 1000),
       env: { nowMs: request.nowMs, randomBytes: (count) => random.bytes(count) },
       explainToCaller: mount.explainToCaller,
-      evaluateAll: false,
       requestId: request.requestId,
     }
     return { config, issuer, record, mount, input }
@@ -164,7 +165,10 @@ export class JwtLogin {
     return { token: jwt === '' ? undefined : parseCompactJwt(jwt, algorithms), issuer: undefined }
   }
 
-  /** Reads the token, and finds the named issuer it claims to be from, which says what algorithms it may use. */
+  /**
+   * Reads the token, and finds the named issuer it claims to be from, which says what algorithms it
+   * may use.
+   */
   async #readToken(
     jwt: string,
     trust: TrustRecord,
@@ -175,11 +179,11 @@ export class JwtLogin {
     const ownAlgorithms = this.#configs.algorithms(config?.jwt_supported_algs ?? [])
     const token = parseCompactJwt(jwt, allAlgorithms)
     if (!token.ok) return { token, issuer: undefined }
-    const name = this.#issuers.route(trust, claimedIssuer(token.value.claims))
-    const record = name === undefined ? undefined : await this.#issuers.load(name, view)
-    const issuer = name === undefined || record === undefined ? undefined : { name, record }
+    const issuer = await this.#issuers.find(trust, claimedIssuer(token.value.claims), view)
     const allowed =
-      record === undefined ? ownAlgorithms : this.#configs.algorithms(record.jwt_supported_algs)
+      issuer === undefined
+        ? ownAlgorithms
+        : this.#configs.algorithms(issuer.record.jwt_supported_algs)
     // Read again for the refusal that a narrower list gives.
     return {
       token: allowed.has(token.value.header.alg) ? token : parseCompactJwt(jwt, allowed),
@@ -223,30 +227,18 @@ export class JwtLogin {
   }
 }
 
-function readClaims(token: JwtLoginInput['token']): JsonObject {
-  if (token !== undefined && 'ok' in token && token.ok) return token.value.claims
-  throw new Error('a provider was asked without a proven token')
-}
-
-function refusalOf(decision: Decision, mount: MountFacts): Refusal {
+function refusalOf(failure: LoginFailure, mount: MountFacts, note: LoginNote): Refusal {
   // DESIGN.md §8: with compat=vault a refusal is as bare as the reference's.
   const mayHint = mount.compat !== 'vault' && mount.explainToCaller !== 'none'
-  const reason = mayHint ? decision.reason : undefined
-  if (decision.reason === 'source_address_refused') return new Refusal('token_refused', { reason })
-  return new Refusal('login_refused', {
-    text: decision.text,
-    sentence: decision.sentence,
-    reason,
-    ...(decision.status === 200 ? {} : { status: decision.status }),
-  })
+  const reason = mayHint ? failure.reason : undefined
+  if (failure.reason === 'source_address_refused')
+    return new Refusal('token_refused', { reason, note })
+  const { text, sentence, status } = failure
+  return new Refusal('login_refused', { text, sentence, reason, status, note })
 }
 
 /** What the core makes a token from. */
-export function loginOf(
-  outcome: LoginOutcome,
-  record: RoleRecord,
-  flow: 'jwt' | 'oidc' = 'jwt',
-): Login {
+export function loginOf(outcome: LoginOutcome, record: RoleRecord, voucher: Voucher): Login {
   return {
     alias: { name: outcome.aliasName, metadata: outcome.aliasMetadata },
     groups: outcome.groups,
@@ -263,7 +255,7 @@ export function loginOf(
     boundCidrs: outcome.boundCidrs,
     renewable: true,
     role: { name: record.name, kind: 'native', version: record.version },
-    facts: keepFacts(record, outcome.claims, flow),
+    facts: keepFacts(record, outcome.claims, voucher),
   }
 }
 

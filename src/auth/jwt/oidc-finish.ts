@@ -1,23 +1,34 @@
 /**
- * The end of every sign-in with OpenID Connect (contract jwt-oidc.md §4.9 to §4.11): what the provider gave becomes a proven identity or a refusal.
- * I/O around the pure decision of `trust/decide-oidc.ts`.
+ * The end of every sign-in with OpenID Connect (contract jwt-oidc.md §4.9 to §4.11): what the
+ * provider gave becomes a proven identity or a refusal. I/O around the pure decision of
+ * `trust/decide-oidc.ts`.
  */
 
 import type { BackendContext, BackendRequest, Login } from '../../framework/backend.ts'
+import type { LoginNote } from '../../framework/login-log.ts'
 import { Refusal } from '../../framework/refusal.ts'
 import { parseCompactJwt } from '../../jose/compact-jwt.ts'
 import { encodeJson, type JsonObject } from '../../lib/json.ts'
 import { err, ok, type Result } from '../../lib/result.ts'
 import type { ProviderTokens } from '../../oidc/oauth-client.ts'
-import { decideOidcLogin, type OidcLoginInput } from '../../trust/decide-oidc.ts'
-import type { Decision, ProvenKey, SignatureProblem } from '../../trust/decision.ts'
-import { overlayUserInfo } from '../../trust/id-token.ts'
+import {
+  decideOidcLogin,
+  type Decision,
+  type LoginFailure,
+  type OidcLoginInput,
+  type Presented,
+  type ProvenKey,
+  type SignatureProblem,
+} from '../../trust/decide.ts'
+import { overlayUserInfo } from '../../trust/user-info.ts'
 import { loginOf } from './login.ts'
-import { loginFailed, sourceRefused, tokenRefused } from './oidc-refusals.ts'
+import { noteOf } from './login-note.ts'
+import { loginFailed, tokenRefused } from './oidc-refusals.ts'
 import type { OidcProvider } from './oidc-provider.ts'
 import { provideClaims } from './providers.ts'
 import type { RoleRecord } from './role-record.ts'
 import type { JwtRoles } from './role.ts'
+import { settle } from './settle.ts'
 import type { SignIn } from './sign-in.ts'
 
 export interface FinishInput {
@@ -42,31 +53,37 @@ export class OidcFinish {
   /** The proven identity; a refusal with its wire text otherwise. */
   async finish(input: FinishInput): Promise<Result<Login, Refusal>> {
     const { provider, record, tokens, request } = input
-    let judged = this.#inputOf(input)
-    let step = decideOidcLogin(judged)
-    if (step.kind === 'needs_signature') {
-      judged = { ...judged, signature: await this.#verify(provider, judged.idToken) }
-      step = decideOidcLogin(judged)
-    }
-    if (step.kind === 'needs_user_info') {
-      const overlaid = await this.#overlay(input, step.claims)
-      this.#logClaims(record, overlaid, request.requestId)
-      judged = { ...judged, overlaid }
-      step = decideOidcLogin(judged)
-    }
-    if (step.kind === 'needs_provider') {
-      const { provider_config } = provider.config
-      const provided = provideClaims(provider_config, record.groups_claim, step.claims)
-      judged = { ...judged, provided }
-      step = decideOidcLogin(judged)
-    }
-    if (step.kind !== 'decided') throw new Error('a sign-in decision asked twice for the same')
-    const { decision, isTokenRefused } = step
-    if (!decision.accepted || !decision.proven || decision.outcome === undefined) {
-      return err(this.#refusalOf(decision, isTokenRefused ? tokenRefused : loginFailed))
-    }
-    const login = loginOf(decision.outcome, record, 'oidc')
-    return ok({ ...login, metadata: { ...login.metadata, ...providerTokens(record, tokens) } })
+    const { decision, input: judged } = await settle(this.#inputOf(input), decideOidcLogin, {
+      signature: async ({ idToken }) => ({ signature: await this.#verify(provider, idToken) }),
+      user_info: async (_, claims) => {
+        const overlaid = await this.#overlay(input, claims)
+        this.#logClaims(record, overlaid, request.requestId)
+        return { overlaid }
+      },
+      provider: (_, claims) => ({
+        provided: provideClaims(provider.config.provider_config, record.groups_claim, claims),
+      }),
+    })
+    const note = this.#note(record, decision, judged)
+    if (decision.kind === 'refused') return err(refusalOf(decision.failure, note))
+    const clientId = provider.config.oidc_client_id
+    const login = loginOf(decision.outcome, record, { flow: 'oidc', clientId })
+    const metadata = { ...login.metadata, ...providerTokens(record, tokens) }
+    return ok({ ...login, metadata, note })
+  }
+
+  #note(record: RoleRecord, decision: Decision, judged: OidcLoginInput): LoginNote {
+    if (!this.#context.loginLog.isEnabled(decision.kind)) return {}
+    const { idToken, signature, facts } = judged
+    return noteOf({
+      role: record.name,
+      record,
+      decision,
+      signature,
+      // With user info over them, where it was asked for: those are what the role looked at.
+      claims: judged.overlaid ?? ('ok' in idToken && idToken.ok ? idToken.value.claims : undefined),
+      issuer: facts.issuer,
+    })
   }
 
   /** Whether the provider has signed that token, whatever it says. */
@@ -97,21 +114,21 @@ export class OidcFinish {
         code,
       },
       overlaid: undefined,
-      has_provider: 'provider' in config.provider_config,
+      config: { has_provider: 'provider' in config.provider_config },
       provided: undefined,
       nowSeconds: Math.floor(request.nowMs / 1000),
       env: { nowMs: request.nowMs, randomBytes: (count) => this.#context.random.bytes(count) },
       explainToCaller: mount.explainToCaller,
-      evaluateAll: false,
       requestId: request.requestId,
     }
   }
 
   async #verify(
     { keys }: OidcProvider,
-    token: OidcLoginInput['idToken'],
+    token: Presented,
   ): Promise<Result<ProvenKey, SignatureProblem>> {
-    if (!token.ok) throw new Error('a signature was asked for a token that cannot be read')
+    if (!('ok' in token) || !token.ok)
+      throw new Error('a signature was asked for a token that cannot be read')
     const cached = keys.verifyCached(token.value)
     const verdict = cached === 'needs_refresh' ? await keys.verify(token.value) : cached
     if (!verdict.ok) return verdict
@@ -163,16 +180,13 @@ export class OidcFinish {
       claims: encodeJson(claims),
     })
   }
+}
 
-  #refusalOf(decision: Decision, summary: string): Refusal {
-    if (decision.reason === 'source_address_refused') return sourceRefused()
-    // One element only: the page of Vault's own CLI shows what follows the last bullet.
-    return new Refusal('login_refused', {
-      text: `${summary} ${decision.text}`,
-      reason: decision.reason,
-      ...(decision.status === 200 ? {} : { status: decision.status }),
-    })
-  }
+function refusalOf({ reason, stage, status, text }: LoginFailure, note: LoginNote): Refusal {
+  if (reason === 'source_address_refused') return new Refusal('token_refused', { reason, note })
+  const summary = stage === 'token' ? tokenRefused : loginFailed
+  // One element only: the page of Vault's own CLI shows what follows the last bullet.
+  return new Refusal('login_refused', { text: `${summary} ${text}`, reason, status, note })
 }
 
 /** Contract §4.11, 4: into the token's metadata and never into the alias. */

@@ -1,4 +1,7 @@
-/** The identity provider of an OIDC mount as sign-ins use it: its endpoints, and this server as its client. */
+/**
+ * The identity provider of an OIDC mount as sign-ins use it: its endpoints, and this server as its
+ * client.
+ */
 
 import type { BackendContext } from '../../framework/backend.ts'
 import { err, ok, type Result } from '../../lib/result.ts'
@@ -71,6 +74,7 @@ export class OidcProviders {
       },
       caPem: config.oidc_discovery_ca_pem,
       clientId: config.oidc_client_id,
+      monotonicMs: () => this.#context.clock.monotonicMs(),
       authentication:
         key === undefined
           ? secretAuthentication(config)

@@ -41,5 +41,9 @@ export function sourceRefused(): Refusal {
 /** The refusal as this mount may tell it. DESIGN.md §8: with compat=vault it is as bare as the reference's. */
 export function toldBy(mount: MountFacts, refusal: Refusal): Refusal {
   if (mount.compat !== 'vault' && mount.explainToCaller !== 'none') return refusal
-  return new Refusal(refusal.code, { ...refusal.detail, reason: undefined, sentence: undefined })
+  const { detail } = refusal
+  const told = { ...detail, reason: undefined, sentence: undefined }
+  if (detail.reason === undefined) return new Refusal(refusal.code, told)
+  // The log has the reason all the same.
+  return new Refusal(refusal.code, { ...told, note: { reason: detail.reason, ...detail.note } })
 }

@@ -5,7 +5,7 @@
 
 import { err, ok, type Result } from '../../lib/result.ts'
 import { member, type JsonObject, type JsonValue } from '../../lib/json.ts'
-import type { ProviderProblem } from '../../trust/decision.ts'
+import type { ProviderProblem } from '../../trust/login-facts.ts'
 import { assignReference, parseReference, resolveReference } from '../../trust/pointer.ts'
 
 const known = ['azure', 'gsuite', 'okta', 'secureauth', 'ibmisam', 'kubernetes']

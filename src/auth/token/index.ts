@@ -9,7 +9,7 @@ import {
 } from '../../framework/backend.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid, Refusal } from '../../framework/refusal.ts'
-import type { TokenAnswer, TokenName, TokenPort } from '../../framework/token-port.ts'
+import type { Renewer, TokenAnswer, TokenName, TokenPort } from '../../framework/token-port.ts'
 import { parseDurationSeconds } from '../../lib/duration.ts'
 import { field, type Input } from '../../schema/field.ts'
 
@@ -97,7 +97,7 @@ function tokenPaths(port: () => TokenPort): readonly PathDeclaration[] {
             const answer = await port().renew(
               { kind: 'self' },
               request.input.increment ?? 0,
-              required(request.caller),
+              renewerOf(request),
             )
             if (answer === undefined) throw new Refusal('token_refused')
             return authReply(withText(answer, ownText(request)))
@@ -113,13 +113,13 @@ function tokenPaths(port: () => TokenPort): readonly PathDeclaration[] {
       operations: {
         write: {
           summary: 'Renew.',
-          handler: async ({ input, caller }) => {
-            const text = input.token ?? ''
+          handler: async (request) => {
+            const text = request.input.token ?? ''
             if (text === '') throw invalid('missing token ID')
             const answer = await port().renew(
               { kind: 'token', text },
-              input.increment ?? 0,
-              required(caller),
+              request.input.increment ?? 0,
+              renewerOf(request),
             )
             if (answer === undefined) throw invalid('token not found')
             return authReply(answer)
@@ -135,11 +135,11 @@ function tokenPaths(port: () => TokenPort): readonly PathDeclaration[] {
       operations: {
         write: {
           summary: 'Renew by accessor.',
-          handler: async ({ input, caller }) => {
+          handler: async (request) => {
             const answer = await port().renew(
-              accessorName(input.accessor),
-              input.increment ?? 0,
-              required(caller),
+              accessorName(request.input.accessor),
+              request.input.increment ?? 0,
+              renewerOf(request),
             )
             if (answer === undefined) throw invalid('invalid accessor')
             return authReply(answer)
@@ -356,6 +356,10 @@ function accessorName(accessor: string | undefined): TokenName {
 function required<T>(caller: T | undefined): T {
   if (caller === undefined) throw new Refusal('token_refused')
   return caller
+}
+
+function renewerOf({ caller, clientAddress }: BackendRequest<unknown>): Renewer {
+  return { caller: required(caller), clientAddress }
 }
 
 function authReply(answer: TokenAnswer): Reply {

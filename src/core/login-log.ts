@@ -1,0 +1,175 @@
+/**
+ * The log of logins: one line for each that was accepted, refused or broken off, of every method,
+ * with the request id that the caller has. `Pipeline.handle` brings each answer and refusal here,
+ * so that no method can forget it.
+ */
+
+import type { ApiOutcome, ApiRequest } from '../framework/api.ts'
+import type { LoginEnd, LoginEntry, LoginNote, LoginRecorder } from '../framework/login-log.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { LogFields, LogLevel, Logger } from '../platform/logger.ts'
+import type { Reason } from '../trust/reasons.ts'
+
+/** With the one that says how many were left out: a flood fills no disk, and holds up nobody. */
+const linesPerSecondMax = 200
+const secondMs = 1000
+const textLengthMax = 256
+const claimsMax = 32
+
+const levels: Readonly<Record<LoginEnd, LogLevel>> = {
+  accepted: 'info',
+  refused: 'warn',
+  broken_off: 'warn',
+}
+const messages: Readonly<Record<LoginEnd, string>> = {
+  accepted: 'login accepted',
+  refused: 'login refused',
+  broken_off: 'login broken off',
+}
+/** The caller asks again: the attempt has not ended. */
+const pending: ReadonlySet<Reason> = new Set(['device_pending', 'device_slow_down'])
+
+/** What only some ends have. */
+interface LineParts extends LoginEntry {
+  readonly path?: string
+  readonly mount?: string | undefined
+  readonly accessor?: string
+  readonly entityId?: string
+  readonly durationMs?: number
+}
+
+export class LoginLog implements LoginRecorder {
+  readonly #logger: Logger
+  readonly #clock: Clock
+  readonly #mountOf: (path: string) => string | undefined
+  #secondStartedMs = Number.NEGATIVE_INFINITY
+  #linesOfSecond = 0
+  #leftOut = 0
+
+  constructor(parts: {
+    readonly logger: Logger
+    readonly clock: Clock
+    readonly mountOf: (path: string) => string | undefined
+  }) {
+    this.#logger = parts.logger
+    this.#clock = parts.clock
+    this.#mountOf = parts.mountOf
+  }
+
+  isEnabled(end: LoginEnd): boolean {
+    return this.#logger.isEnabled(levels[end])
+  }
+
+  /** The end of any request; what was no login leaves no line. */
+  ended(outcome: ApiOutcome, request: ApiRequest, startedMs: number): void {
+    if (outcome.kind === 'answer') {
+      const { login, requestId, body } = outcome.answer
+      if (login === undefined) return
+      const auth = body.kind === 'envelope' ? body.auth : null
+      this.#write({
+        requestId,
+        end: login.isBrokenOff ? 'broken_off' : 'accepted',
+        ...this.#requestParts(request, startedMs),
+        mount: login.mount,
+        note: login.note,
+        ...(auth === null ? {} : { accessor: auth.accessor, entityId: auth.entity_id }),
+      })
+      return
+    }
+    const { refusal, requestId } = outcome
+    const { note, reason } = refusal.detail
+    if (refusal.code !== 'login_refused' && note === undefined) return
+    this.#write({
+      requestId,
+      end: 'refused',
+      ...this.#requestParts(request, startedMs),
+      mount: this.#mountOf(request.path),
+      note: { ...note, reason: note?.reason ?? reason },
+    })
+  }
+
+  record(entry: LoginEntry): void {
+    this.#write(entry)
+  }
+
+  /** As a method sees it: its lines carry the mount. */
+  ofMount(mount: () => string): LoginRecorder {
+    return {
+      isEnabled: (end) => this.isEnabled(end),
+      record: (entry) => this.#write({ ...entry, mount: mount() }),
+    }
+  }
+
+  #requestParts(
+    { clientAddress, path }: ApiRequest,
+    startedMs: number,
+  ): Pick<LineParts, 'clientAddress' | 'path' | 'durationMs'> {
+    return { clientAddress, path, durationMs: this.#clock.monotonicMs() - startedMs }
+  }
+
+  #write(parts: LineParts): void {
+    const { end, note } = parts
+    if (note.isLogged === true || !this.isEnabled(end)) return
+    if (note.reason !== undefined && pending.has(note.reason)) return
+    if (end !== 'accepted' && !this.#hasRoom()) return
+    this.#logger.log(levels[end], messages[end], fieldsOf(parts))
+  }
+
+  /** One place of the second is kept for the line about those that were left out. */
+  #hasRoom(): boolean {
+    const now = this.#clock.monotonicMs()
+    const elapsedMs = now - this.#secondStartedMs
+    if (elapsedMs >= secondMs) {
+      this.#secondStartedMs = now
+      this.#linesOfSecond = 0
+    }
+    if (this.#linesOfSecond < linesPerSecondMax - 1) {
+      this.#linesOfSecond++
+      return true
+    }
+    this.#leftOut++
+    if (this.#leftOut === 1) {
+      this.#clock.after(secondMs - (now - this.#secondStartedMs), () => this.#tellLeftOut())
+    }
+    return false
+  }
+
+  #tellLeftOut(): void {
+    const count = this.#leftOut
+    this.#leftOut = 0
+    this.#logger.log('warn', 'refused logins were left out of this log', { event: 'login', count })
+  }
+}
+
+function fieldsOf(parts: LineParts): LogFields {
+  const { note, clientAddress, durationMs } = parts
+  return {
+    event: 'login',
+    decision: parts.end,
+    request_id: parts.requestId,
+    path: cut(parts.path),
+    mount: parts.mount,
+    role: cut(note.role),
+    reason: note.reason,
+    check: note.check,
+    claim: cut(note.claim),
+    issuer: cut(note.issuer),
+    key_id: cut(note.keyId),
+    address: clientAddress,
+    accessor: parts.accessor,
+    entity: parts.entityId,
+    duration_ms: durationMs === undefined ? undefined : Math.round(durationMs * 10) / 10,
+    claims: claimsText(note),
+  }
+}
+
+function claimsText({ claims }: LoginNote): string | undefined {
+  if (claims === undefined) return undefined
+  const entries = Object.entries(claims).slice(0, claimsMax)
+  return JSON.stringify(Object.fromEntries(entries.map(([name, text]) => [cut(name), cut(text)])))
+}
+
+function cut(text: string | undefined): string | undefined {
+  if (text === undefined || text.length <= textLengthMax) return text
+  return `${text.slice(0, textLengthMax)}…`
+}

@@ -1,0 +1,32 @@
+/**
+ * The logins there are, each as the list of its checks in their order (contract jwt-oidc.md §3.2,
+ * §4.9, §4.11). Renewal and explain go through the same lists, and the reference page is made of
+ * them: a new check is one element here.
+ */
+
+import { boundSubject, idTokenChecks, userInfo } from './id-token-checks.ts'
+import { identityChecks } from './identity-checks.ts'
+import type { JwtLoginInput, OidcLoginInput } from './login-facts.ts'
+import { requestChecks, roleOfSignIn, sourceAddress } from './request-checks.ts'
+import { createLogin } from './run-checks.ts'
+import { timeChecks } from './time-checks.ts'
+import { audienceBound, tokenChecks } from './token-checks.ts'
+
+/** Login with a JWT. */
+export const jwtLogin = createLogin<JwtLoginInput>([
+  ...requestChecks,
+  ...tokenChecks,
+  ...timeChecks,
+  audienceBound,
+  ...identityChecks,
+])
+
+/** The end of a sign-in with OpenID Connect; mount and role were found when it began. */
+export const oidcLogin = createLogin<OidcLoginInput>([
+  roleOfSignIn,
+  sourceAddress,
+  ...idTokenChecks,
+  boundSubject,
+  userInfo,
+  ...identityChecks,
+])

@@ -1,0 +1,76 @@
+/**
+ * The lists of checks: what they promise to explain, to documentation, and to whoever adds a check.
+ */
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { decideJwtLogin } from '../../src/trust/decide.ts'
+import { identityChecks } from '../../src/trust/identity-checks.ts'
+import { defineCheck, fail, pass, type LoginCheck } from '../../src/trust/login-check.ts'
+import type { JwtLoginInput } from '../../src/trust/login-facts.ts'
+import { jwtLogin, oidcLogin } from '../../src/trust/login-lists.ts'
+import { createLogin } from '../../src/trust/run-checks.ts'
+import { inputOf, judgedOf, tokenOf, withClaims } from './fixture.ts'
+
+const quietHours = defineCheck({
+  id: 'quiet_hours',
+  title: 'Quiet hours',
+  question: 'Is anybody awake?',
+  stage: 'identity',
+  refusals: { rule_refused: 'nobody logs in as {} at night' },
+  judge: (_: JwtLoginInput, { aliasName = '' }) =>
+    aliasName === 'ghost' ? fail('rule_refused', undefined, aliasName) : pass,
+})
+
+/** The list with one more element at that place. */
+function listWith(check: LoginCheck<JwtLoginInput>, place: number) {
+  return createLogin(jwtLogin.checks.toSpliced(place, 0, check))
+}
+
+test('a check is added by one element, and it is judged, numbered and shown', () => {
+  const login = listWith(quietHours, 19)
+  const good = decideJwtLogin(inputOf(), login)
+  assert.ok(good.kind === 'decided' && good.decision.kind === 'accepted')
+  assert.equal(good.decision.checks.length, jwtLogin.checks.length + 1)
+  const row = { n: 20, id: 'quiet_hours', title: 'Quiet hours', status: 'pass' }
+  assert.deepEqual(good.decision.checks[19], row)
+
+  const ghost = decideJwtLogin(inputOf({ token: tokenOf(withClaims({ user: 'ghost' })) }), login)
+  assert.ok(ghost.kind === 'decided')
+  const { reason, text, checks } = judgedOf(ghost.decision)
+  assert.equal(reason, 'rule_refused')
+  assert.equal(text, 'nobody logs in as ghost at night')
+  assert.equal(checks[19]?.status, 'fail')
+  assert.ok(checks.slice(20).every((check) => check.status === 'skipped'))
+})
+
+test('a value of a token that looks like a place in a text is not filled again', () => {
+  const login = listWith(
+    defineCheck({
+      ...quietHours,
+      refusals: { rule_refused: '{} and {}' },
+      judge: () => fail('rule_refused', undefined, '{}', '$&'),
+    }),
+    19,
+  )
+  const step = decideJwtLogin(inputOf(), login)
+  assert.ok(step.kind === 'decided' && step.decision.kind === 'refused')
+  assert.equal(step.decision.failure.text, '{} and $&')
+})
+
+for (const [name, { checks }] of Object.entries({ jwtLogin, oidcLogin })) {
+  test(`the checks of ${name} have ids of their own and say what they ask`, () => {
+    assert.equal(new Set(checks.map(({ id }) => id)).size, checks.length)
+    for (const { id, title, question } of checks) {
+      assert.match(id, /^[a-z]+(?:_[a-z]+)*$/)
+      assert.ok(title !== '' && question.endsWith('?'), id)
+    }
+  })
+}
+
+test('both lists end in the same checks of identity', () => {
+  for (const { checks } of [jwtLogin, oidcLogin]) {
+    assert.deepEqual(checks.slice(-identityChecks.length), identityChecks)
+  }
+})
