@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { LineLogger } from '../../src/platform/logger.ts'
+import { DirectBrowser } from '../harness/direct-browser.ts'
 import { makeJwtMaker } from '../harness/jwt-maker.ts'
 import { manualClock, startTestServer, type TestServer } from '../harness/test-server.ts'
 import { sendText, startServer } from '../oidc/fixture.ts'
@@ -261,6 +262,29 @@ describe('sign-ins', () => {
     setup = await setUpSignIn({ logger: told.logger })
   })
   after(() => setup.stop())
+
+  test('a direct sign-in that ends in a page leaves one line, and none more at the poll', async () => {
+    const own = 'https://server.test/v1/auth/oidc/oidc/callback'
+    const direct = { callback_mode: 'direct', allowed_redirect_uris: [own] }
+    const role = await setup.role({ bound_claims: { email: 'nobody' }, ...direct })
+    const browser = new DirectBrowser(setup.server.client(), setup.mount)
+    for (const [answer, reason] of [
+      ['yes', 'claim_mismatch'],
+      ['no', 'idp_denied'],
+    ] as const) {
+      const begun = await setup.begin(role, { client_nonce: 'n1', redirect_uri: own })
+      const page = await browser.arrive(begun)
+      told.clear()
+      await browser.press(page, answer)
+      const line = told.only()
+      assert.deepEqual([line['decision'], line['reason'], line['role']], ['refused', reason, role])
+      assert.match(String(line['request_id']), /^[0-9a-f-]{36}$/)
+      assert.equal((await setup.poll({ state: begun.state, client_nonce: 'n1' })).status, 400)
+      told.only()
+      const text = told.texts.join('')
+      assert.ok(!text.includes(begun.code) && !text.includes(begun.state))
+    }
+  })
 
   test('accepted and refused ones leave a line each, and a start leaves none', async () => {
     const base = { claim_mappings: {}, groups_claim: '', bound_claims: {} }

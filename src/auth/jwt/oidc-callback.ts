@@ -220,8 +220,12 @@ export class OidcCallback {
       const coming = signIn.phase.kind === 'parked' ? signIn.phase.answer : undefined
       return this.#concludedPage(request, found, { ticket, coming })
     }
-    const blocked = await this.#parts.states.block(state, ticket, blockedByPerson())
-    if (blocked === 'blocked') return this.#pages.blocked()
+    const refusal = blockedByPerson()
+    const blocked = await this.#parts.states.block(state, ticket, failureOf(refusal))
+    if (blocked === 'blocked') {
+      this.#record(request, refusal, signIn.role)
+      return this.#pages.blocked()
+    }
     if (blocked === 'over') return this.#refusalPage(request, stateGone('state_used'))
     return this.#ask(request, found, { ticket: '', status: 400 })
   }
@@ -244,8 +248,6 @@ export class OidcCallback {
     { config, state, signIn }: Found,
     { ticket, coming }: { readonly ticket: string; readonly coming: ProviderAnswer | undefined },
   ): Promise<Exclude<Shown, { kind: 'asked' }> | undefined> {
-    const failure = (refusal: Refusal) =>
-      ({ kind: 'failed', failure: this.#pages.failureOf(request, refusal) }) as const
     const result = await this.#attempt(() =>
       this.#withinBudget(request, coming, async (call) => {
         const confirmed = await this.#parts.states.confirm(state, ticket)
@@ -261,7 +263,10 @@ export class OidcCallback {
         return judged.value
       }),
     )
-    if (!result.ok) return failure(result.error)
+    if (!result.ok) {
+      this.#record(request, result.error, signIn.role)
+      return { kind: 'failed', failure: this.#pages.failureOf(request, result.error) }
+    }
     if (result.value === undefined) return undefined
     const { alias, displayName } = result.value
     return { kind: 'done', name: displayName || (alias?.name ?? ''), address: signIn.address }
@@ -341,13 +346,27 @@ export class OidcCallback {
   /** Nothing waits here any more: JSON for programs, a page at a clean address for people. */
   #over(request: CallbackRequest, refusal: Refusal): Reply {
     if (!wantsPage(request)) throw refusal
+    this.#record(request, refusal)
     const failure = this.#pages.failureOf(request, refusal)
     if ((request.input.state ?? '') === '') return this.#pages.failed(failure)
     return this.#pages.leave(request, { kind: 'failed', failure })
   }
 
   #refusalPage(request: CallbackRequest, refusal: Refusal): Reply {
+    this.#record(request, refusal)
     return this.#pages.failed(this.#pages.failureOf(request, refusal))
+  }
+
+  /** A page is no refusal to the pipeline, and leaves its line in the log of logins here. */
+  #record(request: CallbackRequest, refusal: Refusal, role?: string): void {
+    const { requestId, clientAddress } = request
+    const { reason, note } = refusal.detail
+    this.#context.loginLog.record({
+      requestId,
+      end: 'refused',
+      clientAddress,
+      note: { role, reason, ...note },
+    })
   }
 
   #logError(request: CallbackRequest, { result }: ProviderAnswer): void {
@@ -379,6 +398,6 @@ function failureOf(refusal: Refusal): SignInFailure {
   return { text, reason, status: refusal.status }
 }
 
-function blockedByPerson(): SignInFailure {
-  return failureOf(failed('idp_denied', 'Authorization failed: access_denied'))
+function blockedByPerson(): Refusal {
+  return failed('idp_denied', 'Authorization failed: access_denied')
 }

@@ -98,7 +98,8 @@ export class OidcPoll {
       case 'pending':
         throw refused('device_pending', 'authorization_pending')
       case 'failure':
-        throw new Refusal('login_refused', polled.failure)
+        // Its line in the log is there since it happened, in the browser.
+        throw new Refusal('login_refused', { ...polled.failure, note: { isLogged: true } })
       case 'broken_off':
         throw failed('state_unknown', 'The sign-in was broken off. Start it again.')
       case 'login':
