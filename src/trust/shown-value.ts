@@ -28,9 +28,9 @@ export function showValue(value: JsonValue): string {
 
 /** The beginning of a text, with what looks like a token taken out of it. */
 export function maskTokens(text: string): string {
-  return text
-    .slice(0, readLengthMax)
-    .replaceAll(/eyJ[\w-]*\.[\w-]*(?:\.[\w-]*)?/g, 'eyJ… (a token)')
+  const read = text.slice(0, readLengthMax)
+  if (!read.includes('eyJ')) return read
+  return read.replaceAll(/eyJ[\w-]*\.[\w-]*(?:\.[\w-]*)?/g, 'eyJ… (a token)')
 }
 
 function cut(text: string): string {
