@@ -28,7 +28,8 @@ export function showValue(value: JsonValue): string {
 
 /** The beginning of a text, with what looks like a token taken out of it. */
 export function maskTokens(text: string): string {
-  return text.slice(0, readLengthMax).replaceAll(/[\w-]+(?:\.[\w-]*)*/g, maskToken)
+  const read = text.slice(0, readLengthMax)
+  return read.includes('eyJ') ? read.replaceAll(/[\w-]+(?:\.[\w-]*)*/g, maskToken) : read
 }
 
 function cut(text: string): string {

@@ -7,23 +7,19 @@ import type { LoginNote } from '../../framework/login-log.ts'
 import { encodeJson, type JsonObject } from '../../lib/json.ts'
 import type { Result } from '../../lib/result.ts'
 import type { Decision, ProvenKey, SignatureProblem } from '../../trust/decide.ts'
-import {
-  literalReference,
-  parseReference,
-  resolveReference,
-  type ClaimReference,
-} from '../../trust/pointer.ts'
+import { literalReference, resolveReference, type ClaimReference } from '../../trust/pointer.ts'
+import type { CompiledRole } from '../../trust/role-rules.ts'
 import { maskTokens } from '../../trust/shown-value.ts'
-import { parseUserClaim } from '../../trust/user-claim.ts'
-import type { RoleRecord } from './role-record.ts'
 
 /** Explain contract §4: a value of the record of a login has at most so many characters. */
 const valueLengthMax = 256
-const alwaysShown = ['iss', 'sub', 'aud', 'exp', 'iat']
+
+const alwaysShown = ['iss', 'sub', 'aud', 'exp', 'iat'].map(literalReference)
 
 export interface Noted {
-  readonly role: string
-  readonly record: RoleRecord | undefined
+  /** As it was asked for, also when there is no such role. */
+  readonly roleName: string
+  readonly role: CompiledRole | undefined
   readonly decision: Decision
   readonly signature: Result<ProvenKey, SignatureProblem> | undefined
   /** As the token has them; told only when the signature was proven. */
@@ -32,12 +28,12 @@ export interface Noted {
   readonly issuer: string | undefined
 }
 
-export function noteOf({ role, record, decision, signature, claims, issuer }: Noted): LoginNote {
+export function noteOf({ roleName, role, decision, signature, claims, issuer }: Noted): LoginNote {
   const failure = decision.kind === 'refused' ? decision.failure : undefined
   const proven = signature?.ok === true ? claims : undefined
-  const shown = proven === undefined ? undefined : shownClaims(proven, record)
+  const shown = proven === undefined ? undefined : shownClaims(proven, role)
   return {
-    role,
+    role: roleName,
     reason: failure?.reason,
     check: failure?.check,
     claim: failure?.claim,
@@ -47,34 +43,27 @@ export function noteOf({ role, record, decision, signature, claims, issuer }: No
   }
 }
 
-function shownClaims(
-  claims: JsonObject,
-  record: RoleRecord | undefined,
-): Readonly<Record<string, string>> {
-  const shown = new Map<string, string>()
-  const references = [...alwaysShown.map(literalReference), ...referencesOf(record)]
-  for (const reference of references) {
-    const value = resolveReference(claims, reference)
-    if (value === undefined || shown.has(reference.text)) continue
-    const text = typeof value === 'string' ? value : encodeJson(value)
-    shown.set(reference.text, maskTokens(text).slice(0, valueLengthMax))
-  }
-  return Object.fromEntries(shown)
-}
-
 /** A key that was given without an id is known by its thumbprint (RFC 7638). */
 function keyOf({ keyId, thumbprint }: ProvenKey): string {
   return keyId ?? thumbprint
 }
 
-/** The claims that a role looks at. */
-function referencesOf(record: RoleRecord | undefined): readonly ClaimReference[] {
-  if (record === undefined) return []
-  const { user_claim: user, groups_claim: groups } = record
-  const names = [
-    ...(groups === '' ? [] : [groups]),
-    ...Object.keys(record.bound_claims ?? {}),
-    ...Object.keys(record.claim_mappings ?? {}),
-  ]
-  return [parseUserClaim(user, record.user_claim_json_pointer), ...names.map(parseReference)]
+function shownClaims(
+  claims: JsonObject,
+  role: CompiledRole | undefined,
+): Readonly<Record<string, string>> {
+  const shown = new Map<string, string>()
+  const show = (reference: ClaimReference | undefined): void => {
+    if (reference === undefined || shown.has(reference.text)) return
+    const value = resolveReference(claims, reference)
+    if (value === undefined) return
+    const text = typeof value === 'string' ? value : encodeJson(value)
+    shown.set(reference.text, maskTokens(text).slice(0, valueLengthMax))
+  }
+  alwaysShown.forEach(show)
+  show(role?.userClaim)
+  show(role?.groupsClaim)
+  for (const { reference } of role?.claimRules ?? []) show(reference)
+  for (const { reference } of role?.mappings ?? []) show(reference)
+  return Object.fromEntries(shown)
 }

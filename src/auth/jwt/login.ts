@@ -107,14 +107,14 @@ export class JwtLogin {
   }
 
   #note(
-    { record, issuer }: Prepared,
+    { issuer }: Prepared,
     decision: Decision,
     { requestedRole, config, role, token, signature }: JwtLoginInput,
   ): LoginNote {
     if (!this.#context.loginLog.isEnabled(decision.kind)) return {}
     return noteOf({
-      role: role?.name ?? (requestedRole === '' ? config.default_role : requestedRole),
-      record,
+      roleName: role?.name ?? (requestedRole === '' ? config.default_role : requestedRole),
+      role,
       decision,
       signature,
       claims: token !== undefined && 'ok' in token && token.ok ? token.value.claims : undefined,

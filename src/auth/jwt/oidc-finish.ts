@@ -64,7 +64,7 @@ export class OidcFinish {
         provided: provideClaims(provider.config.provider_config, record.groups_claim, claims),
       }),
     })
-    const note = this.#note(record, decision, judged)
+    const note = this.#note(decision, judged)
     if (decision.kind === 'refused') return err(refusalOf(decision.failure, note))
     const clientId = provider.config.oidc_client_id
     const login = loginOf(decision.outcome, record, { flow: 'oidc', clientId })
@@ -72,12 +72,12 @@ export class OidcFinish {
     return ok({ ...login, metadata, note })
   }
 
-  #note(record: RoleRecord, decision: Decision, judged: OidcLoginInput): LoginNote {
+  #note(decision: Decision, judged: OidcLoginInput): LoginNote {
     if (!this.#context.loginLog.isEnabled(decision.kind)) return {}
     const { idToken, signature, facts } = judged
     return noteOf({
-      role: record.name,
-      record,
+      roleName: judged.role.name,
+      role: judged.role,
       decision,
       signature,
       // With user info over them, where it was asked for: those are what the role looked at.
