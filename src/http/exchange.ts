@@ -236,7 +236,9 @@ export class Exchange {
     if (!isOpen && requestToken(headers) === undefined) return undefined
     const { requestBytesMax } = this.#context.options
     const bytesMax = isOpen ? openBytesMax(requestBytesMax) : requestBytesMax
-    requireLengthWithin(this.#request, bytesMax)
+    requireLengthWithin(this.#request, requestBytesMax)
+    // What would be small enough for a caller with a token is a bad request of one without, such as a JWT of a megabyte (SEC-TOK-03).
+    requireLengthWithin(this.#request, bytesMax, openBodyTooLarge)
     const json = isOpen ? openJsonLimits : requestJsonLimits
     const bytes = await this.#body(bytesMax)
     return parseBody(bytes, headers['content-type'], { json, repeats }, this.#context.clock)
@@ -419,6 +421,11 @@ class SocketRequest implements ApiRequest {
 }
 
 const unservedMethods = new Set(['TRACE', 'CONNECT', 'LIST', 'SCAN', 'HELP'])
+
+const openBodyTooLarge = {
+  status: 400,
+  text: `the request body is too large: at most ${openBodyBytesMax} bytes where no token is asked for`,
+}
 
 /** A negative limit is none. */
 function openBytesMax(requestBytesMax: number): number {

@@ -3,7 +3,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 
-import { invalid, Refusal } from '../framework/refusal.ts'
+import { invalid, Refusal, type RefusalDetail } from '../framework/refusal.ts'
 import { ByteGatherer } from '../lib/byte-gatherer.ts'
 import { emptyObject, isJsonObject, type JsonLimits, type JsonObject } from '../lib/json.ts'
 import { decodeInTurns, parseJsonInTurns, type Turns } from '../lib/json-in-turns.ts'
@@ -23,10 +23,14 @@ export function hasBody(request: IncomingMessage): boolean {
 }
 
 /** Refuses a length that is announced to be over the cap, before any byte is taken. */
-export function requireLengthWithin(request: IncomingMessage, bytesMax: number): void {
+export function requireLengthWithin(
+  request: IncomingMessage,
+  bytesMax: number,
+  detail?: RefusalDetail,
+): void {
   const length = request.headers['content-length']
   if (bytesMax >= 0 && length !== undefined && Number(length) > bytesMax) {
-    throw new Refusal('body_too_large')
+    throw new Refusal('body_too_large', detail)
   }
 }
 

@@ -7,13 +7,7 @@ import { after, before, test } from 'node:test'
 import type { ScriptedAnswer } from '../harness/scripted-provider.ts'
 import { LineLogger } from '../../src/platform/logger.ts'
 import { assertReason, assertStatus } from './fixture.ts'
-import { redirectUri, setUpSignIn, type SignInSetup } from './oidc-fixture.ts'
-
-/** Each from an address of its own: sign-ins of one that lead to nothing are soon refused. */
-let addresses = 1
-function nextAddress(): string {
-  return `127.0.0.${++addresses}`
-}
+import { nextAddress, redirectUri, setUpSignIn, type SignInSetup } from './oidc-fixture.ts'
 
 let setup: SignInSetup
 const log: string[] = []

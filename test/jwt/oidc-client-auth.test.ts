@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { createPublicKey, verify } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { assertRefused, assertStatus } from './fixture.ts'
-import { redirectUri, setUpSignIn, type SignInSetup } from './oidc-fixture.ts'
+import { nextAddress, redirectUri, setUpSignIn, type SignInSetup } from './oidc-fixture.ts'
 import type { ScriptedAnswer, TokenRequest } from '../harness/scripted-provider.ts'
 
 let setup: SignInSetup
@@ -24,7 +24,7 @@ async function signIn(onToken?: (request: TokenRequest) => ScriptedAnswer | unde
     body: { access_token: 'access1', token_type: 'bEARER', id_token: setup.idp.mint(nonce) },
   }
   setup.idp.onToken = (request) => onToken?.(request) ?? answer
-  const result = await setup.callback({ code, state })
+  const result = await setup.callback({ code, state }, nextAddress())
   setup.idp.onToken = undefined
   return {
     result,

@@ -19,6 +19,13 @@ export const roleO = {
   oauth2_metadata: ['id_token'],
 }
 
+let addresses = 1
+
+/** A loopback address that nobody had: sign-ins of one that lead to nothing are soon refused. */
+export function nextAddress(): string {
+  return `127.0.0.${++addresses}`
+}
+
 export interface SignInSetup {
   readonly server: TestServer
   readonly idp: ScriptedProvider
