@@ -31,7 +31,9 @@ export class Connection {
   #open = 0
   #last: IncomingMessage | undefined
   #isPaused = false
+  #isRefusing = false
   #isRefused = false
+  #takesNoMore = false
   #waiting: Waiting | undefined
 
   constructor(raw: Socket) {
@@ -55,14 +57,30 @@ export class Connection {
     return this.#isRefused
   }
 
-  /** False for a stream that a later one has replaced. */
+  /** What still comes is no request: one before it was in doubt, or its answer ends the connection (RFC 9112 §9.6). */
+  get takesNoMore(): boolean {
+    return this.#takesNoMore
+  }
+
+  takeNoMore(): void {
+    this.#takesNoMore = true
+  }
+
+  /** False for a stream that a later one has replaced, and for what comes after the last request that counts. */
   isReadBy(stream: Duplex): boolean {
-    return this.#current === stream && this.#waiting === undefined && !this.#isRefused
+    if (this.#current !== stream || this.#waiting !== undefined || this.#isRefusing) return false
+    return !this.#takesNoMore || this.#isInsideRequest
+  }
+
+  /** Bytes of the newest request's body are still to come. */
+  get #isInsideRequest(): boolean {
+    return this.#last?.complete === false
   }
 
   /** Counts a request until its answer has left or the client is gone. */
   begin(request: IncomingMessage, response: ServerResponse): void {
     this.#last = request
+    if (!response.shouldKeepAlive) this.#takesNoMore = true
     if (++this.#open === pipelinedMax) {
       this.#isPaused = true
       this.#current.pause()
@@ -96,14 +114,17 @@ export class Connection {
   }
 
   /** Answers a request that could not be made out, after all answers before it, and ends the connection. */
-  refuse(status: 400 | 405 | 408 | 431, clock: Clock): void {
-    const isInside = this.#last?.complete === false
+  refuse(status: 400 | 405 | 408 | 431, clock: Clock, errors: readonly string[] = []): void {
+    if (this.#isRefusing) return
+    this.#isRefusing = true
+    this.#takesNoMore = true
+    const isInside = this.#isInsideRequest
     if (isInside && this.#open === 0) {
       // The request was answered while its body was still coming; a second answer would be taken for the next one's.
       this.#linger('', clock)
       return
     }
-    this.#whenOpen(isInside ? 1 : 0, () => this.#linger(brokenRequestText(status), clock))
+    this.#whenOpen(isInside ? 1 : 0, () => this.#linger(brokenRequestText(status, errors), clock))
   }
 
   destroy(): void {
@@ -112,7 +133,6 @@ export class Connection {
 
   /** Says the last word, then keeps taking bytes for a moment: closing at once would reset the answer away. */
   #linger(text: string, clock: Clock): void {
-    if (this.#isRefused) return
     this.#isRefused = true
     const { raw } = this
     raw.removeAllListeners('data')

@@ -339,6 +339,7 @@ export class Exchange {
     const response = this.#response
     const isBodyComing = !this.#request.complete && hasBody(this.#request)
     if (isBodyComing || this.#context.isStopping()) response.shouldKeepAlive = false
+    if (!response.shouldKeepAlive) this.#connection.takeNoMore()
     const namespace = this.#request.headers['x-vault-namespace']
     sendAnswer(response, answer, {
       fixedHeaders: this.#context.fixedHeaders,

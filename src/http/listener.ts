@@ -11,6 +11,7 @@ import { Connection } from './connection.ts'
 import { Exchange, type ExchangeContext } from './exchange.ts'
 import { parseRefusedVerb } from './extra-verb.ts'
 import type { ListenerOptions, UnixListenerOptions } from './listener-options.ts'
+import { framingProblem } from './request-framing.ts'
 import { loadTlsMaterial } from './tls-material.ts'
 
 export type BoundAddress =
@@ -181,8 +182,15 @@ export class Listener {
 
   #serve(request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void {
     const connection = this.#connections.get(request.socket)
-    if (connection === undefined || connection.isRefused) {
+    if (connection === undefined) {
       request.socket.destroy()
+      return
+    }
+    const problem = connection.takesNoMore ? undefined : framingProblem(request)
+    if (problem !== undefined) connection.refuse(400, this.#context.clock, [problem])
+    if (connection.takesNoMore) {
+      // Its bytes are taken, so that the answer before it can be read, and mean nothing.
+      request.resume()
       return
     }
     connection.begin(request, response)

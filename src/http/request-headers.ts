@@ -9,14 +9,13 @@ const headerLinesMax = 200
 
 /**
  * Headers that have one value. Of two, one reader takes the first and another the last or both joined, so they are refused.
- * Content-Length is the parser's business.
+ * Content-Length is the parser's business, Transfer-Encoding that of `request-framing.ts`.
  */
 const single = new Set([
   'host',
   'authorization',
   'content-type',
   'content-encoding',
-  'transfer-encoding',
   'x-vault-token',
   'x-vault-namespace',
   'x-vault-wrap-ttl',
@@ -40,16 +39,8 @@ export function requireUnambiguousHeaders(request: IncomingMessage): void {
     else if (seen.includes(name)) throw invalid(`the header ${name} is there twice`)
     else seen.push(name)
   }
-  // The parser also lets HTTP/0.9 and 2.0 through.
-  const version = request.httpVersion
-  if (version !== '1.1' && version !== '1.0') throw invalid('the HTTP version is not supported')
-  const coding = request.headers['transfer-encoding']
-  if (coding !== undefined && (version === '1.0' || coding.toLowerCase() !== 'chunked')) {
-    // RFC 9112 §6.1: a coding in HTTP/1.0 has faulty framing; one that we do not undo hides the true body.
-    throw invalid('the transfer coding is not supported')
-  }
   // RFC 9112 §3.2.
-  if (version === '1.1' && request.headers.host === undefined) {
+  if (request.httpVersion === '1.1' && request.headers.host === undefined) {
     throw invalid('the header host is missing')
   }
 }

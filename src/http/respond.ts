@@ -42,8 +42,6 @@ const none: Readonly<Record<string, string>> = {}
 
 const transportSecurity = 'max-age=31536000; includeSubDomains'
 
-const emptyErrors = '{"errors":[]}\n'
-
 export function outcomeAnswer(outcome: ApiOutcome): WireAnswer {
   return outcome.kind === 'answer'
     ? handlerAnswer(outcome.answer)
@@ -115,12 +113,16 @@ export function sendAnswer(
 }
 
 /** An answer for a connection on which no request could be made out; the connection ends after it. */
-export function brokenRequestText(status: 400 | 405 | 408 | 431): string {
+export function brokenRequestText(
+  status: 400 | 405 | 408 | 431,
+  errors: readonly string[],
+): string {
+  const body = `{"errors":${JSON.stringify(errors)}}\n`
   return (
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n` +
     `Content-Type: ${json}\r\nCache-Control: no-store\r\n` +
     `Strict-Transport-Security: ${transportSecurity}\r\n` +
-    `Content-Length: ${emptyErrors.length}\r\nConnection: close\r\n\r\n${emptyErrors}`
+    `Content-Length: ${byteLength(body)}\r\nConnection: close\r\n\r\n${body}`
   )
 }
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemLeaseTtlSeconds } from '../../src/core/config.ts'
 import { createStaticSeal, shamirSeal } from '../../src/core/seal/static-seal.ts'
+import type { BoundAddress } from '../../src/http/listener.ts'
 import { tcpListener, type ListenerOptions } from '../../src/http/listener-options.ts'
 import { ManualClock, SystemClock, type Clock } from '../../src/platform/clock.ts'
 import { SilentLogger, type Logger } from '../../src/platform/logger.ts'
@@ -39,6 +40,8 @@ export interface TestServer {
   readonly server: Server
   readonly url: string
   readonly port: number
+  /** One for each listener, in their order. */
+  readonly addresses: readonly BoundAddress[]
   readonly clock: Clock
   /** Calls with the root token, unless it is raw. */
   readonly root: ApiClient
@@ -94,6 +97,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     server,
     url,
     port: tcp?.kind === 'tcp' ? tcp.port : 0,
+    addresses,
     clock,
     root: new ApiClient(url, dev.rootToken),
     rootToken: dev.rootToken,
