@@ -3,6 +3,8 @@
 export class BoundedCache<K, V> {
   readonly #entriesMax: number
   readonly #entries = new Map<K, V>()
+  /** Goes on from eviction to eviction: a new one would step over every place that was freed before it. */
+  #oldest = this.#entries.keys()
 
   constructor(entriesMax: number) {
     this.#entriesMax = entriesMax
@@ -18,11 +20,17 @@ export class BoundedCache<K, V> {
 
   /** Adds or replaces; a full cache drops its oldest entry. */
   set(key: K, value: V): void {
-    if (this.#entries.size >= this.#entriesMax && !this.#entries.has(key)) {
-      const oldest = this.#entries.keys().next()
-      if (oldest.done !== true) this.#entries.delete(oldest.value)
-    }
+    if (this.#entries.size >= this.#entriesMax && !this.#entries.has(key)) this.#dropOldest()
     this.#entries.set(key, value)
+  }
+
+  #dropOldest(): void {
+    let oldest = this.#oldest.next()
+    if (oldest.done === true) {
+      this.#oldest = this.#entries.keys()
+      oldest = this.#oldest.next()
+    }
+    if (oldest.done !== true) this.#entries.delete(oldest.value)
   }
 
   delete(key: K): void {

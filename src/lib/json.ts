@@ -41,6 +41,8 @@ export interface JsonLimits {
   readonly stringLengthMax: number
   /** Elements of one list, members of one object. */
   readonly entriesMax: number
+  /** All of them together: many short lists cost as much as one long one. Unbounded when it is not said. */
+  readonly entriesTotalMax?: number
   /** Two members of one name in one object: the last wins, or the text is refused. */
   readonly duplicates: 'last' | 'refuse'
   /** Half of a surrogate pair in a string or name (RFC 7493 §2.1). */
@@ -62,6 +64,7 @@ export const requestJsonLimits: JsonLimits = {
   depthMax: 300,
   stringLengthMax: 1_048_576,
   entriesMax: 10_000,
+  entriesTotalMax: 100_000,
   duplicates: 'last',
   loneSurrogates: 'accept',
 }
@@ -93,13 +96,9 @@ export function emptyObject(): Record<string, JsonValue> {
 
 /** Reads one JSON text; gives the value or the first problem. Objects come without a prototype. */
 export function parseJson(text: string, limits: JsonLimits): Result<JsonValue, JsonProblem> {
-  const reader = new Reader(text, limits)
-  try {
-    return ok(reader.readDocument())
-  } catch (problem) {
-    if (problem instanceof Stop) return err(problem.problem)
-    throw problem
-  }
+  const result = new JsonReader(text, limits).read()
+  if (result === undefined) throw new Error('a reader without a limit stopped')
+  return result
 }
 
 /** Writes a value as JSON text; numbers kept as text and ready JSON go in as they are. Absent members are left out. */
@@ -126,7 +125,7 @@ export function encodeJson(value: JsonValue | undefined): string {
   for (const name of Object.keys(object)) {
     const item = object[name]
     if (item === undefined) continue
-    text += (text.length === 1 ? '' : ',') + quotedName(name) + encodeJson(item)
+    text += (text.length === 1 ? '' : ',') + encodeJsonName(name) + encodeJson(item)
   }
   return text + '}'
 }
@@ -136,7 +135,8 @@ const quotedNameLengthMax = 64
 /** Members of answers have the same names each time. */
 const quotedNames = new BoundedCache<string, string>(quotedNamesMax)
 
-function quotedName(name: string): string {
+/** A member's name with its colon. */
+export function encodeJsonName(name: string): string {
   const known = quotedNames.get(name)
   if (known !== undefined) return known
   const quoted = `${JSON.stringify(name)}:`
@@ -155,32 +155,147 @@ class Stop extends Error {
 
 const quote = 0x22
 const backslash = 0x5c
+const comma = 0x2c
+const colon = 0x3a
+const leftBracket = 0x5b
+const rightBracket = 0x5d
+const leftBrace = 0x7b
+const rightBrace = 0x7d
 
-class Reader {
+/** A list or object that is being read, and where it goes when it is whole. */
+type Open =
+  | { readonly kind: 'list'; readonly value: JsonValue[] }
+  | {
+      readonly kind: 'object'
+      readonly value: Record<string, JsonValue>
+      count: number
+      name: string
+    }
+
+/**
+ * Reads one text, in one go or in slices: what is open stands in a list of our own and not on the call stack, so that the
+ * reader can stop between two values and go on later.
+ */
+export class JsonReader {
   readonly #text: string
   readonly #limits: JsonLimits
+  readonly #open: Open[] = []
+  /** Raw characters that one string may take; an escape has six for one. */
+  readonly #rawLengthMax: number
+  readonly #entriesTotalMax: number
   #at = 0
-  #depth = 0
+  #entries = 0
+  #result: Result<JsonValue, JsonProblem> | undefined
 
   constructor(text: string, limits: JsonLimits) {
     this.#text = text
     this.#limits = limits
+    this.#rawLengthMax = limits.stringLengthMax * 6
+    this.#entriesTotalMax = limits.entriesTotalMax ?? Infinity
   }
 
-  readDocument(): JsonValue {
+  /** Undefined until the text is read to its end or has a problem. A value is never cut, so a slice may be exceeded by one. */
+  read(charactersMax = Infinity): Result<JsonValue, JsonProblem> | undefined {
+    const stopAt = this.#at + charactersMax
+    try {
+      while (this.#result === undefined && this.#at < stopAt) this.#readValue()
+    } catch (problem) {
+      if (!(problem instanceof Stop)) throw problem
+      this.#result = err(problem.problem)
+    }
+    return this.#result
+  }
+
+  /** One value that is no list or object, or the beginning of one, with all that ends behind it. */
+  #readValue(): void {
     this.#space()
-    const value = this.#value()
+    const code = this.#text.charCodeAt(this.#at)
+    if (code === leftBrace || code === leftBracket) {
+      const opened = this.#enter(code)
+      if (opened !== undefined) {
+        this.#open.push(opened)
+        return
+      }
+    }
+    let value: JsonValue =
+      code === leftBrace ? emptyObject() : code === leftBracket ? [] : this.#plainValue(code)
+    for (;;) {
+      this.#space()
+      const around = this.#open.at(-1)
+      if (around === undefined) return this.#finish(value)
+      this.#add(around, value)
+      const separator = this.#text.charCodeAt(this.#at)
+      const isObject = around.kind === 'object'
+      if (separator === comma) {
+        this.#at++
+        if (around.kind === 'object') this.#name(around)
+        return
+      }
+      if (separator !== (isObject ? rightBrace : rightBracket)) {
+        this.#syntax(`a comma or the end of the ${around.kind} was expected`)
+      }
+      this.#at++
+      this.#open.pop()
+      value = around.value
+    }
+  }
+
+  /** Goes into a list or object; undefined when it is empty, and then behind it already. */
+  #enter(code: number): Open | undefined {
+    if (this.#open.length >= this.#limits.depthMax) {
+      const levels = this.#limits.depthMax
+      this.#stop('depth', this.#at, `lists and objects are nested deeper than ${levels}`)
+    }
+    this.#at++
     this.#space()
+    if (this.#text.charCodeAt(this.#at) === (code === leftBrace ? rightBrace : rightBracket)) {
+      this.#at++
+      return undefined
+    }
+    if (code === leftBracket) return { kind: 'list', value: [] }
+    const opened: Open = { kind: 'object', value: emptyObject(), count: 0, name: '' }
+    this.#name(opened)
+    return opened
+  }
+
+  #name(object: Extract<Open, { kind: 'object' }>): void {
+    this.#space()
+    if (this.#text.charCodeAt(this.#at) !== quote) this.#syntax('a member name was expected')
+    const nameAt = this.#at
+    object.name = this.#string()
+    if (this.#limits.duplicates === 'refuse' && object.name in object.value) {
+      this.#stop('duplicate_member', nameAt, 'an object has two members of one name')
+    }
+    this.#space()
+    if (this.#text.charCodeAt(this.#at) !== colon) this.#syntax('a colon was expected')
+    this.#at++
+  }
+
+  #add(around: Open, value: JsonValue): void {
+    if (around.kind === 'list') around.value.push(value)
+    else around.value[around.name] = value
+    const count = around.kind === 'list' ? around.value.length : ++around.count
+    if (count > this.#limits.entriesMax) {
+      const most = this.#limits.entriesMax
+      this.#stop('entries', this.#at, `a list or object has more than ${most} entries`)
+    }
+    if (++this.#entries > this.#entriesTotalMax) {
+      const most = this.#entriesTotalMax
+      this.#stop(
+        'entries',
+        this.#at,
+        `all lists and objects together have more than ${most} entries`,
+      )
+    }
+  }
+
+  #finish(value: JsonValue): void {
     if (this.#at !== this.#text.length) this.#syntax('there is text after the JSON value')
-    return value
+    this.#result = ok(value)
   }
 
-  #value(): JsonValue {
-    switch (this.#text.charCodeAt(this.#at)) {
-      case 0x7b:
-        return this.#object()
-      case 0x5b:
-        return this.#array()
+  #plainValue(code: number): JsonValue {
+    switch (code) {
       case quote:
         return this.#string()
       case 0x74:
@@ -194,83 +309,31 @@ class Reader {
     }
   }
 
-  #object(): JsonObject {
-    this.#enter()
-    const object = emptyObject()
-    let count = 0
-    this.#at++
-    this.#space()
-    if (this.#text.charCodeAt(this.#at) === 0x7d) {
-      this.#at++
-      this.#depth--
-      return object
-    }
-    for (;;) {
-      if (this.#text.charCodeAt(this.#at) !== quote) this.#syntax('a member name was expected')
-      const nameAt = this.#at
-      const name = this.#string()
-      this.#space()
-      if (this.#text.charCodeAt(this.#at) !== 0x3a) this.#syntax('a colon was expected')
-      this.#at++
-      this.#space()
-      const value = this.#value()
-      if (this.#limits.duplicates === 'refuse' && name in object) {
-        this.#stop('duplicate_member', nameAt, 'an object has two members of one name')
-      }
-      object[name] = value
-      if (++count > this.#limits.entriesMax) this.#tooMany()
-      this.#space()
-      const code = this.#text.charCodeAt(this.#at++)
-      if (code === 0x7d) break
-      if (code !== 0x2c) this.#syntax('a comma or the end of the object was expected')
-      this.#space()
-    }
-    this.#depth--
-    return object
-  }
-
-  #array(): JsonValue[] {
-    this.#enter()
-    const list: JsonValue[] = []
-    this.#at++
-    this.#space()
-    if (this.#text.charCodeAt(this.#at) === 0x5d) {
-      this.#at++
-      this.#depth--
-      return list
-    }
-    for (;;) {
-      list.push(this.#value())
-      if (list.length > this.#limits.entriesMax) this.#tooMany()
-      this.#space()
-      const code = this.#text.charCodeAt(this.#at++)
-      if (code === 0x5d) break
-      if (code !== 0x2c) this.#syntax('a comma or the end of the list was expected')
-      this.#space()
-    }
-    this.#depth--
-    return list
-  }
-
   #string(): string {
     const text = this.#text
-    const start = ++this.#at
+    const start = this.#at + 1
+    const stopAt = start + this.#rawLengthMax
+    let at = start
     let plain = true
     for (;;) {
-      const code = text.charCodeAt(this.#at)
+      const code = text.charCodeAt(at)
       if (code === quote) break
       // NaN at the end of the text fails this comparison as well.
-      if (!(code >= 0x20)) this.#syntax('a string is not closed or holds a raw control character')
+      if (!(code >= 0x20)) {
+        this.#at = at
+        this.#syntax('a string is not closed or holds a raw control character')
+      }
+      if (at > stopAt) this.#stop('string_length', start, 'a string is too long')
       if (code === backslash) {
         plain = false
-        this.#at++
+        at++
       } else if (code >= 0xd800 && code <= 0xdfff) {
         plain = false
       }
-      this.#at++
+      at++
     }
-    const raw = text.slice(start, this.#at)
-    this.#at++
+    const raw = text.slice(start, at)
+    this.#at = at + 1
     const value = plain ? raw : this.#unescape(raw, start)
     if (value.length > this.#limits.stringLengthMax) {
       this.#stop('string_length', start, 'a string is too long')
@@ -325,12 +388,19 @@ class Reader {
   }
 
   #digits(): number {
+    const text = this.#text
     const start = this.#at
+    let at = start
     for (;;) {
-      const code = this.#text.charCodeAt(this.#at)
-      if (!(code >= 0x30 && code <= 0x39)) return this.#at - start
-      this.#at++
+      const code = text.charCodeAt(at)
+      if (!(code >= 0x30 && code <= 0x39)) break
+      if (at - start > this.#limits.stringLengthMax) {
+        this.#stop('string_length', start, 'a number is too long')
+      }
+      at++
     }
+    this.#at = at
+    return at - start
   }
 
   #word<T extends JsonValue>(word: string, value: T): T {
@@ -340,29 +410,18 @@ class Reader {
   }
 
   #space(): void {
+    const text = this.#text
+    const start = this.#at
+    let at = start
     for (;;) {
-      const code = this.#text.charCodeAt(this.#at)
-      if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return
-      this.#at++
+      const code = text.charCodeAt(at)
+      if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) break
+      if (at - start > this.#limits.stringLengthMax) {
+        this.#stop('string_length', start, 'there are too many blanks in one place')
+      }
+      at++
     }
-  }
-
-  #enter(): void {
-    if (++this.#depth > this.#limits.depthMax) {
-      this.#stop(
-        'depth',
-        this.#at,
-        `lists and objects are nested deeper than ${this.#limits.depthMax}`,
-      )
-    }
-  }
-
-  #tooMany(): never {
-    this.#stop(
-      'entries',
-      this.#at,
-      `a list or object has more than ${this.#limits.entriesMax} entries`,
-    )
+    this.#at = at
   }
 
   #syntax(detail: string): never {

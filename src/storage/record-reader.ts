@@ -5,6 +5,7 @@
  */
 
 import { BoundedCache } from '../lib/bounded-cache.ts'
+import { decodeUtf8 } from '../lib/utf8.ts'
 import type { Keyring } from './keyring.ts'
 import type { Codec, Key } from './store.ts'
 
@@ -37,7 +38,7 @@ export class RecordReader {
     ) {
       return remembered.value as T
     }
-    const value = key.codec.decode(this.keyring.open(key.text, stored).toString())
+    const value = key.codec.decode(decodeUtf8(this.keyring.open(key.text, stored)))
     if (stored.length <= cachedBytesMax && key.codec.isShortLived !== true) {
       this.#remembered.set(key.text, { sealed: Buffer.from(stored), codec: key.codec, value })
     }

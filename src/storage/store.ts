@@ -102,11 +102,13 @@ const exactJson: Codec<JsonValue> = {
   },
 }
 
-const storedJsonLimits: JsonLimits = {
+/** Of what this server wrote itself: deeper by its own frame, and otherwise as it was let in. */
+export const storedJsonLimits: JsonLimits = {
   ...requestJsonLimits,
   depthMax: requestJsonLimits.depthMax + 16,
   stringLengthMax: Number.MAX_SAFE_INTEGER,
   entriesMax: Number.MAX_SAFE_INTEGER,
+  entriesTotalMax: Number.MAX_SAFE_INTEGER,
 }
 
 /** Text records, for bodies that must come back digit by digit. */

@@ -6,7 +6,8 @@
 import { reply, type BackendRequest, type BackendType } from '../../framework/backend.ts'
 import { definePath } from '../../framework/path.ts'
 import { invalid } from '../../framework/refusal.ts'
-import { encodeJson, JsonText } from '../../lib/json.ts'
+import { JsonText } from '../../lib/json.ts'
+import { encodeJsonInTurns } from '../../lib/json-in-turns.ts'
 import { field, type Input } from '../../schema/field.ts'
 import { textCodec } from '../../storage/store.ts'
 import { childNames } from './child-names.ts'
@@ -26,7 +27,7 @@ const deprecation =
 export const cubbyholeBackend: BackendType = {
   types: ['cubbyhole'],
   class: 'secret',
-  create({ store }) {
+  create({ clock, store }) {
     const keyOf = (request: Request) => {
       const path = requirePath(request.path)
       return store.key(`${requireOwner(request)}/${path}`, textCodec)
@@ -74,7 +75,8 @@ export const cubbyholeBackend: BackendType = {
                 }
                 const body = request.data
                 if (Object.keys(body).length === 0) throw invalid('missing data fields')
-                await store.write((txn) => txn.put(key, encodeJson(body)))
+                const text = await encodeJsonInTurns(body, clock)
+                await store.write((txn) => txn.put(key, text))
                 return reply.none()
               },
             },

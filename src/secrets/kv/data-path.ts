@@ -9,8 +9,9 @@ import {
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid, Refusal } from '../../framework/refusal.ts'
 import { encodeJson, isJsonObject, JsonText, member, type JsonObject } from '../../lib/json.ts'
+import { encodeJsonInTurns } from '../../lib/json-in-turns.ts'
 import { field, type Input } from '../../schema/field.ts'
-import { exactCodec, type StoreTransaction } from '../../storage/store.ts'
+import type { StoreTransaction } from '../../storage/store.ts'
 import {
   addVersion,
   changeVersions,
@@ -26,7 +27,7 @@ import {
 } from './key-metadata.ts'
 import { mergePatch } from './merge-patch.ts'
 import { pathFields, requirePath, requireWritablePath } from './secret-path.ts'
-import { configKey, metadataKey, versionKey } from './versioned-keys.ts'
+import { configKey, metadataKey, parseVersion, versionKey } from './versioned-keys.ts'
 
 /** Patches could make a secret grow without end. */
 const secretCharactersMax = 33_554_432
@@ -56,7 +57,7 @@ export function dataPath(context: BackendContext): PathDeclaration {
 
   async function write(request: Request): Promise<Reply> {
     const path = requireWritablePath(request.input.secret_path ?? '')
-    const text = encodeJson(requireData(request))
+    const text = await encodeJsonInTurns(requireData(request), context.clock)
     const cas = casOf(request)
     return store.write(async (txn) => {
       const { config, metadata } = await readKey(context, txn, path)
@@ -77,7 +78,8 @@ export function dataPath(context: BackendContext): PathDeclaration {
       requireCas(cas, metadata, config)
       const body = await txn.get(versionKey(store, path, current.number))
       if (body === undefined) throw new Refusal('not_found')
-      const text = encodeJson(mergePatch(exactCodec<JsonObject>().decode(body), changes))
+      const merged = mergePatch(await parseVersion(body, context.clock), changes)
+      const text = await encodeJsonInTurns(merged, context.clock)
       if (text.length > secretCharactersMax) throw invalid('the secret would become too large')
       return putVersion(txn, path, metadata, config, text, request)
     })

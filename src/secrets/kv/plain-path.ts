@@ -58,9 +58,10 @@ export function plainPath(context: BackendContext): PathDeclaration {
           const path = requireWritablePath(request.path)
           const body = request.data
           if (Object.keys(body).length === 0) throw invalid('missing data fields')
+          const secret = await plainSecret(body, context.clock)
           await store.write(async (txn) => {
             await requirePlainLayout(txn)
-            txn.put(plainKey(store, path), plainSecret(body))
+            txn.put(plainKey(store, path), secret)
           })
           return reply.none()
         },

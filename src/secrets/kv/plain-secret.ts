@@ -1,7 +1,8 @@
 /** The record of a version 1 secret: its lease in a line of its own, then its JSON text as it is answered. */
 
 import { parseDurationSeconds } from '../../lib/duration.ts'
-import { encodeJson, JsonNumber, JsonText, member, type JsonObject } from '../../lib/json.ts'
+import { JsonNumber, JsonText, member, type JsonObject } from '../../lib/json.ts'
+import { encodeJsonInTurns, type Turns } from '../../lib/json-in-turns.ts'
 import type { MountStore } from '../../framework/backend.ts'
 import type { Codec, Key } from '../../storage/store.ts'
 
@@ -30,8 +31,9 @@ export function plainKey(store: MountStore, path: string): Key<PlainSecret> {
   return store.key(plainPrefix + path, codec)
 }
 
-export function plainSecret(data: JsonObject): PlainSecret {
-  return { leaseSeconds: leaseOf(data), body: new JsonText(encodeJson(data)) }
+export async function plainSecret(data: JsonObject, turns: Turns): Promise<PlainSecret> {
+  const text = await encodeJsonInTurns(data, turns)
+  return { leaseSeconds: leaseOf(data), body: new JsonText(text) }
 }
 
 function leaseOf(data: JsonObject): number | undefined {

@@ -4,9 +4,9 @@ import { reply, type BackendContext, type BackendRequest } from '../../framework
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { emptyObject, isJsonObject, type JsonObject } from '../../lib/json.ts'
 import { field, type Input } from '../../schema/field.ts'
-import { exactCodec } from '../../storage/store.ts'
 import { readVersion } from './data-path.ts'
 import { pathFields } from './secret-path.ts'
+import { parseVersion } from './versioned-keys.ts'
 
 const fields = {
   ...pathFields,
@@ -31,7 +31,7 @@ export function subkeysPath(context: BackendContext): PathDeclaration {
             return { kind: 'data', status: 404, data: { metadata, subkeys: null } }
           }
           const depth = Math.max(0, request.input.depth ?? 0)
-          const subkeys = namesOf(exactCodec<JsonObject>().decode(body), depth)
+          const subkeys = namesOf(await parseVersion(body, context.clock), depth)
           return reply.data({ metadata, subkeys })
         },
       },
