@@ -20,6 +20,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { connect as connectTls } from 'node:tls'
 import type { Duplex } from 'node:stream'
 import { BoundedCache } from '../lib/bounded-cache.ts'
+import { ByteGatherer } from '../lib/byte-gatherer.ts'
 import type { Cidr } from '../lib/cidr.ts'
 import { AddressGuard, resolveBySystem, type ResolveName } from './address-guard.ts'
 import { CallGate } from './call-gate.ts'
@@ -326,22 +327,32 @@ async function readAnswer(
       )
     }
     if (Number(response.headers['content-length'] ?? 0) > request.bodyBytesMax) throw tooLarge()
-    const chunks: Buffer[] = []
-    let bytes = 0
-    for await (const chunk of response as AsyncIterable<Buffer>) {
-      signal.throwIfAborted()
-      bytes += chunk.length
-      if (bytes > request.bodyBytesMax) throw tooLarge()
-      chunks.push(chunk)
-    }
+    const bytes = await gather(response, request.bodyBytesMax)
+    if (bytes === undefined) throw tooLarge()
+    signal.throwIfAborted()
     if (!response.complete) throw new OutboundProblem('protocol', 'the answer ended before its end')
     const headers = joinHeaders(response)
-    const body = decodeBody(Buffer.concat(chunks), headers['content-type'] ?? '')
+    const body = decodeBody(bytes, headers['content-type'] ?? '')
     return { status: response.statusCode ?? 0, headers, body, url: url.href }
   } finally {
     // What is left of a refused answer is not read, and its connection is not used again.
     if (!response.complete) response.destroy()
   }
+}
+
+/** All bytes, or undefined when there are too many. Taken as they come: the stream's own queue keeps each piece. */
+function gather(response: IncomingMessage, bytesMax: number): Promise<Buffer | undefined> {
+  return new Promise((resolve, reject) => {
+    const gathered = new ByteGatherer(bytesMax)
+    response.on('data', (piece: Buffer) => {
+      if (!gathered.add(piece)) resolve(undefined)
+    })
+    response.once('end', () => resolve(gathered.take()))
+    response.on('error', reject)
+    response.once('close', () =>
+      reject(new OutboundProblem('protocol', 'the answer ended before its end')),
+    )
+  })
 }
 
 function joinHeaders(response: IncomingMessage): Record<string, string> {
