@@ -15,7 +15,7 @@ export interface ApiServerOptions {
   readonly listeners: readonly ListenerOptions[]
   readonly handler: ApiHandler
   /** How a path is declared, asked before its body is read. */
-  readonly traitsOf?: PathTraitsOf
+  readonly traitsOf: PathTraitsOf
   /** Serves paths outside `/v1/`. */
   readonly other?: OtherHandler
   /** Asked for every request of a browser; undefined is off. */
@@ -51,7 +51,7 @@ class SocketServer implements ApiServer {
   }
 
   async start(): Promise<readonly BoundAddress[]> {
-    const { handler, other, cors, logger, clock, random } = this.#options
+    const { handler, traitsOf, other, cors, logger, clock, random } = this.#options
     const bound: BoundAddress[] = []
     const started: Listener[] = []
     try {
@@ -60,6 +60,7 @@ class SocketServer implements ApiServer {
           options,
           fixedHeaders: new FixedHeaders(options.customResponseHeaders),
           handler,
+          traitsOf,
           other,
           cors: cors ?? noCors,
           logger,

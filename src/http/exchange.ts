@@ -2,9 +2,16 @@
 
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 
-import type { ApiHandler, ApiRequest, ListenerSwitches, Verb } from '../framework/api.ts'
-import { invalid, Refusal } from '../framework/refusal.ts'
-import { emptyObject, type JsonObject } from '../lib/json.ts'
+import type {
+  ApiHandler,
+  ApiRequest,
+  ListenerSwitches,
+  PathTraits,
+  PathTraitsOf,
+  Verb,
+} from '../framework/api.ts'
+import { Refusal } from '../framework/refusal.ts'
+import { requestJsonLimits, type JsonLimits, type JsonObject } from '../lib/json.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Random } from '../platform/random.ts'
@@ -15,7 +22,7 @@ import type { ServingOptions } from './listener-options.ts'
 import {
   ClientGone,
   hasBody,
-  mediaType,
+  isForm,
   parseBody,
   readBody,
   requireLengthWithin,
@@ -28,7 +35,7 @@ import {
   requireWrapTtlSeconds,
 } from './request-headers.ts'
 import type { Outbox } from './outbox.ts'
-import { parsePairs, queryData, queryValue, requireQueryBool } from './request-query.ts'
+import { readCall, type Call } from './request-call.ts'
 import { parseRequestTarget, type RequestTarget } from './request-target.ts'
 import {
   outcomeAnswer,
@@ -71,6 +78,7 @@ export interface ExchangeContext {
   readonly options: ServingOptions
   readonly fixedHeaders: FixedHeaders
   readonly handler: ApiHandler
+  readonly traitsOf: PathTraitsOf
   readonly other: OtherHandler | undefined
   readonly cors: () => CorsSettings | undefined
   readonly logger: Logger
@@ -87,7 +95,9 @@ const otherBodyBytesMax = 1_048_576
 /** How long bytes of a refused body are still taken, so that its sender can read the refusal. */
 const discardMs = 1000
 
-const operationSwitches = ['help', 'list', 'scan']
+/** Bodies that anybody may send: a token of the largest kind that is looked at, and its frame. */
+const openBodyBytesMax = 524_288
+const openJsonLimits: JsonLimits = { ...requestJsonLimits, entriesTotalMax: 20_000 }
 
 export class Exchange {
   readonly #context: ExchangeContext
@@ -185,8 +195,8 @@ export class Exchange {
     if (!target.path.startsWith(apiPrefix) || target.path.length === apiPrefix.length) {
       return this.#otherAnswer(method, target, clientAddress)
     }
-    if (this.#isPreflight(method)) return preflightAnswer
-    const call = await this.#call(method, target.path.slice(apiPrefix.length), target.query)
+    if (this.#isPreflight(method, target.path.slice(apiPrefix.length))) return preflightAnswer
+    const call = await this.#call(method, target)
     const { headers } = request
     const outcome = await this.#context.handler(
       new SocketRequest(this, call, {
@@ -209,51 +219,28 @@ export class Exchange {
     }
   }
 
-  async #call(method: string, path: string, query: string): Promise<Call> {
-    switch (method) {
-      case 'GET': {
-        const pairs = parsePairs(query)
-        const data = queryData(pairs, operationSwitches)
-        if ((queryValue(pairs, 'help') ?? '') !== '') return { verb: 'help', path, data }
-        const isList = requireQueryBool(pairs, 'list')
-        const isScan = requireQueryBool(pairs, 'scan')
-        if (isList && isScan) throw invalid('list and scan cannot both be asked for')
-        if (isList) return { verb: 'list', path: folder(path), data }
-        return isScan ? { verb: 'scan', path: folder(path), data } : { verb: 'read', path, data }
-      }
-      case 'LIST':
-      case 'SCAN': {
-        const data = queryData(parsePairs(query), operationSwitches)
-        return { verb: method === 'LIST' ? 'list' : 'scan', path: folder(path), data }
-      }
-      case 'HELP':
-        return { verb: 'help', path, data: emptyObject() }
-      case 'HEAD':
-        return { verb: 'header', path, data: queryData(parsePairs(query), ['help']) }
-      case 'DELETE':
-        return { verb: 'delete', path, data: queryData(parsePairs(query), ['help']) }
-      case 'POST':
-      case 'PUT':
-        requireFile(path)
-        return { verb: 'write', path, data: await this.#fields() }
-      case 'PATCH': {
-        const type = this.#request.headers['content-type'] ?? ''
-        if (mediaType(type) !== 'application/merge-patch+json') {
-          throw new Refusal('media_type_unsupported', {
-            text: `PATCH requires Content-Type of application/merge-patch+json, provided ${type}`,
-          })
-        }
-        requireFile(path)
-        return { verb: 'patch', path, data: await this.#fields() }
-      }
-      default:
-        throw new Refusal('verb_unsupported')
-    }
+  async #call(method: string, target: RequestTarget): Promise<Call> {
+    return readCall({
+      method,
+      path: target.path.slice(apiPrefix.length),
+      query: target.query,
+      contentType: this.#request.headers['content-type'],
+      traitsOf: this.#context.traitsOf,
+      readFields: (traits) => this.#fields(traits),
+    })
   }
 
-  async #fields(): Promise<JsonObject> {
-    const bytes = await this.#body(this.#context.options.requestBytesMax)
-    return parseBody(bytes, this.#request.headers['content-type'])
+  /** The fields of the body, read no further than whoever may ask for this path may cost. */
+  async #fields({ isOpen, repeats }: PathTraits): Promise<JsonObject | undefined> {
+    const { headers } = this.#request
+    // The path refuses whoever shows no token, whatever the body says.
+    if (!isOpen && requestToken(headers) === undefined) return undefined
+    const { requestBytesMax } = this.#context.options
+    const bytesMax = isOpen ? openBytesMax(requestBytesMax) : requestBytesMax
+    requireLengthWithin(this.#request, bytesMax)
+    const json = isOpen ? openJsonLimits : requestJsonLimits
+    const bytes = await this.#body(bytesMax)
+    return parseBody(bytes, headers['content-type'], { json, repeats }, this.#context.clock)
   }
 
   async #body(bytesMax: number): Promise<Buffer> {
@@ -274,9 +261,12 @@ export class Exchange {
     return requireClientAddress(forwardedFor, peer, headerText(header))
   }
 
-  #isPreflight(method: string): boolean {
+  #isPreflight(method: string, path: string): boolean {
     const settings = this.#context.cors()
     const { origin, host } = this.#request.headers
+    if (settings !== undefined && origin !== undefined && this.#isFormToAnybody(method, path)) {
+      return false
+    }
     if (settings !== undefined && origin !== undefined) {
       const requested = headerText(this.#request.headers['access-control-request-method'])
       const outcome = requireAllowedOrigin(settings, {
@@ -290,6 +280,21 @@ export class Exchange {
     }
     if (method === 'OPTIONS') throw new Refusal('verb_unsupported')
     return false
+  }
+
+  /**
+   * A form that a page sends to a path for anybody, as a provider's `form_post` answer is. Every browser sends it from any
+   * page without asking, with CORS or without, and it carries nothing of the person's: we read no cookies. So to refuse it
+   * guards nothing; without an allow header the page cannot read the answer, which is all that CORS rules (Fetch §3.2).
+   */
+  #isFormToAnybody(method: string, path: string): boolean {
+    const { headers } = this.#request
+    return (
+      method === 'POST' &&
+      isForm(headers['content-type'] ?? '') &&
+      requestToken(headers) === undefined &&
+      this.#context.traitsOf(path, 'write').isOpen
+    )
   }
 
   async #otherAnswer(
@@ -363,12 +368,6 @@ export class Exchange {
   }
 }
 
-interface Call {
-  readonly verb: Verb
-  readonly path: string
-  readonly data: JsonObject
-}
-
 interface RequestSource {
   readonly headers: IncomingHttpHeaders
   readonly clientAddress: string | undefined
@@ -379,7 +378,6 @@ interface RequestSource {
 class SocketRequest implements ApiRequest {
   readonly verb: Verb
   readonly path: string
-  readonly data: JsonObject
   readonly token: string | undefined
   readonly namespace: string
   readonly wrapTtlSeconds: number
@@ -388,13 +386,14 @@ class SocketRequest implements ApiRequest {
   readonly listener: ListenerSwitches
   readonly header: (name: string) => string | undefined
   readonly #exchange: Exchange
+  readonly #data: JsonObject | undefined
 
   constructor(exchange: Exchange, call: Call, source: RequestSource) {
     const { headers } = source
     this.#exchange = exchange
     this.verb = call.verb
     this.path = call.path
-    this.data = call.data
+    this.#data = call.data
     this.token = requestToken(headers)
     this.namespace = requestNamespace(headers)
     this.wrapTtlSeconds = requireWrapTtlSeconds(headers)
@@ -402,6 +401,12 @@ class SocketRequest implements ApiRequest {
     this.clientPort = source.clientPort
     this.listener = source.listener
     this.header = (name) => headerText(headers[name])
+  }
+
+  /** Where the body was not read, whoever asks for it has let somebody in who shows no token. */
+  get data(): JsonObject {
+    if (this.#data === undefined) throw new Refusal('token_refused')
+    return this.#data
   }
 
   get signal(): AbortSignal {
@@ -415,12 +420,9 @@ class SocketRequest implements ApiRequest {
 
 const unservedMethods = new Set(['TRACE', 'CONNECT', 'LIST', 'SCAN', 'HELP'])
 
-function folder(path: string): string {
-  return path.endsWith('/') ? path : `${path}/`
-}
-
-function requireFile(path: string): void {
-  if (path.endsWith('/')) throw invalid("cannot write to a path ending in '/'")
+/** A negative limit is none. */
+function openBytesMax(requestBytesMax: number): number {
+  return requestBytesMax < 0 ? openBodyBytesMax : Math.min(openBodyBytesMax, requestBytesMax)
 }
 
 function headerText(value: string | readonly string[] | undefined): string | undefined {

@@ -4,21 +4,18 @@ import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 
 import { invalid, Refusal } from '../framework/refusal.ts'
-import {
-  emptyObject,
-  isJsonObject,
-  parseJson,
-  requestJsonLimits,
-  type JsonObject,
-} from '../lib/json.ts'
-import { parsePairs } from './request-query.ts'
+import { ByteGatherer } from '../lib/byte-gatherer.ts'
+import { emptyObject, isJsonObject, type JsonLimits, type JsonObject } from '../lib/json.ts'
+import { decodeInTurns, parseJsonInTurns, type Turns } from '../lib/json-in-turns.ts'
+import { parsePairs, requireNoRepeats } from './request-query.ts'
+
+/** A form is for a handful of fields: its values are unescaped in one piece. */
+const formBytesMax = 1_048_576
 
 /** The client went away before its request was complete; there is nobody to answer. */
 export class ClientGone extends Error {
   override readonly name = 'ClientGone'
 }
-
-const noBytes = Buffer.alloc(0)
 
 export function hasBody(request: IncomingMessage): boolean {
   const length = request.headers['content-length']
@@ -36,27 +33,19 @@ export function requireLengthWithin(request: IncomingMessage, bytesMax: number):
 /** All bytes of the body; stops taking them at the cap. A negative cap is none. */
 export function readBody(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
-    let bytes = 0
+    const gathered = new ByteGatherer(bytesMax < 0 ? Infinity : bytesMax)
     const onData = (chunk: Buffer): void => {
-      bytes += chunk.length
-      if (bytesMax >= 0 && bytes > bytesMax) {
-        request.off('data', onData)
-        request.pause()
-        chunks.length = 0
-        reject(new Refusal('body_too_large'))
-        return
-      }
-      chunks.push(chunk)
+      if (gathered.add(chunk)) return
+      request.off('data', onData)
+      request.pause()
+      reject(new Refusal('body_too_large'))
     }
     request.on('data', onData)
     // A request that is closed before its end was cut off; most are closed after it.
     const onClose = (): void => reject(new ClientGone())
     request.once('end', () => {
       request.off('close', onClose)
-      const first = chunks[0]
-      if (first === undefined) resolve(noBytes)
-      else resolve(chunks.length === 1 ? first : Buffer.concat(chunks, bytes))
+      resolve(gathered.take())
     })
     request.once('close', onClose)
     request.on('error', ignoreError)
@@ -75,16 +64,29 @@ export function requirePlainBody(request: IncomingMessage): void {
   }
 }
 
-/** The fields of a body; throws a refusal when it is not an object. */
-export function parseBody(bytes: Buffer, contentType: string | undefined): JsonObject {
+/** What a body may cost, and whether it may say a thing twice. */
+export interface BodyRules {
+  readonly json: JsonLimits
+  readonly repeats: 'refuse' | undefined
+}
+
+/** The fields of a body; throws a refusal when it is not an object. A large one takes turns with other requests. */
+export async function parseBody(
+  bytes: Buffer,
+  contentType: string | undefined,
+  { json, repeats }: BodyRules,
+  turns: Turns,
+): Promise<JsonObject> {
   if (bytes.length === 0) return emptyObject()
   // Bytes that are no UTF-8 would turn into replacement characters and be stored as something else.
   if (!isUtf8(bytes)) throw invalid('failed to decode JSON input: the text is not UTF-8')
-  const text = bytes.toString('utf8')
+  const text = await decodeInTurns(bytes, turns)
   if (contentType !== undefined && isForm(contentType) && !/^\s*[{[]/.test(text)) {
-    return parseForm(text)
+    if (bytes.length > formBytesMax) throw new Refusal('body_too_large')
+    return parseForm(text, json.entriesMax, repeats)
   }
-  const parsed = parseJson(text, requestJsonLimits)
+  const limits = repeats === 'refuse' ? ({ ...json, duplicates: 'refuse' } as const) : json
+  const parsed = await parseJsonInTurns(text, limits, turns)
   if (parsed.ok) {
     if (isJsonObject(parsed.value)) return parsed.value
     // Vault compatibility: the Go client sends `null` for a write without fields.
@@ -112,13 +114,15 @@ export function mediaType(contentType: string): string {
   return (semicolon === -1 ? contentType : contentType.slice(0, semicolon)).trim().toLowerCase()
 }
 
-function isForm(contentType: string): boolean {
+export function isForm(contentType: string): boolean {
   return mediaType(contentType) === 'application/x-www-form-urlencoded'
 }
 
-function parseForm(text: string): JsonObject {
+function parseForm(text: string, entriesMax: number, repeats: BodyRules['repeats']): JsonObject {
+  const pairs = parsePairs(text.trim(), entriesMax)
+  if (repeats === 'refuse') requireNoRepeats(pairs)
   const data = emptyObject()
-  for (const [name, value] of parsePairs(text.trim(), requestJsonLimits.entriesMax)) {
+  for (const [name, value] of pairs) {
     const present = data[name]
     data[name] = typeof present === 'string' ? `${present},${value}` : value
   }

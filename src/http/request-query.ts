@@ -37,6 +37,19 @@ export function queryData(pairs: readonly QueryPair[], reserved: readonly string
   return data
 }
 
+/** Throws a refusal when a name is there twice: one reader takes the first value and another the last (SEC-OID-05). */
+export function requireNoRepeats(pairs: readonly QueryPair[]): void {
+  const seen = new Set<string>()
+  for (const [name] of pairs) {
+    if (seen.has(name)) {
+      throw invalid(
+        `the parameter ${/^[\w-]{1,64}$/.test(name) ? name : '(a long or odd name)'} is there twice`,
+      )
+    }
+    seen.add(name)
+  }
+}
+
 /** The first value of a name. */
 export function queryValue(pairs: readonly QueryPair[], name: string): string | undefined {
   for (const pair of pairs) if (pair[0] === name) return pair[1]

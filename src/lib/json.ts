@@ -394,7 +394,7 @@ export class JsonReader {
     for (;;) {
       const code = text.charCodeAt(at)
       if (!(code >= 0x30 && code <= 0x39)) break
-      if (at - start > this.#limits.stringLengthMax) {
+      if (at - start >= this.#limits.stringLengthMax) {
         this.#stop('string_length', start, 'a number is too long')
       }
       at++
@@ -416,7 +416,7 @@ export class JsonReader {
     for (;;) {
       const code = text.charCodeAt(at)
       if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) break
-      if (at - start > this.#limits.stringLengthMax) {
+      if (at - start >= this.#limits.stringLengthMax) {
         this.#stop('string_length', start, 'there are too many blanks in one place')
       }
       at++

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { parseForwardedFor } from '../../src/http/listener-options.ts'
-import { answer, askOnce, data, head, RawConnection, run } from './running-server.ts'
+import { answer, askOnce, data, head, needsToken, RawConnection, run } from './running-server.ts'
 
 const timeouts = { headersMs: 10_000, readMs: 30_000, idleMs: 300_000, writeMs: 90_000 }
 
@@ -156,9 +156,11 @@ test('the default cap takes 32 MiB and no byte more', async (t) => {
   const running = await run(t)
   const got = await askOnce(running.port, head('POST /v1/a', 'Content-Length: 33554433'))
   assert.equal(got.status, 413)
-  const unlimited = await run(t, { listener: { requestBytesMax: -1 } })
+  const unlimited = await run(t, { listener: { requestBytesMax: -1 }, traitsOf: needsToken })
   const connection = await RawConnection.open(unlimited.port)
-  connection.write(head('POST /v1/a', 'Content-Length: 33554433', 'Expect: 100-continue'))
+  connection.write(
+    head('POST /v1/a', 'X-Vault-Token: t', 'Content-Length: 33554433', 'Expect: 100-continue'),
+  )
   assert.equal((await connection.read()).status, 100)
   connection.close()
 })

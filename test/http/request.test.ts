@@ -5,10 +5,12 @@ import * as fc from '../harness/properties.ts'
 
 import type { ApiRequest } from '../../src/framework/api.ts'
 import { Refusal } from '../../src/framework/refusal.ts'
+import { startTestServer } from '../harness/test-server.ts'
 import { parseRequestTarget } from '../../src/http/request-target.ts'
 import {
   askOnce,
   head,
+  needsToken,
   RawConnection,
   run,
   type RawAnswer,
@@ -314,12 +316,16 @@ test('the wrapping header takes seconds and durations', async (t) => {
 })
 
 test('ENV-52 SEC-HTP-04: too complex JSON is refused quickly', async (t) => {
-  const running = await run(t)
+  const running = await run(t, { traitsOf: needsToken })
   const deep = `{"a":${'['.repeat(300)}${']'.repeat(300)}}`
   const wide = `{"a":[${'1,'.repeat(10_000)}1]}`
   const long = `{"a":"${'x'.repeat(1_048_577)}"}`
-  for (const body of [deep, wide, long, '['.repeat(1_000_000)]) {
-    const answer = await send(running, 'POST /v1/a', body)
+  const lists = `{"a":[${`[${'1,'.repeat(9_999)}1],`.repeat(10)}[]]}`
+  const blanks = `{"a":${' '.repeat(1_048_577)}1}`
+  const digits = `{"a":${'1'.repeat(1_048_577)}}`
+  const deeper = '['.repeat(1_000_000)
+  for (const body of [deep, wide, long, lists, blanks, digits, deeper]) {
+    const answer = await send(running, 'POST /v1/a', body, 'X-Vault-Token: t')
     assert.equal(answer.status, 400)
     assert.match(
       errorsOf(answer)[0] ?? '',
@@ -392,6 +398,35 @@ test('ENV-60: of two members with one name the last counts', async (t) => {
     ['a', 2],
     ['__proto__', 3],
   ])
+})
+
+test('where a path says so, a field that is there twice is refused in query, form and JSON (SEC-OID-05)', async (t) => {
+  const running = await run(t, {
+    traitsOf: (path) => ({ isOpen: true, repeats: path.startsWith('once') ? 'refuse' : undefined }),
+  })
+  const form = 'Content-Type: application/x-www-form-urlencoded'
+  for (const [path, want] of [
+    ['once', 400],
+    ['often', 200],
+  ] as const) {
+    for (const query of ['a=1&a=2', 'a=1&b=2&%61=1', 'list=true&list=true', 'a=1&a=1']) {
+      assert.equal((await ask(running, `GET /v1/${path}?${query}`)).status, want, query)
+      assert.equal((await ask(running, `LIST /v1/${path}?${query}`)).status, want, query)
+      assert.equal((await ask(running, `DELETE /v1/${path}?${query}`)).status, want, query)
+    }
+    for (const body of ['a=1&a=2', 'a=1&b=2&%61=1', 'state=S&state=ns%3Dx', 'a&a']) {
+      assert.equal((await send(running, `POST /v1/${path}`, body, form)).status, want, body)
+    }
+    for (const body of ['{"a":1,"a":2}', '{"a":1,"\\u0061":1}', '{"b":[{"a":1,"a":1}]}']) {
+      assert.equal((await send(running, `POST /v1/${path}`, body)).status, want, body)
+    }
+  }
+  const named = await send(running, 'POST /v1/once', 'state=S&state=x', form)
+  assert.deepEqual(errorsOf(named), ['the parameter state is there twice'])
+  assert.equal((await ask(running, 'GET /v1/once?a=1&b=1')).status, 200)
+  assert.equal((await send(running, 'POST /v1/once', 'a=1&b=1', form)).status, 200)
+  assert.equal((await send(running, 'POST /v1/once?a=1&a=2', '{"a":1}')).status, 200)
+  assert.deepEqual(plain(last(running)), { a: 1 })
 })
 
 test('ENV-61: paths outside the API are not found', async (t) => {
@@ -477,6 +512,39 @@ test('ENV-65 ENV-66 SEC-HTP-11: CORS for one origin', async (t) => {
   const own = await ask(running, 'GET /v1/a', 'Origin: http://localhost')
   assert.equal(own.status, 200)
   assert.equal(own.headers['access-control-allow-origin'], undefined)
+})
+
+test("a provider's form post is carried out whatever CORS says, and nobody may read its answer (SEC-HTP-19)", async (t) => {
+  const server = await startTestServer()
+  t.after(() => server.stop())
+  await server.root.must('sys/auth/jwt', { type: 'jwt' })
+  const form = 'Content-Type: application/x-www-form-urlencoded'
+  const callback = 'POST /v1/auth/jwt/oidc/callback'
+  const body = 'state=unknown&code=abc'
+  const from = async (origin: string, ...headers: readonly string[]): Promise<RawAnswer> =>
+    askOnce(
+      server.port,
+      head(callback, `Origin: ${origin}`, `Content-Length: ${body.length}`, ...headers) + body,
+    )
+  const without = await from('https://idp.example', form)
+  await server.root.must('sys/config/cors', { allowed_origins: ['https://app.example'] })
+  for (const origin of ['https://idp.example', 'null']) {
+    const answer = await from(origin, form)
+    assert.equal(answer.status, without.status)
+    assert.equal(answer.headers['content-type'], without.headers['content-type'])
+    assert.doesNotMatch(answer.body, /origin not allowed/)
+    assert.ok(Object.keys(answer.headers).every((name) => !name.startsWith('access-control')))
+    // What a page cannot send by a mere form is still refused.
+    for (const more of ['Content-Type: application/json', 'Content-Type: text/plain', 'A: b']) {
+      assert.equal((await from(origin, more)).status, 403, more)
+    }
+    assert.equal((await from(origin, form, `X-Vault-Token: ${server.rootToken}`)).status, 403)
+    assert.equal((await from(origin, form, 'Authorization: Bearer x')).status, 403)
+    const closed = head('POST /v1/secret/data/a', `Origin: ${origin}`, form, 'Content-Length: 0')
+    assert.equal((await askOnce(server.port, closed)).status, 403)
+    const health = head('GET /v1/sys/health', `Origin: ${origin}`, form)
+    assert.equal((await askOnce(server.port, health)).status, 403)
+  }
 })
 
 test('SEC-HTP-11: every origin together with credentials gives no credentials', async (t) => {

@@ -4,7 +4,14 @@ import { connect as connectPlain, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 import { connect as connectTls } from 'node:tls'
 
-import type { Answer, ApiHandler, ApiOutcome, ApiRequest } from '../../src/framework/api.ts'
+import type {
+  Answer,
+  ApiHandler,
+  ApiOutcome,
+  ApiRequest,
+  PathTraits,
+  PathTraitsOf,
+} from '../../src/framework/api.ts'
 import type { Refusal } from '../../src/framework/refusal.ts'
 import {
   createApiServer,
@@ -35,6 +42,8 @@ export interface RunningOptions {
   readonly listener?: Partial<TcpListenerOptions>
   readonly listeners?: readonly ListenerOptions[]
   readonly handler?: ApiHandler
+  /** By default anybody may call every path. */
+  readonly traitsOf?: PathTraitsOf
   readonly other?: ApiServerOptions['other']
   readonly cors?: ApiServerOptions['cors']
 }
@@ -66,6 +75,11 @@ export function refused(refusal: Refusal): ApiOutcome {
   return { kind: 'refusal', requestId: random.uuid(), refusal }
 }
 
+/** Traits of paths that nobody may call without a token. */
+export function needsToken(): PathTraits {
+  return { isOpen: false, repeats: undefined }
+}
+
 /** What most tests want: who asked what. */
 export async function echo(request: ApiRequest): Promise<ApiOutcome> {
   return data(
@@ -92,6 +106,7 @@ export async function run(context: TestContext, options: RunningOptions = {}): P
       requests.push(request)
       return handler(request)
     },
+    traitsOf: options.traitsOf ?? (() => ({ isOpen: true, repeats: undefined })),
     ...(options.other === undefined ? {} : { other: options.other }),
     ...(options.cors === undefined ? {} : { cors: options.cors }),
     logger: new LineLogger({
