@@ -10,6 +10,7 @@ import { Listener, type BoundAddress } from './listener.ts'
 import type { ListenerOptions } from './listener-options.ts'
 import { Outbox } from './outbox.ts'
 import { FixedHeaders } from './respond.ts'
+import { requireVerbsServed } from './verb-self-check.ts'
 
 export interface ApiServerOptions {
   readonly listeners: readonly ListenerOptions[]
@@ -26,7 +27,7 @@ export interface ApiServerOptions {
 }
 
 export interface ApiServer {
-  /** Binds all listeners, in their order; rejects, with none bound, when one cannot be. */
+  /** Binds all listeners, in their order; rejects, with none bound, when one cannot be or this Node cannot serve. */
   start(): Promise<readonly BoundAddress[]>
   /** Cuts no request that ends within the grace. */
   stop(options: { readonly graceMs: number }): Promise<void>
@@ -52,6 +53,7 @@ class SocketServer implements ApiServer {
 
   async start(): Promise<readonly BoundAddress[]> {
     const { handler, traitsOf, other, cors, logger, clock, random } = this.#options
+    await requireVerbsServed({ clock, logger, random, outbox: this.#outbox })
     const bound: BoundAddress[] = []
     const started: Listener[] = []
     try {

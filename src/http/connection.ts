@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream'
 import type { Clock } from '../platform/clock.ts'
 import { VerbSocket, type ExtraVerb } from './extra-verb.ts'
 import { plainAddress } from './forwarded-for.ts'
+import type { ParserListeners } from './parser-listeners.ts'
 import { brokenRequestText } from './respond.ts'
 
 /** Requests of one connection that are worked on at a time; the rest waits in the socket. */
@@ -27,6 +28,7 @@ export class Connection {
   readonly port: number | undefined
   /** What the HTTP server reads from: the socket itself or a stream over it. */
   #current: Duplex
+  readonly #parser: ParserListeners
   #verb: ExtraVerb | undefined
   #open = 0
   #last: IncomingMessage | undefined
@@ -36,8 +38,9 @@ export class Connection {
   #takesNoMore = false
   #waiting: Waiting | undefined
 
-  constructor(raw: Socket) {
+  constructor(raw: Socket, parser: ParserListeners) {
     this.raw = raw
+    this.#parser = parser
     this.#current = raw
     this.address = raw.remoteAddress === undefined ? undefined : plainAddress(raw.remoteAddress)
     this.port = raw.remotePort
@@ -99,13 +102,13 @@ export class Connection {
   serveExtraVerb(verb: ExtraVerb, afterVerb: Buffer, accept: (stream: VerbSocket) => void): void {
     const before = this.#current
     if (before instanceof VerbSocket) before.stopReading()
-    else before.removeAllListeners('data').removeAllListeners('end')
+    else this.#parser.stopReading()
     const stream = new VerbSocket(this.raw, Buffer.concat([Buffer.from('GET'), afterVerb]))
     this.raw.pause()
     this.#whenOpen(0, () => {
       if (this.raw.destroyed || !this.raw.writable) return
       if (before instanceof VerbSocket) before.detach()
-      else this.#forgetParser()
+      else this.#parser.detach()
       this.raw.setTimeout(0)
       this.#current = stream
       this.#verb = verb
@@ -143,16 +146,6 @@ export class Connection {
     raw.once('end', () => raw.destroySoon())
     const cancel = clock.after(lingerMs, () => raw.destroy())
     raw.once('close', cancel)
-  }
-
-  /** The first parser of the socket is done; only its cleaning up at the end stays. */
-  #forgetParser(): void {
-    for (const event of ['drain', 'error']) this.raw.removeAllListeners(event)
-    this.raw.on('error', () => undefined)
-    for (const listener of this.raw.listeners('timeout').slice(0, -1)) {
-      // The last one belongs to the new stream.
-      this.raw.off('timeout', listener as () => void)
-    }
   }
 
   #whenOpen(openMax: number, work: () => void): void {

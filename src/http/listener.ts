@@ -11,6 +11,7 @@ import { Connection } from './connection.ts'
 import { Exchange, type ExchangeContext } from './exchange.ts'
 import { parseRefusedVerb } from './extra-verb.ts'
 import type { ListenerOptions, UnixListenerOptions } from './listener-options.ts'
+import { ParserListeners } from './parser-listeners.ts'
 import { framingProblem } from './request-framing.ts'
 import { loadTlsMaterial } from './tls-material.ts'
 
@@ -38,6 +39,7 @@ export class Listener {
   readonly #acceptEvent: 'connection' | 'secureConnection'
   /** By the stream that the HTTP server reads from. */
   readonly #connections = new WeakMap<Duplex, Connection>()
+  readonly #parsers = new WeakMap<Duplex, ParserListeners>()
   readonly #open = new Set<Connection>()
   readonly #sockets = new Set<Socket>()
   readonly #exchanges = new Set<Exchange>()
@@ -161,9 +163,16 @@ export class Listener {
       this.#sockets.add(socket)
       socket.once('close', () => this.#sockets.delete(socket))
     })
-    server.on(this.#acceptEvent, (socket: Duplex) => {
+    // Before the HTTP server's own listener, and the next one after it.
+    server.prependListener(this.#acceptEvent, (socket: Duplex) => {
       if (this.#connections.has(socket) || !isSocket(socket)) return
-      const connection = new Connection(socket)
+      this.#parsers.set(socket, new ParserListeners(socket))
+    })
+    server.on(this.#acceptEvent, (socket: Duplex) => {
+      const parser = this.#parsers.get(socket)
+      if (parser === undefined || this.#connections.has(socket) || !isSocket(socket)) return
+      parser.remember()
+      const connection = new Connection(socket, parser)
       this.#connections.set(socket, connection)
       this.#open.add(connection)
       socket.once('close', () => this.#open.delete(connection))

@@ -2,6 +2,11 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 
 import { tlsOptions } from '../../src/http/listener-options.ts'
+import { Outbox } from '../../src/http/outbox.ts'
+import { requireVerbsServed } from '../../src/http/verb-self-check.ts'
+import { SystemClock } from '../../src/platform/clock.ts'
+import { SilentLogger } from '../../src/platform/logger.ts'
+import { SystemRandom } from '../../src/platform/random.ts'
 import { parseRefusedVerb } from '../../src/http/extra-verb.ts'
 import { data, head, RawConnection, run, type RawAnswer, type Running } from './running-server.ts'
 import { makeCertificate } from './self-signed.ts'
@@ -196,4 +201,24 @@ test('the place where the parser stopped tells an extra verb from its imitations
   assert.equal(at('LIST /a HTTP/1.1', 0), 'broken')
   assert.equal(at('\x16\x03\x01', 0), 'broken')
   assert.equal(at('', 0), 'broken')
+})
+
+test('a server that its platform does not let serve a verb says so in one sentence before it is ready', async () => {
+  const clock = new SystemClock()
+  const context = {
+    clock,
+    logger: new SilentLogger(),
+    random: new SystemRandom(),
+    outbox: new Outbox(clock),
+  }
+  await requireVerbsServed(context)
+  for (const unserved of ['FETCH', 'list', 'TRACE']) {
+    await assert.rejects(
+      requireVerbsServed(context, [
+        ['LIST', 'list'],
+        [unserved, 'list'],
+      ]),
+      /^Error: this version of Node does not let the server take LIST, SCAN and HELP requests;/,
+    )
+  }
 })
