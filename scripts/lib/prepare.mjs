@@ -124,7 +124,7 @@ async function works(name) {
   return (await runProgram(process.execPath, ['-e', trial])).code === 0
 }
 
-function runNpm(args) {
+export function runNpm(args) {
   const path = process.env.npm_execpath
   if (path !== undefined && basename(path).startsWith('npm-cli')) {
     return runProgram(process.execPath, [path, ...args])
