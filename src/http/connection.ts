@@ -69,6 +69,12 @@ export class Connection {
     this.#takesNoMore = true
   }
 
+  /** Something that looks like a request behind the last one that counts: all bytes are taken from here on, and none is read. */
+  ignore(request: IncomingMessage): void {
+    request.resume()
+    this.#takeUnread()
+  }
+
   /** False for a stream that a later one has replaced, and for what comes after the last request that counts. */
   isReadBy(stream: Duplex): boolean {
     if (this.#current !== stream || this.#waiting !== undefined || this.#isRefusing) return false
@@ -138,14 +144,19 @@ export class Connection {
   #linger(text: string, clock: Clock): void {
     this.#isRefused = true
     const { raw } = this
-    raw.removeAllListeners('data')
-    raw.on('data', () => undefined)
+    this.#takeUnread()
     raw.on('error', () => undefined)
-    raw.resume()
     raw.end(text)
     raw.once('end', () => raw.destroySoon())
     const cancel = clock.after(lingerMs, () => raw.destroy())
     raw.once('close', cancel)
+  }
+
+  /** Also takes the socket from a parser that reads it without events: the platform gives it back at the first listener. */
+  #takeUnread(): void {
+    this.raw.removeAllListeners('data')
+    this.raw.on('data', () => undefined)
+    this.raw.resume()
   }
 
   #whenOpen(openMax: number, work: () => void): void {

@@ -90,12 +90,10 @@ export interface ExchangeContext {
 
 const apiPrefix = '/v1/'
 
-const otherBodyBytesMax = 1_048_576
-
 /** How long bytes of a refused body are still taken, so that its sender can read the refusal. */
 const discardMs = 1000
 
-/** Bodies that anybody may send: a token of the largest kind that is looked at, and its frame. */
+/** Bodies that anybody may send, to the pages too: a token of the largest kind that is looked at, and its frame. */
 const openBodyBytesMax = 524_288
 const openJsonLimits: JsonLimits = { ...requestJsonLimits, entriesTotalMax: 20_000 }
 
@@ -305,13 +303,13 @@ export class Exchange {
     const { other } = this.#context
     if (unservedMethods.has(method)) throw new Refusal('verb_unsupported')
     if (other === undefined) throw new Refusal('not_found')
-    requireLengthWithin(this.#request, otherBodyBytesMax)
+    requireLengthWithin(this.#request, openBodyBytesMax)
     const { headers } = this.#request
     const answer = await other({
       method,
       ...target,
       header: (name) => headerText(headers[name]),
-      body: await this.#body(otherBodyBytesMax),
+      body: await this.#body(openBodyBytesMax),
       clientAddress,
       isSecure: this.#connection.isSecure,
       signal: this.signal,

@@ -198,8 +198,7 @@ export class Listener {
     const problem = connection.takesNoMore ? undefined : framingProblem(request)
     if (problem !== undefined) connection.refuse(400, this.#context.clock, [problem])
     if (connection.takesNoMore) {
-      // Its bytes are taken, so that the answer before it can be read, and mean nothing.
-      request.resume()
+      connection.ignore(request)
       return
     }
     connection.begin(request, response)

@@ -5,7 +5,7 @@ import { test, type TestContext } from 'node:test'
 
 import { tcpListener, tlsOptions } from '../../src/http/listener-options.ts'
 import { startTestServer, type TestServer } from '../harness/test-server.ts'
-import { head, RawConnection } from './running-server.ts'
+import { data, head, RawConnection, run } from './running-server.ts'
 import { makeCertificate } from './self-signed.ts'
 
 const made = makeCertificate({ commonName: 'localhost', altNames: ['127.0.0.1'] })
@@ -168,3 +168,36 @@ for (const door of doors) {
     assert.deepEqual(await policies(server), before)
   })
 }
+
+test('what comes behind the last request that counts is taken without being read, however much it is', async (t) => {
+  let release = (): void => undefined
+  const gate = new Promise<void>((resolve) => (release = resolve))
+  const running = await run(t, {
+    handler: async () => {
+      await gate
+      return data({})
+    },
+  })
+  const more = head('GET /v1/smuggled').repeat(2000)
+  for (const begin of [
+    head('GET /v1/slow', 'Connection: close'),
+    head('GET /v1/slow') + head('GET /v1/doubt', 'Transfer-Encoding: gzip, chunked'),
+    head('LIST /v1/slow', 'Connection: close'),
+  ]) {
+    const connection = await RawConnection.open(running.port)
+    connection.write(begin)
+    for (let i = 0; i < 20; i++) {
+      await new Promise((resolve) => connection.socket.write(more, resolve))
+    }
+    // All of it arrives, so nothing keeps the answer back.
+    while (connection.socket.writableLength > 0) {
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    release()
+    assert.equal((await statusesToEnd(connection))[0], 200, begin)
+  }
+  assert.deepEqual(
+    running.requests.map(({ path }) => path),
+    ['slow', 'slow', 'slow/'],
+  )
+})
