@@ -9,10 +9,7 @@ import { join } from 'node:path'
 import { ensureBuilt, ensureInstalled, listFiles, runNpm, stop } from './lib/prepare.mjs'
 import { root, runProgram, seconds } from './lib/run-program.mjs'
 
-const folders = [
-  ...['http', 'jose', 'jwt', 'kv', 'oidc', 'platform', 'policy'],
-  ...['practice-idp', 'seal', 'storage', 'trust'],
-]
+const folders = 'http jose jwt kv oidc platform policy practice-idp seal storage trust'.split(' ')
 const fileMsMax = 5 * 60_000
 
 const majors = process.argv.slice(2)
