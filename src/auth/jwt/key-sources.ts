@@ -73,7 +73,7 @@ export class KeySources {
   }
 
   close(): void {
-    for (const name of [...this.#live.keys()]) this.drop(name)
+    for (const name of this.#live.keys()) this.drop(name)
   }
 
   /** Issuers that another node deleted leave their source here; the oldest goes when there are too many. */
