@@ -127,12 +127,18 @@ export interface AliasRecord {
 
 /**
  * All tokens whose path begins with `prefix` and whose id is not above `upTo` are dead, from the commit of this
- * record on. It makes revoking a million tokens one small write; the sweep removes them and then this.
+ * record on. It makes revoking a million tokens one small write; the sweep removes them and then this. Batch tokens have no
+ * id and no record: those that were made up to `batchUpToMs` are dead, and the marker stays until none of them can live.
  */
 export interface RevocationMarker {
   readonly id: string
   readonly prefix: string
   readonly upTo: string
+  /** Absent in markers of version 0.1. */
+  readonly batchUpToMs?: number
+  readonly keepUntilMs?: number
+  /** All tokens with a record are removed; it stays for batch tokens alone. */
+  readonly swept?: true
 }
 
 /** Work that must be finished even when the server stops half-way. */
