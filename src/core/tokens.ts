@@ -85,7 +85,10 @@ export class Tokens {
     return Math.floor(this.nowMs / 1000)
   }
 
-  /** Goes on to the next millisecond if it is still that one: what is made from now on is not of that moment. */
+  /**
+   * Goes on to the next millisecond if it is still that one: what is made from now on is not of
+   * that moment.
+   */
   leaveMoment(ms: number): void {
     if (this.nowMs === ms) this.#lastMs = ms + 1
   }

@@ -11,7 +11,10 @@ import { canonicalDecimal, parseDecimal } from './decimal.ts'
 import { globMatches, parseGlob, type Glob } from './glob.ts'
 import { parseReference, resolveReference, type ClaimReference } from './pointer.ts'
 
-/** Patterns times values of one claim (ruling R12): what lies behind them is not looked at and matches nothing. */
+/**
+ * Patterns times values of one claim (ruling R12): what lies behind them is not looked at and
+ * matches nothing.
+ */
 const comparisonsMax = 2_000_000
 
 export type BoundClaimsType = 'string' | 'glob'

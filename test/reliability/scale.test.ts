@@ -1,6 +1,7 @@
 /**
- * Sixteen times the input costs about sixteen times the time, whatever is read (ruling R12, OWASP ASVS 15.2.2): each doubling at
- * most 2.5 times. What is bounded to a length that is read in no time passes by that bound.
+ * Sixteen times the input costs about sixteen times the time, whatever is read (ruling R12, OWASP
+ * ASVS 15.2.2): each doubling at most 2.5 times. What is bounded to a length that is read in no
+ * time passes by that bound.
  */
 
 import assert from 'node:assert/strict'
@@ -211,7 +212,10 @@ function cost(run: () => unknown): number {
   return least
 }
 
-/** How many times more the larger input costs, or undefined when even the largest one costs next to nothing. */
+/**
+ * How many times more the larger input costs, or undefined when even the largest one costs next to
+ * nothing.
+ */
 function growthOf(sized: Sized): number | undefined {
   for (let characters = smallest; characters <= largest; characters *= 4) {
     const large = cost(sized(characters * factor))
