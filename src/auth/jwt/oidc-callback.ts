@@ -312,10 +312,10 @@ export class OidcCallback {
     coming: ProviderAnswer | undefined,
     work: (call: ProviderCall) => Promise<T>,
   ): Promise<T> {
-    const call: ProviderCall = { wasInVain: false }
-    if (coming?.result.kind !== 'code') return work(call)
+    if (coming?.result.kind !== 'code') return work({ isPaid: false, wasInVain: false })
     const { codes } = this.#parts.budgets
     if (!codes.take(request.clientAddress, request.nowMs)) throw tooManyCalls()
+    const call: ProviderCall = { isPaid: true, wasInVain: false }
     try {
       return await work(call)
     } finally {

@@ -9,7 +9,7 @@ import { checkAnswerIssuer, errorRefusal } from './oidc-answer.ts'
 import type { FinishInput } from './oidc-finish.ts'
 import type { OidcParts } from './oidc-parts.ts'
 import type { OidcProvider } from './oidc-provider.ts'
-import { failed, refused, sourceRefused, tokenRefused } from './oidc-refusals.ts'
+import { failed, refused, sourceRefused, tokenRefused, tooManyCalls } from './oidc-refusals.ts'
 import type { RoleRecord } from './role-record.ts'
 import { signInLifeMs, type ProviderAnswer, type SignIn } from './sign-in.ts'
 
@@ -25,8 +25,11 @@ export interface Case {
   readonly call: ProviderCall
 }
 
-/** Told afterwards: the provider was asked for nothing. */
+/** The one call to the provider that a request may make for a code. */
 export interface ProviderCall {
+  /** Taken from the budget. What was looked at before a transition may be another sign-in after it: without this nobody is asked. */
+  readonly isPaid: boolean
+  /** Told afterwards: the provider was asked for nothing. */
   wasInVain: boolean
 }
 
@@ -78,6 +81,7 @@ export class OidcJudge {
     call: ProviderCall,
   ): Promise<Result<Login, Refusal>> {
     const { provider, state, request } = input
+    if (!call.isPaid) return err(tooManyCalls())
     if (request.nowMs - state.startedAtMs > exchangeLifeMs) {
       return err(failed('state_unknown', 'The sign-in took too long.'))
     }
@@ -106,7 +110,7 @@ export class OidcJudge {
     const isSigned =
       provider.ok && (await this.#parts.finish.isSigned(provider.value, result.idToken))
     if (isSigned) return ok(answer)
-    const judged = await this.judge({ ...one, call: { wasInVain: false } })
+    const judged = await this.judge({ ...one, call: { isPaid: false, wasInVain: false } })
     // A key that came meanwhile: then it is signed after all.
     if (judged.ok) return ok(answer)
     const { text = judged.error.message, reason = 'idp_error' } = judged.error.detail
