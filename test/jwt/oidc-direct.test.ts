@@ -396,3 +396,24 @@ test('the address that a browser keeps has neither code nor state nor ticket, ho
     assert.match(shown.headers['content-type'] ?? '', /^text\/html/)
   }
 })
+
+test('a browser that comes back to a sign-in that cannot go on is led to a clean address too, a program is not (SEC-WEB-13)', async () => {
+  await setup.configure()
+  const navigation = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
+  const direct = await setup.role({}, directRole)
+  const { code, state } = await beginDirect(direct)
+  const client = await setup.role()
+  const other = await setup.begin(client)
+  assertStatus(await setup.root.call('DELETE', `auth/${setup.mount}/role/${direct}`), 204)
+  assertStatus(await setup.root.call('DELETE', `auth/${setup.mount}/role/${client}`), 204)
+  assertReason(await browser.callback({ code, state }), 'role_unknown')
+  for (const parameters of [
+    { code, state },
+    { code: other.code, state: other.state },
+  ]) {
+    const first = await browser.callback(parameters, navigation)
+    assertStatus(first, 303)
+    assert.equal(first.headers['location'], `/v1/auth/${setup.mount}/oidc/callback`)
+    assert.match(textOf(await browser.follow(first)), /role_unknown/)
+  }
+})

@@ -76,12 +76,18 @@ export class OidcCallback {
 
   // ---------------------------------------------------------------- GET
 
+  /** Whoever looks at a page is told there, at an address without code and state (security case SEC-WEB-13). */
   async get(request: CallbackRequest): Promise<Reply> {
+    const result = await this.#attempt(() => this.#come(request))
+    return result.ok ? result.value : this.#over(request, result.error)
+  }
+
+  async #come(request: CallbackRequest): Promise<Reply> {
     const config = await this.#requireConfig()
     const state = bareState(request.input.state ?? '')
     if (state === '') return this.#show(request, config)
     const signIn = await this.#parts.states.load(state)
-    if (signIn === undefined || !isAwaited(signIn)) return this.#over(request, stateGone())
+    if (signIn === undefined || !isAwaited(signIn)) throw stateGone()
     const found = { config, state, signIn }
     return signIn.mode === 'client'
       ? this.#finishClient(request, found)
@@ -91,7 +97,7 @@ export class OidcCallback {
   /** The address without parameters: what `leave` sent this browser to see. */
   async #show(request: CallbackRequest, config: ConfigRecord): Promise<Reply> {
     const shown = this.#pages.shownTo(request)
-    if (shown === undefined) return this.#over(request, stateGone())
+    if (shown === undefined) throw stateGone()
     switch (shown.kind) {
       case 'done':
         return this.#pages.done(shown)
@@ -138,7 +144,7 @@ export class OidcCallback {
     const asked: Shown = { kind: 'asked', state, ticket: '' }
     if (answer.result.kind === 'nothing') return this.#pages.leave(request, asked)
     const parked = await this.#parts.states.park(state, answer, '')
-    if (parked.kind === 'over') return this.#over(request, stateGone('state_used'))
+    if (parked.kind === 'over') throw stateGone('state_used')
     if (parked.kind !== 'parked') return this.#pages.leave(request, asked)
     const { ticket } = parked
     const isDecided =
@@ -343,7 +349,7 @@ export class OidcCallback {
     return this.#pages.confirmation(request, { config, signIn, state, ticket, status })
   }
 
-  /** Nothing waits here any more: JSON for programs, a page at a clean address for people. */
+  /** JSON for programs, a page at a clean address for people. */
   #over(request: CallbackRequest, refusal: Refusal): Reply {
     if (!wantsPage(request)) throw refusal
     this.#record(request, refusal)
