@@ -47,7 +47,7 @@ export const jwtBackend: BackendType = {
         ...oidcPaths(context, {
           start: new OidcStart(context, flow),
           callback: new OidcCallback(context, flow),
-          poll: new OidcPoll(flow),
+          poll: new OidcPoll(flow, renewal),
         }),
         ...clientKeyPaths(clientKeys),
       ],

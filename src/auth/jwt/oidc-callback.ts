@@ -200,7 +200,8 @@ export class OidcCallback {
   ): Promise<Reply> {
     const { found, answer, record, ticket } = arrived
     const { kind } = answer.result
-    const isDecided = kind === 'error' || kind === 'refused' || record.oidc_disable_confirmation
+    const isVisit = record.oidc_disable_confirmation && isNavigation(request)
+    const isDecided = kind === 'error' || kind === 'refused' || isVisit
     if (!isDecided) return this.#ask(request, found, { ticket })
     return this.#concludedPage(request, found, { ticket, coming: answer })
   }

@@ -18,6 +18,7 @@ import {
   tokenRefused,
   upstreamFailed,
 } from './oidc-refusals.ts'
+import type { JwtRenewal } from './renewal.ts'
 import type { RoleRecord } from './role-record.ts'
 import type { SignIn } from './sign-in.ts'
 import type { Claim } from './sign-in-states.ts'
@@ -44,9 +45,11 @@ interface Asked {
 
 export class OidcPoll {
   readonly #parts: OidcParts
+  readonly #renewal: JwtRenewal
 
-  constructor(parts: OidcParts) {
+  constructor(parts: OidcParts, renewal: JwtRenewal) {
     this.#parts = parts
+    this.#renewal = renewal
   }
 
   async poll(request: PollRequest): Promise<Reply> {
@@ -76,7 +79,25 @@ export class OidcPoll {
       if (record === undefined) throw roleGone()
       return this.#askProvider({ claim, signIn, record, config, request })
     })
+    if (signIn.mode === 'direct') await this.#requireStill(login, record, request)
     return { kind: 'login', login: boundTo(request, record, login, signIn.mode) }
+  }
+
+  /** The person's yes may be ten minutes old, and the token is made now: what made it right has to be so still (security case SEC-OID-16). */
+  async #requireStill(
+    login: Login,
+    record: RoleRecord | undefined,
+    { clientAddress, nowMs }: PollRequest,
+  ): Promise<void> {
+    const { role, facts, policies } = login
+    if (record === undefined) throw roleGone()
+    const changed = failed('state_used', 'The role or the provider has changed. Start again.')
+    if (record.version !== role.version) throw changed
+    try {
+      await this.#renewal.renew({ role, facts, policies, clientAddress, nowMs })
+    } catch (problem) {
+      throw problem instanceof Refusal ? changed : problem
+    }
   }
 
   #requireAllowed(request: PollRequest, record: RoleRecord | undefined): void {
