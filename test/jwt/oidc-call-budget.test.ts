@@ -89,3 +89,27 @@ test('an office behind one address signs in one after the other, and a crowd of 
   }
   setup.idp.onToken = undefined
 })
+
+test('strangers with many addresses stop nobody of whom the provider has proven somebody (SEC-OID-33)', async () => {
+  const role = await setup.role({ bound_claims: {} })
+  const office = nextAddress()
+  const signIn = async () => setup.callback(await codeOf(role), office)
+  assertStatus(await signIn(), 200)
+  let calls = 0
+  for (let i = 0; i < 2 * burst; i++) {
+    const stranger = nextAddress()
+    for (let round = 0; round < burst; round++) {
+      const { state } = await codeOf(role)
+      const answer = await setup.callback({ state, code: 'junk' }, stranger)
+      if (answer.status !== 429) calls++
+    }
+  }
+  // What all strangers together may cause.
+  assert.ok(calls <= 10 * burst, `${calls}`)
+  for (let i = 0; i < 2 * burst; i++) assertStatus(await signIn(), 200)
+})
+
+async function codeOf(role: string): Promise<{ code: string; state: string }> {
+  const { code, state } = await setup.begin(role)
+  return { code, state }
+}

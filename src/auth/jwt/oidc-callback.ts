@@ -12,7 +12,7 @@ import { bareState, mountOfRedirect } from '../../oidc/redirect-uri.ts'
 import { field, type Input } from '../../schema/field.ts'
 import type { ConfigRecord } from './config.ts'
 import { errorRefusal, readAnswer } from './oidc-answer.ts'
-import { codeMissing, OidcJudge, type Case, type ProviderCall } from './oidc-judge.ts'
+import { codeMissing, OidcJudge, unpaidCall, type Case, type ProviderCall } from './oidc-judge.ts'
 import { isNavigation, OidcPages, wantsPage, type Shown } from './oidc-pages.ts'
 import type { OidcParts } from './oidc-parts.ts'
 import { failed, stateGone, tooManyCalls } from './oidc-refusals.ts'
@@ -319,14 +319,15 @@ export class OidcCallback {
     coming: ProviderAnswer | undefined,
     work: (call: ProviderCall) => Promise<T>,
   ): Promise<T> {
-    if (coming?.result.kind !== 'code') return work({ isPaid: false, wasInVain: false })
+    if (coming?.result.kind !== 'code') return work(unpaidCall())
     const { codes } = this.#parts.budgets
     if (!codes.take(request.clientAddress, request.nowMs)) throw tooManyCalls()
-    const call: ProviderCall = { isPaid: true, wasInVain: false }
+    const call: ProviderCall = { isPaid: true, outcome: 'unasked' }
     try {
       return await work(call)
     } finally {
-      if (!call.wasInVain) codes.giveBack(request.clientAddress)
+      if (call.outcome === 'answered') codes.repay(request.clientAddress)
+      if (call.outcome === 'unasked') codes.giveBack(request.clientAddress)
     }
   }
 

@@ -29,8 +29,8 @@ export interface Case {
 export interface ProviderCall {
   /** Taken from the budget. What was looked at before a transition may be another sign-in after it: without this nobody is asked. */
   readonly isPaid: boolean
-  /** Told afterwards: the provider was asked for nothing. */
-  wasInVain: boolean
+  /** Told afterwards: what came of it. */
+  outcome: 'unasked' | 'in_vain' | 'answered'
 }
 
 export class OidcJudge {
@@ -86,9 +86,12 @@ export class OidcJudge {
       return err(failed('state_unknown', 'The sign-in took too long.'))
     }
     const exchange = { code, redirectUri: state.redirectUri, verifier: state.verifier }
+    call.outcome = 'in_vain'
     const tokens = await provider.client.exchangeCode(provider.metadata, exchange)
-    if (tokens.ok) return this.#parts.finish.finish({ ...input, tokens: tokens.value, code })
-    call.wasInVain = true
+    if (tokens.ok) {
+      call.outcome = 'answered'
+      return this.#parts.finish.finish({ ...input, tokens: tokens.value, code })
+    }
     if (tokens.error.kind === 'no_id_token') {
       return err(refused('id_token_missing', `${tokenRefused} No id_token found in response.`))
     }
@@ -110,13 +113,17 @@ export class OidcJudge {
     const isSigned =
       provider.ok && (await this.#parts.finish.isSigned(provider.value, result.idToken))
     if (isSigned) return ok(answer)
-    const judged = await this.judge({ ...one, call: { isPaid: false, wasInVain: false } })
+    const judged = await this.judge({ ...one, call: unpaidCall() })
     // A key that came meanwhile: then it is signed after all.
     if (judged.ok) return ok(answer)
     const { text = judged.error.message, reason = 'idp_error' } = judged.error.detail
     const failure = { text, reason, status: judged.error.status }
     return ok({ ...answer, result: { kind: 'refused', failure } })
   }
+}
+
+export function unpaidCall(): ProviderCall {
+  return { isPaid: false, outcome: 'unasked' }
 }
 
 export function codeMissing(): Refusal {

@@ -151,8 +151,8 @@ export class OidcPoll {
     if (!(await states.finish(claim, { kind: 'failure', failure: ending }))) throw stateGone()
     if (!answer.ok) throw answer.error.refusal
     // A person has said yes, so neither the start nor this poll was junk. To ask alone costs a stranger nothing.
-    this.#parts.budgets.devices.giveBack(request.clientAddress)
-    this.#parts.budgets.polls.giveBack(request.clientAddress)
+    this.#parts.budgets.devices.repay(request.clientAddress)
+    this.#parts.budgets.polls.repay(request.clientAddress)
     return this.#finish(asked, answer.value)
   }
 
