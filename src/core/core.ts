@@ -20,6 +20,7 @@ import { readConfiguration, type CoreConfiguration } from './configuration.ts'
 import { Identity } from './identity.ts'
 import { keys, lastSegment } from './keys.ts'
 import { Logins } from './login.ts'
+import { BoundedLogger } from './line-budget.ts'
 import { LoginLog } from './login-log.ts'
 import { MountedBackends, type Mounted } from './mounted-backends.ts'
 import { Mounts } from './mounts.ts'
@@ -99,13 +100,18 @@ export class Core {
     this.seal = parts.seal
     this.clock = parts.clock
     this.random = parts.random
-    this.logger = parts.logger
+    // Whatever serves requests speaks through this one; only an accepted login always has its line.
+    this.logger = new BoundedLogger(parts.logger, parts.clock)
     this.settings = parts.settings
     this.#help = () => undefined
     const { logger, clock } = parts
     const mountOf = (path: string): string | undefined => this.backends.mountPathOf(path)
     this.loginLog = new LoginLog({ logger, clock, mountOf })
-    this.backends = new MountedBackends({ ...parts, loginLog: this.loginLog })
+    this.backends = new MountedBackends({
+      ...parts,
+      logger: this.logger,
+      loginLog: this.loginLog,
+    })
     this.policies = new Policies(parts.store, parts.clock)
     this.pipeline = new Pipeline(this)
   }
