@@ -3,7 +3,7 @@
  * seal opens and forgets everything when it closes.
  */
 
-import type { ApiHandler, ApiRequest, PathTraitsOf } from '../framework/api.ts'
+import type { ApiHandler, ApiRequest, PathTraitsOf, RequireMayAsk } from '../framework/api.ts'
 import type { Backend, BackendType, Caller } from '../framework/backend.ts'
 import type { PathDeclaration } from '../framework/path.ts'
 import { Router } from '../framework/router.ts'
@@ -123,6 +123,10 @@ export class Core {
   /** How a path is declared, as far as the last configuration that was read knows it. */
   get traitsOf(): PathTraitsOf {
     return (path, verb) => this.pipeline.traitsOf(path, verb)
+  }
+
+  get requireMayAsk(): RequireMayAsk {
+    return (asking) => this.pipeline.requireMayAsk(asking)
   }
 
   get tokens(): Tokens {

@@ -25,6 +25,7 @@ export const callbackFields = {
     help: 'The authorization code, or the ticket of an answer that was posted.',
     secret: true,
     charsMax: 4096,
+    bytesMax: 4096,
   }),
   id_token: field.string({
     help: 'The ID token of a form post.',
@@ -36,8 +37,12 @@ export const callbackFields = {
     secret: true,
     charsMax: 256,
   }),
-  iss: field.string({ help: 'Issuer of the answer (RFC 9207).', charsMax: 2048 }),
-  error: field.string({ help: 'What the provider refuses with.', charsMax: 200 }),
+  iss: field.string({
+    help: 'Issuer of the answer (RFC 9207).',
+    charsMax: 2048,
+    bytesMax: 2048,
+  }),
+  error: field.string({ help: 'What the provider refuses with.', charsMax: 200, bytesMax: 200 }),
   error_description: field.string({ help: 'Logged only.', charsMax: 4096 }),
   error_uri: field.string({ help: 'Logged only.', charsMax: 2048 }),
   answer: field.string({
