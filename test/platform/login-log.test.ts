@@ -31,6 +31,7 @@ const request: ApiRequest = {
   token: undefined,
   namespace: '',
   wrapTtlSeconds: 0,
+  via: 'socket',
   clientAddress: '192.0.2.1',
   clientPort: 1,
   header: () => undefined,
