@@ -132,17 +132,32 @@ export function optional<S extends Stored>(
 }
 
 /** A member that is a record of its own, or is not there. */
-export function part<S extends Members>(
-  { upgrade }: { readonly upgrade: (members: Members) => S },
+export function part<T extends RecordTable>(
+  definition: RecordDefinition<T>,
   options: Pick<Options, 'since'> = {},
-): OwnField<S | undefined> {
-  return { ...optional<S>(options), part: upgrade }
+): OwnField<StoredOf<T> | undefined> {
+  return { ...optional<StoredOf<T>>(options), part: (members) => definition.upgrade(members) }
 }
 
 /** Every field of the table decides logins. */
 export function deciding<T extends RecordTable>(table: T): T {
-  const marked = Object.entries(table).map(([name, one]) => [name, { ...one, decides: true }])
-  return { ...table, ...Object.fromEntries(marked) }
+  return { ...table, ...mapped(table, (one) => ({ ...one, decides: true })) }
+}
+
+/** A write replaces all of it: what it leaves out is at its default again. */
+export function replacing<T extends RecordTable>(table: T): T {
+  return { ...table, ...mapped(table, (one) => ({ ...one, leftOut: 'reset' })) }
+}
+
+/** The same members, none of which a request writes or a read shows. */
+export function serverSet<T extends RecordTable>(table: T): ServerSet<T> {
+  return mapped(table, (one) => ({ ...one, wire: undefined, shown: 'never' })) as ServerSet<T>
+}
+
+type ServerSet<T extends RecordTable> = { readonly [K in keyof T]: OwnField<StoredIn<T[K]>> }
+
+function mapped(table: RecordTable, change: (field: RecordField) => RecordField) {
+  return Object.fromEntries(Object.entries(table).map(([name, one]) => [name, change(one)]))
 }
 
 /** A text that is none of the choices of its field. */
