@@ -131,12 +131,18 @@ export function optional<S extends Stored>(
   return own<S | undefined>(undefined, options)
 }
 
-/** A member that is a record of its own, or is not there. */
+/** A member that is a record of its own. */
 export function part<T extends RecordTable>(
   definition: RecordDefinition<T>,
-  options: Pick<Options, 'since'> = {},
+): OwnField<StoredOf<T>> {
+  return { ...own(definition.defaults), part: (members) => definition.upgrade(members) }
+}
+
+/** A record of its own that may not be there. */
+export function optionalPart<T extends RecordTable>(
+  definition: RecordDefinition<T>,
 ): OwnField<StoredOf<T> | undefined> {
-  return { ...optional<StoredOf<T>>(options), part: (members) => definition.upgrade(members) }
+  return { ...optional<StoredOf<T>>(), part: (members) => definition.upgrade(members) }
 }
 
 /** Every field of the table decides logins. */

@@ -24,8 +24,8 @@ import { field, type Input } from '../../schema/field.ts'
 import {
   choiceList,
   defineRecord,
+  optionalPart,
   own,
-  part,
   replacing,
   stored,
   type ChoiceProblem,
@@ -91,7 +91,7 @@ export type IssuerRoute = {
  * one step and a mount without named issuers pays nothing for them.
  */
 export const trustRecord = defineRecord({
-  config: part(configRecord),
+  config: optionalPart(configRecord),
   routes: own<readonly IssuerRoute[]>([]),
 })
 
