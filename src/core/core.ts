@@ -182,6 +182,7 @@ export class Core {
     // A node whose clock is ahead may have revoked: a token made now must not fall under that.
     const { revokedUpTo } = configuration
     if (revokedUpTo !== undefined) this.#opened?.tokens.ids.startAfter(revokedUpTo)
+    this.#opened?.tokens.leaveMoment(configuration.batchRevokedUpToMs)
     // An older configuration that was read meanwhile knows nothing of the newest mounts.
     if (configuration.epoch >= this.#keptEpoch) {
       this.#keptEpoch = configuration.epoch

@@ -38,7 +38,7 @@ interface LineParts extends LoginEntry {
   readonly durationMs?: number
 }
 
-export class LoginLog implements LoginRecorder {
+export class LoginLog {
   readonly #logger: Logger
   readonly #clock: Clock
   readonly #mountOf: (path: string) => string | undefined
@@ -54,10 +54,6 @@ export class LoginLog implements LoginRecorder {
     this.#logger = parts.logger
     this.#clock = parts.clock
     this.#mountOf = parts.mountOf
-  }
-
-  isEnabled(end: LoginEnd): boolean {
-    return this.#logger.isEnabled(levels[end])
   }
 
   /** The end of any request; what was no login leaves no line. */
@@ -88,14 +84,10 @@ export class LoginLog implements LoginRecorder {
     })
   }
 
-  record(entry: LoginEntry): void {
-    this.#write(entry)
-  }
-
   /** As a method sees it: its lines carry the mount. */
   ofMount(mount: () => string): LoginRecorder {
     return {
-      isEnabled: (end) => this.isEnabled(end),
+      isEnabled: (end) => this.#logger.isEnabled(levels[end]),
       record: (entry) => this.#write({ ...entry, mount: mount() }),
     }
   }
@@ -109,7 +101,7 @@ export class LoginLog implements LoginRecorder {
 
   #write(parts: LineParts): void {
     const { end, note } = parts
-    if (note.isLogged === true || !this.isEnabled(end)) return
+    if (note.isLogged === true || !this.#logger.isEnabled(levels[end])) return
     if (note.reason !== undefined && pending.has(note.reason)) return
     if (end !== 'accepted' && !this.#hasRoom()) return
     this.#logger.log(levels[end], messages[end], fieldsOf(parts))

@@ -9,8 +9,9 @@ import { builtInMounts } from './bootstrap.ts'
 import type { Core } from './core.ts'
 import { prefixRange, type StoreTransaction } from '../storage/store.ts'
 import { keys, lastSegment } from './keys.ts'
-import { fullPath, readMounts } from './mount-table.ts'
-import type { MountConfig, MountRecord, RemountRecord } from './records.ts'
+import { systemLeaseTtlSeconds } from './config.ts'
+import { fullPath, readMounts, type MountTable } from './mount-table.ts'
+import type { MountConfig, MountRecord, RemountRecord, RevocationMarker } from './records.ts'
 import type { TokenIds } from './token-id.ts'
 
 export interface EnableRequest {
@@ -204,15 +205,33 @@ export class Mounts {
   async #markRevoked(txn: StoreTransaction, prefix: string, newest: string): Promise<void> {
     const own = this.#ids.highWater(this.#core.clock.nowMs())
     const upTo = newest > own ? newest : own
+    const { nowMs } = this.#core.tokens
+    const keepUntilMs = nowMs + this.#longestTtlSeconds(await readMounts(txn)) * 1000
+    const batch = { batchUpToMs: nowMs, keepUntilMs }
     for await (const key of txn.keys(prefixRange(keys.markerPrefix))) {
       const marker = await txn.get(keys.marker(lastSegment(key)))
       if (marker?.prefix !== prefix) continue
-      txn.put(keys.marker(marker.id), { ...marker, upTo: upTo > marker.upTo ? upTo : marker.upTo })
+      this.#putMarker(txn, {
+        id: marker.id,
+        prefix,
+        upTo: upTo > marker.upTo ? upTo : marker.upTo,
+        ...batch,
+      })
       return
     }
-    const id = this.#core.random.uuid()
-    txn.put(keys.marker(id), { id, prefix, upTo })
+    this.#putMarker(txn, { id: this.#core.random.uuid(), prefix, upTo, ...batch })
+  }
+
+  #putMarker(txn: StoreTransaction, marker: RevocationMarker): void {
+    const { id } = marker
+    txn.put(keys.marker(id), marker)
     txn.put(keys.job(id), { kind: 'revoked_prefix', id, marker: id })
+  }
+
+  /** No batch token lives longer, unless its mount's maximum was lowered since. */
+  #longestTtlSeconds({ mounts }: MountTable): number {
+    const own = mounts.map(({ config }) => config.maxLeaseTtl)
+    return Math.max(systemLeaseTtlSeconds, this.#core.settings.maxLeaseTtl, ...own)
   }
 
   #mergeConfig(

@@ -11,6 +11,12 @@ import { canonicalDecimal, parseDecimal } from './decimal.ts'
 import { globMatches, parseGlob, type Glob } from './glob.ts'
 import { parseReference, resolveReference, type ClaimReference } from './pointer.ts'
 
+/**
+ * Patterns times values of one claim (ruling R12): what lies behind them is not looked at and
+ * matches nothing.
+ */
+const comparisonsMax = 2_000_000
+
 export type BoundClaimsType = 'string' | 'glob'
 
 export interface ClaimRule {
@@ -69,7 +75,10 @@ export function checkClaimRule(
     }
     case 'glob': {
       const { globs } = rule.matcher
+      let comparisons = 0
       for (const value of values) {
+        comparisons += globs.length
+        if (comparisons > comparisonsMax) break
         // Numbers and booleans match no glob, not even a lone star.
         if (typeof value !== 'string') continue
         if (globs.some((glob) => globMatches(glob, value))) return ok(got)

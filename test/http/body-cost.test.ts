@@ -6,8 +6,8 @@ import { test, type TestContext } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
-import { longestWaitDuring } from './longest-wait.ts'
 import { startTestServer, type TestServer } from '../harness/test-server.ts'
+import { longestWaitDuring } from './longest-wait.ts'
 import { head, RawConnection, type RawAnswer } from './running-server.ts'
 
 /** What others may wait; seconds before. The rows say 100 ms, which a busy machine cannot promise to a test. */
