@@ -13,22 +13,13 @@ import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Outbound } from '../platform/outbound.ts'
 import type { Random } from '../platform/random.ts'
-import { openLmdbEngine } from '../storage/lmdb/lmdb-engine.ts'
-import { MemoryEngine } from '../storage/memory/memory-engine.ts'
 import { SealedStore } from '../storage/sealed-store.ts'
 import type { Engine } from '../storage/store.ts'
 import { helpText, openApiDocument } from '../sys/openapi.ts'
 import { systemPaths } from '../sys/index.ts'
 import { builtIns } from './built-ins.ts'
+import { openEngine, type StorageOptions } from './storage-engine.ts'
 import { createWebHandler } from './web-ui.ts'
-
-export interface StorageOptions {
-  readonly kind: 'inmem' | 'lmdb'
-  /** Data folder of LMDB. */
-  readonly path: string
-  /** Several processes of this machine share the folder. */
-  readonly shared: boolean
-}
 
 export interface ServerOptions {
   readonly storage: StorageOptions
@@ -94,7 +85,7 @@ export class Server {
 
 export async function createServer(options: ServerOptions): Promise<Server> {
   const { clock, random, logger, outbound } = options
-  const engine = await openEngine(options)
+  const engine = await openEngine(options.storage, options)
   try {
     const store = new SealedStore({ engine, cacheEntriesMax, onFatal: options.onFatal })
     const seal = new SealManager({
@@ -151,11 +142,6 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     await engine.close()
     throw problem
   }
-}
-
-async function openEngine({ storage, logger, random, processId }: ServerOptions): Promise<Engine> {
-  if (storage.kind === 'inmem') return new MemoryEngine()
-  return openLmdbEngine({ ...storage, logger, random, processId })
 }
 
 /** What is served outside the API. */

@@ -12,7 +12,8 @@ import { SilentLogger, type Logger } from '../../src/platform/logger.ts'
 import { createOutbound } from '../../src/platform/outbound-http.ts'
 import { SystemRandom } from '../../src/platform/random.ts'
 import { prepareDevServer } from '../../src/server/dev.ts'
-import { createServer, type Server, type StorageOptions } from '../../src/server/wire.ts'
+import type { StorageOptions } from '../../src/server/storage-engine.ts'
+import { createServer, type Server } from '../../src/server/wire.ts'
 import { ApiClient } from './api-client.ts'
 
 export interface TestServerOptions {
@@ -60,11 +61,10 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const clock = options.clock ?? new SystemClock()
   const ownsFolder = options.folder === undefined
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'tokenstile-test-'))
-  const storage: StorageOptions = {
-    kind: options.storage ?? 'inmem',
-    path: join(folder, 'data'),
-    shared: false,
-  }
+  const storage: StorageOptions =
+    options.storage === 'lmdb'
+      ? { kind: 'lmdb', path: join(folder, 'data'), shared: false }
+      : { kind: 'inmem' }
   const outbound = createOutbound({ clock: new SystemClock(), proxyFromEnvironment: {} })
   const server = await createServer({
     storage,
