@@ -4,6 +4,7 @@ import type { CoreSettings } from '../core/config.ts'
 import { Core } from '../core/core.ts'
 import { SealManager } from '../core/seal/seal-manager.ts'
 import type { SealType } from '../core/seal/static-seal.ts'
+import type { BackendType } from '../framework/backend.ts'
 import { createApiServer, type ApiServer } from '../http/api-server.ts'
 import type { OtherHandler } from '../http/exchange.ts'
 import type { BoundAddress } from '../http/listener.ts'
@@ -44,6 +45,8 @@ export interface ServerOptions {
   readonly logger: Logger
   readonly outbound: Outbound
   readonly other?: OtherHandler
+  /** Methods and engines beside those of the product. */
+  readonly plugins?: readonly BackendType[]
   /** Durability is lost: the store has sealed itself and the process must end. */
   readonly onFatal: (error: Error) => void
 }
@@ -114,10 +117,13 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       logger,
       outbound,
       settings,
-      types: builtIns(() => {
-        if (holder.core === undefined) throw new Error('the core is not built yet')
-        return holder.core
-      }),
+      types: [
+        ...builtIns(() => {
+          if (holder.core === undefined) throw new Error('the core is not built yet')
+          return holder.core
+        }),
+        ...(options.plugins ?? []),
+      ],
     })
     holder.core = core
     core.setSealedPaths(systemPaths(core))

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemLeaseTtlSeconds } from '../../src/core/config.ts'
 import { createStaticSeal, shamirSeal } from '../../src/core/seal/static-seal.ts'
+import type { BackendType } from '../../src/framework/backend.ts'
 import type { BoundAddress } from '../../src/http/listener.ts'
 import { tcpListener, type ListenerOptions } from '../../src/http/listener-options.ts'
 import { ManualClock, SystemClock, type Clock } from '../../src/platform/clock.ts'
@@ -35,6 +36,7 @@ export interface TestServerOptions {
   /** Serves the web pages. */
   readonly ui?: boolean
   readonly publicAddress?: string
+  readonly plugins?: readonly BackendType[]
 }
 
 export interface TestServer {
@@ -78,6 +80,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     publicAddress: options.publicAddress ?? '',
     environment: 'dev',
     processId: process.pid,
+    plugins: options.plugins ?? [],
     clock,
     random: new SystemRandom(),
     logger: options.logger ?? new SilentLogger(),

@@ -7,6 +7,7 @@
  */
 
 import { reply, type BackendContext } from '../../framework/backend.ts'
+import { listPath, NamedRecords, type Page } from '../../framework/named-records.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid } from '../../framework/refusal.ts'
 import { algorithmNames } from '../../jose/algorithms.ts'
@@ -24,7 +25,7 @@ import {
   type StoredOf,
 } from '../../schema/record.ts'
 import { recordCodec } from '../../storage/record-codec.ts'
-import type { Key, StoreView } from '../../storage/store.ts'
+import type { StoreView } from '../../storage/store.ts'
 import type { LoginConfig } from '../../trust/login-facts.ts'
 import {
   unsupportedAlgorithm,
@@ -85,16 +86,14 @@ const issuerLengthMax = 2048
 export class JwtIssuers {
   readonly #context: BackendContext
   readonly #configs: JwtConfigs
+  readonly #records: NamedRecords<IssuerRecord>
   /** By record identity, so that the choice costs one look-up however many issuers there are. */
   readonly #byIssuer = new WeakMap<TrustRecord, ReadonlyMap<string, string>>()
 
   constructor(context: BackendContext, configs: JwtConfigs) {
     this.#context = context
     this.#configs = configs
-  }
-
-  #key(name: string): Key<IssuerRecord> {
-    return this.#context.store.configKey(`issuers/${name}`, issuerCodec)
+    this.#records = new NamedRecords(context.store, 'issuers/', issuerCodec)
   }
 
   /**
@@ -111,9 +110,8 @@ export class JwtIssuers {
     return names.get(iss)
   }
 
-  async load(name: string, view?: StoreView): Promise<IssuerRecord | undefined> {
-    const key = this.#key(name)
-    return view === undefined ? this.#context.store.view((one) => one.get(key)) : view.get(key)
+  load(name: string, view?: StoreView): Promise<IssuerRecord | undefined> {
+    return this.#records.load(name, view)
   }
 
   /** The named issuer that tokens with this `iss` belong to. */
@@ -152,7 +150,7 @@ export class JwtIssuers {
         )
       }
       if (others.length >= issuersMax) throw invalid(`a mount has at most ${issuersMax} issuers`)
-      txn.put(this.#key(name), record)
+      txn.put(this.#records.key(name), record)
       this.#configs.saveTrust(txn, { ...trust, routes: [...others, { name, issuer }] })
       return trust.config !== undefined && issuerOfConfig(trust.config) === issuer
     })
@@ -172,7 +170,7 @@ export class JwtIssuers {
       const trust = await this.#configs.loadTrust(txn)
       const routes = trust.routes.filter((route) => route.name !== name)
       if (routes.length === trust.routes.length) return
-      txn.delete(this.#key(name).text)
+      txn.delete(this.#records.key(name).text)
       this.#configs.saveTrust(txn, { ...trust, routes })
       for await (const key of txn.keys(store.keyRange(keptDocumentsPrefix(name)))) txn.delete(key)
     })
@@ -180,10 +178,12 @@ export class JwtIssuers {
   }
 
   /** Sorted, the classic configuration among them once it is written. */
-  async names(): Promise<readonly string[]> {
+  async names({ after = '', limit = 0 }: Page): Promise<readonly string[]> {
     const { config, routes } = await this.#configs.loadTrust()
-    const names = routes.map(({ name }) => name)
-    return (config === undefined ? names : [...names, defaultIssuerName]).toSorted()
+    const named = routes.map(({ name }) => name)
+    const all = (config === undefined ? named : [...named, defaultIssuerName]).toSorted()
+    const names = all.filter((name) => after === '' || name > after)
+    return limit > 0 ? names.slice(0, limit) : names
   }
 
   async read(name: string): Promise<JsonObject | undefined> {
@@ -266,26 +266,14 @@ export function claimedIssuer(claims: JsonObject): string | undefined {
 
 export function issuerPaths(issuers: JwtIssuers): readonly PathDeclaration[] {
   return [
-    definePath({
-      pattern: 'issuers',
-      access: 'token',
-      summary: 'Names of all issuers that the mount trusts.',
-      fields: {
-        after: field.string({ help: 'Start after this name.' }),
-        limit: field.int({ help: 'At most so many; 0 is all.' }),
+    listPath(
+      {
+        pattern: 'issuers',
+        summary: 'Names of all issuers that the mount trusts.',
+        list: 'List issuers; "default" is the configuration of the mount.',
       },
-      operations: {
-        list: {
-          summary: 'List issuers; "default" is the configuration of the mount.',
-          handler: async ({ input }) => {
-            const after = input.after ?? ''
-            const names = (await issuers.names()).filter((name) => after === '' || name > after)
-            const limit = input.limit ?? 0
-            return reply.list(limit > 0 ? names.slice(0, limit) : names)
-          },
-        },
-      },
-    }),
+      (page) => issuers.names(page),
+    ),
     definePath({
       pattern: 'issuers/:name',
       access: 'token',

@@ -68,7 +68,7 @@ export function lintPath(configs: JwtConfigs, roles: JwtRoles): PathDeclaration 
         summary: 'Judge every role of the mount.',
         handler: async () => {
           const issuers = issuersOf(await configs.loadTrust())
-          const names = await roles.list(undefined, rolesMax + 1)
+          const names = await roles.names({ limit: rolesMax + 1 })
           const found: JsonValue[] = []
           let count = 0
           for (const name of names.slice(0, rolesMax)) {

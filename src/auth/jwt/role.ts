@@ -1,6 +1,7 @@
 /** Roles of the JWT/OIDC method: fields, write rules and read shape (JWT contract §2). */
 
 import { reply, type BackendContext } from '../../framework/backend.ts'
+import { listPath, NamedRecords, type Page } from '../../framework/named-records.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid } from '../../framework/refusal.ts'
 import {
@@ -36,21 +37,22 @@ const providerTokens = ['access_token', 'id_token', 'refresh_token']
 export class JwtRoles {
   readonly #context: BackendContext
   readonly #configs: JwtConfigs
+  readonly #records: NamedRecords<RoleRecord>
   /** A record object stays the same while its stored bytes do. */
   readonly #compiled = new WeakMap<RoleRecord, CompiledRole>()
 
   constructor(context: BackendContext, configs: JwtConfigs) {
     this.#context = context
     this.#configs = configs
+    this.#records = new NamedRecords(context.store, 'role/', roleCodec)
   }
 
-  #key(name: string): Key<RoleRecord> {
-    return this.#context.store.configKey(`role/${name}`, roleCodec)
+  load(name: string, view?: StoreView): Promise<RoleRecord | undefined> {
+    return this.#records.load(name, view)
   }
 
-  async load(name: string, view?: StoreView): Promise<RoleRecord | undefined> {
-    const key = this.#key(name)
-    return view === undefined ? this.#context.store.view((one) => one.get(key)) : view.get(key)
+  names(page?: Page): Promise<readonly string[]> {
+    return this.#records.names(page)
   }
 
   /** Last version of a deleted role: a new one of that name goes on counting, since tokens of the old one know their number. */
@@ -71,7 +73,7 @@ export class JwtRoles {
   async write(name: string, input: Input<typeof roleFields>): Promise<readonly string[]> {
     return this.#context.store.write(async (txn) => {
       const trust = await this.#configs.loadTrust(txn)
-      const key = this.#key(name)
+      const key = this.#records.key(name)
       const current = await txn.get(key)
       const asked = parseRoleType(input.role_type)
       const merged = merge(current ?? { ...roleRecord.defaults, name }, input)
@@ -129,26 +131,12 @@ export class JwtRoles {
   }
 
   async remove(name: string): Promise<void> {
-    const key = this.#key(name)
+    const key = this.#records.key(name)
     await this.#context.store.write(async (txn) => {
       const current = await txn.get(key)
       if (current === undefined) return
       txn.put(this.#lastVersionKey(name), current.version)
       txn.delete(key.text)
-    })
-  }
-
-  async list(after: string | undefined, limit: number | undefined): Promise<readonly string[]> {
-    return this.#context.store.view(async (view) => {
-      const options = {
-        ...(after === undefined || after === '' ? {} : { after }),
-        ...(limit === undefined || limit <= 0 ? {} : { limit }),
-      }
-      const names: string[] = []
-      for await (const key of view.keys(this.#context.store.configRange('role/', options))) {
-        names.push(this.#context.store.pathOf(key).slice('role/'.length))
-      }
-      return names
     })
   }
 }
@@ -213,21 +201,9 @@ function merge(current: RoleRecord, input: Input<typeof roleFields>): RoleDraft 
 
 export function rolePaths(roles: JwtRoles): readonly PathDeclaration[] {
   return [
-    definePath({
-      pattern: 'role',
-      access: 'token',
-      summary: 'Names of all roles.',
-      fields: {
-        after: field.string({ help: 'Start after this name.' }),
-        limit: field.int({ help: 'At most so many; 0 is all.' }),
-      },
-      operations: {
-        list: {
-          summary: 'List roles.',
-          handler: async ({ input }) => reply.list(await roles.list(input.after, input.limit)),
-        },
-      },
-    }),
+    listPath({ pattern: 'role', summary: 'Names of all roles.', list: 'List roles.' }, (page) =>
+      roles.names(page),
+    ),
     definePath({
       pattern: 'role/:name',
       access: 'token',
