@@ -21,6 +21,7 @@ import { readOutbound, type OutboundConfig } from './config-outbound.ts'
 import { configSettings, settingsOf } from './config-settings.ts'
 import { findSecret } from './config-secrets.ts'
 import { logLevels } from './server-flags.ts'
+import type { StorageOptions } from './storage-engine.ts'
 
 export type { ConfigProblem } from './config-block.ts'
 
@@ -32,14 +33,6 @@ export interface ConfigFile {
   readonly readableByOthers?: boolean
 }
 
-export interface StorageConfig {
-  readonly kind: 'inmem' | 'lmdb'
-  /** Data folder of LMDB; empty for memory. */
-  readonly path: string
-  /** Several processes of this machine share the folder. */
-  readonly shared: boolean
-}
-
 export type SealConfig =
   { readonly kind: 'shamir' } | { readonly kind: 'static'; readonly key: SealKeySource }
 
@@ -48,7 +41,7 @@ export type SealKeySource =
   | { readonly from: 'environment'; readonly name: string }
 
 export interface ServerConfig {
-  readonly storage: StorageConfig
+  readonly storage: StorageOptions
   readonly listeners: readonly ListenerOptions[]
   readonly seal: SealConfig
   readonly outbound: OutboundConfig
@@ -196,7 +189,7 @@ function readConfig(sections: Sections, env: Variables): ServerConfig {
   return config
 }
 
-function readStorage(sections: Sections): StorageConfig {
+function readStorage(sections: Sections): StorageOptions {
   // Vault compatibility: `backend` is the old word.
   const section = sections.last('storage', 'backend')
   if (section === undefined) {
@@ -207,7 +200,7 @@ function readStorage(sections: Sections): StorageConfig {
   switch (name) {
     case 'inmem':
       block.finish()
-      return { kind: 'inmem', path: '', shared: false }
+      return { kind: 'inmem' }
     case 'lmdb':
       return readLmdb(block)
     case 'postgresql':
@@ -223,7 +216,7 @@ function readStorage(sections: Sections): StorageConfig {
   }
 }
 
-function readLmdb(block: ConfigBlock): StorageConfig {
+function readLmdb(block: ConfigBlock): StorageOptions {
   const path = block.text('path') ?? ''
   if (path === '') block.refuse('path', 'is missing: the folder that holds the data')
   const shared = block.bool('shared') ?? false

@@ -5,6 +5,7 @@
 
 import type { BackendContext, RenewRequest, RenewTerms } from '../../framework/backend.ts'
 import { invalid } from '../../framework/refusal.ts'
+import { renewedBy } from '../../framework/role-login.ts'
 import { err, ok, type Result } from '../../lib/result.ts'
 import {
   judgeJwtRenewal,
@@ -80,11 +81,7 @@ export class JwtRenewal {
         throw invalid(`the token may no longer be renewed: ${failure.text}; log in again`)
       }
     }
-    return {
-      ttlSeconds: record.token_ttl,
-      maxTtlSeconds: record.token_max_ttl,
-      periodSeconds: record.token_period,
-    }
+    return renewedBy(record)
   }
 }
 
