@@ -101,8 +101,14 @@ export class JwtLogin {
     const note = this.#note(prepared, decision, input)
     if (decision.kind === 'refused') throw loginRefusal(decision.failure, prepared.mount, note)
     if (record === undefined) throw new Error('a login was accepted without a role')
-    const voucher = { flow: 'jwt', issuer: prepared.issuer?.name } as const
+    const voucher = this.#voucherOf(prepared, input)
     return { kind: 'login', login: { ...loginOf(decision.outcome, record, voucher), note } }
+  }
+
+  #voucherOf({ config, issuer }: Prepared, { signature }: JwtLoginInput): Voucher {
+    const isConfigured = this.#keySource(config, issuer)?.hasKey !== undefined
+    const key = isConfigured && signature?.ok === true ? signature.value.thumbprint : undefined
+    return { flow: 'jwt', issuer: issuer?.name, key }
   }
 
   #note(
