@@ -117,3 +117,44 @@ for (const [name, [honest, request]] of Object.entries(parsers)) {
     assert.equal((await server.root.read('auth/token/lookup-self')).status, 200)
   })
 }
+
+const baitCharacters = 65_536
+const baits = [
+  '/',
+  '=',
+  ' ',
+  '\n',
+  'a',
+  '0',
+  '9.',
+  '-',
+  'a.',
+  '%',
+  '*',
+  '+/',
+  '{',
+  '"',
+  '1h',
+  ',',
+  'é',
+]
+
+test('sixty-four KiB of bait at each parser keep nobody waiting (SEC-SUP-04)', async () => {
+  for (const [name, [, request]] of Object.entries(parsers)) {
+    for (const bait of baits) {
+      // With another character at its end, so that what has matched so far is tried again.
+      const text = `${bait.repeat(Math.ceil(baitCharacters / bait.length))}\u0001`
+      const waits: number[] = []
+      // On a busy machine anything may be slow once.
+      for (let i = 0; i < 3 && (waits.at(-1) ?? Infinity) > 250; i++) {
+        const sent = send(request(text))
+        const startMs = performance.now()
+        assert.equal((await server.client().read('sys/health')).status, 200)
+        waits.push(performance.now() - startMs)
+        const [status] = await sent
+        assert.ok(status < 500, `${name}: ${status} for ${bait}`)
+      }
+      assert.ok(Math.min(...waits) <= 250, `${name}: others wait ${waits.join()} ms for ${bait}`)
+    }
+  }
+})
