@@ -4,7 +4,8 @@
  */
 
 import type { ApiHandler, ApiRequest, PathTraitsOf } from '../framework/api.ts'
-import type { Backend, BackendType, Caller } from '../framework/backend.ts'
+import type { Backend, BackendType } from '../framework/backend.ts'
+import type { Caller } from '../framework/request.ts'
 import type { PathDeclaration } from '../framework/path.ts'
 import { Router } from '../framework/router.ts'
 import type { Clock } from '../platform/clock.ts'

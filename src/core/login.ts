@@ -4,7 +4,7 @@
  */
 
 import type { AuthFields } from '../framework/api.ts'
-import type { Login } from '../framework/backend.ts'
+import type { Login } from '../framework/reply.ts'
 import type { LoginNote, LoginRecorder } from '../framework/login-log.ts'
 import { invalid, Refusal } from '../framework/refusal.ts'
 import type { Store, StoreTransaction } from '../storage/store.ts'

@@ -11,7 +11,8 @@ import type {
   PathTraits,
   Verb,
 } from '../framework/api.ts'
-import type { BackendRequest, Caller, Operation, Reply } from '../framework/backend.ts'
+import type { Reply } from '../framework/reply.ts'
+import type { BackendRequest, Caller, Operation } from '../framework/request.ts'
 import { parseInput, type ParsedInput } from '../framework/input.ts'
 import {
   declaredOperation,

@@ -1,7 +1,8 @@
 /** Create, look up, renew and revoke tokens by request: platform contract §3.3 to §3.9, §3.13. */
 
 import type { AuthFields } from '../framework/api.ts'
-import type { Backend, Caller } from '../framework/backend.ts'
+import type { Backend } from '../framework/backend.ts'
+import type { Caller } from '../framework/request.ts'
 import { invalid, Refusal } from '../framework/refusal.ts'
 import type {
   Renewer,

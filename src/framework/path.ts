@@ -4,7 +4,8 @@
  */
 
 import type { FieldKind, FieldTable, Input } from '../schema/field.ts'
-import type { BackendRequest, Caller, Operation, Reply } from './backend.ts'
+import type { Reply } from './reply.ts'
+import type { BackendRequest, Caller, Operation } from './request.ts'
 import { capturesOf } from './pattern.ts'
 
 /**

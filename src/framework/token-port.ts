@@ -2,7 +2,7 @@
 
 import type { JsonObject } from '../lib/json.ts'
 import type { AuthFields } from './api.ts'
-import type { Caller } from './backend.ts'
+import type { Caller } from './request.ts'
 
 export interface TokenCreation {
   readonly id: string | undefined

@@ -6,13 +6,8 @@
 
 import type { ListenerOptions } from '../http/listener-options.ts'
 import { systemLeaseTtlSeconds } from '../core/config.ts'
-import {
-  listHclBlocks,
-  parseHclOrJson,
-  type HclBlock,
-  type HclBody,
-  type HclProblem,
-} from '../lib/hcl.ts'
+import { listHclBlocks, parseHclOrJson, type HclProblem } from '../lib/hcl.ts'
+import type { HclBlock, HclBody } from '../lib/hcl-tree.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import type { LogLevel } from '../platform/logger.ts'
 import { ConfigBlock, ConfigStop, ConfigWarnings, type ConfigProblem } from './config-block.ts'

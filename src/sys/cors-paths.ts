@@ -3,7 +3,7 @@
 import type { Core } from '../core/core.ts'
 import { keys } from '../core/keys.ts'
 import type { CorsRecord } from '../core/records.ts'
-import { reply } from '../framework/backend.ts'
+import { reply } from '../framework/reply.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { invalid } from '../framework/refusal.ts'
 import { field } from '../schema/field.ts'

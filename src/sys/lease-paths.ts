@@ -3,7 +3,7 @@
 import type { Core } from '../core/core.ts'
 import { expireTime, issueTime, secondsLeft } from '../core/token-times.ts'
 import type { LiveToken } from '../core/tokens.ts'
-import { reply, type Reply } from '../framework/backend.ts'
+import { reply, type Reply } from '../framework/reply.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { invalid } from '../framework/refusal.ts'
 import type { JsonObject } from '../lib/json.ts'

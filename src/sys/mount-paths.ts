@@ -3,7 +3,7 @@
 import type { Core } from '../core/core.ts'
 import { mountPathCharsMax } from '../core/mounts.ts'
 import type { MountRecord } from '../core/records.ts'
-import { reply, type Reply } from '../framework/backend.ts'
+import { reply, type Reply } from '../framework/reply.ts'
 import { warningsOfIdleFields } from '../framework/input.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { invalid } from '../framework/refusal.ts'

@@ -2,7 +2,7 @@
 
 import type { Core } from '../core/core.ts'
 import { policyNameCharsMax } from '../core/policies.ts'
-import { reply } from '../framework/backend.ts'
+import { reply } from '../framework/reply.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { field } from '../schema/field.ts'
 

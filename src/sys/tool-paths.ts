@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import type { Core } from '../core/core.ts'
-import { reply } from '../framework/backend.ts'
+import { reply } from '../framework/reply.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { invalid } from '../framework/refusal.ts'
 import { trimEnd } from '../lib/trim.ts'

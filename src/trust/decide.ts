@@ -24,6 +24,7 @@ import { sentenceFor, type Disclosure } from './sentence.ts'
 
 export type * from './decision.ts'
 export type * from './login-facts.ts'
+export type * from './login-outcome.ts'
 
 export function decideJwtLogin(input: JwtLoginInput, login = jwtLogin): Step {
   return stepOf(runChecks(login, input, claimsOf(input.token)), input)

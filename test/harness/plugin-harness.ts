@@ -6,14 +6,12 @@
 import type {
   Backend,
   BackendContext,
-  BackendRequest,
   BackendType,
-  Caller,
   MountFacts,
   MountStore,
-  Operation,
-  Reply,
 } from '../../src/framework/backend.ts'
+import type { Reply } from '../../src/framework/reply.ts'
+import type { BackendRequest, Caller, Operation } from '../../src/framework/request.ts'
 import type { Verb } from '../../src/framework/api.ts'
 import { parseInput } from '../../src/framework/input.ts'
 import { declaredOperation } from '../../src/framework/path.ts'

@@ -4,7 +4,9 @@
  * `sign-in-transitions.ts`, the judgement in `oidc-judge.ts`, the pages in `oidc-pages.ts`.
  */
 
-import type { BackendContext, BackendRequest, Login, Reply } from '../../framework/backend.ts'
+import type { BackendContext } from '../../framework/backend.ts'
+import type { Login, Reply } from '../../framework/reply.ts'
+import type { BackendRequest } from '../../framework/request.ts'
 import { Refusal } from '../../framework/refusal.ts'
 import { equalSecrets } from '../../lib/constant-time.ts'
 import { err, type Result } from '../../lib/result.ts'

@@ -4,7 +4,9 @@
  * `trust/decide-oidc.ts`.
  */
 
-import type { BackendContext, BackendRequest, Login } from '../../framework/backend.ts'
+import type { BackendContext } from '../../framework/backend.ts'
+import type { Login } from '../../framework/reply.ts'
+import type { BackendRequest } from '../../framework/request.ts'
 import type { LoginNote } from '../../framework/login-log.ts'
 import { Refusal } from '../../framework/refusal.ts'
 import { parseCompactJwt } from '../../jose/compact-jwt.ts'

@@ -1,6 +1,7 @@
 /** From the provider's answer to a proven identity (contract jwt-oidc.md §4.3 steps 7 to 12): the same for each mode. */
 
-import type { BackendRequest, Login } from '../../framework/backend.ts'
+import type { Login } from '../../framework/reply.ts'
+import type { BackendRequest } from '../../framework/request.ts'
 import type { Refusal } from '../../framework/refusal.ts'
 import { err, ok, type Result } from '../../lib/result.ts'
 import { isSourceAllowed } from '../../trust/source-address.ts'

@@ -4,7 +4,9 @@
  * be shown there comes along in a sealed cookie of ten minutes. The cookie decides about a page and about nothing else.
  */
 
-import type { BackendContext, BackendRequest, Reply } from '../../framework/backend.ts'
+import type { BackendContext } from '../../framework/backend.ts'
+import type { Reply } from '../../framework/reply.ts'
+import type { BackendRequest } from '../../framework/request.ts'
 import type { Refusal } from '../../framework/refusal.ts'
 import { confirmationCode } from '../../lib/confirmation-code.ts'
 import { isReason, reasons } from '../../trust/reasons.ts'

@@ -1,6 +1,7 @@
 /** Clients without a browser of their own ask here whether their sign-in is done (contract jwt-oidc.md §4.7 to §4.9). Every poll is answered at once. */
 
-import type { BackendRequest, Login, Reply } from '../../framework/backend.ts'
+import type { Login, Reply } from '../../framework/reply.ts'
+import type { BackendRequest } from '../../framework/request.ts'
 import { Refusal } from '../../framework/refusal.ts'
 import { equalSecrets } from '../../lib/constant-time.ts'
 import { err, type Result } from '../../lib/result.ts'

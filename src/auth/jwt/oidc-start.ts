@@ -1,12 +1,9 @@
 /** Starts sign-ins: `oidc/auth_url` (contract jwt-oidc.md §4.1, §4.5, §4.6, §4.8). */
 
 import { createHash } from 'node:crypto'
-import {
-  reply,
-  type BackendContext,
-  type BackendRequest,
-  type Reply,
-} from '../../framework/backend.ts'
+import type { BackendContext } from '../../framework/backend.ts'
+import { reply, type Reply } from '../../framework/reply.ts'
+import type { BackendRequest } from '../../framework/request.ts'
 import type { JsonObject } from '../../lib/json.ts'
 import { isPlainWebAddress } from '../../lib/web-address.ts'
 import { formPostRedirect, isRedirectAllowed, splitNamespace } from '../../oidc/redirect-uri.ts'

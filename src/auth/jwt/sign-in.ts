@@ -3,7 +3,7 @@
  * sign-in from one to another are in `sign-in-transitions.ts`; where it is kept is in `sign-in-states.ts`.
  */
 
-import type { Login } from '../../framework/backend.ts'
+import type { Login } from '../../framework/reply.ts'
 import type { Reason } from '../../trust/reasons.ts'
 
 /** What the provider sent the browser back with: one object, from one place, never put together from two. */

@@ -1,12 +1,8 @@
 /** The token method: auth/token/ (platform contract §3.3). Rules of tokens are the core's; here are the paths. */
 
-import {
-  reply,
-  type Backend,
-  type BackendRequest,
-  type BackendType,
-  type Reply,
-} from '../../framework/backend.ts'
+import type { Backend, BackendType } from '../../framework/backend.ts'
+import { reply, type Reply } from '../../framework/reply.ts'
+import type { BackendRequest } from '../../framework/request.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid, Refusal } from '../../framework/refusal.ts'
 import type { Renewer, TokenAnswer, TokenName, TokenPort } from '../../framework/token-port.ts'
