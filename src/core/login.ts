@@ -8,7 +8,7 @@ import type { Login } from '../framework/reply.ts'
 import type { LoginNote, LoginRecorder } from '../framework/login-log.ts'
 import { invalid, Refusal } from '../framework/refusal.ts'
 import type { Store, StoreTransaction } from '../storage/store.ts'
-import type { CoreSettings } from './config.ts'
+import type { CoreSettings } from './settings.ts'
 import type { Identity, LoginIdentity } from './identity.ts'
 import { normalisePolicyNames, unionOfNames } from './policy-names.ts'
 import type { EntityRecord, MountRecord, TokenRecord } from './records.ts'
@@ -29,14 +29,13 @@ export interface LoginAttempt {
   readonly nowMs: number
 }
 
-const exactAliasTypes = new Set(['jwt', 'oidc', 'kubernetes', 'approle'])
-
 export class Logins {
   readonly #store: Store
   readonly #tokens: Tokens
   readonly #identity: Identity
   readonly #settings: CoreSettings
   readonly #log: LoginRecorder
+  readonly #hasExactAliases: (type: string) => boolean
 
   constructor(parts: {
     readonly store: Store
@@ -44,12 +43,15 @@ export class Logins {
     readonly identity: Identity
     readonly settings: CoreSettings
     readonly log: LoginRecorder
+    /** Whether the method tells aliases apart by case. */
+    readonly hasExactAliases: (type: string) => boolean
   }) {
     this.#store = parts.store
     this.#tokens = parts.tokens
     this.#identity = parts.identity
     this.#settings = parts.settings
     this.#log = parts.log
+    this.#hasExactAliases = parts.hasExactAliases
   }
 
   /** Makes the token; durable when it resolves. Throws a refusal and has then written nothing. */
@@ -91,7 +93,7 @@ export class Logins {
     const { expiresAtMs, ttl, warnings } = granted.value
 
     const policies = loginPolicies(login)
-    const who = login.alias === undefined ? undefined : loginIdentity(login.alias, mount)
+    const who = login.alias === undefined ? undefined : this.#identityOf(login.alias, mount)
     const known =
       who === undefined
         ? undefined
@@ -118,6 +120,15 @@ export class Logins {
     // A batch token of a known entity needs no write at all: the transaction stays empty.
     const { entity, token } = await this.#store.write(write)
     return { auth: authOf(token, entity?.policies ?? [], ttl), token, warnings }
+  }
+
+  #identityOf(alias: NonNullable<Login['alias']>, mount: MountRecord): LoginIdentity {
+    return {
+      mountAccessor: mount.accessor,
+      foldCase: !this.#hasExactAliases(mount.type) || mount.config.compat === 'vault',
+      aliasName: alias.name,
+      aliasMetadata: alias.metadata,
+    }
   }
 }
 
@@ -176,15 +187,6 @@ function refuseReserved(names: readonly string[]): void {
   }
   if (names.includes('response-wrapping')) {
     throw invalid('cannot assign policy "response-wrapping"')
-  }
-}
-
-function loginIdentity(alias: NonNullable<Login['alias']>, mount: MountRecord): LoginIdentity {
-  return {
-    mountAccessor: mount.accessor,
-    foldCase: !exactAliasTypes.has(mount.type) || mount.config.compat === 'vault',
-    aliasName: alias.name,
-    aliasMetadata: alias.metadata,
   }
 }
 

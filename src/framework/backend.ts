@@ -91,5 +91,7 @@ export interface BackendType {
   /** Names under which it can be enabled. */
   readonly types: readonly string[]
   readonly class: 'auth' | 'secret'
+  /** Names of aliases that differ in case alone are two people. */
+  readonly exactAliases?: true
   create(context: BackendContext): Backend
 }

@@ -5,7 +5,7 @@
  */
 
 import type { ListenerOptions } from '../http/listener-options.ts'
-import { systemLeaseTtlSeconds } from '../core/config.ts'
+import { systemLeaseTtlSeconds } from '../core/settings.ts'
 import { listHclBlocks, parseHclOrJson, type HclProblem } from '../lib/hcl.ts'
 import type { HclBlock, HclBody } from '../lib/hcl-tree.ts'
 import { err, ok, type Result } from '../lib/result.ts'

@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { systemLeaseTtlSeconds } from '../../src/core/config.ts'
+import { systemLeaseTtlSeconds } from '../../src/core/settings.ts'
 import { createStaticSeal, shamirSeal } from '../../src/core/seal/static-seal.ts'
 import type { BoundAddress } from '../../src/http/listener.ts'
 import { tcpListener, type ListenerOptions } from '../../src/http/listener-options.ts'

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
-import { systemLeaseTtlSeconds } from '../../src/core/config.ts'
+import { systemLeaseTtlSeconds } from '../../src/core/settings.ts'
 import { Core } from '../../src/core/core.ts'
 import { SealManager } from '../../src/core/seal/seal-manager.ts'
 import { createStaticSeal } from '../../src/core/seal/static-seal.ts'
@@ -15,6 +15,7 @@ import { builtIns } from '../../src/server/built-ins.ts'
 import { localCall } from '../../src/server/local-call.ts'
 import { MemoryEngine } from '../../src/storage/memory/memory-engine.ts'
 import { SealedStore } from '../../src/storage/sealed-store.ts'
+import { createSystem } from '../../src/sys/index.ts'
 import { initialise } from '../../src/sys/seal-paths.ts'
 
 const outbound = createOutbound({ clock: new SystemClock(), proxyFromEnvironment: {} })
@@ -23,7 +24,7 @@ function node(engine: MemoryEngine, key: Buffer, clock: ManualClock): Core {
   const store = new SealedStore({ engine, cacheEntriesMax: 1000, onFatal: () => undefined })
   const parts = { clock, random: new SystemRandom(), logger: new SilentLogger() }
   const seal = new SealManager({ engine, store, type: createStaticSeal(key), ...parts })
-  const core: Core = new Core({
+  const core = new Core({
     ...parts,
     store,
     seal,
@@ -36,7 +37,8 @@ function node(engine: MemoryEngine, key: Buffer, clock: ManualClock): Core {
       ui: false,
       explainToCaller: 'none',
     },
-    types: builtIns(() => core),
+    plugins: builtIns,
+    system: createSystem,
   })
   seal.onUnsealed(() => core.open())
   seal.onSealing(() => core.close())
