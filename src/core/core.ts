@@ -25,6 +25,7 @@ import { Mounts } from './mounts.ts'
 import { EpochValue } from './mount-table.ts'
 import { Pipeline, type PipelineContext } from './pipeline.ts'
 import { Policies } from './policies.ts'
+import type { PageShell } from './ports/page-shell.ts'
 import type { System, SystemPorts } from './ports/system-ports.ts'
 import type { CorsRecord } from './records.ts'
 import type { SealManager } from './seal/seal-manager.ts'
@@ -47,6 +48,7 @@ export interface CoreContext {
   readonly plugins: (tokens: () => TokenPort<CallerFacts>) => readonly BackendType[]
   /** The paths below `sys/`, over the ports of the core. */
   readonly system: (ports: SystemPorts) => System
+  readonly pages: PageShell
 }
 
 /** Two machines that share a store may differ by that much without a word. */
@@ -96,7 +98,7 @@ export class Core implements SystemPorts, PipelineContext {
     ]
     this.backends = new MountedBackends({ ...context, types, loginLog: this.loginLog })
     this.policies = new Policies(context.store, context.clock)
-    this.#pipeline = new Pipeline(this, system)
+    this.#pipeline = new Pipeline(this, system, context.pages)
   }
 
   get handler(): ApiHandler {

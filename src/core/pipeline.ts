@@ -42,6 +42,7 @@ import type { LoginLog } from './login-log.ts'
 import type { Logins } from './login.ts'
 import { fullPath } from './mount-table.ts'
 import { effectivePolicies } from './policy-names.ts'
+import type { PageShell } from './ports/page-shell.ts'
 import type { System } from './ports/system-ports.ts'
 import type { EntityRecord, MountRecord } from './records.ts'
 import type { Mounted, MountedBackends } from './mounted-backends.ts'
@@ -111,12 +112,14 @@ export interface PipelineContext {
 export class Pipeline {
   readonly #core: PipelineContext
   readonly #system: System
+  readonly #pages: PageShell
   /** Serves what must answer while sealed; its patterns are whole paths below `/v1/`. */
   readonly #sealedRouter: Router
 
-  constructor(core: PipelineContext, system: System) {
+  constructor(core: PipelineContext, system: System, pages: PageShell) {
     this.#core = core
     this.#system = system
+    this.#pages = pages
     this.#sealedRouter = sealedRouter(system.paths)
   }
 
@@ -289,6 +292,7 @@ export class Pipeline {
     if (reply.kind === 'login') {
       return this.#completeLogin(requestId, request, service.route.mount, reply, warnings)
     }
+    if (reply.kind === 'page') return this.#draw(requestId, request, reply)
     const isTold = tellsInput(parsed, service, operation)
     return toAnswer(requestId, reply, operation, declaration, { warnings, isTold })
   }
@@ -355,6 +359,11 @@ export class Pipeline {
     const warnings = [...(reply.warnings ?? []), ...done.warnings, ...inputWarnings]
     const answer = envelope(requestId, 200, { auth: done.auth, warnings, duplicateData: false })
     return { ...answer, login: { mount: mount.path, note: reply.login.note ?? {}, isBrokenOff } }
+  }
+
+  #draw(requestId: string, request: ApiRequest, reply: Extract<Reply, { kind: 'page' }>): Answer {
+    const { headers, ...page } = this.#pages.draw(reply.page, request)
+    return { requestId, body: { kind: 'bare', ...page }, headers: { ...headers, ...reply.headers } }
   }
 
   #help(requestId: string, route: Route | undefined): Answer {
@@ -555,7 +564,8 @@ function toAnswer(
         headers: reply.headers ?? noHeaders,
       }
     case 'login':
-      throw new Error('a login reply is completed before it becomes an answer')
+    case 'page':
+      throw new Error(`a ${reply.kind} reply is completed before it becomes an answer`)
   }
 }
 

@@ -1,6 +1,7 @@
 /** What the handler of a path gives back; the core makes an answer of it. */
 
 import type { JsonObject, JsonText, JsonValue } from '../lib/json.ts'
+import type { FlowPage } from '../ui/flow-pages.ts'
 import type { AuthFields } from './api.ts'
 import type { LoginNote } from './login-log.ts'
 
@@ -51,6 +52,12 @@ export type Reply =
       readonly kind: 'auth'
       readonly auth: AuthFields
       readonly warnings?: readonly string[]
+    }
+  /** For a person: what the page shows. The server draws it in the frame that all its pages have. */
+  | {
+      readonly kind: 'page'
+      readonly page: FlowPage
+      readonly headers?: Readonly<Record<string, string>>
     }
   /** The backend chose status and body itself. */
   | {

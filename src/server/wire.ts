@@ -19,6 +19,7 @@ import { SealedStore } from '../storage/sealed-store.ts'
 import type { Engine } from '../storage/store.ts'
 import { createSystem } from '../sys/index.ts'
 import { builtIns } from './built-ins.ts'
+import { createPageShell } from './page-shell.ts'
 import { createWebHandler } from './web-ui.ts'
 
 export interface StorageOptions {
@@ -92,7 +93,7 @@ export class Server {
 }
 
 export async function createServer(options: ServerOptions): Promise<Server> {
-  const { clock, random, logger, outbound } = options
+  const { clock, random, logger, outbound, environment = '' } = options
   const engine = await openEngine(options)
   try {
     const store = new SealedStore({ engine, cacheEntriesMax, onFatal: options.onFatal })
@@ -123,6 +124,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       settings,
       plugins: builtIns,
       system: createSystem,
+      pages: createPageShell({ random, environment, ui: options.ui }),
     })
     seal.onUnsealed(() => core.open())
     seal.onSealing(() => core.close())

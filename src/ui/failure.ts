@@ -1,9 +1,8 @@
 /** Refusals of the API as pages: the same reason, said to a person. */
 
 import { errorTexts } from './api-answer.ts'
-import { errorPage, type ErrorAction, type ErrorParts } from './flow-pages.ts'
+import { errorPage, type ErrorAction, type ErrorFacts } from './flow-pages.ts'
 import { link, mountPath, parseReturnPath } from './own-path.ts'
-import type { PageFrame } from './page.ts'
 import type { Side } from './reason-side.ts'
 import type { Visit } from './visit.ts'
 import type { ApiResult, WebAnswer } from './web-doors.ts'
@@ -80,7 +79,7 @@ export function noMethodAnswer(
 }
 
 /** Everything that an error page shows, without the frame around it. */
-export type Outcome = Omit<ErrorParts, 'nonce' | keyof PageFrame>
+export type Outcome = ErrorFacts
 
 interface RefusalParts {
   readonly summary: string

@@ -240,6 +240,7 @@ function answerOf(
     }
     case 'login':
     case 'auth':
+    case 'page':
     case 'raw':
       throw new Error(`the harness does not know a reply of kind ${reply.kind}`)
   }

@@ -12,6 +12,7 @@ import { SilentLogger } from '../../src/platform/logger.ts'
 import { createOutbound } from '../../src/platform/outbound-http.ts'
 import { SystemRandom } from '../../src/platform/random.ts'
 import { builtIns } from '../../src/server/built-ins.ts'
+import { createPageShell } from '../../src/server/page-shell.ts'
 import { localCall } from '../../src/server/local-call.ts'
 import { MemoryEngine } from '../../src/storage/memory/memory-engine.ts'
 import { SealedStore } from '../../src/storage/sealed-store.ts'
@@ -39,6 +40,7 @@ function node(engine: MemoryEngine, key: Buffer, clock: ManualClock): Core {
     },
     plugins: builtIns,
     system: createSystem,
+    pages: createPageShell({ random: parts.random, environment: '', ui: false }),
   })
   seal.onUnsealed(() => core.open())
   seal.onSealing(() => core.close())

@@ -11,14 +11,7 @@ import type { Refusal } from '../../framework/refusal.ts'
 import { confirmationCode } from '../../lib/confirmation-code.ts'
 import { isReason, reasons } from '../../trust/reasons.ts'
 import { cookie, parseCookies } from '../../ui/cookies.ts'
-import {
-  blockedPage,
-  confirmationPage,
-  donePage,
-  errorPage,
-  handOverPage,
-  type Page,
-} from '../../ui/flow-pages.ts'
+import type { FlowPage } from '../../ui/flow-pages.ts'
 import { redirectHeaders } from '../../ui/page.ts'
 import type { ConfigRecord } from './config.ts'
 import { loginFailed, toldBy, tokenRefused } from './oidc-refusals.ts'
@@ -81,7 +74,7 @@ export class OidcPages {
   // ---------------------------------------------------------------- pages
 
   handOver(path: string, answer: { readonly state: string; readonly ticket: string }): Reply {
-    return raw(handOverPage({ nonce: this.#nonce(), path, ...answer }))
+    return pageOf({ kind: 'hand_over', path, ...answer })
   }
 
   /** Asks the person. Without a ticket the same facts, and nothing to answer with. */
@@ -96,41 +89,35 @@ export class OidcPages {
     },
   ): Reply {
     const { signIn, state, ticket } = one
-    return raw(
-      confirmationPage({
-        nonce: this.#nonce(),
-        status: one.status,
-        address: signIn.address,
-        role: signIn.role,
-        mount: this.#context.mount().path,
-        provider: hostOf(one.config.oidc_discovery_url),
-        startedAt: new Date(signIn.startedAtMs).toISOString(),
-        code: confirmationCode(state),
-        form: ticket === '' ? undefined : { action: ownAddress(request), state, ticket },
-      }),
-    )
+    return pageOf({
+      kind: 'confirmation',
+      status: one.status,
+      address: signIn.address,
+      role: signIn.role,
+      mount: this.#context.mount().path,
+      provider: hostOf(one.config.oidc_discovery_url),
+      startedAt: new Date(signIn.startedAtMs).toISOString(),
+      code: confirmationCode(state),
+      form: ticket === '' ? undefined : { action: ownAddress(request), state, ticket },
+    })
   }
 
   done({ name, address }: { readonly name: string; readonly address: string }): Reply {
-    return raw(donePage({ nonce: this.#nonce(), name, address }))
+    return pageOf({ kind: 'done', name, address })
   }
 
   blocked(): Reply {
-    return raw(blockedPage({ nonce: this.#nonce() }))
+    return pageOf({ kind: 'blocked' })
   }
 
   failed(failure: ShownFailure): Reply {
     const { reason, text, status, requestId } = failure
     const known = isReason(reason) ? { reason, ...reasons[reason] } : undefined
-    const page = errorPage({
-      nonce: this.#nonce(),
-      status,
-      ...splitSummary(text),
-      requestId,
-      ...(known === undefined ? {} : { reason: known.reason, title: known.title, fix: known.fix }),
-    })
-    if (known === undefined) return raw(page)
-    return raw({ ...page, headers: { ...page.headers, 'X-Login-Reason': known.reason } })
+    const page: FlowPage = { kind: 'failed', status, ...splitSummary(text), requestId }
+    if (known === undefined) return pageOf(page)
+    const { title, fix } = known
+    const headers = { 'X-Login-Reason': known.reason }
+    return { kind: 'page', page: { ...page, reason: known.reason, title, fix }, headers }
   }
 
   /** The refusal as this mount may tell it. */
@@ -139,10 +126,6 @@ export class OidcPages {
     const { text = refusal.message, reason = '' } = told.detail
     const { requestId } = request
     return { text: text.slice(0, shownTextMax), reason, status: told.status, requestId }
-  }
-
-  #nonce(): string {
-    return this.#context.random.bytes(18).toString('base64url')
   }
 }
 
@@ -182,8 +165,8 @@ function sendOn(location: string, setCookie?: string): Reply {
   }
 }
 
-function raw(page: Page): Reply {
-  return { kind: 'raw', ...page }
+function pageOf(page: FlowPage): Reply {
+  return { kind: 'page', page }
 }
 
 function hostOf(address: string): string {
