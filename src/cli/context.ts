@@ -117,7 +117,8 @@ export class CommandContext implements DataSources {
       if (cause instanceof CommandFailure || cause instanceof DryRun) throw cause
       // A missing file of the TLS options and its like are this machine's problem, a refusal is not.
       const text = remoteErrorText(options.doing, cause)
-      throw new CommandFailure(text, exitCodes.remote)
+      const status = cause instanceof ApiError ? cause.response.status : undefined
+      throw new CommandFailure(text, exitCodes.remote, status)
     }
   }
 

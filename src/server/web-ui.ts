@@ -1,6 +1,7 @@
 /** The web pages' doors: the API in-process, texts sealed by the barrier, and the names this server goes by. */
 
 import type { Core } from '../core/core.ts'
+import type { Refusal } from '../framework/refusal.ts'
 import type { OtherHandler } from '../http/exchange.ts'
 import { outcomeAnswer } from '../http/respond.ts'
 import { decodeBase64Url } from '../lib/base64url.ts'
@@ -9,7 +10,7 @@ import type { Clock } from '../platform/clock.ts'
 import type { Random } from '../platform/random.ts'
 import { StoreSealed } from '../storage/store.ts'
 import { isReason, reasons } from '../trust/reasons.ts'
-import type { ApiCall, ApiResult, WebDoors, WebRequest } from '../ui/web-doors.ts'
+import type { ApiCall, ApiResult, RefusalTexts, WebDoors, WebRequest } from '../ui/web-doors.ts'
 import { createWebUi } from '../ui/web-ui.ts'
 import { EndedSessions } from './ended-sessions.ts'
 
@@ -74,7 +75,12 @@ async function callApi(core: Core, call: ApiCall): Promise<ApiResult> {
       ...(Object.fromEntries(names) as Record<string, string>),
       ...(requestId === undefined ? {} : { 'x-request-id': requestId }),
     },
+    ...(outcome.kind === 'refusal' ? { refusal: textsOf(outcome.refusal) } : {}),
   }
+}
+
+function textsOf({ plainText, detail }: Refusal): RefusalTexts {
+  return { text: plainText, happened: detail.happened }
 }
 
 /** What the address bar shows, as far as the request tells. */

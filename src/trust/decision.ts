@@ -11,6 +11,8 @@ export interface LoginFailure extends Failure {
   readonly status: ReasonEntry['status']
   /** `errors[1]`, where the caller may have one. */
   readonly sentence: string | undefined
+  /** The same without the fix. */
+  readonly happened: string | undefined
 }
 
 export type Decision =

@@ -1,6 +1,5 @@
 /** Refusals of the API as pages: the same reason, said to a person. */
 
-import { errorTexts } from './api-answer.ts'
 import { errorPage, type ErrorAction, type ErrorFacts } from './flow-pages.ts'
 import { link, mountPath, parseReturnPath } from './own-path.ts'
 import type { Side } from './reason-side.ts'
@@ -104,21 +103,16 @@ export function outcomeAnswer(visit: Visit, outcome: Outcome): WebAnswer {
 export function refusalOutcome(visit: Visit, result: ApiResult, parts: RefusalParts): Outcome {
   const reason = result.headers['x-login-reason'] ?? ''
   const known = reason === '' ? undefined : visit.doors.reasonText(reason)
-  const [first = '', ...more] = errorTexts(result).filter(
-    // The explained text of a reason is here already.
-    (text) => known === undefined || !text.startsWith(known.text),
-  )
+  const { text = '', happened = known?.text } = result.refusal ?? {}
   const providerText = parts.providerText ?? ''
   const said = [
     ...(providerText === '' ? [] : [{ by: 'The identity provider', text: providerText }]),
-    ...(known === undefined ? more : [first, ...more])
-      .filter((text) => text !== '')
-      .map((text) => ({ by: 'The server', text })),
+    ...(known === undefined || text === '' ? [] : [{ by: 'The server', text }]),
   ]
   return {
     status: result.status,
     summary: parts.summary,
-    detail: known?.text ?? (first === '' ? 'The server gave no reason.' : first),
+    detail: (happened ?? text) || 'The server gave no reason.',
     said,
     actions: parts.actions,
     ...(reason === '' ? {} : { reason }),

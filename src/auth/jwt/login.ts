@@ -229,8 +229,8 @@ function refusalOf(failure: LoginFailure, mount: MountFacts, note: LoginNote): R
   const reason = mayHint ? failure.reason : undefined
   if (failure.reason === 'source_address_refused')
     return new Refusal('token_refused', { reason, note })
-  const { text, sentence, status } = failure
-  return new Refusal('login_refused', { text, sentence, reason, status, note })
+  const { text, sentence, happened, status } = failure
+  return new Refusal('login_refused', { text, sentence, happened, reason, status, note })
 }
 
 /** What the core makes a token from. */

@@ -17,9 +17,9 @@ import { errorRefusal, readAnswer } from './oidc-answer.ts'
 import { codeMissing, OidcJudge, type Case, type ProviderCall } from './oidc-judge.ts'
 import { isNavigation, OidcPages, wantsPage, type Shown } from './oidc-pages.ts'
 import type { OidcParts } from './oidc-parts.ts'
-import { failed, stateGone, tooManyCalls } from './oidc-refusals.ts'
+import { failed, keptFailure, stateGone, tooManyCalls } from './oidc-refusals.ts'
 import type { RoleRecord } from './role-record.ts'
-import type { ProviderAnswer, SignIn, SignInFailure } from './sign-in.ts'
+import type { ProviderAnswer, SignIn } from './sign-in.ts'
 
 export const callbackFields = {
   state: field.string({ help: 'The state of the sign-in.', charsMax: 128 }),
@@ -223,7 +223,7 @@ export class OidcCallback {
       return this.#concludedPage(request, found, { ticket, coming })
     }
     const refusal = blockedByPerson()
-    const blocked = await this.#parts.states.block(state, ticket, failureOf(refusal))
+    const blocked = await this.#parts.states.block(state, ticket, keptFailure(refusal))
     if (blocked === 'blocked') {
       this.#record(request, refusal, signIn.role)
       return this.#pages.blocked()
@@ -289,7 +289,7 @@ export class OidcCallback {
         claim,
         judged.ok
           ? { kind: 'login', login: judged.value }
-          : { kind: 'failure', failure: failureOf(judged.error) },
+          : { kind: 'failure', failure: keptFailure(judged.error) },
       )
     }
     return isTold || !judged.ok
@@ -393,11 +393,6 @@ function requireClientNonce(given: string, { clientNonce }: SignIn): void {
   if (clientNonce === '' || equalSecrets(given, clientNonce)) return
   const reason = given === '' ? 'client_nonce_missing' : 'client_nonce_mismatch'
   throw failed(reason, 'Invalid client_nonce.')
-}
-
-function failureOf(refusal: Refusal): SignInFailure {
-  const { text = refusal.message, reason = 'idp_error' } = refusal.detail
-  return { text, reason, status: refusal.status }
 }
 
 function blockedByPerson(): Refusal {

@@ -10,7 +10,13 @@ import { checkAnswerIssuer, errorRefusal } from './oidc-answer.ts'
 import type { FinishInput } from './oidc-finish.ts'
 import type { OidcParts } from './oidc-parts.ts'
 import type { OidcProvider } from './oidc-provider.ts'
-import { failed, refused, sourceRefused, tokenRefused } from './oidc-refusals.ts'
+import {
+  failed,
+  idTokenMissing,
+  keptFailure,
+  refusalOfKept,
+  sourceRefused,
+} from './oidc-refusals.ts'
 import type { RoleRecord } from './role-record.ts'
 import { signInLifeMs, type ProviderAnswer, type SignIn } from './sign-in.ts'
 
@@ -65,7 +71,7 @@ export class OidcJudge {
       case 'code':
         return isCodeFlow ? this.#exchange(input, result.code, one.call) : err(codeUnasked())
       case 'refused':
-        return err(refused(result.failure.reason, result.failure.text))
+        return err(refusalOfKept(result.failure))
       case 'error':
         return err(errorRefusal(result.error))
       case 'nothing':
@@ -87,7 +93,7 @@ export class OidcJudge {
     if (tokens.ok) return this.#parts.finish.finish({ ...input, tokens: tokens.value, code })
     call.wasInVain = true
     if (tokens.error.kind === 'no_id_token') {
-      return err(refused('id_token_missing', `${tokenRefused} No id_token found in response.`))
+      return err(idTokenMissing())
     }
     const cause = JSON.stringify(tokens.error.detail)
     return err(failed('code_exchange_failed', `Error exchanging oidc code: ${cause}.`))
@@ -110,9 +116,7 @@ export class OidcJudge {
     const judged = await this.judge({ ...one, call: { wasInVain: false } })
     // A key that came meanwhile: then it is signed after all.
     if (judged.ok) return ok(answer)
-    const { text = judged.error.message, reason = 'idp_error' } = judged.error.detail
-    const failure = { text, reason, status: judged.error.status }
-    return ok({ ...answer, result: { kind: 'refused', failure } })
+    return ok({ ...answer, result: { kind: 'refused', failure: keptFailure(judged.error) } })
   }
 }
 

@@ -14,7 +14,7 @@ import { cookie, parseCookies } from '../../ui/cookies.ts'
 import type { FlowPage } from '../../ui/flow-pages.ts'
 import { redirectHeaders } from '../../ui/page.ts'
 import type { ConfigRecord } from './config.ts'
-import { loginFailed, toldBy, tokenRefused } from './oidc-refusals.ts'
+import { shownTexts, toldBy } from './oidc-refusals.ts'
 import { signInLifeMs, type SignIn, type SignInFailure } from './sign-in.ts'
 
 type Request = Pick<BackendRequest<unknown>, 'fullPath' | 'header' | 'nowMs' | 'requestId'>
@@ -111,9 +111,9 @@ export class OidcPages {
   }
 
   failed(failure: ShownFailure): Reply {
-    const { reason, text, status, requestId } = failure
+    const { reason, status, requestId } = failure
     const known = isReason(reason) ? { reason, ...reasons[reason] } : undefined
-    const page: FlowPage = { kind: 'failed', status, ...splitSummary(text), requestId }
+    const page: FlowPage = { kind: 'failed', status, ...shownTexts(failure), requestId }
     if (known === undefined) return pageOf(page)
     const { title, fix } = known
     const headers = { 'X-Login-Reason': known.reason }
@@ -123,9 +123,9 @@ export class OidcPages {
   /** The refusal as this mount may tell it. */
   failureOf(request: Request, refusal: Refusal): ShownFailure {
     const told = toldBy(this.#context.mount(), refusal)
-    const { text = refusal.message, reason = '' } = told.detail
+    const { text = refusal.message, summary, reason = '' } = told.detail
     const { requestId } = request
-    return { text: text.slice(0, shownTextMax), reason, status: told.status, requestId }
+    return { text: text.slice(0, shownTextMax), summary, reason, status: told.status, requestId }
   }
 }
 
@@ -171,12 +171,4 @@ function pageOf(page: FlowPage): Reply {
 
 function hostOf(address: string): string {
   return URL.canParse(address) ? new URL(address).host : ''
-}
-
-/** The summaries are this server's own first sentences (contract §0.4); what follows is the detail. */
-function splitSummary(text: string): { readonly summary: string; readonly detail: string } {
-  for (const summary of [loginFailed, tokenRefused]) {
-    if (text.startsWith(`${summary} `)) return { summary, detail: text.slice(summary.length + 1) }
-  }
-  return { summary: loginFailed, detail: text }
 }

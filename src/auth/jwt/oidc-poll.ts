@@ -2,7 +2,7 @@
 
 import type { Login, Reply } from '../../framework/reply.ts'
 import type { BackendRequest } from '../../framework/request.ts'
-import { Refusal } from '../../framework/refusal.ts'
+import type { Refusal } from '../../framework/refusal.ts'
 import { equalSecrets } from '../../lib/constant-time.ts'
 import { err, type Result } from '../../lib/result.ts'
 import type { ClientProblem, ProviderTokens } from '../../oidc/oauth-client.ts'
@@ -13,10 +13,11 @@ import type { ConfigRecord } from './config.ts'
 import type { OidcParts } from './oidc-parts.ts'
 import {
   failed,
+  idTokenMissing,
+  refusalOfKept,
   refused,
   sourceRefused,
   stateGone,
-  tokenRefused,
   upstreamFailed,
 } from './oidc-refusals.ts'
 import type { RoleRecord } from './role-record.ts'
@@ -100,7 +101,7 @@ export class OidcPoll {
         throw refused('device_pending', 'authorization_pending')
       case 'failure':
         // Its line in the log is there since it happened, in the browser.
-        throw new Refusal('login_refused', { ...polled.failure, note: { isLogged: true } })
+        throw refusalOfKept(polled.failure, { isLogged: true })
       case 'broken_off':
         throw failed('state_unknown', 'The sign-in was broken off. Start it again.')
       case 'login':
@@ -187,8 +188,7 @@ function deviceRefusal({ kind, code, detail }: ClientProblem): {
     return { refusal: upstreamFailed(detail), isFinal: false }
   }
   if (kind === 'no_id_token') {
-    const text = `${tokenRefused} No id_token found in response.`
-    return { refusal: refused('id_token_missing', text), isFinal: true }
+    return { refusal: idTokenMissing(), isFinal: true }
   }
   // RFC 8628 §3.5; clients look at the very end of the text.
   if (code === 'authorization_pending')

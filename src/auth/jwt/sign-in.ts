@@ -24,6 +24,8 @@ export interface ProviderAnswer {
 /** How a sign-in ended badly: told to the client at its next poll. */
 export interface SignInFailure {
   readonly text: string
+  /** The words that `text` begins with, where a page makes a heading of them. */
+  readonly summary?: string | undefined
   readonly reason: Reason
   readonly status: number
 }
