@@ -18,7 +18,7 @@ import type {
 } from './records.ts'
 
 /** The only namespace so far. */
-export const rootNamespace = 'root'
+const rootNamespace = 'root'
 
 const ns = rootNamespace
 const c = configurationPrefix

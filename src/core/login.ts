@@ -156,7 +156,7 @@ export function authOf(
 }
 
 /** Mount and role decide together (platform contract §3.11, table). */
-export function tokenType(mountType: string, roleType: Login['tokenType']): 'service' | 'batch' {
+function tokenType(mountType: string, roleType: Login['tokenType']): 'service' | 'batch' {
   if (mountType === 'service' || mountType === 'batch') return mountType
   const asked =
     roleType === 'default-service' ? 'service' : roleType === 'default-batch' ? 'batch' : roleType
@@ -165,7 +165,7 @@ export function tokenType(mountType: string, roleType: Login['tokenType']): 'ser
 }
 
 /** Mount path and the method's own name for the person or workload. */
-export function displayNameOf(mountPath: string, name: string): string {
+function displayNameOf(mountPath: string, name: string): string {
   const prefix = mountPath.replace(/\/$/, '').replaceAll('/', '-')
   return `${prefix}-${name}`.replace(/-$/, '')
 }

@@ -123,7 +123,7 @@ export class MountedBackends {
   }
 }
 
-export function mountFacts(record: MountRecord, settings: CoreSettings): MountFacts {
+function mountFacts(record: MountRecord, settings: CoreSettings): MountFacts {
   return {
     uuid: record.uuid,
     accessor: record.accessor,

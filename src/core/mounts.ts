@@ -399,7 +399,7 @@ function onlyAuditLists(request: TuneRequest): boolean {
 }
 
 /** Without slashes in front, one at the end. */
-export function cleanPath(path: string): string {
+function cleanPath(path: string): string {
   const clean = trimEnds(path, '/')
   if (clean === '') throw invalid('mount path must not be empty')
   if (clean.length > mountPathCharsMax) {

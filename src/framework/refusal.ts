@@ -19,7 +19,7 @@ function goErrorList(text: string): string {
   return `1 error occurred:\n\t* ${text}\n\n`
 }
 
-export const refusals = {
+const refusals = {
   invalid_request: { status: 400, text: 'invalid request' },
   login_refused: { status: 400, text: 'login refused' },
   token_refused: { status: 403, text: 'permission denied' },

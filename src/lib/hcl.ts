@@ -28,7 +28,7 @@ import { err, ok, type Result } from './result.ts'
 
 export type { HclPosition, HclProblem } from './hcl-scan.ts'
 
-export const defaultHclLimits: HclLimits = { depthMax: 64, lengthMax: 1_048_576 }
+const defaultHclLimits: HclLimits = { depthMax: 64, lengthMax: 1_048_576 }
 
 /** Reads HCL text; gives the tree or the first problem. */
 export function parseHcl(

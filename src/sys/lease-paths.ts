@@ -138,7 +138,7 @@ export function leasePaths(ports: LeasePorts): readonly PathDeclaration[] {
 }
 
 /** 202 when a tidy was started, 200 when one was running. */
-export function tidyReply(started: boolean): Reply {
+function tidyReply(started: boolean): Reply {
   return started
     ? {
         kind: 'data',

@@ -18,12 +18,13 @@ import { declaredOperation } from '../../src/framework/path.ts'
 import { Refusal } from '../../src/framework/refusal.ts'
 import { Router } from '../../src/framework/router.ts'
 import { encodeJson, parseJson, requestJsonLimits, type JsonObject } from '../../src/lib/json.ts'
-import { ManualClock, type Clock } from '../../src/platform/clock.ts'
+import type { Clock } from '../../src/platform/clock.ts'
+import { ManualClock } from './manual-clock.ts'
 import { SilentLogger } from '../../src/platform/logger.ts'
 import { OutboundProblem } from '../../src/platform/outbound.ts'
-import { SeededRandom } from '../../src/platform/random.ts'
+import { SeededRandom } from './seeded-random.ts'
 import type { FieldTable, Input } from '../../src/schema/field.ts'
-import { createMemoryStore } from '../../src/storage/memory/memory-store.ts'
+import { createMemoryStore } from './memory-store.ts'
 import {
   prefixRange,
   recordKey,

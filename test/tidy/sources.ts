@@ -4,8 +4,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { createSourceFile, type SourceFile } from './source-text.ts'
 
+export const root = findRoot(import.meta.dirname)
+
 export function readSources(folder: string): readonly SourceFile[] {
-  const root = findRoot(import.meta.dirname)
   return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.ts'))
     .map((path) => path.replaceAll('\\', '/'))

@@ -7,7 +7,7 @@ import * as fc from '../harness/properties.ts'
 
 import { JsonNumber, type JsonObject, type JsonValue } from '../../src/lib/json.ts'
 import {
-  checkClaimRules,
+  checkClaimRule,
   listOfValues,
   parseClaimRules,
   type BoundClaimsType,
@@ -32,7 +32,8 @@ function resolve(claims: string, reference: string): JsonValue | undefined {
 }
 
 function matches(bound: string, claims: string, type: BoundClaimsType = 'string'): boolean {
-  return checkClaimRules(parseClaimRules(claimsOf(bound), type), claimsOf(claims)).ok
+  const rules = parseClaimRules(claimsOf(bound), type)
+  return rules.every((rule) => checkClaimRule(rule, claimsOf(claims)).ok)
 }
 
 function isGlobMatch(pattern: string, subject: string): boolean {
