@@ -25,7 +25,7 @@ import { Mounts } from './mounts.ts'
 import { EpochValue } from './mount-table.ts'
 import { Pipeline, type PipelineContext } from './pipeline.ts'
 import { Policies } from './policies.ts'
-import type { PageShell } from './ports/page-shell.ts'
+import type { PagePort } from './ports/page-port.ts'
 import type { System, SystemPorts } from './ports/system-ports.ts'
 import type { CorsRecord } from './records.ts'
 import type { SealManager } from './seal/seal-manager.ts'
@@ -48,7 +48,7 @@ export interface CoreContext {
   readonly plugins: (tokens: () => TokenPort<CallerFacts>) => readonly BackendType[]
   /** The paths below `sys/`, over the ports of the core. */
   readonly system: (ports: SystemPorts) => System
-  readonly pages: PageShell
+  readonly pages: PagePort
 }
 
 /** Two machines that share a store may differ by that much without a word. */

@@ -42,7 +42,7 @@ import type { LoginLog } from './login-log.ts'
 import type { Logins } from './login.ts'
 import { fullPath } from './mount-table.ts'
 import { effectivePolicies } from './policy-names.ts'
-import type { PageShell } from './ports/page-shell.ts'
+import type { PagePort } from './ports/page-port.ts'
 import type { System } from './ports/system-ports.ts'
 import type { EntityRecord, MountRecord } from './records.ts'
 import type { Mounted, MountedBackends } from './mounted-backends.ts'
@@ -112,11 +112,11 @@ export interface PipelineContext {
 export class Pipeline {
   readonly #core: PipelineContext
   readonly #system: System
-  readonly #pages: PageShell
+  readonly #pages: PagePort
   /** Serves what must answer while sealed; its patterns are whole paths below `/v1/`. */
   readonly #sealedRouter: Router
 
-  constructor(core: PipelineContext, system: System, pages: PageShell) {
+  constructor(core: PipelineContext, system: System, pages: PagePort) {
     this.#core = core
     this.#system = system
     this.#pages = pages

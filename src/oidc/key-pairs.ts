@@ -14,8 +14,8 @@ import {
   type KeySource,
   type KeySourceStatus,
   type NetworkCheck,
-  type RemoteParts,
-} from './key-source-parts.ts'
+  type RemoteContext,
+} from './key-source-port.ts'
 import type { KeyPair } from './key-source-config.ts'
 import { checkKeySetAt } from './single-key-set.ts'
 import { waitAtMost } from './wait.ts'
@@ -26,11 +26,11 @@ const earlierPairWaitMs = 2_000
 export class PairedKeys implements KeySource {
   readonly kind = 'jwks_pairs'
   readonly #pairs: readonly KeyPair[]
-  readonly #parts: RemoteParts
+  readonly #parts: RemoteContext
   readonly #sets: readonly RemoteKeySet[]
   #warming: Promise<void> | undefined
 
-  constructor(pairs: readonly KeyPair[], parts: RemoteParts) {
+  constructor(pairs: readonly KeyPair[], parts: RemoteContext) {
     this.#pairs = pairs
     this.#parts = parts
     this.#sets = pairs.map(({ jwks_url: url, jwks_ca_pem: caPem }, index) => {

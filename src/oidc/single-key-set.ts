@@ -11,18 +11,18 @@ import {
   type KeySource,
   type KeySourceStatus,
   type NetworkCheck,
-  type RemoteParts,
-} from './key-source-parts.ts'
+  type RemoteContext,
+} from './key-source-port.ts'
 import { shownUrl } from './provider-calls.ts'
 
 export class SingleKeySet implements KeySource {
   readonly kind = 'jwks_url'
   readonly #url: string
   readonly #caPem: string
-  readonly #parts: RemoteParts
+  readonly #parts: RemoteContext
   readonly #set: RemoteKeySet
 
-  constructor(url: string, caPem: string, parts: RemoteParts) {
+  constructor(url: string, caPem: string, parts: RemoteContext) {
     this.#url = url
     this.#caPem = caPem
     this.#parts = parts
@@ -71,7 +71,7 @@ export class SingleKeySet implements KeySource {
 
 /** One GET that must give a JWK Set; zero keys are fine (contract §1.3 row 9). */
 export async function checkKeySetAt(
-  parts: RemoteParts,
+  parts: RemoteContext,
   url: string,
   caPem: string,
   timeoutMs: number,

@@ -1,6 +1,6 @@
 /** Pages that the API answers with, in the frame of all pages of this server. */
 
-import type { PageShell } from '../core/ports/page-shell.ts'
+import type { PagePort } from '../core/ports/page-port.ts'
 import type { Random } from '../platform/random.ts'
 import { parseCookies } from '../ui/cookies.ts'
 import { drawFlowPage, type FlowPage } from '../ui/flow-pages.ts'
@@ -13,7 +13,7 @@ export interface PageShellOptions {
   readonly ui: boolean
 }
 
-export function createPageShell({ random, environment, ui }: PageShellOptions): PageShell {
+export function createPageShell({ random, environment, ui }: PageShellOptions): PagePort {
   return {
     draw: (page, { header }) =>
       drawFlowPage(page, {

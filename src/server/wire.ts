@@ -20,7 +20,7 @@ import type { Engine } from '../storage/store.ts'
 import { createSystem } from '../sys/index.ts'
 import { builtIns } from './built-ins.ts'
 import { createPageShell } from './page-shell.ts'
-import { createWebHandler } from './web-ui.ts'
+import { createWebHandler } from './page-doors.ts'
 
 export interface StorageOptions {
   readonly kind: 'inmem' | 'lmdb'

@@ -80,7 +80,7 @@ export function noMethodAnswer(
 /** Everything that an error page shows, without the frame around it. */
 export type Outcome = ErrorFacts
 
-interface RefusalParts {
+interface RefusalView {
   readonly summary: string
   readonly actions: readonly ErrorAction[]
   /** Word for word, from the identity provider. */
@@ -88,7 +88,7 @@ interface RefusalParts {
 }
 
 /** A failure that the API told. */
-export function refusalAnswer(visit: Visit, result: ApiResult, parts: RefusalParts): WebAnswer {
+export function refusalAnswer(visit: Visit, result: ApiResult, parts: RefusalView): WebAnswer {
   return outcomeAnswer(visit, refusalOutcome(visit, result, parts))
 }
 
@@ -100,7 +100,7 @@ export function outcomeAnswer(visit: Visit, outcome: Outcome): WebAnswer {
   )
 }
 
-export function refusalOutcome(visit: Visit, result: ApiResult, parts: RefusalParts): Outcome {
+export function refusalOutcome(visit: Visit, result: ApiResult, parts: RefusalView): Outcome {
   const reason = result.headers['x-login-reason'] ?? ''
   const known = reason === '' ? undefined : visit.doors.reasonText(reason)
   const { text = '', happened = known?.text } = result.refusal ?? {}

@@ -106,7 +106,7 @@ export const importRules: readonly Rule[] = [
       { path: 'src/auth/jwt/x.ts', text: `import { a } from '../token/index.ts'` },
       { path: 'src/secrets/kv/x.ts', text: `import { a } from '../cubbyhole/index.ts'` },
       { path: 'src/secrets/kv/x.ts', text: `import { a } from '../../auth/jwt/index.ts'` },
-      { path: 'src/cli/x.ts', text: `const a = await import('../server/main.ts')` },
+      { path: 'src/cli/x.ts', text: `const a = await import('../server/wire.ts')` },
       { path: 'src/cli/commands/x.ts', text: `export { a } from '../../framework/path.ts'` },
       { path: 'src/client/x.ts', text: `import {\n  a,\n} from '../http/respond.ts'` },
       { path: 'src/practice-idp/x.ts', text: `import { a } from '../oidc/discovery.ts'` },

@@ -8,7 +8,7 @@ import { isSourceAllowed } from '../../trust/source-address.ts'
 import type { ConfigRecord } from './config.ts'
 import { checkAnswerIssuer, errorRefusal } from './oidc-answer.ts'
 import type { FinishInput } from './oidc-finish.ts'
-import type { OidcParts } from './oidc-parts.ts'
+import type { OidcServices } from './oidc-services.ts'
 import type { OidcProvider } from './oidc-provider.ts'
 import {
   failed,
@@ -38,19 +38,19 @@ export interface ProviderCall {
 }
 
 export class OidcJudge {
-  readonly #parts: OidcParts
+  readonly #services: OidcServices
 
-  constructor(parts: OidcParts) {
-    this.#parts = parts
+  constructor(services: OidcServices) {
+    this.#services = services
   }
 
   async judge(one: Case): Promise<Result<Login, Refusal>> {
     const { config, record, answer, request } = one
     if (answer.result.kind === 'error') return err(errorRefusal(answer.result.error))
-    if (!isSourceAllowed(this.#parts.roles.compiled(record).source, request.clientAddress)) {
+    if (!isSourceAllowed(this.#services.roles.compiled(record).source, request.clientAddress)) {
       return err(sourceRefused())
     }
-    const provider = await this.#parts.providers.of(config)
+    const provider = await this.#services.providers.of(config)
     if (!provider.ok) return err(failed(provider.error.reason, provider.error.detail))
     const issuer = checkAnswerIssuer(answer, one.signIn, provider.value.metadata)
     if (issuer !== undefined) return err(issuer)
@@ -66,7 +66,7 @@ export class OidcJudge {
       case 'id_token': {
         if (isCodeFlow) return err(tokenUnasked())
         const tokens = { idToken: result.idToken, accessToken: '', refreshToken: '' }
-        return this.#parts.finish.finish({ ...input, tokens, code: '' })
+        return this.#services.finish.finish({ ...input, tokens, code: '' })
       }
       case 'code':
         return isCodeFlow ? this.#exchange(input, result.code, one.call) : err(codeUnasked())
@@ -90,7 +90,7 @@ export class OidcJudge {
     }
     const exchange = { code, redirectUri: state.redirectUri, verifier: state.verifier }
     const tokens = await provider.client.exchangeCode(provider.metadata, exchange)
-    if (tokens.ok) return this.#parts.finish.finish({ ...input, tokens: tokens.value, code })
+    if (tokens.ok) return this.#services.finish.finish({ ...input, tokens: tokens.value, code })
     call.wasInVain = true
     if (tokens.error.kind === 'no_id_token') {
       return err(idTokenMissing())
@@ -109,9 +109,9 @@ export class OidcJudge {
     if (result.kind === 'code' && signIn.responseType === 'id_token') return err(codeUnasked())
     if (result.kind !== 'id_token') return ok(answer)
     if (signIn.responseType === 'code') return err(tokenUnasked())
-    const provider = await this.#parts.providers.of(config)
+    const provider = await this.#services.providers.of(config)
     const isSigned =
-      provider.ok && (await this.#parts.finish.isSigned(provider.value, result.idToken))
+      provider.ok && (await this.#services.finish.isSigned(provider.value, result.idToken))
     if (isSigned) return ok(answer)
     const judged = await this.judge({ ...one, call: { wasInVain: false } })
     // A key that came meanwhile: then it is signed after all.

@@ -10,7 +10,7 @@ import { bareState } from '../../oidc/redirect-uri.ts'
 import { field, type Input } from '../../schema/field.ts'
 import { isSourceAllowed } from '../../trust/source-address.ts'
 import type { ConfigRecord } from './config.ts'
-import type { OidcParts } from './oidc-parts.ts'
+import type { OidcServices } from './oidc-services.ts'
 import {
   failed,
   idTokenMissing,
@@ -45,14 +45,14 @@ interface Asked {
 }
 
 export class OidcPoll {
-  readonly #parts: OidcParts
+  readonly #services: OidcServices
 
-  constructor(parts: OidcParts) {
-    this.#parts = parts
+  constructor(services: OidcServices) {
+    this.#services = services
   }
 
   async poll(request: PollRequest): Promise<Reply> {
-    const { states, configs, roles } = this.#parts
+    const { states, configs, roles } = this.#services
     const config = await configs.load()
     if (config === undefined) throw failed('config_missing', 'Could not load configuration.')
     const state = bareState(request.input.state ?? '')
@@ -79,13 +79,13 @@ export class OidcPoll {
 
   #requireAllowed(request: PollRequest, record: RoleRecord | undefined): void {
     if (record === undefined) throw roleGone()
-    if (isSourceAllowed(this.#parts.roles.compiled(record).source, request.clientAddress)) return
+    if (isSourceAllowed(this.#services.roles.compiled(record).source, request.clientAddress)) return
     throw sourceRefused()
   }
 
   /** Only what makes this server call the provider counts (security case SEC-OID-33). */
   #mayAsk({ clientAddress, nowMs }: PollRequest, { phase }: SignIn): boolean {
-    return phase.kind !== 'open' || this.#parts.budgets.polls.take(clientAddress, nowMs)
+    return phase.kind !== 'open' || this.#services.budgets.polls.take(clientAddress, nowMs)
   }
 
   async #loginOf(
@@ -115,10 +115,10 @@ export class OidcPoll {
 
   /** This poll has the claim, and gives it up whatever happens. */
   async #askProvider(asked: Asked): Promise<Login> {
-    const { states } = this.#parts
+    const { states } = this.#services
     const { claim, request } = asked
     // Somebody waits for it: that start was no junk.
-    this.#parts.budgets.devices.giveBack(request.clientAddress)
+    this.#services.budgets.devices.giveBack(request.clientAddress)
     let answer: Result<ProviderTokens, { readonly refusal: Refusal; readonly isFinal: boolean }>
     try {
       answer = await this.#deviceTokens(asked)
@@ -133,7 +133,7 @@ export class OidcPoll {
     // The provider has spoken: the sign-in is spent, unless somebody was told meanwhile that it was broken off.
     const ending = { text: 'spent', reason: 'state_used', status: 400 } as const
     if (!(await states.finish(claim, { kind: 'failure', failure: ending }))) throw stateGone()
-    this.#parts.budgets.polls.giveBack(request.clientAddress)
+    this.#services.budgets.polls.giveBack(request.clientAddress)
     if (!answer.ok) throw answer.error.refusal
     return this.#finish(asked, answer.value)
   }
@@ -142,10 +142,10 @@ export class OidcPoll {
     { signIn, record, config, request }: Asked,
     tokens: ProviderTokens,
   ): Promise<Login> {
-    const provider = await this.#parts.providers.of(config)
+    const provider = await this.#services.providers.of(config)
     if (!provider.ok) throw upstreamFailed(provider.error.detail)
     const input = { provider: provider.value, record, state: signIn, tokens, code: '', request }
-    const result = await this.#parts.finish.finish(input)
+    const result = await this.#services.finish.finish(input)
     if (!result.ok) throw result.error
     return result.value
   }
@@ -156,7 +156,7 @@ export class OidcPoll {
   }: Asked): Promise<
     Result<ProviderTokens, { readonly refusal: Refusal; readonly isFinal: boolean }>
   > {
-    const provider = await this.#parts.providers.of(config)
+    const provider = await this.#services.providers.of(config)
     if (!provider.ok) return err({ refusal: upstreamFailed(provider.error.detail), isFinal: false })
     const { deviceCode = '', verifier } = signIn
     const { client, metadata } = provider.value
