@@ -10,6 +10,8 @@ export class CoreConfiguration {
   readonly mounts: MountTable
   readonly cors: CorsRecord | undefined
   readonly #markers: readonly RevocationMarker[]
+  /** The few that may still name a token with a record: each request asks them. */
+  readonly #unswept: readonly RevocationMarker[]
 
   constructor(
     epoch: number,
@@ -21,6 +23,7 @@ export class CoreConfiguration {
     this.mounts = mounts
     this.cors = cors
     this.#markers = markers
+    this.#unswept = markers.filter((marker) => marker.swept !== true)
   }
 
   /** The highest id that a marker ends, or undefined without markers. */
@@ -32,12 +35,25 @@ export class CoreConfiguration {
     return highest
   }
 
+  /** The latest time of a batch token that a marker ends; 0 without markers. */
+  get batchRevokedUpToMs(): number {
+    return this.#markers.reduce((latest, marker) => Math.max(latest, marker.batchUpToMs ?? 0), 0)
+  }
+
   /** True when a marker ends that token, made up to the marker's id. */
   isRevoked(id: string, record: TokenRecord): boolean {
-    for (const marker of this.#markers) {
+    for (const marker of this.#unswept) {
       if (id <= marker.upTo && isEndedBy(marker, record)) return true
     }
     return false
+  }
+
+  /** The same for a batch token, which has a time and no id. */
+  isBatchRevoked(record: TokenRecord): boolean {
+    const createdMs = Math.round(record.created * 1000)
+    return this.#markers.some(
+      (marker) => createdMs <= (marker.batchUpToMs ?? 0) && isEndedBy(marker, record),
+    )
   }
 }
 

@@ -3,7 +3,7 @@
  * seal opens and forgets everything when it closes.
  */
 
-import type { ApiHandler, PathTraitsOf } from '../framework/api.ts'
+import type { ApiHandler, PathTraitsOf, RequireMayAsk } from '../framework/api.ts'
 import type { BackendType } from '../framework/backend.ts'
 import type { TokenPort } from '../framework/token-port.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -19,6 +19,7 @@ import { readConfiguration, type CoreConfiguration } from './configuration.ts'
 import { Identity } from './identity.ts'
 import { keys, lastSegment } from './keys.ts'
 import { Logins } from './login.ts'
+import { BoundedLogger } from './line-budget.ts'
 import { LoginLog } from './login-log.ts'
 import { MountedBackends } from './mounted-backends.ts'
 import { Mounts } from './mounts.ts'
@@ -86,7 +87,8 @@ export class Core implements SystemPorts, PipelineContext {
     this.seal = context.seal
     this.clock = context.clock
     this.random = context.random
-    this.logger = context.logger
+    // Whatever serves requests speaks through this one; only an accepted login always has its line.
+    this.logger = new BoundedLogger(context.logger, context.clock)
     this.settings = context.settings
     const { logger, clock } = context
     const mountOf = (path: string): string | undefined => this.backends.mountPathOf(path)
@@ -96,7 +98,12 @@ export class Core implements SystemPorts, PipelineContext {
       ...builtInTypes(system),
       ...context.plugins(() => this.#require().tokenOperations),
     ]
-    this.backends = new MountedBackends({ ...context, types, loginLog: this.loginLog })
+    this.backends = new MountedBackends({
+      ...context,
+      types,
+      logger: this.logger,
+      loginLog: this.loginLog,
+    })
     this.policies = new Policies(context.store, context.clock)
     this.#pipeline = new Pipeline(this, system, context.pages)
   }
@@ -108,6 +115,10 @@ export class Core implements SystemPorts, PipelineContext {
   /** How a path is declared, as far as the last configuration that was read knows it. */
   get traitsOf(): PathTraitsOf {
     return (path, verb) => this.#pipeline.traitsOf(path, verb)
+  }
+
+  get requireMayAsk(): RequireMayAsk {
+    return (asking) => this.#pipeline.requireMayAsk(asking)
   }
 
   get tokens(): Tokens {
@@ -147,6 +158,7 @@ export class Core implements SystemPorts, PipelineContext {
     // A node whose clock is ahead may have revoked: a token made now must not fall under that.
     const { revokedUpTo } = configuration
     if (revokedUpTo !== undefined) this.#opened?.tokens.ids.startAfter(revokedUpTo)
+    this.#opened?.tokens.leaveMoment(configuration.batchRevokedUpToMs)
     // An older configuration that was read meanwhile knows nothing of the newest mounts.
     if (configuration.epoch >= this.#keptEpoch) {
       this.#keptEpoch = configuration.epoch
@@ -211,6 +223,7 @@ export class Core implements SystemPorts, PipelineContext {
       random,
       settings,
       ids,
+      tokens,
       backends,
       configuration: () => this.configuration(),
     })

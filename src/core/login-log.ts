@@ -9,10 +9,8 @@ import type { LoginEnd, LoginEntry, LoginNote, LoginRecorder } from '../framewor
 import type { Clock } from '../platform/clock.ts'
 import type { LogFields, LogLevel, Logger } from '../platform/logger.ts'
 import type { Reason } from '../trust/reasons.ts'
+import { LineBudget } from './line-budget.ts'
 
-/** With the one that says how many were left out: a flood fills no disk, and holds up nobody. */
-const linesPerSecondMax = 200
-const secondMs = 1000
 const textLengthMax = 256
 const claimsMax = 32
 
@@ -38,13 +36,11 @@ interface LogLine extends LoginEntry {
   readonly durationMs?: number
 }
 
-export class LoginLog implements LoginRecorder {
+export class LoginLog {
   readonly #logger: Logger
   readonly #clock: Clock
   readonly #mountOf: (path: string) => string | undefined
-  #secondStartedMs = Number.NEGATIVE_INFINITY
-  #linesOfSecond = 0
-  #leftOut = 0
+  readonly #refusedLines: LineBudget
 
   constructor(parts: {
     readonly logger: Logger
@@ -54,10 +50,12 @@ export class LoginLog implements LoginRecorder {
     this.#logger = parts.logger
     this.#clock = parts.clock
     this.#mountOf = parts.mountOf
-  }
-
-  isEnabled(end: LoginEnd): boolean {
-    return this.#logger.isEnabled(levels[end])
+    this.#refusedLines = new LineBudget(parts.clock, (count) =>
+      parts.logger.log('warn', 'refused logins were left out of this log', {
+        event: 'login',
+        count,
+      }),
+    )
   }
 
   /** The end of any request; what was no login leaves no line. */
@@ -88,14 +86,10 @@ export class LoginLog implements LoginRecorder {
     })
   }
 
-  record(entry: LoginEntry): void {
-    this.#write(entry)
-  }
-
   /** As a method sees it: its lines carry the mount. */
   ofMount(mount: () => string): LoginRecorder {
     return {
-      isEnabled: (end) => this.isEnabled(end),
+      isEnabled: (end) => this.#logger.isEnabled(levels[end]),
       record: (entry) => this.#write({ ...entry, mount: mount() }),
     }
   }
@@ -109,35 +103,10 @@ export class LoginLog implements LoginRecorder {
 
   #write(parts: LogLine): void {
     const { end, note } = parts
-    if (note.isLogged === true || !this.isEnabled(end)) return
+    if (note.isLogged === true || !this.#logger.isEnabled(levels[end])) return
     if (note.reason !== undefined && pending.has(note.reason)) return
-    if (end !== 'accepted' && !this.#hasRoom()) return
+    if (end !== 'accepted' && !this.#refusedLines.take()) return
     this.#logger.log(levels[end], messages[end], fieldsOf(parts))
-  }
-
-  /** One place of the second is kept for the line about those that were left out. */
-  #hasRoom(): boolean {
-    const now = this.#clock.monotonicMs()
-    const elapsedMs = now - this.#secondStartedMs
-    if (elapsedMs >= secondMs) {
-      this.#secondStartedMs = now
-      this.#linesOfSecond = 0
-    }
-    if (this.#linesOfSecond < linesPerSecondMax - 1) {
-      this.#linesOfSecond++
-      return true
-    }
-    this.#leftOut++
-    if (this.#leftOut === 1) {
-      this.#clock.after(secondMs - (now - this.#secondStartedMs), () => this.#tellLeftOut())
-    }
-    return false
-  }
-
-  #tellLeftOut(): void {
-    const count = this.#leftOut
-    this.#leftOut = 0
-    this.#logger.log('warn', 'refused logins were left out of this log', { event: 'login', count })
   }
 }
 

@@ -5,11 +5,12 @@
 
 import type { AuthFields } from '../framework/api.ts'
 import type { Login } from '../framework/reply.ts'
-import type { LoginNote, LoginRecorder } from '../framework/login-log.ts'
+import type { LoginNote } from '../framework/login-log.ts'
 import { invalid, Refusal } from '../framework/refusal.ts'
 import type { Store, StoreTransaction } from '../storage/store.ts'
 import type { CoreSettings } from './settings.ts'
 import type { Identity, LoginIdentity } from './identity.ts'
+import type { LoginLog } from './login-log.ts'
 import { normalisePolicyNames, unionOfNames } from './policy-names.ts'
 import type { EntityRecord, MountRecord, TokenRecord } from './records.ts'
 import type { IssuedToken, Tokens } from './tokens.ts'
@@ -34,7 +35,7 @@ export class Logins {
   readonly #tokens: Tokens
   readonly #identity: Identity
   readonly #settings: CoreSettings
-  readonly #log: LoginRecorder
+  readonly #log: LoginLog
   readonly #hasExactAliases: (type: string) => boolean
 
   constructor(parts: {
@@ -42,7 +43,7 @@ export class Logins {
     readonly tokens: Tokens
     readonly identity: Identity
     readonly settings: CoreSettings
-    readonly log: LoginRecorder
+    readonly log: LoginLog
     /** Whether the method tells aliases apart by case. */
     readonly hasExactAliases: (type: string) => boolean
   }) {
@@ -66,7 +67,9 @@ export class Logins {
       }
       const { requestId, clientAddress } = attempt
       const broken = { ...note, reason: 'storage_unavailable' } as const
-      this.#log.record({ requestId, clientAddress, end: 'broken_off', note: broken })
+      this.#log
+        .ofMount(() => mount.path)
+        .record({ requestId, clientAddress, end: 'broken_off', note: broken })
       throw problem
     }
   }

@@ -11,11 +11,12 @@ import type { Random } from '../platform/random.ts'
 import { prefixRange, type Store, type StoreTransaction } from '../storage/store.ts'
 import type { CoreConfiguration } from './configuration.ts'
 import { keys, lastSegment } from './keys.ts'
-import { fullPath, readMounts } from './mount-table.ts'
+import { fullPath, readMounts, type MountTable } from './mount-table.ts'
 import type { MountedBackends } from './mounted-backends.ts'
-import type { MountConfig, MountRecord, RemountRecord } from './records.ts'
-import type { CoreSettings } from './settings.ts'
+import type { MountConfig, MountRecord, RemountRecord, RevocationMarker } from './records.ts'
+import { systemLeaseTtlSeconds, type CoreSettings } from './settings.ts'
 import type { TokenIds } from './token-id.ts'
+import type { Tokens } from './tokens.ts'
 
 export interface EnableRequest {
   readonly class: 'auth' | 'secret'
@@ -47,6 +48,7 @@ export interface MountsContext {
   readonly random: Random
   readonly settings: CoreSettings
   readonly ids: TokenIds
+  readonly tokens: Pick<Tokens, 'nowMs'>
   readonly backends: MountedBackends
   /** The newest configuration; asking for it shows it to the socket side. */
   readonly configuration: () => Promise<CoreConfiguration>
@@ -217,15 +219,33 @@ export class Mounts {
   async #markRevoked(txn: StoreTransaction, prefix: string, newest: string): Promise<void> {
     const own = this.#context.ids.highWater(this.#context.clock.nowMs())
     const upTo = newest > own ? newest : own
+    const { nowMs } = this.#context.tokens
+    const keepUntilMs = nowMs + this.#longestTtlSeconds(await readMounts(txn)) * 1000
+    const batch = { batchUpToMs: nowMs, keepUntilMs }
     for await (const key of txn.keys(prefixRange(keys.markerPrefix))) {
       const marker = await txn.get(keys.marker(lastSegment(key)))
       if (marker?.prefix !== prefix) continue
-      txn.put(keys.marker(marker.id), { ...marker, upTo: upTo > marker.upTo ? upTo : marker.upTo })
+      this.#putMarker(txn, {
+        id: marker.id,
+        prefix,
+        upTo: upTo > marker.upTo ? upTo : marker.upTo,
+        ...batch,
+      })
       return
     }
-    const id = this.#context.random.uuid()
-    txn.put(keys.marker(id), { id, prefix, upTo })
+    this.#putMarker(txn, { id: this.#context.random.uuid(), prefix, upTo, ...batch })
+  }
+
+  #putMarker(txn: StoreTransaction, marker: RevocationMarker): void {
+    const { id } = marker
+    txn.put(keys.marker(id), marker)
     txn.put(keys.job(id), { kind: 'revoked_prefix', id, marker: id })
+  }
+
+  /** No batch token lives longer, unless its mount's maximum was lowered since. */
+  #longestTtlSeconds({ mounts }: MountTable): number {
+    const own = mounts.map(({ config }) => config.maxLeaseTtl)
+    return Math.max(systemLeaseTtlSeconds, this.#context.settings.maxLeaseTtl, ...own)
   }
 
   #mergeConfig(

@@ -7,6 +7,7 @@ import type {
   Answer,
   ApiOutcome,
   ApiRequest,
+  Asking,
   AuthFields,
   PathTraits,
   Verb,
@@ -147,6 +148,20 @@ export class Pipeline {
     return { isOpen: accessOf(declaration, verb) === 'open', repeats: declaration.repeats }
   }
 
+  /**
+   * The rights alone, before a large body is read: reading and keeping it is work whose cost the
+   * caller chooses. The request itself asks again, with its fields and in its own moment.
+   */
+  async requireMayAsk(asking: Asking): Promise<void> {
+    try {
+      const admitted = await this.#core.store.view((view) => this.#admit(asking, view))
+      const operation = await operationOf(asking, admitted)
+      requireAllowed({ ...asking, data: 'unread' }, admitted, operation)
+    } catch (problem) {
+      throw this.#asRefusal(problem, asking, this.#core.random.uuid())
+    }
+  }
+
   async #serve(request: ApiRequest, requestId: string): Promise<Answer> {
     if (request.namespace !== '' && request.namespace !== 'root') {
       throw new Refusal('namespace_unknown')
@@ -172,7 +187,7 @@ export class Pipeline {
   // ------------------------------------------------------------ admission
 
   /** Mount, path and, unless the path is open, the token; all from one snapshot. */
-  async #admit(request: ApiRequest, view: StoreView): Promise<Admitted> {
+  async #admit(request: Asking, view: StoreView): Promise<Admitted> {
     const [found] = view.getNow(epochKeys) ?? (await view.getMany(epochKeys))
     const epoch = typeof found === 'number' ? found : 0
     const configuration =
@@ -373,7 +388,7 @@ export class Pipeline {
     return bare(requestId, 200, text)
   }
 
-  #asRefusal(problem: unknown, request: ApiRequest, requestId: string): Refusal {
+  #asRefusal(problem: unknown, request: Asking, requestId: string): Refusal {
     if (problem instanceof Refusal) return problem
     if (problem instanceof StoreSealed) return new Refusal('sealed')
     if (problem instanceof KeyNotStorable) return invalid('a name in the request cannot be stored')
@@ -410,7 +425,7 @@ function accessOf(declaration: PathDeclaration | undefined, verb: Verb): Access 
 
 /** A write to something that is not there yet is a create; only paths that can tell know it (platform contract §1.5). */
 function operationOf(
-  request: ApiRequest,
+  request: Asking,
   { route, admission }: Admitted,
 ): Operation | Promise<Operation> {
   if (request.verb !== 'write') return request.verb
@@ -422,7 +437,7 @@ function operationOf(
 
 /** Asks for the path as it was sent and in its one spelling; gives whether policies grant sudo. */
 function requireAllowed(
-  request: ApiRequest,
+  request: Asking & { readonly data: JsonObject | 'unread' },
   { route, access, admission }: Admitted,
   operation: Operation,
 ): boolean {

@@ -55,9 +55,9 @@ export interface PolicyRecord {
 }
 
 /**
- * One token. Short member names: there are millions of them. Times are seconds, down to the millisecond; version 0.1 kept
- * whole ones.
- * What a login proved is kept in `facts`; renewal judges the current role by it.
+ * One token. Short member names: there are millions of them. Times are seconds, down to the
+ * millisecond; version 0.1 kept whole ones. What a login proved is kept in `facts`; renewal judges
+ * the current role by it.
  */
 export interface TokenRecord {
   /** Hash of the text's secret part, or of the whole chosen text. */
@@ -126,13 +126,20 @@ export interface AliasRecord {
 }
 
 /**
- * All tokens whose path begins with `prefix` and whose id is not above `upTo` are dead, from the commit of this
- * record on. It makes revoking a million tokens one small write; the sweep removes them and then this.
+ * All tokens whose path begins with `prefix` and whose id is not above `upTo` are dead, from the
+ * commit of this record on. It makes revoking a million tokens one small write; the sweep removes
+ * them and then this. Batch tokens have no id and no record: those that were made up to
+ * `batchUpToMs` are dead, and the marker stays until none of them can live.
  */
 export interface RevocationMarker {
   readonly id: string
   readonly prefix: string
   readonly upTo: string
+  /** Absent in markers of version 0.1. */
+  readonly batchUpToMs?: number
+  readonly keepUntilMs?: number
+  /** All tokens with a record are removed; it stays for batch tokens alone. */
+  readonly swept?: true
 }
 
 /** Work that must be finished even when the server stops half-way. */

@@ -21,6 +21,8 @@ const keysAtOnceMax = 512
 const roundsOfOneTokenMax = 10_000
 const jobsAtOnceMax = 1000
 const retryDamagedMs = 60_000
+const markersEveryMs = 600_000
+const markersAtOnceMax = 10_000
 
 export class TokenSweep {
   readonly #store: Store
@@ -33,6 +35,7 @@ export class TokenSweep {
   #cancel: (() => void) | undefined
   #running: Promise<void> = Promise.resolve()
   #stopped = false
+  #markersAtMs = 0
 
   constructor(parts: {
     readonly store: Store
@@ -65,6 +68,7 @@ export class TokenSweep {
   /** Does all that is due now; what the timer does, for callers that want it done. */
   async run(): Promise<void> {
     await this.#jobs()
+    await this.#endedMarkers()
     // What ends with a token is due at once, so the way is taken again until nothing was left to remove.
     while ((await this.#dueTokens()) > 0) continue
   }
@@ -246,9 +250,29 @@ export class TokenSweep {
       const marker = await txn.get(keys.marker(job.marker))
       // The same prefix was revoked again meanwhile: the next round ends those tokens too.
       if (marker?.upTo !== swept?.upTo) return
-      txn.delete(keys.marker(job.marker).text)
       txn.delete(keys.job(job.id).text)
+      if (marker === undefined || this.#isEnded(marker)) txn.delete(keys.marker(job.marker).text)
+      else txn.put(keys.marker(marker.id), { ...marker, swept: true })
     })
+  }
+
+  #isEnded(marker: RevocationMarker): boolean {
+    return (marker.keepUntilMs ?? 0) <= this.#tokens.nowMs
+  }
+
+  /** Now and then: markers that stayed for batch tokens of which none can live any more. */
+  async #endedMarkers(): Promise<void> {
+    const nowMs = this.#tokens.nowMs
+    if (nowMs < this.#markersAtMs) return
+    await this.#store.write(async (txn) => {
+      for await (const key of txn.keys(
+        prefixRange(keys.markerPrefix, { limit: markersAtOnceMax }),
+      )) {
+        const marker = await txn.get(keys.marker(lastSegment(key)))
+        if (marker?.swept === true && this.#isEnded(marker)) txn.delete(key)
+      }
+    })
+    this.#markersAtMs = nowMs + markersEveryMs
   }
 
   async #removeMount(job: CleanupJob & { kind: 'mount' }): Promise<void> {

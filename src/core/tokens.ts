@@ -85,6 +85,14 @@ export class Tokens {
     return Math.floor(this.nowMs / 1000)
   }
 
+  /**
+   * Goes on to the next millisecond if it is still that one: what is made from now on is not of
+   * that moment.
+   */
+  leaveMoment(ms: number): void {
+    if (this.nowMs === ms) this.#lastMs = ms + 1
+  }
+
   /** Valid up to a millisecond before its end, dead at it. */
   #isOver(record: TokenRecord): boolean {
     return record.expires !== 0 && this.nowMs >= Math.round(record.expires * 1000)
@@ -177,7 +185,7 @@ export class Tokens {
     if (this.#isOver(record)) return false
     const mount = configuration.mounts.byUuid(record.mount)
     if (mount === undefined || mount.tainted === true) return false
-    return id === '' || !configuration.isRevoked(id, record)
+    return id === '' ? !configuration.isBatchRevoked(record) : !configuration.isRevoked(id, record)
   }
 
   async #areAncestorsAlive(

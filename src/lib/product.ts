@@ -2,7 +2,7 @@
 
 export const product = {
   name: 'tokenstile',
-  version: '0.1.0',
+  version: '0.2.0',
   /** The Vault line whose API is spoken; clients switch features by it. */
   compatibleVersion: '1.17.0',
 } as const

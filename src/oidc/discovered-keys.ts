@@ -1,7 +1,8 @@
 /**
- * Keys found through a discovery document. The document is fetched at the first login and, like the keys, anew when its life
- * is over; a failure is not remembered, the next login tries again. Meanwhile the old document serves, for as long as old
- * keys do. Its last good form is kept, so that a restart during an outage finds the keys' address.
+ * Keys found through a discovery document. The document is fetched at the first login and, like the
+ * keys, anew when its life is over; a failure is not remembered, the next login tries again.
+ * Meanwhile the old document serves, for as long as old keys do. Its last good form is kept, so
+ * that a restart during an outage finds the keys' address.
  */
 
 import type { ParsedJwt } from '../jose/compact-jwt.ts'
@@ -193,7 +194,10 @@ export class DiscoveredKeys implements KeySource {
     return this.#ageMs(held) >= Math.max(this.#parts.maxStaleMs, held.lifeMs)
   }
 
-  /** Asks for the document; undefined when it was asked for too often, or a moment ago while an old one serves. */
+  /**
+   * Asks for the document; undefined when it was asked for too often, or a moment ago while an old
+   * one serves.
+   */
   #fly(): Promise<Result<Held, KeyRefusal>> | undefined {
     if (this.#flight !== undefined) return this.#flight
     const nowMs = this.#parts.clock.monotonicMs()

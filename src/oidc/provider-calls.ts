@@ -54,6 +54,7 @@ export class ProviderCalls {
         method: 'GET',
         headers: { accept: 'application/json', ...request.headers },
         bodyBytesMax: documentBytesMax,
+        lane: 'documents',
       })
       if (answer.status !== 200) {
         return err({ reason: 'status', detail: `${url} answered with status ${answer.status}` })

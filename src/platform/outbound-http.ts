@@ -145,7 +145,7 @@ class HttpOutbound implements Outbound {
     signal: AbortSignal,
   ): Promise<OutboundResponse> {
     this.#guard.requireAllowedLiteral(hostOf(url))
-    const leave = await this.#gate.enter(url.origin, signal)
+    const leave = await this.#gate.enter(`${request.lane ?? ''} ${url.origin}`, signal)
     try {
       const response = await this.#respond(request, url, signal)
       return await readAnswer(response, request, url, signal)

@@ -13,6 +13,8 @@ export interface OutboundRequest {
   readonly toleratedCriticalExtensions: readonly string[]
   readonly timeoutMs: number
   readonly bodyBytesMax: number
+  /** Has places of its own at an origin: a provider that is slow with codes must not hold up its keys. */
+  readonly lane?: 'documents'
   readonly signal?: AbortSignal
 }
 

@@ -133,6 +133,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       listeners: options.listeners,
       handler: core.handler,
       traitsOf: core.traitsOf,
+      requireMayAsk: core.requireMayAsk,
       logger,
       clock,
       random,

@@ -71,7 +71,13 @@ export interface Asking {
   readonly found: Found
 }
 
+/** Throws for a list that could accept somebody without a proof, or whose rows cannot be told apart. */
 export function createLogin<F>(checks: readonly LoginCheck<F>[]): LoginList<F> {
+  const proofs = checks.filter((check) => check.proves === true).length
+  if (proofs === 0) throw new Error('a login has no check that proves anything')
+  if (new Set(checks.map(({ id }) => id)).size !== checks.length) {
+    throw new Error('two checks of a login have one id')
+  }
   const rows = (status: 'pass' | 'skipped' | 'unverified'): readonly Check[] =>
     checks.map(({ id, title, spec }, place) =>
       Object.freeze({ n: place + 1, id, title, status, ...(spec === undefined ? {} : { spec }) }),
@@ -79,10 +85,7 @@ export function createLogin<F>(checks: readonly LoginCheck<F>[]): LoginList<F> {
   return {
     checks,
     rows: { pass: rows('pass'), skipped: rows('skipped'), unverified: rows('unverified') },
-    proof: {
-      at: checks.findIndex((check) => check.proves === true),
-      count: checks.filter((check) => check.proves === true).length,
-    },
+    proof: { at: checks.findIndex((check) => check.proves === true), count: proofs },
   }
 }
 

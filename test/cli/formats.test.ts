@@ -21,7 +21,7 @@ function json(text: string): JsonValue {
 
 test('the wire version is a semantic version without the letters that mean Enterprise', () => {
   assert.match(wireVersion, /^\d+\.\d+\.\d+\+[0-9A-Za-z.-]+$/u)
-  assert.equal(wireVersion, '1.17.0+tokenstile.0.1.0')
+  assert.equal(wireVersion, '1.17.0+tokenstile.0.2.0')
   assert.ok(!wireVersion.includes('ent'))
   assert.ok(!product.name.includes('ent'))
 })

@@ -45,7 +45,7 @@ test('CLI-08: version by its four spellings', async () => {
     const result = await run(words)
     assert.deepEqual(result, {
       code: 0,
-      out: 'tokenstile v0.1.0 (speaks Vault v1.17.0)\n',
+      out: 'tokenstile v0.2.0 (speaks Vault v1.17.0)\n',
       err: '',
     })
   }

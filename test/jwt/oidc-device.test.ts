@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { ScriptedAnswer } from '../harness/scripted-provider.ts'
 import { assertReason, assertStatus } from './fixture.ts'
-import { roleO, setUpSignIn, type SignInSetup } from './oidc-fixture.ts'
+import { nextAddress, roleO, setUpSignIn, type SignInSetup } from './oidc-fixture.ts'
 
 let setup: SignInSetup
 const deviceRole = { ...roleO, callback_mode: 'device', allowed_redirect_uris: [] }
@@ -188,8 +188,11 @@ test('CBK-060 a caller from elsewhere is refused before the provider is asked', 
 test('SEC-OID-23 a verification address that is no web address is refused', async () => {
   setup.idp.onDevice = () => ({ body: { ...granted, verification_uri: 'javascript:alert(1)' } })
   const role = await setup.role({}, deviceRole)
-  assertReason(await setup.authUrl(role, { client_nonce: 'n1' }), 'provider_failed')
+  // The starts of the tests above led to nothing, and are paid for by their address.
+  const client = setup.server.client().from(nextAddress())
+  const startHere = () => client.write('auth/oidc/oidc/auth_url', { role, client_nonce: 'n1' })
+  assertReason(await startHere(), 'provider_failed')
   setup.idp.onDevice = () => ({ status: 500, body: '' })
-  assertStatus(await setup.authUrl(role, { client_nonce: 'n1' }), 500)
+  assertStatus(await startHere(), 500)
   setup.idp.onDevice = () => ({ body: granted })
 })

@@ -428,3 +428,64 @@ test('the address that a browser keeps has neither code nor state nor ticket, ho
     assert.match(shown.headers['content-type'] ?? '', /^text\/html/)
   }
 })
+
+test('a browser that comes back to a sign-in that cannot go on is led to a clean address too, a program is not (SEC-WEB-13)', async () => {
+  await setup.configure()
+  const navigation = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
+  const direct = await setup.role({}, directRole)
+  const { code, state } = await beginDirect(direct)
+  const client = await setup.role()
+  const other = await setup.begin(client)
+  assertStatus(await setup.root.call('DELETE', `auth/${setup.mount}/role/${direct}`), 204)
+  assertStatus(await setup.root.call('DELETE', `auth/${setup.mount}/role/${client}`), 204)
+  assertReason(await browser.callback({ code, state }), 'role_unknown')
+  for (const parameters of [
+    { code, state },
+    { code: other.code, state: other.state },
+  ]) {
+    const first = await browser.callback(parameters, navigation)
+    assertStatus(first, 303)
+    assert.equal(first.headers['location'], `/v1/auth/${setup.mount}/oidc/callback`)
+    assert.match(textOf(await browser.follow(first)), /role_unknown/)
+  }
+})
+
+test('a yes is worth nothing after the role or the provider has changed: what was right then is not handed out now (SEC-OID-16)', async () => {
+  await setup.configure()
+  const confirm = async (role: string) => {
+    const { code, state } = await beginDirect(role)
+    assertPage(await browser.press(await browser.arrive({ code, state }), 'yes'), 200)
+    return state
+  }
+  const poll = (state: string) => setup.poll({ state, client_nonce: 'n1' })
+  const role = await setup.role({ token_policies: ['much'] }, directRole)
+  const path = `auth/${setup.mount}/role/${role}`
+  const narrowed = await confirm(role)
+  await setup.root.must(path, { ...directRole, token_policies: ['little'] })
+  assertReason(await poll(narrowed), 'state_used')
+  assertReason(await poll(narrowed), 'state_unknown')
+  const withdrawn = await confirm(role)
+  await setup.configure({ oidc_client_id: 'another' })
+  assertReason(await poll(withdrawn), 'state_used')
+  await setup.configure()
+  const answer = await poll(await confirm(role))
+  assertStatus(answer, 200)
+  assert.deepEqual(answer.body.auth.token_policies, ['default', 'little'])
+})
+
+test('a form post in a frame is no visit, also where the role asks for no confirmation (SEC-OID-20)', async () => {
+  await configurePosts()
+  const role = await setup.role({ oidc_disable_confirmation: true }, directRole)
+  const framed = await beginDirect(role)
+  const { code, state } = framed
+  const page = await browser.post({ code, state }, { 'sec-fetch-dest': 'iframe' })
+  assertPage(page, 200)
+  assert.match(textOf(page), /Is this you signing in/)
+  const pending = await setup.poll({ state, client_nonce: 'n1' })
+  assert.deepEqual(pending.body.errors, ['authorization_pending'])
+  const visited = await beginDirect(role)
+  const fields = { code: visited.code, state: visited.state }
+  assertPage(await browser.post(fields, { 'sec-fetch-dest': 'document' }), 200)
+  assertStatus(await setup.poll({ state: visited.state, client_nonce: 'n1' }), 200)
+  await setup.configure()
+})

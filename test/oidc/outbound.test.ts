@@ -37,6 +37,29 @@ function networks(...texts: string[]): Cidr[] {
   return texts.map((text) => parseCidr(text) ?? assert.fail(text))
 }
 
+describe('lanes', () => {
+  test('an origin that hangs with codes still gives its keys (SEC-OID-33)', async () => {
+    const hanging: unknown[] = []
+    const server = await startServer((request, response) => {
+      if (request.url === '/keys') sendText(response, '{"keys":[]}')
+      else hanging.push(response)
+    })
+    const controller = new AbortController()
+    const junk = Array.from({ length: 100 }, () =>
+      outbound
+        .send(get(`${server.url}/token`, { signal: controller.signal, timeoutMs: 20_000 }))
+        .catch((problem: unknown) => problem),
+    )
+    while (hanging.length < 16) await new Promise((resolve) => setImmediate(resolve))
+    const keys = await outbound.send(get(`${server.url}/keys`, { lane: 'documents' }))
+    assert.equal(keys.body, '{"keys":[]}')
+    assert.equal(hanging.length, 16)
+    controller.abort()
+    await Promise.all(junk)
+    await server.close()
+  })
+})
+
 describe('answers', () => {
   test('SEC-NET-07: a refused connection, a hang, half a body and a byte a second all end in time', async () => {
     const closed = await startServer(() => {})

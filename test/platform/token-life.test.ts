@@ -1,4 +1,7 @@
-/** A token lives as long as `lease_duration` said, to the millisecond, and less than a second longer (platform contract §3.7). */
+/**
+ * A token lives as long as `lease_duration` said, to the millisecond, and less than a second longer
+ * (platform contract §3.7).
+ */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'

@@ -1,4 +1,7 @@
-/** Requests that are made to be costly do not hold up anybody else: security case SEC-HTP-17, ruling R12. */
+/**
+ * Requests that are made to be costly do not hold up anybody else: security case SEC-HTP-17, ruling
+ * R12.
+ */
 
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
@@ -96,6 +99,21 @@ suite('costly requests', () => {
     assertStatus(written, 204)
     const holder = await server.root.tokenWith(['limits'])
     assertStatus(await costly(() => holder.write('x', { a: '2' })), 403)
+  })
+
+  test('1,000 patterns of a role against 30,000 groups of a token (SEC-HTP-17)', async () => {
+    const mount = await makeMount(server.root, configS)
+    const globs = Array.from({ length: 1_000 }, (_, at) => `*x${at}*`)
+    await server.root.must(`auth/${mount}/role/r`, {
+      ...plainRole,
+      bound_claims_type: 'glob',
+      bound_claims: { groups: globs },
+    })
+    const tokenOf = (groups: readonly string[]): string => keyK.sign({ ...plainClaims, groups })
+    const honest = Array.from({ length: 1_000 }, (_, at) => `g${at}`)
+    assertStatus(await login(server, mount, 'r', tokenOf([...honest, 'x999'])), 200)
+    const many = tokenOf(Array.from({ length: 30_000 }, () => 'g'))
+    assertReason(await costly(() => login(server, mount, 'r', many)), 'claim_mismatch')
   })
 
   for (const template of [

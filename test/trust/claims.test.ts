@@ -8,6 +8,7 @@ import * as fc from '../harness/properties.ts'
 import { JsonNumber, type JsonObject, type JsonValue } from '../../src/lib/json.ts'
 import {
   checkClaimRule,
+  GlobWork,
   listOfValues,
   parseClaimRules,
   type BoundClaimsType,
@@ -33,7 +34,8 @@ function resolve(claims: string, reference: string): JsonValue | undefined {
 
 function matches(bound: string, claims: string, type: BoundClaimsType = 'string'): boolean {
   const rules = parseClaimRules(claimsOf(bound), type)
-  return rules.every((rule) => checkClaimRule(rule, claimsOf(claims)).ok)
+  const work = new GlobWork()
+  return rules.every((rule) => checkClaimRule(rule, claimsOf(claims), work).ok)
 }
 
 function isGlobMatch(pattern: string, subject: string): boolean {

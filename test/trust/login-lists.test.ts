@@ -7,7 +7,7 @@ import { test } from 'node:test'
 
 import { decideJwtLogin } from '../../src/trust/decide.ts'
 import { identityChecks } from '../../src/trust/identity-checks.ts'
-import { defineCheck, fail, pass, type LoginCheck } from '../../src/trust/login-check.ts'
+import { defineCheck, fail, pass, skip, type LoginCheck } from '../../src/trust/login-check.ts'
 import type { JwtLoginInput } from '../../src/trust/login-facts.ts'
 import { jwtLogin, oidcLogin } from '../../src/trust/login-lists.ts'
 import { createLogin } from '../../src/trust/run-checks.ts'
@@ -57,6 +57,20 @@ test('a value of a token that looks like a place in a text is not filled again',
   const step = decideJwtLogin(inputOf(), login)
   assert.ok(step.kind === 'decided' && step.decision.kind === 'refused')
   assert.equal(step.decision.failure.text, '{} and $&')
+})
+
+test('a list without a proof, or with two checks of one id, is no login', () => {
+  const unproven = jwtLogin.checks.filter(({ proves }) => proves !== true)
+  assert.throws(() => createLogin(unproven), /proves/)
+  assert.throws(() => createLogin([...jwtLogin.checks, ...unproven]), /one id/)
+})
+
+test('a list whose proof was taken for granted accepts nobody', () => {
+  // The second proof is skipped by mistake; nothing fails, and still nobody gets in.
+  const careless = jwtLogin.checks.map((check) =>
+    check.id === 'signature' ? { ...check, judge: () => skip } : check,
+  )
+  assert.throws(() => decideJwtLogin(inputOf(), createLogin(careless)), /neither refused nor/)
 })
 
 for (const [name, { checks }] of Object.entries({ jwtLogin, oidcLogin })) {

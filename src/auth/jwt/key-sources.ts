@@ -27,7 +27,10 @@ interface Live {
   readonly source: KeySource
 }
 
-/** A request that began before a write still holds the record of then, and its source must not be closed under it. */
+/**
+ * A request that began before a write still holds the record of then, and its source must not be
+ * closed under it.
+ */
 const revisionsMax = 2
 
 export class KeySources {

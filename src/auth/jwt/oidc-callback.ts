@@ -14,7 +14,7 @@ import { bareState, mountOfRedirect } from '../../oidc/redirect-uri.ts'
 import { field, type Input } from '../../schema/field.ts'
 import type { ConfigRecord } from './config.ts'
 import { errorRefusal, readAnswer } from './oidc-answer.ts'
-import { codeMissing, OidcJudge, type Case, type ProviderCall } from './oidc-judge.ts'
+import { codeMissing, OidcJudge, unpaidCall, type Case, type ProviderCall } from './oidc-judge.ts'
 import { isNavigation, OidcPages, wantsPage, type Shown } from './oidc-pages.ts'
 import type { OidcServices } from './oidc-services.ts'
 import { failed, keptFailure, stateGone, tooManyCalls } from './oidc-refusals.ts'
@@ -27,6 +27,7 @@ export const callbackFields = {
     help: 'The authorization code, or the ticket of an answer that was posted.',
     secret: true,
     charsMax: 4096,
+    bytesMax: 4096,
   }),
   id_token: field.string({
     help: 'The ID token of a form post.',
@@ -38,8 +39,12 @@ export const callbackFields = {
     secret: true,
     charsMax: 256,
   }),
-  iss: field.string({ help: 'Issuer of the answer (RFC 9207).', charsMax: 2048 }),
-  error: field.string({ help: 'What the provider refuses with.', charsMax: 200 }),
+  iss: field.string({
+    help: 'Issuer of the answer (RFC 9207).',
+    charsMax: 2048,
+    bytesMax: 2048,
+  }),
+  error: field.string({ help: 'What the provider refuses with.', charsMax: 200, bytesMax: 200 }),
   error_description: field.string({ help: 'Logged only.', charsMax: 4096 }),
   error_uri: field.string({ help: 'Logged only.', charsMax: 2048 }),
   answer: field.string({
@@ -78,12 +83,18 @@ export class OidcCallback {
 
   // ---------------------------------------------------------------- GET
 
+  /** Whoever looks at a page is told there, at an address without code and state (security case SEC-WEB-13). */
   async get(request: CallbackRequest): Promise<Reply> {
+    const result = await this.#attempt(() => this.#come(request))
+    return result.ok ? result.value : this.#over(request, result.error)
+  }
+
+  async #come(request: CallbackRequest): Promise<Reply> {
     const config = await this.#requireConfig()
     const state = bareState(request.input.state ?? '')
     if (state === '') return this.#show(request, config)
     const signIn = await this.#services.states.load(state)
-    if (signIn === undefined || !isAwaited(signIn)) return this.#over(request, stateGone())
+    if (signIn === undefined || !isAwaited(signIn)) throw stateGone()
     const found = { config, state, signIn }
     return signIn.mode === 'client'
       ? this.#finishClient(request, found)
@@ -93,7 +104,7 @@ export class OidcCallback {
   /** The address without parameters: what `leave` sent this browser to see. */
   async #show(request: CallbackRequest, config: ConfigRecord): Promise<Reply> {
     const shown = this.#pages.shownTo(request)
-    if (shown === undefined) return this.#over(request, stateGone())
+    if (shown === undefined) throw stateGone()
     switch (shown.kind) {
       case 'done':
         return this.#pages.done(shown)
@@ -140,7 +151,7 @@ export class OidcCallback {
     const asked: Shown = { kind: 'asked', state, ticket: '' }
     if (answer.result.kind === 'nothing') return this.#pages.leave(request, asked)
     const parked = await this.#services.states.park(state, answer, '')
-    if (parked.kind === 'over') return this.#over(request, stateGone('state_used'))
+    if (parked.kind === 'over') throw stateGone('state_used')
     if (parked.kind !== 'parked') return this.#pages.leave(request, asked)
     const { ticket } = parked
     const isDecided =
@@ -196,7 +207,8 @@ export class OidcCallback {
   ): Promise<Reply> {
     const { found, answer, record, ticket } = arrived
     const { kind } = answer.result
-    const isDecided = kind === 'error' || kind === 'refused' || record.oidc_disable_confirmation
+    const isVisit = record.oidc_disable_confirmation && isNavigation(request)
+    const isDecided = kind === 'error' || kind === 'refused' || isVisit
     if (!isDecided) return this.#ask(request, found, { ticket })
     return this.#concludedPage(request, found, { ticket, coming: answer })
   }
@@ -314,14 +326,15 @@ export class OidcCallback {
     coming: ProviderAnswer | undefined,
     work: (call: ProviderCall) => Promise<T>,
   ): Promise<T> {
-    const call: ProviderCall = { wasInVain: false }
-    if (coming?.result.kind !== 'code') return work(call)
+    if (coming?.result.kind !== 'code') return work(unpaidCall())
     const { codes } = this.#services.budgets
     if (!codes.take(request.clientAddress, request.nowMs)) throw tooManyCalls()
+    const call: ProviderCall = { isPaid: true, outcome: 'unasked' }
     try {
       return await work(call)
     } finally {
-      if (!call.wasInVain) codes.giveBack(request.clientAddress)
+      if (call.outcome === 'answered') codes.repay(request.clientAddress)
+      if (call.outcome === 'unasked') codes.giveBack(request.clientAddress)
     }
   }
 
@@ -345,7 +358,7 @@ export class OidcCallback {
     return this.#pages.confirmation(request, { config, signIn, state, ticket, status })
   }
 
-  /** Nothing waits here any more: JSON for programs, a page at a clean address for people. */
+  /** JSON for programs, a page at a clean address for people. */
   #over(request: CallbackRequest, refusal: Refusal): Reply {
     if (!wantsPage(request)) throw refusal
     this.#record(request, refusal)

@@ -16,6 +16,7 @@ import {
   keptFailure,
   refusalOfKept,
   sourceRefused,
+  tooManyCalls,
 } from './oidc-refusals.ts'
 import type { RoleRecord } from './role-record.ts'
 import { signInLifeMs, type ProviderAnswer, type SignIn } from './sign-in.ts'
@@ -32,9 +33,12 @@ export interface Case {
   readonly call: ProviderCall
 }
 
-/** Told afterwards: the provider was asked for nothing. */
+/** The one call to the provider that a request may make for a code. */
 export interface ProviderCall {
-  wasInVain: boolean
+  /** Taken from the budget. What was looked at before a transition may be another sign-in after it: without this nobody is asked. */
+  readonly isPaid: boolean
+  /** Told afterwards: what came of it. */
+  outcome: 'unasked' | 'in_vain' | 'answered'
 }
 
 export class OidcJudge {
@@ -85,13 +89,17 @@ export class OidcJudge {
     call: ProviderCall,
   ): Promise<Result<Login, Refusal>> {
     const { provider, state, request } = input
+    if (!call.isPaid) return err(tooManyCalls())
     if (request.nowMs - state.startedAtMs > exchangeLifeMs) {
       return err(failed('state_unknown', 'The sign-in took too long.'))
     }
     const exchange = { code, redirectUri: state.redirectUri, verifier: state.verifier }
+    call.outcome = 'in_vain'
     const tokens = await provider.client.exchangeCode(provider.metadata, exchange)
-    if (tokens.ok) return this.#services.finish.finish({ ...input, tokens: tokens.value, code })
-    call.wasInVain = true
+    if (tokens.ok) {
+      call.outcome = 'answered'
+      return this.#services.finish.finish({ ...input, tokens: tokens.value, code })
+    }
     if (tokens.error.kind === 'no_id_token') {
       return err(idTokenMissing())
     }
@@ -113,11 +121,15 @@ export class OidcJudge {
     const isSigned =
       provider.ok && (await this.#services.finish.isSigned(provider.value, result.idToken))
     if (isSigned) return ok(answer)
-    const judged = await this.judge({ ...one, call: { wasInVain: false } })
+    const judged = await this.judge({ ...one, call: unpaidCall() })
     // A key that came meanwhile: then it is signed after all.
     if (judged.ok) return ok(answer)
     return ok({ ...answer, result: { kind: 'refused', failure: keptFailure(judged.error) } })
   }
+}
+
+export function unpaidCall(): ProviderCall {
+  return { isPaid: false, outcome: 'unasked' }
 }
 
 export function codeMissing(): Refusal {

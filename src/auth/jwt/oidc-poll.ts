@@ -2,7 +2,7 @@
 
 import type { Login, Reply } from '../../framework/reply.ts'
 import type { BackendRequest } from '../../framework/request.ts'
-import type { Refusal } from '../../framework/refusal.ts'
+import { Refusal } from '../../framework/refusal.ts'
 import { equalSecrets } from '../../lib/constant-time.ts'
 import { err, type Result } from '../../lib/result.ts'
 import type { ClientProblem, ProviderTokens } from '../../oidc/oauth-client.ts'
@@ -20,6 +20,7 @@ import {
   stateGone,
   upstreamFailed,
 } from './oidc-refusals.ts'
+import type { JwtRenewal } from './renewal.ts'
 import type { RoleRecord } from './role-record.ts'
 import type { SignIn } from './sign-in.ts'
 import type { Claim } from './sign-in-states.ts'
@@ -46,9 +47,11 @@ interface Asked {
 
 export class OidcPoll {
   readonly #services: OidcServices
+  readonly #renewal: JwtRenewal
 
-  constructor(services: OidcServices) {
+  constructor(services: OidcServices, renewal: JwtRenewal) {
     this.#services = services
+    this.#renewal = renewal
   }
 
   async poll(request: PollRequest): Promise<Reply> {
@@ -61,31 +64,50 @@ export class OidcPoll {
     if (signIn === undefined) throw stateGone()
     const record = await roles.load(signIn.role)
     // Who does not know the nonce learns nothing of the role, and ends the sign-in below.
-    if (equalSecrets(clientNonce, signIn.clientNonce) && signIn.mode !== 'client') {
-      this.#requireAllowed(request, record)
-      if (signIn.mode === 'device' && !this.#mayAsk(request, signIn)) {
-        // The provider would say the same, for all that is known: nobody is made to wait longer (contract §4.9).
-        throw refused('device_pending', 'authorization_pending')
-      }
-    }
+    const isClient = equalSecrets(clientNonce, signIn.clientNonce) && signIn.mode !== 'client'
+    if (isClient) this.#requireAllowed(request, record)
+    const isToAsk = isClient && signIn.mode === 'device' && signIn.phase.kind === 'open'
+    const isPaid =
+      isToAsk && this.#services.budgets.polls.take(request.clientAddress, request.nowMs)
+    if (isToAsk && !isPaid) throw pending()
     const polled = await states.poll(state, clientNonce)
+    if (isPaid && polled?.kind !== 'ask')
+      this.#services.budgets.polls.giveBack(request.clientAddress)
     if (polled === undefined) throw stateGone()
-    const login = await this.#loginOf(polled, (claim) => {
+    const login = await this.#loginOf(polled, async (claim) => {
+      if (!isPaid) {
+        // It was somebody else's a moment ago, and whoever asks pays for it.
+        await states.release(claim)
+        throw pending()
+      }
       if (record === undefined) throw roleGone()
       return this.#askProvider({ claim, signIn, record, config, request })
     })
+    if (signIn.mode === 'direct') await this.#requireStill(login, record, request)
     return { kind: 'login', login: boundTo(request, record, login, signIn.mode) }
+  }
+
+  /** The person's yes may be ten minutes old, and the token is made now: what made it right has to be so still (security case SEC-OID-16). */
+  async #requireStill(
+    login: Login,
+    record: RoleRecord | undefined,
+    { clientAddress, nowMs }: PollRequest,
+  ): Promise<void> {
+    const { role, facts, policies } = login
+    if (record === undefined) throw roleGone()
+    const changed = failed('state_used', 'The role or the provider has changed. Start again.')
+    if (record.version !== role.version) throw changed
+    try {
+      await this.#renewal.renew({ role, facts, policies, clientAddress, nowMs })
+    } catch (problem) {
+      throw problem instanceof Refusal ? changed : problem
+    }
   }
 
   #requireAllowed(request: PollRequest, record: RoleRecord | undefined): void {
     if (record === undefined) throw roleGone()
     if (isSourceAllowed(this.#services.roles.compiled(record).source, request.clientAddress)) return
     throw sourceRefused()
-  }
-
-  /** Only what makes this server call the provider counts (security case SEC-OID-33). */
-  #mayAsk({ clientAddress, nowMs }: PollRequest, { phase }: SignIn): boolean {
-    return phase.kind !== 'open' || this.#services.budgets.polls.take(clientAddress, nowMs)
   }
 
   async #loginOf(
@@ -98,7 +120,7 @@ export class OidcPoll {
       case 'nonce_refused':
         throw failed('client_nonce_mismatch', 'Invalid client_nonce.')
       case 'pending':
-        throw refused('device_pending', 'authorization_pending')
+        throw pending()
       case 'failure':
         // Its line in the log is there since it happened, in the browser.
         throw refusalOfKept(polled.failure, { isLogged: true })
@@ -117,8 +139,6 @@ export class OidcPoll {
   async #askProvider(asked: Asked): Promise<Login> {
     const { states } = this.#services
     const { claim, request } = asked
-    // Somebody waits for it: that start was no junk.
-    this.#services.budgets.devices.giveBack(request.clientAddress)
     let answer: Result<ProviderTokens, { readonly refusal: Refusal; readonly isFinal: boolean }>
     try {
       answer = await this.#deviceTokens(asked)
@@ -133,8 +153,10 @@ export class OidcPoll {
     // The provider has spoken: the sign-in is spent, unless somebody was told meanwhile that it was broken off.
     const ending = { text: 'spent', reason: 'state_used', status: 400 } as const
     if (!(await states.finish(claim, { kind: 'failure', failure: ending }))) throw stateGone()
-    this.#services.budgets.polls.giveBack(request.clientAddress)
     if (!answer.ok) throw answer.error.refusal
+    // A person has said yes, so neither the start nor this poll was junk. To ask alone costs a stranger nothing.
+    this.#services.budgets.devices.repay(request.clientAddress)
+    this.#services.budgets.polls.repay(request.clientAddress)
     return this.#finish(asked, answer.value)
   }
 
@@ -174,6 +196,11 @@ function boundTo(
 ): Login {
   const isBound = mode === 'direct' && record?.token_strictly_bind_ip === true
   return isBound && clientAddress !== undefined ? { ...login, boundCidrs: [clientAddress] } : login
+}
+
+/** The provider would say the same, for all that is known: nobody is made to wait longer (contract §4.9). */
+function pending(): Refusal {
+  return refused('device_pending', 'authorization_pending')
 }
 
 function roleGone(): Refusal {

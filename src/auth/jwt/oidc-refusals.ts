@@ -80,7 +80,8 @@ export function tooManyCalls(): Refusal {
 }
 
 export function sourceRefused(): Refusal {
-  return new Refusal('token_refused', { reason: 'source_address_refused' })
+  // The note makes it the end of a login for the log: its code alone is that of any refused token.
+  return new Refusal('token_refused', { reason: 'source_address_refused', note: {} })
 }
 
 /** The refusal as this mount may tell it. DESIGN.md §8: with compat=vault it is as bare as the reference's. */

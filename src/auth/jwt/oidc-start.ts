@@ -30,6 +30,7 @@ export const startFields = {
     help: 'Secret of the client, asked for again at the end.',
     secret: true,
     charsMax: 256,
+    bytesMax: 512,
   }),
 } as const
 

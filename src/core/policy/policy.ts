@@ -38,8 +38,8 @@ const charactersMax = 262_144
 const rulesMax = 5_000
 
 /**
- * Reads a policy that is to be written, within bounds that no real one reaches. What is stored already is read whatever its
- * size: leaving it out would also leave out what it denies.
+ * Reads a policy that is to be written, within bounds that no real one reaches. What is stored
+ * already is read whatever its size: leaving it out would also leave out what it denies.
  */
 export function parseNewPolicy(name: string, text: string): Result<Policy, PolicyProblem> {
   if (text.length > charactersMax) {
