@@ -34,7 +34,7 @@ const codecs = {
 }
 
 /** The only namespace so far. */
-export const rootNamespace = 'root'
+const rootNamespace = 'root'
 
 const ns = rootNamespace
 const c = configurationPrefix

@@ -28,7 +28,7 @@ const messages: Readonly<Record<LoginEnd, string>> = {
 const pending: ReadonlySet<Reason> = new Set(['device_pending', 'device_slow_down'])
 
 /** What only some ends have. */
-interface LineParts extends LoginEntry {
+interface LogLine extends LoginEntry {
   readonly path?: string
   readonly mount?: string | undefined
   readonly accessor?: string
@@ -97,11 +97,11 @@ export class LoginLog {
   #requestParts(
     { clientAddress, path }: ApiRequest,
     startedMs: number,
-  ): Pick<LineParts, 'clientAddress' | 'path' | 'durationMs'> {
+  ): Pick<LogLine, 'clientAddress' | 'path' | 'durationMs'> {
     return { clientAddress, path, durationMs: this.#clock.monotonicMs() - startedMs }
   }
 
-  #write(parts: LineParts): void {
+  #write(parts: LogLine): void {
     const { end, note } = parts
     if (note.isLogged === true || !this.#logger.isEnabled(levels[end])) return
     if (note.reason !== undefined && pending.has(note.reason)) return
@@ -110,7 +110,7 @@ export class LoginLog {
   }
 }
 
-function fieldsOf(parts: LineParts): LogFields {
+function fieldsOf(parts: LogLine): LogFields {
   const { note, clientAddress, durationMs } = parts
   return {
     event: 'login',

@@ -2,7 +2,8 @@
 
 import { field } from '../schema/field.ts'
 import type { Codec, Key, StoreView } from '../storage/store.ts'
-import { reply, type MountStore } from './backend.ts'
+import type { MountStore } from './backend.ts'
+import { reply } from './reply.ts'
 import { definePath, type PathDeclaration } from './path.ts'
 
 export interface Page {

@@ -4,7 +4,8 @@
  */
 
 import type { Reason } from '../trust/reasons.ts'
-import type { Login, MountFacts, RenewTerms } from './backend.ts'
+import type { MountFacts, RenewTerms } from './backend.ts'
+import type { Login } from './reply.ts'
 import type { LoginNote } from './login-log.ts'
 import { Refusal } from './refusal.ts'
 import type { TokenSettings } from './token-settings.ts'

@@ -30,7 +30,7 @@ export function createBodyBudgets(bodyBytesMax: number): BodyBudgets {
   }
 }
 
-export class BodyBudget {
+class BodyBudget {
   readonly #bytesMax: number
   readonly #customers = new Map<string, number>()
   #bytes = 0

@@ -22,8 +22,8 @@ import {
   type KeySource,
   type KeySourceStatus,
   type NetworkCheck,
-  type RemoteParts,
-} from './key-source-parts.ts'
+  type RemoteContext,
+} from './key-source-port.ts'
 import type { KeySourceSettings } from './key-source-config.ts'
 import type { FetchedDocument, FetchProblem } from './provider-calls.ts'
 import { RefetchBudget } from './refetch-budget.ts'
@@ -83,7 +83,7 @@ export function providerDiscovery(
 export class DiscoveredKeys implements KeySource {
   readonly kind: 'discovery' | 'kubernetes'
   readonly #place: DiscoveryPlace
-  readonly #parts: RemoteParts
+  readonly #parts: RemoteContext
   readonly #budget: RefetchBudget
   #held: Held | undefined
   #flight: Promise<Result<Held, KeyRefusal>> | undefined
@@ -92,7 +92,7 @@ export class DiscoveredKeys implements KeySource {
   #lastRefusal: KeyRefusal | undefined
   #isClosed = false
 
-  constructor(place: DiscoveryPlace, parts: RemoteParts) {
+  constructor(place: DiscoveryPlace, parts: RemoteContext) {
     this.kind = place.kind
     this.#place = place
     this.#parts = parts

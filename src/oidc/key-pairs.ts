@@ -15,8 +15,8 @@ import {
   type KeySource,
   type KeySourceStatus,
   type NetworkCheck,
-  type RemoteParts,
-} from './key-source-parts.ts'
+  type RemoteContext,
+} from './key-source-port.ts'
 import type { KeyPair } from './key-source-config.ts'
 import { checkKeySetAt } from './single-key-set.ts'
 import { waitAtMost } from './wait.ts'
@@ -27,11 +27,11 @@ const earlierPairWaitMs = 2_000
 export class PairedKeys implements KeySource {
   readonly kind = 'jwks_pairs'
   readonly #pairs: readonly { readonly url: string; readonly ca: CaBundle }[]
-  readonly #parts: RemoteParts
+  readonly #parts: RemoteContext
   readonly #sets: readonly RemoteKeySet[]
   #warming: Promise<void> | undefined
 
-  constructor(pairs: readonly KeyPair[], parts: RemoteParts) {
+  constructor(pairs: readonly KeyPair[], parts: RemoteContext) {
     this.#pairs = pairs.map((pair) => ({
       url: pair.jwks_url,
       ca: readCaBundle(pair.jwks_ca_pem),

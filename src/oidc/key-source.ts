@@ -13,13 +13,13 @@ import type { KeptDocumentStore } from './kept-document.ts'
 import { PairedKeys } from './key-pairs.ts'
 import { maxStaleMsDefault } from './key-set.ts'
 import type { KeySourceSettings } from './key-source-config.ts'
-import type { KeySource, RemoteParts } from './key-source-parts.ts'
+import type { KeySource, RemoteContext } from './key-source-port.ts'
 import { kubernetesDiscovery, type ClusterFiles } from './kubernetes.ts'
 import { ProviderCalls } from './provider-calls.ts'
 import { SingleKeySet } from './single-key-set.ts'
 import { StaticKeys } from './static-keys.ts'
 
-export type { KeySource, KeySourceStatus, NetworkCheck } from './key-source-parts.ts'
+export type { KeySource, KeySourceStatus, NetworkCheck } from './key-source-port.ts'
 
 export interface KeySourceDependencies {
   readonly outbound: Outbound
@@ -36,7 +36,7 @@ export function createKeySource(
   settings: KeySourceSettings,
   dependencies: KeySourceDependencies,
 ): KeySource {
-  const parts: RemoteParts = {
+  const parts: RemoteContext = {
     calls: new ProviderCalls(dependencies.outbound, {
       acceptedServerNames: settings.acceptedServerNames,
       toleratedCriticalExtensions: settings.toleratedCriticalExtensions,

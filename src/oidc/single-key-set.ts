@@ -12,18 +12,18 @@ import {
   type KeySource,
   type KeySourceStatus,
   type NetworkCheck,
-  type RemoteParts,
-} from './key-source-parts.ts'
+  type RemoteContext,
+} from './key-source-port.ts'
 import { shownUrl } from './provider-calls.ts'
 
 export class SingleKeySet implements KeySource {
   readonly kind = 'jwks_url'
   readonly #url: string
   readonly #ca: CaBundle
-  readonly #parts: RemoteParts
+  readonly #parts: RemoteContext
   readonly #set: RemoteKeySet
 
-  constructor(url: string, ca: CaBundle, parts: RemoteParts) {
+  constructor(url: string, ca: CaBundle, parts: RemoteContext) {
     this.#url = url
     this.#ca = ca
     this.#parts = parts
@@ -72,7 +72,7 @@ export class SingleKeySet implements KeySource {
 
 /** One GET that must give a JWK Set; zero keys are fine (contract §1.3 row 9). */
 export async function checkKeySetAt(
-  parts: RemoteParts,
+  parts: RemoteContext,
   url: string,
   ca: CaBundle,
   timeoutMs: number,

@@ -10,7 +10,7 @@ import {
   type KeySource,
   type KeySourceStatus,
   type NetworkCheck,
-} from './key-source-parts.ts'
+} from './key-source-port.ts'
 
 export class StaticKeys implements KeySource {
   readonly kind = 'static'

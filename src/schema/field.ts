@@ -206,7 +206,7 @@ export const field = {
 } as const
 
 /** Word characters, with "-" and "." allowed between the first and the last. */
-export function isName(text: string): boolean {
+function isName(text: string): boolean {
   return /^\w(?:[\w.-]*\w)?$/.test(text)
 }
 
@@ -434,7 +434,7 @@ function parseTime(value: JsonValue): Result<number, string> {
 }
 
 /** Names the type of a value for an error text, never the value. */
-export function nameOf(value: JsonValue): string {
+function nameOf(value: JsonValue): string {
   if (value === null) return 'null'
   if (isJsonArray(value)) return 'a list'
   if (value instanceof JsonNumber || typeof value === 'number') return 'a number'

@@ -5,14 +5,9 @@
  */
 
 import type { ListenerOptions } from '../http/listener-options.ts'
-import { systemLeaseTtlSeconds } from '../core/config.ts'
-import {
-  listHclBlocks,
-  parseHclOrJson,
-  type HclBlock,
-  type HclBody,
-  type HclProblem,
-} from '../lib/hcl.ts'
+import { systemLeaseTtlSeconds } from '../core/settings.ts'
+import { listHclBlocks, parseHclOrJson, type HclProblem } from '../lib/hcl.ts'
+import type { HclBlock, HclBody } from '../lib/hcl-tree.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import type { LogLevel } from '../platform/logger.ts'
 import { ConfigBlock, ConfigStop, ConfigWarnings, type ConfigProblem } from './config-block.ts'

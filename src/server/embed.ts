@@ -1,7 +1,7 @@
 /** `tokenstile/server`: a server inside another Node program. */
 
 import { shamirSeal } from '../core/seal/static-seal.ts'
-import { systemLeaseTtlSeconds } from '../core/config.ts'
+import { systemLeaseTtlSeconds } from '../core/settings.ts'
 import { tcpListener } from '../http/listener-options.ts'
 import { SystemClock } from '../platform/clock.ts'
 import { SilentLogger } from '../platform/logger.ts'

@@ -4,7 +4,7 @@
  * start finds mounts, roles, secrets and live tokens of the first.
  */
 
-import { systemLeaseTtlSeconds } from '../core/config.ts'
+import { systemLeaseTtlSeconds } from '../core/settings.ts'
 import { createStaticSeal } from '../core/seal/static-seal.ts'
 import { tcpListener } from '../http/listener-options.ts'
 import { product } from '../lib/product.ts'

@@ -1,6 +1,6 @@
 /** Builds a whole server, top to bottom: doors, storage, seal, core, plugins, sockets. Nothing is built anywhere else. */
 
-import type { CoreSettings } from '../core/config.ts'
+import type { CoreSettings } from '../core/settings.ts'
 import { Core } from '../core/core.ts'
 import { SealManager } from '../core/seal/seal-manager.ts'
 import type { SealType } from '../core/seal/static-seal.ts'
@@ -16,11 +16,11 @@ import type { Outbound } from '../platform/outbound.ts'
 import type { Random } from '../platform/random.ts'
 import { SealedStore } from '../storage/sealed-store.ts'
 import type { Engine } from '../storage/store.ts'
-import { helpText, openApiDocument } from '../sys/openapi.ts'
-import { systemPaths } from '../sys/index.ts'
+import { createSystem } from '../sys/index.ts'
 import { builtIns } from './built-ins.ts'
+import { createPageShell } from './page-shell.ts'
+import { createWebHandler } from './page-doors.ts'
 import { openEngine, type StorageOptions } from './storage-engine.ts'
-import { createWebHandler } from './web-ui.ts'
 
 export interface ServerOptions {
   readonly storage: StorageOptions
@@ -87,7 +87,7 @@ export class Server {
 }
 
 export async function createServer(options: ServerOptions): Promise<Server> {
-  const { clock, random, logger, outbound } = options
+  const { clock, random, logger, outbound, environment = '' } = options
   const engine = await openEngine(options.storage, options)
   try {
     const store = new SealedStore({ engine, cacheEntriesMax, onFatal: options.onFatal })
@@ -108,7 +108,6 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       ui: options.ui,
       explainToCaller: options.explainToCaller,
     }
-    const holder: { core?: Core } = {}
     const core = new Core({
       store,
       seal,
@@ -117,19 +116,10 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       logger,
       outbound,
       settings,
-      types: [
-        ...builtIns(() => {
-          if (holder.core === undefined) throw new Error('the core is not built yet')
-          return holder.core
-        }),
-        ...(options.plugins ?? []),
-      ],
+      plugins: (tokens) => [...builtIns(tokens), ...(options.plugins ?? [])],
+      system: createSystem,
+      pages: createPageShell({ random, environment, ui: options.ui }),
     })
-    holder.core = core
-    core.setSealedPaths(systemPaths(core))
-    core.setHelp((mounted, declaration) =>
-      helpBody(core, mounted?.router.declarations, declaration),
-    )
     seal.onUnsealed(() => core.open())
     seal.onSealing(() => core.close())
     const other = otherHandler(core, options)
@@ -157,14 +147,4 @@ function otherHandler(core: Core, options: ServerOptions): OtherHandler | undefi
   const { clock, random, publicAddress = '', environment = '' } = options
   const pages = createWebHandler({ core, clock, random, publicAddress, environment })
   return async (request) => (await pages(request)) ?? options.other?.(request)
-}
-
-function helpBody(
-  core: Core,
-  declarations: Parameters<typeof helpText>[0] | undefined,
-  declaration: Parameters<typeof helpText>[1],
-): string | undefined {
-  if (declarations === undefined) return undefined
-  const help = helpText(declarations, declaration)
-  return `${JSON.stringify({ help, see_also: null, openapi: openApiDocument(core, []) })}\n`
 }

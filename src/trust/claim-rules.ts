@@ -111,19 +111,6 @@ export function checkClaimRule(
   return err({ reason: 'claim_mismatch', rule, got })
 }
 
-/** All rules in stored order, up to the first that fails. */
-export function checkClaimRules(
-  rules: readonly ClaimRule[],
-  claims: JsonObject,
-): Result<void, ClaimRuleProblem> {
-  const work = new GlobWork()
-  for (const rule of rules) {
-    const checked = checkClaimRule(rule, claims, work)
-    if (!checked.ok) return checked
-  }
-  return ok(undefined)
-}
-
 /** A list as it is, a string, boolean or number as a list of one, undefined for objects and null. */
 export function listOfValues(value: JsonValue): readonly JsonValue[] | undefined {
   if (isJsonArray(value)) return value

@@ -26,6 +26,10 @@ async function beginDirect(role: string) {
   return setup.begin(role, { client_nonce: 'n1', redirect_uri: own })
 }
 
+function cookieOf({ headers }: { headers: Readonly<Record<string, string>> }): string {
+  return (headers['set-cookie'] ?? '').split(';')[0] ?? ''
+}
+
 function assertPage(
   answer: { status: number; headers: Readonly<Record<string, string>> },
   status: number,
@@ -64,6 +68,34 @@ test('a person says yes first; then the client collects the token (CBK-039, CBK-
   assertStatus(answer, 200)
   assert.equal(answer.body.auth.lease_duration, 180)
   assert.equal(answer.body.auth.metadata.role, role)
+})
+
+test('a page of the API has the frame of all others: environment, colours, a way to change them', async (t) => {
+  const shown = await setUpSignIn({ ui: true })
+  t.after(() => shown.stop())
+  const client = shown.server.client()
+  const visitor = new DirectBrowser(client, shown.mount)
+  const { pathname } = new URL(own)
+  const role = await shown.role({}, directRole)
+  const { code, state } = await shown.begin(role, { client_nonce: 'n1', redirect_uri: own })
+  const look = (cookie: string) => client.call('GET', pathname, undefined, { headers: { cookie } })
+  const left = cookieOf(await visitor.callback({ code, state }))
+  const page = await look(left)
+  assert.match(page.text, /<html lang="en" class="auto">/)
+  assert.match(page.text, /<span class="where dev">dev<\/span>/)
+  const change = `/ui/theme/dark?return_to=${encodeURIComponent(pathname)}`
+  assert.ok(page.text.includes(`href="${change}"`), page.text)
+  const changed = await client.call('GET', change)
+  assert.equal(changed.headers['location'], pathname)
+  const cookie = `${left}; ${cookieOf(changed)}`
+  const again = await look(cookie)
+  assertPage(again, 200)
+  assert.match(again.text, /<html lang="en" class="dark">/)
+  const done = await visitor.press(again, 'yes', { cookie })
+  assert.match(done.text, /<html lang="en" class="dark">/)
+  assert.match(textOf(done), /is signed in/)
+  // A second look would be at what is over: its colours lead to the start.
+  assert.match(done.text, /return_to=%2Fui%2F"/)
 })
 
 test('no is told to the terminal at once, and the sign-in is over (SEC-OID-19)', async () => {

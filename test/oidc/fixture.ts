@@ -15,7 +15,7 @@ import { SystemClock, type Clock } from '../../src/platform/clock.ts'
 import { SilentLogger } from '../../src/platform/logger.ts'
 import { createOutbound } from '../../src/platform/outbound-http.ts'
 import type { OutboundRequest } from '../../src/platform/outbound.ts'
-import { SeededRandom } from '../../src/platform/random.ts'
+import { SeededRandom } from '../harness/seeded-random.ts'
 import { createPracticeIdp, type PracticeIdp } from '../../src/practice-idp/practice-idp.ts'
 import type { Certificate } from '../http/self-signed.ts'
 

@@ -5,7 +5,8 @@
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { reply, type BackendType } from '../../src/framework/backend.ts'
+import type { BackendType } from '../../src/framework/backend.ts'
+import { reply } from '../../src/framework/reply.ts'
 import { listPath, NamedRecords } from '../../src/framework/named-records.ts'
 import { definePath } from '../../src/framework/path.ts'
 import { invalid } from '../../src/framework/refusal.ts'

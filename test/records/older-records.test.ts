@@ -29,9 +29,9 @@ import {
   type JsonObject,
   type JsonValue,
 } from '../../src/lib/json.ts'
-import { SeededRandom } from '../../src/platform/random.ts'
+import { SeededRandom } from '../harness/seeded-random.ts'
 import type { RecordDefinition, RecordFormat, RecordTable } from '../../src/schema/record.ts'
-import { createMemoryStore } from '../../src/storage/memory/memory-store.ts'
+import { createMemoryStore } from '../harness/memory-store.ts'
 import { plainRecordCodec, recordCodec } from '../../src/storage/record-codec.ts'
 import { textKey } from '../../src/storage/store.ts'
 import * as fc from '../harness/properties.ts'

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { roleRecord } from '../../src/auth/jwt/role-record.ts'
-import { reply } from '../../src/framework/backend.ts'
+import { reply } from '../../src/framework/reply.ts'
 import { parseInput } from '../../src/framework/input.ts'
 import { definePath } from '../../src/framework/path.ts'
 import { field } from '../../src/schema/field.ts'

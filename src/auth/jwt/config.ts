@@ -1,6 +1,7 @@
 /** Configuration of a mount: fields, write checks in the contract's order, read shape, key source (JWT contract §1). */
 
-import { reply, type BackendContext } from '../../framework/backend.ts'
+import type { BackendContext } from '../../framework/backend.ts'
+import { reply } from '../../framework/reply.ts'
 import { warningsOfIdleFields } from '../../framework/input.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid, type Refusal } from '../../framework/refusal.ts'

@@ -19,6 +19,7 @@ import { SignInStates } from './sign-in-states.ts'
 
 export const jwtBackend: BackendType = {
   types: ['jwt', 'oidc'],
+  exactAliases: true,
   class: 'auth',
   create(context): Backend {
     const clientKeys = new ClientKeys(context)

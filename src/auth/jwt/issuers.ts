@@ -6,7 +6,8 @@
  * meets keys that do not verify it.
  */
 
-import { reply, type BackendContext } from '../../framework/backend.ts'
+import type { BackendContext } from '../../framework/backend.ts'
+import { reply } from '../../framework/reply.ts'
 import { listPath, NamedRecords, type Page } from '../../framework/named-records.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid } from '../../framework/refusal.ts'

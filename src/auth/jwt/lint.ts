@@ -1,6 +1,6 @@
 /** Advice about roles that are valid and still risky: on role writes and at `GET lint` (contract explain.md §6). */
 
-import { reply } from '../../framework/backend.ts'
+import { reply } from '../../framework/reply.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { cidrContains, parseCidr } from '../../lib/cidr.ts'
 import type { JsonValue } from '../../lib/json.ts'
@@ -8,9 +8,14 @@ import { lintRole, type Lint, type LintCode } from '../../trust/role-lint.ts'
 import type { JwtConfigs, TrustRecord } from './config.ts'
 import { issuerOfConfig } from './issuers.ts'
 import type { RoleRecord } from './role-record.ts'
-import type { JwtRoles } from './role.ts'
 
 const rolesMax = 1_000
+
+/** The stored roles of the mount. */
+interface StoredRoles {
+  names(page: { readonly limit: number }): Promise<readonly string[]>
+  load(name: string): Promise<RoleRecord | undefined>
+}
 
 /**
  * Shown by `GET lint` only. A role bound by subject, network or claims alone is written with a plain 204 (cases ROL-004, 006
@@ -57,7 +62,7 @@ function isOpenRedirect(uri: string): boolean {
   return protocol === 'http:' && !isLoopback
 }
 
-export function lintPath(configs: JwtConfigs, roles: JwtRoles): PathDeclaration {
+export function lintPath(configs: JwtConfigs, roles: StoredRoles): PathDeclaration {
   return definePath({
     pattern: 'lint',
     access: 'token',

@@ -4,13 +4,9 @@
  * token.
  */
 
-import type {
-  BackendContext,
-  BackendRequest,
-  Login,
-  MountFacts,
-  Reply,
-} from '../../framework/backend.ts'
+import type { BackendContext, MountFacts } from '../../framework/backend.ts'
+import type { Login, Reply } from '../../framework/reply.ts'
+import type { BackendRequest } from '../../framework/request.ts'
 import type { LoginNote } from '../../framework/login-log.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { grantedBy, loginRefusal } from '../../framework/role-login.ts'

@@ -1,15 +1,23 @@
 /** From the provider's answer to a proven identity (contract jwt-oidc.md §4.3 steps 7 to 12): the same for each mode. */
 
-import type { BackendRequest, Login } from '../../framework/backend.ts'
+import type { Login } from '../../framework/reply.ts'
+import type { BackendRequest } from '../../framework/request.ts'
 import type { Refusal } from '../../framework/refusal.ts'
 import { err, ok, type Result } from '../../lib/result.ts'
 import { isSourceAllowed } from '../../trust/source-address.ts'
 import type { ConfigRecord } from './config.ts'
 import { checkAnswerIssuer, errorRefusal } from './oidc-answer.ts'
 import type { FinishInput } from './oidc-finish.ts'
-import type { OidcParts } from './oidc-parts.ts'
+import type { OidcServices } from './oidc-services.ts'
 import type { OidcProvider } from './oidc-provider.ts'
-import { failed, refused, sourceRefused, tokenRefused, tooManyCalls } from './oidc-refusals.ts'
+import {
+  failed,
+  idTokenMissing,
+  keptFailure,
+  refusalOfKept,
+  sourceRefused,
+  tooManyCalls,
+} from './oidc-refusals.ts'
 import type { RoleRecord } from './role-record.ts'
 import { signInLifeMs, type ProviderAnswer, type SignIn } from './sign-in.ts'
 
@@ -34,19 +42,19 @@ export interface ProviderCall {
 }
 
 export class OidcJudge {
-  readonly #parts: OidcParts
+  readonly #services: OidcServices
 
-  constructor(parts: OidcParts) {
-    this.#parts = parts
+  constructor(services: OidcServices) {
+    this.#services = services
   }
 
   async judge(one: Case): Promise<Result<Login, Refusal>> {
     const { config, record, answer, request } = one
     if (answer.result.kind === 'error') return err(errorRefusal(answer.result.error))
-    if (!isSourceAllowed(this.#parts.roles.compiled(record).source, request.clientAddress)) {
+    if (!isSourceAllowed(this.#services.roles.compiled(record).source, request.clientAddress)) {
       return err(sourceRefused())
     }
-    const provider = await this.#parts.providers.of(config)
+    const provider = await this.#services.providers.of(config)
     if (!provider.ok) return err(failed(provider.error.reason, provider.error.detail))
     const issuer = checkAnswerIssuer(answer, one.signIn, provider.value.metadata)
     if (issuer !== undefined) return err(issuer)
@@ -62,12 +70,12 @@ export class OidcJudge {
       case 'id_token': {
         if (isCodeFlow) return err(tokenUnasked())
         const tokens = { idToken: result.idToken, accessToken: '', refreshToken: '' }
-        return this.#parts.finish.finish({ ...input, tokens, code: '' })
+        return this.#services.finish.finish({ ...input, tokens, code: '' })
       }
       case 'code':
         return isCodeFlow ? this.#exchange(input, result.code, one.call) : err(codeUnasked())
       case 'refused':
-        return err(refused(result.failure.reason, result.failure.text))
+        return err(refusalOfKept(result.failure))
       case 'error':
         return err(errorRefusal(result.error))
       case 'nothing':
@@ -90,10 +98,10 @@ export class OidcJudge {
     const tokens = await provider.client.exchangeCode(provider.metadata, exchange)
     if (tokens.ok) {
       call.outcome = 'answered'
-      return this.#parts.finish.finish({ ...input, tokens: tokens.value, code })
+      return this.#services.finish.finish({ ...input, tokens: tokens.value, code })
     }
     if (tokens.error.kind === 'no_id_token') {
-      return err(refused('id_token_missing', `${tokenRefused} No id_token found in response.`))
+      return err(idTokenMissing())
     }
     const cause = JSON.stringify(tokens.error.detail)
     return err(failed('code_exchange_failed', `Error exchanging oidc code: ${cause}.`))
@@ -110,17 +118,15 @@ export class OidcJudge {
     if (result.kind === 'code' && signIn.responseType === 'id_token') return err(codeUnasked())
     if (result.kind !== 'id_token') return ok(answer)
     if (signIn.responseType === 'code') return err(tokenUnasked())
-    const provider = await this.#parts.providers.of(config)
+    const provider = await this.#services.providers.of(config)
     const isOwn =
       provider.ok &&
-      (await this.#parts.finish.isMadeFor(signIn.nonce, provider.value, result.idToken))
+      (await this.#services.finish.isMadeFor(signIn.nonce, provider.value, result.idToken))
     if (isOwn) return ok(answer)
     const judged = await this.judge({ ...one, call: unpaidCall() })
     // A key that came meanwhile: then it is signed after all.
     if (judged.ok) return ok(answer)
-    const { text = judged.error.message, reason = 'idp_error' } = judged.error.detail
-    const failure = { text, reason, status: judged.error.status }
-    return ok({ ...answer, result: { kind: 'refused', failure } })
+    return ok({ ...answer, result: { kind: 'refused', failure: keptFailure(judged.error) } })
   }
 }
 

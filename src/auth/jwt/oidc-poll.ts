@@ -1,6 +1,7 @@
 /** Clients without a browser of their own ask here whether their sign-in is done (contract jwt-oidc.md §4.7 to §4.9). Every poll is answered at once. */
 
-import type { BackendRequest, Login, Reply } from '../../framework/backend.ts'
+import type { Login, Reply } from '../../framework/reply.ts'
+import type { BackendRequest } from '../../framework/request.ts'
 import { Refusal } from '../../framework/refusal.ts'
 import { equalSecrets } from '../../lib/constant-time.ts'
 import { err, type Result } from '../../lib/result.ts'
@@ -9,13 +10,14 @@ import { bareState } from '../../oidc/redirect-uri.ts'
 import { field, type Input } from '../../schema/field.ts'
 import { isSourceAllowed } from '../../trust/source-address.ts'
 import type { ConfigRecord } from './config.ts'
-import type { OidcParts } from './oidc-parts.ts'
+import type { OidcServices } from './oidc-services.ts'
 import {
   failed,
+  idTokenMissing,
+  refusalOfKept,
   refused,
   sourceRefused,
   stateGone,
-  tokenRefused,
   upstreamFailed,
 } from './oidc-refusals.ts'
 import type { JwtRenewal } from './renewal.ts'
@@ -44,16 +46,16 @@ interface Asked {
 }
 
 export class OidcPoll {
-  readonly #parts: OidcParts
+  readonly #services: OidcServices
   readonly #renewal: JwtRenewal
 
-  constructor(parts: OidcParts, renewal: JwtRenewal) {
-    this.#parts = parts
+  constructor(services: OidcServices, renewal: JwtRenewal) {
+    this.#services = services
     this.#renewal = renewal
   }
 
   async poll(request: PollRequest): Promise<Reply> {
-    const { states, configs, roles } = this.#parts
+    const { states, configs, roles } = this.#services
     const config = await configs.load()
     if (config === undefined) throw failed('config_missing', 'Could not load configuration.')
     const state = bareState(request.input.state ?? '')
@@ -65,10 +67,12 @@ export class OidcPoll {
     const isClient = equalSecrets(clientNonce, signIn.clientNonce) && signIn.mode !== 'client'
     if (isClient) this.#requireAllowed(request, record)
     const isToAsk = isClient && signIn.mode === 'device' && signIn.phase.kind === 'open'
-    const isPaid = isToAsk && this.#parts.budgets.polls.take(request.clientAddress, request.nowMs)
+    const isPaid =
+      isToAsk && this.#services.budgets.polls.take(request.clientAddress, request.nowMs)
     if (isToAsk && !isPaid) throw pending()
     const polled = await states.poll(state, clientNonce)
-    if (isPaid && polled?.kind !== 'ask') this.#parts.budgets.polls.giveBack(request.clientAddress)
+    if (isPaid && polled?.kind !== 'ask')
+      this.#services.budgets.polls.giveBack(request.clientAddress)
     if (polled === undefined) throw stateGone()
     const login = await this.#loginOf(polled, async (claim) => {
       if (!isPaid) {
@@ -102,7 +106,7 @@ export class OidcPoll {
 
   #requireAllowed(request: PollRequest, record: RoleRecord | undefined): void {
     if (record === undefined) throw roleGone()
-    if (isSourceAllowed(this.#parts.roles.compiled(record).source, request.clientAddress)) return
+    if (isSourceAllowed(this.#services.roles.compiled(record).source, request.clientAddress)) return
     throw sourceRefused()
   }
 
@@ -119,7 +123,7 @@ export class OidcPoll {
         throw pending()
       case 'failure':
         // Its line in the log is there since it happened, in the browser.
-        throw new Refusal('login_refused', { ...polled.failure, note: { isLogged: true } })
+        throw refusalOfKept(polled.failure, { isLogged: true })
       case 'broken_off':
         throw failed('state_unknown', 'The sign-in was broken off. Start it again.')
       case 'login':
@@ -133,7 +137,7 @@ export class OidcPoll {
 
   /** This poll has the claim, and gives it up whatever happens. */
   async #askProvider(asked: Asked): Promise<Login> {
-    const { states } = this.#parts
+    const { states } = this.#services
     const { claim, request } = asked
     let answer: Result<ProviderTokens, { readonly refusal: Refusal; readonly isFinal: boolean }>
     try {
@@ -151,8 +155,8 @@ export class OidcPoll {
     if (!(await states.finish(claim, { kind: 'failure', failure: ending }))) throw stateGone()
     if (!answer.ok) throw answer.error.refusal
     // A person has said yes, so neither the start nor this poll was junk. To ask alone costs a stranger nothing.
-    this.#parts.budgets.devices.repay(request.clientAddress)
-    this.#parts.budgets.polls.repay(request.clientAddress)
+    this.#services.budgets.devices.repay(request.clientAddress)
+    this.#services.budgets.polls.repay(request.clientAddress)
     return this.#finish(asked, answer.value)
   }
 
@@ -160,10 +164,10 @@ export class OidcPoll {
     { signIn, record, config, request }: Asked,
     tokens: ProviderTokens,
   ): Promise<Login> {
-    const provider = await this.#parts.providers.of(config)
+    const provider = await this.#services.providers.of(config)
     if (!provider.ok) throw upstreamFailed(provider.error.detail)
     const input = { provider: provider.value, record, state: signIn, tokens, code: '', request }
-    const result = await this.#parts.finish.finish(input)
+    const result = await this.#services.finish.finish(input)
     if (!result.ok) throw result.error
     return result.value
   }
@@ -174,7 +178,7 @@ export class OidcPoll {
   }: Asked): Promise<
     Result<ProviderTokens, { readonly refusal: Refusal; readonly isFinal: boolean }>
   > {
-    const provider = await this.#parts.providers.of(config)
+    const provider = await this.#services.providers.of(config)
     if (!provider.ok) return err({ refusal: upstreamFailed(provider.error.detail), isFinal: false })
     const { deviceCode = '', verifier } = signIn
     const { client, metadata } = provider.value
@@ -211,8 +215,7 @@ function deviceRefusal({ kind, code, detail }: ClientProblem): {
     return { refusal: upstreamFailed(detail), isFinal: false }
   }
   if (kind === 'no_id_token') {
-    const text = `${tokenRefused} No id_token found in response.`
-    return { refusal: refused('id_token_missing', text), isFinal: true }
+    return { refusal: idTokenMissing(), isFinal: true }
   }
   // RFC 8628 §3.5; clients look at the very end of the text.
   if (code === 'authorization_pending')

@@ -1,6 +1,7 @@
 /** Roles of the JWT/OIDC method: fields, write rules and read shape (JWT contract §2). */
 
-import { reply, type BackendContext } from '../../framework/backend.ts'
+import type { BackendContext } from '../../framework/backend.ts'
+import { reply } from '../../framework/reply.ts'
 import { listPath, NamedRecords, type Page } from '../../framework/named-records.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid } from '../../framework/refusal.ts'

@@ -4,15 +4,8 @@
  */
 
 import { parseDurationMs } from '../../lib/duration.ts'
-import {
-  listHclBlocks,
-  parseHclOrJson,
-  toJsonValue,
-  type HclBlock,
-  type HclBody,
-  type HclItem,
-  type HclProblem,
-} from '../../lib/hcl.ts'
+import { listHclBlocks, parseHclOrJson, toJsonValue, type HclProblem } from '../../lib/hcl.ts'
+import type { HclBlock, HclBody, HclItem } from '../../lib/hcl-tree.ts'
 import { err, ok, type Result } from '../../lib/result.ts'
 import { capabilityBits, parseCapability, parseOldPolicyWord } from './capability.ts'
 import { noParameterLimits, ParameterSum, type ParameterLimits } from './parameters.ts'

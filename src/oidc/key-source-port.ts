@@ -44,7 +44,7 @@ export interface KeySource {
 }
 
 /** What every source that fetches is built from. */
-export interface RemoteParts {
+export interface RemoteContext {
   readonly calls: ProviderCalls
   readonly clock: Clock
   readonly logger: Logger
