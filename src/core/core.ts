@@ -75,7 +75,7 @@ export class Core {
   readonly random: Random
   readonly logger: Logger
   readonly settings: CoreSettings
-  readonly access = new PolicyAccess()
+  readonly access: PolicyAccess
   readonly backends: MountedBackends
   readonly policies: Policies
   /** Live token and rules behind each caller of a running request. */
@@ -101,6 +101,7 @@ export class Core {
     this.random = parts.random
     this.logger = parts.logger
     this.settings = parts.settings
+    this.access = new PolicyAccess(parts.clock)
     this.#help = () => undefined
     const { logger, clock } = parts
     const mountOf = (path: string): string | undefined => this.backends.mountPathOf(path)

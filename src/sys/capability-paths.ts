@@ -9,9 +9,11 @@ import { reply, type Reply } from '../framework/backend.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { invalid } from '../framework/refusal.ts'
 import { emptyObject, type JsonValue } from '../lib/json.ts'
-import { field } from '../schema/field.ts'
+import { turn } from '../lib/turns.ts'
+import { field, type Input } from '../schema/field.ts'
 
 const pathsMax = 1000
+const pathsOfTurn = 10
 
 const pathFields = {
   paths: field.commaList({ help: 'Paths to ask about.' }),
@@ -32,7 +34,7 @@ export function capabilityPaths(core: Core): readonly PathDeclaration[] {
           handler: async ({ input, caller }) => {
             const acl = caller === undefined ? undefined : core.callers.get(caller)?.acl
             if (acl === undefined) throw invalid('invalid token')
-            return answer(acl, input.paths, input.path)
+            return answer(core, acl, input)
           },
         },
       },
@@ -54,7 +56,7 @@ export function capabilityPaths(core: Core): readonly PathDeclaration[] {
               core.tokens.resolve(input.token ?? '', view, configuration),
             )
             if (acl === undefined) throw invalid('invalid token')
-            return answer(acl, input.paths, input.path)
+            return answer(core, acl, input)
           },
         },
       },
@@ -76,7 +78,7 @@ export function capabilityPaths(core: Core): readonly PathDeclaration[] {
               core.tokens.byAccessor(input.accessor ?? '', view, configuration),
             )
             if (acl === undefined) throw invalid('invalid accessor')
-            return answer(acl, input.paths, input.path)
+            return answer(core, acl, input)
           },
         },
       },
@@ -105,17 +107,21 @@ async function aclOf(core: Core, find: Find): Promise<Acl | undefined> {
   })
 }
 
-function answer(
+async function answer(
+  core: Core,
   acl: Acl,
-  paths: readonly string[] | undefined,
-  path: readonly string[] | undefined,
-): Reply {
+  { paths, path }: Input<typeof pathFields>,
+): Promise<Reply> {
   const asked = paths !== undefined && paths.length > 0 ? paths : (path ?? [])
   const clean = asked.map((one) => one.replace(/^\//, '')).filter((one) => one !== '')
   if (clean.length === 0) throw invalid('paths must be supplied')
   if (clean.length > pathsMax) throw invalid(`paths must be at most ${pathsMax}`)
   const data: Record<string, JsonValue> = emptyObject()
-  for (const one of clean) data[one] = acl.capabilities(one)
+  for (const [i, one] of clean.entries()) {
+    // A token may have thousands of rules, and each path is held against them all.
+    if (i % pathsOfTurn === pathsOfTurn - 1) await turn(core.clock)
+    data[one] = acl.capabilities(one)
+  }
   const first = clean[0]
   if (clean.length === 1 && first !== undefined) data['capabilities'] = data[first] ?? []
   return reply.data(data)
