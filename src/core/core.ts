@@ -72,7 +72,7 @@ export class Core implements SystemPorts, PipelineContext {
   readonly random: Random
   readonly logger: Logger
   readonly settings: CoreSettings
-  readonly access = new PolicyAccess()
+  readonly access: PolicyAccess
   readonly backends: MountedBackends
   readonly policies: Policies
   readonly loginLog: LoginLog
@@ -90,6 +90,7 @@ export class Core implements SystemPorts, PipelineContext {
     // Whatever serves requests speaks through this one; only an accepted login always has its line.
     this.logger = new BoundedLogger(context.logger, context.clock)
     this.settings = context.settings
+    this.access = new PolicyAccess(context.clock)
     const { logger, clock } = context
     const mountOf = (path: string): string | undefined => this.backends.mountPathOf(path)
     this.loginLog = new LoginLog({ logger, clock, mountOf })

@@ -17,17 +17,21 @@ import { corePaths } from '../framework/core-path.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { invalid } from '../framework/refusal.ts'
 import { emptyObject, type JsonValue } from '../lib/json.ts'
-import { field } from '../schema/field.ts'
+import { turn, type Turns } from '../lib/turns.ts'
+import { field, type Input } from '../schema/field.ts'
 import type { StoreView } from '../storage/store.ts'
 
 const pathsMax = 1000
+const pathsOfTurn = 10
 
 const pathFields = {
   paths: field.commaList({ help: 'Paths to ask about.' }),
   path: field.commaList({ help: 'Older name of paths.' }),
 } as const
 
-type CapabilityPorts = RecordPort & ConfigurationPort & TokenFinder & RightsPort
+interface CapabilityPorts extends RecordPort, ConfigurationPort, TokenFinder, RightsPort {
+  readonly clock: Turns
+}
 
 export function capabilityPaths(ports: CapabilityPorts): readonly PathDeclaration[] {
   return [
@@ -42,7 +46,7 @@ export function capabilityPaths(ports: CapabilityPorts): readonly PathDeclaratio
           summary: 'Ask for capabilities.',
           handler: async ({ input, facts }) => {
             if (facts.caller === undefined) throw invalid('invalid token')
-            return answer(facts.caller.acl, input.paths, input.path)
+            return answer(ports.clock, facts.caller.acl, input)
           },
         },
       },
@@ -64,7 +68,7 @@ export function capabilityPaths(ports: CapabilityPorts): readonly PathDeclaratio
               ports.tokens.resolve(input.token ?? '', view, configuration),
             )
             if (acl === undefined) throw invalid('invalid token')
-            return answer(acl, input.paths, input.path)
+            return answer(ports.clock, acl, input)
           },
         },
       },
@@ -86,7 +90,7 @@ export function capabilityPaths(ports: CapabilityPorts): readonly PathDeclaratio
               ports.tokens.byAccessor(input.accessor ?? '', view, configuration),
             )
             if (acl === undefined) throw invalid('invalid accessor')
-            return answer(acl, input.paths, input.path)
+            return answer(ports.clock, acl, input)
           },
         },
       },
@@ -112,17 +116,21 @@ async function aclOf(ports: CapabilityPorts, find: Find): Promise<Acl | undefine
   })
 }
 
-function answer(
+async function answer(
+  turns: Turns,
   acl: Acl,
-  paths: readonly string[] | undefined,
-  path: readonly string[] | undefined,
-): Reply {
+  { paths, path }: Input<typeof pathFields>,
+): Promise<Reply> {
   const asked = paths !== undefined && paths.length > 0 ? paths : (path ?? [])
   const clean = asked.map((one) => one.replace(/^\//, '')).filter((one) => one !== '')
   if (clean.length === 0) throw invalid('paths must be supplied')
   if (clean.length > pathsMax) throw invalid(`paths must be at most ${pathsMax}`)
   const data: Record<string, JsonValue> = emptyObject()
-  for (const one of clean) data[one] = acl.capabilities(one)
+  for (const [i, one] of clean.entries()) {
+    // A token may have thousands of rules, and each path is held against them all.
+    if (i % pathsOfTurn === pathsOfTurn - 1) await turn(turns)
+    data[one] = acl.capabilities(one)
+  }
   const first = clean[0]
   if (clean.length === 1 && first !== undefined) data['capabilities'] = data[first] ?? []
   return reply.data(data)
