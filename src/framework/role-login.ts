@@ -55,7 +55,7 @@ export interface LoginProblem {
   readonly status?: number | undefined
 }
 
-/** DESIGN.md §8: with compat=vault a refusal is as bare as the reference's. */
+/** design.md §8: with compat=vault a refusal is as bare as the reference's. */
 export function loginRefusal(problem: LoginProblem, mount: MountFacts, note: LoginNote): Refusal {
   const mayHint = mount.compat !== 'vault' && mount.explainToCaller !== 'none'
   const reason = mayHint ? problem.reason : undefined

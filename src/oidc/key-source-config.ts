@@ -37,7 +37,7 @@ export const keySourceTable = replacing({
     field.string({ help: 'Client secret of browser sign-ins.', secret: true }),
     { shown: 'never' },
   ),
-  /** How the client proves itself at the token endpoint (contract §4.10). */
+  /** How the client proves itself at the token endpoint (jwt-oidc.md §4.10). */
   oidc_client_auth_method: choice(
     clientAuthMethods,
     field.string({

@@ -181,24 +181,43 @@ export class RecordDefinition<T extends RecordTable> {
   /** A record on which nothing was set yet. */
   readonly defaults: StoredOf<T>
   readonly #fields: readonly (readonly [name: string, field: RecordField])[]
+  /** What no record may be without. */
+  readonly #required: readonly string[]
+  readonly #parts: readonly (readonly [name: string, upgrade: (members: Members) => Members])[]
 
   constructor(table: T) {
     this.table = table
     this.#fields = Object.entries(table)
+    this.#required = this.#fields.flatMap(([name, field]) =>
+      field.default === undefined ? [] : [name],
+    )
+    this.#parts = this.#fields.flatMap(([name, field]) =>
+      field.part === undefined ? [] : [[name, field.part] as const],
+    )
     this.fields = wireFieldsOf(table)
     this.defaults = this.upgrade({})
   }
 
   /** What was stored, with the default of each member that its version did not know. */
   upgrade(members: Members): StoredOf<T> {
-    let changes: Record<string, Stored> | undefined
+    const record = this.#upgradeParts(members)
+    // There are millions of tokens, and nearly all lack nothing.
+    if (this.#isWhole(record)) return record
+    const whole: Record<string, Stored> = { ...record }
     for (const [name, field] of this.#fields) {
-      const value = members[name]
-      const now = upgradeOne(field, value)
-      if (now !== value) (changes ??= {})[name] = now
+      if (whole[name] === undefined && field.default !== undefined) whole[name] = field.default
     }
-    const record = changes === undefined ? members : { ...members, ...changes }
-    if (!this.#isWhole(record)) throw new TypeError('a record lacks a member')
+    if (!this.#isWhole(whole)) throw new TypeError('a record lacks a member')
+    return whole
+  }
+
+  #upgradeParts(members: Members): Members {
+    let record = members
+    for (const [name, upgrade] of this.#parts) {
+      const stored = members[name]
+      const now = isJsonObject(stored) ? upgrade(stored) : stored
+      if (now !== stored) record = { ...record, [name]: now }
+    }
     return record
   }
 
@@ -257,9 +276,8 @@ export class RecordDefinition<T extends RecordTable> {
   }
 
   #isDraft(members: Members): members is DraftOf<T> {
-    return this.#fields.every(
-      ([name, { default: initial }]) => initial === undefined || members[name] !== undefined,
-    )
+    for (const name of this.#required) if (members[name] === undefined) return false
+    return true
   }
 
   #isWhole<D extends Members>(members: D): members is D & StoredOf<T> {
@@ -275,11 +293,6 @@ function wireFieldsOf<T extends RecordTable>(table: T): WireFields<T> {
   const fields: Record<string, Field<unknown>> = {}
   for (const [name, { wire }] of Object.entries(table)) if (wire !== undefined) fields[name] = wire
   return fields as WireFields<T>
-}
-
-function upgradeOne(field: RecordField, value: Stored): Stored {
-  if (value === undefined) return field.default
-  return field.part !== undefined && isJsonObject(value) ? field.part(value) : value
 }
 
 /** Members of members are not written by requests, and are not shown. */

@@ -67,6 +67,7 @@ export const claimRuleTable = deciding({
     field.commaList({ help: 'Mapped claims that may be absent, or "*".', emptyElements: 'drop' }),
     { default: null, shown: 'unless_default' },
   ),
+  /** Seconds, as the other two: 0 for the default, negative for none (jwt-oidc.md §3.5). */
   expiration_leeway: stored(
     field.signedDuration({ help: 'Window for a missing exp; 0 is 150 s, negative none.' }),
   ),

@@ -1,4 +1,4 @@
-/** Configuration of a mount: fields, write checks in the contract's order, read shape, key source (JWT contract §1). */
+/** Configuration of a mount: fields, write checks in the contract's order, read shape, key source (jwt-oidc.md §1). */
 
 import type { BackendContext } from '../../framework/backend.ts'
 import { reply } from '../../framework/reply.ts'
@@ -134,7 +134,7 @@ export class JwtConfigs {
     return (await this.loadTrust(view)).config
   }
 
-  /** Resulting kind of mount, JWT contract §1.2. */
+  /** Resulting kind of mount, jwt-oidc.md §1.2. */
   kind(config: ConfigRecord): MountKind {
     if (config.jwt_validation_pubkeys.length > 0) return 'keys'
     if (config.jwks_url !== '') return 'jwks'
@@ -165,7 +165,7 @@ export class JwtConfigs {
     this.sources.close()
   }
 
-  /** Replaces the configuration when every check of JWT contract §1.3 passes; gives warnings. */
+  /** Replaces the configuration when every check of jwt-oidc.md §1.3 passes; gives warnings. */
   async write(input: Input<typeof configFields>): Promise<readonly string[]> {
     const draft = configRecord.merge(configRecord.defaults, input)
     const revision = this.#context.random.uuid()

@@ -1,5 +1,5 @@
 /**
- * Named issuers of a mount (DESIGN.md §6): each with its own keys, audiences and algorithms. A
+ * Named issuers of a mount (design.md §6): each with its own keys, audiences and algorithms. A
  * token belongs to the issuer that its `iss` names, exactly, and is judged by that issuer's keys
  * alone; the classic `config` is the issuer `default` and has what no named issuer claims. The
  * `iss` is read before the signature is proven only to choose the keys: a token that lies about it

@@ -1,6 +1,6 @@
 /**
  * The live key sources of a mount: one for each issuer, made at its first login. Caches live and die with the revision
- * of the record they were made from, and no source ever answers for another issuer (DESIGN.md §6).
+ * of the record they were made from, and no source ever answers for another issuer (design.md §6).
  */
 
 import type { BackendContext } from '../../framework/backend.ts'

@@ -1,4 +1,4 @@
-/** Advice about roles that are valid and still risky: on role writes and at `GET lint` (contract explain.md §6). */
+/** Advice about roles that are valid and still risky: on role writes and at `GET lint` (explain.md §6). */
 
 import { reply } from '../../framework/reply.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'

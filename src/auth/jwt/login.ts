@@ -1,5 +1,5 @@
 /**
- * Login with a JWT: I/O around the pure decision of `trust/decide.ts` (JWT contract §3). Load,
+ * Login with a JWT: I/O around the pure decision of `trust/decide.ts` (jwt-oidc.md §3). Load,
  * decide what needs no key, verify, decide the rest, hand the outcome to the core, which makes the
  * token.
  */

@@ -68,7 +68,7 @@ export class JwtRenewal {
     if (record === undefined) {
       throw invalid(`role ${JSON.stringify(request.role.name)} could not be found, not renewing`)
     }
-    // DESIGN.md §8: with compat=vault only the role has to be there.
+    // design.md §8: with compat=vault only the role has to be there.
     if (mount.compat !== 'vault') {
       const facts = {
         mountPath: mount.path,

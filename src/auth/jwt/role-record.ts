@@ -1,5 +1,5 @@
 /**
- * A role as it is stored, written and shown (JWT contract §2.1, §2.9): one table. What of it decides
+ * A role as it is stored, written and shown (jwt-oidc.md §2.1, §2.9): one table. What of it decides
  * logins stands in `trust/role-rules.ts`, what all methods share in `framework/token-settings.ts`.
  */
 

@@ -1,4 +1,4 @@
-/** Roles of the JWT/OIDC method: fields, write rules and read shape (JWT contract §2). */
+/** Roles of the JWT/OIDC method: fields, write rules and read shape (jwt-oidc.md §2). */
 
 import type { BackendContext } from '../../framework/backend.ts'
 import { reply } from '../../framework/reply.ts'
@@ -93,7 +93,7 @@ export class JwtRoles {
     return config === undefined ? routes.length > 0 : this.#configs.kind(config) !== 'oidc'
   }
 
-  /** The rest of JWT contract §2.4, in its order. */
+  /** The rest of jwt-oidc.md §2.4, in its order. */
   #checked(record: RoleDraft): RoleRecord {
     const { maxLeaseTtlSeconds } = this.#context.mount()
     if (record.token_period > maxLeaseTtlSeconds) {
@@ -156,7 +156,7 @@ function parseRoleType(asked: string | undefined): 'jwt' | 'oidc' | undefined {
   throw invalid(`invalid 'role_type': ${JSON.stringify(asked.slice(0, 64))}; use jwt or oidc`)
 }
 
-/** JWT contract §2.3: a role without redirect URIs on a mount without a browser flow can only be for JWTs. */
+/** jwt-oidc.md §2.3: a role without redirect URIs on a mount without a browser flow can only be for JWTs. */
 function inferRoleType(merged: RoleDraft, isForJwtsOnly: boolean): 'jwt' | 'oidc' {
   const hasRedirects = (merged.allowed_redirect_uris ?? []).length > 0
   // Device sign-ins need none, and asking for them says what the role is for.
