@@ -1,5 +1,5 @@
 /**
- * The repository's rules about itself (STYLE.md, "Where things live" and example 8). Every rule is first tried on
+ * The repository's rules about itself (CONTRIBUTING.md, "Style in fifteen lines"). Every rule is first tried on
  * examples of its own, so that it cannot go blind. A mistake that was made twice becomes a rule here.
  */
 

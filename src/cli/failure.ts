@@ -1,4 +1,4 @@
-/** How a command ends early: with a text for stderr and an exit code (platform contract §9.6). */
+/** How a command ends early: with a text for stderr and an exit code (platform.md §9.6). */
 
 export const exitCodes = {
   ok: 0,

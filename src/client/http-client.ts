@@ -1,6 +1,6 @@
 /**
  * A small client of the HTTP API: one request, one answer. Owns transport, headers, redirects and retries.
- * It does not know what an answer means (see secret.ts) and prints nothing. Platform contract §1, §9.
+ * It does not know what an answer means (see secret.ts) and prints nothing. platform.md §1, §9.
  */
 
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'

@@ -1,4 +1,4 @@
-/** The success envelope of the API (platform contract §1.2), read once into what commands use. */
+/** The success envelope of the API (platform.md §1.2), read once into what commands use. */
 
 import {
   emptyObject,

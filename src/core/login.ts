@@ -1,6 +1,6 @@
 /**
- * From a proven identity to a token: what happens after every auth method (platform contract
- * §3.12).
+ * From a proven identity to a token: what happens after every auth method
+ * (platform.md §3.12).
  */
 
 import type { AuthFields } from '../framework/api.ts'
@@ -158,7 +158,7 @@ export function authOf(
   }
 }
 
-/** Mount and role decide together (platform contract §3.11, table). */
+/** Mount and role decide together (platform.md §3.11, table). */
 function tokenType(mountType: string, roleType: Login['tokenType']): 'service' | 'batch' {
   if (mountType === 'service' || mountType === 'batch') return mountType
   const asked =

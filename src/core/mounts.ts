@@ -1,4 +1,4 @@
-/** Enabling, tuning, moving and disabling of auth methods and secrets engines (platform contract §2.3). */
+/** Enabling, tuning, moving and disabling of auth methods and secrets engines (platform.md §2.3). */
 
 import { invalid } from '../framework/refusal.ts'
 import { parseDurationSeconds } from '../lib/duration.ts'

@@ -1,5 +1,5 @@
 /**
- * The way of every request, in order (platform contract §1.1): namespace, seal, mount and path, token, uses, policy,
+ * The way of every request, in order (platform.md §1.1): namespace, seal, mount and path, token, uses, policy,
  * fields, backend, token registration, answer. A step that must always run stands here and never in a handler.
  */
 
@@ -423,7 +423,7 @@ function accessOf(declaration: PathDeclaration | undefined, verb: Verb): Access 
   return declared?.access ?? declaration.access
 }
 
-/** A write to something that is not there yet is a create; only paths that can tell know it (platform contract §1.5). */
+/** A write to something that is not there yet is a create; only paths that can tell know it (platform.md §1.5). */
 function operationOf(
   request: Asking,
   { route, admission }: Admitted,

@@ -1,4 +1,4 @@
-/** Create, look up, renew and revoke tokens by request: platform contract §3.3 to §3.9, §3.13. */
+/** Create, look up, renew and revoke tokens by request: platform.md §3.3 to §3.9, §3.13. */
 
 import type { AuthFields } from '../framework/api.ts'
 import type { Backend } from '../framework/backend.ts'
@@ -375,7 +375,7 @@ function checkCustomId(id: string, type: 'service' | 'batch', sudo: boolean): vo
   }
 }
 
-/** Platform contract §3.4, "Policies", cases 2 to 5. */
+/** platform.md §3.4, "Policies", cases 2 to 5. */
 function childPolicies(
   creation: TokenCreation,
   parentPolicies: readonly string[],

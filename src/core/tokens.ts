@@ -1,5 +1,5 @@
 /**
- * Service and batch tokens: made, found, renewed, revoked (platform contract §3).
+ * Service and batch tokens: made, found, renewed, revoked (platform.md §3).
  *
  * A token is alive when its record is there, its time is not over, it has a use left, its mount still stands, no
  * revocation marker names it, and its parent is alive. So one small durable write ends a token with everything

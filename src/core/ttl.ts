@@ -1,5 +1,5 @@
 /**
- * How long a token lives: platform contract §3.7, pure. Durations are whole seconds; 0 means "not
+ * How long a token lives: platform.md §3.7, pure. Durations are whole seconds; 0 means "not
  * set".
  */
 

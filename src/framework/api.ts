@@ -38,7 +38,7 @@ export interface ListenerSwitches {
   readonly unauthenticatedMetricsAccess: boolean
 }
 
-/** Members of the `auth` object, platform contract §1.2. */
+/** Members of the `auth` object, platform.md §1.2. */
 export interface AuthFields {
   readonly client_token: string
   readonly accessor: string

@@ -1,5 +1,5 @@
 /**
- * Every way a request can be refused: one closed table of codes with status and compatible text (platform contract §1.3).
+ * Every way a request can be refused: one closed table of codes with status and compatible text (platform.md §1.3).
  * Handlers throw a `Refusal`; `http/respond.ts` alone turns it into a status line.
  */
 

@@ -5,7 +5,7 @@ import type { FlowPage } from '../ui/flow-pages.ts'
 import type { AuthFields } from './api.ts'
 import type { LoginNote } from './login-log.ts'
 
-/** A proven identity, from which the core makes a token (platform contract §3.12). */
+/** A proven identity, from which the core makes a token (platform.md §3.12). */
 export interface Login {
   readonly alias:
     { readonly name: string; readonly metadata: Readonly<Record<string, string>> } | undefined

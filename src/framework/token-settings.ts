@@ -1,6 +1,6 @@
 /**
- * The token settings that the roles of every auth method have, with their older names (platform
- * contract §3.11, jwt-oidc.md §2.1). What of them decides logins is in `trust/role-rules.ts`.
+ * The token settings that the roles of every auth method have, with their older names
+ * (platform.md §3.11, jwt-oidc.md §2.1). What of them decides logins is in `trust/role-rules.ts`.
  */
 
 import { parseCidr } from '../lib/cidr.ts'

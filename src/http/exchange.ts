@@ -191,7 +191,7 @@ export class Exchange {
     this.#abort?.abort()
   }
 
-  /** The order of platform contract §1.1. */
+  /** The order of platform.md §1.1. */
   async #answer(): Promise<WireAnswer> {
     const request = this.#request
     const method = this.#connection.takeVerb() ?? request.method ?? ''
@@ -220,7 +220,7 @@ export class Exchange {
     try {
       return parseRequestTarget(url)
     } catch (problem) {
-      // Whoever looks for files below the pages is told that there are none (security case SEC-WEB-12).
+      // Whoever looks for files below the pages is told that there are none (SEC-WEB-12).
       const isBelowPages = this.#context.other !== undefined && /^\/+ui\//.test(url)
       throw isBelowPages && problem instanceof Refusal ? new Refusal('not_found') : problem
     }
@@ -313,7 +313,8 @@ export class Exchange {
   /**
    * A form that a page sends to a path for anybody, as a provider's `form_post` answer is. Every browser sends it from any
    * page without asking, with CORS or without, and it carries nothing of the person's: we read no cookies. So to refuse it
-   * guards nothing; without an allow header the page cannot read the answer, which is all that CORS rules (Fetch §3.2).
+   * guards nothing; without an allow header the page cannot read the answer, which is all that CORS
+   * rules (Fetch standard §3.2).
    */
   #isFormToAnybody(method: string, path: string): boolean {
     const { headers } = this.#request

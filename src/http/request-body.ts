@@ -1,4 +1,4 @@
-/** Bodies: read with a cap, decoded as JSON or as a form (platform contract §1.7). */
+/** Bodies: read with a cap, decoded as JSON or as a form (platform.md §1.7). */
 
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'

@@ -1,4 +1,4 @@
-/** What a request asks for: verb, path and fields, by its method (platform contract §1.5, §1.7). */
+/** What a request asks for: verb, path and fields, by its method (platform.md §1.5, §1.7). */
 
 import type { PathTraits, PathTraitsOf, Verb } from '../framework/api.ts'
 import { invalid, Refusal } from '../framework/refusal.ts'

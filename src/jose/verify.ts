@@ -66,7 +66,10 @@ export function verifyWithKeySet(
   return selected.ok ? tryEach(jwt, selected.value) : selected
 }
 
-/** Static keys have no names: the token's `kid` is ignored and each key is tried in order (contract §3.6). */
+/**
+ * Static keys have no names: the token's `kid` is ignored and each key is tried in order
+ * (jwt-oidc.md §3.6).
+ */
 export function verifyWithStaticKeys(
   jwt: ParsedJwt,
   keys: readonly VerificationKey[],

@@ -1,8 +1,9 @@
 /**
- * HCL 1 read into a tree, and its JSON twin read into the same tree. Policies (platform contract §4.1) and
- * server config files (§9.7) are written in it. HCL 2 readers drop one-line blocks with several attributes
- * that HCL 1 accepts, so this is our own. What the words mean is the caller's business: every item and value
- * carries its position so that the caller can say where it disagrees.
+ * HCL 1 read into a tree, and its JSON twin read into the same tree. Policies (platform.md §4.1) and
+ * server config files (platform.md §9.7) are written in it. HCL 2 readers drop one-line blocks with
+ * several attributes that HCL 1 accepts, so this is our own. What the words mean is the caller's
+ * business: every item and value carries its position so that the caller can say where it
+ * disagrees.
  */
 
 import {

@@ -1,5 +1,5 @@
 /**
- * Every way a login can be refused: one closed union and one table (contract explain.md §1).
+ * Every way a login can be refused: one closed union and one table (explain.md §1).
  *
  * A code is never renamed; a retired one stays here, marked so. Documentation, pages,
  * `sys/explain/reasons`, the header `X-Login-Reason`, records and metrics all read this table. What

@@ -1,6 +1,7 @@
 /**
- * The key source of a mount as it is configured: wire fields in, one closed description out. Owns the checks of contract
- * jwt-oidc.md §1.3 that need no network (rows 2 to 8, the form of row 10, rows 11 and 17; §5.6); those that do are `KeySource.check`.
+ * The key source of a mount as it is configured: wire fields in, one closed description out. Owns the checks of
+ * jwt-oidc.md §1.3 and §5.6 that need no network (rows 2 to 8, the form of row 10, rows 11 and 17);
+ * those that do are `KeySource.check`.
  */
 
 import { parsePemCertificates, parsePemKey } from '../jose/pem-key.ts'
@@ -150,7 +151,7 @@ export function validateKeySourceConfig(config: KeySourceConfig): Result<Checked
   return source
 }
 
-/** Rows 2, 3, 5 to 8 and §5.6: fields that exclude or need each other. */
+/** Rows 2, 3, 5 to 8, and jwt-oidc.md §5.6: fields that exclude or need each other. */
 function checkTogether(config: KeySourceConfig): string | undefined {
   const count = [
     config.oidc_discovery_url !== '',

@@ -35,7 +35,7 @@ export interface KeySource {
   readonly hasKey?: (thumbprint: string) => boolean
   /** The provider's own description; undefined for sources without one. */
   discoveryDocument(): Promise<Result<DiscoveryDocument | undefined, KeyRefusal>>
-  /** Rows 4b, 9, 10 and 12 of contract §1.3; uses and fills no cache. */
+  /** Rows 4b, 9, 10 and 12 of jwt-oidc.md §1.3; uses and fills no cache. */
   check(): Promise<NetworkCheck>
   /** Fetches in the background what the first login would wait for. */
   warm(): void
@@ -55,7 +55,10 @@ export interface RemoteContext {
 }
 
 export const documentTimeoutMs = 10_000
-/** Contract §3.6 allows the refresh of all pairs a minute; a login ends within half of one (SEC-NET-07). */
+/**
+ * jwt-oidc.md §3.6 allows the refresh of all pairs a minute; a login ends within half of one
+ * (SEC-NET-07).
+ */
 export const pairTimeoutMs = 20_000
 
 export const wellChecked: NetworkCheck = { isSkippable: false, changes: {} }

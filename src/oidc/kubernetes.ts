@@ -1,5 +1,5 @@
 /**
- * The cluster the server runs in as a key source (contract jwt-oidc.md §5.6): its address comes from the environment, trust and credential from
+ * The cluster the server runs in as a key source (jwt-oidc.md §5.6): its address comes from the environment, trust and credential from
  * the service account's files. The API server is known by its address and CA, so the issuer it names is taken as it is.
  */
 

@@ -1,4 +1,4 @@
-/** GET of a JSON document from an identity provider under one mount's trust settings (contract jwt-oidc.md §1.6). */
+/** GET of a JSON document from an identity provider under one mount's trust settings (jwt-oidc.md §1.6). */
 
 import { err, ok, type Result } from '../lib/result.ts'
 import { OutboundProblem, type Outbound } from '../platform/outbound.ts'
@@ -80,7 +80,10 @@ export function shownUrl(url: string): string {
   return JSON.stringify(shown.slice(0, 300)).slice(1, -1)
 }
 
-/** RFC 9111 §5.2.2.1 within the floor and ceiling of contract §3.6; without a max-age the ceiling. */
+/**
+ * RFC 9111 §5.2.2.1 within the floor and ceiling of jwt-oidc.md §3.6; without a max-age the
+ * ceiling.
+ */
 export function cacheLifeMs(headers: Readonly<Record<string, string>>): number {
   const control = headers['cache-control']?.toLowerCase() ?? ''
   if (/(?:^|,)\s*no-(?:store|cache)\s*(?:,|=|$)/.test(control)) return lifeMsMin

@@ -1,4 +1,4 @@
-/** Redirect URIs of sign-ins (contract jwt-oidc.md §4.5, §4.6; RFC 9700 §4.1, RFC 8252 §7.3). Pure. */
+/** Redirect URIs of sign-ins (jwt-oidc.md §4.5, §4.6; RFC 9700 §4.1, RFC 8252 §7.3). Pure. */
 
 import { hasHiddenCharacter } from '../platform/outbound-url.ts'
 
@@ -52,8 +52,8 @@ export interface SplitRedirect {
 }
 
 /**
- * Takes a non-empty `namespace` parameter out of the address; what stays of the query is sorted by name (contract §4.6). Undefined for an
- * address that cannot be read.
+ * Takes a non-empty `namespace` parameter out of the address; what stays of the query is sorted by
+ * name (jwt-oidc.md §4.6). Undefined for an address that cannot be read.
  */
 export function splitNamespace(redirectUri: string): SplitRedirect | undefined {
   if (!isAddress(redirectUri)) return undefined
@@ -68,20 +68,24 @@ export function splitNamespace(redirectUri: string): SplitRedirect | undefined {
   return { redirectUri: rest === '' ? before : `${before}?${rest}`, namespace }
 }
 
-/** A state as it comes back: the namespace behind it is for the browser client and never part of it (contract §4.6). */
+/**
+ * A state as it comes back: the namespace behind it is for the browser client and never part of it
+ * (jwt-oidc.md §4.6).
+ */
 export function bareState(state: string): string {
   const suffix = state.indexOf(',ns=')
   return suffix === -1 ? state : state.slice(0, suffix)
 }
 
-/** Where the provider posts to: the API instead of the UI (contract §4.5, last sentence). */
+/** Where the provider posts to: the API instead of the UI (jwt-oidc.md §4.5, last sentence). */
 export function formPostRedirect(redirectUri: string): string {
   return redirectUri.replace('ui/vault', 'v1')
 }
 
 /**
- * The mount that a stored redirect URI leads to (contract §4.4): all between `/v1/[<namespace>/]auth/` and `/oidc/callback`, else the first segment.
- * Undefined when it leads elsewhere.
+ * The mount that a stored redirect URI leads to (jwt-oidc.md §4.4): all between
+ * `/v1/[<namespace>/]auth/` and `/oidc/callback`, else the first segment. Undefined when it leads
+ * elsewhere.
  */
 export function mountOfRedirect(redirectUri: string): string | undefined {
   const path = pathOf(redirectUri)

@@ -70,7 +70,7 @@ export class SingleKeySet implements KeySource {
   }
 }
 
-/** One GET that must give a JWK Set; zero keys are fine (contract §1.3 row 9). */
+/** One GET that must give a JWK Set; zero keys are fine (jwt-oidc.md §1.3 row 9). */
 export async function checkKeySetAt(
   parts: RemoteContext,
   url: string,

@@ -1,4 +1,7 @@
-/** Keys written into the configuration: no names, no network, every fitting key is tried in order (contract §3.6). */
+/**
+ * Keys written into the configuration: no names, no network, every fitting key is tried in order
+ * (jwt-oidc.md §3.6).
+ */
 
 import type { ParsedJwt } from '../jose/compact-jwt.ts'
 import type { VerificationKey } from '../jose/verification-key.ts'

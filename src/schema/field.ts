@@ -1,5 +1,5 @@
 /**
- * Field kinds: how a value from a request becomes a typed one. Platform contract §1.8, JWT contract §0.3.
+ * Field kinds: how a value from a request becomes a typed one. platform.md §1.8, jwt-oidc.md §0.3.
  * Conversions are weak on purpose, because the command line sends every value as text. What does not convert is
  * refused with a sentence that never repeats the value.
  */
@@ -189,7 +189,7 @@ export const field = {
   commaIntList: (options: FieldOptions) =>
     make<readonly number[]>('comma_int_list', [], parseCommaIntList, options),
   map: (options: FieldOptions) => make<JsonObject>('map', {}, parseMap, options),
-  /** A map that may also be written as JSON text or as `key=value` text (JWT contract §8.3). */
+  /** A map that may also be written as JSON text or as `key=value` text (jwt-oidc.md §8.3). */
   textMap: (options: FieldOptions) => make<JsonObject>('text_map', {}, parseTextMap, options),
   kvPairs: (options: FieldOptions) =>
     make<Readonly<Record<string, string>>>('kv_pairs', {}, parseKvPairs, options),

@@ -1,5 +1,5 @@
 /**
- * Server configuration files, HCL or JSON, read into one typed `ServerConfig` (platform contract §9.7). Pure: the files and
+ * Server configuration files, HCL or JSON, read into one typed `ServerConfig` (platform.md §9.7). Pure: the files and
  * the environment are handed in. Several files count together, in order: listeners add up, any other setting of a later
  * file overrides. Unknown settings warn; an error names file, line and column; no value is ever repeated in a message.
  */

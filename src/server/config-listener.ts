@@ -1,5 +1,5 @@
 /**
- * The `listener` blocks of a server configuration (platform contract §9.7): `tcp` and `unix`, each turned into complete
+ * The `listener` blocks of a server configuration (platform.md §9.7): `tcp` and `unix`, each turned into complete
  * options for `http`. Owns the rule that nothing is served in clear without saying so.
  */
 

@@ -1,4 +1,4 @@
-/** sys/capabilities*: what a token may do on given paths (platform contract §2.5). */
+/** sys/capabilities*: what a token may do on given paths (platform.md §2.5). */
 
 import type {
   ConfigurationPort,

@@ -1,4 +1,4 @@
-/** sys/config/cors (platform contract §1.11, §2.11). */
+/** sys/config/cors (platform.md §1.11, §2.11). */
 
 import type { ConfigurationPort, RecordPort } from '../core/ports/system-ports.ts'
 import { keys } from '../core/keys.ts'

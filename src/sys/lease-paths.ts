@@ -1,4 +1,4 @@
-/** sys/leases and its older names. Only tokens have leases so far (platform contract §2.6). */
+/** sys/leases and its older names. Only tokens have leases so far (platform.md §2.6). */
 
 import type {
   ConfigurationPort,

@@ -1,4 +1,4 @@
-/** sys/mounts, sys/auth, sys/remount (platform contract §2.3). */
+/** sys/mounts, sys/auth, sys/remount (platform.md §2.3). */
 
 import type { ConfigurationPort, MountPort, SettingsPort } from '../core/ports/system-ports.ts'
 import { mountPathCharsMax } from '../core/mounts.ts'

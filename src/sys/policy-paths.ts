@@ -1,4 +1,4 @@
-/** sys/policies/acl and the older sys/policy (platform contract §2.4). */
+/** sys/policies/acl and the older sys/policy (platform.md §2.4). */
 
 import type { PolicyPort } from '../core/ports/system-ports.ts'
 import { policyNameCharsMax } from '../core/policies.ts'

@@ -1,4 +1,4 @@
-/** sys/tools and small facts about the server that clients ask for (platform contract §2.9, §2.11). */
+/** sys/tools and small facts about the server that clients ask for (platform.md §2.9, §2.11). */
 
 import { createHash } from 'node:crypto'
 import type { BackendPort, RandomPort } from '../core/ports/system-ports.ts'

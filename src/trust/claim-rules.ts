@@ -1,5 +1,5 @@
 /**
- * Bound claims of a role: which values of which claims it accepts (contract jwt-oidc.md §2.5).
+ * Bound claims of a role: which values of which claims it accepts (jwt-oidc.md §2.5).
  *
  * The expected values are sorted by kind once, at role write; a login then costs one look-up per value of
  * the claim. Strings, booleans and numbers never equal each other, numbers compare exactly (`decimal.ts`).

@@ -1,6 +1,6 @@
 /**
  * The decision about a login: a pure function of configuration, role, token, request and time
- * (contract jwt-oidc.md §3.2 and §4.9). The login handlers are this function with I/O around it;
+ * (jwt-oidc.md §3.2 and §4.9). The login handlers are this function with I/O around it;
  * explain, preview and replay go through the same lists to their end.
  */
 

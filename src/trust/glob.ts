@@ -1,5 +1,5 @@
 /**
- * Globs of bound claims: only `*` is special, the whole string must match (contract jwt-oidc.md §2.5).
+ * Globs of bound claims: only `*` is special, the whole string must match (jwt-oidc.md §2.5).
  *
  * Pieces between stars are found leftmost first with a search that never steps back, so the time grows with
  * the subject and not with the number of stars (SEC-MAT-08). How many globs look at how much is what a role and a token

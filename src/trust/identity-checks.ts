@@ -1,5 +1,5 @@
 /**
- * Checks that turn verified claims into an identity and its rights (contract jwt-oidc.md §3.2, 18
+ * Checks that turn verified claims into an identity and its rights (jwt-oidc.md §3.2, 18
  * to 24). They are the tail of every list: what comes before differs, what a role makes of claims
  * does not.
  */

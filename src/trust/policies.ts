@@ -1,4 +1,4 @@
-/** Policy names that a login gives: filled in from templates, tidied, and never root (contract jwt-oidc.md §3.8). */
+/** Policy names that a login gives: filled in from templates, tidied, and never root (jwt-oidc.md §3.8). */
 
 import type { JsonObject } from '../lib/json.ts'
 import { err, ok, type Result } from '../lib/result.ts'

@@ -1,5 +1,5 @@
 /**
- * Policy names filled in from claims (contract jwt-oidc.md §2.8): parsed at role write, rendered at login.
+ * Policy names filled in from claims (jwt-oidc.md §2.8): parsed at role write, rendered at login.
  *
  * A template comes from whoever writes roles, the claims from whoever logs in. Steps and output are bounded
  * whatever either of them holds, and a member that is absent stops the login instead of leaving a gap in a name.

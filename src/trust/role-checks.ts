@@ -1,5 +1,5 @@
 /**
- * What a role write refuses, and rules it accepts although they can never match (contract jwt-oidc.md §2.4).
+ * What a role write refuses, and rules it accepts although they can never match (jwt-oidc.md §2.4).
  *
  * Only what the deciding fields alone can tell; lifetimes, redirect URIs and the mount are the writer's.
  */

@@ -1,6 +1,6 @@
 /**
  * The second line of a refused login: one plain sentence with the fix, as far as the caller may
- * know (contract explain.md §2). The role's expectation is in it for `full` only.
+ * know (explain.md §2). The role's expectation is in it for `full` only.
  */
 
 import type { Shown } from './login-check.ts'

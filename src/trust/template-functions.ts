@@ -1,6 +1,6 @@
 /**
  * Functions of policy templates: the standard ones of Go's text/template that compare, index and print, and
- * those of contract jwt-oidc.md §2.8. Clock and randomness come in through the environment.
+ * those of jwt-oidc.md §2.8. Clock and randomness come in through the environment.
  */
 
 import { createHash } from 'node:crypto'

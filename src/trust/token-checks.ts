@@ -1,6 +1,6 @@
 /**
- * Checks of a JWT itself: signature, registered claims, issuer, subject and audience (contract
- * jwt-oidc.md §3.2, 7 to 15 and 17). The cryptography is done elsewhere; its result is judged here
+ * Checks of a JWT itself: signature, registered claims, issuer, subject and audience
+ * (jwt-oidc.md §3.2, 7 to 15 and 17). The cryptography is done elsewhere; its result is judged here
  * in its place.
  */
 

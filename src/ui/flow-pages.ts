@@ -1,5 +1,5 @@
 /**
- * Pages of the browser sign-in: done, failed, confirm, hand-over (contract jwt-oidc.md §4.4, §4.7, §4.12). Pure: what they
+ * Pages of the browser sign-in: done, failed, confirm, hand-over (jwt-oidc.md §4.4, §4.7, §4.12). Pure: what they
  * show is handed in, and all of it is taken for hostile.
  */
 
@@ -71,7 +71,7 @@ export interface ErrorFacts {
   readonly summary: string
   /** Why, as it was said by whoever said it. */
   readonly detail: string
-  /** Code of contract explain.md §1. */
+  /** Code of explain.md §1. */
   readonly reason?: string
   /** What the reason means, in a few words. */
   readonly title?: string
@@ -258,7 +258,8 @@ export interface HandOverFacts {
 }
 
 /**
- * Tells the window that opened this one that the provider's answer is here (contract §4.4 step 5). The code itself stays
+ * Tells the window that opened this one that the provider's answer is here (jwt-oidc.md §4.4 step
+ * 5). The code itself stays
  * on the server; what goes over is the ticket with which it can be spent. The one page with a script; people see it only when nobody listens.
  */
 export function handOverPage(parts: Framed<HandOverFacts>): Page {

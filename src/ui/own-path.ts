@@ -7,7 +7,7 @@ const base = 'https://own.invalid'
 
 /**
  * The path and query when the text is one below `/ui/` and stays there however it is read; undefined for everything else.
- * Against open redirects (security case SEC-WEB-11).
+ * Against open redirects (SEC-WEB-11).
  */
 export function parseOwnPath(text: string): string | undefined {
   // Backslashes and control characters are read as slashes, or not at all, by some browsers.

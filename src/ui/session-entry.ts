@@ -8,7 +8,7 @@ import { startSession } from './session-change.ts'
 import type { Visit } from './visit.ts'
 import type { WebAnswer } from './web-doors.ts'
 
-/** Neither code nor state stays in the address bar (security case SEC-WEB-06). */
+/** Neither code nor state stays in the address bar (SEC-WEB-06). */
 export async function enter(
   visit: Visit,
   session: Session,

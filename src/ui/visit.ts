@@ -120,7 +120,8 @@ export class Visit {
     const site = this.request.header('sec-fetch-site')
     if (site !== undefined && site !== 'same-origin') return false
     const origin = this.request.header('origin')
-    // Fetch §3.1: under our own Referrer-Policy a form of ours sends "null"; then the token and the line above decide.
+    // Fetch standard §3.1: under our own Referrer-Policy a form of ours sends "null"; then the
+    // token and the line above decide.
     if (origin === undefined || origin === 'null') return true
     if (!URL.canParse(origin)) return false
     const { host } = new URL(origin)

@@ -1,5 +1,5 @@
 /**
- * The pages below `/ui/`: which address is which page (design/ux.md §3.2), and who may use it. Server-rendered, no script;
+ * The pages below `/ui/`: which address is which page (ux.md §3.2), and who may use it. Server-rendered, no script;
  * every verdict comes from the API. Sign-ins are in sign-in.ts.
  */
 
@@ -49,7 +49,7 @@ async function answer(visit: Visit, path: string): Promise<WebAnswer> {
   const { method } = visit.request
   const isHead = method === 'HEAD' && route.method === 'GET' && route.isStep !== true
   if (method !== route.method && !isHead) return methodRefused(visit, route)
-  // Of two values one reader takes the first and another the last (security case SEC-OID-05).
+  // Of two values one reader takes the first and another the last (SEC-OID-05).
   if (isRepeated(visit.query)) {
     return isCallback(path) ? sendToOutcome(visit, ambiguity) : problemAnswer(visit, ambiguity)
   }

@@ -1,4 +1,7 @@
-/** Published keys that must not be used, at the login of a real server (catalogue §4): nobody enters by them. */
+/**
+ * Published keys that must not be used, at the login of a real server (security-cases.md §4):
+ * nobody enters by them.
+ */
 
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'

@@ -1,4 +1,7 @@
-/** Every form of a signature at the login of a real server (catalogue §2 and §3): the right one enters, the others do not. */
+/**
+ * Every form of a signature at the login of a real server (security-cases.md §2 and §3): the right
+ * one enters, the others do not.
+ */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'

@@ -1,4 +1,4 @@
-/** The claims engine and the audience rule over HTTP (JWT contract §2.5, §2.6, §3.3). */
+/** The claims engine and the audience rule over HTTP (jwt-oidc.md §2.5, §2.6, §3.3). */
 
 import { after, before, describe, test } from 'node:test'
 import assert from 'node:assert/strict'

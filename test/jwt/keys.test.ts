@@ -1,4 +1,4 @@
-/** Keys of a mount: algorithms, names, rotation, outages, pairs (JWT contract §3.4, §3.6). */
+/** Keys of a mount: algorithms, names, rotation, outages, pairs (jwt-oidc.md §3.4, §3.6). */
 
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'

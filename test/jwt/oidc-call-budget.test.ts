@@ -42,7 +42,7 @@ test('an answer that is parked between the look at a sign-in and its end is exch
     }
     await Promise.all([parking, ...asking])
   }
-  // Each may be asked once more with the credentials in the body (contract §4.10).
+  // Each may be asked once more with the credentials in the body (jwt-oidc.md §4.10).
   const calls = setup.idp.tokenRequests.length - asked
   assert.ok(calls <= 2 * burst, `${calls} calls`)
   // The honest neighbour, whose answer is there before it is asked for.

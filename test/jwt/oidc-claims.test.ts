@@ -127,7 +127,7 @@ test('junk is paid for by who sends it: a thousand callbacks, starts and polls o
     if (refused.status === 429) assert.match(refused.headers['retry-after'] ?? '', /^\d+$/)
     advance(60)
   }
-  // Each may be asked once more with the credentials in the body (contract §4.10).
+  // Each may be asked once more with the credentials in the body (jwt-oidc.md §4.10).
   const called = tokenRequests.length - codes
   assert.ok(called <= 45, `${called} calls of the token endpoint in a minute`)
   assert.ok(called >= 20, `${called}`)

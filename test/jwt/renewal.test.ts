@@ -1,4 +1,4 @@
-/** Renewal: the role as it is now is asked about the facts of the login (DESIGN.md §5 and §8, JWT contract §3.9). */
+/** Renewal: the role as it is now is asked about the facts of the login (design.md §5 and §8, jwt-oidc.md §3.9). */
 
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
@@ -106,18 +106,18 @@ const changes: readonly (readonly [string, object, object, Claims])[] = [
 ]
 
 for (const [what, role, change, claims] of changes) {
-  test(`§8: ${what} ends renewals`, async () => {
+  test(`${what} ends renewals (design.md §8)`, async () => {
     const { renewed, mine } = await renewAfter(mounts.strict, role, change, claims)
     assertRefused(renewed, /may no longer be renewed/)
     assertStatus(await mine.read('auth/token/lookup-self'), 200)
   })
 
-  test(`LOG-035, §8: with compat=vault ${what} is not looked at`, async () => {
+  test(`with compat=vault ${what} is not looked at (LOG-035, design.md §8)`, async () => {
     assertStatus((await renewAfter(mounts.vault, role, change, claims)).renewed, 200)
   })
 }
 
-test('§8: a role that changed and still says yes renews', async () => {
+test('a role that changed and still says yes renews (design.md §8)', async () => {
   const bound = { bound_claims: { env: ['prod'], __proto: 'x', '/a/b': 1 } }
   const { renewed } = await renewAfter(
     mounts.strict,
@@ -132,7 +132,7 @@ test('§8: a role that changed and still says yes renews', async () => {
   assertStatus(renewed, 200)
 })
 
-test('§8: a role that was deleted and made anew is another role', async () => {
+test('a role that was deleted and made anew is another role (design.md §8)', async () => {
   const made = await renewAfter(mounts.strict, { bound_claims: { env: 'prod' } }, undefined, {
     env: 'prod',
   })
@@ -142,7 +142,7 @@ test('§8: a role that was deleted and made anew is another role', async () => {
   assertStatus(await made.mine.write('auth/token/renew-self'), 200)
 })
 
-test('§8: an audience that the mount demands from now on ends renewals of those without it', async () => {
+test('an audience that the mount demands from now on ends renewals of those without it (design.md §8)', async () => {
   const mount = await makeMount(server.root, configS)
   const { mine } = await renewAfter(mount, {}, {})
   await server.root.must(`auth/${mount}/config`, { ...configS, token_audiences: 'new' })

@@ -1,5 +1,5 @@
 /**
- * Batch tokens end with the prefix that they were made below (platform contract §3.8), though
+ * Batch tokens end with the prefix that they were made below (platform.md §3.8), though
  * nothing is stored of them.
  */
 

@@ -1,4 +1,4 @@
-/** What a server on LMDB keeps over a stop, also in the middle of its work (platform contract §2.3, §3.7, §3.13). */
+/** What a server on LMDB keeps over a stop, also in the middle of its work (platform.md §2.3, §3.7, §3.13). */
 
 import assert from 'node:assert/strict'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'

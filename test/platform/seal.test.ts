@@ -1,4 +1,4 @@
-/** Init, seal and health of a whole server (platform contract §2.1, §2.2); the seal's own rules are in test/seal. */
+/** Init, seal and health of a whole server (platform.md §2.1, §2.2); the seal's own rules are in test/seal. */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'

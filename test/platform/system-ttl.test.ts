@@ -1,4 +1,4 @@
-/** System TTLs from the configuration of the server (platform contract §3.7). */
+/** System TTLs from the configuration of the server (platform.md §3.7). */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'

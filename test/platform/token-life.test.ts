@@ -1,6 +1,6 @@
 /**
  * A token lives as long as `lease_duration` said, to the millisecond, and less than a second longer
- * (platform contract §3.7).
+ * (platform.md §3.7).
  */
 
 import assert from 'node:assert/strict'

@@ -1,4 +1,4 @@
-/** Batch tokens and the type of a login's token (platform contract §3.1, §3.11). */
+/** Batch tokens and the type of a login's token (platform.md §3.1, §3.11). */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'

@@ -1,4 +1,4 @@
-/** TTL arithmetic and renewal (platform contract §3.7, §3.8), on one server whose clock the test moves. */
+/** TTL arithmetic and renewal (platform.md §3.7, §3.8), on one server whose clock the test moves. */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'

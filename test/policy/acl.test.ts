@@ -1,4 +1,4 @@
-/** Which rule decides, and what it lets through (platform contract §4.2 to §4.5, §2.5, §2.8). */
+/** Which rule decides, and what it lets through (platform.md §4.2 to §4.5, §2.5, §2.8). */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

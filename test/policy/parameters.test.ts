@@ -1,4 +1,4 @@
-/** Parameter and wrapping limits of a rule (platform contract §4.5, §4.6). */
+/** Parameter and wrapping limits of a rule (platform.md §4.5, §4.6). */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

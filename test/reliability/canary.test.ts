@@ -189,7 +189,7 @@ test('SEC-HTP-12: wrong types, broken bodies and unknown paths are answered with
     ['POST', 'auth/token/create', { ttl: value }],
     ['POST', 'auth/token/create', { num_uses: value }],
     ['POST', 'auth/token/create', { policies: { a: value } }],
-    // A pair without "=" is named in the refusal (platform contract §1.8), so it is not planted.
+    // A pair without "=" is named in the refusal (platform.md §1.8), so it is not planted.
     ['POST', 'auth/token/create', { meta: { a: { b: value } } }],
     ['POST', 'auth/token/create', { type: value }],
     ['POST', 'auth/token/lookup', { token: value }],

@@ -1,5 +1,5 @@
 /**
- * Requests that are made to be costly do not hold up anybody else: security case SEC-HTP-17, ruling
+ * Requests that are made to be costly do not hold up anybody else: SEC-HTP-17, ruling
  * R12.
  */
 

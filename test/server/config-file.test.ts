@@ -1,4 +1,4 @@
-/** What the configuration reader accepts, refuses and warns of (platform contract §9.7; security cases §17). */
+/** What the configuration reader accepts, refuses and warns of (platform.md §9.7; security-cases.md §17). */
 
 import assert from 'node:assert/strict'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'

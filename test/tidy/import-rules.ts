@@ -135,7 +135,7 @@ export const importRules: readonly Rule[] = [
         const name = /^(?:@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? specifier
         const owner = importerOf(name)
         if (owner === undefined) {
-          return [complaint(file, at, `${name} has no owning folder; see design/libraries.md`)]
+          return [complaint(file, at, `${name} has no owning folder; see CONTRIBUTING.md`)]
         }
         if (file.path.startsWith(`${owner}/`)) return []
         return [complaint(file, at, `${name} belongs to ${owner}; use what that folder exports`)]

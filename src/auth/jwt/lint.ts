@@ -18,8 +18,8 @@ interface StoredRoles {
 }
 
 /**
- * Shown by `GET lint` only. A role bound by subject, network or claims alone is written with a plain 204 (cases ROL-004, 006
- * and 007 of the contract, which Terraform and hvac rely on), and each of them is without an audience.
+ * Shown by `GET lint` only. A role bound by subject, network or claims alone is written with a plain 204 (ROL-004, ROL-006
+ * and ROL-007, which Terraform and hvac rely on), and each of them is without an audience.
  */
 const silentAtWrite: ReadonlySet<LintCode> = new Set(['audience_any'])
 

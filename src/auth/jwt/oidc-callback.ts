@@ -1,5 +1,5 @@
 /**
- * The way back from the provider: GET and POST `oidc/callback` (contract jwt-oidc.md §4.3, §4.4, §4.7). Each request is: read
+ * The way back from the provider: GET and POST `oidc/callback` (jwt-oidc.md §4.3, §4.4, §4.7). Each request is: read
  * the answer, one transition of the sign-in, judge, a second transition, a page. The transitions are in
  * `sign-in-transitions.ts`, the judgement in `oidc-judge.ts`, the pages in `oidc-pages.ts`.
  */
@@ -83,7 +83,7 @@ export class OidcCallback {
 
   // ---------------------------------------------------------------- GET
 
-  /** Whoever looks at a page is told there, at an address without code and state (security case SEC-WEB-13). */
+  /** Whoever looks at a page is told there, at an address without code and state (SEC-WEB-13). */
   async get(request: CallbackRequest): Promise<Reply> {
     const result = await this.#attempt(() => this.#come(request))
     return result.ok ? result.value : this.#over(request, result.error)
@@ -122,7 +122,7 @@ export class OidcCallback {
     }
   }
 
-  /** Whatever comes of it, a sign-in of client mode is over with this (contract §4.2). */
+  /** Whatever comes of it, a sign-in of client mode is over with this (jwt-oidc.md §4.2). */
   async #finishClient(request: CallbackRequest, { config, state, signIn }: Found): Promise<Reply> {
     const own = readAnswer('query', request.input)
     const clientNonce = request.input.client_nonce ?? ''
@@ -142,7 +142,7 @@ export class OidcCallback {
     })
   }
 
-  /** The browser of a direct sign-in is here: its person is asked first (contract §4.7). */
+  /** The browser of a direct sign-in is here: its person is asked first (jwt-oidc.md §4.7). */
   async #arriveDirect(request: CallbackRequest, found: Found): Promise<Reply> {
     const { state, signIn } = found
     const record = await this.#requireRole(signIn)
@@ -320,7 +320,7 @@ export class OidcCallback {
 
   // ---------------------------------------------------------------- parts
 
-  /** Strangers can make this server call the provider with codes of their own: what was in vain counts (security case SEC-OID-33). */
+  /** Strangers can make this server call the provider with codes of their own: what was in vain counts (SEC-OID-33). */
   async #withinBudget<T>(
     request: CallbackRequest,
     coming: ProviderAnswer | undefined,

@@ -1,5 +1,5 @@
 /**
- * The end of every sign-in with OpenID Connect (contract jwt-oidc.md §4.9 to §4.11): what the
+ * The end of every sign-in with OpenID Connect (jwt-oidc.md §4.9 to §4.11): what the
  * provider gave becomes a proven identity or a refusal. I/O around the pure decision of
  * `trust/decide-oidc.ts`.
  */
@@ -141,7 +141,7 @@ export class OidcFinish {
     return ok({ keyId: kid, thumbprint })
   }
 
-  /** Contract §4.11, 3: user info is a help; a failure is told to the log and to nobody else. */
+  /** jwt-oidc.md §4.11, 3: user info is a help; a failure is told to the log and to nobody else. */
   async #overlay(
     { provider, tokens, request }: FinishInput,
     claims: JsonObject,
@@ -187,7 +187,7 @@ export class OidcFinish {
   }
 }
 
-/** Contract §4.11, 4: into the token's metadata and never into the alias. */
+/** jwt-oidc.md §4.11, 4: into the token's metadata and never into the alias. */
 function providerTokens(record: RoleRecord, tokens: ProviderTokens): Record<string, string> {
   const values: Readonly<Record<string, string>> = {
     id_token: tokens.idToken,

@@ -1,4 +1,4 @@
-/** From the provider's answer to a proven identity (contract jwt-oidc.md §4.3 steps 7 to 12): the same for each mode. */
+/** From the provider's answer to a proven identity (jwt-oidc.md §4.3 steps 7 to 12): the same for each mode. */
 
 import type { Login } from '../../framework/reply.ts'
 import type { BackendRequest } from '../../framework/request.ts'

@@ -1,5 +1,5 @@
 /**
- * The pages of sign-ins whose browser comes to the API itself (contract jwt-oidc.md §4.12). A callback's address has the
+ * The pages of sign-ins whose browser comes to the API itself (jwt-oidc.md §4.12). A callback's address has the
  * code and the state in it, so it shows nothing: it leads to the same address without them (RFC 9700 §4.3), and what is to
  * be shown there comes along in a sealed cookie of ten minutes. The cookie decides about a page and about nothing else.
  */
@@ -64,7 +64,10 @@ export class OidcPages {
     return until > request.nowMs ? shown : undefined
   }
 
-  /** The pages of this server know their own browser by its cookie and find the sign-in by its state (contract §4.4). */
+  /**
+   * The pages of this server know their own browser by its cookie and find the sign-in by its state
+   * (jwt-oidc.md §4.4).
+   */
   toUi(mount: string, answer: { readonly state: string; readonly ticket: string }): Reply {
     const path = mount.split('/').map(encodeURIComponent).join('/')
     const query = new URLSearchParams({ code: answer.ticket, state: answer.state })

@@ -1,4 +1,4 @@
-/** Clients without a browser of their own ask here whether their sign-in is done (contract jwt-oidc.md §4.7 to §4.9). Every poll is answered at once. */
+/** Clients without a browser of their own ask here whether their sign-in is done (jwt-oidc.md §4.7 to §4.9). Every poll is answered at once. */
 
 import type { Login, Reply } from '../../framework/reply.ts'
 import type { BackendRequest } from '../../framework/request.ts'
@@ -87,7 +87,7 @@ export class OidcPoll {
     return { kind: 'login', login: boundTo(request, record, login, signIn.mode) }
   }
 
-  /** The person's yes may be ten minutes old, and the token is made now: what made it right has to be so still (security case SEC-OID-16). */
+  /** The person's yes may be ten minutes old, and the token is made now: what made it right has to be so still (SEC-OID-16). */
   async #requireStill(
     login: Login,
     record: RoleRecord | undefined,
@@ -198,7 +198,10 @@ function boundTo(
   return isBound && clientAddress !== undefined ? { ...login, boundCidrs: [clientAddress] } : login
 }
 
-/** The provider would say the same, for all that is known: nobody is made to wait longer (contract §4.9). */
+/**
+ * The provider would say the same, for all that is known: nobody is made to wait longer
+ * (jwt-oidc.md §4.9).
+ */
 function pending(): Refusal {
   return refused('device_pending', 'authorization_pending')
 }

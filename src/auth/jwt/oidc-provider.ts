@@ -22,7 +22,7 @@ export interface OidcProvider {
   readonly algorithms: ReadonlySet<SignatureAlgorithm>
 }
 
-/** Contract §3.4: an ID token is signed with RS256 unless the mount says otherwise. */
+/** jwt-oidc.md §3.4: an ID token is signed with RS256 unless the mount says otherwise. */
 const idTokenAlgorithms: ReadonlySet<SignatureAlgorithm> = new Set(['RS256'])
 
 interface HeldClient {

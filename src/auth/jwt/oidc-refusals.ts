@@ -1,4 +1,4 @@
-/** Refusals of sign-ins: the texts that stock clients split into summary and detail (contract jwt-oidc.md §0.4). */
+/** Refusals of sign-ins: the texts that stock clients split into summary and detail (jwt-oidc.md §0.4). */
 
 import type { MountFacts } from '../../framework/backend.ts'
 import type { LoginNote } from '../../framework/login-log.ts'
@@ -70,7 +70,7 @@ export function upstreamFailed(detail: string): Refusal {
   return new Refusal('login_refused', { text: detail, reason: 'provider_failed', status: 500 })
 }
 
-/** Security case SEC-OID-33: strangers made this server call the provider too often. */
+/** SEC-OID-33: strangers made this server call the provider too often. */
 export function tooManyCalls(): Refusal {
   return new Refusal('rate_limited', {
     text: 'too many sign-ins of this address led to nothing; try again in a moment',
@@ -84,7 +84,7 @@ export function sourceRefused(): Refusal {
   return new Refusal('token_refused', { reason: 'source_address_refused', note: {} })
 }
 
-/** The refusal as this mount may tell it. DESIGN.md §8: with compat=vault it is as bare as the reference's. */
+/** The refusal as this mount may tell it. design.md §8: with compat=vault it is as bare as the reference's. */
 export function toldBy(mount: MountFacts, refusal: Refusal): Refusal {
   if (mount.compat !== 'vault' && mount.explainToCaller !== 'none') return refusal
   const { detail } = refusal

@@ -1,4 +1,4 @@
-/** Starts sign-ins: `oidc/auth_url` (contract jwt-oidc.md §4.1, §4.5, §4.6, §4.8). */
+/** Starts sign-ins: `oidc/auth_url` (jwt-oidc.md §4.1, §4.5, §4.6, §4.8). */
 
 import { createHash } from 'node:crypto'
 import type { BackendContext } from '../../framework/backend.ts'
@@ -60,7 +60,7 @@ export class OidcStart {
   async start(request: StartRequest): Promise<Reply> {
     const start = await this.#prepare(request)
     const { record } = start
-    // Contract §4.1 row 5: nothing but the log tells why, here and below.
+    // jwt-oidc.md §4.1 row 5: nothing but the log tells why, here and below.
     if (record.role_type === 'jwt') return this.#noUrl(start, 'the role is for JWT logins')
     if (record.callback_mode !== 'client' && (request.input.client_nonce ?? '') === '') {
       throw refused('client_nonce_missing', 'missing client_nonce')

@@ -1,5 +1,5 @@
 /**
- * Where sign-ins are kept between their start and their end (contract jwt-oidc.md §4.2): in the mount's store, sealed, so that any node finishes any
+ * Where sign-ins are kept between their start and their end (jwt-oidc.md §4.2): in the mount's store, sealed, so that any node finishes any
  * sign-in and a restart in between does no harm. What may become of one is said in `sign-in-transitions.ts`; here each transition is one atomic
  * step, so that of many callers one succeeds.
  *

@@ -71,5 +71,5 @@ export interface SignIn {
 
 export type NewSignIn = Omit<SignIn, 'expiresAtMs' | 'phase'>
 
-/** Contract jwt-oidc.md §4.2: ten minutes from the last write. */
+/** jwt-oidc.md §4.2: ten minutes from the last write. */
 export const signInLifeMs = 600_000

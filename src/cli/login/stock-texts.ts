@@ -1,6 +1,6 @@
 /**
- * Texts of stock servers that a client has to read, since they say it in no other way (contract
- * jwt-oidc.md §4.7, §7.3). The one place where a text decides.
+ * Texts of stock servers that a client has to read, since they say it in no other way
+ * (jwt-oidc.md §4.7, §7.3). The one place where a text decides.
  */
 
 import type { ApiError } from '../../client/api-error.ts'

@@ -1,4 +1,4 @@
-/** Parameter limits of a rule and their check against request data (platform contract §4.5, §4.6). */
+/** Parameter limits of a rule and their check against request data (platform.md §4.5, §4.6). */
 
 import {
   isJsonArray,
@@ -81,7 +81,10 @@ function addValues(
   else if (known.length > 0) for (const value of values) known.push(value)
 }
 
-/** Steps 2 to 5 of contract §4.6. Where it cannot be told with the work that there is, the answer is no. */
+/**
+ * Steps 2 to 5 of platform.md §4.6. Where it cannot be told with the work that there is, the answer
+ * is no.
+ */
 export function areParametersAllowed(limits: ParameterLimits, data: JsonObject): boolean {
   const { allowed, denied, required } = limits
   const names = Object.keys(data)

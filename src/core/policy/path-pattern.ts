@@ -1,4 +1,4 @@
-/** Path patterns of policies: what they match and which of two decides (platform contract §4.2, §4.3). */
+/** Path patterns of policies: what they match and which of two decides (platform.md §4.2, §4.3). */
 
 import { err, ok, type Result } from '../../lib/result.ts'
 import { compareKeys } from '../../storage/key-order.ts'
@@ -78,7 +78,7 @@ export function fitsBelow(pattern: SegmentPattern, mountPieces: readonly string[
   return true
 }
 
-/** Place of a wildcard pattern in the order of contract §4.3, step 3. */
+/** Place of a wildcard pattern in the order of platform.md §4.3, step 3. */
 export interface Priority {
   readonly firstWildcard: number
   readonly hasStar: boolean

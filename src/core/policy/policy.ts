@@ -1,5 +1,5 @@
 /**
- * Text of one policy to its rules (platform contract §4.1, §2.4). What the rules of several policies mean
+ * Text of one policy to its rules (platform.md §4.1, §2.4). What the rules of several policies mean
  * together is in `acl.ts`. A text that asks for a limit we cannot keep is refused: ignoring it would grant more.
  */
 
@@ -96,7 +96,7 @@ function parseRule(written: string, block: HclBlock): Result<PathRule, PolicyPro
   if (!terms.ok) return terms
   const rule = { path, pattern: pattern.value, isTemplated: isTemplated.value }
   const { capabilities, wrappingSecondsMin, wrappingSecondsMax, parameters } = terms.value
-  // Contract §4.1: a deny discards everything else in its block, limits too.
+  // platform.md §4.1: a deny discards everything else in its block, limits too.
   if ((capabilities & capabilityBits.deny) !== 0) return ok({ ...rule, ...denyTerms })
   if (wrappingSecondsMax !== 0 && wrappingSecondsMax < wrappingSecondsMin) {
     return err({ message: 'max_wrapping_ttl cannot be less than min_wrapping_ttl' })

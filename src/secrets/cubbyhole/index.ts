@@ -1,5 +1,5 @@
 /**
- * The cubbyhole: secrets of one token that nobody else reaches and that go with it (platform contract §7.1). The core
+ * The cubbyhole: secrets of one token that nobody else reaches and that go with it (platform.md §7.1). The core
  * deletes what stands below a token's id when the token ends.
  */
 

@@ -97,7 +97,9 @@ function narrowed(request: Request, path: PathDeclaration, captureAt: number): N
   return { request: { ...request, input }, warnings }
 }
 
-/** A `cas` beside `data` is a lost update that its caller believes impossible (contract §1.8). */
+/**
+ * A `cas` beside `data` is a lost update that its caller believes impossible (platform.md §1.8).
+ */
 function told(reply: Reply, warnings: readonly string[], isTold: boolean): Reply {
   const hasPlace = reply.kind === 'data' || (reply.kind === 'none' && isTold)
   if (!hasPlace || warnings.length === 0) return reply

@@ -1,4 +1,4 @@
-/** `config`: settings of all keys of a version 2 store (platform contract §7.3). */
+/** `config`: settings of all keys of a version 2 store (platform.md §7.3). */
 
 import type { BackendContext } from '../../framework/backend.ts'
 import { reply } from '../../framework/reply.ts'

@@ -1,4 +1,4 @@
-/** kv version 1 (platform contract §7.2): any path is a secret. */
+/** kv version 1 (platform.md §7.2): any path is a secret. */
 
 import type { BackendContext } from '../../framework/backend.ts'
 import { reply } from '../../framework/reply.ts'

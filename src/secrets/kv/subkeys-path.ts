@@ -1,4 +1,4 @@
-/** `subkeys/`: the names in a secret without what they hold (platform contract §7.3). */
+/** `subkeys/`: the names in a secret without what they hold (platform.md §7.3). */
 
 import type { BackendContext } from '../../framework/backend.ts'
 import { reply } from '../../framework/reply.ts'
