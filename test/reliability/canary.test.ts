@@ -234,7 +234,7 @@ test('SEC-HTP-12: wrong types, broken bodies and unknown paths are answered with
   }
 })
 
-test('SEC-STO-01, SEC-TKN-02, SEC-AUD-02, SEC-HTP-12: none of it is in a file, a log line or a refusal', async () => {
+test('SEC-STO-01, SEC-TKN-02, SEC-AUD-02, SEC-CFG-S3, SEC-HTP-12: none of it is in a file, a log line or a refusal', async () => {
   const wanted = [...Object.values(planted), ...made].filter((text) => text.length > 0)
   assert.ok(wanted.length > 40)
   const { folder } = server
