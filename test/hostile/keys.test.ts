@@ -15,7 +15,7 @@ import {
   withSignature,
   type Pair,
 } from '../jose/sample-tokens.ts'
-import { rightBlock } from '../jose/signature-forms.ts'
+import { rightBlock } from '../jose/signature-forms.suite.ts'
 import { unusableKeys, type UnusableKey } from '../jose/unusable-keys.ts'
 import { publishKeys, wantVerdict, type PublishedKeys } from './published-keys.ts'
 

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { pairOf, pairs, publicJwk } from '../jose/sample-tokens.ts'
-import { signatureForms } from '../jose/signature-forms.ts'
+import { signatureForms } from '../jose/signature-forms.suite.ts'
 import { publishKeys, wantVerdict, type PublishedKeys } from './published-keys.ts'
 
 let setup: PublishedKeys

@@ -1,4 +1,4 @@
-/** Damaged signatures, and every form of `signature-forms.ts`, at the verifier itself; test/hostile has them at a server. */
+/** Damaged signatures, and every form of `signature-forms.suite.ts`, at the verifier itself; test/hostile has them at a server. */
 
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, sign } from 'node:crypto'
@@ -15,7 +15,7 @@ import {
   verificationKey,
   withSignature,
 } from './sample-tokens.ts'
-import { signatureForms } from './signature-forms.ts'
+import { signatureForms } from './signature-forms.suite.ts'
 
 function isAccepted(token: string, alg: SignatureAlgorithm): boolean {
   return (

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { compileAcl, compileRootAcl, type Operation } from '../../src/core/policy/acl.ts'
-import { aclRows } from './acl-rows.ts'
+import { aclRows } from './acl-rows.suite.ts'
 import { aclOf, isAllowed, policyOf, ruleText } from './rules.ts'
 
 for (const { title, rules, allowed = '', denied = '' } of aclRows) {
