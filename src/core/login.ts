@@ -11,7 +11,7 @@ import type { Store, StoreTransaction } from '../storage/store.ts'
 import type { CoreSettings } from './settings.ts'
 import type { Identity, LoginIdentity } from './identity.ts'
 import type { LoginLog } from './login-log.ts'
-import { normalisePolicyNames, unionOfNames } from './policy-names.ts'
+import { effectivePolicies, normalisePolicyNames } from './policy-names.ts'
 import type { EntityRecord, MountRecord, TokenRecord } from './records.ts'
 import type { IssuedToken, Tokens } from './tokens.ts'
 import { decideTtl } from './ttl.ts'
@@ -145,7 +145,7 @@ export function authOf(
   return {
     client_token: token.text,
     accessor: token.accessor,
-    policies: unionOfNames(record.policies, identityPolicies),
+    policies: effectivePolicies(record.policies, identityPolicies),
     token_policies: record.policies,
     identity_policies: identityPolicies,
     metadata: record.meta,

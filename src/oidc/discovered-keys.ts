@@ -7,6 +7,7 @@
 
 import type { ParsedJwt } from '../jose/compact-jwt.ts'
 import { err, ok, type Result } from '../lib/result.ts'
+import { readCaBundle, type CaBundle } from './ca-bundle.ts'
 import {
   checkJwksUri,
   discoveryDocumentUrl,
@@ -29,7 +30,7 @@ import { RefetchBudget } from './refetch-budget.ts'
 import { waitAtMost } from './wait.ts'
 
 export interface ProviderAccess {
-  readonly caPem: string
+  readonly ca: CaBundle
   readonly headers: Readonly<Record<string, string>> | undefined
 }
 
@@ -67,13 +68,14 @@ export function providerDiscovery(
   settings: Extract<KeySourceSettings, { kind: 'discovery' }>,
 ): DiscoveryPlace {
   const { issuer, caPem, isSlashTolerant } = settings
+  const ca = readCaBundle(caPem)
   return {
     kind: 'discovery',
     expected: { kind: isSlashTolerant ? 'slash_tolerant' : 'exact', issuer },
     // A provider used for the browser flow alone may publish none; who verifies a token finds out.
     isJwksUriRequired: false,
     base: () => ok(issuer),
-    access: () => Promise.resolve(ok({ caPem, headers: undefined })),
+    access: () => Promise.resolve(ok({ ca, headers: undefined })),
     checkAccess: () => Promise.resolve(ok(undefined)),
   }
 }

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Outbound } from '../platform/outbound.ts'
+import { readCaBundle } from './ca-bundle.ts'
 import { DiscoveredKeys, providerDiscovery } from './discovered-keys.ts'
 import type { KeptDocumentStore } from './kept-document.ts'
 import { PairedKeys } from './key-pairs.ts'
@@ -50,7 +51,7 @@ export function createKeySource(
     case 'static':
       return new StaticKeys(settings.keys)
     case 'jwks_url':
-      return new SingleKeySet(settings.url, settings.caPem, parts)
+      return new SingleKeySet(settings.url, readCaBundle(settings.caPem), parts)
     case 'jwks_pairs':
       return new PairedKeys(settings.pairs, parts)
     case 'discovery':

@@ -14,10 +14,12 @@ import {
 
 export class StaticKeys implements KeySource {
   readonly kind = 'static'
+  readonly hasKey: (thumbprint: string) => boolean
   readonly #keys: readonly VerificationKey[]
 
   constructor(keys: readonly VerificationKey[]) {
     this.#keys = keys
+    this.hasKey = (thumbprint) => keys.some((key) => key.thumbprint === thumbprint)
   }
 
   verifyCached(jwt: ParsedJwt): KeyVerdict {

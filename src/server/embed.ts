@@ -26,7 +26,7 @@ export async function startDevServer(
   const clock = new SystemClock()
   const outbound = createOutbound({ clock })
   const server = await createServer({
-    storage: { kind: 'inmem', path: '', shared: false },
+    storage: { kind: 'inmem' },
     seal: shamirSeal,
     listeners: [tcpListener({ host: '127.0.0.1', port: options.port ?? 0 })],
     defaultLeaseTtlSeconds: systemLeaseTtlSeconds,

@@ -205,7 +205,7 @@ function serverOptions(
       ok: true,
       value: {
         ...common,
-        storage: { kind: 'inmem', path: '', shared: false },
+        storage: { kind: 'inmem' },
         seal: shamirSeal,
         listeners: [tcpListener(address)],
         defaultLeaseTtlSeconds: systemLeaseTtlSeconds,

@@ -74,7 +74,9 @@ async function tryOut(flags: TryOutFlags, steps: Steps): Promise<number> {
     ending.resolve = resolve
   })
   const server = await createServer({
-    storage: { kind: flags.memory ? 'inmem' : 'lmdb', path: trial.dataPath, shared: false },
+    storage: flags.memory
+      ? { kind: 'inmem' }
+      : { kind: 'lmdb', path: trial.dataPath, shared: false },
     seal: createStaticSeal(trial.key),
     listeners: [tcpListener({ host: '127.0.0.1', port: flags.port })],
     defaultLeaseTtlSeconds: systemLeaseTtlSeconds,

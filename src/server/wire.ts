@@ -4,6 +4,7 @@ import type { CoreSettings } from '../core/settings.ts'
 import { Core } from '../core/core.ts'
 import { SealManager } from '../core/seal/seal-manager.ts'
 import type { SealType } from '../core/seal/static-seal.ts'
+import type { BackendType } from '../framework/backend.ts'
 import { createApiServer, type ApiServer } from '../http/api-server.ts'
 import type { OtherHandler } from '../http/exchange.ts'
 import type { BoundAddress } from '../http/listener.ts'
@@ -13,22 +14,13 @@ import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Outbound } from '../platform/outbound.ts'
 import type { Random } from '../platform/random.ts'
-import { openLmdbEngine } from '../storage/lmdb/lmdb-engine.ts'
-import { MemoryEngine } from '../storage/memory/memory-engine.ts'
 import { SealedStore } from '../storage/sealed-store.ts'
 import type { Engine } from '../storage/store.ts'
 import { createSystem } from '../sys/index.ts'
 import { builtIns } from './built-ins.ts'
 import { createPageShell } from './page-shell.ts'
 import { createWebHandler } from './page-doors.ts'
-
-export interface StorageOptions {
-  readonly kind: 'inmem' | 'lmdb'
-  /** Data folder of LMDB. */
-  readonly path: string
-  /** Several processes of this machine share the folder. */
-  readonly shared: boolean
-}
+import { openEngine, type StorageOptions } from './storage-engine.ts'
 
 export interface ServerOptions {
   readonly storage: StorageOptions
@@ -53,6 +45,8 @@ export interface ServerOptions {
   readonly logger: Logger
   readonly outbound: Outbound
   readonly other?: OtherHandler
+  /** Methods and engines beside those of the product. */
+  readonly plugins?: readonly BackendType[]
   /** Durability is lost: the store has sealed itself and the process must end. */
   readonly onFatal: (error: Error) => void
 }
@@ -94,7 +88,7 @@ export class Server {
 
 export async function createServer(options: ServerOptions): Promise<Server> {
   const { clock, random, logger, outbound, environment = '' } = options
-  const engine = await openEngine(options)
+  const engine = await openEngine(options.storage, options)
   try {
     const store = new SealedStore({ engine, cacheEntriesMax, onFatal: options.onFatal })
     const seal = new SealManager({
@@ -122,7 +116,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       logger,
       outbound,
       settings,
-      plugins: builtIns,
+      plugins: (tokens) => [...builtIns(tokens), ...(options.plugins ?? [])],
       system: createSystem,
       pages: createPageShell({ random, environment, ui: options.ui }),
     })
@@ -145,11 +139,6 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     await engine.close()
     throw problem
   }
-}
-
-async function openEngine({ storage, logger, random, processId }: ServerOptions): Promise<Engine> {
-  if (storage.kind === 'inmem') return new MemoryEngine()
-  return openLmdbEngine({ ...storage, logger, random, processId })
 }
 
 /** What is served outside the API. */

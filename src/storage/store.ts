@@ -90,7 +90,11 @@ export interface Key<T> {
 }
 
 /** Records made of plain JSON; what was written by this server is trusted to have its type, since it opened. */
-const plainCodec: Codec<unknown> = {
+export function plainCodec<T>(): Codec<T> {
+  return plainJson as Codec<T>
+}
+
+const plainJson: Codec<unknown> = {
   encode: (value) => JSON.stringify(value),
   decode: (text) => JSON.parse(text) as unknown,
 }
@@ -122,7 +126,7 @@ export const storedJsonLimits: JsonLimits = {
 export const textCodec: Codec<string> = { encode: (value) => value, decode: (text) => text }
 
 export function recordKey<T>(text: string): Key<T> {
-  return { text, codec: plainCodec as Codec<T> }
+  return { text, codec: plainCodec<T>() }
 }
 
 export function textKey(text: string): Key<string> {

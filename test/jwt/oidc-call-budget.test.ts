@@ -1,9 +1,11 @@
 /** Calls to the provider that strangers cause, at the seams: between a look and the transition behind it, and between two budgets. */
 
 import assert from 'node:assert/strict'
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { manualClock } from '../harness/test-server.ts'
-import { assertStatus } from './fixture.ts'
+import { assertReason, assertStatus } from './fixture.ts'
 import { nextAddress, roleO, setUpSignIn, type SignInSetup } from './oidc-fixture.ts'
 
 /** It stands still, so that no budget is refilled: what one address may cause is its burst. */
@@ -113,3 +115,28 @@ async function codeOf(role: string): Promise<{ code: string; state: string }> {
   const { code, state } = await setup.begin(role)
   return { code, state }
 }
+
+test('an ID token is kept for the sign-in that it was made for, and fills no disk from another (SEC-OID-24)', async () => {
+  await setup.configure({ oidc_response_mode: 'form_post', oidc_response_types: ['id_token'] })
+  const role = await setup.role({ allowed_redirect_uris: [own], bound_claims: {} })
+  const begin = () => setup.begin(role, { redirect_uri: own, client_nonce: 'n1' })
+  const post = (state: string, id_token: string) =>
+    setup.server
+      .client()
+      .write(`auth/${setup.mount}/oidc/callback`, { state, id_token, client_nonce: 'n1' })
+  const nonceOf = ({ authUrl }: { authUrl: string }) =>
+    new URL(authUrl).searchParams.get('nonce') ?? ''
+  const dataBytes = () => statSync(join(setup.server.folder, 'data', 'data.mdb')).size
+  const first = await begin()
+  const large = setup.idp.mint(nonceOf(first), { groups: 'g'.repeat(150_000) })
+  const before = dataBytes()
+  for (let i = 0; i < 100; i++) await post((await begin()).state, large)
+  const grown = dataBytes() - before
+  assert.ok(grown < 4 * 1024 * 1024, `${grown} bytes`)
+  await post(first.state, large)
+  assertStatus(await setup.callback({ state: first.state, client_nonce: 'n1' }), 200)
+  const other = await begin()
+  await post(other.state, large)
+  assertReason(await setup.callback({ state: other.state, client_nonce: 'n1' }), 'nonce_mismatch')
+  await setup.configure()
+})

@@ -7,13 +7,13 @@ import type { JsonValue } from '../../lib/json.ts'
 import { lintRole, type Lint, type LintCode } from '../../trust/role-lint.ts'
 import type { JwtConfigs, TrustRecord } from './config.ts'
 import { issuerOfConfig } from './issuers.ts'
-import { rulesOf, type RoleRecord } from './role-record.ts'
+import type { RoleRecord } from './role-record.ts'
 
 const rolesMax = 1_000
 
 /** The stored roles of the mount. */
 interface StoredRoles {
-  list(after: string | undefined, limit: number): Promise<readonly string[]>
+  names(page: { readonly limit: number }): Promise<readonly string[]>
   load(name: string): Promise<RoleRecord | undefined>
 }
 
@@ -29,12 +29,11 @@ export function issuersOf(trust: TrustRecord): readonly string[] {
   return trust.config === undefined ? named : [issuerOfConfig(trust.config), ...named]
 }
 
-function lintRecord(record: RoleRecord, issuers: readonly string[]): readonly Lint[] {
-  const rules = rulesOf(record)
+export function lintRecord(record: RoleRecord, issuers: readonly string[]): readonly Lint[] {
   const found = new Map<string, Lint>()
   const judged = issuers.length === 0 ? [undefined] : issuers
   for (const issuer of judged) {
-    for (const lint of lintRole(rules, issuer)) found.set(lint.text, lint)
+    for (const lint of lintRole(record, issuer)) found.set(lint.text, lint)
   }
   for (const uri of record.allowed_redirect_uris ?? []) {
     if (isOpenRedirect(uri)) {
@@ -74,7 +73,7 @@ export function lintPath(configs: JwtConfigs, roles: StoredRoles): PathDeclarati
         summary: 'Judge every role of the mount.',
         handler: async () => {
           const issuers = issuersOf(await configs.loadTrust())
-          const names = await roles.list(undefined, rolesMax + 1)
+          const names = await roles.names({ limit: rolesMax + 1 })
           const found: JsonValue[] = []
           let count = 0
           for (const name of names.slice(0, rolesMax)) {

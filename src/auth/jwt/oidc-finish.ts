@@ -10,7 +10,8 @@ import type { BackendRequest } from '../../framework/request.ts'
 import type { LoginNote } from '../../framework/login-log.ts'
 import type { Refusal } from '../../framework/refusal.ts'
 import { parseCompactJwt } from '../../jose/compact-jwt.ts'
-import { encodeJson, type JsonObject } from '../../lib/json.ts'
+import { equalSecrets } from '../../lib/constant-time.ts'
+import { encodeJson, member, type JsonObject } from '../../lib/json.ts'
 import { err, ok, type Result } from '../../lib/result.ts'
 import type { ProviderTokens } from '../../oidc/oauth-client.ts'
 import {
@@ -87,10 +88,13 @@ export class OidcFinish {
     })
   }
 
-  /** Whether the provider has signed that token, whatever it says. */
-  async isSigned(provider: OidcProvider, idToken: string): Promise<boolean> {
+  /** Whether the provider has made that token for the sign-in with this nonce, whatever else it says. */
+  async isMadeFor(nonce: string, provider: OidcProvider, idToken: string): Promise<boolean> {
     const token = parseCompactJwt(idToken, provider.algorithms)
-    return token.ok && (await this.#verify(provider, token)).ok
+    if (!token.ok) return false
+    const named = member(token.value.claims, 'nonce')
+    if (typeof named !== 'string' || !equalSecrets(named, nonce)) return false
+    return (await this.#verify(provider, token)).ok
   }
 
   #inputOf({ provider, record, state, tokens, code, request }: FinishInput): OidcLoginInput {

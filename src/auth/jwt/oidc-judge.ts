@@ -109,7 +109,8 @@ export class OidcJudge {
 
   /**
    * What may be kept of a posted answer until somebody spends it. A code is short. An ID token may be long, and anybody
-   * can post one: it is kept only when the provider has signed it, and of any other only why it was refused.
+   * can post one, also one of their own to a thousand sign-ins: it is kept only when the provider has made it for this
+   * very one, and of any other only why it was refused.
    */
   async screen(one: Omit<Case, 'call'>): Promise<Result<ProviderAnswer, Refusal>> {
     const { answer, signIn, config } = one
@@ -118,9 +119,10 @@ export class OidcJudge {
     if (result.kind !== 'id_token') return ok(answer)
     if (signIn.responseType === 'code') return err(tokenUnasked())
     const provider = await this.#services.providers.of(config)
-    const isSigned =
-      provider.ok && (await this.#services.finish.isSigned(provider.value, result.idToken))
-    if (isSigned) return ok(answer)
+    const isOwn =
+      provider.ok &&
+      (await this.#services.finish.isMadeFor(signIn.nonce, provider.value, result.idToken))
+    if (isOwn) return ok(answer)
     const judged = await this.judge({ ...one, call: unpaidCall() })
     // A key that came meanwhile: then it is signed after all.
     if (judged.ok) return ok(answer)
