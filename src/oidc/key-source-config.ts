@@ -15,7 +15,7 @@ import { parseDiscoveryUrl, suffixRemovedWarning } from './discovery.ts'
 import type { ProviderTrust } from './provider-calls.ts'
 
 /** Names of OpenID Connect Core §9; the first stands for either way of sending the secret. */
-export const clientAuthMethods = [
+const clientAuthMethods = [
   '',
   'client_secret_basic',
   'client_secret_post',

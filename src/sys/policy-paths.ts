@@ -36,15 +36,7 @@ export function policyPaths(ports: PolicyPort): readonly PathDeclaration[] {
         }),
       },
       operations: {
-        read: {
-          summary: 'Read a policy as it was written.',
-          handler: async ({ input }) => {
-            const policy = input.name ?? ''
-            const text = await ports.policies.read(policy)
-            if (text === undefined) return reply.none()
-            return reply.data({ name: policy, policy: text })
-          },
-        },
+        read: readPolicy(ports, 'policy'),
         write: {
           summary: 'Create or replace a policy.',
           handler: async ({ input, path }) => {
@@ -52,13 +44,7 @@ export function policyPaths(ports: PolicyPort): readonly PathDeclaration[] {
             return warnings.length > 0 ? reply.none(warnings) : reply.none()
           },
         },
-        delete: {
-          summary: 'Delete a policy.',
-          handler: async ({ input }) => {
-            await ports.policies.remove(input.name ?? '')
-            return reply.none()
-          },
-        },
+        delete: deletePolicy(ports),
       },
     }),
     definePath({
@@ -84,15 +70,7 @@ export function policyPaths(ports: PolicyPort): readonly PathDeclaration[] {
         rules: field.string({ help: 'Older name of policy.', deprecated: true }),
       },
       operations: {
-        read: {
-          summary: 'Read a policy as it was written.',
-          handler: async ({ input }) => {
-            const policy = input.name ?? ''
-            const text = await ports.policies.read(policy)
-            if (text === undefined) return reply.none()
-            return reply.data({ name: policy, rules: text })
-          },
-        },
+        read: readPolicy(ports, 'rules'),
         write: {
           summary: 'Create or replace a policy.',
           handler: async ({ input, path }) => {
@@ -103,16 +81,35 @@ export function policyPaths(ports: PolicyPort): readonly PathDeclaration[] {
             return warnings.length > 0 ? reply.none(warnings) : reply.none()
           },
         },
-        delete: {
-          summary: 'Delete a policy.',
-          handler: async ({ input }) => {
-            await ports.policies.remove(input.name ?? '')
-            return reply.none()
-          },
-        },
+        delete: deletePolicy(ports),
       },
     }),
   ]
+}
+
+interface Named {
+  readonly input: { readonly name?: string | undefined }
+}
+
+/** The older form of these paths calls the text `rules`. */
+function readPolicy(ports: PolicyPort, member: 'policy' | 'rules') {
+  return {
+    summary: 'Read a policy as it was written.',
+    handler: async ({ input: { name: policy = '' } }: Named) => {
+      const text = await ports.policies.read(policy)
+      return text === undefined ? reply.none() : reply.data({ name: policy, [member]: text })
+    },
+  }
+}
+
+function deletePolicy(ports: PolicyPort) {
+  return {
+    summary: 'Delete a policy.',
+    handler: async ({ input: { name: policy = '' } }: Named) => {
+      await ports.policies.remove(policy)
+      return reply.none()
+    },
+  }
 }
 
 /** Gives warnings; the caller hears when the name was not sent as it is kept. */

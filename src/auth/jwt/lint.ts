@@ -29,7 +29,7 @@ export function issuersOf(trust: TrustRecord): readonly string[] {
   return trust.config === undefined ? named : [issuerOfConfig(trust.config), ...named]
 }
 
-export function lintRecord(record: RoleRecord, issuers: readonly string[]): readonly Lint[] {
+function lintRecord(record: RoleRecord, issuers: readonly string[]): readonly Lint[] {
   const found = new Map<string, Lint>()
   const judged = issuers.length === 0 ? [undefined] : issuers
   for (const issuer of judged) {
