@@ -64,7 +64,7 @@ function parseTls(block: ConfigBlock): TlsOptions | undefined {
   const withoutClients = block.bool('tls_disable_client_certs') ?? false
   const clientCaFile = block.text('tls_client_ca_file') ?? ''
   if (disabled) {
-    if (certificateFile !== '') block.warn('tls_cert_file', 'is not used because of tls_disable')
+    warnOfEach(block, tlsNames, 'is not used because of tls_disable')
     // Whoever asks for client certificates must not be left with a door that lets everybody in.
     if (requireClientCertificate) {
       block.refuse('tls_require_and_verify_client_cert', 'needs TLS, and tls_disable is set')
@@ -84,6 +84,11 @@ function parseTls(block: ConfigBlock): TlsOptions | undefined {
   if (requireClientCertificate && clientCaFile === '') {
     block.refuse('tls_require_and_verify_client_cert', 'needs tls_client_ca_file')
   }
+  if (!requireClientCertificate) {
+    // Whoever names the authorities may think that only what they signed gets in.
+    const why = 'has no effect without tls_require_and_verify_client_cert'
+    warnOfEach(block, ['tls_client_ca_file'], why)
+  }
   return tlsOptions({
     pem: { kind: 'files', certificateFile, keyFile },
     minVersion,
@@ -93,6 +98,20 @@ function parseTls(block: ConfigBlock): TlsOptions | undefined {
     clientCa:
       clientCaFile === '' || withoutClients ? undefined : { kind: 'file', file: clientCaFile },
   })
+}
+
+/** Settings of TLS that `tls_disable` makes idle; asking for client certificates stops the start instead. */
+const tlsNames = [
+  'tls_cert_file',
+  'tls_key_file',
+  'tls_min_version',
+  'tls_max_version',
+  'tls_cipher_suites',
+  'tls_client_ca_file',
+] as const
+
+function warnOfEach(block: ConfigBlock, names: readonly string[], message: string): void {
+  for (const name of names) if (block.has(name)) block.warn(name, message)
 }
 
 /** RFC 8996: TLS 1.0 and 1.1 are not for use any more. */
@@ -151,6 +170,13 @@ function parseTimeouts(block: ConfigBlock): ListenerTimeouts {
   }
 }
 
+const forwardedNames = [
+  'x_forwarded_for_hop_skips',
+  'x_forwarded_for_reject_not_authorized',
+  'x_forwarded_for_reject_not_present',
+] as const
+const withoutProxies = 'has no effect without x_forwarded_for_authorized_addrs'
+
 function parseForwarded(block: ConfigBlock): ServingOptions['forwardedFor'] {
   const hopSkips = block.integer('x_forwarded_for_hop_skips') ?? 0
   if (hopSkips < 0) block.refuse('x_forwarded_for_hop_skips', 'must not be negative')
@@ -160,7 +186,10 @@ function parseForwarded(block: ConfigBlock): ServingOptions['forwardedFor'] {
     rejectNotAuthorized: block.bool('x_forwarded_for_reject_not_authorized') ?? true,
     rejectNotPresent: block.bool('x_forwarded_for_reject_not_present') ?? true,
   })
-  if (options.ok) return options.value
+  if (options.ok) {
+    if (options.value === undefined) warnOfEach(block, forwardedNames, withoutProxies)
+    return options.value
+  }
   return block.refuse('x_forwarded_for_authorized_addrs', 'holds what is no address or network')
 }
 

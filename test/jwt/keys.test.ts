@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test'
 import { signatureAlgorithms } from '../../src/jose/algorithms.ts'
 import type { ManualClock } from '../harness/manual-clock.ts'
 import { makeJwtMaker } from '../harness/jwt-maker.ts'
+import { besideOtherCaller, otherCallerMsMax } from '../harness/other-caller.ts'
 import { manualClock, startTestServer, type TestServer } from '../harness/test-server.ts'
 import { sendText, startIdp, startServer, type RunningServer } from '../oidc/fixture.ts'
 import {
@@ -473,6 +474,31 @@ describe('structure', () => {
     const jwt = signAs('ES256', signer.privateKey, '{\n "alg" : "ES256" }', ` ${text}\n`)
     assertStatus(await enter(spaced, jwt), 200)
   })
+})
+
+test('a large token of a stranger beside hundreds of keys holds up nobody (SEC-KEY-11, SEC-HTP-17)', async () => {
+  const signers = Array.from({ length: 600 }, () => makeSigner('EdDSA'))
+  const mount = await makeMount(server.root, {
+    jwt_validation_pubkeys: signers.map(({ pem }) => pem),
+  })
+  await server.root.must(`auth/${mount}/role/r`, plainRole)
+  const stranger = makeSigner('EdDSA')
+  const nowSeconds = Math.floor(clock.nowMs() / 1000)
+  const claims = { ...plainClaims, iat: nowSeconds, exp: nowSeconds + 3600 }
+  const forged = (more: object) =>
+    signAs('EdDSA', stranger.privateKey, { alg: 'EdDSA' }, { ...claims, ...more })
+  // The keys themselves are made ready by the first login that tries them.
+  assertReason(await login(server, mount, 'r', forged({})), 'signature_invalid')
+  const { result, otherCallerMs } = await besideOtherCaller(server, () =>
+    login(server, mount, 'r', forged({ x: 'x'.repeat(180_000) })),
+  )
+  assertReason(result, 'signature_invalid')
+  assert.ok(otherCallerMs < otherCallerMsMax, `others waited ${Math.round(otherCallerMs)} ms`)
+  // An honest token of usual size is found by the last of these keys.
+  const last = signers.at(-1)
+  assert.ok(last !== undefined)
+  const honest = signAs('EdDSA', last.privateKey, { alg: 'EdDSA' }, claims)
+  assertStatus(await login(server, mount, 'r', honest), 200)
 })
 
 test('KEY-021: an empty address or a broken CA never becomes a configuration', async () => {

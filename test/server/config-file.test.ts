@@ -297,6 +297,13 @@ suite('listeners', () => {
     )
   })
 
+  test('authorities of client certificates that nobody is asked for are warned of', () => {
+    const { warnings } = listenerOf(`"tcp" {\n${files}tls_client_ca_file = "ca"\n}`)
+    assert.match(warnings.join(), /"tls_client_ca_file" has no effect without tls_require_and/)
+    const asked = `${files}tls_client_ca_file = "ca"\ntls_require_and_verify_client_cert = true`
+    assert.deepEqual(listenerOf(`"tcp" {\n${asked}\n}`).warnings, [])
+  })
+
   test('bounds keep their defaults at 0 where they cannot be switched off', () => {
     const listener = tcpOf(
       'tls_disable = true\nmax_request_size = -1\nmax_request_duration = 0\nhttp_read_timeout = "0s"\nhttp_idle_timeout = "0s"\nhttp_read_header_timeout = "5s"',

@@ -34,6 +34,36 @@ test('CLI-61 CLI-63: with an unknown key the server warns and starts, and SIGTER
   assert.equal(await run.stop(), 0)
 })
 
+test('settings that another one makes idle are named at the start with their lines (SEC-CFG-S4)', async () => {
+  const run = folder.start(
+    'idle.hcl',
+    [
+      'storage "inmem" {}',
+      'listener "tcp" {',
+      '  address = "127.0.0.1:0"',
+      '  tls_disable = true',
+      '  tls_key_file = "k.pem"',
+      '  tls_min_version = "tls13"',
+      '  tls_client_ca_file = "ca.pem"',
+      '  x_forwarded_for_hop_skips = 1',
+      '  x_forwarded_for_reject_not_present = true',
+      '}',
+      '',
+    ].join('\n'),
+  )
+  for (const [line, name, why] of [
+    [5, 'tls_key_file', 'is not used because of tls_disable'],
+    [6, 'tls_min_version', 'is not used because of tls_disable'],
+    [7, 'tls_client_ca_file', 'is not used because of tls_disable'],
+    [8, 'x_forwarded_for_hop_skips', 'has no effect without x_forwarded_for_authorized_addrs'],
+    [9, 'x_forwarded_for_reject_not_present', 'has no effect without x_forwarded_for_auth'],
+  ] as const) {
+    await run.until(new RegExp(`idle\\.hcl:${line}:\\d+: listener: "${name}" ${why}`))
+  }
+  await run.until(/Api Address/)
+  assert.equal(await run.stop(), 0)
+})
+
 test('CLI-62: after SIGHUP new connections get the new certificate', async () => {
   const certificate = join(folder.path, 'c.pem')
   const key = join(folder.path, 'k.pem')
