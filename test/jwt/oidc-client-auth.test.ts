@@ -57,6 +57,34 @@ test('the secret goes the way the mount names, and no other', async () => {
   assert.ok(!('oidc_client_auth_method' in (await setup.root.read('auth/oidc/config')).body.data))
 })
 
+test('a client secret is never shown, and what is written beside it leaves it alone, however long it is (SEC-CFG-S3)', async () => {
+  for (const secret of ['canary-7d20', `canary-7d20${'s'.repeat(4000)}`]) {
+    await setup.configure({
+      oidc_client_secret: secret,
+      oidc_client_auth_method: 'client_secret_post',
+    })
+    const path = `auth/${setup.mount}`
+    // A configuration is replaced as a whole, so one that would lose the secret alone is refused.
+    const { oidc_client_secret: _, ...without } = setup.config
+    const refused = await setup.root.write(`${path}/config`, without)
+    assertRefused(refused, /oidc_client_secret/)
+    await setup.root.must(`sys/auth/${setup.mount}/tune`, { description: 'people' })
+    const shown = [
+      refused,
+      ...(await Promise.all(
+        [`${path}/config`, `sys/auth/${setup.mount}`, 'sys/auth', 'sys/internal/specs/openapi'].map(
+          (one) => setup.root.read(one),
+        ),
+      )),
+    ]
+    for (const { text } of shown) assert.ok(!text.includes('canary-7d20'), text.slice(0, 200))
+    const { result, request } = await signIn()
+    assertStatus(result, 200)
+    assert.equal(request.form.get('client_secret'), secret)
+  }
+  await setup.configure()
+})
+
 test('RFC 6749 §2.3.1: id and secret are form-encoded before they become Basic credentials', async () => {
   await setup.configure({ oidc_client_secret: 'a:b+c d%' })
   const { request } = await signIn()

@@ -202,20 +202,3 @@ for (const { id, inState, allowed, sent, redirect, suffix = '' } of namespaceRow
     await setup.configure({ namespace_in_state: true })
   })
 }
-
-test('SEC-OID-12, SEC-OID-13 ten thousand starts repeat no state, nonce or challenge', async () => {
-  const role = await setup.role()
-  const seen = { state: new Set(), nonce: new Set(), code_challenge: new Set() }
-  const one = async () => {
-    const query = await queryOf(role)
-    assert.equal(query.get('code_challenge_method'), 'S256')
-    for (const name of ['state', 'nonce', 'code_challenge'] as const) {
-      const value = query.get(name) ?? ''
-      // 43 characters of 62 are 256 bits.
-      assert.ok(value.length >= 43)
-      seen[name].add(value)
-    }
-  }
-  for (let i = 0; i < 10_000; i += 50) await Promise.all(Array.from({ length: 50 }, one))
-  for (const values of Object.values(seen)) assert.equal(values.size, 10_000)
-})

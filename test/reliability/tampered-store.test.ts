@@ -31,7 +31,11 @@ async function tampered(
   const staticKey = randomBytes(32).toString('hex')
   const serve = async (work: (client: ApiClient) => Promise<void>) => {
     const server = await startTestServer({ storage: 'lmdb', raw: true, folder, staticKey })
-    await work(server.client()).finally(() => server.stop())
+    try {
+      await work(server.client())
+    } finally {
+      await server.stop()
+    }
   }
   try {
     let token = ''
@@ -41,7 +45,11 @@ async function tampered(
       await prepare(client.as(token))
     })
     const engine = await openAt(join(folder, 'data'))
-    await change(engine).finally(() => engine.close())
+    try {
+      await change(engine)
+    } finally {
+      await engine.close()
+    }
     await serve((client) => look(client.as(token)))
   } finally {
     rmSync(folder, { recursive: true, force: true })
