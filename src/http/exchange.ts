@@ -16,7 +16,7 @@ import { requestJsonLimits, type JsonLimits, type JsonObject } from '../lib/json
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Random } from '../platform/random.ts'
-import type { Connection } from './connection.ts'
+import type { Connection, Outstanding } from './connection.ts'
 import { requireAllowedOrigin, type CorsSettings } from './cors.ts'
 import { requireClientAddress } from './forwarded-for.ts'
 import type { ServingOptions } from './listener-options.ts'
@@ -35,6 +35,7 @@ import {
   requireUnambiguousHeaders,
   requireWrapTtlSeconds,
 } from './request-headers.ts'
+import type { Inbox } from './inbox.ts'
 import type { Outbox } from './outbox.ts'
 import { readCall, type Call } from './request-call.ts'
 import { parseRequestTarget, type RequestTarget } from './request-target.ts'
@@ -86,6 +87,7 @@ export interface ExchangeContext {
   readonly clock: Clock
   readonly random: Random
   readonly isStopping: () => boolean
+  readonly inbox: Inbox
   readonly outbox: Outbox
 }
 
@@ -98,7 +100,7 @@ const discardMs = 1000
 const openBodyBytesMax = 524_288
 const openJsonLimits: JsonLimits = { ...requestJsonLimits, entriesTotalMax: 20_000 }
 
-export class Exchange {
+export class Exchange implements Outstanding {
   readonly #context: ExchangeContext
   readonly #connection: Connection
   readonly #request: IncomingMessage
@@ -110,6 +112,7 @@ export class Exchange {
   #abort: AbortController | undefined
   #corsHeaders: Readonly<Record<string, string>> | undefined
   #awaitsContinue: boolean
+  #hasJoined = false
 
   constructor(
     context: ExchangeContext,
@@ -129,8 +132,12 @@ export class Exchange {
     this.#startedMs = context.clock.monotonicMs()
   }
 
+  run(): void {
+    void this.#run()
+  }
+
   /** Never rejects. */
-  async run(): Promise<void> {
+  async #run(): Promise<void> {
     try {
       const answer = await this.#answer()
       this.#context.outbox.add(() => {
@@ -145,13 +152,11 @@ export class Exchange {
     }
   }
 
-  /** The client is gone or has its answer. */
   close(): void {
     this.#isOver = true
     if (this.#sentMs === undefined) this.#abandon()
   }
 
-  /** Ends what takes longer than it may. */
   expire(nowMs: number): void {
     const { requestDurationMsMax, timeouts } = this.#context.options
     if (this.#sentMs !== undefined) {
@@ -196,6 +201,7 @@ export class Exchange {
     }
     if (this.#isPreflight(method, target.path.slice(apiPrefix.length))) return preflightAnswer
     const call = await this.#call(method, target)
+    if (!this.#hasJoined) await this.#join()
     const { headers } = request
     const outcome = await this.#context.handler(
       new SocketRequest(this, call, {
@@ -241,7 +247,14 @@ export class Exchange {
     requireLengthWithin(this.#request, bytesMax, openBodyTooLarge)
     const json = isOpen ? openJsonLimits : requestJsonLimits
     const bytes = await this.#body(bytesMax)
+    await this.#join()
     return parseBody(bytes, headers['content-type'], { json, repeats }, this.#context.clock)
+  }
+
+  /** From here on this request goes in step with the others of its turn. */
+  #join(): Promise<void> {
+    this.#hasJoined = true
+    return this.#context.inbox.turn()
   }
 
   async #body(bytesMax: number): Promise<Buffer> {
