@@ -11,10 +11,13 @@ export const exitCodes = {
 
 export class CommandFailure extends Error {
   readonly exitCode: number
+  /** What the server answered with, where a refusal of it is the cause. */
+  readonly status: number | undefined
 
-  constructor(text: string, exitCode: number = exitCodes.local) {
+  constructor(text: string, exitCode: number = exitCodes.local, status?: number) {
     super(text)
     this.exitCode = exitCode
+    this.status = status
   }
 }
 

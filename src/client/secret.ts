@@ -9,7 +9,7 @@ import {
   type JsonObject,
   type JsonValue,
 } from '../lib/json.ts'
-import type { ApiResponse } from './http-client.ts'
+import type { ApiResponse } from './api-response.ts'
 
 export interface Secret {
   /** The answer as it came, reduced to the members of the envelope. */

@@ -116,3 +116,12 @@ export interface PathTraits {
 
 /** Cheap and never failing; a path that nobody knows counts as open, the stricter of the two. */
 export type PathTraitsOf = (path: string, verb: Verb) => PathTraits
+
+/** Who comes to which path, known before anything of the body is. */
+export type Asking = Pick<
+  ApiRequest,
+  'verb' | 'path' | 'token' | 'clientAddress' | 'wrapTtlSeconds'
+>
+
+/** Rejects, with the refusal of the request, whoever may not come there whatever the body says. */
+export type RequireMayAsk = (asking: Asking) => Promise<void>

@@ -4,7 +4,8 @@
  */
 
 import type { FieldKind, FieldTable, Input } from '../schema/field.ts'
-import type { BackendRequest, Caller, Operation, Reply } from './backend.ts'
+import type { Reply } from './reply.ts'
+import type { BackendRequest, Caller, Operation } from './request.ts'
 import { capturesOf } from './pattern.ts'
 
 /**
@@ -69,7 +70,10 @@ export interface TypedPath<F extends FieldTable> {
 }
 
 /** A declaration without its input type, as the router and the generators see it. */
-export type PathDeclaration = TypedPath<FieldTable>
+export interface PathDeclaration extends TypedPath<FieldTable> {
+  /** Its handlers take a `CoreRequest`: set by `corePaths` alone. */
+  readonly privileged?: true
+}
 
 /**
  * Kinds that a part of a path may have: those that read it as it stands, and those that know its one

@@ -334,6 +334,13 @@ export const reasonRows = {
     fix: 'Have the operator bind a member of the object by pointer, like /org/name, and use strings with globs.',
     status: 400,
   },
+  claim_too_large: {
+    side: 'operator',
+    title: 'A bound claim is too large to be compared',
+    text: 'The values of the claim and the globs of the role are together more than one login may look at.',
+    fix: 'Have the issuer send fewer groups, or have the operator bind whole values or use fewer globs.',
+    status: 400,
+  },
   rule_refused: {
     side: 'operator',
     title: 'The rule of the role refuses this login',

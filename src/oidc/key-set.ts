@@ -337,7 +337,8 @@ export class RemoteKeySet {
       return this.#fail({ reason: 'not_json', detail })
     }
     if (known.value.keys.length === 0 && this.keyCount > 0) {
-      // Contract §3.6: providers publish it by accident; who withdraws a provider does so by configuration.
+      // Contract §3.6: providers publish it by accident; who withdraws a provider does so by
+      // configuration.
       const detail = `${shownUrl(this.#options.url)} publishes no usable key any more`
       return this.#fail({ reason: 'no_keys', detail })
     }

@@ -7,17 +7,17 @@ import { hasHiddenCharacter } from '../platform/outbound-url.ts'
  * what was written, but for the port.
  */
 export function isRedirectAllowed(asked: string, allowed: readonly string[]): boolean {
-  const loopback = loopbackParts(asked)
+  const loopback = parseLoopback(asked)
   return allowed.some((entry) => {
     if (entry === asked) return isAddress(asked)
     if (loopback === undefined) return false
-    const parts = loopbackParts(entry)
+    const parts = parseLoopback(entry)
     return parts !== undefined && parts.before === loopback.before && parts.after === loopback.after
   })
 }
 
 /** What is left of an address when its port is taken out; undefined unless its host is this machine. */
-interface LoopbackParts {
+interface LoopbackAddress {
   readonly before: string
   readonly after: string
 }
@@ -26,7 +26,7 @@ interface LoopbackParts {
 const loopbackAddress =
   /^(https?:\/\/(?:localhost|127\.(?:0|[1-9][0-9]{0,2})\.(?:0|[1-9][0-9]{0,2})\.(?:0|[1-9][0-9]{0,2})|\[::1\]))(?::[0-9]{1,5})?([/?#].*)?$/s
 
-function loopbackParts(address: string): LoopbackParts | undefined {
+function parseLoopback(address: string): LoopbackAddress | undefined {
   if (!isAddress(address)) return undefined
   const found = loopbackAddress.exec(address)
   if (found === null) return undefined

@@ -10,14 +10,16 @@ import {
   type KeySource,
   type KeySourceStatus,
   type NetworkCheck,
-} from './key-source-parts.ts'
+} from './key-source-port.ts'
 
 export class StaticKeys implements KeySource {
   readonly kind = 'static'
+  readonly hasKey: (thumbprint: string) => boolean
   readonly #keys: readonly VerificationKey[]
 
   constructor(keys: readonly VerificationKey[]) {
     this.#keys = keys
+    this.hasKey = (thumbprint) => keys.some((key) => key.thumbprint === thumbprint)
   }
 
   verifyCached(jwt: ParsedJwt): KeyVerdict {

@@ -198,6 +198,6 @@ function headerValue(headers: ConfigBlock, name: string): string {
     : headers.refuse(name, 'has a value that no header may have')
 }
 
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'))
 }

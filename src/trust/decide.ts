@@ -20,10 +20,11 @@ import {
   type LoginList,
   type RunOptions,
 } from './run-checks.ts'
-import { sentenceFor, type Disclosure } from './sentence.ts'
+import { happenedFor, sentenceFor, type Disclosure } from './sentence.ts'
 
 export type * from './decision.ts'
 export type * from './login-facts.ts'
+export type * from './login-outcome.ts'
 
 export function decideJwtLogin(input: JwtLoginInput, login = jwtLogin): Step {
   return stepOf(runChecks(login, input, claimsOf(input.token)), input)
@@ -108,6 +109,7 @@ export function refuseAfterwards(
     stage: 'identity',
     status: reasonStatus(reason),
     sentence: sentenceFor(after, disclosure, requestId),
+    happened: happenedFor(after, disclosure),
   }
   const shown = checks.map((check, i) =>
     i === last ? { ...check, status: 'fail' as const, reason, compatible_error: text } : check,
@@ -168,5 +170,6 @@ function toldTo(input: SharedFacts, failure: Failure): LoginFailure {
     ...failure,
     status: reasonStatus(failure.reason),
     sentence: sentenceFor(failure, disclosure, input.requestId),
+    happened: happenedFor(failure, disclosure),
   }
 }

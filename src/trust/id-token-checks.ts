@@ -292,7 +292,7 @@ const audience = defineCheck({
     if (got.every((one) => one === '')) {
       return fail('audience_missing', { claim: 'aud' }, 'the aud claim is missing')
     }
-    const want = role.rules.bound_audiences
+    const want = role.audiences
     const checked = checkAudience(want, got)
     if (checked.ok) return pass
     return fail('audience_mismatch', { claim: 'aud', got, expected: { any_of: want } })
@@ -300,9 +300,7 @@ const audience = defineCheck({
   shown: ({ role }: OidcLoginInput, { claims = {} }) => ({
     claim: 'aud',
     got: audiencesOf(claims),
-    ...(role.rules.bound_audiences.length === 0
-      ? {}
-      : { expected: { any_of: role.rules.bound_audiences } }),
+    ...(role.audiences.length === 0 ? {} : { expected: { any_of: role.audiences } }),
   }),
 })
 

@@ -5,7 +5,7 @@
  */
 
 import type { JsonObject, JsonValue } from '../lib/json.ts'
-import { checkClaimRule, type ClaimRule, type ClaimRuleProblem } from './claim-rules.ts'
+import { checkClaimRule, GlobWork, type ClaimRule, type ClaimRuleProblem } from './claim-rules.ts'
 import { checkGroups, type GroupsProblem } from './groups.ts'
 import {
   defineCheck,
@@ -127,12 +127,15 @@ const boundClaims = defineCheck({
     claim_mismatch:
       'error validating claims: claim {} does not match any associated bound claim values',
     claim_type: 'error validating claims: {}',
+    claim_too_large:
+      'error validating claims: claim {} is too large for the globs that it is compared with',
   },
   judge: withRole(({ claimRules }, claims) => {
     if (claimRules.length === 0) return skip
     // Stored order, and the first that fails is the one that is named.
+    const work = new GlobWork()
     for (const rule of claimRules) {
-      const checked = checkClaimRule(rule, claims)
+      const checked = checkClaimRule(rule, claims, work)
       if (checked.ok) continue
       const { error } = checked
       const shown = {

@@ -23,7 +23,9 @@ export type PolicyPlan =
       readonly templates: readonly Result<PolicyTemplate, TemplateProblem>[]
     }
 
-/** No policy has a longer name, and what follows looks at each character of a name several times. */
+/**
+ * No policy has a longer name, and what follows looks at each character of a name several times.
+ */
 const nameLengthMax = 1_024
 
 export function parsePolicyPlan(names: readonly string[], areTemplates: boolean): PolicyPlan {

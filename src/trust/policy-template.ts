@@ -42,8 +42,8 @@ export function parsePolicyTemplate(text: string): Result<PolicyTemplate, Templa
 }
 
 /**
- * The text for these claims; the problem names members and functions, never values of the token. The templates of one role
- * share their work.
+ * The text for these claims; the problem names members and functions, never values of the token.
+ * The templates of one role share their work.
  */
 export function renderPolicyTemplate(
   template: PolicyTemplate,

@@ -109,7 +109,7 @@ export function lintRole(rules: RoleRules, issuer?: string): readonly Lint[] {
   const add = (code: LintCode, text: string): void => {
     found.push({ code, text: `[${code}] ${text}` })
   }
-  if (rules.role_type === 'jwt' && rules.bound_audiences.length === 0) {
+  if (rules.role_type === 'jwt' && (rules.bound_audiences ?? []).length === 0) {
     add(
       'audience_any',
       'The role names no audience, so it takes only tokens that are made for nobody in particular.',

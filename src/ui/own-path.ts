@@ -18,6 +18,17 @@ export function parseOwnPath(text: string): string | undefined {
   return url.pathname + url.search
 }
 
+/** Where a page with the links for colours may be: here, or where the API asks about a sign-in. */
+export function parsePagePath(text: string): string | undefined {
+  const isAsking = text.length <= pathCharsMax && askingPath.test(text)
+  return isAsking && URL.canParse(text, base) && new URL(text, base).pathname === text
+    ? text
+    : parseOwnPath(text)
+}
+
+/** It shows what a sealed cookie says, and takes no step without parameters. */
+const askingPath = /^\/v1\/auth\/[\w.%~-][\w.%~/-]*\/oidc\/callback$/
+
 /** The same for the end of a sign-in: not back into one, which could go round in circles. */
 export function parseReturnPath(text: string): string | undefined {
   const path = parseOwnPath(text)

@@ -3,7 +3,8 @@
 import type { JsonObject } from '../lib/json.ts'
 import { numberAt } from './api-answer.ts'
 import { loginAddress, problemAnswer, type Wish } from './failure.ts'
-import { startSession, type Session } from './session.ts'
+import type { Session } from './session.ts'
+import { startSession } from './session-change.ts'
 import type { Visit } from './visit.ts'
 import type { WebAnswer } from './web-doors.ts'
 

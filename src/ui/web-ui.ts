@@ -9,7 +9,7 @@ import { loginAddress, problemAnswer, wishOf } from './failure.ts'
 import { errorPage } from './flow-pages.ts'
 import { signInWithJwt, signInWithToken } from './form-sign-in.ts'
 import { sendToOutcome, showOutcome } from './outcome.ts'
-import { parseMountName, parseOwnPath } from './own-path.ts'
+import { parseMountName, parsePagePath } from './own-path.ts'
 import { themes } from './page.ts'
 import { pick } from './picker.ts'
 import { finishSignIn, startSignIn } from './sign-in.ts'
@@ -102,7 +102,7 @@ function themeRoute(visit: Visit, name: string): Route | undefined {
     isStep: true,
     work: () => {
       visit.setCookie(cookie('theme', theme, 31_536_000))
-      const back = parseOwnPath(visit.query.get('return_to') ?? '') ?? '/ui/'
+      const back = parsePagePath(visit.query.get('return_to') ?? '') ?? '/ui/'
       // A link to a step would take it again.
       return visit.redirect(/^\/ui\/(?:theme|vault)\/|\/start(?:\?|$)/.test(back) ? '/ui/' : back)
     },

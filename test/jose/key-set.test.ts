@@ -21,10 +21,10 @@ import {
   signToken,
   verificationKey,
 } from './sample-tokens.ts'
+import { unusableKeys } from './unusable-keys.ts'
 
 const rsa = publicJwk(pairs.RSA.publicKey)
 const p256 = publicJwk(pairs['P-256'].publicKey)
-const ed25519 = publicJwk(pairs.Ed25519.publicKey)
 
 function verdict(token: string, keys: readonly VerificationKey[]): string {
   const result = verifyWithKeySet(parseAccepted(token), keys)
@@ -180,37 +180,19 @@ test('SEC-KEY-12 KEY-018: keys for another purpose are passed over', () => {
   assert.equal(verdict(signToken('RS256', { kid: 'k' }), both), 'key_unusable')
 })
 
-test('SEC-KEY-13: weak, broken and enormous RSA keys are passed over quickly', () => {
-  const small = publicJwk(generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey)
-  const modulus = Buffer.from(rsa.n ?? '', 'base64url')
-  const even = Buffer.from(modulus)
-  even.writeUInt8(even.readUInt8(255) & 0xfe, 255)
-  const number = (...bytes: number[]): string => Buffer.from(bytes).toString('base64url')
-  const jwks = [
-    small,
-    { ...rsa, e: '' },
-    { ...rsa, e: number(0) },
-    { ...rsa, e: number(1) },
-    { ...rsa, e: number(2) },
-    { ...rsa, e: number(1, 0, 0) },
-    { ...rsa, e: number(1, 0, 0, 0, 0, 0, 0, 0, 1) },
-    { ...rsa, e: rsa.n },
-    { ...rsa, n: '' },
-    { ...rsa, n: number(0) },
-    { ...rsa, n: even.toString('base64url') },
-    { ...rsa, n: undefined },
-    { ...rsa, e: undefined },
-    { ...rsa, n: 5 },
-    { ...rsa, n: `${rsa.n ?? ''}==` },
-    { ...rsa, n: Buffer.alloc(65_536, 0xff).toString('base64url') },
-    { ...rsa, n: Buffer.alloc(2_049, 0xff).toString('base64url') },
-    { ...rsa, n: Buffer.concat([Buffer.alloc(128), modulus.subarray(128)]).toString('base64url') },
-  ]
-  const startMs = performance.now()
-  for (const jwk of jwks) assert.equal(isUsed(jwk), false, JSON.stringify(jwk).slice(0, 80))
-  assert.ok(performance.now() - startMs < 400)
-  assert.equal(isUsed({ ...rsa, e: number(3) }), true)
+for (const [id, keys] of Object.entries(unusableKeys)) {
+  test(`weak, broken, enormous and foreign keys are passed over quickly (${id})`, () => {
+    const all = keys()
+    const startMs = performance.now()
+    for (const { what, jwk } of all) assert.equal(isUsed(jwk), false, what)
+    assert.ok(performance.now() - startMs < 400)
+  })
+}
+
+test('what only looks weak or broken is used (SEC-KEY-13, SEC-KEY-14, SEC-KEY-15)', () => {
+  assert.equal(isUsed({ ...rsa, e: Buffer.from([3]).toString('base64url') }), true)
   assert.equal(isUsed({ ...rsa, n: Buffer.alloc(2_048, 0xff).toString('base64url') }), true)
+  for (const { publicKey } of Object.values(pairs)) assert.equal(isUsed(publicJwk(publicKey)), true)
 })
 
 test('a zero octet in front of an RSA modulus changes neither key nor thumbprint', () => {
@@ -218,61 +200,6 @@ test('a zero octet in front of an RSA modulus changes neither key nor thumbprint
   const [key] = keySet({ ...rsa, n: padded.toString('base64url') })
   assert.equal(key?.thumbprint, verificationKey(pairs.RSA).thumbprint)
   assert.equal(verdict(signToken('RS256'), key === undefined ? [] : [key]), 'by nameless')
-})
-
-test('SEC-KEY-14: EC keys off the curve or of another form are passed over', () => {
-  for (const kind of ['P-256', 'P-384', 'P-521'] as const) {
-    const jwk = publicJwk(pairs[kind].publicKey)
-    const x = Buffer.from(jwk.x ?? '', 'base64url')
-    const off = Buffer.from(x)
-    off.writeUInt8(off.readUInt8(off.length - 1) ^ 1, off.length - 1)
-    const zero = Buffer.alloc(x.length).toString('base64url')
-    const bad = [
-      { ...jwk, x: off.toString('base64url') },
-      { ...jwk, x: zero },
-      { ...jwk, x: zero, y: zero },
-      { ...jwk, x: Buffer.alloc(x.length, 0xff).toString('base64url') },
-      { ...jwk, x: x.subarray(1).toString('base64url') },
-      { ...jwk, x: Buffer.concat([Buffer.alloc(1), x]).toString('base64url') },
-      { ...jwk, x: '' },
-      { ...jwk, y: undefined },
-      { ...jwk, y: null },
-      { ...jwk, crv: undefined },
-      { ...jwk, crv: kind.toLowerCase() },
-      { ...jwk, crv: 'secp256k1' },
-      { ...jwk, crv: kind === 'P-256' ? 'P-384' : 'P-256' },
-      { ...jwk, crv: '__proto__' },
-    ]
-    assert.equal(isUsed(jwk), true)
-    for (const each of bad) assert.equal(isUsed(each), false, JSON.stringify(each))
-  }
-})
-
-test('SEC-KEY-14: coordinates are below the field prime', () => {
-  // On P-521 a coordinate has seven spare bits, so x + p has the full length.
-  const jwk = publicJwk(pairs['P-521'].publicKey)
-  const x = BigInt(`0x${Buffer.from(jwk.x ?? '', 'base64url').toString('hex')}`) + 2n ** 521n - 1n
-  const bytes = Buffer.from(x.toString(16).padStart(132, '0'), 'hex')
-  assert.equal(isUsed({ ...jwk, x: bytes.toString('base64url') }), false)
-})
-
-test('SEC-KEY-15: OKP keys of another curve, of another length or of small order are passed over', () => {
-  const x = Buffer.from(ed25519.x ?? '', 'base64url')
-  const bad = [
-    { ...ed25519, crv: 'X25519' },
-    { ...ed25519, crv: 'Ed448' },
-    { ...ed25519, crv: undefined },
-    { ...ed25519, x: x.subarray(1).toString('base64url') },
-    { ...ed25519, x: Buffer.concat([x, Buffer.alloc(1)]).toString('base64url') },
-    { ...ed25519, x: '' },
-    { ...ed25519, x: undefined },
-    { ...ed25519, x: Buffer.alloc(32).toString('base64url') },
-    { ...ed25519, x: Buffer.concat([Buffer.from([1]), Buffer.alloc(31)]).toString('base64url') },
-    publicJwk(generateKeyPairSync('x25519').publicKey),
-    publicJwk(generateKeyPairSync('ed448').publicKey),
-  ]
-  for (const jwk of bad) assert.equal(isUsed(jwk), false, JSON.stringify(jwk))
-  assert.equal(isUsed(ed25519), true)
 })
 
 test('private keys are passed over', () => {

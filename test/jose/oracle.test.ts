@@ -11,6 +11,7 @@ import { parsePemKey } from '../../src/jose/pem-key.ts'
 import { verifySignature } from '../../src/jose/verify.ts'
 import { decodeBase64Url, encodeBase64Url } from '../../src/lib/base64url.ts'
 import { encodeJson, parseJson, type JsonLimits } from '../../src/lib/json.ts'
+import { createDice, damage } from './damage.ts'
 import {
   allTen,
   claims,
@@ -145,25 +146,6 @@ test('a JSON text is read exactly when the platform reads it, with the same valu
     numRuns: 5_000,
   })
 })
-
-/** Small and reproducible; fast-check would spend most of the time on making the cases. */
-function createDice(seed: number): (sides: number) => number {
-  let state = seed
-  return (sides) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return (state >>> 8) % sides
-  }
-}
-
-function damage(text: string, dice: (sides: number) => number): string {
-  let damaged = text
-  for (let left = dice(4); left >= 0; left--) {
-    const at = dice(damaged.length + 1)
-    const insert = String.fromCharCode(dice(3) === 0 ? dice(65_536) : dice(128)).repeat(dice(3))
-    damaged = damaged.slice(0, at) + insert + damaged.slice(at + dice(5))
-  }
-  return damaged
-}
 
 test('SEC-SUP-05: 50,000 damaged tokens end in a result and never in an exception', () => {
   const dice = createDice(20_261_123)

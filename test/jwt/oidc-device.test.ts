@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { ScriptedAnswer } from '../harness/scripted-provider.ts'
 import { assertReason, assertStatus } from './fixture.ts'
-import { roleO, setUpSignIn, type SignInSetup } from './oidc-fixture.ts'
+import { nextAddress, roleO, setUpSignIn, type SignInSetup } from './oidc-fixture.ts'
 
 let setup: SignInSetup
 const deviceRole = { ...roleO, callback_mode: 'device', allowed_redirect_uris: [] }
@@ -185,11 +185,37 @@ test('CBK-060 a caller from elsewhere is refused before the provider is asked', 
   assert.equal(setup.idp.tokenRequests.length, asked)
 })
 
-test('SEC-OID-23 a verification address that is no web address is refused', async () => {
+test('SEC-OID-23 a verification address that is no web address is refused, however long it is', async () => {
   setup.idp.onDevice = () => ({ body: { ...granted, verification_uri: 'javascript:alert(1)' } })
   const role = await setup.role({}, deviceRole)
-  assertReason(await setup.authUrl(role, { client_nonce: 'n1' }), 'provider_failed')
+  const hostile = [
+    'javascript:alert(1)',
+    ' javascript:alert(1)',
+    'JavaScript:alert(1)//https://idp.test/d',
+    'data:text/html,x',
+    'file:///etc/passwd',
+    'https://idp.test/\u202ed',
+    'https://idp.test/d\nhttps://evil.test',
+    `javascript:${'x'.repeat(500_000)}`,
+    `https://idp.test/${'x'.repeat(500_000)}`,
+  ]
+  // Starts that lead to nothing have a budget for each address.
+  const begin = () =>
+    setup.server
+      .client()
+      .from(nextAddress())
+      .write(`auth/${setup.mount}/oidc/auth_url`, { role, client_nonce: 'n1' })
+  for (const uri of hostile) {
+    setup.idp.onDevice = () => ({ body: { ...granted, verification_uri: uri } })
+    const refused = await begin()
+    // An answer that is too long is a fault of the provider.
+    if (uri.length > 100_000) assertStatus(refused, 500, uri.slice(0, 40))
+    else assertReason(refused, 'provider_failed', uri.slice(0, 40))
+    setup.idp.onDevice = () => ({ body: { ...granted, verification_uri_complete: uri } })
+    const { text } = await begin()
+    assert.ok(!text.includes(JSON.stringify(uri)), `passed on: ${text.slice(0, 200)}`)
+  }
   setup.idp.onDevice = () => ({ status: 500, body: '' })
-  assertStatus(await setup.authUrl(role, { client_nonce: 'n1' }), 500)
+  assertStatus(await begin(), 500)
   setup.idp.onDevice = () => ({ body: granted })
 })

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { makeJwtMaker } from '../harness/jwt-maker.ts'
 import { ScriptedProvider } from '../harness/scripted-provider.ts'
 import { startTestServer, type TestServer } from '../harness/test-server.ts'
 import {
@@ -66,6 +67,22 @@ for (const mode of ['strict', 'vault'] as const) {
     assert.equal(renewed.body.auth.lease_duration, 420)
   })
 }
+
+test('a key that was taken out of the configuration ends renewals of what it signed; one beside it does not', async () => {
+  const mount = await makeMount(server.root, { jwt_validation_pubkeys: [keyK.pem] })
+  const path = `auth/${mount}`
+  await server.root.must(`${path}/role/r`, { ...plainRole, token_period: '10m' })
+  const made = await login(server, mount, 'r', keyK.sign(plainClaims))
+  assertStatus(made, 200)
+  const renew = () => server.client(made.body.auth.client_token).write('auth/token/renew-self')
+  const other = makeJwtMaker('other').pem
+  await server.root.must(`${path}/config`, { jwt_validation_pubkeys: [other, keyK.pem] })
+  assertStatus(await renew(), 200)
+  await server.root.must(`${path}/config`, { jwt_validation_pubkeys: [other] })
+  assertRefused(await renew(), /may no longer be renewed/)
+  await server.root.must(`${path}/config`, { jwt_validation_pubkeys: [keyK.pem] })
+  assertStatus(await renew(), 200)
+})
 
 const changes: readonly (readonly [string, object, object, Claims])[] = [
   [
@@ -142,6 +159,12 @@ test('a claim that was too large to keep is no obstacle while the role stays as 
   const made = await login(server, mounts.strict, name, keyK.sign({ ...plainClaims, big: large }))
   const mine = server.client(made.body.auth.client_token)
   assertStatus(await mine.write('auth/token/renew-self'), 200)
+  // Another lifetime is no other judgement; what decides logins has to be asked again.
+  const path = `auth/${mounts.strict}/role/${name}`
+  await server.root.must(path, { role_type: 'jwt', token_ttl: '20m' })
+  assertStatus(await mine.write('auth/token/renew-self'), 200)
+  await server.root.must(path, { role_type: 'jwt', bound_subject: 'u' })
+  assertRefused(await mine.write('auth/token/renew-self'), /may no longer be renewed/)
 })
 
 test('SEC-MAT-12: a fact called __proto__ is kept and judged', async () => {

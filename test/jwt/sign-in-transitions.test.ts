@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Login } from '../../src/framework/backend.ts'
+import type { Login } from '../../src/framework/reply.ts'
 import type { ProviderAnswer, SignIn, SignInPhase } from '../../src/auth/jwt/sign-in.ts'
 import {
   block,

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import type { ManualClock } from '../../src/platform/clock.ts'
+import type { ManualClock } from '../harness/manual-clock.ts'
 import type { ApiClient, ApiResult } from '../harness/api-client.ts'
 import { manualClock, startTestServer, type TestServer } from '../harness/test-server.ts'
 import { create, enableJwt, wantAlive, wantDead, wantError, type JwtMount } from './fixture.ts'

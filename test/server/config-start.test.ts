@@ -65,3 +65,33 @@ function servedName(port: number): Promise<string> {
     socket.on('error', reject)
   })
 }
+
+/** Addresses that are no loopback; nothing of ours has them, so that nobody hears if they are served. */
+const elsewhere = ['0.0.0.0:0', ':0', '[::]:0', '192.0.2.1:8200', 'tokenstile.invalid:8200']
+
+test('plain HTTP for other machines stops the program, in the last of as many listeners as may be too (SEC-CFG-S2)', async () => {
+  const local = 'listener "tcp" {\n  address = "127.0.0.1:0"\n  tls_disable = true\n}\n'
+  for (const [i, address] of elsewhere.entries()) {
+    const plain = `listener "tcp" { address = "${address}" }\n`
+    for (const [j, text] of [plain, local.repeat(31) + plain].entries()) {
+      const run = folder.start(`plain-${i}-${j}.hcl`, `storage "inmem" {}\n${text}`)
+      assert.equal(await run.exit, 1, `${address}: ${run.output}`)
+      assert.match(run.output, /tls_disable = true serves plain HTTP/, address)
+      assert.doesNotMatch(run.output, /Api Address/, address)
+    }
+  }
+})
+
+test('the explicit switch is followed and warned of; on this machine it needs no warning (SEC-CFG-S2)', async () => {
+  const listener = (address: string) =>
+    `storage "inmem" {}\nlistener "tcp" {\n  address = "${address}"\n  tls_disable = true\n}\n`
+  // Nobody has this address: the program tries to listen there, which is as far as a test may go.
+  const open = folder.start('open.hcl', listener('192.0.2.1:0'))
+  assert.equal(await open.exit, 1)
+  assert.match(open.output, /plain HTTP to other machines/)
+  assert.doesNotMatch(open.output, /serves plain HTTP,/)
+  const local = folder.start('local.hcl', listener('127.0.0.1:0'))
+  await local.url()
+  assert.doesNotMatch(local.output, /plain HTTP/)
+  assert.equal(await local.stop(), 0)
+})

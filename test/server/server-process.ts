@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { ApiClient } from '../harness/api-client.ts'
 
 const program = `
-  import { runServer } from ${JSON.stringify(new URL('../../src/server/main.js', import.meta.url).href)}
+  import { runServer } from ${JSON.stringify(new URL('../../src/server/server-command.js', import.meta.url).href)}
   process.exitCode = await runServer(process.argv.slice(1), process)
 `
 
@@ -23,7 +23,7 @@ export class ServerFolder {
   start(name: string, text: string, options: StartOptions = {}): ServerProcess {
     const path = join(this.path, name)
     writeFileSync(path, text, { mode: 0o600 })
-    return new ServerProcess([`-config=${path}`, ...(options.flags ?? [])], options.env ?? {})
+    return new ServerProcess([`-config=${path}`, ...(options.flags ?? [])], options)
   }
 
   remove(): void {
@@ -34,6 +34,8 @@ export class ServerFolder {
 interface StartOptions {
   readonly flags?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
+  /** Another command that becomes the program, such as one that changes what it sees of the machine. */
+  readonly within?: readonly string[]
 }
 
 export class ServerProcess {
@@ -42,9 +44,10 @@ export class ServerProcess {
   output = ''
   #heard: () => void = () => undefined
 
-  constructor(words: readonly string[], env: Readonly<Record<string, string>>) {
-    const args = ['--input-type=module', '-e', program, '--', ...words]
-    this.child = spawn(process.execPath, args, {
+  constructor(words: readonly string[], { env = {}, within = [] }: StartOptions) {
+    const own = [process.execPath, '--input-type=module', '-e', program, '--', ...words]
+    const [command = '', ...args] = [...within, ...own]
+    this.child = spawn(command, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
     })

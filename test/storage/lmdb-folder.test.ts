@@ -1,7 +1,6 @@
 /** The data folder: who may open it, what is refused, and the rights of what is made. */
 
 import assert from 'node:assert/strict'
-import { createHash } from 'node:crypto'
 import {
   chmodSync,
   cpSync,
@@ -18,6 +17,7 @@ import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
 import { viewOf, type Engine } from '../../src/storage/store.ts'
 import { startWriter } from './child.ts'
+import { damages, hashFiles } from './damages.ts'
 import { freshFolder, openAt, removeFolders } from './folder.ts'
 
 after(removeFolders)
@@ -49,66 +49,6 @@ async function makeStore(): Promise<string> {
   await engine.close()
   return path
 }
-
-function hashFiles(folder: string): readonly string[] {
-  return readdirSync(folder)
-    .toSorted()
-    .map(
-      (name) =>
-        `${name} ${createHash('sha256')
-          .update(readFileSync(join(folder, name)))
-          .digest('hex')}`,
-    )
-}
-
-const damages: readonly (readonly [string, RegExp, (folder: string) => void])[] = [
-  ['a data file of no bytes', /damaged/, (folder) => truncateSync(join(folder, 'data.mdb'), 0)],
-  [
-    'a data file of half a page',
-    /damaged/,
-    (folder) => truncateSync(join(folder, 'data.mdb'), 4096),
-  ],
-  [
-    'a data file of its first page',
-    /damaged/,
-    (folder) => truncateSync(join(folder, 'data.mdb'), 8192),
-  ],
-  [
-    'a data file of half its length',
-    /damaged: data.mdb was cut/,
-    (folder) =>
-      truncateSync(join(folder, 'data.mdb'), statSync(join(folder, 'data.mdb')).size >> 1),
-  ],
-  [
-    'a data file of zeros',
-    /damaged/,
-    (folder) => writeFileSync(join(folder, 'data.mdb'), Buffer.alloc(1 << 20)),
-  ],
-  ['no data file', /lost its data.mdb/, (folder) => unlinkSync(join(folder, 'data.mdb'))],
-  [
-    'a format of the future',
-    /has format 99, and this version reads format 1 only/,
-    (folder) => {
-      const record = JSON.parse(readFileSync(join(folder, 'format.json'), 'utf8')) as object
-      writeFileSync(join(folder, 'format.json'), JSON.stringify({ ...record, format: 99 }))
-    },
-  ],
-  [
-    'an unreadable format.json',
-    /unreadable format.json/,
-    (folder) => writeFileSync(join(folder, 'format.json'), '{'),
-  ],
-  [
-    'a foreign format.json',
-    /did not write/,
-    (folder) => writeFileSync(join(folder, 'format.json'), '{"format":1}'),
-  ],
-  [
-    'an empty format.json',
-    /did not write/,
-    (folder) => writeFileSync(join(folder, 'format.json'), 'null'),
-  ],
-]
 
 for (const [what, text, damage] of damages) {
   test(`SEC-STO-11: ${what} is refused with a message that names the folder, and nothing is touched`, async () => {

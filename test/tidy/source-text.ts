@@ -32,7 +32,9 @@ export interface RegExpPlace {
   readonly at: number
 }
 
-/** Every regular expression literal: what stands between slashes that are code is no code itself. */
+/**
+ * Every regular expression literal: what stands between slashes that are code is no code itself.
+ */
 export function regExpsOf({ code, text }: SourceFile): readonly RegExpPlace[] {
   const out = code.split('')
   const found: RegExpPlace[] = []

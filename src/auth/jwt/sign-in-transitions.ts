@@ -7,7 +7,7 @@
  * phase × event. Contract jwt-oidc.md §4.2 to §4.9.
  */
 
-import type { Login } from '../../framework/backend.ts'
+import type { Login } from '../../framework/reply.ts'
 import { equalSecrets } from '../../lib/constant-time.ts'
 import type { ProviderAnswer, SignIn, SignInFailure, SignInPhase } from './sign-in.ts'
 

@@ -8,7 +8,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { equalSecrets } from '../../lib/constant-time.ts'
 import { hasHiddenCharacter } from '../../platform/outbound-url.ts'
 import { donePage, errorPage, type Page } from '../../ui/flow-pages.ts'
-import { splitLoginError } from './login-error.ts'
+import { splitLoginError } from './stock-texts.ts'
 import { listenOnLoopback, type LoopbackPlace } from './loopback-servers.ts'
 
 export interface Arrival {

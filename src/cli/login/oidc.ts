@@ -14,6 +14,7 @@ import type { LoginMethod } from './login-method.ts'
 import { OidcListener, type Arrival } from './oidc-listener.ts'
 import { oidcParameterHelp, parseOidcParameters, type OidcParameters } from './oidc-parameters.ts'
 import { qrCode } from './qr-code.ts'
+import { pollVerdict } from './stock-texts.ts'
 
 const doing = 'Error authenticating'
 /** As long as the server keeps the sign-in. */
@@ -195,10 +196,10 @@ async function pollUntilDone(begun: Begun): Promise<Secret> {
     const secret = response.status === 200 ? parseSecret(response) : undefined
     if (secret !== undefined) return secret
     const error = new ApiError(response)
-    const text = error.errors[0] ?? ''
-    if (text.endsWith('slow_down')) seconds = boundedSeconds(seconds * 2)
+    const verdict = pollVerdict(error)
+    if (verdict === 'slow_down') seconds = boundedSeconds(seconds * 2)
     else if (response.status >= 500 && faults < serverFaultsMax) faults++
-    else if (!text.endsWith('authorization_pending')) throw asFailure(error)
+    else if (verdict === 'over') throw asFailure(error)
   }
 }
 

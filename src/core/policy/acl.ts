@@ -22,8 +22,8 @@ export interface AclRequest {
   /** Without `/v1/` and without a leading slash; a list path ends with a slash. */
   readonly path: string
   readonly operation: Operation
-  /** Body fields, or the query of a read. */
-  readonly data?: JsonObject
+  /** Body fields, or the query of a read; `unread` asks whether there are any that would be allowed. */
+  readonly data?: JsonObject | 'unread'
   /** 0 when no wrapping is asked for. */
   readonly wrapTtlSeconds: number
   readonly sudoRequired: boolean
@@ -97,6 +97,7 @@ class CompiledAcl implements Acl {
       (sudo || !request.sudoRequired) &&
       isWrappingAllowed(terms, wrapTtlSeconds) &&
       (!checksParameters[operation] ||
+        request.data === 'unread' ||
         areParametersAllowed(terms.parameters, request.data ?? noData))
     return {
       allowed,

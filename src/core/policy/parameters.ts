@@ -31,7 +31,10 @@ interface Lists {
   readonly required: Set<string>
 }
 
-/** Limits that hold together, of one rule or of many; adding costs what is added and not what is there. */
+/**
+ * Limits that hold together, of one rule or of many; adding costs what is added and not what is
+ * there.
+ */
 export class ParameterSum {
   /** Most rules have none. */
   #lists: Lists | undefined

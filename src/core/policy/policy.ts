@@ -4,15 +4,8 @@
  */
 
 import { parseDurationMs } from '../../lib/duration.ts'
-import {
-  listHclBlocks,
-  parseHclOrJson,
-  toJsonValue,
-  type HclBlock,
-  type HclBody,
-  type HclItem,
-  type HclProblem,
-} from '../../lib/hcl.ts'
+import { listHclBlocks, parseHclOrJson, toJsonValue, type HclProblem } from '../../lib/hcl.ts'
+import type { HclBlock, HclBody, HclItem } from '../../lib/hcl-tree.ts'
 import { err, ok, type Result } from '../../lib/result.ts'
 import { capabilityBits, parseCapability, parseOldPolicyWord } from './capability.ts'
 import { noParameterLimits, ParameterSum, type ParameterLimits } from './parameters.ts'
@@ -45,8 +38,8 @@ const charactersMax = 262_144
 const rulesMax = 5_000
 
 /**
- * Reads a policy that is to be written, within bounds that no real one reaches. What is stored already is read whatever its
- * size: leaving it out would also leave out what it denies.
+ * Reads a policy that is to be written, within bounds that no real one reaches. What is stored
+ * already is read whatever its size: leaving it out would also leave out what it denies.
  */
 export function parseNewPolicy(name: string, text: string): Result<Policy, PolicyProblem> {
   if (text.length > charactersMax) {

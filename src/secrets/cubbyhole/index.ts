@@ -3,7 +3,9 @@
  * deletes what stands below a token's id when the token ends.
  */
 
-import { reply, type BackendRequest, type BackendType } from '../../framework/backend.ts'
+import type { BackendType } from '../../framework/backend.ts'
+import { reply } from '../../framework/reply.ts'
+import type { BackendRequest } from '../../framework/request.ts'
 import { definePath } from '../../framework/path.ts'
 import { invalid } from '../../framework/refusal.ts'
 import { JsonText } from '../../lib/json.ts'

@@ -3,7 +3,9 @@
  * paths as if it were alone; here they are laid over each other, and the mount's version decides at each request.
  */
 
-import type { BackendContext, BackendRequest, Reply } from '../../framework/backend.ts'
+import type { BackendContext } from '../../framework/backend.ts'
+import type { Reply } from '../../framework/reply.ts'
+import type { BackendRequest } from '../../framework/request.ts'
 import { parseInput } from '../../framework/input.ts'
 import type {
   DeclaredOperation,

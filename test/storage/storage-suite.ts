@@ -3,11 +3,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { SystemClock } from '../platform/clock.ts'
-import { SeededRandom, SystemRandom } from '../platform/random.ts'
-import { compareKeys } from './key-order.ts'
-import { Keyring } from './keyring.ts'
-import { destroyRange, SealedStore } from './sealed-store.ts'
+import { SystemClock } from '../../src/platform/clock.ts'
+import { SystemRandom } from '../../src/platform/random.ts'
+import { SeededRandom } from '../harness/seeded-random.ts'
+import { compareKeys } from '../../src/storage/key-order.ts'
+import { Keyring } from '../../src/storage/keyring.ts'
+import { destroyRange, SealedStore } from '../../src/storage/sealed-store.ts'
 import {
   prefixRange,
   recordKey,
@@ -19,8 +20,8 @@ import {
   type Expectation,
   type KeyRange,
   type Store,
-} from './store.ts'
-import { KeyNotStorable } from './transaction.ts'
+} from '../../src/storage/store.ts'
+import { KeyNotStorable } from '../../src/storage/transaction.ts'
 
 export interface OpenedEngine {
   readonly engine: Engine

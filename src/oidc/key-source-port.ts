@@ -31,6 +31,8 @@ export interface KeySource {
   verify(jwt: ParsedJwt): Promise<KeyVerdict>
   /** The issuer the discovery document names, fetched at first use; undefined for sources without one. */
   discoveredIssuer(): Promise<Result<string | undefined, KeyRefusal>>
+  /** Whether that key is written into the configuration; undefined for sources whose keys are published and rotate. */
+  readonly hasKey?: (thumbprint: string) => boolean
   /** The provider's own description; undefined for sources without one. */
   discoveryDocument(): Promise<Result<DiscoveryDocument | undefined, KeyRefusal>>
   /** Rows 4b, 9, 10 and 12 of contract §1.3; uses and fills no cache. */
@@ -42,7 +44,7 @@ export interface KeySource {
 }
 
 /** What every source that fetches is built from. */
-export interface RemoteParts {
+export interface RemoteContext {
   readonly calls: ProviderCalls
   readonly clock: Clock
   readonly logger: Logger
