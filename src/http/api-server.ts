@@ -9,6 +9,7 @@ import type { CorsSettings } from './cors.ts'
 import type { OtherHandler } from './exchange.ts'
 import { Listener, type BoundAddress } from './listener.ts'
 import type { ListenerOptions } from './listener-options.ts'
+import { Inbox } from './inbox.ts'
 import { Outbox } from './outbox.ts'
 import { FixedHeaders } from './respond.ts'
 import { requireVerbsServed } from './verb-self-check.ts'
@@ -47,16 +48,18 @@ class SocketServer implements ApiServer {
   #listeners: readonly Listener[] = []
   #isStopping = false
 
+  readonly #inbox: Inbox
   readonly #outbox: Outbox
 
   constructor(options: ApiServerOptions) {
     this.#options = options
+    this.#inbox = new Inbox(options.clock)
     this.#outbox = new Outbox(options.clock)
   }
 
   async start(): Promise<readonly BoundAddress[]> {
     const { handler, traitsOf, requireMayAsk, other, cors, logger, clock, random } = this.#options
-    await requireVerbsServed({ clock, logger, random, outbox: this.#outbox })
+    await requireVerbsServed({ clock, logger, random, inbox: this.#inbox, outbox: this.#outbox })
     const bound: BoundAddress[] = []
     const started: Listener[] = []
     const limits = this.#options.listeners.map(({ requestBytesMax }) => requestBytesMax)
@@ -76,6 +79,7 @@ class SocketServer implements ApiServer {
           clock,
           random,
           isStopping: () => this.#isStopping,
+          inbox: this.#inbox,
           outbox: this.#outbox,
         })
         bound.push(await listener.start())

@@ -11,10 +11,20 @@ import { plainAddress } from './forwarded-for.ts'
 import type { ParserListeners } from './parser-listeners.ts'
 import { brokenRequestText } from './respond.ts'
 
-/** Requests of one connection that are worked on at a time; the rest waits in the socket. */
+/** Requests of one connection that are worked on at a time; the rest of what was read waits, and then the socket. */
 const pipelinedMax = 64
 
 const lingerMs = 500
+
+/** A request that has come and is not answered yet. */
+export interface Outstanding {
+  /** Begins the work; never throws. */
+  run(): void
+  /** The client is gone or has its answer. */
+  close(): void
+  /** Ends what takes longer than it may. */
+  expire(nowMs: number): void
+}
 
 interface Waiting {
   readonly openMax: number
@@ -30,7 +40,9 @@ export class Connection {
   #current: Duplex
   readonly #parser: ParserListeners
   #verb: ExtraVerb | undefined
-  #open = 0
+  readonly #open = new Set<Outstanding>()
+  /** Those of a read that brought more than are worked on at a time. */
+  readonly #behind: Outstanding[] = []
   #last: IncomingMessage | undefined
   #isPaused = false
   #isRefusing = false
@@ -44,6 +56,12 @@ export class Connection {
     this.#current = raw
     this.address = raw.remoteAddress === undefined ? undefined : plainAddress(raw.remoteAddress)
     this.port = raw.remotePort
+    this.#keepPause(raw)
+    raw.once('close', () => {
+      this.#behind.length = 0
+      // The platform tells the end of a response only when it was that one's turn to be written.
+      for (const work of this.#open) this.#ended(work)
+    })
   }
 
   get isSecure(): boolean {
@@ -86,15 +104,22 @@ export class Connection {
     return this.#last?.complete === false
   }
 
-  /** Counts a request until its answer has left or the client is gone. */
-  begin(request: IncomingMessage, response: ServerResponse): void {
+  /** Counts a request until its answer has left or the client is gone, and begins it when few enough are before it. */
+  begin(request: IncomingMessage, response: ServerResponse, work: Outstanding): void {
     this.#last = request
     if (!response.shouldKeepAlive) this.#takesNoMore = true
-    if (++this.#open === pipelinedMax) {
+    this.#open.add(work)
+    if (this.#open.size >= pipelinedMax && !this.#isPaused) {
       this.#isPaused = true
       this.#current.pause()
     }
-    response.once('close', () => this.#ended())
+    response.once('close', () => this.#ended(work))
+    if (this.#open.size <= pipelinedMax) work.run()
+    else this.#behind.push(work)
+  }
+
+  expire(nowMs: number): void {
+    for (const work of this.#open) work.expire(nowMs)
   }
 
   /** The true verb of the request that just came, when the parser saw another one. */
@@ -117,6 +142,7 @@ export class Connection {
       else this.#parser.detach()
       this.raw.setTimeout(0)
       this.#current = stream
+      this.#keepPause(stream)
       this.#verb = verb
       accept(stream)
     })
@@ -128,7 +154,7 @@ export class Connection {
     this.#isRefusing = true
     this.#takesNoMore = true
     const isInside = this.#isInsideRequest
-    if (isInside && this.#open === 0) {
+    if (isInside && this.#open.size === 0) {
       // The request was answered while its body was still coming; a second answer would be taken for the next one's.
       this.#linger('', clock)
       return
@@ -159,19 +185,28 @@ export class Connection {
     this.raw.resume()
   }
 
+  /** The platform resumes a stream at the end of each message it has read, whoever paused it and why. */
+  #keepPause(stream: Duplex): void {
+    stream.on('resume', () => {
+      if (this.#isPaused && this.#current === stream) stream.pause()
+    })
+  }
+
   #whenOpen(openMax: number, work: () => void): void {
-    if (this.#open <= openMax) work()
+    if (this.#open.size <= openMax) work()
     else this.#waiting = { openMax, work }
   }
 
-  #ended(): void {
-    this.#open--
-    if (this.#isPaused && this.#open <= pipelinedMax / 2) {
+  #ended(work: Outstanding): void {
+    if (!this.#open.delete(work)) return
+    work.close()
+    this.#behind.shift()?.run()
+    if (this.#isPaused && this.#open.size <= pipelinedMax / 2) {
       this.#isPaused = false
       if (this.#waiting === undefined) this.#current.resume()
     }
     const waiting = this.#waiting
-    if (waiting !== undefined && this.#open <= waiting.openMax) {
+    if (waiting !== undefined && this.#open.size <= waiting.openMax) {
       this.#waiting = undefined
       if (!this.raw.destroyed) waiting.work()
     }

@@ -19,7 +19,7 @@ import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Random } from '../platform/random.ts'
 import { freeBodyBytes, type BodyBudgets, type BodyShare } from './body-budget.ts'
-import type { Connection } from './connection.ts'
+import type { Connection, Outstanding } from './connection.ts'
 import { requireAllowedOrigin, type CorsSettings } from './cors.ts'
 import { requireClientAddress } from './forwarded-for.ts'
 import type { ServingOptions } from './listener-options.ts'
@@ -39,6 +39,7 @@ import {
   requireUnambiguousHeaders,
   requireWrapTtlSeconds,
 } from './request-headers.ts'
+import type { Inbox } from './inbox.ts'
 import type { Outbox } from './outbox.ts'
 import { readCall, type Call } from './request-call.ts'
 import { parseRequestTarget, type RequestTarget } from './request-target.ts'
@@ -92,6 +93,7 @@ export interface ExchangeContext {
   readonly clock: Clock
   readonly random: Random
   readonly isStopping: () => boolean
+  readonly inbox: Inbox
   readonly outbox: Outbox
 }
 
@@ -104,7 +106,7 @@ const discardMs = 1000
 const openBodyBytesMax = 524_288
 const openJsonLimits: JsonLimits = { ...requestJsonLimits, entriesTotalMax: 20_000 }
 
-export class Exchange {
+export class Exchange implements Outstanding {
   readonly #context: ExchangeContext
   readonly #connection: Connection
   readonly #request: IncomingMessage
@@ -116,6 +118,7 @@ export class Exchange {
   #abort: AbortController | undefined
   #corsHeaders: Readonly<Record<string, string>> | undefined
   #awaitsContinue: boolean
+  #hasJoined = false
   #bodyShare: BodyShare | undefined
 
   constructor(
@@ -136,8 +139,12 @@ export class Exchange {
     this.#startedMs = context.clock.monotonicMs()
   }
 
+  run(): void {
+    void this.#run()
+  }
+
   /** Never rejects. */
-  async run(): Promise<void> {
+  async #run(): Promise<void> {
     try {
       const answer = await this.#answer()
       this.#context.outbox.add(() => {
@@ -152,14 +159,12 @@ export class Exchange {
     }
   }
 
-  /** The client is gone or has its answer. */
   close(): void {
     this.#isOver = true
     this.#bodyShare?.end()
     if (this.#sentMs === undefined) this.#abandon()
   }
 
-  /** Ends what takes longer than it may. */
   expire(nowMs: number): void {
     const { requestDurationMsMax, timeouts } = this.#context.options
     if (this.#sentMs !== undefined) {
@@ -204,6 +209,7 @@ export class Exchange {
     }
     if (this.#isPreflight(method, target.path.slice(apiPrefix.length))) return preflightAnswer
     const call = await this.#call(method, target, clientAddress)
+    if (!this.#hasJoined) await this.#join()
     const { headers } = request
     const outcome = await this.#context.handler(
       new SocketRequest(this, call, {
@@ -266,7 +272,14 @@ export class Exchange {
     const { strangers, callers } = this.#context.bodies
     const share = (isAdmitted ? callers : strangers).open(asked.clientAddress)
     const bytes = await this.#body(bytesMax, share)
+    await this.#join()
     return parseBody(bytes, headers['content-type'], { json, repeats }, this.#context.clock)
+  }
+
+  /** From here on this request goes in step with the others of its turn. */
+  #join(): Promise<void> {
+    this.#hasJoined = true
+    return this.#context.inbox.turn()
   }
 
   async #body(bytesMax: number, share: BodyShare): Promise<Buffer> {

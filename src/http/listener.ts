@@ -42,7 +42,6 @@ export class Listener {
   readonly #parsers = new WeakMap<Duplex, ParserListeners>()
   readonly #open = new Set<Connection>()
   readonly #sockets = new Set<Socket>()
-  readonly #exchanges = new Set<Exchange>()
   #cancelSweep: (() => void) | undefined
 
   private constructor(
@@ -201,14 +200,8 @@ export class Listener {
       connection.ignore(request)
       return
     }
-    connection.begin(request, response)
-    const exchange = new Exchange(this.#context, connection, { request, response, awaitsContinue })
-    this.#exchanges.add(exchange)
-    response.once('close', () => {
-      this.#exchanges.delete(exchange)
-      exchange.close()
-    })
-    void exchange.run()
+    const message = { request, response, awaitsContinue }
+    connection.begin(request, response, new Exchange(this.#context, connection, message))
   }
 
   #onBroken(error: ParseError, stream: Duplex): void {
@@ -255,7 +248,7 @@ export class Listener {
     )
     this.#cancelSweep = clock.after(Math.max(shortest / 4, 10), () => {
       const nowMs = clock.monotonicMs()
-      for (const exchange of this.#exchanges) exchange.expire(nowMs)
+      for (const connection of this.#open) connection.expire(nowMs)
       this.#sweep()
     })
   }

@@ -14,6 +14,7 @@ import type { Answer, ApiOutcome, AuthFields, WrapInfo } from '../framework/api.
 import type { Refusal } from '../framework/refusal.ts'
 import { encodeJson, JsonText, type JsonObject } from '../lib/json.ts'
 import type { CustomResponseHeaders } from './listener-options.ts'
+import { endWithBody } from './one-write.ts'
 
 /** An answer as it goes out; names of headers as they are written. */
 export interface WireAnswer {
@@ -100,7 +101,8 @@ export function sendAnswer(
     for (const name of Object.keys(options.extraHeaders))
       head.push(name, options.extraHeaders[name] ?? '')
   }
-  if (!isEmpty) head.push('Content-Length', body === undefined ? 0 : byteLength(body))
+  const bodyBytes = body === undefined || isEmpty ? 0 : byteLength(body)
+  if (!isEmpty) head.push('Content-Length', bodyBytes)
   response.writeHead(status, head)
   if (options.isEndedLater) {
     if (isEmpty || body === undefined) response.flushHeaders()
@@ -109,6 +111,7 @@ export function sendAnswer(
   }
   // For HEAD the platform itself leaves the body away.
   if (isEmpty) response.end()
+  else if (typeof body === 'string') endWithBody(response, body, bodyBytes)
   else response.end(body)
 }
 

@@ -30,7 +30,7 @@ const done: ApiOutcome = {
 
 /** Throws, with a sentence for whoever starts the server, when requests with these verbs do not arrive as what they are. */
 export async function requireVerbsServed(
-  context: Pick<ExchangeContext, 'clock' | 'logger' | 'random' | 'outbox'>,
+  context: Pick<ExchangeContext, 'clock' | 'logger' | 'random' | 'inbox' | 'outbox'>,
   requests: readonly (readonly [string, Verb])[] = asked,
 ): Promise<void> {
   const arrived: Verb[] = []

@@ -7,11 +7,13 @@ import { GroupCommit } from './group-commit.ts'
 import { TermUnknown, type Keyring } from './keyring.ts'
 import { RecordReader } from './record-reader.ts'
 import { SealedView, type Opening } from './sealed-view.ts'
+import { StepSnapshots } from './step-snapshot.ts'
 import {
   RecordDamaged,
   StoreSealed,
   StoreUnavailable,
   type Change,
+  type CommitOutcome,
   type Engine,
   type KeyRange,
   type Store,
@@ -49,6 +51,7 @@ export class SealedStore implements Store, TextSealer {
   readonly #commits: GroupCommit
   readonly #turn = new WriteTurn()
   readonly #opening: Opening
+  readonly #snapshots: StepSnapshots<SealedView>
   #reader: RecordReader | undefined
   #loadKeyring: () => Promise<Keyring | undefined> = () => Promise.resolve(undefined)
   #reloading: Promise<boolean> | undefined
@@ -58,11 +61,12 @@ export class SealedStore implements Store, TextSealer {
     this.engine = options.engine
     this.#cacheEntriesMax = options.cacheEntriesMax
     this.#onFatal = options.onFatal
-    this.#commits = new GroupCommit(options.engine, (error) => this.#fail(error))
-    this.#opening = {
-      reader: () => this.#requireReader(),
-      reload: () => this.#reload(),
-    }
+    this.#commits = new GroupCommit({ commit: (changes) => this.#commit(changes) }, (error) =>
+      this.#fail(error),
+    )
+    const opening = { reader: () => this.#requireReader(), reload: () => this.#reload() }
+    this.#opening = opening
+    this.#snapshots = new StepSnapshots(options.engine, (view) => new SealedView(view, opening))
   }
 
   get type(): Engine['type'] {
@@ -85,6 +89,7 @@ export class SealedStore implements Store, TextSealer {
   openWith(keyring: Keyring, load?: () => Promise<Keyring | undefined>): void {
     if (this.#failed) throw new StoreUnavailable('the store has failed and stays sealed')
     this.#reader?.forget()
+    this.#snapshots.renew()
     this.#reader = new RecordReader(keyring, this.#cacheEntriesMax)
     if (load !== undefined) this.#loadKeyring = load
   }
@@ -92,6 +97,7 @@ export class SealedStore implements Store, TextSealer {
   seal(): void {
     const reader = this.#reader
     this.#reader = undefined
+    this.#snapshots.renew()
     this.#loadKeyring = () => Promise.resolve(undefined)
     reader?.forget()
     reader?.keyring.destroy()
@@ -116,7 +122,12 @@ export class SealedStore implements Store, TextSealer {
 
   async view<T>(work: (view: StoreView) => Promise<T>): Promise<T> {
     this.#requireReader()
-    return this.engine.view((view) => work(new SealedView(view, this.#opening)))
+    const snapshot = this.#snapshots.take()
+    try {
+      return await work(snapshot.view)
+    } finally {
+      snapshot.release()
+    }
   }
 
   async write<T>(work: (txn: StoreTransaction) => Promise<T> | T): Promise<T> {
@@ -171,6 +182,15 @@ export class SealedStore implements Store, TextSealer {
       return { change: txn.toChange(), value }
     } finally {
       txn.end()
+    }
+  }
+
+  /** Whoever hears of the commit reads a snapshot that has it. */
+  async #commit(changes: readonly Change[]): Promise<readonly CommitOutcome[]> {
+    try {
+      return await this.engine.commit(changes)
+    } finally {
+      this.#snapshots.renew()
     }
   }
 

@@ -4,7 +4,7 @@ import { isStorableKey } from './key-order.ts'
 import { epochKey } from './epoch.ts'
 import { TermUnknown } from './keyring.ts'
 import type { RecordReader } from './record-reader.ts'
-import { type EngineView, type Key, type KeyRange, type StoreView } from './store.ts'
+import { type Codec, type EngineView, type Key, type KeyRange, type StoreView } from './store.ts'
 
 /** What a view needs of its store, which may be sealed or get a new keyring at any moment. */
 export interface Opening {
@@ -14,9 +14,21 @@ export interface Opening {
   reload(): Promise<boolean>
 }
 
+/** Records that a view remembers: as many as the requests of a step need, and a scan fills no memory. */
+const rememberedMax = 1024
+/** Of one of them, as it is stored. */
+const rememberedBytesMax = 4096
+
+interface Remembered {
+  readonly codec: Codec<unknown>
+  readonly value: unknown
+}
+
 export class SealedView implements StoreView {
   readonly #view: EngineView
   readonly #opening: Opening
+  /** The state does not change, so what was read once is not asked for again. */
+  readonly #remembered = new Map<string, Remembered>()
 
   constructor(view: EngineView, opening: Opening) {
     this.#view = view
@@ -36,8 +48,19 @@ export class SealedView implements StoreView {
     const values: unknown[] = []
     try {
       for (const key of keys) {
+        const known = this.#remembered.get(key.text)
+        if (known !== undefined && known.codec === key.codec) {
+          values.push(known.value)
+          continue
+        }
         if (!isStorableKey(key.text)) return undefined
-        values.push(reader.read(key, view.getNow(key.text)))
+        const stored = view.getNow(key.text)
+        const isSmall = stored === undefined || stored.length <= rememberedBytesMax
+        const value = reader.read(key, stored)
+        if (isSmall && this.#remembered.size < rememberedMax) {
+          this.#remembered.set(key.text, { codec: key.codec, value })
+        }
+        values.push(value)
       }
       return values
     } catch (error) {

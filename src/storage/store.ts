@@ -40,6 +40,11 @@ export interface EngineView {
   range(range: KeyRange): AsyncIterable<readonly [key: string, value: Uint8Array]>
 }
 
+/** A view that stays as it is until it is released. */
+export interface EngineSnapshot extends EngineView {
+  release(): void
+}
+
 /** What a change rests on; it is refused as a conflict when that no longer holds. */
 export type Expectation =
   | { readonly kind: 'value'; readonly key: string; readonly value: Uint8Array | undefined }
@@ -58,14 +63,27 @@ export type CommitOutcome = 'committed' | 'conflict'
 export interface Engine {
   /** Name in `storage_type` of the seal status. */
   readonly type: 'inmem' | 'lmdb' | 'postgresql'
-  /** Runs `work` on one consistent snapshot. */
-  view<T>(work: (view: EngineView) => Promise<T>): Promise<T>
+  /** All that is committed now, and nothing of what comes later. */
+  snapshot(): EngineSnapshot
   /**
    * Applies changes in order, each whole or not at all, later ones seeing earlier ones. Resolves when all that
    * committed is durable. Rejects when durability is unknown: the caller must then stop serving.
    */
   commit(changes: readonly Change[]): Promise<readonly CommitOutcome[]>
   close(): Promise<void>
+}
+
+/** Runs `work` on one snapshot. */
+export async function viewOf<T>(
+  engine: Pick<Engine, 'snapshot'>,
+  work: (view: EngineView) => Promise<T>,
+): Promise<T> {
+  const snapshot = engine.snapshot()
+  try {
+    return await work(snapshot)
+  } finally {
+    snapshot.release()
+  }
 }
 
 // ---------------------------------------------------------------- store

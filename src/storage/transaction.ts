@@ -13,6 +13,7 @@ import {
   type Change,
   type Codec,
   type Engine,
+  type EngineSnapshot,
   type EngineView,
   type Expectation,
   type Key,
@@ -49,8 +50,7 @@ export class Transaction implements StoreTransaction {
   readonly #pending = new Map<string, Pending>()
   readonly #values = new Map<string, Uint8Array | undefined>()
   readonly #listings: Expectation[] = []
-  #view: Promise<EngineView> | undefined
-  #release: () => void = () => {}
+  #snapshot: EngineSnapshot | undefined
   #ended = false
 
   constructor(engine: Engine, opening: Opening) {
@@ -102,7 +102,7 @@ export class Transaction implements StoreTransaction {
 
   async *keys(range: KeyRange): AsyncGenerator<string> {
     this.#opening.reader()
-    const view = await this.#snapshot()
+    const view = this.#view()
     const own = this.#ownKeys(range)
     const seen: string[] = []
     const direction = range.reverse === true ? -1 : 1
@@ -158,7 +158,8 @@ export class Transaction implements StoreTransaction {
   /** Lets the snapshot go. */
   end(): void {
     this.#ended = true
-    this.#release()
+    this.#snapshot?.release()
+    this.#snapshot = undefined
   }
 
   #build(keyring: Keyring): Change {
@@ -184,8 +185,7 @@ export class Transaction implements StoreTransaction {
 
   async #read(keys: readonly Key<unknown>[]): Promise<readonly unknown[]> {
     this.#opening.reader()
-    const view = await this.#snapshot()
-    return readRecords(view, this.#opening, keys, (key, stored) => {
+    return readRecords(this.#view(), this.#opening, keys, (key, stored) => {
       if (this.#values.has(key)) return
       this.#seeOne()
       // The bytes are only lent.
@@ -200,18 +200,10 @@ export class Transaction implements StoreTransaction {
   }
 
   /** The engine's snapshot, taken at the first read and held until `end`. */
-  #snapshot(): Promise<EngineView> {
+  #view(): EngineView {
     if (this.#ended) throw new Error('the transaction is over')
-    this.#view ??= new Promise((resolve, reject) => {
-      const held = this.#engine.view((view) => {
-        resolve(view)
-        return new Promise<void>((release) => {
-          this.#release = release
-        })
-      })
-      held.catch(reject)
-    })
-    return this.#view
+    this.#snapshot ??= this.#engine.snapshot()
+    return this.#snapshot
   }
 
   #ownKeys(range: KeyRange): string[] {

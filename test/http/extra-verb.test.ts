@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 
 import { tlsOptions } from '../../src/http/listener-options.ts'
+import { Inbox } from '../../src/http/inbox.ts'
 import { Outbox } from '../../src/http/outbox.ts'
 import { requireVerbsServed } from '../../src/http/verb-self-check.ts'
 import { SystemClock } from '../../src/platform/clock.ts'
@@ -209,6 +210,7 @@ test('a server that its platform does not let serve a verb says so in one senten
     clock,
     logger: new SilentLogger(),
     random: new SystemRandom(),
+    inbox: new Inbox(clock),
     outbox: new Outbox(clock),
   }
   await requireVerbsServed(context)

@@ -6,13 +6,13 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import type { Engine } from '../../src/storage/store.ts'
+import { viewOf, type Engine } from '../../src/storage/store.ts'
 import type { ApiClient } from '../harness/api-client.ts'
 import { startTestServer } from '../harness/test-server.ts'
 import { openAt } from '../storage/folder.ts'
 
 async function recordsOf(engine: Engine): Promise<ReadonlyMap<string, Buffer>> {
-  return engine.view(async (view) => {
+  return viewOf(engine, async (view) => {
     const found = new Map<string, Buffer>()
     for await (const [key, value] of view.range({ start: '', end: '\u{10ffff}' })) {
       found.set(key, Buffer.from(value))

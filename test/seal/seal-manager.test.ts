@@ -17,7 +17,8 @@ import {
   type Change,
   type CommitOutcome,
   type Engine,
-  type EngineView,
+  type EngineSnapshot,
+  viewOf,
 } from '../../src/storage/store.ts'
 
 const random = new SystemRandom()
@@ -63,7 +64,7 @@ function refused(work: Promise<unknown>, text: string | RegExp): Promise<void> {
 }
 
 async function keysOf(engine: Engine): Promise<readonly string[]> {
-  return engine.view(async (view) => {
+  return viewOf(engine, async (view) => {
     const keys: string[] = []
     for await (const [key] of view.range({ start: '', end: '\u{10ffff}' })) keys.push(key)
     return keys
@@ -80,8 +81,8 @@ class CrashingEngine implements Engine {
     this.memory = memory
   }
 
-  view<T>(work: (view: EngineView) => Promise<T>): Promise<T> {
-    return this.memory.view(work)
+  snapshot(): EngineSnapshot {
+    return this.memory.snapshot()
   }
 
   async commit(changes: readonly Change[]): Promise<readonly CommitOutcome[]> {

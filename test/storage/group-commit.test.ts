@@ -13,7 +13,7 @@ import {
   type Change,
   type CommitOutcome,
   type Engine,
-  type EngineView,
+  type EngineSnapshot,
 } from '../../src/storage/store.ts'
 
 /** Memory whose commits wait until they are let through, or fail as told. */
@@ -24,8 +24,8 @@ class GatedEngine implements Engine {
   readonly #memory = new MemoryEngine()
   #open: () => void = () => {}
 
-  view<T>(work: (view: EngineView) => Promise<T>): Promise<T> {
-    return this.#memory.view(work)
+  snapshot(): EngineSnapshot {
+    return this.#memory.snapshot()
   }
 
   async commit(changes: readonly Change[]): Promise<readonly CommitOutcome[]> {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { prefixRange } from '../../src/storage/store.ts'
+import { prefixRange, viewOf } from '../../src/storage/store.ts'
 import { startWriter } from './child.ts'
 import { freshFolder, openAt, removeFolders } from './folder.ts'
 
@@ -30,7 +30,7 @@ test('SEC-STO-06: after 20 kills at random moments all that was acknowledged hol
     const engine = await openAt(path)
     const a = new Map<number, Buffer>()
     const b = new Map<number, Buffer>()
-    await engine.view(async (view) => {
+    await viewOf(engine, async (view) => {
       for await (const [key, value] of view.range(prefixRange('a/'))) {
         a.set(Number(key.slice(2)), Buffer.from(value))
       }

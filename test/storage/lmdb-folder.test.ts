@@ -15,7 +15,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
-import type { Engine } from '../../src/storage/store.ts'
+import { viewOf, type Engine } from '../../src/storage/store.ts'
 import { startWriter } from './child.ts'
 import { damages, hashFiles } from './damages.ts'
 import { freshFolder, openAt, removeFolders } from './folder.ts'
@@ -29,7 +29,7 @@ function put(engine: Engine, key: string, value: Buffer): Promise<unknown> {
 }
 
 async function get(engine: Engine, key: string): Promise<string | undefined> {
-  return engine.view(async (view) => {
+  return viewOf(engine, async (view) => {
     const [bytes] = await view.getMany([key])
     return bytes === undefined ? undefined : Buffer.from(bytes).toString()
   })

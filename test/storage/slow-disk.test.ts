@@ -14,7 +14,7 @@ import {
   type Change,
   type CommitOutcome,
   type Engine,
-  type EngineView,
+  type EngineSnapshot,
 } from '../../src/storage/store.ts'
 import { freshFolder, openAt, removeFolders } from './folder.ts'
 
@@ -35,8 +35,8 @@ class SlowDisk implements Engine {
     this.#engine = engine
   }
 
-  view<T>(work: (view: EngineView) => Promise<T>): Promise<T> {
-    return this.#engine.view(work)
+  snapshot(): EngineSnapshot {
+    return this.#engine.snapshot()
   }
 
   async commit(changes: readonly Change[]): Promise<readonly CommitOutcome[]> {

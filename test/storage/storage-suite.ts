@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { SystemClock } from '../../src/platform/clock.ts'
 import { SystemRandom } from '../../src/platform/random.ts'
 import { SeededRandom } from '../harness/seeded-random.ts'
 import { compareKeys } from '../../src/storage/key-order.ts'
@@ -13,6 +14,7 @@ import {
   recordKey,
   StoreSealed,
   textKey,
+  viewOf,
   type Change,
   type Engine,
   type Expectation,
@@ -120,7 +122,7 @@ export function storageSuite(name: string, openEngine: () => Promise<OpenedEngin
       await engine.commit([put(...keys)])
       for (const reverse of [false, true]) {
         const seen: string[] = []
-        await engine.view(async (view) => {
+        await viewOf(engine, async (view) => {
           for await (const [key] of view.range({ ...prefixRange('k/'), reverse })) {
             if (seen.length % 500 === 10) await engine.commit([put(`k/${key}/new`, 'k/zzz')])
             seen.push(key)
@@ -138,7 +140,7 @@ export function storageSuite(name: string, openEngine: () => Promise<OpenedEngin
 
   engineTest('a view sees one moment, whatever is committed while it lasts', async (engine) => {
     await engine.commit([put('a', 'b')])
-    await engine.view(async (view) => {
+    await viewOf(engine, async (view) => {
       const [before] = await view.getMany(['a'])
       assert.equal(String(before && Buffer.from(before)), 'a')
       await engine.commit([
@@ -180,7 +182,7 @@ export function storageSuite(name: string, openEngine: () => Promise<OpenedEngin
     await engine.commit([
       change({ puts: sizes.map((size) => [`s/${size}`, Buffer.alloc(size, size % 251)]) }),
     ])
-    await engine.view(async (view) => {
+    await viewOf(engine, async (view) => {
       const values = await view.getMany(sizes.map((size) => `s/${size}`))
       for (const [i, size] of sizes.entries()) {
         const value = values[i]
@@ -263,7 +265,7 @@ export function storageSuite(name: string, openEngine: () => Promise<OpenedEngin
     const { engine, reopen } = await openEngine()
     await engine.commit([put('a', 'b'), change({ deletes: ['a'] })])
     await engine.close()
-    await assert.rejects(engine.view(async () => {}))
+    await assert.rejects(viewOf(engine, async () => {}))
     await assert.rejects(engine.commit([put('c')]))
     if (reopen === undefined) return t.diagnostic('this engine keeps nothing')
     const again = await reopen()
@@ -284,7 +286,7 @@ export function storageSuite(name: string, openEngine: () => Promise<OpenedEngin
         txn.put(textKey('r/2'), 'canary-4711')
         txn.putIndex('i/1')
       })
-      await engine.view(async (view) => {
+      await viewOf(engine, async (view) => {
         for await (const [key, bytes] of view.range(everything)) {
           assert.ok(!Buffer.from(bytes).includes('canary'), key)
           assert.equal(bytes.length === 0, key === 'i/1')
@@ -311,8 +313,10 @@ export function storageSuite(name: string, openEngine: () => Promise<OpenedEngin
       const inTransaction = await mine.write((txn) => txn.get(key))
       assert.equal(inTransaction, first)
       await theirs.write((txn) => txn.put(key, { n: 2 }))
+      await nextStep()
       assert.deepEqual(await mine.view((view) => view.get(key)), { n: 2 })
       await theirs.write((txn) => txn.delete(key.text))
+      await nextStep()
       assert.equal(await mine.view((view) => view.get(key)), undefined)
     },
   )
@@ -435,12 +439,64 @@ export function storageSuite(name: string, openEngine: () => Promise<OpenedEngin
     assert.equal(await store.view((view) => view.epoch()), 64)
   })
 
+  engineTest(
+    'whoever is told of a write reads it, whatever was read before in that step',
+    async (engine) => {
+      const store = openStore(engine)
+      const key = recordKey<{ n: number }>('r/1')
+      for (let n = 0; n < 20; n++) {
+        const held = store.view(async (view) => {
+          const before = await view.get(key)
+          await store.write((txn) => txn.put(key, { n }))
+          // A snapshot stays what it was for whoever holds it.
+          assert.equal(await view.get(key), before)
+        })
+        await held
+        assert.deepEqual(await store.view((view) => view.get(key)), { n })
+      }
+    },
+  )
+
+  engineTest(
+    'all views of one step read one state, and the next step a newer one',
+    async (engine) => {
+      const keyring = Keyring.create(new SystemRandom(), 0)
+      const mine = openStore(engine, keyring)
+      const theirs = openStore(engine, Keyring.parse(new SystemRandom(), keyring.serialise()))
+      const key = recordKey<{ n: number }>('r/1')
+      await theirs.write((txn) => txn.put(key, { n: 1 }))
+      await nextStep()
+      const views = Array.from({ length: 64 }, () => mine.view((view) => view.get(key)))
+      const [first, ...others] = await Promise.all(views)
+      assert.deepEqual(first, { n: 1 })
+      for (const other of others) assert.equal(other, first)
+      await theirs.write((txn) => txn.put(key, { n: 2 }))
+      await nextStep()
+      assert.deepEqual(await mine.view((view) => view.get(key)), { n: 2 })
+    },
+  )
+
+  engineTest(
+    'a store that was sealed within a step gives nothing that was read before',
+    async (engine) => {
+      const store = openStore(engine)
+      const key = recordKey<{ n: number }>('r/1')
+      await store.write((txn) => txn.put(key, { n: 1 }))
+      await store.view(async (view) => {
+        assert.deepEqual(await view.get(key), { n: 1 })
+        store.seal()
+        await assert.rejects(view.get(key), StoreSealed)
+      })
+    },
+  )
+
   engineTest('two processes raise one epoch, and each sees the other', async (engine) => {
     const keyring = Keyring.create(new SystemRandom(), 0)
     const mine = openStore(engine, keyring)
     const theirs = openStore(engine, Keyring.parse(new SystemRandom(), keyring.serialise()))
     for (const [at, store] of [mine, theirs, theirs, mine].entries()) {
       await store.write((txn) => txn.putIndex(`c/${at}`))
+      await nextStep()
       assert.equal(await mine.view((view) => view.epoch()), at + 1)
       assert.equal(await theirs.view((view) => view.epoch()), at + 1)
     }
@@ -514,6 +570,7 @@ export function storageSuite(name: string, openEngine: () => Promise<OpenedEngin
     const [sealed] = await bytesOf(engine, 'user/b')
     assert.ok(sealed !== undefined)
     await engine.commit([change({ puts: [['user/a', sealed]] })])
+    await nextStep()
     await assert.rejects(
       store.view((view) => view.get(recordKey('user/a'))),
       { name: 'RecordDamaged' },
@@ -612,7 +669,7 @@ function value(key: string, text: string | undefined): Expectation {
 }
 
 async function list(engine: Engine, range: KeyRange): Promise<readonly string[]> {
-  return engine.view(async (view) => {
+  return viewOf(engine, async (view) => {
     const keys: string[] = []
     for await (const [key, bytes] of view.range(range)) {
       keys.push(key)
@@ -626,7 +683,7 @@ async function bytesOf(
   engine: Engine,
   ...keys: readonly string[]
 ): Promise<readonly (Buffer | undefined)[]> {
-  return engine.view(async (view) =>
+  return viewOf(engine, async (view) =>
     (await view.getMany(keys)).map((bytes) =>
       bytes === undefined ? undefined : Buffer.from(bytes),
     ),
@@ -638,6 +695,11 @@ async function read(
   ...keys: readonly string[]
 ): Promise<readonly (string | undefined)[]> {
   return (await bytesOf(engine, ...keys)).map((bytes) => bytes?.toString())
+}
+
+/** What another process has done is never heard of within the same step of the event loop. */
+function nextStep(): Promise<void> {
+  return new Promise((resolve) => new SystemClock().soon(resolve))
 }
 
 async function collect(keys: AsyncIterable<string>): Promise<readonly string[]> {

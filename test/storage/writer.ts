@@ -6,7 +6,7 @@
 
 import { GroupCommit } from '../../src/storage/group-commit.ts'
 import { DataFolderProblem } from '../../src/storage/lmdb/data-folder.ts'
-import type { Engine } from '../../src/storage/store.ts'
+import { viewOf, type Engine } from '../../src/storage/store.ts'
 import { openAt } from './folder.ts'
 
 const [, , mode, path, shared, numberText] = process.argv
@@ -41,7 +41,7 @@ async function load(engine: Engine, first: number): Promise<void> {
 
 async function count(engine: Engine, times: number): Promise<void> {
   for (let done = 0; done < times;) {
-    const before = await engine.view(async (view) => {
+    const before = await viewOf(engine, async (view) => {
       const [bytes] = await view.getMany(['counter'])
       return bytes === undefined ? undefined : Buffer.from(bytes)
     })
@@ -81,7 +81,7 @@ async function fill(engine: Engine): Promise<void> {
     const again = commits.submit({ expects: [], puts: [[`again/${n}`, value]], deletes: [] })
     await again.catch((error: unknown) => say(error instanceof Error ? error.name : 'unknown'))
   }
-  const [first, last] = await engine.view((view) => view.getMany(['k/0', `k/${written - 1}`]))
+  const [first, last] = await viewOf(engine, (view) => view.getMany(['k/0', `k/${written - 1}`]))
   say(`read ${first?.length ?? 0} ${last?.length ?? 0}`)
   say(await commits.submit({ expects: [], puts: [], deletes: ['k/0', 'k/1', 'k/2', 'k/3'] }))
   say(await commits.submit({ expects: [], puts: [['small', Buffer.alloc(1000)]], deletes: [] }))

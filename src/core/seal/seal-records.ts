@@ -3,7 +3,13 @@
  * the root key, the root key under the static key, the rest is public.
  */
 
-import { RecordDamaged, type Change, type Engine, type Expectation } from '../../storage/store.ts'
+import {
+  RecordDamaged,
+  viewOf,
+  type Change,
+  type Engine,
+  type Expectation,
+} from '../../storage/store.ts'
 
 /** No record of the sealed store may have a key below this prefix. */
 const sealPrefix = 'seal/'
@@ -31,7 +37,7 @@ export function createConfig(config: Omit<SealConfig, 'format'>): Buffer {
 }
 
 async function loadRecord(engine: Engine, key: string): Promise<Buffer | undefined> {
-  return engine.view(async (view) => {
+  return viewOf(engine, async (view) => {
     const [bytes] = await view.getMany([key])
     return bytes === undefined ? undefined : Buffer.from(bytes)
   })

@@ -16,7 +16,7 @@ import {
   type Change,
   type CommitOutcome,
   type Engine,
-  type EngineView,
+  type EngineSnapshot,
 } from '../store.ts'
 import { isNothingWritten } from './commit-failure.ts'
 import { completeFolder, fileMode, prepareFolder, refuse, restrictFiles } from './data-folder.ts'
@@ -103,17 +103,12 @@ export class LmdbEngine implements Engine {
     this.#onClosed = parts.onClosed
   }
 
-  async view<T>(work: (view: EngineView) => Promise<T>): Promise<T> {
+  snapshot(): EngineSnapshot {
     this.#requireOpen()
     const database = this.#database
-    // Otherwise a snapshot may be shared with a view of a moment ago and miss what another process has committed since.
+    // Otherwise it may be the snapshot of a moment ago and miss what another process has committed since.
     database.resetReadTxn()
-    const snapshot = database.useReadTransaction()
-    try {
-      return await work(new LmdbView(database, snapshot))
-    } finally {
-      snapshot.done()
-    }
+    return new LmdbView(database, database.useReadTransaction())
   }
 
   async commit(changes: readonly Change[]): Promise<readonly CommitOutcome[]> {

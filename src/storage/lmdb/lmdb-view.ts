@@ -1,7 +1,7 @@
 /** Reads from one LMDB read transaction. */
 
 import { compareKeys } from '../key-order.ts'
-import type { EngineView, KeyRange } from '../store.ts'
+import type { EngineSnapshot, KeyRange } from '../store.ts'
 import type { Database } from './database.ts'
 
 export type Snapshot = ReturnType<Database['useReadTransaction']>
@@ -13,7 +13,7 @@ const furtherEntries = 256
 /** Longer bounds than LMDB compares are cut; what that adds is filtered. */
 const boundLengthMax = 600
 
-export class LmdbView implements EngineView {
+export class LmdbView implements EngineSnapshot {
   readonly #database: Database
   readonly #snapshot: Snapshot
   readonly #options: { readonly transaction: Snapshot }
@@ -22,6 +22,10 @@ export class LmdbView implements EngineView {
     this.#database = database
     this.#snapshot = snapshot
     this.#options = { transaction: snapshot }
+  }
+
+  release(): void {
+    this.#snapshot.done()
   }
 
   async getMany(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]> {

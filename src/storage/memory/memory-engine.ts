@@ -8,7 +8,7 @@ import {
   type Change,
   type CommitOutcome,
   type Engine,
-  type EngineView,
+  type EngineSnapshot,
   type KeyRange,
 } from '../store.ts'
 import { SortedPages } from './sorted-pages.ts'
@@ -18,9 +18,9 @@ export class MemoryEngine implements Engine {
   readonly #records = new SortedPages()
   #closed = false
 
-  async view<T>(work: (view: EngineView) => Promise<T>): Promise<T> {
+  snapshot(): EngineSnapshot {
     if (this.#closed) throw new StoreUnavailable('the memory engine is closed')
-    return work(new MemoryView(this.#records.snapshot()))
+    return new MemoryView(this.#records.snapshot())
   }
 
   async commit(changes: readonly Change[]): Promise<readonly CommitOutcome[]> {
@@ -52,7 +52,7 @@ export class MemoryEngine implements Engine {
   }
 }
 
-class MemoryView implements EngineView {
+class MemoryView implements EngineSnapshot {
   readonly #records: SortedPages
 
   constructor(records: SortedPages) {
@@ -61,6 +61,10 @@ class MemoryView implements EngineView {
 
   async getMany(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]> {
     return keys.map((key) => this.getNow(key))
+  }
+
+  release(): void {
+    // Pages that nobody looks at any more are the garbage collector's.
   }
 
   getNow(key: string): Uint8Array | undefined {
