@@ -6,6 +6,7 @@ import type { JsonObject, JsonValue } from '../lib/json.ts'
 import { isPrintable } from '../lib/printable.ts'
 import { trimEnds } from '../lib/trim.ts'
 import { builtInMounts } from './bootstrap.ts'
+import type { Members } from '../schema/record.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Random } from '../platform/random.ts'
 import { prefixRange, type Store, type StoreTransaction } from '../storage/store.ts'
@@ -13,7 +14,13 @@ import type { CoreConfiguration } from './configuration.ts'
 import { keys, lastSegment } from './keys.ts'
 import { fullPath, readMounts, type MountTable } from './mount-table.ts'
 import type { MountedBackends } from './mounted-backends.ts'
-import type { MountConfig, MountRecord, RemountRecord, RevocationMarker } from './records.ts'
+import {
+  mountConfig,
+  type MountConfig,
+  type MountRecord,
+  type RemountRecord,
+  type RevocationMarker,
+} from './records.ts'
 import { systemLeaseTtlSeconds, type CoreSettings } from './settings.ts'
 import type { TokenIds } from './token-id.ts'
 import type { Tokens } from './tokens.ts'
@@ -76,7 +83,7 @@ export class Mounts {
     }
     refuseProtected(request.class, path)
     const config = this.#mergeConfig(
-      { ...emptyConfig, tokenType: undefined },
+      { ...mountConfig.defaults, tokenType: undefined },
       request.config,
       request.class,
       true,
@@ -256,12 +263,13 @@ export class Mounts {
     mount?: MountRecord,
   ): MountConfig {
     const system = this.#context.settings
-    const merged: Record<string, unknown> = { ...current }
+    const merged: ConfigMembers = { ...current }
     for (const [name, value] of Object.entries(given)) {
       const set = Object.hasOwn(configSetters, name) ? configSetters[name] : undefined
       if (set !== undefined) set(merged, value, { kind, isNew, mountPath: mount?.path })
     }
-    const config = merged as unknown as MountConfig
+    for (const name of Object.keys(merged)) if (merged[name] === undefined) delete merged[name]
+    const config = mountConfig.upgrade(merged)
     const max = config.maxLeaseTtl || system.maxLeaseTtl
     const defaultTtl = config.defaultLeaseTtl
     if (defaultTtl > max) {
@@ -271,12 +279,9 @@ export class Mounts {
           : 'default lease TTL is greater than the max lease TTL',
       )
     }
-    for (const name of Object.keys(merged)) if (merged[name] === undefined) delete merged[name]
     return config
   }
 }
-
-const emptyConfig: MountConfig = { defaultLeaseTtl: 0, maxLeaseTtl: 0, forceNoCache: false }
 
 interface SetterFacts {
   readonly kind: 'auth' | 'secret'
@@ -284,7 +289,9 @@ interface SetterFacts {
   readonly mountPath: string | undefined
 }
 
-type Setter = (config: Record<string, unknown>, value: JsonValue, facts: SetterFacts) => void
+type ConfigMembers = Record<string, Members[string]>
+
+type Setter = (config: ConfigMembers, value: JsonValue, facts: SetterFacts) => void
 
 const configSetters: Readonly<Record<string, Setter>> = {
   default_lease_ttl: (config, value, facts) => {
@@ -336,7 +343,7 @@ const configSetters: Readonly<Record<string, Setter>> = {
 }
 
 function setTtl(
-  config: Record<string, unknown>,
+  config: ConfigMembers,
   name: 'defaultLeaseTtl' | 'maxLeaseTtl',
   field: string,
   value: JsonValue,

@@ -1,4 +1,4 @@
-/** The records of a mount that have a name, such as the roles of a method: found, listed, one at a time. */
+/** The records of a mount that have a name, such as the roles of a method: found and listed. */
 
 import { field } from '../schema/field.ts'
 import type { Codec, Key, StoreView } from '../storage/store.ts'

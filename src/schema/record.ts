@@ -1,9 +1,10 @@
 /**
  * A record is one table of fields. Beside its kind, a field says what a new record has, what a
- * write does that leaves it out, whether a read shows it, whether it decides logins, and since which
- * format it is there. From the table come the stored type, the fields of the path, the defaults, the
- * merge of a write, the read shape, and the reading of records that an earlier version has written:
- * what they lack has its default. What a value may be beyond its kind is the owner's to check.
+ * write does that leaves it out, whether a read shows it, whether it decides logins, and since
+ * which format it is there. From the table come the stored type, the fields of the path, the
+ * defaults, the merge of a write, the read shape, and the reading of records that an earlier
+ * version has written: what they lack has its default. What a value may be beyond its kind is the
+ * owner's to check.
  */
 
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from '../lib/json.ts'

@@ -1,6 +1,6 @@
 /**
- * Where a server keeps its data: what each engine needs, and how it is opened. Another engine is one
- * more member and one more case here, and its block in `config-file.ts`.
+ * Where a server keeps its data: what each engine needs, and how it is opened. Another engine is
+ * one more member and one more case here, and its block in `config-file.ts`.
  */
 
 import type { Logger } from '../platform/logger.ts'

@@ -2,7 +2,8 @@
  * The part of a role that decides a login, and its prepared form. The rest is in
  * `auth/jwt/role-record.ts`, which takes these tables over.
  *
- * Pointers, globs, networks and templates are parsed here once, at role write or load, and never at login.
+ * Pointers, globs, networks and templates are parsed here once, at role write or load, and never at
+ * login.
  * What a write refuses is in `role-checks.ts`, what it warns about in `role-lint.ts`.
  */
 
@@ -107,7 +108,7 @@ export interface CompiledRole {
   readonly policies: PolicyPlan
 }
 
-/** Never throws: a stored rule that can no longer be read refuses logins and does not open the role. */
+/** Never throws: a stored rule that cannot be read any more refuses logins and opens nothing. */
 export function compileRole(name: string, version: number, rules: RoleRules): CompiledRole {
   return {
     name,

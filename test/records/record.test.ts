@@ -1,4 +1,4 @@
-/** One line in a record's table is the whole of a new field: what follows from it, and that nothing else is needed. */
+/** One line in a record's table is the whole of a new field: what follows from it. */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
