@@ -4,7 +4,7 @@
  * quarter less. The mirror image of the outbox.
  */
 
-import type { Turns } from '../lib/json-in-turns.ts'
+import type { Turns } from '../lib/turns.ts'
 
 /** Requests of one step; the others have the next one, behind the input that is there by then. */
 const togetherMax = 64

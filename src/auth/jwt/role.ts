@@ -81,9 +81,8 @@ export class JwtRoles {
       const role_type = asked ?? inferRoleType(merged, this.#isForJwtsOnly(trust))
       const record = this.#checked({ ...merged, role_type })
       const last = current?.version ?? (await txn.get(this.#lastVersionKey(name))) ?? 0
-      // Tokens know the version that accepted them; another lifetime is no other judgement.
-      const isAlike = current !== undefined && roleRecord.decideAlike(current, record)
-      txn.put(key, { ...record, version: isAlike ? last : last + 1 })
+      // Every write counts: what was judged before it (a confirmed sign-in that waits for its poll) is judged again.
+      txn.put(key, { ...record, version: last + 1 })
       return [...this.#warnings(record), ...lintWarnings(record, issuersOf(trust))]
     })
   }
