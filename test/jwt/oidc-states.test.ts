@@ -143,6 +143,27 @@ test('SEC-OID-24 one address keeps at most its ceiling of open sign-ins, the old
   states.close()
 })
 
+test('of IPv6 one network of a customer has one ceiling, however many of its addresses he uses', async () => {
+  const clock = new ManualClock(1_000_000)
+  const harness = new PluginHarness(noBackend)
+  const states = statesOn(harness, clock)
+  await states.start('st_other', { ...record, address: '2001:db8:0:2::1' })
+  for (let i = 0; i < 11_000; i += 100) {
+    clock.advance(1)
+    const starts = Array.from({ length: 100 }, (_, j) => {
+      const address = `2001:db8:0:1::${(i + j).toString(16)}`
+      return states.start(`st_${i + j}`, { ...record, address })
+    })
+    await Promise.all(starts)
+  }
+  const left = (await keysOf(harness)) / 3
+  assert.ok(left <= 10_001, `${left}`)
+  assert.equal(await states.load('st_0'), undefined)
+  assert.notEqual(await states.load('st_10999'), undefined)
+  assert.notEqual(await states.load('st_other'), undefined)
+  states.close()
+})
+
 test('SEC-OID-24 an open sign-in takes less than a KiB', () => {
   assert.ok(JSON.stringify({ ...record, expiresAtMs: 1_790_000_000_000 }).length < 1024)
 })

@@ -11,6 +11,7 @@ import { createHash } from 'node:crypto'
 import type { BackendContext, MountStore } from '../../framework/backend.ts'
 import type { JsonObject } from '../../lib/json.ts'
 import { BoundedCache } from '../../lib/bounded-cache.ts'
+import { customerOf } from '../../lib/cidr.ts'
 import { equalSecrets } from '../../lib/constant-time.ts'
 import { exactCodec, type Codec, type Key, type StoreTransaction } from '../../storage/store.ts'
 import { signInLifeMs, type NewSignIn, type ProviderAnswer, type SignIn } from './sign-in.ts'
@@ -216,18 +217,19 @@ export class SignInStates {
   // ---------------------------------------------------------------- ceilings
 
   async #makeRoom(address: string): Promise<void> {
+    const ofAddress = addressPrefix(address)
     this.#estimate ??= await this.#count(expiryPrefix)
     this.#estimate++
-    const started = (this.#ofAddress.get(address) ?? 0) + 1
-    this.#ofAddress.set(address, started)
+    const started = (this.#ofAddress.get(ofAddress) ?? 0) + 1
+    this.#ofAddress.set(ofAddress, started)
     if (this.#estimate > signInsMax) {
       await this.#dropOnce(expiryPrefix, signInsMax, (left) => {
         this.#estimate = left
       })
     }
     if (started > signInsOfAddressMax) {
-      await this.#dropOnce(addressPrefix(address), signInsOfAddressMax, (left) =>
-        this.#ofAddress.set(address, left),
+      await this.#dropOnce(ofAddress, signInsOfAddressMax, (left) =>
+        this.#ofAddress.set(ofAddress, left),
       )
     }
   }
@@ -310,8 +312,10 @@ export class SignInStates {
 
 const expiryPrefix = 'oidc/expiry/'
 
+/** Of IPv6 by the network that one customer has: he can choose among its addresses (RFC 6177 §2). */
 function addressPrefix(address: string): string {
-  return `oidc/address/${address === '' ? 'unknown' : address}/`
+  const counted = address.includes(':') ? customerOf(address) : address
+  return `oidc/address/${counted === '' ? 'unknown' : counted}/`
 }
 
 function sortable(ms: number): string {
