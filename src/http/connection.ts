@@ -6,7 +6,7 @@ import { TLSSocket } from 'node:tls'
 import type { Duplex } from 'node:stream'
 
 import type { Clock } from '../platform/clock.ts'
-import { VerbSocket, type ExtraVerb } from './extra-verb.ts'
+import { tellErrorsByClose, VerbSocket, type ExtraVerb } from './extra-verb.ts'
 import { plainAddress } from './forwarded-for.ts'
 import type { ParserListeners } from './parser-listeners.ts'
 import { brokenRequestText } from './respond.ts'
@@ -54,6 +54,7 @@ export class Connection {
     this.raw = raw
     this.#parser = parser
     this.#current = raw
+    tellErrorsByClose(raw)
     this.address = raw.remoteAddress === undefined ? undefined : plainAddress(raw.remoteAddress)
     this.port = raw.remotePort
     this.#keepPause(raw)
@@ -171,7 +172,6 @@ export class Connection {
     this.#isRefused = true
     const { raw } = this
     this.#takeUnread()
-    raw.on('error', () => undefined)
     raw.end(text)
     raw.once('end', () => raw.destroySoon())
     const cancel = clock.after(lingerMs, () => raw.destroy())

@@ -66,6 +66,14 @@ function knownLength(word: string): number {
   return length
 }
 
+/**
+ * An error of a connection ends it and concerns nobody else. The platform's HTTP server listens for errors only until it
+ * hands the connection over, after CONNECT for one, and an error that nobody listens for ends the whole program.
+ */
+export function tellErrorsByClose(stream: Duplex): void {
+  stream.on('error', () => undefined)
+}
+
 /** A stream over a socket that brings some bytes before those of the socket. */
 export class VerbSocket extends Duplex {
   readonly #source: Socket
@@ -86,6 +94,7 @@ export class VerbSocket extends Duplex {
   constructor(source: Socket, first: Buffer) {
     super({ allowHalfOpen: true })
     this.#source = source
+    tellErrorsByClose(this)
     this.push(first)
     source.on('data', this.#onData)
     source.once('end', this.#onEnd)

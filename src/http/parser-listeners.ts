@@ -41,10 +41,9 @@ export class ParserListeners {
     this.#remove(readingEvents)
   }
 
-  /** The parser hears nothing more; errors of the socket are told by its close. */
+  /** The parser hears nothing more. */
   detach(): void {
     this.#remove(otherEvents)
-    this.#socket.on('error', () => undefined)
   }
 
   #remove(events: readonly SocketEvent[]): void {
