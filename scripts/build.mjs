@@ -13,7 +13,7 @@ import { root, runTool, seconds } from './lib/run-program.mjs'
 
 const entries = {
   cli: 'src/cli/main.ts',
-  server: 'src/server/main.ts',
+  server: 'src/server/server-command.ts',
   decide: 'src/trust/decide.ts',
   embed: 'src/server/embed.ts',
   'practice-idp': 'src/practice-idp/practice-idp.ts',

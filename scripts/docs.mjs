@@ -121,7 +121,7 @@ async function apiPage() {
 }
 
 async function memoryServerOptions() {
-  const { systemLeaseTtlSeconds } = await load('core/config.js')
+  const { systemLeaseTtlSeconds } = await load('core/settings.js')
   const { shamirSeal } = await load('core/seal/static-seal.js')
   const { SystemClock } = await load('platform/clock.js')
   const { SilentLogger } = await load('platform/logger.js')

@@ -1,5 +1,5 @@
 /**
- * The repository's rules about itself (STYLE.md, "Where things live" and example 8). Every rule is first tried on
+ * The repository's rules about itself (CONTRIBUTING.md, "Style in fifteen lines"). Every rule is first tried on
  * examples of its own, so that it cannot go blind. A mistake that was made twice becomes a rule here.
  */
 
@@ -8,7 +8,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { suite, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { citationRules } from './tidy/citation-rules.ts'
 import { codeRules } from './tidy/code-rules.ts'
+import { parseContract } from './tidy/contract-pages.ts'
 import { committedTextRules, sourceFileRules } from './tidy/file-rules.ts'
 import { importerOf, importRules } from './tidy/import-rules.ts'
 import type { Rule } from './tidy/rule.ts'
@@ -74,6 +76,16 @@ suite('sources', () => {
   for (const rule of [...importRules, ...codeRules, ...sourceFileRules]) {
     test(`the rule sees its own bad example: ${rule.title}`, () => proves(rule))
     test(rule.title, () => holds(rule, sources))
+  }
+})
+
+suite('citations', () => {
+  const pages = files.filter(({ path }) => path.startsWith('docs/contract/'))
+  const contract = parseContract(new Map(pages.map(({ path, text }) => [basename(path), text])))
+  const citing = files.filter(({ path }) => /^(?:src|test|scripts)\/.*\.(?:ts|mjs)$/.test(path))
+  for (const rule of citationRules(contract)) {
+    test(`the rule sees its own bad example: ${rule.title}`, () => proves(rule))
+    test(rule.title, () => holds(rule, citing))
   }
 })
 

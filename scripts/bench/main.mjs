@@ -1,7 +1,8 @@
 /**
- * The bench (DESIGN §9): the real server on LMDB against the floor program, alternating in one run, so that a busy
- * machine slows both. Prints each figure as a ratio beside what is asked of it; `--json` for machines, `--quick` for a
- * first look. Everything it starts is on loopback and is ended by its id.
+ * The bench (design.md §9): the real server on LMDB against the floor program, alternating in one
+ * run, so that a busy machine slows both. Prints each figure as a ratio beside what is asked of it;
+ * `--json` for machines, `--quick` for a first look. Everything it starts is on loopback and is
+ * ended by its id.
  */
 
 import { spawn } from 'node:child_process'

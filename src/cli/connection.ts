@@ -1,4 +1,4 @@
-/** Builds the API client from flags and environment (platform contract §9.2). A flag beats a variable. */
+/** Builds the API client from flags and environment (platform.md §9.2). A flag beats a variable. */
 
 import { ApiClient, type TlsOptions } from '../client/http-client.ts'
 import { goDuration } from '../lib/duration.ts'

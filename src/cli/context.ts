@@ -1,7 +1,8 @@
 /** What a running command has at hand: its arguments, the server, the terminal and the printer. */
 
 import { ApiError } from '../client/api-error.ts'
-import type { ApiClient, ApiRequest, ApiResponse } from '../client/http-client.ts'
+import type { ApiClient, ApiRequest } from '../client/http-client.ts'
+import type { ApiResponse } from '../client/api-response.ts'
 import { parseSecret, type Secret } from '../client/secret.ts'
 import type { JsonObject } from '../lib/json.ts'
 import { trimEnds } from '../lib/trim.ts'
@@ -116,7 +117,8 @@ export class CommandContext implements DataSources {
       if (cause instanceof CommandFailure || cause instanceof DryRun) throw cause
       // A missing file of the TLS options and its like are this machine's problem, a refusal is not.
       const text = remoteErrorText(options.doing, cause)
-      throw new CommandFailure(text, exitCodes.remote)
+      const status = cause instanceof ApiError ? cause.response.status : undefined
+      throw new CommandFailure(text, exitCodes.remote, status)
     }
   }
 

@@ -40,7 +40,7 @@ const byMethod: Readonly<Record<ApiRequest['method'], readonly string[]>> = {
   DELETE: ['delete'],
 }
 
-// Platform contract §2: the root-protected paths.
+// platform.md §2: the root-protected paths.
 const sudoPaths = [
   /^auth\/token\/(?:accessors|revoke-orphan)\/?$/u,
   /^sys\/(?:audit|auth|raw|rotate|config\/auditing|config\/ui\/headers|plugins\/catalog)\/.+/u,

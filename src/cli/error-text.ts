@@ -1,4 +1,4 @@
-/** Errors of the API as a command prints them (platform contract §9.6, design/ux §5.4). */
+/** Errors of the API as a command prints them (platform.md §9.6, ux.md §5.4). */
 
 import { ApiError, ConnectionError } from '../client/api-error.ts'
 

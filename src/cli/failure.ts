@@ -1,4 +1,4 @@
-/** How a command ends early: with a text for stderr and an exit code (platform contract §9.6). */
+/** How a command ends early: with a text for stderr and an exit code (platform.md §9.6). */
 
 export const exitCodes = {
   ok: 0,
@@ -11,10 +11,13 @@ export const exitCodes = {
 
 export class CommandFailure extends Error {
   readonly exitCode: number
+  /** What the server answered with, where a refusal of it is the cause. */
+  readonly status: number | undefined
 
-  constructor(text: string, exitCode: number = exitCodes.local) {
+  constructor(text: string, exitCode: number = exitCodes.local, status?: number) {
     super(text)
     this.exitCode = exitCode
+    this.status = status
   }
 }
 

@@ -1,4 +1,4 @@
-/** `K=V` words of the command line as data (platform contract §9.4). Error texts never repeat a value. */
+/** `K=V` words of the command line as data (platform.md §9.4). Error texts never repeat a value. */
 
 import {
   emptyObject,

@@ -1,4 +1,4 @@
-/** Which version of the kv store a path belongs to, and the path of its API (platform contract §7.3). */
+/** Which version of the kv store a path belongs to, and the path of its API (platform.md §7.3). */
 
 import { objectMember, parseSecret, textMember, type Secret } from '../client/secret.ts'
 import type { JsonValue } from '../lib/json.ts'

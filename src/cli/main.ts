@@ -1,6 +1,6 @@
 /**
  * The command line: finds the command, reads its flags, runs it and answers the exit code. Everything of the
- * process comes in through the options, so that a test is a caller like any other. Platform contract §9.
+ * process comes in through the options, so that a test is a caller like any other. platform.md §9.
  */
 
 import { ConnectionError } from '../client/api-error.ts'

@@ -1,4 +1,4 @@
-/** The output formats (platform contract §9.2). `pretty` prints as `table`; `raw` is for `read` alone. */
+/** The output formats (platform.md §9.2). `pretty` prints as `table`; `raw` is for `read` alone. */
 
 export const outputFormats = ['table', 'json', 'yaml', 'pretty', 'raw'] as const
 

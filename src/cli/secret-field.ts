@@ -1,4 +1,7 @@
-/** What `-field=x` means for an answer: names of tokens and wrappings first, then the data. Contract §9.6. */
+/**
+ * What `-field=x` means for an answer: names of tokens and wrappings first, then the data.
+ * platform.md §9.6.
+ */
 
 import { member, type JsonValue } from '../lib/json.ts'
 import { textMember, type Secret } from '../client/secret.ts'

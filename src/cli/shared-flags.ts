@@ -1,4 +1,4 @@
-/** The flags that all commands of a kind take (platform contract §9.2). */
+/** The flags that all commands of a kind take (platform.md §9.2). */
 
 import type { Command } from './command.ts'
 import type { FlagSpec } from './flags.ts'

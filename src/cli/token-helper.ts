@@ -1,6 +1,6 @@
 /**
  * Where the token of the person at the terminal is kept: a file of its own, or a program of theirs.
- * Platform contract §9.3. Both existing clients use `~/.vault-token`, so a login of one is one of all.
+ * platform.md §9.3. Both existing clients use `~/.vault-token`, so a login of one is one of all.
  */
 
 import {

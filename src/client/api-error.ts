@@ -1,7 +1,7 @@
 /** What can go wrong between the client and the server, as errors whose texts hold no token and no body. */
 
 import { encodeJson, isJsonArray, isJsonObject, member } from '../lib/json.ts'
-import type { ApiResponse } from './http-client.ts'
+import type { ApiResponse } from './api-response.ts'
 
 /** The server answered and refused. */
 export class ApiError extends Error {

@@ -1,6 +1,6 @@
 /**
  * A small client of the HTTP API: one request, one answer. Owns transport, headers, redirects and retries.
- * It does not know what an answer means (see secret.ts) and prints nothing. Platform contract §1, §9.
+ * It does not know what an answer means (see secret.ts) and prints nothing. platform.md §1, §9.
  */
 
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
@@ -9,6 +9,7 @@ import { encodeJson, parseJson, type JsonLimits, type JsonValue } from '../lib/j
 import { trimEnd } from '../lib/trim.ts'
 import { deadline, pause } from '../platform/terminal.ts'
 import { ApiError, connectionError, ConnectionError, PageInsteadOfJson } from './api-error.ts'
+import type { ApiResponse } from './api-response.ts'
 
 export interface TlsOptions {
   /** PEM texts that replace the system's authorities. */
@@ -43,17 +44,6 @@ export interface ApiRequest {
   readonly token?: string
   readonly namespace?: string
   readonly headers?: readonly (readonly [string, string])[]
-}
-
-export interface ApiResponse {
-  readonly method: string
-  /** Without its query, which may carry what a log should not. */
-  readonly url: string
-  readonly status: number
-  readonly headers: ReadonlyMap<string, string>
-  readonly text: string
-  /** Undefined when the body is empty or not JSON. */
-  readonly json: JsonValue | undefined
 }
 
 /** What is put on the wire; also what a dry run prints. */

@@ -1,4 +1,4 @@
-/** The success envelope of the API (platform contract §1.2), read once into what commands use. */
+/** The success envelope of the API (platform.md §1.2), read once into what commands use. */
 
 import {
   emptyObject,
@@ -9,7 +9,7 @@ import {
   type JsonObject,
   type JsonValue,
 } from '../lib/json.ts'
-import type { ApiResponse } from './http-client.ts'
+import type { ApiResponse } from './api-response.ts'
 
 export interface Secret {
   /** The answer as it came, reduced to the members of the envelope. */

@@ -1,6 +1,7 @@
 /** Compiled policies of a set of names, kept while the epoch stands still. */
 
 import { BoundedCache } from '../lib/bounded-cache.ts'
+import { turn, type Turns } from '../lib/turns.ts'
 import type { StoreView } from '../storage/store.ts'
 import { compileRootAcl, mergeAcl, type Acl } from './policy/acl.ts'
 import { responseWrappingPolicyText } from './policy/default-policy.ts'
@@ -24,7 +25,12 @@ export class PolicyAccess {
   readonly #acls = new BoundedCache<string, Acl>(aclsMax)
   /** By name; a policy that was not changed is compiled once, however often others are. */
   readonly #compiled = new BoundedCache<string, CompiledText>(compiledMax)
+  readonly #turns: Turns
   #epoch = -1
+
+  constructor(turns: Turns) {
+    this.#turns = turns
+  }
 
   /** The compiled rules if they are there already: the hot path. */
   peek(names: readonly string[], epoch: number): Acl | undefined {
@@ -43,14 +49,22 @@ export class PolicyAccess {
     const known = this.#acls.get(cacheKey)
     if (known !== undefined) return known
     const policies: CompiledPolicy[] = []
+    let isNew = false
     for (const name of names) {
       if (name === 'response-wrapping') {
         policies.push(this.#responseWrapping)
         continue
       }
       const record = await view.get(keys.policy(name))
-      if (record !== undefined) policies.push(this.#compile(record))
+      if (record === undefined) continue
+      // One of the largest size takes some hundredths of a second, and a token may have many.
+      if (!this.#isCompiled(record)) {
+        isNew = true
+        await turn(this.#turns)
+      }
+      policies.push(this.#compile(record))
     }
+    if (isNew) await turn(this.#turns)
     const acl = mergeAcl(policies)
     if (epoch === this.#epoch) this.#acls.set(cacheKey, acl)
     return acl
@@ -61,6 +75,10 @@ export class PolicyAccess {
     this.#acls.clear()
     this.#compiled.clear()
     this.#epoch = -1
+  }
+
+  #isCompiled({ name, text }: PolicyRecord): boolean {
+    return this.#compiled.get(name)?.text === text
   }
 
   #compile({ name, text }: PolicyRecord): CompiledPolicy {

@@ -3,10 +3,9 @@
  * seal opens and forgets everything when it closes.
  */
 
-import type { ApiHandler, ApiRequest, PathTraitsOf } from '../framework/api.ts'
-import type { Backend, BackendType, Caller } from '../framework/backend.ts'
-import type { PathDeclaration } from '../framework/path.ts'
-import { Router } from '../framework/router.ts'
+import type { ApiHandler, PathTraitsOf, RequireMayAsk } from '../framework/api.ts'
+import type { BackendType } from '../framework/backend.ts'
+import type { TokenPort } from '../framework/token-port.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Outbound } from '../platform/outbound.ts'
@@ -15,28 +14,30 @@ import type { SealedStore } from '../storage/sealed-store.ts'
 import { prefixRange, StoreSealed } from '../storage/store.ts'
 import { PolicyAccess } from './access.ts'
 import { bootstrap } from './bootstrap.ts'
-import type { CoreSettings } from './config.ts'
+import type { CallerFacts } from './caller-facts.ts'
 import { readConfiguration, type CoreConfiguration } from './configuration.ts'
 import { Identity } from './identity.ts'
 import { keys, lastSegment } from './keys.ts'
 import { Logins } from './login.ts'
+import { BoundedLogger } from './line-budget.ts'
 import { LoginLog } from './login-log.ts'
-import { MountedBackends, type Mounted } from './mounted-backends.ts'
+import { MountedBackends } from './mounted-backends.ts'
 import { Mounts } from './mounts.ts'
 import { EpochValue } from './mount-table.ts'
-import { Pipeline } from './pipeline.ts'
+import { Pipeline, type PipelineContext } from './pipeline.ts'
 import { Policies } from './policies.ts'
-import type { Acl } from './policy/acl.ts'
-import type { CorsRecord, MountRecord } from './records.ts'
+import type { PagePort } from './ports/page-port.ts'
+import type { System, SystemPorts } from './ports/system-ports.ts'
+import type { CorsRecord } from './records.ts'
 import type { SealManager } from './seal/seal-manager.ts'
-import { TokenIds } from './token-id.ts'
+import type { CoreSettings } from './settings.ts'
+import { tokenIdsOf, type TokenIds } from './token-id.ts'
 import { TokenOperations } from './token-operations.ts'
 import { TokenScan } from './token-scan.ts'
 import { TokenSweep } from './token-sweep.ts'
-import { Tokens, type LiveToken } from './tokens.ts'
-import type { Keyring } from '../storage/keyring.ts'
+import { Tokens } from './tokens.ts'
 
-export interface CoreParts {
+export interface CoreContext {
   readonly store: SealedStore
   readonly seal: SealManager
   readonly clock: Clock
@@ -44,8 +45,11 @@ export interface CoreParts {
   readonly logger: Logger
   readonly outbound: Outbound
   readonly settings: CoreSettings
-  /** Auth methods and secrets engines that can be enabled. */
-  readonly types: readonly BackendType[]
+  /** The auth methods and secrets engines, over what the token method asks of an open core. */
+  readonly plugins: (tokens: () => TokenPort<CallerFacts>) => readonly BackendType[]
+  /** The paths below `sys/`, over the ports of the core. */
+  readonly system: (ports: SystemPorts) => System
+  readonly pages: PagePort
 }
 
 /** Two machines that share a store may differ by that much without a word. */
@@ -61,62 +65,61 @@ interface Opened {
   readonly mounts: Mounts
 }
 
-/** What is known of the caller of a running request. */
-export interface CallerFacts {
-  readonly token: LiveToken
-  readonly acl: Acl
-  readonly identityPolicies: readonly string[]
-}
-
-export class Core {
+export class Core implements SystemPorts, PipelineContext {
   readonly store: SealedStore
   readonly seal: SealManager
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
   readonly settings: CoreSettings
-  readonly access = new PolicyAccess()
+  readonly access: PolicyAccess
   readonly backends: MountedBackends
   readonly policies: Policies
-  /** Live token and rules behind each caller of a running request. */
-  readonly callers = new WeakMap<Caller, CallerFacts>()
-  /** The request behind each backend request: for sys paths that look at the token of an open call. */
-  readonly requests = new WeakMap<object, ApiRequest>()
   readonly loginLog: LoginLog
-  readonly pipeline: Pipeline
+  readonly #pipeline: Pipeline
   readonly #configuration = new EpochValue<CoreConfiguration>(readConfiguration)
   /** Epoch of the newest configuration by which backends of removed mounts were closed. */
   #keptEpoch = 0
   #opened: Opened | undefined
-  #sealedRouter: Router = new Router([])
-  #help: (
-    mounted: Mounted | undefined,
-    declaration: PathDeclaration | undefined,
-  ) => string | undefined
 
-  constructor(parts: CoreParts) {
-    this.store = parts.store
-    this.seal = parts.seal
-    this.clock = parts.clock
-    this.random = parts.random
-    this.logger = parts.logger
-    this.settings = parts.settings
-    this.#help = () => undefined
-    const { logger, clock } = parts
+  constructor(context: CoreContext) {
+    this.store = context.store
+    this.seal = context.seal
+    this.clock = context.clock
+    this.random = context.random
+    // Whatever serves requests speaks through this one; only an accepted login always has its line.
+    this.logger = new BoundedLogger(context.logger, context.clock)
+    this.settings = context.settings
+    this.access = new PolicyAccess(context.clock)
+    const { logger, clock } = context
     const mountOf = (path: string): string | undefined => this.backends.mountPathOf(path)
     this.loginLog = new LoginLog({ logger, clock, mountOf })
-    this.backends = new MountedBackends({ ...parts, loginLog: this.loginLog })
-    this.policies = new Policies(parts.store, parts.clock)
-    this.pipeline = new Pipeline(this)
+    const system = context.system(this)
+    const types = [
+      ...builtInTypes(system),
+      ...context.plugins(() => this.#require().tokenOperations),
+    ]
+    this.backends = new MountedBackends({
+      ...context,
+      types,
+      logger: this.logger,
+      loginLog: this.loginLog,
+    })
+    this.policies = new Policies(context.store, context.clock)
+    this.#pipeline = new Pipeline(this, system, context.pages)
   }
 
   get handler(): ApiHandler {
-    return (request) => this.pipeline.handle(request)
+    return (request) => this.#pipeline.handle(request)
   }
 
   /** How a path is declared, as far as the last configuration that was read knows it. */
   get traitsOf(): PathTraitsOf {
-    return (path, verb) => this.pipeline.traitsOf(path, verb)
+    return (path, verb) => this.#pipeline.traitsOf(path, verb)
+  }
+
+  get requireMayAsk(): RequireMayAsk {
+    return (asking) => this.#pipeline.requireMayAsk(asking)
   }
 
   get tokens(): Tokens {
@@ -141,32 +144,6 @@ export class Core {
 
   get mounts(): Mounts {
     return this.#require().mounts
-  }
-
-  /** Serves what must answer while sealed; its patterns are whole paths below `/v1/`. */
-  get sealedRouter(): Router {
-    return this.#sealedRouter
-  }
-
-  setSealedPaths(declarations: readonly PathDeclaration[]): void {
-    this.#sealedRouter = new Router(
-      declarations
-        .filter((declaration) => declaration.servedSealed === true)
-        .map((declaration) => ({ ...declaration, pattern: `sys/${declaration.pattern}` })),
-    )
-  }
-
-  setHelp(
-    help: (
-      mounted: Mounted | undefined,
-      declaration: PathDeclaration | undefined,
-    ) => string | undefined,
-  ): void {
-    this.#help = help
-  }
-
-  help(mounted: Mounted | undefined, declaration: PathDeclaration | undefined): string | undefined {
-    return this.#help(mounted, declaration)
   }
 
   /** The configuration of that epoch if it is already read: the hot path. */
@@ -206,21 +183,11 @@ export class Core {
     return this.configurationAt(await this.store.view((view) => view.epoch()))
   }
 
-  factsOf(caller: Caller): CallerFacts {
-    const known = this.callers.get(caller)
-    if (known === undefined) throw new Error('a caller of another request was used')
-    return known
-  }
-
-  backendOf(mount: MountRecord): Backend {
-    return this.backends.of(mount).backend
-  }
-
   // ------------------------------------------------------------ life
 
   /** Called when the store has been opened: makes what first start needs and starts the sweep. */
   async open(): Promise<void> {
-    const { store, clock, random, settings, logger } = this
+    const { store, clock, random, settings, logger, backends } = this
     const ids = tokenIdsOf(store.keyring, random)
     await this.#startIdsAfterStored(ids)
     const tokens = new Tokens({ store, clock, ids, startMs: ids.lastMs })
@@ -240,12 +207,27 @@ export class Core {
       scan,
       sweep,
       settings,
-      factsOf: (caller) => this.factsOf(caller),
       configuration: () => this.configuration(),
-      backendOf: (mount) => this.backendOf(mount),
+      backendOf: (mount) => backends.of(mount).backend,
     })
-    const logins = new Logins({ store, tokens, identity, settings, log: this.loginLog })
-    const mounts = new Mounts(this, ids)
+    const logins = new Logins({
+      store,
+      tokens,
+      identity,
+      settings,
+      log: this.loginLog,
+      hasExactAliases: (type) => backends.typeOf(type, 'auth')?.exactAliases === true,
+    })
+    const mounts = new Mounts({
+      store,
+      clock,
+      random,
+      settings,
+      ids,
+      tokens,
+      backends,
+      configuration: () => this.configuration(),
+    })
     await store.write((txn) => bootstrap(txn, { random, clock }))
     this.#opened = { tokens, identity, logins, sweep, tokenOperations, mounts }
     this.#cubbyhole = (await this.configuration()).mounts.byPath('cubbyhole/')?.uuid
@@ -304,7 +286,10 @@ export class Core {
   }
 }
 
-/** Token texts and hashes under keys that do not change when the barrier's key rotates. */
-export function tokenIdsOf(keyring: Keyring, random: Random): TokenIds {
-  return new TokenIds((purpose) => keyring.subkey(purpose), random)
+/** What every server has mounted, and nobody can enable. Entities are made at login alone. */
+function builtInTypes(system: System): readonly BackendType[] {
+  return [
+    { types: ['system'], class: 'secret', create: () => ({ paths: system.paths }) },
+    { types: ['identity'], class: 'secret', create: () => ({ paths: [] }) },
+  ]
 }

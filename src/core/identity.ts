@@ -1,5 +1,5 @@
 /**
- * Who is behind a login: entities and their aliases (platform contract §5.5). A known entity costs no write.
+ * Who is behind a login: entities and their aliases (platform.md §5.5). A known entity costs no write.
  * The identity API and groups build on these records.
  */
 
@@ -11,7 +11,7 @@ import type { TokenIds } from './token-id.ts'
 
 export interface LoginIdentity {
   readonly mountAccessor: string
-  /** Alias names of jwt, oidc, kubernetes and approle mounts are compared exactly (platform contract §5.1). */
+  /** Alias names of jwt, oidc, kubernetes and approle mounts are compared exactly (platform.md §5.1). */
   readonly foldCase: boolean
   readonly aliasName: string
   readonly aliasMetadata: Readonly<Record<string, string>>

@@ -4,34 +4,56 @@
  * by the caller before they come here.
  */
 
+import { plainRecordCodec } from '../storage/record-codec.ts'
 import { configurationPrefix, recordKey, type Key, type KeyRange } from '../storage/store.ts'
-import type {
-  AliasRecord,
-  CleanupJob,
-  CorsRecord,
-  EntityRecord,
-  MountRecord,
-  PolicyRecord,
-  RemountRecord,
-  RevocationMarker,
-  TokenRecord,
+import {
+  aliasRecord,
+  corsRecord,
+  entityRecord,
+  mountRecord,
+  policyRecord,
+  tokenRecord,
+  type AliasRecord,
+  type CleanupJob,
+  type CorsRecord,
+  type EntityRecord,
+  type MountRecord,
+  type PolicyRecord,
+  type RemountRecord,
+  type RevocationMarker,
+  type TokenRecord,
 } from './records.ts'
 
+const codecs = {
+  cors: plainRecordCodec(corsRecord),
+  mount: plainRecordCodec(mountRecord),
+  policy: plainRecordCodec(policyRecord),
+  token: plainRecordCodec(tokenRecord),
+  entity: plainRecordCodec(entityRecord),
+  alias: plainRecordCodec(aliasRecord),
+}
+
 /** The only namespace so far. */
-export const rootNamespace = 'root'
+const rootNamespace = 'root'
 
 const ns = rootNamespace
 const c = configurationPrefix
 
 export const keys = {
-  cors: (): Key<CorsRecord> => recordKey(`${c}cors`),
+  cors: (): Key<CorsRecord> => ({ text: `${c}cors`, codec: codecs.cors }),
 
   mountPrefix: `${c}${ns}/mount/`,
-  mount: (uuid: string): Key<MountRecord> => recordKey(`${c}${ns}/mount/${uuid}`),
+  mount: (uuid: string): Key<MountRecord> => ({
+    text: `${c}${ns}/mount/${uuid}`,
+    codec: codecs.mount,
+  }),
   remount: (id: string): Key<RemountRecord> => recordKey(`r/${ns}/${id}`),
 
   policyPrefix: `${c}${ns}/policy/`,
-  policy: (name: string): Key<PolicyRecord> => recordKey(`${c}${ns}/policy/${name}`),
+  policy: (name: string): Key<PolicyRecord> => ({
+    text: `${c}${ns}/policy/${name}`,
+    codec: codecs.policy,
+  }),
 
   /** Configuration and data of one mount. */
   mountConfigPrefix: (uuid: string): string => `${c}${ns}/m/${uuid}/`,
@@ -43,7 +65,7 @@ export const keys = {
   job: (id: string): Key<CleanupJob> => recordKey(`j/${id}`),
 
   tokenPrefix: `t/${ns}/`,
-  token: (id: string): Key<TokenRecord> => recordKey(`t/${ns}/${id}`),
+  token: (id: string): Key<TokenRecord> => ({ text: `t/${ns}/${id}`, codec: codecs.token }),
   /** Token id behind a text that its maker chose. */
   customToken: (hash: string): Key<{ readonly id: string }> => recordKey(`n/${ns}/${hash}`),
   childPrefix: (parent: string): string => `p/${ns}/${parent}/`,
@@ -64,9 +86,11 @@ export const keys = {
     limit,
   }),
 
-  entity: (id: string): Key<EntityRecord> => recordKey(`e/${ns}/${id}`),
-  alias: (mountAccessor: string, nameHash: string): Key<AliasRecord> =>
-    recordKey(`a/${ns}/${mountAccessor}/${nameHash}`),
+  entity: (id: string): Key<EntityRecord> => ({ text: `e/${ns}/${id}`, codec: codecs.entity }),
+  alias: (mountAccessor: string, nameHash: string): Key<AliasRecord> => ({
+    text: `a/${ns}/${mountAccessor}/${nameHash}`,
+    codec: codecs.alias,
+  }),
 } as const
 
 /** The last segment of a key. */

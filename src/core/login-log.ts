@@ -9,10 +9,8 @@ import type { LoginEnd, LoginEntry, LoginNote, LoginRecorder } from '../framewor
 import type { Clock } from '../platform/clock.ts'
 import type { LogFields, LogLevel, Logger } from '../platform/logger.ts'
 import type { Reason } from '../trust/reasons.ts'
+import { LineBudget } from './line-budget.ts'
 
-/** With the one that says how many were left out: a flood fills no disk, and holds up nobody. */
-const linesPerSecondMax = 200
-const secondMs = 1000
 const textLengthMax = 256
 const claimsMax = 32
 
@@ -30,7 +28,7 @@ const messages: Readonly<Record<LoginEnd, string>> = {
 const pending: ReadonlySet<Reason> = new Set(['device_pending', 'device_slow_down'])
 
 /** What only some ends have. */
-interface LineParts extends LoginEntry {
+interface LogLine extends LoginEntry {
   readonly path?: string
   readonly mount?: string | undefined
   readonly accessor?: string
@@ -42,9 +40,7 @@ export class LoginLog {
   readonly #logger: Logger
   readonly #clock: Clock
   readonly #mountOf: (path: string) => string | undefined
-  #secondStartedMs = Number.NEGATIVE_INFINITY
-  #linesOfSecond = 0
-  #leftOut = 0
+  readonly #refusedLines: LineBudget
 
   constructor(parts: {
     readonly logger: Logger
@@ -54,6 +50,12 @@ export class LoginLog {
     this.#logger = parts.logger
     this.#clock = parts.clock
     this.#mountOf = parts.mountOf
+    this.#refusedLines = new LineBudget(parts.clock, (count) =>
+      parts.logger.log('warn', 'refused logins were left out of this log', {
+        event: 'login',
+        count,
+      }),
+    )
   }
 
   /** The end of any request; what was no login leaves no line. */
@@ -95,45 +97,20 @@ export class LoginLog {
   #requestParts(
     { clientAddress, path }: ApiRequest,
     startedMs: number,
-  ): Pick<LineParts, 'clientAddress' | 'path' | 'durationMs'> {
+  ): Pick<LogLine, 'clientAddress' | 'path' | 'durationMs'> {
     return { clientAddress, path, durationMs: this.#clock.monotonicMs() - startedMs }
   }
 
-  #write(parts: LineParts): void {
+  #write(parts: LogLine): void {
     const { end, note } = parts
     if (note.isLogged === true || !this.#logger.isEnabled(levels[end])) return
     if (note.reason !== undefined && pending.has(note.reason)) return
-    if (end !== 'accepted' && !this.#hasRoom()) return
+    if (end !== 'accepted' && !this.#refusedLines.take()) return
     this.#logger.log(levels[end], messages[end], fieldsOf(parts))
-  }
-
-  /** One place of the second is kept for the line about those that were left out. */
-  #hasRoom(): boolean {
-    const now = this.#clock.monotonicMs()
-    const elapsedMs = now - this.#secondStartedMs
-    if (elapsedMs >= secondMs) {
-      this.#secondStartedMs = now
-      this.#linesOfSecond = 0
-    }
-    if (this.#linesOfSecond < linesPerSecondMax - 1) {
-      this.#linesOfSecond++
-      return true
-    }
-    this.#leftOut++
-    if (this.#leftOut === 1) {
-      this.#clock.after(secondMs - (now - this.#secondStartedMs), () => this.#tellLeftOut())
-    }
-    return false
-  }
-
-  #tellLeftOut(): void {
-    const count = this.#leftOut
-    this.#leftOut = 0
-    this.#logger.log('warn', 'refused logins were left out of this log', { event: 'login', count })
   }
 }
 
-function fieldsOf(parts: LineParts): LogFields {
+function fieldsOf(parts: LogLine): LogFields {
   const { note, clientAddress, durationMs } = parts
   return {
     event: 'login',

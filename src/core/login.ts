@@ -1,17 +1,17 @@
 /**
- * From a proven identity to a token: what happens after every auth method (platform contract
- * §3.12).
+ * From a proven identity to a token: what happens after every auth method
+ * (platform.md §3.12).
  */
 
 import type { AuthFields } from '../framework/api.ts'
-import type { Login } from '../framework/backend.ts'
+import type { Login } from '../framework/reply.ts'
 import type { LoginNote } from '../framework/login-log.ts'
 import { invalid, Refusal } from '../framework/refusal.ts'
 import type { Store, StoreTransaction } from '../storage/store.ts'
-import type { CoreSettings } from './config.ts'
+import type { CoreSettings } from './settings.ts'
 import type { Identity, LoginIdentity } from './identity.ts'
 import type { LoginLog } from './login-log.ts'
-import { normalisePolicyNames, unionOfNames } from './policy-names.ts'
+import { effectivePolicies, normalisePolicyNames } from './policy-names.ts'
 import type { EntityRecord, MountRecord, TokenRecord } from './records.ts'
 import type { IssuedToken, Tokens } from './tokens.ts'
 import { decideTtl } from './ttl.ts'
@@ -30,14 +30,13 @@ export interface LoginAttempt {
   readonly nowMs: number
 }
 
-const exactAliasTypes = new Set(['jwt', 'oidc', 'kubernetes', 'approle'])
-
 export class Logins {
   readonly #store: Store
   readonly #tokens: Tokens
   readonly #identity: Identity
   readonly #settings: CoreSettings
   readonly #log: LoginLog
+  readonly #hasExactAliases: (type: string) => boolean
 
   constructor(parts: {
     readonly store: Store
@@ -45,12 +44,15 @@ export class Logins {
     readonly identity: Identity
     readonly settings: CoreSettings
     readonly log: LoginLog
+    /** Whether the method tells aliases apart by case. */
+    readonly hasExactAliases: (type: string) => boolean
   }) {
     this.#store = parts.store
     this.#tokens = parts.tokens
     this.#identity = parts.identity
     this.#settings = parts.settings
     this.#log = parts.log
+    this.#hasExactAliases = parts.hasExactAliases
   }
 
   /** Makes the token; durable when it resolves. Throws a refusal and has then written nothing. */
@@ -94,7 +96,7 @@ export class Logins {
     const { expiresAtMs, ttl, warnings } = granted.value
 
     const policies = loginPolicies(login)
-    const who = login.alias === undefined ? undefined : loginIdentity(login.alias, mount)
+    const who = login.alias === undefined ? undefined : this.#identityOf(login.alias, mount)
     const known =
       who === undefined
         ? undefined
@@ -122,6 +124,15 @@ export class Logins {
     const { entity, token } = await this.#store.write(write)
     return { auth: authOf(token, entity?.policies ?? [], ttl), token, warnings }
   }
+
+  #identityOf(alias: NonNullable<Login['alias']>, mount: MountRecord): LoginIdentity {
+    return {
+      mountAccessor: mount.accessor,
+      foldCase: !this.#hasExactAliases(mount.type) || mount.config.compat === 'vault',
+      aliasName: alias.name,
+      aliasMetadata: alias.metadata,
+    }
+  }
 }
 
 /** Members of the `auth` answer for a token. */
@@ -134,7 +145,7 @@ export function authOf(
   return {
     client_token: token.text,
     accessor: token.accessor,
-    policies: unionOfNames(record.policies, identityPolicies),
+    policies: effectivePolicies(record.policies, identityPolicies),
     token_policies: record.policies,
     identity_policies: identityPolicies,
     metadata: record.meta,
@@ -147,8 +158,8 @@ export function authOf(
   }
 }
 
-/** Mount and role decide together (platform contract §3.11, table). */
-export function tokenType(mountType: string, roleType: Login['tokenType']): 'service' | 'batch' {
+/** Mount and role decide together (platform.md §3.11, table). */
+function tokenType(mountType: string, roleType: Login['tokenType']): 'service' | 'batch' {
   if (mountType === 'service' || mountType === 'batch') return mountType
   const asked =
     roleType === 'default-service' ? 'service' : roleType === 'default-batch' ? 'batch' : roleType
@@ -157,7 +168,7 @@ export function tokenType(mountType: string, roleType: Login['tokenType']): 'ser
 }
 
 /** Mount path and the method's own name for the person or workload. */
-export function displayNameOf(mountPath: string, name: string): string {
+function displayNameOf(mountPath: string, name: string): string {
   const prefix = mountPath.replace(/\/$/, '').replaceAll('/', '-')
   return `${prefix}-${name}`.replace(/-$/, '')
 }
@@ -179,15 +190,6 @@ function refuseReserved(names: readonly string[]): void {
   }
   if (names.includes('response-wrapping')) {
     throw invalid('cannot assign policy "response-wrapping"')
-  }
-}
-
-function loginIdentity(alias: NonNullable<Login['alias']>, mount: MountRecord): LoginIdentity {
-  return {
-    mountAccessor: mount.accessor,
-    foldCase: !exactAliasTypes.has(mount.type) || mount.config.compat === 'vault',
-    aliasName: alias.name,
-    aliasMetadata: alias.metadata,
   }
 }
 

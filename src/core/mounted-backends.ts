@@ -21,7 +21,7 @@ import {
   type Store,
   type TextSealer,
 } from '../storage/store.ts'
-import type { CoreSettings } from './config.ts'
+import type { CoreSettings } from './settings.ts'
 import { cubbyholeStore } from './cubbyhole-store.ts'
 import { keys } from './keys.ts'
 import type { LoginLog } from './login-log.ts'
@@ -37,7 +37,7 @@ interface Instance extends Mounted {
   record: MountRecord
 }
 
-export interface MountedBackendsParts {
+export interface MountedBackendsContext {
   readonly store: Store & TextSealer
   readonly clock: Clock
   readonly random: Random
@@ -49,20 +49,20 @@ export interface MountedBackendsParts {
 }
 
 export class MountedBackends {
-  readonly #parts: MountedBackendsParts
+  readonly #context: MountedBackendsContext
   readonly #instances = new Map<string, Instance>()
   #table: MountTable | undefined
 
-  constructor(parts: MountedBackendsParts) {
-    this.#parts = parts
+  constructor(context: MountedBackendsContext) {
+    this.#context = context
   }
 
   typeOf(name: string, kind: 'auth' | 'secret'): BackendType | undefined {
-    return this.#parts.types.find((type) => type.class === kind && type.types.includes(name))
+    return this.#context.types.find((type) => type.class === kind && type.types.includes(name))
   }
 
   typeNames(kind: 'auth' | 'secret'): readonly string[] {
-    return this.#parts.types.filter((type) => type.class === kind).flatMap((type) => type.types)
+    return this.#context.types.filter((type) => type.class === kind).flatMap((type) => type.types)
   }
 
   /** The instance of a mount; a tuned mount keeps its instance. */
@@ -102,7 +102,7 @@ export class MountedBackends {
   }
 
   #make(type: BackendType, record: MountRecord): Instance {
-    const { store, clock, random, logger, outbound, settings, loginLog } = this.#parts
+    const { store, clock, random, logger, outbound, settings, loginLog } = this.#context
     // The facts are asked for at each use, so that a tune is seen without a new instance.
     const holder: { instance: Instance | undefined } = { instance: undefined }
     const plain = mountStore(record.uuid, store)
@@ -123,7 +123,7 @@ export class MountedBackends {
   }
 }
 
-export function mountFacts(record: MountRecord, settings: CoreSettings): MountFacts {
+function mountFacts(record: MountRecord, settings: CoreSettings): MountFacts {
   return {
     uuid: record.uuid,
     accessor: record.accessor,

@@ -1,4 +1,4 @@
-/** Enabling, tuning, moving and disabling of auth methods and secrets engines (platform contract §2.3). */
+/** Enabling, tuning, moving and disabling of auth methods and secrets engines (platform.md §2.3). */
 
 import { invalid } from '../framework/refusal.ts'
 import { parseDurationSeconds } from '../lib/duration.ts'
@@ -6,13 +6,17 @@ import type { JsonObject, JsonValue } from '../lib/json.ts'
 import { isPrintable } from '../lib/printable.ts'
 import { trimEnds } from '../lib/trim.ts'
 import { builtInMounts } from './bootstrap.ts'
-import type { Core } from './core.ts'
-import { prefixRange, type StoreTransaction } from '../storage/store.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Random } from '../platform/random.ts'
+import { prefixRange, type Store, type StoreTransaction } from '../storage/store.ts'
+import type { CoreConfiguration } from './configuration.ts'
 import { keys, lastSegment } from './keys.ts'
-import { systemLeaseTtlSeconds } from './config.ts'
 import { fullPath, readMounts, type MountTable } from './mount-table.ts'
+import type { MountedBackends } from './mounted-backends.ts'
 import type { MountConfig, MountRecord, RemountRecord, RevocationMarker } from './records.ts'
+import { systemLeaseTtlSeconds, type CoreSettings } from './settings.ts'
 import type { TokenIds } from './token-id.ts'
+import type { Tokens } from './tokens.ts'
 
 export interface EnableRequest {
   readonly class: 'auth' | 'secret'
@@ -38,13 +42,23 @@ const protectedSecretPaths = ['sys/', 'cubbyhole/', 'identity/', 'audit/', 'auth
 export const mountPathCharsMax = 512
 const ttlSecondsMax = 9_223_372_036
 
-export class Mounts {
-  readonly #core: Core
-  readonly #ids: TokenIds
+export interface MountsContext {
+  readonly store: Store
+  readonly clock: Clock
+  readonly random: Random
+  readonly settings: CoreSettings
+  readonly ids: TokenIds
+  readonly tokens: Pick<Tokens, 'nowMs'>
+  readonly backends: MountedBackends
+  /** The newest configuration; asking for it shows it to the socket side. */
+  readonly configuration: () => Promise<CoreConfiguration>
+}
 
-  constructor(core: Core, ids: TokenIds) {
-    this.#core = core
-    this.#ids = ids
+export class Mounts {
+  readonly #context: MountsContext
+
+  constructor(context: MountsContext) {
+    this.#context = context
   }
 
   /** Enables a method or engine; durable when it resolves. */
@@ -52,8 +66,8 @@ export class Mounts {
     const path = cleanPath(request.path)
     if (request.type === '') throw invalid('backend type must be specified as a string')
     const { type, options } = aliasType(request)
-    if (this.#core.backends.typeOf(type, request.class) === undefined || isBuiltInType(type)) {
-      const known = this.#core.backends
+    if (this.#context.backends.typeOf(type, request.class) === undefined || isBuiltInType(type)) {
+      const known = this.#context.backends
         .typeNames(request.class)
         .filter((name) => !isBuiltInType(name))
       throw invalid(
@@ -67,7 +81,7 @@ export class Mounts {
       request.class,
       true,
     )
-    const { random } = this.#core
+    const { random } = this.#context
     const record: MountRecord = {
       uuid: random.uuid(),
       accessor: `${request.class === 'auth' ? 'auth_' : ''}${type}_${random.bytes(4).toString('hex')}`,
@@ -84,7 +98,7 @@ export class Mounts {
           ? { ...config, tokenType: config.tokenType ?? 'default-service' }
           : config,
     }
-    await this.#core.store.write(async (txn) => {
+    await this.#context.store.write(async (txn) => {
       const table = await readMounts(txn)
       const clash = table.clash(fullPath(record))
       if (clash !== undefined) throw invalid(`path is already in use at ${clash.path}`)
@@ -103,10 +117,10 @@ export class Mounts {
     if (kind === 'auth' ? path === 'token/' : isProtectedSecret(path)) {
       throw invalid(`cannot unmount "${path}"`)
     }
-    const found = await this.#core.store.write(async (txn) => {
+    const found = await this.#context.store.write(async (txn) => {
       const mount = (await readMounts(txn)).byPath(kind === 'auth' ? `auth/${path}` : path)
       if (mount === undefined) return false
-      const id = this.#core.random.uuid()
+      const id = this.#context.random.uuid()
       txn.put(keys.mount(mount.uuid), { ...mount, tainted: true })
       txn.put(keys.job(id), { kind: 'mount', id, mount: mount.uuid, wasAuth: kind === 'auth' })
       return true
@@ -116,7 +130,7 @@ export class Mounts {
 
   async find(kind: 'auth' | 'secret', givenPath: string): Promise<MountRecord | undefined> {
     const path = cleanPath(givenPath)
-    const configuration = await this.#core.configuration()
+    const configuration = await this.#context.configuration()
     return configuration.mounts.byPath(kind === 'auth' ? `auth/${path}` : path)
   }
 
@@ -127,14 +141,14 @@ export class Mounts {
       throw invalid(`cannot tune "${mount.path}": only the audit lists can be set`)
     }
     let warnings: readonly string[] = []
-    await this.#core.store.write(async (txn) => {
+    await this.#context.store.write(async (txn) => {
       const current = await txn.get(keys.mount(mount.uuid))
       if (current === undefined) throw invalid(`no mount at ${mount.path}`)
       const config = this.#mergeConfig(current.config, request.config, current.class, false, mount)
       const before = current.options ?? {}
       const options = mergeOptions(before, request.options)
       if (request.options !== undefined) {
-        const backend = this.#core.backendOf(current)
+        const backend = this.#context.backends.of(current).backend
         warnings = (await backend.checkTune?.(options, before)) ?? []
       }
       txn.put(keys.mount(mount.uuid), {
@@ -159,9 +173,9 @@ export class Mounts {
     if (strip(source) === '' || strip(target) === '') throw invalid('mount path must not be empty')
     refuseProtected(isAuth ? 'auth' : 'secret', strip(source))
     refuseProtected(isAuth ? 'auth' : 'secret', strip(target))
-    const id = this.#core.random.uuid()
+    const id = this.#context.random.uuid()
     const newest = await this.#newestToken()
-    await this.#core.store.write(async (txn) => {
+    await this.#context.store.write(async (txn) => {
       const table = await readMounts(txn)
       const mount = table.byPath(source)
       if (mount === undefined) throw invalid(`no matching mount at "${source}"`)
@@ -179,23 +193,23 @@ export class Mounts {
 
   /** The socket side asks the newest configuration read: a large write may be the next request. */
   async #showToSockets(): Promise<void> {
-    await this.#core.configuration()
+    await this.#context.configuration()
   }
 
   async moveStatus(id: string): Promise<RemountRecord | undefined> {
-    return this.#core.store.view((view) => view.get(keys.remount(id)))
+    return this.#context.store.view((view) => view.get(keys.remount(id)))
   }
 
   /** Ends all tokens whose path begins with the prefix; durable and in force when it resolves. */
   async revokePrefix(prefix: string): Promise<void> {
     const newest = await this.#newestToken()
-    await this.#core.store.write((txn) => this.#markRevoked(txn, prefix, newest))
+    await this.#context.store.write((txn) => this.#markRevoked(txn, prefix, newest))
   }
 
   /** Nodes whose clock is ahead make ids above ours: what is stored when a revocation begins is under it too. */
   async #newestToken(): Promise<string> {
     const range = { ...prefixRange(keys.tokenPrefix, { limit: 1 }), reverse: true }
-    return this.#core.store.view(async (view) => {
+    return this.#context.store.view(async (view) => {
       for await (const key of view.keys(range)) return lastSegment(key)
       return ''
     })
@@ -203,9 +217,9 @@ export class Mounts {
 
   /** Many revocations of one prefix are one marker, so that their number costs nothing. */
   async #markRevoked(txn: StoreTransaction, prefix: string, newest: string): Promise<void> {
-    const own = this.#ids.highWater(this.#core.clock.nowMs())
+    const own = this.#context.ids.highWater(this.#context.clock.nowMs())
     const upTo = newest > own ? newest : own
-    const { nowMs } = this.#core.tokens
+    const { nowMs } = this.#context.tokens
     const keepUntilMs = nowMs + this.#longestTtlSeconds(await readMounts(txn)) * 1000
     const batch = { batchUpToMs: nowMs, keepUntilMs }
     for await (const key of txn.keys(prefixRange(keys.markerPrefix))) {
@@ -219,7 +233,7 @@ export class Mounts {
       })
       return
     }
-    this.#putMarker(txn, { id: this.#core.random.uuid(), prefix, upTo, ...batch })
+    this.#putMarker(txn, { id: this.#context.random.uuid(), prefix, upTo, ...batch })
   }
 
   #putMarker(txn: StoreTransaction, marker: RevocationMarker): void {
@@ -231,7 +245,7 @@ export class Mounts {
   /** No batch token lives longer, unless its mount's maximum was lowered since. */
   #longestTtlSeconds({ mounts }: MountTable): number {
     const own = mounts.map(({ config }) => config.maxLeaseTtl)
-    return Math.max(systemLeaseTtlSeconds, this.#core.settings.maxLeaseTtl, ...own)
+    return Math.max(systemLeaseTtlSeconds, this.#context.settings.maxLeaseTtl, ...own)
   }
 
   #mergeConfig(
@@ -241,7 +255,7 @@ export class Mounts {
     isNew: boolean,
     mount?: MountRecord,
   ): MountConfig {
-    const system = this.#core.settings
+    const system = this.#context.settings
     const merged: Record<string, unknown> = { ...current }
     for (const [name, value] of Object.entries(given)) {
       const set = Object.hasOwn(configSetters, name) ? configSetters[name] : undefined
@@ -405,7 +419,7 @@ function onlyAuditLists(request: TuneRequest): boolean {
 }
 
 /** Without slashes in front, one at the end. */
-export function cleanPath(path: string): string {
+function cleanPath(path: string): string {
   const clean = trimEnds(path, '/')
   if (clean === '') throw invalid('mount path must not be empty')
   if (clean.length > mountPathCharsMax) {

@@ -1,5 +1,5 @@
 /**
- * The way of every request, in order (platform contract §1.1): namespace, seal, mount and path, token, uses, policy,
+ * The way of every request, in order (platform.md §1.1): namespace, seal, mount and path, token, uses, policy,
  * fields, backend, token registration, answer. A step that must always run stands here and never in a handler.
  */
 
@@ -7,11 +7,14 @@ import type {
   Answer,
   ApiOutcome,
   ApiRequest,
+  Asking,
   AuthFields,
   PathTraits,
   Verb,
 } from '../framework/api.ts'
-import type { BackendRequest, Caller, Operation, Reply } from '../framework/backend.ts'
+import type { Reply } from '../framework/reply.ts'
+import type { BackendRequest, Caller, Operation } from '../framework/request.ts'
+import type { CoreRequest } from '../framework/core-path.ts'
 import { parseInput, type ParsedInput } from '../framework/input.ts'
 import {
   declaredOperation,
@@ -20,23 +23,32 @@ import {
   type PathDeclaration,
 } from '../framework/path.ts'
 import { invalid, Refusal } from '../framework/refusal.ts'
-import type { PathMatch } from '../framework/router.ts'
+import { Router, type PathMatch } from '../framework/router.ts'
 import { cidrContains, parseCidr } from '../lib/cidr.ts'
 import { describeFault } from '../lib/fault.ts'
 import type { JsonObject } from '../lib/json.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/logger.ts'
+import type { Random } from '../platform/random.ts'
 import type { FieldTable, Input } from '../schema/field.ts'
 import { epochKey } from '../storage/epoch.ts'
+import type { SealedStore } from '../storage/sealed-store.ts'
 import { StoreSealed, StoreUnavailable, type StoreView } from '../storage/store.ts'
 import { KeyNotStorable } from '../storage/transaction.ts'
+import type { PolicyAccess } from './access.ts'
+import type { CallerFacts } from './caller-facts.ts'
 import type { CoreConfiguration } from './configuration.ts'
-import type { Core } from './core.ts'
 import { keys } from './keys.ts'
+import type { LoginLog } from './login-log.ts'
+import type { Logins } from './login.ts'
 import { fullPath } from './mount-table.ts'
 import { effectivePolicies } from './policy-names.ts'
-import type { Acl } from './policy/acl.ts'
+import type { PagePort } from './ports/page-port.ts'
+import type { System } from './ports/system-ports.ts'
 import type { EntityRecord, MountRecord } from './records.ts'
-import type { Mounted } from './mounted-backends.ts'
-import type { LiveToken } from './tokens.ts'
+import type { Mounted, MountedBackends } from './mounted-backends.ts'
+import type { TokenOperations } from './token-operations.ts'
+import type { LiveToken, Tokens } from './tokens.ts'
 
 const noNames: readonly string[] = []
 const epochKeys = [epochKey]
@@ -54,10 +66,8 @@ interface Route {
 }
 
 /** Who makes it and what they may. */
-interface Admission {
+interface Admission extends CallerFacts {
   readonly caller: Caller
-  readonly token: LiveToken
-  readonly acl: Acl
 }
 
 /** What is known of a request before anything it brings is looked at. */
@@ -76,11 +86,42 @@ interface Service {
   readonly handler: Handler<Input<FieldTable>>
 }
 
-export class Pipeline {
-  readonly #core: Core
+/**
+ * What the way of a request needs of the core. What belongs to an open seal throws `StoreSealed`
+ * while there is none.
+ */
+export interface PipelineContext {
+  readonly store: SealedStore
+  readonly seal: { readonly sealed: boolean }
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly loginLog: LoginLog
+  readonly access: PolicyAccess
+  readonly backends: MountedBackends
+  readonly isOpen: boolean
+  readonly tokens: Tokens
+  readonly logins: Logins
+  readonly tokenOperations: Pick<TokenOperations, 'revokeId'>
+  /** What the last request knew: for questions that may not wait. */
+  readonly latestConfiguration: CoreConfiguration | undefined
+  /** The configuration of that epoch if it is already read: the hot path. */
+  peekConfiguration(epoch: number): CoreConfiguration | undefined
+  configurationAt(epoch: number): Promise<CoreConfiguration>
+}
 
-  constructor(core: Core) {
+export class Pipeline {
+  readonly #core: PipelineContext
+  readonly #system: System
+  readonly #pages: PagePort
+  /** Serves what must answer while sealed; its patterns are whole paths below `/v1/`. */
+  readonly #sealedRouter: Router
+
+  constructor(core: PipelineContext, system: System, pages: PagePort) {
     this.#core = core
+    this.#system = system
+    this.#pages = pages
+    this.#sealedRouter = sealedRouter(system.paths)
   }
 
   /** Carries out a request; every failure becomes a refusal. */
@@ -107,19 +148,34 @@ export class Pipeline {
     return { isOpen: accessOf(declaration, verb) === 'open', repeats: declaration.repeats }
   }
 
+  /**
+   * The rights alone, before a large body is read: reading and keeping it is work whose cost the
+   * caller chooses. The request itself asks again, with its fields and in its own moment.
+   */
+  async requireMayAsk(asking: Asking): Promise<void> {
+    try {
+      const admitted = await this.#core.store.view((view) => this.#admit(asking, view))
+      const operation = await operationOf(asking, admitted)
+      requireAllowed({ ...asking, data: 'unread' }, admitted, operation)
+    } catch (problem) {
+      throw this.#asRefusal(problem, asking, this.#core.random.uuid())
+    }
+  }
+
   async #serve(request: ApiRequest, requestId: string): Promise<Answer> {
     if (request.namespace !== '' && request.namespace !== 'root') {
       throw new Refusal('namespace_unknown')
     }
     if (this.#core.seal.sealed) return this.#serveSealed(request, requestId)
     const admitted = await this.#core.store.view((view) => this.#admit(request, view))
-    const { admission } = admitted
+    let { admission } = admitted
     let spent: LiveToken | undefined
     if (admission !== undefined && admission.token.record.uses !== 0) {
-      spent = await this.#spendUse(admission)
+      admission = await this.#spendUse(admission)
+      spent = admission.token
     }
     try {
-      return await this.#dispatch(request, requestId, admitted)
+      return await this.#dispatch(request, requestId, { ...admitted, admission })
     } finally {
       // A last use that sealed the server has nothing left to end: spent tokens are dead as they are stored.
       if (spent !== undefined && spent.record.uses < 0 && this.#core.isOpen) {
@@ -131,7 +187,7 @@ export class Pipeline {
   // ------------------------------------------------------------ admission
 
   /** Mount, path and, unless the path is open, the token; all from one snapshot. */
-  async #admit(request: ApiRequest, view: StoreView): Promise<Admitted> {
+  async #admit(request: Asking, view: StoreView): Promise<Admitted> {
     const [found] = view.getNow(epochKeys) ?? (await view.getMany(epochKeys))
     const epoch = typeof found === 'number' ? found : 0
     const configuration =
@@ -181,12 +237,11 @@ export class Pipeline {
       displayName: record.name,
       tokenId: token.id,
     }
-    this.#core.callers.set(caller, { token, acl, identityPolicies })
-    return { caller, token, acl }
+    return { caller, token, acl, identityPolicies }
   }
 
   /** For open paths that answer more to those who show a live token; never refuses. */
-  async optionalCaller(request: ApiRequest): Promise<Caller | undefined> {
+  async #shownCaller(request: ApiRequest): Promise<CallerFacts | undefined> {
     const text = request.token
     if (text === undefined || this.#core.seal.sealed) return undefined
     return this.#core.store.view(async (view) => {
@@ -194,7 +249,7 @@ export class Pipeline {
       const configuration = await this.#core.configurationAt(epoch)
       const token = await this.#core.tokens.resolve(text, view, configuration)
       if (token === undefined || !mayComeFrom(token, request.clientAddress)) return undefined
-      return (await this.#admitToken(token, epoch, view))?.caller
+      return this.#admitToken(token, epoch, view)
     })
   }
 
@@ -207,12 +262,11 @@ export class Pipeline {
   }
 
   /** The token as it is after this use; from here on the request sees that one. */
-  async #spendUse({ caller, token }: Admission): Promise<LiveToken> {
+  async #spendUse(admission: Admission): Promise<Admission> {
+    const { token } = admission
     const record = await this.#core.tokens.spendUse(token.id)
     if (record === undefined) throw new Refusal('token_refused')
-    const spent = { ...token, record }
-    this.#core.callers.set(caller, { ...this.#core.factsOf(caller), token: spent })
-    return spent
+    return { ...admission, token: { ...token, record } }
   }
 
   // ------------------------------------------------------------ dispatch
@@ -246,21 +300,31 @@ export class Pipeline {
       wrapTtlSeconds: request.wrapTtlSeconds,
       via: request.via,
     }
-    this.#core.requests.set(call, request)
-    const reply = await service.handler(call)
+    const reply = await service.handler(
+      declaration.privileged === true ? this.#withFacts(call, request, admission) : call,
+    )
     const { warnings } = parsed
     if (reply.kind === 'login') {
       return this.#completeLogin(requestId, request, service.route.mount, reply, warnings)
     }
+    if (reply.kind === 'page') return this.#draw(requestId, request, reply)
     const isTold = tellsInput(parsed, service, operation)
     return toAnswer(requestId, reply, operation, declaration, { warnings, isTold })
   }
 
+  /** What the core's own paths are told besides, and no other backend. */
+  #withFacts<I>(
+    call: BackendRequest<I>,
+    request: ApiRequest,
+    admission: Admission | undefined,
+  ): CoreRequest<I, CallerFacts> {
+    const facts = { caller: admission, shown: () => this.#shownCaller(request) }
+    return { ...call, facts }
+  }
+
   async #serveSealed(request: ApiRequest, requestId: string): Promise<Answer> {
-    const declaration = this.#core.sealedRouter.match(request.path)
-    if (declaration === undefined || declaration.declaration.servedSealed !== true) {
-      throw new Refusal('sealed')
-    }
+    const declaration = this.#sealedRouter.match(request.path)
+    if (declaration === undefined) throw new Refusal('sealed')
     const verb = request.verb === 'header' ? 'read' : request.verb
     const declared =
       verb === 'help' ? undefined : declaredOperation(verb === 'write' ? 'update' : verb)
@@ -312,13 +376,19 @@ export class Pipeline {
     return { ...answer, login: { mount: mount.path, note: reply.login.note ?? {}, isBrokenOff } }
   }
 
+  #draw(requestId: string, request: ApiRequest, reply: Extract<Reply, { kind: 'page' }>): Answer {
+    const { headers, ...page } = this.#pages.draw(reply.page, request)
+    return { requestId, body: { kind: 'bare', ...page }, headers: { ...headers, ...reply.headers } }
+  }
+
   #help(requestId: string, route: Route | undefined): Answer {
-    const text = this.#core.help(route?.mounted, route?.match?.declaration)
-    if (text === undefined) throw new Refusal('path_unsupported')
+    if (route === undefined) throw new Refusal('path_unsupported')
+    const { match, mounted } = route
+    const text = this.#system.help(mounted.router.declarations, match?.declaration)
     return bare(requestId, 200, text)
   }
 
-  #asRefusal(problem: unknown, request: ApiRequest, requestId: string): Refusal {
+  #asRefusal(problem: unknown, request: Asking, requestId: string): Refusal {
     if (problem instanceof Refusal) return problem
     if (problem instanceof StoreSealed) return new Refusal('sealed')
     if (problem instanceof KeyNotStorable) return invalid('a name in the request cannot be stored')
@@ -333,6 +403,14 @@ export class Pipeline {
 
 // -------------------------------------------------------------- rules
 
+function sealedRouter(paths: readonly PathDeclaration[]): Router {
+  return new Router(
+    paths
+      .filter((declaration) => declaration.servedSealed === true)
+      .map((declaration) => ({ ...declaration, pattern: `sys/${declaration.pattern}` })),
+  )
+}
+
 /** A store that is sealed or away meanwhile takes back no answer: the sweep does what is left. */
 function unlessUnavailable(problem: unknown): void {
   if (!(problem instanceof StoreSealed || problem instanceof StoreUnavailable)) throw problem
@@ -345,9 +423,9 @@ function accessOf(declaration: PathDeclaration | undefined, verb: Verb): Access 
   return declared?.access ?? declaration.access
 }
 
-/** A write to something that is not there yet is a create; only paths that can tell know it (platform contract §1.5). */
+/** A write to something that is not there yet is a create; only paths that can tell know it (platform.md §1.5). */
 function operationOf(
-  request: ApiRequest,
+  request: Asking,
   { route, admission }: Admitted,
 ): Operation | Promise<Operation> {
   if (request.verb !== 'write') return request.verb
@@ -359,7 +437,7 @@ function operationOf(
 
 /** Asks for the path as it was sent and in its one spelling; gives whether policies grant sudo. */
 function requireAllowed(
-  request: ApiRequest,
+  request: Asking & { readonly data: JsonObject | 'unread' },
   { route, access, admission }: Admitted,
   operation: Operation,
 ): boolean {
@@ -501,7 +579,8 @@ function toAnswer(
         headers: reply.headers ?? noHeaders,
       }
     case 'login':
-      throw new Error('a login reply is completed before it becomes an answer')
+    case 'page':
+      throw new Error(`a ${reply.kind} reply is completed before it becomes an answer`)
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * Stored policies: read, write, delete (platform contract §2.4). Texts are kept as they were written;
+ * Stored policies: read, write, delete (platform.md §2.4). Texts are kept as they were written;
  * names come in the one spelling in which they are kept (`field.foldedString`).
  */
 

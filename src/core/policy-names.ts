@@ -14,7 +14,8 @@ export function normalisePolicyNames(names: readonly string[]): string[] {
 }
 
 /**
- * Names that decide what a token may: its own and its entity's. Root rights come from a token alone, never from an
+ * Names that decide what a token may, and that answers show as its policies: its own and its
+ * entity's; nothing else puts them together. Root rights come from a token alone, never from an
  * identity, whatever may be stored there.
  */
 export function effectivePolicies(

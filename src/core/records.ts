@@ -1,46 +1,56 @@
-/** The records that the core keeps. Members are only ever added; a reader copes with their absence in older records. */
+/**
+ * The records that the core keeps, each as one table: a member that is added has the default that
+ * older records are read with (`schema/record.ts`). Members are only ever added.
+ */
 
 import type { JsonObject } from '../lib/json.ts'
+import { defineRecord, optional, optionalPart, own, part, type StoredOf } from '../schema/record.ts'
 
-export interface CorsRecord {
-  readonly enabled: boolean
-  readonly allowedOrigins: readonly string[]
-  readonly allowedHeaders: readonly string[]
-  readonly allowCredentials: boolean
-}
+type Texts = Readonly<Record<string, string>>
+const noNames: readonly string[] = []
 
-export interface MountRecord {
-  readonly uuid: string
-  readonly accessor: string
-  /** With a slash at the end, without `auth/`. */
-  readonly path: string
-  readonly class: 'auth' | 'secret'
-  readonly type: string
-  readonly description: string
-  readonly local: boolean
-  readonly sealWrap: boolean
-  readonly externalEntropyAccess: boolean
-  readonly options: Readonly<Record<string, string>> | null
-  readonly config: MountConfig
-  /** Being disabled: it serves nothing any more, its data is on the way out. */
-  readonly tainted?: boolean
-}
+export const corsRecord = defineRecord({
+  enabled: own<boolean>(false),
+  allowedOrigins: own(noNames),
+  allowedHeaders: own(noNames),
+  allowCredentials: own<boolean>(false),
+})
+export type CorsRecord = StoredOf<typeof corsRecord.table>
 
 /** Tunable settings; seconds, 0 inherits. Absent means never set. */
-export interface MountConfig {
-  readonly defaultLeaseTtl: number
-  readonly maxLeaseTtl: number
-  readonly forceNoCache: boolean
-  readonly tokenType?: string
-  readonly auditNonHmacRequestKeys?: readonly string[]
-  readonly auditNonHmacResponseKeys?: readonly string[]
-  readonly listingVisibility?: string
-  readonly passthroughRequestHeaders?: readonly string[]
-  readonly allowedResponseHeaders?: readonly string[]
-  readonly userLockout?: JsonObject
-  readonly compat?: 'strict' | 'vault'
-  readonly explainToCaller?: 'none' | 'own_claims' | 'full'
-}
+export const mountConfig = defineRecord({
+  defaultLeaseTtl: own<number>(0),
+  maxLeaseTtl: own<number>(0),
+  forceNoCache: own<boolean>(false),
+  tokenType: optional<string>(),
+  auditNonHmacRequestKeys: optional<readonly string[]>(),
+  auditNonHmacResponseKeys: optional<readonly string[]>(),
+  listingVisibility: optional<string>(),
+  passthroughRequestHeaders: optional<readonly string[]>(),
+  allowedResponseHeaders: optional<readonly string[]>(),
+  userLockout: optional<JsonObject>(),
+  compat: optional<'strict' | 'vault'>(),
+  explainToCaller: optional<'none' | 'own_claims' | 'full'>(),
+})
+export type MountConfig = StoredOf<typeof mountConfig.table>
+
+export const mountRecord = defineRecord({
+  uuid: own<string>(''),
+  accessor: own<string>(''),
+  /** With a slash at the end, without `auth/`. */
+  path: own<string>(''),
+  class: own<'auth' | 'secret'>('secret'),
+  type: own<string>(''),
+  description: own<string>(''),
+  local: own<boolean>(false),
+  sealWrap: own<boolean>(false),
+  externalEntropyAccess: own<boolean>(false),
+  options: own<Texts | null>(null),
+  config: part(mountConfig),
+  /** Being disabled: it serves nothing any more, its data is on the way out. */
+  tainted: optional<boolean>(),
+})
+export type MountRecord = StoredOf<typeof mountRecord.table>
 
 export interface RemountRecord {
   readonly from: string
@@ -48,87 +58,93 @@ export interface RemountRecord {
   readonly status: 'in-progress' | 'success' | 'failure'
 }
 
-export interface PolicyRecord {
-  readonly name: string
-  readonly text: string
-  readonly modifiedAt: number
-}
+export const policyRecord = defineRecord({
+  name: own<string>(''),
+  text: own<string>(''),
+  modifiedAt: own<number>(0),
+})
+export type PolicyRecord = StoredOf<typeof policyRecord.table>
+
+export const loginFacts = defineRecord({
+  role: own<string>(''),
+  kind: own<string>(''),
+  version: own<number>(0),
+  alias: own<string>(''),
+  groups: own(noNames),
+  facts: own<JsonObject>({}),
+})
+export type LoginFacts = StoredOf<typeof loginFacts.table>
 
 /**
- * One token. Short member names: there are millions of them. Times are seconds, down to the millisecond; version 0.1 kept
- * whole ones.
- * What a login proved is kept in `facts`; renewal judges the current role by it.
+ * One token. Short member names: there are millions of them. Times are seconds, down to the
+ * millisecond; version 0.1 kept whole ones. What a login proved is kept in `facts`; renewal judges
+ * the current role by it.
  */
-export interface TokenRecord {
+export const tokenRecord = defineRecord({
   /** Hash of the text's secret part, or of the whole chosen text. */
-  readonly h: string
+  h: own<string>(''),
   /** The text was chosen by its maker. */
-  readonly custom?: true
-  readonly policies: readonly string[]
+  custom: optional<true>(),
+  policies: own(noNames),
   /** Request path that made it, such as `auth/jwt/login`. */
-  readonly path: string
-  readonly mount: string
-  readonly meta: Readonly<Record<string, string>> | null
-  readonly name: string
+  path: own<string>(''),
+  mount: own<string>(''),
+  meta: own<Texts | null>(null),
+  name: own<string>(''),
   /** Uses left; 0 is unlimited, -1 is spent. */
-  readonly uses: number
-  readonly created: number
+  uses: own<number>(0),
+  created: own<number>(0),
   /** TTL granted at issue; 0 never expires. */
-  readonly ttl: number
+  ttl: own<number>(0),
   /** Last granted TTL, when a renewal granted another one. */
-  readonly lastTtl?: number
+  lastTtl: optional<number>(),
   /** Dead at this time; 0 never. */
-  readonly expires: number
-  readonly explicitMax: number
-  readonly period: number
-  readonly renewable: boolean
+  expires: own<number>(0),
+  explicitMax: own<number>(0),
+  period: own<number>(0),
+  renewable: own<boolean>(false),
   /** No lease: made by init or root generation. */
-  readonly leaseless?: true
-  readonly renewed?: number
-  readonly entity: string
-  readonly parent?: string
-  readonly orphan: boolean
-  readonly cidrs?: readonly string[]
+  leaseless: optional<true>(),
+  renewed: optional<number>(),
+  entity: own<string>(''),
+  parent: optional<string>(),
+  orphan: own<boolean>(false),
+  cidrs: optional<readonly string[]>(),
   /** Token role (auth/token/roles). */
-  readonly role?: string
+  role: optional<string>(),
   /** Issuing method's role, and what it proved. */
-  readonly login?: LoginFacts
-}
+  login: optionalPart(loginFacts),
+})
+export type TokenRecord = StoredOf<typeof tokenRecord.table>
 
-export interface LoginFacts {
-  readonly role: string
-  readonly kind: string
-  readonly version: number
-  readonly alias: string
-  readonly groups: readonly string[]
-  readonly facts: JsonObject
-}
+export const entityRecord = defineRecord({
+  id: own<string>(''),
+  name: own<string>(''),
+  policies: own(noNames),
+  metadata: own<Texts | null>(null),
+  disabled: own<boolean>(false),
+  createdAt: own<number>(0),
+  updatedAt: own<number>(0),
+  aliases: own<readonly { readonly accessor: string; readonly hash: string }[]>([]),
+})
+export type EntityRecord = StoredOf<typeof entityRecord.table>
 
-export interface EntityRecord {
-  readonly id: string
-  readonly name: string
-  readonly policies: readonly string[]
-  readonly metadata: Readonly<Record<string, string>> | null
-  readonly disabled: boolean
-  readonly createdAt: number
-  readonly updatedAt: number
-  readonly aliases: readonly { readonly accessor: string; readonly hash: string }[]
-}
-
-export interface AliasRecord {
-  readonly id: string
-  readonly entity: string
-  readonly name: string
-  readonly accessor: string
-  readonly metadata: Readonly<Record<string, string>>
-  readonly createdAt: number
-  readonly updatedAt: number
-}
+export const aliasRecord = defineRecord({
+  id: own<string>(''),
+  entity: own<string>(''),
+  name: own<string>(''),
+  accessor: own<string>(''),
+  metadata: own<Texts>({}),
+  createdAt: own<number>(0),
+  updatedAt: own<number>(0),
+})
+export type AliasRecord = StoredOf<typeof aliasRecord.table>
 
 /**
- * All tokens whose path begins with `prefix` and whose id is not above `upTo` are dead, from the commit of this
- * record on. It makes revoking a million tokens one small write; the sweep removes them and then this. Batch tokens have no
- * id and no record: those that were made up to `batchUpToMs` are dead, and the marker stays until none of them can live.
+ * All tokens whose path begins with `prefix` and whose id is not above `upTo` are dead, from the
+ * commit of this record on. It makes revoking a million tokens one small write; the sweep removes
+ * them and then this. Batch tokens have no id and no record: those that were made up to
+ * `batchUpToMs` are dead, and the marker stays until none of them can live.
  */
 export interface RevocationMarker {
   readonly id: string

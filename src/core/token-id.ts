@@ -19,6 +19,7 @@ import {
 import { decodeBase62, encodeBase62 } from '../lib/base62.ts'
 import { BoundedCache } from '../lib/bounded-cache.ts'
 import type { Random } from '../platform/random.ts'
+import type { Keyring } from '../storage/keyring.ts'
 
 /** Gives a 32-byte key for a purpose, the same at every start. */
 export type Subkey = (purpose: string) => Buffer
@@ -211,4 +212,9 @@ export class TokenIds {
   #hashOf(secret: Buffer): string {
     return createHmac('sha256', this.#hash).update(secret).digest('base64url')
   }
+}
+
+/** Token texts and hashes under keys that do not change when the barrier's key rotates. */
+export function tokenIdsOf(keyring: Keyring, random: Random): TokenIds {
+  return new TokenIds((purpose) => keyring.subkey(purpose), random)
 }

@@ -1,7 +1,7 @@
-/** Create, look up, renew and revoke tokens by request: platform contract §3.3 to §3.9, §3.13. */
+/** Create, look up, renew and revoke tokens by request: platform.md §3.3 to §3.9, §3.13. */
 
 import type { AuthFields } from '../framework/api.ts'
-import type { Backend, Caller } from '../framework/backend.ts'
+import type { Backend } from '../framework/backend.ts'
 import { invalid, Refusal } from '../framework/refusal.ts'
 import type {
   Renewer,
@@ -13,8 +13,9 @@ import type {
 import type { JsonObject } from '../lib/json.ts'
 import { rfc3339 } from '../lib/time.ts'
 import type { Store } from '../storage/store.ts'
+import type { CallerFacts } from './caller-facts.ts'
 import type { CoreConfiguration } from './configuration.ts'
-import type { CoreSettings } from './config.ts'
+import type { CoreSettings } from './settings.ts'
 import { keys } from './keys.ts'
 import { authOf } from './login.ts'
 import { normalisePolicyNames, unionOfNames } from './policy-names.ts'
@@ -28,35 +29,30 @@ import { decideTtl, type GrantedTtl } from './ttl.ts'
 /** Both are 0 for a token that never ends. */
 type Granted = Pick<GrantedTtl, 'ttl' | 'expiresAtMs'>
 
-export interface TokenOperationsParts {
+export interface TokenOperationsContext {
   readonly store: Store
   readonly tokens: Tokens
   readonly scan: TokenScan
   readonly sweep: TokenSweep
   readonly settings: CoreSettings
-  /** The live token behind a caller of this request, and what its entity adds. */
-  readonly factsOf: (caller: Caller) => {
-    readonly token: LiveToken
-    readonly identityPolicies: readonly string[]
-  }
   readonly configuration: () => Promise<CoreConfiguration>
   readonly backendOf: (mount: MountRecord) => Backend
 }
 
-export class TokenOperations implements TokenPort {
-  readonly #parts: TokenOperationsParts
+export class TokenOperations implements TokenPort<CallerFacts> {
+  readonly #context: TokenOperationsContext
   #tidying = false
 
-  constructor(parts: TokenOperationsParts) {
-    this.#parts = parts
+  constructor(context: TokenOperationsContext) {
+    this.#context = context
   }
 
   // ------------------------------------------------------------ create
 
-  async create(creation: TokenCreation, caller: Caller, sudo: boolean): Promise<TokenAnswer> {
-    const { tokens, store } = this.#parts
-    const parent = this.#parts.factsOf(caller).token
-    const configuration = await this.#parts.configuration()
+  async create(creation: TokenCreation, caller: CallerFacts, sudo: boolean): Promise<TokenAnswer> {
+    const { tokens, store } = this.#context
+    const parent = caller.token
+    const configuration = await this.#context.configuration()
     const mount = configuration.mounts.byPath('auth/token/')
     if (mount === undefined) throw new Refusal('internal')
 
@@ -175,7 +171,7 @@ export class TokenOperations implements TokenPort {
   }
 
   #mountTtls(mount: MountRecord): { readonly mountDefault: number; readonly mountMax: number } {
-    const settings = this.#parts.settings
+    const settings = this.#context.settings
     return {
       mountDefault: mount.config.defaultLeaseTtl || settings.defaultLeaseTtl,
       mountMax: mount.config.maxLeaseTtl || settings.maxLeaseTtl,
@@ -183,7 +179,7 @@ export class TokenOperations implements TokenPort {
   }
 
   async #warnMissing(policies: readonly string[], warnings: string[]): Promise<void> {
-    await this.#parts.store.view(async (view) => {
+    await this.#context.store.view(async (view) => {
       for (const name of policies) {
         if (name === 'root') continue
         if ((await view.get(keys.policy(name))) === undefined) {
@@ -195,31 +191,30 @@ export class TokenOperations implements TokenPort {
 
   async #identityPolicies(entity: string): Promise<readonly string[]> {
     if (entity === '') return []
-    const record = await this.#parts.store.view((view) => view.get(keys.entity(entity)))
+    const record = await this.#context.store.view((view) => view.get(keys.entity(entity)))
     return record?.policies ?? []
   }
 
   // ------------------------------------------------------------ find
 
-  async #find(name: TokenName, caller: Caller): Promise<LiveToken | undefined> {
-    if (name.kind === 'self') return this.#parts.factsOf(caller).token
-    const configuration = await this.#parts.configuration()
-    return this.#parts.store.view((view) =>
+  async #find(name: TokenName, caller: CallerFacts): Promise<LiveToken | undefined> {
+    if (name.kind === 'self') return caller.token
+    const configuration = await this.#context.configuration()
+    return this.#context.store.view((view) =>
       name.kind === 'token'
-        ? this.#parts.tokens.resolve(name.text, view, configuration)
-        : this.#parts.tokens.byAccessor(name.accessor, view, configuration),
+        ? this.#context.tokens.resolve(name.text, view, configuration)
+        : this.#context.tokens.byAccessor(name.accessor, view, configuration),
     )
   }
 
-  async lookup(name: TokenName, caller: Caller): Promise<JsonObject | undefined> {
+  async lookup(name: TokenName, caller: CallerFacts): Promise<JsonObject | undefined> {
     if (name.kind === 'self') {
-      const { token, identityPolicies } = this.#parts.factsOf(caller)
-      return lookupData(token, identityPolicies, this.#parts.tokens.nowSeconds)
+      return lookupData(caller.token, caller.identityPolicies, this.#context.tokens.nowSeconds)
     }
     const token = await this.#find(name, caller)
     if (token === undefined) return undefined
     const identity = await this.#identityPolicies(token.record.entity)
-    return lookupData(token, identity, this.#parts.tokens.nowSeconds)
+    return lookupData(token, identity, this.#context.tokens.nowSeconds)
   }
 
   async accessors(limits: {
@@ -236,8 +231,8 @@ export class TokenOperations implements TokenPort {
 
   /** Visits every live service token; requests are served meanwhile. */
   async eachLive(visit: (token: LiveToken) => void): Promise<void> {
-    const { tokens, scan } = this.#parts
-    const configuration = await this.#parts.configuration()
+    const { tokens, scan } = this.#context
+    const configuration = await this.#context.configuration()
     await scan.each(async (id, record, view) => {
       const alive = tokens.isAlive(id, record, view, configuration)
       if (alive !== true && !(await alive)) return
@@ -250,7 +245,7 @@ export class TokenOperations implements TokenPort {
   async renew(
     name: TokenName,
     incrementSeconds: number,
-    { caller, clientAddress }: Renewer,
+    { caller, clientAddress }: Renewer<CallerFacts>,
   ): Promise<TokenAnswer | undefined> {
     const token = await this.#find(name, caller)
     if (token === undefined) return undefined
@@ -260,10 +255,10 @@ export class TokenOperations implements TokenPort {
       throw invalid(record.leaseless === true ? 'invalid lease ID' : 'lease is not renewable')
     }
     if (!record.renewable) throw invalid('lease is not renewable')
-    const configuration = await this.#parts.configuration()
+    const configuration = await this.#context.configuration()
     const mount = configuration.mounts.byUuid(record.mount)
     if (mount === undefined) throw invalid('lease is not renewable')
-    const { nowMs } = this.#parts.tokens
+    const { nowMs } = this.#context.tokens
     const terms = await this.#renewTerms(record, mount, clientAddress)
     const granted = decideTtl({
       ...this.#mountTtls(mount),
@@ -277,7 +272,7 @@ export class TokenOperations implements TokenPort {
     })
     if (!granted.ok) throw invalid('past the max TTL, cannot renew')
     const { expiresAtMs, ttl, warnings } = granted.value
-    const after = await this.#parts.tokens.extend(token.id, () => ({
+    const after = await this.#context.tokens.extend(token.id, () => ({
       expires: expiresAtMs / 1000,
       lastTtl: ttl,
       renewed: Math.floor(nowMs / 1000),
@@ -304,7 +299,7 @@ export class TokenOperations implements TokenPort {
         periodSeconds: record.period,
       }
     }
-    const backend = this.#parts.backendOf(mount)
+    const backend = this.#context.backendOf(mount)
     if (backend.renew === undefined) throw invalid('lease is not renewable')
     return backend.renew({
       role: {
@@ -315,13 +310,13 @@ export class TokenOperations implements TokenPort {
       facts: record.login.facts,
       policies: record.policies,
       clientAddress,
-      nowMs: this.#parts.tokens.nowMs,
+      nowMs: this.#context.tokens.nowMs,
     })
   }
 
   // ------------------------------------------------------------ revoke
 
-  async revoke(name: TokenName, caller: Caller, keepChildren: boolean): Promise<boolean> {
+  async revoke(name: TokenName, caller: CallerFacts, keepChildren: boolean): Promise<boolean> {
     const token = await this.#find(name, caller)
     if (token === undefined) return false
     if (token.type === 'batch') throw invalid('batch tokens cannot be revoked')
@@ -331,7 +326,7 @@ export class TokenOperations implements TokenPort {
 
   /** Ends a token by its id; the token and all below it are unusable when this resolves. */
   async revokeId(id: string, keepChildren: boolean): Promise<void> {
-    const { tokens, sweep } = this.#parts
+    const { tokens, sweep } = this.#context
     if (keepChildren) await sweep.orphanChildren(id)
     const found = await tokens.revoke(id, (txn) => sweep.hasMore(txn, id))
     if (found) await sweep.finish(id)
@@ -340,7 +335,7 @@ export class TokenOperations implements TokenPort {
   tidy(): boolean {
     if (this.#tidying) return false
     this.#tidying = true
-    void this.#parts.sweep
+    void this.#context.sweep
       .run()
       .catch(() => undefined)
       .finally(() => {
@@ -380,7 +375,7 @@ function checkCustomId(id: string, type: 'service' | 'batch', sudo: boolean): vo
   }
 }
 
-/** Platform contract §3.4, "Policies", cases 2 to 5. */
+/** platform.md §3.4, "Policies", cases 2 to 5. */
 function childPolicies(
   creation: TokenCreation,
   parentPolicies: readonly string[],

@@ -1,6 +1,7 @@
 /**
- * The times of a token as clients are told them: whole seconds, each cut, so that the time of issue and what is left always
- * add up to the end. The token itself ends on the millisecond, see `ttl.ts`.
+ * The times of a token as clients are told them: whole seconds, each cut, so that the time of issue
+ * and what is left always add up to the end. The token itself ends on the millisecond, see
+ * `ttl.ts`.
  */
 
 import { rfc3339 } from '../lib/time.ts'

@@ -1,5 +1,5 @@
 /**
- * Takes uses of limited tokens (platform contract §3.9): of any number of parallel callers exactly as many succeed as
+ * Takes uses of limited tokens (platform.md §3.9): of any number of parallel callers exactly as many succeed as
  * uses are left. Callers of one token that come while a commit runs share the next one, so that a crowd costs few
  * commits and nobody is turned away for having lost a race.
  */

@@ -1,5 +1,5 @@
 /**
- * Service and batch tokens: made, found, renewed, revoked (platform contract §3).
+ * Service and batch tokens: made, found, renewed, revoked (platform.md §3).
  *
  * A token is alive when its record is there, its time is not over, it has a use left, its mount still stands, no
  * revocation marker names it, and its parent is alive. So one small durable write ends a token with everything
@@ -14,7 +14,7 @@ import type { StoreTransaction, StoreView } from '../storage/store.ts'
 import { batchPrefix, servicePrefix, type ParsedTokenText, type TokenIds } from './token-id.ts'
 import { keys } from './keys.ts'
 import type { CoreConfiguration } from './configuration.ts'
-import type { TokenRecord } from './records.ts'
+import { tokenRecord, type TokenRecord } from './records.ts'
 import { TokenUses } from './token-uses.ts'
 
 export interface LiveToken {
@@ -85,7 +85,10 @@ export class Tokens {
     return Math.floor(this.nowMs / 1000)
   }
 
-  /** Goes on to the next millisecond if it is still that one: what is made from now on is not of that moment. */
+  /**
+   * Goes on to the next millisecond if it is still that one: what is made from now on is not of
+   * that moment.
+   */
   leaveMoment(ms: number): void {
     if (this.nowMs === ms) this.#lastMs = ms + 1
   }
@@ -159,7 +162,7 @@ export class Tokens {
     const plain = this.#store.openText(batchPurpose, sealed)
     if (plain === undefined) return undefined
     const content = JSON.parse(plain) as BatchContent
-    const record: TokenRecord = { ...content.record, h: '' }
+    const record: TokenRecord = tokenRecord.upgrade({ ...content.record, h: '' })
     if (!(await this.isAlive('', record, view, configuration))) return undefined
     return { id: '', type: 'batch', record, accessor: '' }
   }

@@ -1,4 +1,7 @@
-/** How long a token lives: platform contract §3.7, pure. Durations are whole seconds; 0 means "not set". */
+/**
+ * How long a token lives: platform.md §3.7, pure. Durations are whole seconds; 0 means "not
+ * set".
+ */
 
 import { shortDuration } from '../lib/duration.ts'
 import { err, ok, type Result } from '../lib/result.ts'
@@ -23,7 +26,9 @@ export interface TtlInput {
 export interface GrantedTtl {
   /** What the caller is told: whole seconds. */
   readonly ttl: number
-  /** When the token ends: never before those seconds are over, and less than a second after them. */
+  /**
+   * When the token ends: never before those seconds are over, and less than a second after them.
+   */
   readonly expiresAtMs: number
   readonly warnings: readonly string[]
 }
@@ -69,7 +74,9 @@ export function decideTtl(input: TtlInput): Result<GrantedTtl, TtlReason> {
   return ok({ ttl, expiresAtMs, warnings })
 }
 
-/** Renewals of one second end together, so that a crowd of them asks for one change of the record. */
+/**
+ * Renewals of one second end together, so that a crowd of them asks for one change of the record.
+ */
 function endOf(ttl: number, { startMs, nowMs }: TtlInput): number {
   const fromMs = nowMs === startMs ? nowMs : Math.ceil(nowMs / 1000) * 1000
   return fromMs + ttl * 1000

@@ -38,7 +38,7 @@ export interface ListenerSwitches {
   readonly unauthenticatedMetricsAccess: boolean
 }
 
-/** Members of the `auth` object, platform contract §1.2. */
+/** Members of the `auth` object, platform.md §1.2. */
 export interface AuthFields {
   readonly client_token: string
   readonly accessor: string
@@ -116,3 +116,12 @@ export interface PathTraits {
 
 /** Cheap and never failing; a path that nobody knows counts as open, the stricter of the two. */
 export type PathTraitsOf = (path: string, verb: Verb) => PathTraits
+
+/** Who comes to which path, known before anything of the body is. */
+export type Asking = Pick<
+  ApiRequest,
+  'verb' | 'path' | 'token' | 'clientAddress' | 'wrapTtlSeconds'
+>
+
+/** Rejects, with the refusal of the request, whoever may not come there whatever the body says. */
+export type RequireMayAsk = (asking: Asking) => Promise<void>

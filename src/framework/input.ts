@@ -1,4 +1,4 @@
-/** Turns the raw fields of a request into what a handler's field table describes (platform contract §1.8). */
+/** Turns the raw fields of a request into what a handler's field table describes (platform.md §1.8). */
 
 import {
   emptyObject,

@@ -4,7 +4,8 @@
  */
 
 import type { FieldKind, FieldTable, Input } from '../schema/field.ts'
-import type { BackendRequest, Caller, Operation, Reply } from './backend.ts'
+import type { Reply } from './reply.ts'
+import type { BackendRequest, Caller, Operation } from './request.ts'
 import { capturesOf } from './pattern.ts'
 
 /**
@@ -53,7 +54,7 @@ export interface TypedPath<F extends FieldTable> {
   /** Whether the thing exists, which tells create from update; without it every write is an update. */
   readonly exists?: (target: WriteTarget) => Promise<boolean>
   readonly operations: Readonly<Partial<Record<DeclaredOperation, OperationDeclaration<Input<F>>>>>
-  /** `data` is repeated at the top level of the answer (platform contract §1.2). */
+  /** `data` is repeated at the top level of the answer (platform.md §1.2). */
   readonly duplicateData?: boolean
   /** Body member names are matched ignoring case (sys/unseal). */
   readonly foldFieldNames?: boolean
@@ -64,12 +65,15 @@ export interface TypedPath<F extends FieldTable> {
    * the references answer 204 in silence: a role whose only rule is misspelt admits everybody.
    */
   readonly tellsUnknown?: boolean
-  /** Answers without the envelope; a verb it does not know is 405 with an empty list (platform contract §1.2, §1.3). */
+  /** Answers without the envelope; a verb it does not know is 405 with an empty list (platform.md §1.2, §1.3). */
   readonly bare?: boolean
 }
 
 /** A declaration without its input type, as the router and the generators see it. */
-export type PathDeclaration = TypedPath<FieldTable>
+export interface PathDeclaration extends TypedPath<FieldTable> {
+  /** Its handlers take a `CoreRequest`: set by `corePaths` alone. */
+  readonly privileged?: true
+}
 
 /**
  * Kinds that a part of a path may have: those that read it as it stands, and those that know its one

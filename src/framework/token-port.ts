@@ -1,8 +1,10 @@
-/** What the token method (auth/token) asks of the core. The core implements it; the plugin sees only this. */
+/**
+ * What the token method (auth/token) asks of the core. The core implements it; the plugin sees only
+ * this. `Known` is what the core knows of the caller: the plugin hands back what it was handed.
+ */
 
 import type { JsonObject } from '../lib/json.ts'
 import type { AuthFields } from './api.ts'
-import type { Caller } from './backend.ts'
 
 export interface TokenCreation {
   readonly id: string | undefined
@@ -15,7 +17,7 @@ export interface TokenCreation {
   readonly ttlSeconds: number
   readonly explicitMaxTtlSeconds: number
   readonly periodSeconds: number
-  /** What is wrong with the text of one of them; refused after everything else (platform contract §3.4). */
+  /** What is wrong with the text of one of them; refused after everything else (platform.md §3.4). */
   readonly durationProblem: string | undefined
   readonly displayName: string
   readonly numUses: number
@@ -38,19 +40,23 @@ export type TokenName =
   | { readonly kind: 'accessor'; readonly accessor: string }
 
 /** Who asks for a renewal, and from where. */
-export interface Renewer {
-  readonly caller: Caller
+export interface Renewer<Known> {
+  readonly caller: Known
   readonly clientAddress: string | undefined
 }
 
-export interface TokenPort {
-  create(creation: TokenCreation, caller: Caller, sudo: boolean): Promise<TokenAnswer>
+export interface TokenPort<Known> {
+  create(creation: TokenCreation, caller: Known, sudo: boolean): Promise<TokenAnswer>
   /** Members of the lookup answer, or undefined when there is no such live token. */
-  lookup(name: TokenName, caller: Caller): Promise<JsonObject | undefined>
+  lookup(name: TokenName, caller: Known): Promise<JsonObject | undefined>
   /** Undefined when there is no such live token; throws a refusal when it may not be renewed. */
-  renew(name: TokenName, incrementSeconds: number, by: Renewer): Promise<TokenAnswer | undefined>
+  renew(
+    name: TokenName,
+    incrementSeconds: number,
+    by: Renewer<Known>,
+  ): Promise<TokenAnswer | undefined>
   /** Durable when it resolves; false when there was no such token. */
-  revoke(name: TokenName, caller: Caller, keepChildren: boolean): Promise<boolean>
+  revoke(name: TokenName, caller: Known, keepChildren: boolean): Promise<boolean>
   accessors(limits: {
     readonly after?: string
     readonly limit?: number

@@ -1,9 +1,10 @@
 /** The socket side as a whole: all listeners of a server, started and stopped together. */
 
-import type { ApiHandler, PathTraitsOf } from '../framework/api.ts'
+import type { ApiHandler, PathTraitsOf, RequireMayAsk } from '../framework/api.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Random } from '../platform/random.ts'
+import { createBodyBudgets } from './body-budget.ts'
 import type { CorsSettings } from './cors.ts'
 import type { OtherHandler } from './exchange.ts'
 import { Listener, type BoundAddress } from './listener.ts'
@@ -17,6 +18,8 @@ export interface ApiServerOptions {
   readonly handler: ApiHandler
   /** How a path is declared, asked before its body is read. */
   readonly traitsOf: PathTraitsOf
+  /** Asked before a large body is read. */
+  readonly requireMayAsk: RequireMayAsk
   /** Serves paths outside `/v1/`. */
   readonly other?: OtherHandler
   /** Asked for every request of a browser; undefined is off. */
@@ -52,10 +55,12 @@ class SocketServer implements ApiServer {
   }
 
   async start(): Promise<readonly BoundAddress[]> {
-    const { handler, traitsOf, other, cors, logger, clock, random } = this.#options
+    const { handler, traitsOf, requireMayAsk, other, cors, logger, clock, random } = this.#options
     await requireVerbsServed({ clock, logger, random, outbox: this.#outbox })
     const bound: BoundAddress[] = []
     const started: Listener[] = []
+    const limits = this.#options.listeners.map(({ requestBytesMax }) => requestBytesMax)
+    const bodies = createBodyBudgets(Math.min(...limits) < 0 ? -1 : Math.max(...limits))
     try {
       for (const options of this.#options.listeners) {
         const listener = await Listener.create(options, {
@@ -63,6 +68,8 @@ class SocketServer implements ApiServer {
           fixedHeaders: new FixedHeaders(options.customResponseHeaders),
           handler,
           traitsOf,
+          requireMayAsk,
+          bodies,
           other,
           cors: cors ?? noCors,
           logger,

@@ -1,4 +1,4 @@
-/** Cross-origin rules of the API (Fetch standard §3.2, platform contract §1.11). Off unless configured. */
+/** Cross-origin rules of the API (Fetch standard §3.2, platform.md §1.11). Off unless configured. */
 
 import { Refusal } from '../framework/refusal.ts'
 

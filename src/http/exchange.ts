@@ -5,9 +5,11 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import type {
   ApiHandler,
   ApiRequest,
+  Asking,
   ListenerSwitches,
   PathTraits,
   PathTraitsOf,
+  RequireMayAsk,
   Verb,
 } from '../framework/api.ts'
 import { Refusal } from '../framework/refusal.ts'
@@ -16,6 +18,7 @@ import { requestJsonLimits, type JsonLimits, type JsonObject } from '../lib/json
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Random } from '../platform/random.ts'
+import { freeBodyBytes, type BodyBudgets, type BodyShare } from './body-budget.ts'
 import type { Connection } from './connection.ts'
 import { requireAllowedOrigin, type CorsSettings } from './cors.ts'
 import { requireClientAddress } from './forwarded-for.ts'
@@ -24,6 +27,7 @@ import {
   ClientGone,
   hasBody,
   isForm,
+  mayBeLonger,
   parseBody,
   readBody,
   requireLengthWithin,
@@ -80,6 +84,8 @@ export interface ExchangeContext {
   readonly fixedHeaders: FixedHeaders
   readonly handler: ApiHandler
   readonly traitsOf: PathTraitsOf
+  readonly requireMayAsk: RequireMayAsk
+  readonly bodies: BodyBudgets
   readonly other: OtherHandler | undefined
   readonly cors: () => CorsSettings | undefined
   readonly logger: Logger
@@ -110,6 +116,7 @@ export class Exchange {
   #abort: AbortController | undefined
   #corsHeaders: Readonly<Record<string, string>> | undefined
   #awaitsContinue: boolean
+  #bodyShare: BodyShare | undefined
 
   constructor(
     context: ExchangeContext,
@@ -148,6 +155,7 @@ export class Exchange {
   /** The client is gone or has its answer. */
   close(): void {
     this.#isOver = true
+    this.#bodyShare?.end()
     if (this.#sentMs === undefined) this.#abandon()
   }
 
@@ -183,7 +191,7 @@ export class Exchange {
     this.#abort?.abort()
   }
 
-  /** The order of platform contract §1.1. */
+  /** The order of platform.md §1.1. */
   async #answer(): Promise<WireAnswer> {
     const request = this.#request
     const method = this.#connection.takeVerb() ?? request.method ?? ''
@@ -195,7 +203,7 @@ export class Exchange {
       return this.#otherAnswer(method, target, clientAddress)
     }
     if (this.#isPreflight(method, target.path.slice(apiPrefix.length))) return preflightAnswer
-    const call = await this.#call(method, target)
+    const call = await this.#call(method, target, clientAddress)
     const { headers } = request
     const outcome = await this.#context.handler(
       new SocketRequest(this, call, {
@@ -212,46 +220,65 @@ export class Exchange {
     try {
       return parseRequestTarget(url)
     } catch (problem) {
-      // Whoever looks for files below the pages is told that there are none (security case SEC-WEB-12).
+      // Whoever looks for files below the pages is told that there are none (SEC-WEB-12).
       const isBelowPages = this.#context.other !== undefined && /^\/+ui\//.test(url)
       throw isBelowPages && problem instanceof Refusal ? new Refusal('not_found') : problem
     }
   }
 
-  async #call(method: string, target: RequestTarget): Promise<Call> {
+  async #call(
+    method: string,
+    target: RequestTarget,
+    clientAddress: string | undefined,
+  ): Promise<Call> {
+    const path = target.path.slice(apiPrefix.length)
     return readCall({
       method,
-      path: target.path.slice(apiPrefix.length),
+      path,
       query: target.query,
       contentType: this.#request.headers['content-type'],
       traitsOf: this.#context.traitsOf,
-      readFields: (traits) => this.#fields(traits),
+      readFields: (traits, verb) => this.#fields(traits, { path, verb, clientAddress }),
     })
   }
 
   /** The fields of the body, read no further than whoever may ask for this path may cost. */
-  async #fields({ isOpen, repeats }: PathTraits): Promise<JsonObject | undefined> {
+  async #fields(
+    { isOpen, repeats }: PathTraits,
+    asked: Pick<Asking, 'path' | 'verb' | 'clientAddress'>,
+  ): Promise<JsonObject | undefined> {
     const { headers } = this.#request
+    const token = requestToken(headers)
     // The path refuses whoever shows no token, whatever the body says.
-    if (!isOpen && requestToken(headers) === undefined) return undefined
+    if (!isOpen && token === undefined) return undefined
     const { requestBytesMax } = this.#context.options
     const bytesMax = isOpen ? openBytesMax(requestBytesMax) : requestBytesMax
     requireLengthWithin(this.#request, requestBytesMax)
     // What would be small enough for a caller with a token is a bad request of one without, such as a JWT of a megabyte (SEC-TOK-03).
     requireLengthWithin(this.#request, bytesMax, openBodyTooLarge)
+    const isAdmitted = !isOpen && mayBeLonger(this.#request, freeBodyBytes)
+    if (isAdmitted) {
+      // Any text can be shown as a token: what it is worth is known before much is read and kept.
+      const wrapTtlSeconds = requireWrapTtlSeconds(headers)
+      await this.#context.requireMayAsk({ ...asked, token, wrapTtlSeconds })
+    }
     const json = isOpen ? openJsonLimits : requestJsonLimits
-    const bytes = await this.#body(bytesMax)
+    const { strangers, callers } = this.#context.bodies
+    const share = (isAdmitted ? callers : strangers).open(asked.clientAddress)
+    const bytes = await this.#body(bytesMax, share)
     return parseBody(bytes, headers['content-type'], { json, repeats }, this.#context.clock)
   }
 
-  async #body(bytesMax: number): Promise<Buffer> {
+  async #body(bytesMax: number, share: BodyShare): Promise<Buffer> {
     if (!hasBody(this.#request)) return Buffer.alloc(0)
+    if (this.#isOver) throw new ClientGone()
+    this.#bodyShare = share
     requirePlainBody(this.#request)
     if (this.#awaitsContinue) {
       this.#awaitsContinue = false
       this.#response.writeContinue()
     }
-    return readBody(this.#request, bytesMax)
+    return readBody(this.#request, bytesMax, share)
   }
 
   #clientAddress(): string | undefined {
@@ -286,7 +313,8 @@ export class Exchange {
   /**
    * A form that a page sends to a path for anybody, as a provider's `form_post` answer is. Every browser sends it from any
    * page without asking, with CORS or without, and it carries nothing of the person's: we read no cookies. So to refuse it
-   * guards nothing; without an allow header the page cannot read the answer, which is all that CORS rules (Fetch §3.2).
+   * guards nothing; without an allow header the page cannot read the answer, which is all that CORS
+   * rules (Fetch standard §3.2).
    */
   #isFormToAnybody(method: string, path: string): boolean {
     const { headers } = this.#request
@@ -312,7 +340,7 @@ export class Exchange {
       method,
       ...target,
       header: (name) => headerText(headers[name]),
-      body: await this.#body(openBodyBytesMax),
+      body: await this.#body(openBodyBytesMax, this.#context.bodies.strangers.open(clientAddress)),
       clientAddress,
       isSecure: this.#connection.isSecure,
       signal: this.signal,

@@ -1,5 +1,5 @@
 /**
- * LIST, SCAN and HELP, which the platform's parser refuses before any handler runs (platform contract §1.5).
+ * LIST, SCAN and HELP, which the platform's parser refuses before any handler runs (platform.md §1.5).
  *
  * The parser's error brings the packet it stopped in. A request that starts with one of those verbs is given to a fresh
  * parser with GET in the verb's place, through a stream over the same socket; the true verb is kept beside the

@@ -1,5 +1,5 @@
 /**
- * What one listener is told: where it binds, its TLS, its bounds and how it judges X-Forwarded-For (platform contract §9.7).
+ * What one listener is told: where it binds, its TLS, its bounds and how it judges X-Forwarded-For (platform.md §9.7).
  * Reading a configuration file is the server's work; this file turns plain values into complete, typed options.
  */
 

@@ -1,4 +1,4 @@
-/** Bodies: read with a cap, decoded as JSON or as a form (platform contract §1.7). */
+/** Bodies: read with a cap, decoded as JSON or as a form (platform.md §1.7). */
 
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
@@ -6,7 +6,9 @@ import type { IncomingMessage } from 'node:http'
 import { invalid, Refusal, type RefusalDetail } from '../framework/refusal.ts'
 import { ByteGatherer } from '../lib/byte-gatherer.ts'
 import { emptyObject, isJsonObject, type JsonLimits, type JsonObject } from '../lib/json.ts'
-import { decodeInTurns, parseJsonInTurns, type Turns } from '../lib/json-in-turns.ts'
+import { decodeInTurns, parseJsonInTurns } from '../lib/json-in-turns.ts'
+import type { Turns } from '../lib/turns.ts'
+import type { BodyShare } from './body-budget.ts'
 import { parsePairs, requireNoRepeats } from './request-query.ts'
 
 /** A form is for a handful of fields: its values are unescaped in one piece. */
@@ -22,6 +24,12 @@ export function hasBody(request: IncomingMessage): boolean {
   return length === undefined ? request.headers['transfer-encoding'] !== undefined : length !== '0'
 }
 
+/** Whether more bytes than that may come: a body in chunks does not tell. */
+export function mayBeLonger(request: IncomingMessage, bytes: number): boolean {
+  const length = request.headers['content-length']
+  return length === undefined ? hasBody(request) : Number(length) > bytes
+}
+
 /** Refuses a length that is announced to be over the cap, before any byte is taken. */
 export function requireLengthWithin(
   request: IncomingMessage,
@@ -34,15 +42,28 @@ export function requireLengthWithin(
   }
 }
 
-/** All bytes of the body; stops taking them at the cap. A negative cap is none. */
-export function readBody(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
+function noRoom(): Refusal {
+  return new Refusal('unavailable', {
+    text: 'too many large requests are being read at the moment; try again',
+    headers: { 'Retry-After': '1' },
+  })
+}
+
+/** All bytes of the body; stops taking them at the cap, or where there is no room for them. A negative cap is none. */
+export function readBody(
+  request: IncomingMessage,
+  bytesMax: number,
+  share: BodyShare,
+): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const gathered = new ByteGatherer(bytesMax < 0 ? Infinity : bytesMax)
     const onData = (chunk: Buffer): void => {
-      if (gathered.add(chunk)) return
+      const hasRoom = share.add(chunk.length)
+      if (hasRoom && gathered.add(chunk)) return
+      gathered.forget()
       request.off('data', onData)
       request.pause()
-      reject(new Refusal('body_too_large'))
+      reject(hasRoom ? new Refusal('body_too_large') : noRoom())
     }
     request.on('data', onData)
     // A request that is closed before its end was cut off; most are closed after it.

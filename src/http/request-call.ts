@@ -1,4 +1,4 @@
-/** What a request asks for: verb, path and fields, by its method (platform contract §1.5, §1.7). */
+/** What a request asks for: verb, path and fields, by its method (platform.md §1.5, §1.7). */
 
 import type { PathTraits, PathTraitsOf, Verb } from '../framework/api.ts'
 import { invalid, Refusal } from '../framework/refusal.ts'
@@ -27,7 +27,7 @@ export interface CallSource {
   readonly query: string
   readonly contentType: string | undefined
   readonly traitsOf: PathTraitsOf
-  readonly readFields: (traits: PathTraits) => Promise<JsonObject | undefined>
+  readonly readFields: (traits: PathTraits, verb: Verb) => Promise<JsonObject | undefined>
 }
 
 const switches = ['help', 'list', 'scan']
@@ -94,7 +94,7 @@ function queryCall(
 async function bodyCall(source: CallSource, verb: 'write' | 'patch'): Promise<Call> {
   const { path, readFields, traitsOf } = source
   if (path.endsWith('/')) throw invalid("cannot write to a path ending in '/'")
-  return { verb, path, data: await readFields(traitsOf(path, verb)) }
+  return { verb, path, data: await readFields(traitsOf(path, verb), verb) }
 }
 
 function folder(path: string): string {

@@ -1,7 +1,7 @@
 /**
  * Whether the end of a request is where every other reader of the connection sees it too (RFC 9112 §6). A proxy that reads
- * another length passes on as a body what we would carry out as a request (§11.2), so a request in doubt ends its
- * connection. What the parser itself refuses never comes here.
+ * another length passes on as a body what we would carry out as a request (RFC 9112 §11.2), so a request in
+ * doubt ends its connection. What the parser itself refuses never comes here.
  */
 
 import type { IncomingMessage } from 'node:http'

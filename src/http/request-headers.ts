@@ -1,4 +1,4 @@
-/** Request headers that change how a request is carried out (platform contract §1.6). All others are passed on or ignored. */
+/** Request headers that change how a request is carried out (platform.md §1.6). All others are passed on or ignored. */
 
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 

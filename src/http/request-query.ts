@@ -1,4 +1,4 @@
-/** The query string as data, and its switches that choose an operation (platform contract §1.5, §1.7). */
+/** The query string as data, and its switches that choose an operation (platform.md §1.5, §1.7). */
 
 import { invalid } from '../framework/refusal.ts'
 import { emptyObject, type JsonObject } from '../lib/json.ts'

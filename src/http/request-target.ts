@@ -1,5 +1,5 @@
 /**
- * The request target of a request line (RFC 9112 §3.2) as one decoded path and a raw query. Platform contract §1.1, §1.8
+ * The request target of a request line (RFC 9112 §3.2) as one decoded path and a raw query. platform.md §1.1, §1.8
  * ("Names in URLs"). A path is decoded once and here; router, policy and handler see that one text, and nobody decodes again.
  */
 

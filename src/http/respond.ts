@@ -1,5 +1,5 @@
 /**
- * The only place that makes status lines, headers and body texts of answers (platform contract §1.2 to §1.4).
+ * The only place that makes status lines, headers and body texts of answers (platform.md §1.2 to §1.4).
  * One string and one writeHead per answer: this is on the path of every request.
  */
 
@@ -191,7 +191,7 @@ function handlerAnswer(answer: Answer): WireAnswer {
 function envelope(requestId: string, body: Extract<Answer['body'], { kind: 'envelope' }>): string {
   const data = body.data === null ? 'null' : encodeJson(body.data)
   return (
-    // The outer body of a wrapped answer has no id of its own (platform contract §1.10).
+    // The outer body of a wrapped answer has no id of its own (platform.md §1.10).
     `{"request_id":"${body.wrapInfo === null ? requestId : ''}","lease_id":${JSON.stringify(body.leaseId)},` +
     `"renewable":${body.renewable},"lease_duration":${body.leaseSeconds},"data":${data},` +
     `"wrap_info":${body.wrapInfo === null ? 'null' : wrapInfoText(body.wrapInfo)},` +

@@ -6,6 +6,7 @@
 import { connect } from 'node:net'
 
 import type { ApiOutcome, Verb } from '../framework/api.ts'
+import { createBodyBudgets } from './body-budget.ts'
 import type { ExchangeContext } from './exchange.ts'
 import { Listener } from './listener.ts'
 import { tcpListener } from './listener-options.ts'
@@ -43,6 +44,8 @@ export async function requireVerbsServed(
       return done
     },
     traitsOf: () => ({ isOpen: true, repeats: undefined }),
+    requireMayAsk: async () => {},
+    bodies: createBodyBudgets(0),
     other: undefined,
     cors: () => undefined,
     isStopping: () => false,

@@ -1,6 +1,7 @@
 /**
- * The ten signature algorithms (RFC 7518 §3, RFC 8037 §3.1): what key each needs and what its signature looks like. One of
- * them has two names: `Ed25519` (RFC 9864 §2.2) is `EdDSA` with the only curve that is known here.
+ * The ten signature algorithms (RFC 7518 §3, RFC 8037 §3.1): what key each needs and what its
+ * signature looks like. One of them has two names: `Ed25519` (RFC 9864 §2.2) is `EdDSA` with the
+ * only curve that is known here.
  */
 
 export type SignatureAlgorithm =

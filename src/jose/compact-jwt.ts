@@ -32,10 +32,10 @@ export interface ParsedJwt {
 }
 
 /** Ruling R1. */
-export const jwtCharactersMax = 262_144
+const jwtCharactersMax = 262_144
 
 /** Ruling R3. The list and string limits only keep later work on claims short; the size of the text is the real bound. */
-export const jwtJsonLimits: JsonLimits = {
+const jwtJsonLimits: JsonLimits = {
   depthMax: 64,
   stringLengthMax: jwtCharactersMax,
   entriesMax: 65_536,

@@ -97,7 +97,10 @@ function parseJwk(jwk: JsonValue): Result<VerificationKey, string> {
   return key
 }
 
-/** A word that says something: serialisers write null or nothing for what they do not know (ruling R7). */
+/**
+ * A word that says something: serialisers write null or nothing for what they do not know (ruling
+ * R7).
+ */
 function statedWord(jwk: JsonObject, name: string): JsonValue | undefined {
   const value = member(jwk, name) ?? undefined
   return value === '' ? undefined : value

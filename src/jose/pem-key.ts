@@ -1,4 +1,4 @@
-/** Keys and CA certificates that an operator pastes as PEM (RFC 7468; contract jwt-oidc.md §1.3). Errors never repeat the text. */
+/** Keys and CA certificates that an operator pastes as PEM (RFC 7468; jwt-oidc.md §1.3). Errors never repeat the text. */
 
 import { createPublicKey, X509Certificate, type KeyObject } from 'node:crypto'
 import { err, ok, type Result } from '../lib/result.ts'

@@ -19,7 +19,6 @@ export type KeySetRefusal = 'key_unknown' | 'key_unusable' | 'signature_invalid'
 
 /** Bound on trying key after key for one token (ruling R12); a thousand RSA keys of 2048 bits fit in. */
 const triesCostMicrosMax = 60_000
-const poolModulusBytesMin = 512
 
 const optionsOf: Readonly<Record<'pkcs1' | 'pss' | 'ecdsa' | 'ed25519', SigningOptions>> = {
   pkcs1: { padding: constants.RSA_PKCS1_PADDING },
@@ -40,35 +39,14 @@ export function verifySignature(jwt: ParsedJwt, key: VerificationKey): boolean {
   return verify(hash, jwt.signed, { key: key.key, ...optionsOf[scheme] }, jwt.signature)
 }
 
-/** The same verdict; the slow kinds of key work in the thread pool so that the event loop stays free. */
-export function verifySignatureInPool(jwt: ParsedJwt, key: VerificationKey): Promise<boolean> {
-  const { alg } = jwt.header
-  if (!isSlow(key)) return Promise.resolve(verifySignature(jwt, key))
-  if (!isFitting(key, alg) || !isWellFormed(jwt.signature, key, alg)) return Promise.resolve(false)
-  const { hash, scheme } = algorithmFacts[alg]
-  return new Promise((resolve, reject) => {
-    const input = { key: key.key, ...optionsOf[scheme] }
-    verify(hash, jwt.signed, input, jwt.signature, (error, verdict) => {
-      if (error === null) resolve(verdict)
-      else reject(error)
-    })
-  })
-}
-
-/** True for keys whose verification takes long enough that a thread is worth its price. */
-export function isSlow(key: VerificationKey): boolean {
-  if (key.kind === 'RSA') return (key.modulus?.length ?? 0) >= poolModulusBytesMin
-  return key.kind === 'P-384' || key.kind === 'P-521'
-}
-
 /** True when the key's type, curve and pinned algorithm allow it to have made a signature of that algorithm. */
-export function isFitting(key: VerificationKey, alg: SignatureAlgorithm): boolean {
+function isFitting(key: VerificationKey, alg: SignatureAlgorithm): boolean {
   // RFC 8725 §3.1: one key, one algorithm, if the key says so.
   return algorithmFacts[alg].kind === key.kind && (key.alg === undefined || key.alg === alg)
 }
 
 /** The keys of a set that may have signed the token: with a `kid` those of exactly that name, else all that fit. */
-export function selectKeys(
+function selectKeys(
   jwt: ParsedJwt,
   keys: readonly VerificationKey[],
 ): Result<readonly VerificationKey[], 'key_unknown' | 'key_unusable'> {
@@ -88,7 +66,10 @@ export function verifyWithKeySet(
   return selected.ok ? tryEach(jwt, selected.value) : selected
 }
 
-/** Static keys have no names: the token's `kid` is ignored and each key is tried in order (contract §3.6). */
+/**
+ * Static keys have no names: the token's `kid` is ignored and each key is tried in order
+ * (jwt-oidc.md §3.6).
+ */
 export function verifyWithStaticKeys(
   jwt: ParsedJwt,
   keys: readonly VerificationKey[],

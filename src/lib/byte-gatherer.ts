@@ -22,7 +22,7 @@ export class ByteGatherer {
     if (piece.length === 0) return true
     const length = this.#length + piece.length
     if (length > this.#bytesMax) {
-      this.#buffer = noBytes
+      this.forget()
       return false
     }
     if (this.#length === 0) {
@@ -38,6 +38,11 @@ export class ByteGatherer {
   /** All of them, in their order. */
   take(): Buffer {
     return this.#buffer.subarray(0, this.#length)
+  }
+
+  forget(): void {
+    this.#buffer = noBytes
+    this.#length = 0
   }
 
   #grow(length: number): void {

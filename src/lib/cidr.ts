@@ -46,6 +46,33 @@ export function cidrContains(cidr: Cidr, address: string): boolean {
   return sharesPrefix(cidr.groups, groups, cidr.prefixBits)
 }
 
+/**
+ * The IPv4 address that an IPv6 address stands for where a translator or a tunnel is on the way; undefined for others. The
+ * mapped form is no other address but the same one, and does not come here.
+ */
+export function carriedAddress(address: string): string | undefined {
+  const groups = parseAddress(address)
+  const form =
+    groups === undefined
+      ? undefined
+      : carriers.find(({ prefix }) => sharesPrefix(prefix, groups, prefix.length * 16))
+  if (groups === undefined || form === undefined) return undefined
+  const [high = 0, low = 0] = groups.slice(form.at, form.at + 2)
+  // `::1` is this machine itself, and 0.0.0.0/8 is nobody's address.
+  if (high >> 8 === 0) return undefined
+  return [high >> 8, high & 0xff, low >> 8, low & 0xff].join('.')
+}
+
+const carriers: readonly { readonly prefix: readonly number[]; readonly at: number }[] = [
+  // NAT64: the prefix of everybody (RFC 6052 §2.1) and the one of a network of its own (RFC 8215), both with /96.
+  { prefix: [0x64, 0xff9b, 0, 0, 0, 0], at: 6 },
+  { prefix: [0x64, 0xff9b, 1], at: 6 },
+  // 6to4 (RFC 3056 §2), translated (RFC 2765 §2.1) and compatible (RFC 4291 §2.5.5.1) addresses.
+  { prefix: [0x2002], at: 1 },
+  { prefix: [0, 0, 0, 0, 0xffff, 0], at: 6 },
+  { prefix: [0, 0, 0, 0, 0, 0], at: 6 },
+]
+
 export function isAddress(text: string): boolean {
   return parseAddress(text) !== undefined
 }

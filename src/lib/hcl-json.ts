@@ -4,7 +4,7 @@
  * with one name (a `deny` must not vanish because its path is written twice).
  */
 
-import type { HclBody, HclItem, HclLimits, HclValue } from './hcl.ts'
+import type { HclBody, HclItem, HclLimits, HclValue } from './hcl-tree.ts'
 import { HclStop, type HclPosition } from './hcl-scan.ts'
 import { parseJson } from './json.ts'
 

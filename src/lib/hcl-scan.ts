@@ -40,7 +40,10 @@ export class HclStop extends Error {
 
 const ident = /[\p{L}_][\p{L}\p{Nd}_.-]*/uy
 const number = /-?(?:0[xX][0-9a-fA-F]+|(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)/y
-/** Longer than any number that is meant; JSON keeps the digits of numbers, and somebody compares them later. */
+/**
+ * Longer than any number that is meant; JSON keeps the digits of numbers, and somebody compares
+ * them later.
+ */
 const numberLengthMax = 400
 const heredocStart = /<<(-?)([\p{L}\p{Nd}_]+)\r?\n/uy
 const identCharacter = /[\p{L}\p{Nd}_]/uy

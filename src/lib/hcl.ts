@@ -1,8 +1,9 @@
 /**
- * HCL 1 read into a tree, and its JSON twin read into the same tree. Policies (platform contract §4.1) and
- * server config files (§9.7) are written in it. HCL 2 readers drop one-line blocks with several attributes
- * that HCL 1 accepts, so this is our own. What the words mean is the caller's business: every item and value
- * carries its position so that the caller can say where it disagrees.
+ * HCL 1 read into a tree, and its JSON twin read into the same tree. Policies (platform.md §4.1) and
+ * server config files (platform.md §9.7) are written in it. HCL 2 readers drop one-line blocks with
+ * several attributes that HCL 1 accepts, so this is our own. What the words mean is the caller's
+ * business: every item and value carries its position so that the caller can say where it
+ * disagrees.
  */
 
 import {
@@ -14,71 +15,21 @@ import {
   type HclTokenKind,
 } from './hcl-scan.ts'
 import { readJsonBody } from './hcl-json.ts'
+import type {
+  HclBlock,
+  HclBody,
+  HclItem,
+  HclLabel,
+  HclLimits,
+  HclNumber,
+  HclValue,
+} from './hcl-tree.ts'
 import { emptyObject, JsonNumber, type JsonObject, type JsonValue } from './json.ts'
 import { err, ok, type Result } from './result.ts'
 
 export type { HclPosition, HclProblem } from './hcl-scan.ts'
 
-export interface HclLimits {
-  /** Levels of lists and objects inside the text itself. */
-  readonly depthMax: number
-  /** UTF-16 units of the whole text. */
-  readonly lengthMax: number
-}
-
-export const defaultHclLimits: HclLimits = { depthMax: 64, lengthMax: 1_048_576 }
-
-export interface HclString extends HclPosition {
-  readonly kind: 'string'
-  readonly value: string
-}
-
-export interface HclNumber extends HclPosition {
-  readonly kind: 'number'
-  readonly value: number
-  /** As written: may be hexadecimal, octal, or hold more digits than `value` can. */
-  readonly text: string
-}
-
-export interface HclBool extends HclPosition {
-  readonly kind: 'bool'
-  readonly value: boolean
-}
-
-/** Only JSON has it. */
-export interface HclNull extends HclPosition {
-  readonly kind: 'null'
-}
-
-export interface HclList extends HclPosition {
-  readonly kind: 'list'
-  readonly values: readonly HclValue[]
-}
-
-/** The items of a block, of an object, or of the whole text, in their order; a name may come twice. */
-export interface HclBody extends HclPosition {
-  readonly kind: 'body'
-  readonly items: readonly HclItem[]
-}
-
-export type HclValue = HclString | HclNumber | HclBool | HclNull | HclList | HclBody
-
-export interface HclLabel extends HclPosition {
-  readonly text: string
-}
-
-/** `name = value`, or `name "label" "label" { ... }`. Position is that of the name. */
-export interface HclItem extends HclPosition {
-  readonly name: string
-  readonly labels: readonly HclLabel[]
-  readonly value: HclValue
-}
-
-/** One block in whatever form it was written: labels, nested objects, or lists of objects. */
-export interface HclBlock extends HclPosition {
-  readonly labels: readonly HclLabel[]
-  readonly body: HclBody
-}
+const defaultHclLimits: HclLimits = { depthMax: 64, lengthMax: 1_048_576 }
 
 /** Reads HCL text; gives the tree or the first problem. */
 export function parseHcl(

@@ -14,19 +14,11 @@ import {
   type JsonValue,
 } from './json.ts'
 import type { Result } from './result.ts'
+import { turn, type Turns } from './turns.ts'
 import { decodeUtf8 } from './utf8.ts'
-
-/** What a clock can: run work when what else is waiting has had its turn. */
-export interface Turns {
-  soon(work: () => void): void
-}
 
 /** Characters or bytes between two turns: a millisecond or two. */
 const sliceLength = 131_072
-
-function turn(turns: Turns): Promise<void> {
-  return new Promise((resolve) => turns.soon(resolve))
-}
 
 /** The bytes as text; they are UTF-8, as the caller has made sure. */
 export async function decodeInTurns(bytes: Buffer, turns: Turns): Promise<string> {

@@ -1,5 +1,5 @@
 /**
- * Every way a login can be refused: one closed union and one table (contract explain.md §1).
+ * Every way a login can be refused: one closed union and one table (explain.md §1).
  *
  * A code is never renamed; a retired one stays here, marked so. Documentation, pages,
  * `sys/explain/reasons`, the header `X-Login-Reason`, records and metrics all read this table. What
@@ -332,6 +332,13 @@ export const reasonRows = {
     title: 'A bound claim cannot be compared',
     text: 'The claim or the value the role expects is of a type that never matches, such as an object.',
     fix: 'Have the operator bind a member of the object by pointer, like /org/name, and use strings with globs.',
+    status: 400,
+  },
+  claim_too_large: {
+    side: 'operator',
+    title: 'A bound claim is too large to be compared',
+    text: 'The values of the claim and the globs of the role are together more than one login may look at.',
+    fix: 'Have the issuer send fewer groups, or have the operator bind whole values or use fewer globs.',
     status: 400,
   },
   rule_refused: {

@@ -1,6 +1,6 @@
 /**
- * Takes a repeated character off the ends of a text, in time that grows with the text. An expression such as `x+$` does not:
- * it begins anew at each `x` of a run in the middle (CWE-1333).
+ * Takes a repeated character off the ends of a text, in time that grows with the text. An
+ * expression such as `x+$` does not: it begins anew at each `x` of a run in the middle (CWE-1333).
  */
 
 /** The text without that character at its start, however often it stands there. */

@@ -1,11 +1,13 @@
 /**
- * Keys found through a discovery document. The document is fetched at the first login and, like the keys, anew when its life
- * is over; a failure is not remembered, the next login tries again. Meanwhile the old document serves, for as long as old
- * keys do. Its last good form is kept, so that a restart during an outage finds the keys' address.
+ * Keys found through a discovery document. The document is fetched at the first login and, like the
+ * keys, anew when its life is over; a failure is not remembered, the next login tries again.
+ * Meanwhile the old document serves, for as long as old keys do. Its last good form is kept, so
+ * that a restart during an outage finds the keys' address.
  */
 
 import type { ParsedJwt } from '../jose/compact-jwt.ts'
 import { err, ok, type Result } from '../lib/result.ts'
+import { readCaBundle, type CaBundle } from './ca-bundle.ts'
 import {
   checkJwksUri,
   discoveryDocumentUrl,
@@ -20,15 +22,15 @@ import {
   type KeySource,
   type KeySourceStatus,
   type NetworkCheck,
-  type RemoteParts,
-} from './key-source-parts.ts'
+  type RemoteContext,
+} from './key-source-port.ts'
 import type { KeySourceSettings } from './key-source-config.ts'
 import type { FetchedDocument, FetchProblem } from './provider-calls.ts'
 import { RefetchBudget } from './refetch-budget.ts'
 import { waitAtMost } from './wait.ts'
 
 export interface ProviderAccess {
-  readonly caPem: string
+  readonly ca: CaBundle
   readonly headers: Readonly<Record<string, string>> | undefined
 }
 
@@ -66,13 +68,14 @@ export function providerDiscovery(
   settings: Extract<KeySourceSettings, { kind: 'discovery' }>,
 ): DiscoveryPlace {
   const { issuer, caPem, isSlashTolerant } = settings
+  const ca = readCaBundle(caPem)
   return {
     kind: 'discovery',
     expected: { kind: isSlashTolerant ? 'slash_tolerant' : 'exact', issuer },
     // A provider used for the browser flow alone may publish none; who verifies a token finds out.
     isJwksUriRequired: false,
     base: () => ok(issuer),
-    access: () => Promise.resolve(ok({ caPem, headers: undefined })),
+    access: () => Promise.resolve(ok({ ca, headers: undefined })),
     checkAccess: () => Promise.resolve(ok(undefined)),
   }
 }
@@ -80,7 +83,7 @@ export function providerDiscovery(
 export class DiscoveredKeys implements KeySource {
   readonly kind: 'discovery' | 'kubernetes'
   readonly #place: DiscoveryPlace
-  readonly #parts: RemoteParts
+  readonly #parts: RemoteContext
   readonly #budget: RefetchBudget
   #held: Held | undefined
   #flight: Promise<Result<Held, KeyRefusal>> | undefined
@@ -89,7 +92,7 @@ export class DiscoveredKeys implements KeySource {
   #lastRefusal: KeyRefusal | undefined
   #isClosed = false
 
-  constructor(place: DiscoveryPlace, parts: RemoteParts) {
+  constructor(place: DiscoveryPlace, parts: RemoteContext) {
     this.kind = place.kind
     this.#place = place
     this.#parts = parts
@@ -193,7 +196,10 @@ export class DiscoveredKeys implements KeySource {
     return this.#ageMs(held) >= Math.max(this.#parts.maxStaleMs, held.lifeMs)
   }
 
-  /** Asks for the document; undefined when it was asked for too often, or a moment ago while an old one serves. */
+  /**
+   * Asks for the document; undefined when it was asked for too often, or a moment ago while an old
+   * one serves.
+   */
   #fly(): Promise<Result<Held, KeyRefusal>> | undefined {
     if (this.#flight !== undefined) return this.#flight
     const nowMs = this.#parts.clock.monotonicMs()

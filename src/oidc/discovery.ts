@@ -1,5 +1,5 @@
 /**
- * The discovery document of an identity provider (OpenID Connect Discovery 1.0; contract jwt-oidc.md §1.3). Owns the form of its address
+ * The discovery document of an identity provider (OpenID Connect Discovery 1.0; jwt-oidc.md §1.3). Owns the form of its address
  * and the comparison of the issuer; when it is fetched and kept is decided in `discovered-keys.ts`.
  */
 

@@ -1,10 +1,11 @@
 /**
  * `jwks_pairs`: several key sets, each with its own CA. A token must name its key; the first pair that lists the name verifies
- * alone (contract jwt-oidc.md §3.6).
+ * alone (jwt-oidc.md §3.6).
  */
 
 import type { ParsedJwt } from '../jose/compact-jwt.ts'
 import { err, ok, type Result } from '../lib/result.ts'
+import { readCaBundle, type CaBundle } from './ca-bundle.ts'
 import { RemoteKeySet } from './key-set.ts'
 import { nameOf, type KeyVerdict } from './key-verdict.ts'
 import {
@@ -14,8 +15,8 @@ import {
   type KeySource,
   type KeySourceStatus,
   type NetworkCheck,
-  type RemoteParts,
-} from './key-source-parts.ts'
+  type RemoteContext,
+} from './key-source-port.ts'
 import type { KeyPair } from './key-source-config.ts'
 import { checkKeySetAt } from './single-key-set.ts'
 import { waitAtMost } from './wait.ts'
@@ -25,22 +26,25 @@ const earlierPairWaitMs = 2_000
 
 export class PairedKeys implements KeySource {
   readonly kind = 'jwks_pairs'
-  readonly #pairs: readonly KeyPair[]
-  readonly #parts: RemoteParts
+  readonly #pairs: readonly { readonly url: string; readonly ca: CaBundle }[]
+  readonly #parts: RemoteContext
   readonly #sets: readonly RemoteKeySet[]
   #warming: Promise<void> | undefined
 
-  constructor(pairs: readonly KeyPair[], parts: RemoteParts) {
-    this.#pairs = pairs
+  constructor(pairs: readonly KeyPair[], parts: RemoteContext) {
+    this.#pairs = pairs.map((pair) => ({
+      url: pair.jwks_url,
+      ca: readCaBundle(pair.jwks_ca_pem),
+    }))
     this.#parts = parts
-    this.#sets = pairs.map(({ jwks_url: url, jwks_ca_pem: caPem }, index) => {
+    this.#sets = this.#pairs.map(({ url, ca }, index) => {
       const timeoutMs = pairTimeoutMs
       return new RemoteKeySet({
         ...parts,
         // Two pairs may name one address under different CAs.
         sourceId: `${parts.sourceId}:${index}`,
         url,
-        fetch: () => parts.calls.getDocument({ url, caPem, timeoutMs }),
+        fetch: () => parts.calls.getDocument({ url, ca, timeoutMs }),
       })
     })
   }
@@ -82,8 +86,8 @@ export class PairedKeys implements KeySource {
   }
 
   async check(): Promise<NetworkCheck> {
-    const checks = this.#pairs.map(({ jwks_url, jwks_ca_pem }) =>
-      checkKeySetAt(this.#parts, jwks_url, jwks_ca_pem, documentTimeoutMs),
+    const checks = this.#pairs.map(({ url, ca }) =>
+      checkKeySetAt(this.#parts, url, ca, documentTimeoutMs),
     )
     for (const outcome of await Promise.all(checks)) {
       if (!outcome.ok) {

@@ -1,5 +1,5 @@
 /**
- * The keys published at one address: one object per source, shared by all logins of a mount (contract jwt-oidc.md §3.6, DESIGN.md §6).
+ * The keys published at one address: one object per source, shared by all logins of a mount (jwt-oidc.md §3.6, design.md §6).
  *
  * Within its life a document is used without any call. After it the next login renews it; a token that no key verifies
  * asks for one refetch within a budget. A document that cannot be renewed goes on serving until `maxStaleMs`, also after a
@@ -337,7 +337,8 @@ export class RemoteKeySet {
       return this.#fail({ reason: 'not_json', detail })
     }
     if (known.value.keys.length === 0 && this.keyCount > 0) {
-      // Contract §3.6: providers publish it by accident; who withdraws a provider does so by configuration.
+      // jwt-oidc.md §3.6: providers publish it by accident; who withdraws a provider does so by
+      // configuration.
       const detail = `${shownUrl(this.#options.url)} publishes no usable key any more`
       return this.#fail({ reason: 'no_keys', detail })
     }

@@ -1,42 +1,21 @@
 /**
- * The key source of a mount as it is configured: wire fields in, one closed description out. Owns the checks of contract
- * jwt-oidc.md §1.3 that need no network (rows 2 to 8, the form of row 10, rows 11 and 17; §5.6); those that do are `KeySource.check`.
+ * The key source of a mount as it is configured: wire fields in, one closed description out. Owns the checks of
+ * jwt-oidc.md §1.3 and §5.6 that need no network (rows 2 to 8, the form of row 10, rows 11 and 17);
+ * those that do are `KeySource.check`.
  */
 
 import { parsePemCertificates, parsePemKey } from '../jose/pem-key.ts'
 import type { VerificationKey } from '../jose/verification-key.ts'
-import { isJsonObject, member, type JsonValue } from '../lib/json.ts'
+import { isJsonArray, isJsonObject, member, type JsonValue } from '../lib/json.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import { parseOutboundUrl } from '../platform/outbound-url.ts'
+import { field, type Field, type FieldOptions } from '../schema/field.ts'
+import { choice, defineRecord, own, replacing, stored, type StoredOf } from '../schema/record.ts'
 import { parseDiscoveryUrl, suffixRemovedWarning } from './discovery.ts'
 import type { ProviderTrust } from './provider-calls.ts'
 
-/** Fields named as on the wire, already of their types. */
-export interface KeySourceConfig {
-  readonly oidc_discovery_url: string
-  readonly oidc_discovery_ca_pem: string
-  readonly oidc_client_id: string
-  readonly oidc_client_secret: string
-  /** How the client proves itself at the token endpoint; empty tries Basic, then the body (contract §4.10). Records of before have none. */
-  readonly oidc_client_auth_method?: ClientAuthMethod
-  readonly jwks_url: string
-  readonly jwks_ca_pem: string
-  readonly jwks_pairs: readonly JsonValue[]
-  readonly jwt_validation_pubkeys: readonly string[]
-  readonly bound_issuer: string
-  readonly override_allowed_server_names: readonly string[]
-  readonly unsupported_critical_cert_extensions: readonly string[]
-  /** `provider_config.provider` is "kubernetes". */
-  readonly is_kubernetes: boolean
-  /**
-   * Stored beside the fields, never on the wire: the discovery URL came with its well-known suffix and could not be
-   * verified, so the issuer may still turn out to end with a slash.
-   */
-  readonly discovery_slash_tolerant?: boolean
-}
-
 /** Names of OpenID Connect Core §9; the first stands for either way of sending the secret. */
-export const clientAuthMethods = [
+const clientAuthMethods = [
   '',
   'client_secret_basic',
   'client_secret_post',
@@ -46,7 +25,72 @@ export const clientAuthMethods = [
 
 export type ClientAuthMethod = (typeof clientAuthMethods)[number]
 
-export function needsClientSecret(method: ClientAuthMethod | undefined): boolean {
+/** Fields named as on the wire; a write replaces all of them. */
+export const keySourceTable = replacing({
+  oidc_discovery_url: stored(
+    field.string({ help: 'Issuer whose discovery document names the keys.' }),
+  ),
+  oidc_discovery_ca_pem: stored(
+    field.string({ help: 'CA certificates for calls to the provider.' }),
+  ),
+  oidc_client_id: stored(field.string({ help: 'Client id of browser sign-ins.' })),
+  oidc_client_secret: stored(
+    field.string({ help: 'Client secret of browser sign-ins.', secret: true }),
+    { shown: 'never' },
+  ),
+  /** How the client proves itself at the token endpoint (jwt-oidc.md §4.10). */
+  oidc_client_auth_method: choice(
+    clientAuthMethods,
+    field.string({
+      help: 'client_secret_basic, client_secret_post, private_key_jwt or none (public client); empty tries the secret both ways.',
+    }),
+    { shown: 'unless_default' },
+  ),
+  jwks_url: stored(field.string({ help: 'Address of a JWK Set.' })),
+  jwks_ca_pem: stored(field.string({ help: 'CA certificates for jwks_url.' })),
+  jwks_pairs: stored(listOfAny({ help: 'List of {jwks_url, jwks_ca_pem}.' })),
+  jwt_validation_pubkeys: stored(
+    field.commaList({ help: 'Public keys in PEM.', emptyElements: 'drop' }),
+  ),
+  bound_issuer: stored(field.string({ help: 'Required iss of a JWT login.' })),
+  override_allowed_server_names: stored(
+    field.commaList({
+      help: "Certificate names accepted instead of the URL's host.",
+      emptyElements: 'drop',
+    }),
+  ),
+  unsupported_critical_cert_extensions: stored(
+    field.commaList({
+      help: 'Kept for compatibility; a certificate with an unknown critical extension is refused.',
+      emptyElements: 'drop',
+      withoutEffect: true,
+    }),
+  ),
+  /** `provider_config.provider` is "kubernetes". */
+  is_kubernetes: own<boolean>(false),
+  /**
+   * The discovery URL came with its well-known suffix and could not be verified, so the issuer may
+   * still turn out to end with a slash.
+   */
+  discovery_slash_tolerant: own<boolean>(false),
+})
+
+export const keySourceRecord = defineRecord(keySourceTable)
+
+export type KeySourceConfig = StoredOf<typeof keySourceTable>
+
+/** A list; one object is a list of one, an empty object is none. */
+function listOfAny(options: FieldOptions): Field<readonly JsonValue[]> {
+  return { ...field.any(options), zero: [], parse: (value) => ok(listOf(value)) }
+}
+
+function listOf(value: JsonValue): readonly JsonValue[] {
+  if (value === '') return []
+  if (isJsonArray(value)) return value
+  return isJsonObject(value) && Object.keys(value).length === 0 ? [] : [value]
+}
+
+export function needsClientSecret(method: ClientAuthMethod): boolean {
   return method !== 'private_key_jwt' && method !== 'none'
 }
 
@@ -107,7 +151,7 @@ export function validateKeySourceConfig(config: KeySourceConfig): Result<Checked
   return source
 }
 
-/** Rows 2, 3, 5 to 8 and §5.6: fields that exclude or need each other. */
+/** Rows 2, 3, 5 to 8, and jwt-oidc.md §5.6: fields that exclude or need each other. */
 function checkTogether(config: KeySourceConfig): string | undefined {
   const count = [
     config.oidc_discovery_url !== '',
@@ -222,7 +266,7 @@ function readDiscovery(
   const url = parseDiscoveryUrl(config.oidc_discovery_url)
   if (!url.ok) return url
   const { base, isSuffixRemoved } = url.value
-  const isSlashTolerant = isSuffixRemoved || config.discovery_slash_tolerant === true
+  const isSlashTolerant = isSuffixRemoved || config.discovery_slash_tolerant
   const caPem = config.oidc_discovery_ca_pem
   return ok({
     settings: { ...trust, kind: 'discovery', issuer: base, caPem, isSlashTolerant },

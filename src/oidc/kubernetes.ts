@@ -1,9 +1,10 @@
 /**
- * The cluster the server runs in as a key source (contract jwt-oidc.md §5.6): its address comes from the environment, trust and credential from
+ * The cluster the server runs in as a key source (jwt-oidc.md §5.6): its address comes from the environment, trust and credential from
  * the service account's files. The API server is known by its address and CA, so the issuer it names is taken as it is.
  */
 
 import { err, ok, type Result } from '../lib/result.ts'
+import { readCaBundle, type CaBundle } from './ca-bundle.ts'
 import type { DiscoveryPlace } from './discovered-keys.ts'
 
 /** The door to the two files and the environment; injected. */
@@ -18,6 +19,7 @@ export const serviceAccountTokenPath = `${folder}/token`
 export const serviceAccountCaPath = `${folder}/ca.crt`
 
 export function kubernetesDiscovery(cluster: ClusterFiles): DiscoveryPlace {
+  let ca: CaBundle | undefined
   return {
     kind: 'kubernetes',
     expected: { kind: 'any' },
@@ -29,7 +31,9 @@ export function kubernetesDiscovery(cluster: ClusterFiles): DiscoveryPlace {
       const token = await readFileText(cluster, serviceAccountTokenPath)
       // Tokens of service accounts are replaced while the pod runs: read again for each request, and go without if that fails.
       const headers = token.ok ? { authorization: `Bearer ${token.value.trim()}` } : undefined
-      return ok({ caPem: caPem.value, headers })
+      // The CA is replaced too, though seldom.
+      if (ca?.pem !== caPem.value) ca = readCaBundle(caPem.value)
+      return ok({ ca, headers })
     },
     checkAccess: async () => {
       const token = await readFileText(cluster, serviceAccountTokenPath)

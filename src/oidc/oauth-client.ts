@@ -1,6 +1,6 @@
 /**
  * This server as a client of an identity provider: code exchange, device requests and user info
- * (contract jwt-oidc.md §4.8, §4.10, §4.11).
+ * (jwt-oidc.md §4.8, §4.10, §4.11).
  *
  * oauth4webapi builds the requests and authenticates the client; every call leaves through
  * `platform/outbound`, which alone knows limits, TLS and redirects. Answers are read here,
@@ -233,7 +233,7 @@ export class OAuthClient {
     const isSecondTry = !tokens.ok && tokens.error.kind === 'refused'
     if (!isSecondTry || this.#takesSecret !== undefined) return tokens
     if (monotonicMs() < this.#secondTryFromMs) return tokens
-    // Contract §4.10: once more in the other way. The provider turned the client away before it
+    // jwt-oidc.md §4.10: once more in the other way. The provider turned the client away before it
     // looked at the code.
     const second = first === 'basic' ? 'post' : 'basic'
     const again = await ask(secretBy(second, secret))
@@ -269,8 +269,8 @@ export class OAuthClient {
   }
 
   /**
-   * Contract §4.8 sends id and secret in the body; only a provider that says it takes nothing but
-   * Basic gets that.
+   * jwt-oidc.md §4.8 sends id and secret in the body; only a provider that says it takes nothing
+   * but Basic gets that.
    */
   #deviceAuthentication(metadata: ProviderMetadata): oauth.ClientAuth {
     const { authentication } = this.#settings
@@ -407,7 +407,7 @@ function readGrant(
 }
 
 function readBody(answer: OutboundResponse): Result<JsonObject, ClientProblem> {
-  // Contract §4.10: form text when the content type says so.
+  // jwt-oidc.md §4.10: form text when the content type says so.
   if (mediaType(answer.headers) === 'application/x-www-form-urlencoded') {
     const members = emptyObject()
     for (const [name, value] of new URLSearchParams(answer.body)) members[name] = value

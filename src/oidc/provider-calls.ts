@@ -1,8 +1,8 @@
-/** GET of a JSON document from an identity provider under one mount's trust settings (contract jwt-oidc.md §1.6). */
+/** GET of a JSON document from an identity provider under one mount's trust settings (jwt-oidc.md §1.6). */
 
-import { parsePemCertificates } from '../jose/pem-key.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import { OutboundProblem, type Outbound } from '../platform/outbound.ts'
+import type { CaBundle } from './ca-bundle.ts'
 
 export interface ProviderTrust {
   readonly acceptedServerNames: readonly string[]
@@ -11,8 +11,7 @@ export interface ProviderTrust {
 
 export interface DocumentRequest {
   readonly url: string
-  /** Empty trusts the system's roots. */
-  readonly caPem: string
+  readonly ca: CaBundle
   readonly headers?: Readonly<Record<string, string>>
   readonly timeoutMs: number
   readonly signal?: AbortSignal
@@ -42,15 +41,19 @@ export class ProviderCalls {
     this.#trust = trust
   }
 
-  async getDocument(request: DocumentRequest): Promise<Result<FetchedDocument, FetchProblem>> {
+  async getDocument({
+    ca,
+    ...request
+  }: DocumentRequest): Promise<Result<FetchedDocument, FetchProblem>> {
     const url = shownUrl(request.url)
-    if (request.caPem !== '' && !parsePemCertificates(request.caPem).ok) {
+    if (!ca.isReadable) {
       return err({ reason: 'ca_unreadable', detail: `${url}: its CA certificate cannot be parsed` })
     }
     try {
       const answer = await this.#outbound.send({
         ...this.#trust,
         ...request,
+        caPem: ca.pem,
         method: 'GET',
         headers: { accept: 'application/json', ...request.headers },
         bodyBytesMax: documentBytesMax,
@@ -77,7 +80,10 @@ export function shownUrl(url: string): string {
   return JSON.stringify(shown.slice(0, 300)).slice(1, -1)
 }
 
-/** RFC 9111 §5.2.2.1 within the floor and ceiling of contract §3.6; without a max-age the ceiling. */
+/**
+ * RFC 9111 §5.2.2.1 within the floor and ceiling of jwt-oidc.md §3.6; without a max-age the
+ * ceiling.
+ */
 export function cacheLifeMs(headers: Readonly<Record<string, string>>): number {
   const control = headers['cache-control']?.toLowerCase() ?? ''
   if (/(?:^|,)\s*no-(?:store|cache)\s*(?:,|=|$)/.test(control)) return lifeMsMin

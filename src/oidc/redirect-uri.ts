@@ -1,4 +1,4 @@
-/** Redirect URIs of sign-ins (contract jwt-oidc.md §4.5, §4.6; RFC 9700 §4.1, RFC 8252 §7.3). Pure. */
+/** Redirect URIs of sign-ins (jwt-oidc.md §4.5, §4.6; RFC 9700 §4.1, RFC 8252 §7.3). Pure. */
 
 import { hasHiddenCharacter } from '../platform/outbound-url.ts'
 
@@ -7,17 +7,17 @@ import { hasHiddenCharacter } from '../platform/outbound-url.ts'
  * what was written, but for the port.
  */
 export function isRedirectAllowed(asked: string, allowed: readonly string[]): boolean {
-  const loopback = loopbackParts(asked)
+  const loopback = parseLoopback(asked)
   return allowed.some((entry) => {
     if (entry === asked) return isAddress(asked)
     if (loopback === undefined) return false
-    const parts = loopbackParts(entry)
+    const parts = parseLoopback(entry)
     return parts !== undefined && parts.before === loopback.before && parts.after === loopback.after
   })
 }
 
 /** What is left of an address when its port is taken out; undefined unless its host is this machine. */
-interface LoopbackParts {
+interface LoopbackAddress {
   readonly before: string
   readonly after: string
 }
@@ -26,7 +26,7 @@ interface LoopbackParts {
 const loopbackAddress =
   /^(https?:\/\/(?:localhost|127\.(?:0|[1-9][0-9]{0,2})\.(?:0|[1-9][0-9]{0,2})\.(?:0|[1-9][0-9]{0,2})|\[::1\]))(?::[0-9]{1,5})?([/?#].*)?$/s
 
-function loopbackParts(address: string): LoopbackParts | undefined {
+function parseLoopback(address: string): LoopbackAddress | undefined {
   if (!isAddress(address)) return undefined
   const found = loopbackAddress.exec(address)
   if (found === null) return undefined
@@ -52,8 +52,8 @@ export interface SplitRedirect {
 }
 
 /**
- * Takes a non-empty `namespace` parameter out of the address; what stays of the query is sorted by name (contract §4.6). Undefined for an
- * address that cannot be read.
+ * Takes a non-empty `namespace` parameter out of the address; what stays of the query is sorted by
+ * name (jwt-oidc.md §4.6). Undefined for an address that cannot be read.
  */
 export function splitNamespace(redirectUri: string): SplitRedirect | undefined {
   if (!isAddress(redirectUri)) return undefined
@@ -68,20 +68,24 @@ export function splitNamespace(redirectUri: string): SplitRedirect | undefined {
   return { redirectUri: rest === '' ? before : `${before}?${rest}`, namespace }
 }
 
-/** A state as it comes back: the namespace behind it is for the browser client and never part of it (contract §4.6). */
+/**
+ * A state as it comes back: the namespace behind it is for the browser client and never part of it
+ * (jwt-oidc.md §4.6).
+ */
 export function bareState(state: string): string {
   const suffix = state.indexOf(',ns=')
   return suffix === -1 ? state : state.slice(0, suffix)
 }
 
-/** Where the provider posts to: the API instead of the UI (contract §4.5, last sentence). */
+/** Where the provider posts to: the API instead of the UI (jwt-oidc.md §4.5, last sentence). */
 export function formPostRedirect(redirectUri: string): string {
   return redirectUri.replace('ui/vault', 'v1')
 }
 
 /**
- * The mount that a stored redirect URI leads to (contract §4.4): all between `/v1/[<namespace>/]auth/` and `/oidc/callback`, else the first segment.
- * Undefined when it leads elsewhere.
+ * The mount that a stored redirect URI leads to (jwt-oidc.md §4.4): all between
+ * `/v1/[<namespace>/]auth/` and `/oidc/callback`, else the first segment. Undefined when it leads
+ * elsewhere.
  */
 export function mountOfRedirect(redirectUri: string): string | undefined {
   const path = pathOf(redirectUri)

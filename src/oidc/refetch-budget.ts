@@ -1,4 +1,7 @@
-/** How often strangers' tokens may make the server ask an identity provider: a burst, then a steady rate (contract §3.6). */
+/**
+ * How often strangers' tokens may make the server ask an identity provider: a burst, then a steady
+ * rate (jwt-oidc.md §3.6).
+ */
 
 const burst = 5
 const perSecond = 1

@@ -3,6 +3,7 @@
 import type { ParsedJwt } from '../jose/compact-jwt.ts'
 import { parseJwkSet } from '../jose/jwk.ts'
 import { err, ok, type Result } from '../lib/result.ts'
+import type { CaBundle } from './ca-bundle.ts'
 import { RemoteKeySet } from './key-set.ts'
 import type { KeyVerdict } from './key-verdict.ts'
 import {
@@ -11,25 +12,25 @@ import {
   type KeySource,
   type KeySourceStatus,
   type NetworkCheck,
-  type RemoteParts,
-} from './key-source-parts.ts'
+  type RemoteContext,
+} from './key-source-port.ts'
 import { shownUrl } from './provider-calls.ts'
 
 export class SingleKeySet implements KeySource {
   readonly kind = 'jwks_url'
   readonly #url: string
-  readonly #caPem: string
-  readonly #parts: RemoteParts
+  readonly #ca: CaBundle
+  readonly #parts: RemoteContext
   readonly #set: RemoteKeySet
 
-  constructor(url: string, caPem: string, parts: RemoteParts) {
+  constructor(url: string, ca: CaBundle, parts: RemoteContext) {
     this.#url = url
-    this.#caPem = caPem
+    this.#ca = ca
     this.#parts = parts
     this.#set = new RemoteKeySet({
       ...parts,
       url,
-      fetch: () => parts.calls.getDocument({ url, caPem, timeoutMs: documentTimeoutMs }),
+      fetch: () => parts.calls.getDocument({ url, ca, timeoutMs: documentTimeoutMs }),
     })
   }
 
@@ -51,7 +52,7 @@ export class SingleKeySet implements KeySource {
 
   async check(): Promise<NetworkCheck> {
     const url = this.#url
-    const set = await checkKeySetAt(this.#parts, url, this.#caPem, documentTimeoutMs)
+    const set = await checkKeySetAt(this.#parts, url, this.#ca, documentTimeoutMs)
     if (set.ok) return wellChecked
     return { problem: `error checking jwks URL: ${set.error}`, isSkippable: true, changes: {} }
   }
@@ -69,14 +70,14 @@ export class SingleKeySet implements KeySource {
   }
 }
 
-/** One GET that must give a JWK Set; zero keys are fine (contract §1.3 row 9). */
+/** One GET that must give a JWK Set; zero keys are fine (jwt-oidc.md §1.3 row 9). */
 export async function checkKeySetAt(
-  parts: RemoteParts,
+  parts: RemoteContext,
   url: string,
-  caPem: string,
+  ca: CaBundle,
   timeoutMs: number,
 ): Promise<Result<void, string>> {
-  const answer = await parts.calls.getDocument({ url, caPem, timeoutMs })
+  const answer = await parts.calls.getDocument({ url, ca, timeoutMs })
   if (!answer.ok) return err(answer.error.detail)
   const set = parseJwkSet(answer.value.text)
   return set.ok ? ok(undefined) : err(`${shownUrl(url)}: ${set.error.detail}`)

@@ -1,4 +1,7 @@
-/** Keys written into the configuration: no names, no network, every fitting key is tried in order (contract §3.6). */
+/**
+ * Keys written into the configuration: no names, no network, every fitting key is tried in order
+ * (jwt-oidc.md §3.6).
+ */
 
 import type { ParsedJwt } from '../jose/compact-jwt.ts'
 import type { VerificationKey } from '../jose/verification-key.ts'
@@ -10,14 +13,16 @@ import {
   type KeySource,
   type KeySourceStatus,
   type NetworkCheck,
-} from './key-source-parts.ts'
+} from './key-source-port.ts'
 
 export class StaticKeys implements KeySource {
   readonly kind = 'static'
+  readonly hasKey: (thumbprint: string) => boolean
   readonly #keys: readonly VerificationKey[]
 
   constructor(keys: readonly VerificationKey[]) {
     this.#keys = keys
+    this.hasKey = (thumbprint) => keys.some((key) => key.thumbprint === thumbprint)
   }
 
   verifyCached(jwt: ParsedJwt): KeyVerdict {

@@ -5,7 +5,7 @@
 
 import { lookup as systemLookup, type LookupAddress } from 'node:dns'
 import { isIP, type LookupFunction } from 'node:net'
-import { cidrContains, parseCidr, type Cidr } from '../lib/cidr.ts'
+import { carriedAddress, cidrContains, parseCidr, type Cidr } from '../lib/cidr.ts'
 import { OutboundProblem } from './outbound.ts'
 
 export type ResolveName = (name: string) => Promise<readonly LookupAddress[]>
@@ -60,10 +60,17 @@ export class AddressGuard {
 
   isAllowed(address: string): boolean {
     const { allowNetworks } = this.#options
-    if (this.#denied.some((network) => cidrContains(network, address))) return false
+    if (this.#isDenied(address)) return false
+    // Written so, it may still arrive at the machine that is denied; it is never allowed for that reason.
+    const carried = carriedAddress(address)
+    if (carried !== undefined && this.#isDenied(carried)) return false
     return (
       allowNetworks.length === 0 || allowNetworks.some((network) => cidrContains(network, address))
     )
+  }
+
+  #isDenied(address: string): boolean {
+    return this.#denied.some((network) => cidrContains(network, address))
   }
 
   /** Refuses a host written as an address: sockets resolve names only. */

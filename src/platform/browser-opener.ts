@@ -1,5 +1,5 @@
 /**
- * Opens an address in the person's own browser (contract jwt-oidc.md §7.2, step 6). The address comes from others, so it
+ * Opens an address in the person's own browser (jwt-oidc.md §7.2, step 6). The address comes from others, so it
  * is one argument of a program and no shell reads it (CWE-78): never cmd.exe, to which `|`, `^` and `%NAME%`
  * are syntax, and only an address without any such character.
  */

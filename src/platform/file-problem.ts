@@ -13,7 +13,7 @@ const sentences: Readonly<Record<string, (path: string) => string>> = {
 }
 
 /** An error of the system in words, with the system's code for whoever decides by it. */
-export class FileProblem extends Error {
+class FileProblem extends Error {
   readonly code: string
 
   constructor(code: string, text: string, cause: unknown) {

@@ -1,6 +1,6 @@
 /** The only door to randomness: the operating system's generator, drawn in pools because small draws are dear. */
 
-import { createHash, randomFillSync } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
 
 export interface Random {
   /** That many fresh random bytes; the buffer belongs to the caller. */
@@ -35,28 +35,6 @@ export class SystemRandom implements Random {
   }
 }
 
-/** The same bytes for the same seed: for tests only, never reachable from a server's configuration. */
-export class SeededRandom implements Random {
-  readonly #seed: string
-  #count = 0
-
-  constructor(seed: string) {
-    this.#seed = seed
-  }
-
-  bytes(count: number): Buffer {
-    const parts: Buffer[] = []
-    for (let have = 0; have < count; have += 32) {
-      parts.push(createHash('sha256').update(`${this.#seed}:${this.#count++}`).digest())
-    }
-    return Buffer.concat(parts).subarray(0, count)
-  }
-
-  uuid(): string {
-    return formatUuid(this.bytes(16))
-  }
-}
-
 const letters = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
 /** That many random letters and digits, each of 62 with the same chance: 43 of them are 256 bits. */
@@ -71,7 +49,8 @@ export function randomLetters(random: Random, length: number): string {
   return text
 }
 
-function formatUuid(bytes: Buffer): string {
+/** Of 16 random bytes, which are changed. */
+export function formatUuid(bytes: Buffer): string {
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80
   const hex = bytes.toString('hex')

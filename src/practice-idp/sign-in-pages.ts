@@ -10,7 +10,7 @@ export interface PracticePage {
   readonly body: string
 }
 
-interface PageParts {
+interface PracticePageContent {
   readonly status?: number
   readonly nonce: string
   readonly title: string
@@ -22,9 +22,9 @@ interface PageParts {
   readonly coop: boolean
 }
 
-export type PageFacts = Pick<PageParts, 'nonce' | 'coop'>
+export type PageFacts = Pick<PracticePageContent, 'nonce' | 'coop'>
 
-function page(parts: PageParts): PracticePage {
+function page(parts: PracticePageContent): PracticePage {
   const { nonce, script } = parts
   const body = html`<!doctype html>
     <html lang="en" class="auto">

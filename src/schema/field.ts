@@ -1,5 +1,5 @@
 /**
- * Field kinds: how a value from a request becomes a typed one. Platform contract §1.8, JWT contract §0.3.
+ * Field kinds: how a value from a request becomes a typed one. platform.md §1.8, jwt-oidc.md §0.3.
  * Conversions are weak on purpose, because the command line sends every value as text. What does not convert is
  * refused with a sentence that never repeats the value.
  */
@@ -7,6 +7,7 @@
 import { parseDurationMs } from '../lib/duration.ts'
 import {
   emptyObject,
+  encodeJson,
   isJsonArray,
   isJsonObject,
   JsonNumber,
@@ -52,6 +53,11 @@ export interface FieldOptions {
    * us work through, and what becomes part of a storage key, has a length of its own.
    */
   readonly charsMax?: number
+  /**
+   * Bytes of a text as it is written into a record, where a stranger's text is stored: there one
+   * character of his choice takes six times the room of a letter.
+   */
+  readonly bytesMax?: number
 }
 
 export interface Field<T> extends FieldOptions {
@@ -88,7 +94,10 @@ function make<T>(
   options: FieldOptions,
   { nullIs = 'zero', spell, charsMax = Infinity }: KindOptions = {},
 ): Field<T> {
-  const bounded = withinChars(parse, options.charsMax ?? charsMax)
+  const bounded = withinChars(
+    withinBytes(parse, options.bytesMax ?? Infinity),
+    options.charsMax ?? charsMax,
+  )
   return { ...options, kind, zero, parse: bounded, spell, nullIs }
 }
 
@@ -100,6 +109,17 @@ function withinChars<T>(
   if (charsMax === Infinity) return parse
   return (value) =>
     charsOf(value) > charsMax ? err(`expected at most ${charsMax} characters`) : parse(value)
+}
+
+function withinBytes<T>(
+  parse: (value: JsonValue) => Result<T, string>,
+  bytesMax: number,
+): (value: JsonValue) => Result<T, string> {
+  if (bytesMax === Infinity) return parse
+  return (value) =>
+    typeof value === 'string' && Buffer.byteLength(encodeJson(value)) - 2 > bytesMax
+      ? err(`expected at most ${bytesMax} bytes`)
+      : parse(value)
 }
 
 function charsOf(value: JsonValue): number {
@@ -169,7 +189,7 @@ export const field = {
   commaIntList: (options: FieldOptions) =>
     make<readonly number[]>('comma_int_list', [], parseCommaIntList, options),
   map: (options: FieldOptions) => make<JsonObject>('map', {}, parseMap, options),
-  /** A map that may also be written as JSON text or as `key=value` text (JWT contract §8.3). */
+  /** A map that may also be written as JSON text or as `key=value` text (jwt-oidc.md §8.3). */
   textMap: (options: FieldOptions) => make<JsonObject>('text_map', {}, parseTextMap, options),
   kvPairs: (options: FieldOptions) =>
     make<Readonly<Record<string, string>>>('kv_pairs', {}, parseKvPairs, options),
@@ -186,7 +206,7 @@ export const field = {
 } as const
 
 /** Word characters, with "-" and "." allowed between the first and the last. */
-export function isName(text: string): boolean {
+function isName(text: string): boolean {
   return /^\w(?:[\w.-]*\w)?$/.test(text)
 }
 
@@ -282,16 +302,26 @@ function parseSeconds(value: JsonValue, signed: boolean): Result<number, string>
   return ok(seconds === 0 ? 0 : seconds)
 }
 
+const elementsMax = requestJsonLimits.entriesMax
+
 function parseCommaList(
   value: JsonValue,
   emptyElements: 'keep' | 'drop',
 ): Result<readonly string[], string> {
-  const all =
-    typeof value === 'string'
-      ? ok(value === '' ? [] : value.split(',').map((piece) => piece.trim()))
-      : parseStringList(value)
+  const all = typeof value === 'string' ? parseListText(value) : parseStringList(value)
   if (!all.ok || emptyElements === 'keep') return all
   return ok(all.value.filter((element) => element !== ''))
+}
+
+/** Its pieces; no more of them than a list that is written as one may have. */
+function splitList(text: string): Result<readonly string[], string> {
+  const pieces = text.split(',', elementsMax + 1)
+  return pieces.length > elementsMax ? err(`expected at most ${elementsMax} elements`) : ok(pieces)
+}
+
+function parseListText(text: string): Result<readonly string[], string> {
+  if (text === '') return ok([])
+  return map(splitList(text), (pieces) => pieces.map((piece) => piece.trim()))
 }
 
 function parseStringList(value: JsonValue): Result<readonly string[], string> {
@@ -335,7 +365,8 @@ function parseTextMap(value: JsonValue): Result<JsonObject, string> {
         ? ok(parsed.value)
         : err('its text is no JSON object')
     }
-    return collectPairs(text.split(','))
+    const pieces = splitList(text)
+    return pieces.ok ? collectPairs(pieces.value) : pieces
   }
   if (isJsonArray(value)) {
     const pairs: string[] = []
@@ -403,7 +434,7 @@ function parseTime(value: JsonValue): Result<number, string> {
 }
 
 /** Names the type of a value for an error text, never the value. */
-export function nameOf(value: JsonValue): string {
+function nameOf(value: JsonValue): string {
   if (value === null) return 'null'
   if (isJsonArray(value)) return 'a list'
   if (value instanceof JsonNumber || typeof value === 'number') return 'a number'

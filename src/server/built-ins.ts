@@ -2,19 +2,12 @@
 
 import { jwtBackend } from '../auth/jwt/index.ts'
 import { tokenBackend } from '../auth/token/index.ts'
-import type { Core } from '../core/core.ts'
 import type { BackendType } from '../framework/backend.ts'
+import type { TokenPort } from '../framework/token-port.ts'
 import { cubbyholeBackend } from '../secrets/cubbyhole/index.ts'
 import { kvBackend } from '../secrets/kv/index.ts'
-import { identityBackend, systemBackend } from '../sys/index.ts'
 
-export function builtIns(core: () => Core): readonly BackendType[] {
-  return [
-    tokenBackend(() => core().tokenOperations),
-    jwtBackend,
-    systemBackend(core),
-    identityBackend,
-    cubbyholeBackend,
-    kvBackend,
-  ]
+/** The token method works on what an open core offers; it knows nothing of what a caller is there. */
+export function builtIns<Known>(tokens: () => TokenPort<Known>): readonly BackendType[] {
+  return [tokenBackend(tokens), jwtBackend, cubbyholeBackend, kvBackend]
 }

@@ -7,7 +7,8 @@
 import { nearestName } from '../lib/nearest-name.ts'
 import { parseDurationMs } from '../lib/duration.ts'
 import type { SettingTable } from './config-settings.ts'
-import type { HclBody, HclItem, HclPosition, HclValue } from '../lib/hcl.ts'
+import type { HclPosition } from '../lib/hcl.ts'
+import type { HclBody, HclItem, HclValue } from '../lib/hcl-tree.ts'
 
 export interface ConfigProblem {
   readonly file: string

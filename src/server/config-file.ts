@@ -1,18 +1,13 @@
 /**
- * Server configuration files, HCL or JSON, read into one typed `ServerConfig` (platform contract §9.7). Pure: the files and
+ * Server configuration files, HCL or JSON, read into one typed `ServerConfig` (platform.md §9.7). Pure: the files and
  * the environment are handed in. Several files count together, in order: listeners add up, any other setting of a later
  * file overrides. Unknown settings warn; an error names file, line and column; no value is ever repeated in a message.
  */
 
 import type { ListenerOptions } from '../http/listener-options.ts'
-import { systemLeaseTtlSeconds } from '../core/config.ts'
-import {
-  listHclBlocks,
-  parseHclOrJson,
-  type HclBlock,
-  type HclBody,
-  type HclProblem,
-} from '../lib/hcl.ts'
+import { systemLeaseTtlSeconds } from '../core/settings.ts'
+import { listHclBlocks, parseHclOrJson, type HclProblem } from '../lib/hcl.ts'
+import type { HclBlock, HclBody } from '../lib/hcl-tree.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import type { LogLevel } from '../platform/logger.ts'
 import { ConfigBlock, ConfigStop, ConfigWarnings, type ConfigProblem } from './config-block.ts'
@@ -21,6 +16,7 @@ import { readOutbound, type OutboundConfig } from './config-outbound.ts'
 import { configSettings, settingsOf } from './config-settings.ts'
 import { findSecret } from './config-secrets.ts'
 import { logLevels } from './server-flags.ts'
+import type { StorageOptions } from './storage-engine.ts'
 
 export type { ConfigProblem } from './config-block.ts'
 
@@ -32,14 +28,6 @@ export interface ConfigFile {
   readonly readableByOthers?: boolean
 }
 
-export interface StorageConfig {
-  readonly kind: 'inmem' | 'lmdb'
-  /** Data folder of LMDB; empty for memory. */
-  readonly path: string
-  /** Several processes of this machine share the folder. */
-  readonly shared: boolean
-}
-
 export type SealConfig =
   { readonly kind: 'shamir' } | { readonly kind: 'static'; readonly key: SealKeySource }
 
@@ -48,7 +36,7 @@ export type SealKeySource =
   | { readonly from: 'environment'; readonly name: string }
 
 export interface ServerConfig {
-  readonly storage: StorageConfig
+  readonly storage: StorageOptions
   readonly listeners: readonly ListenerOptions[]
   readonly seal: SealConfig
   readonly outbound: OutboundConfig
@@ -196,7 +184,7 @@ function readConfig(sections: Sections, env: Variables): ServerConfig {
   return config
 }
 
-function readStorage(sections: Sections): StorageConfig {
+function readStorage(sections: Sections): StorageOptions {
   // Vault compatibility: `backend` is the old word.
   const section = sections.last('storage', 'backend')
   if (section === undefined) {
@@ -207,7 +195,7 @@ function readStorage(sections: Sections): StorageConfig {
   switch (name) {
     case 'inmem':
       block.finish()
-      return { kind: 'inmem', path: '', shared: false }
+      return { kind: 'inmem' }
     case 'lmdb':
       return readLmdb(block)
     case 'postgresql':
@@ -223,7 +211,7 @@ function readStorage(sections: Sections): StorageConfig {
   }
 }
 
-function readLmdb(block: ConfigBlock): StorageConfig {
+function readLmdb(block: ConfigBlock): StorageOptions {
   const path = block.text('path') ?? ''
   if (path === '') block.refuse('path', 'is missing: the folder that holds the data')
   const shared = block.bool('shared') ?? false

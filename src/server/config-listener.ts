@@ -1,5 +1,5 @@
 /**
- * The `listener` blocks of a server configuration (platform contract §9.7): `tcp` and `unix`, each turned into complete
+ * The `listener` blocks of a server configuration (platform.md §9.7): `tcp` and `unix`, each turned into complete
  * options for `http`. Owns the rule that nothing is served in clear without saying so.
  */
 
@@ -198,6 +198,6 @@ function headerValue(headers: ConfigBlock, name: string): string {
     : headers.refuse(name, 'has a value that no header may have')
 }
 
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'))
 }

@@ -1,6 +1,7 @@
 /** Finds the first secret that stands in a configuration file, known setting or not, to judge who may read the file. */
 
-import type { HclBody, HclPosition, HclValue } from '../lib/hcl.ts'
+import type { HclPosition } from '../lib/hcl.ts'
+import type { HclBody, HclValue } from '../lib/hcl-tree.ts'
 
 const secretName =
   /(?:^|_)(?:password|passwd|secret|token|credentials?|connection_url|current_key|previous_key|(?:secret|access|private|api|encryption)_?key|pin)$/i

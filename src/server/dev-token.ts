@@ -1,4 +1,4 @@
-/** Stores the dev root token where the command line finds it (platform contract §9.3, §9.7). */
+/** Stores the dev root token where the command line finds it (platform.md §9.3, §9.7). */
 
 import { homedir } from 'node:os'
 import { join } from 'node:path'

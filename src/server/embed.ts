@@ -1,7 +1,7 @@
 /** `tokenstile/server`: a server inside another Node program. */
 
 import { shamirSeal } from '../core/seal/static-seal.ts'
-import { systemLeaseTtlSeconds } from '../core/config.ts'
+import { systemLeaseTtlSeconds } from '../core/settings.ts'
 import { tcpListener } from '../http/listener-options.ts'
 import { SystemClock } from '../platform/clock.ts'
 import { SilentLogger } from '../platform/logger.ts'
@@ -26,7 +26,7 @@ export async function startDevServer(
   const clock = new SystemClock()
   const outbound = createOutbound({ clock })
   const server = await createServer({
-    storage: { kind: 'inmem', path: '', shared: false },
+    storage: { kind: 'inmem' },
     seal: shamirSeal,
     listeners: [tcpListener({ host: '127.0.0.1', port: options.port ?? 0 })],
     defaultLeaseTtlSeconds: systemLeaseTtlSeconds,

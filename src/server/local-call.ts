@@ -1,8 +1,12 @@
 /** Calls the server's own API without a socket: what start-up in dev mode needs, and programs that embed the server. */
 
-import type { Core } from '../core/core.ts'
-import type { Answer, Verb } from '../framework/api.ts'
+import type { Answer, ApiHandler, Verb } from '../framework/api.ts'
 import { JsonText, type JsonObject } from '../lib/json.ts'
+
+/** Of a core, this alone. */
+export interface LocalApi {
+  readonly handler: ApiHandler
+}
 
 export interface LocalCall {
   readonly verb: Verb
@@ -12,8 +16,8 @@ export interface LocalCall {
 }
 
 /** The answer; throws the refusal. */
-export async function localCall(core: Core, call: LocalCall): Promise<Answer> {
-  const outcome = await core.pipeline.handle({
+export async function localCall(core: LocalApi, call: LocalCall): Promise<Answer> {
+  const outcome = await core.handler({
     verb: call.verb,
     path: call.path,
     data: call.data ?? {},

@@ -1,4 +1,4 @@
-/** Flags of the `server` command (platform contract §9.7). */
+/** Flags of the `server` command (platform.md §9.7). */
 
 import { err, ok, type Result } from '../lib/result.ts'
 import type { LogLevel } from '../platform/logger.ts'
@@ -27,7 +27,7 @@ interface Flag {
   readonly effect: FlagEffect
 }
 
-/** Every flag with what becomes of it; a test wants a proof for each (security case SEC-CFG-S4). */
+/** Every flag with what becomes of it; a test wants a proof for each (SEC-CFG-S4). */
 export const serverFlagTable: Readonly<Record<string, Flag>> = {
   dev: { kind: 'bool', effect: 'used' },
   'dev-root-token-id': { kind: 'text', effect: 'used' },

@@ -1,6 +1,6 @@
 /** What `npm start` sets up through the server's own API: mounts, a role, policies, a secret; and one real login. */
 
-import type { Core } from '../core/core.ts'
+import type { SealPort } from '../core/ports/system-ports.ts'
 import { Refusal } from '../framework/refusal.ts'
 import {
   isJsonArray,
@@ -14,7 +14,7 @@ import type { Outbound } from '../platform/outbound.ts'
 import { defaultClient } from '../practice-idp/clients.ts'
 import type { PracticeIdp } from '../practice-idp/practice-idp.ts'
 import { initialise } from '../sys/seal-paths.ts'
-import { dataOf, localCall } from './local-call.ts'
+import { dataOf, localCall, type LocalApi } from './local-call.ts'
 
 export const trialRootToken = 'root'
 
@@ -35,7 +35,7 @@ path "secret/data/deploy/*" {
 
 /** Makes what is missing; a second start changes only the addresses that moved. */
 export async function prepareTrial(
-  core: Core,
+  core: LocalApi & SealPort,
   places: { readonly url: string; readonly issuer: string },
 ): Promise<void> {
   if (!(await core.seal.isInitialized())) await makeFirst(core)
@@ -105,7 +105,7 @@ async function preparePeople(
   })
 }
 
-async function makeFirst(core: Core): Promise<void> {
+async function makeFirst(core: LocalApi & SealPort): Promise<void> {
   const made = await initialise(core, {})
   await localCall(core, {
     verb: 'write',

@@ -4,7 +4,7 @@
  * start finds mounts, roles, secrets and live tokens of the first.
  */
 
-import { systemLeaseTtlSeconds } from '../core/config.ts'
+import { systemLeaseTtlSeconds } from '../core/settings.ts'
 import { createStaticSeal } from '../core/seal/static-seal.ts'
 import { tcpListener } from '../http/listener-options.ts'
 import { product } from '../lib/product.ts'
@@ -74,7 +74,9 @@ async function tryOut(flags: TryOutFlags, steps: Steps): Promise<number> {
     ending.resolve = resolve
   })
   const server = await createServer({
-    storage: { kind: flags.memory ? 'inmem' : 'lmdb', path: trial.dataPath, shared: false },
+    storage: flags.memory
+      ? { kind: 'inmem' }
+      : { kind: 'lmdb', path: trial.dataPath, shared: false },
     seal: createStaticSeal(trial.key),
     listeners: [tcpListener({ host: '127.0.0.1', port: flags.port })],
     defaultLeaseTtlSeconds: systemLeaseTtlSeconds,

@@ -1,9 +1,10 @@
 /** Builds a whole server, top to bottom: doors, storage, seal, core, plugins, sockets. Nothing is built anywhere else. */
 
-import type { CoreSettings } from '../core/config.ts'
+import type { CoreSettings } from '../core/settings.ts'
 import { Core } from '../core/core.ts'
 import { SealManager } from '../core/seal/seal-manager.ts'
 import type { SealType } from '../core/seal/static-seal.ts'
+import type { BackendType } from '../framework/backend.ts'
 import { createApiServer, type ApiServer } from '../http/api-server.ts'
 import type { OtherHandler } from '../http/exchange.ts'
 import type { BoundAddress } from '../http/listener.ts'
@@ -13,22 +14,13 @@ import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Outbound } from '../platform/outbound.ts'
 import type { Random } from '../platform/random.ts'
-import { openLmdbEngine } from '../storage/lmdb/lmdb-engine.ts'
-import { MemoryEngine } from '../storage/memory/memory-engine.ts'
 import { SealedStore } from '../storage/sealed-store.ts'
 import type { Engine } from '../storage/store.ts'
-import { helpText, openApiDocument } from '../sys/openapi.ts'
-import { systemPaths } from '../sys/index.ts'
+import { createSystem } from '../sys/index.ts'
 import { builtIns } from './built-ins.ts'
-import { createWebHandler } from './web-ui.ts'
-
-export interface StorageOptions {
-  readonly kind: 'inmem' | 'lmdb'
-  /** Data folder of LMDB. */
-  readonly path: string
-  /** Several processes of this machine share the folder. */
-  readonly shared: boolean
-}
+import { createPageShell } from './page-shell.ts'
+import { createWebHandler } from './page-doors.ts'
+import { openEngine, type StorageOptions } from './storage-engine.ts'
 
 export interface ServerOptions {
   readonly storage: StorageOptions
@@ -53,6 +45,8 @@ export interface ServerOptions {
   readonly logger: Logger
   readonly outbound: Outbound
   readonly other?: OtherHandler
+  /** Methods and engines beside those of the product. */
+  readonly plugins?: readonly BackendType[]
   /** Durability is lost: the store has sealed itself and the process must end. */
   readonly onFatal: (error: Error) => void
 }
@@ -93,8 +87,8 @@ export class Server {
 }
 
 export async function createServer(options: ServerOptions): Promise<Server> {
-  const { clock, random, logger, outbound } = options
-  const engine = await openEngine(options)
+  const { clock, random, logger, outbound, environment = '' } = options
+  const engine = await openEngine(options.storage, options)
   try {
     const store = new SealedStore({ engine, cacheEntriesMax, onFatal: options.onFatal })
     const seal = new SealManager({
@@ -114,7 +108,6 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       ui: options.ui,
       explainToCaller: options.explainToCaller,
     }
-    const holder: { core?: Core } = {}
     const core = new Core({
       store,
       seal,
@@ -123,16 +116,10 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       logger,
       outbound,
       settings,
-      types: builtIns(() => {
-        if (holder.core === undefined) throw new Error('the core is not built yet')
-        return holder.core
-      }),
+      plugins: (tokens) => [...builtIns(tokens), ...(options.plugins ?? [])],
+      system: createSystem,
+      pages: createPageShell({ random, environment, ui: options.ui }),
     })
-    holder.core = core
-    core.setSealedPaths(systemPaths(core))
-    core.setHelp((mounted, declaration) =>
-      helpBody(core, mounted?.router.declarations, declaration),
-    )
     seal.onUnsealed(() => core.open())
     seal.onSealing(() => core.close())
     const other = otherHandler(core, options)
@@ -140,6 +127,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       listeners: options.listeners,
       handler: core.handler,
       traitsOf: core.traitsOf,
+      requireMayAsk: core.requireMayAsk,
       logger,
       clock,
       random,
@@ -153,25 +141,10 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   }
 }
 
-async function openEngine({ storage, logger, random, processId }: ServerOptions): Promise<Engine> {
-  if (storage.kind === 'inmem') return new MemoryEngine()
-  return openLmdbEngine({ ...storage, logger, random, processId })
-}
-
 /** What is served outside the API. */
 function otherHandler(core: Core, options: ServerOptions): OtherHandler | undefined {
   if (!options.ui) return options.other
   const { clock, random, publicAddress = '', environment = '' } = options
   const pages = createWebHandler({ core, clock, random, publicAddress, environment })
   return async (request) => (await pages(request)) ?? options.other?.(request)
-}
-
-function helpBody(
-  core: Core,
-  declarations: Parameters<typeof helpText>[0] | undefined,
-  declaration: Parameters<typeof helpText>[1],
-): string | undefined {
-  if (declarations === undefined) return undefined
-  const help = helpText(declarations, declaration)
-  return `${JSON.stringify({ help, see_also: null, openapi: openApiDocument(core, []) })}\n`
 }

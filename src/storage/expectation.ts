@@ -18,7 +18,7 @@ export function checkExpectation(reader: SynchronousReader, expectation: Expecta
   return at === expectation.keys.length
 }
 
-export function isSameValue(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+function isSameValue(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
   if (a === undefined || b === undefined) return a === b
   return a.length === b.length && Buffer.compare(a, b) === 0
 }

@@ -18,11 +18,11 @@ import {
 import type { Random } from '../platform/random.ts'
 import { RecordDamaged, StoreSealed } from './store.ts'
 
-export const sealedFormat = 1
+const sealedFormat = 1
 const nonceBytes = 12
 const tagBytes = 16
 const headBytes = 1 + 4 + nonceBytes
-export const sealedBytesMin = headBytes + tagBytes
+const sealedBytesMin = headBytes + tagBytes
 const keyBytes = 32
 
 /** Random nonces of 96 bits: one term seals less than 2^31 records, half of what SP 800-38D §8.3 allows. */

@@ -25,7 +25,10 @@ import { WriteTurn } from './write-turn.ts'
 /** Runs of one work among others; after them it takes its turn alone. */
 const attemptsAmongOthersMax = 8
 
-/** Runs while nobody else of this process commits: only other processes come between. Then it is given up. */
+/**
+ * Runs while nobody else of this process commits: only other processes come between. Then it is
+ * given up.
+ */
 const attemptsAloneMax = 64
 
 /** Keeps texts apart from records: no record's key begins with a zero byte. */

@@ -76,7 +76,10 @@ export interface Codec<T> {
   decode(text: string): T
   /** What is read once or twice and then gone is not worth remembering. */
   readonly isShortLived?: boolean
-  /** For the rare record that is not sealed; undefined for bytes of another form, which are opened as usual. */
+  /**
+   * For the rare record that is not sealed; undefined for bytes of another form, which are opened
+   * as usual.
+   */
   readonly decodeUnsealed?: (stored: Uint8Array) => T | undefined
 }
 
@@ -87,7 +90,11 @@ export interface Key<T> {
 }
 
 /** Records made of plain JSON; what was written by this server is trusted to have its type, since it opened. */
-const plainCodec: Codec<unknown> = {
+export function plainCodec<T>(): Codec<T> {
+  return plainJson as Codec<T>
+}
+
+const plainJson: Codec<unknown> = {
   encode: (value) => JSON.stringify(value),
   decode: (text) => JSON.parse(text) as unknown,
 }
@@ -119,7 +126,7 @@ export const storedJsonLimits: JsonLimits = {
 export const textCodec: Codec<string> = { encode: (value) => value, decode: (text) => text }
 
 export function recordKey<T>(text: string): Key<T> {
-  return { text, codec: plainCodec as Codec<T> }
+  return { text, codec: plainCodec<T>() }
 }
 
 export function textKey(text: string): Key<string> {
@@ -156,9 +163,10 @@ export interface Store {
   readonly type: Engine['type']
   view<T>(work: (view: StoreView) => Promise<T>): Promise<T>
   /**
-   * Runs `work`, which may be run again when another commit came between, and commits what it put and deleted in one
-   * atomic durable step. What it read is checked again at the commit. Throws what `work` throws, having written nothing.
-   * The work must not write itself: when it has lost too often, it runs while no other write may commit.
+   * Runs `work`, which may be run again when another commit came between, and commits what it put
+   * and deleted in one atomic durable step. What it read is checked again at the commit. Throws
+   * what `work` throws, having written nothing. The work must not write itself: when it has lost
+   * too often, it runs while no other write may commit.
    */
   write<T>(work: (txn: StoreTransaction) => Promise<T> | T): Promise<T>
 }

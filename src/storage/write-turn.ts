@@ -1,7 +1,8 @@
 /**
- * Who may commit. Writes are optimistic and in nobody's way until one has lost against others again and again: it then takes
- * a turn in which no other of this process commits, so that every write ends. The others keep what they have
- * worked out meanwhile and find at their commit whether it still holds.
+ * Who may commit. Writes are optimistic and in nobody's way until one has lost against others again
+ * and again: it then takes a turn in which no other of this process commits, so that every write
+ * ends. The others keep what they have worked out meanwhile and find at their commit whether it
+ * still holds.
  */
 
 export class WriteTurn {

@@ -1,26 +1,41 @@
-/** sys/capabilities*: what a token may do on given paths (platform contract §2.5). */
+/** sys/capabilities*: what a token may do on given paths (platform.md §2.5). */
 
-import type { Core } from '../core/core.ts'
+import type {
+  ConfigurationPort,
+  RecordPort,
+  RightsPort,
+  TokenFinder,
+} from '../core/ports/system-ports.ts'
+import type { CallerFacts } from '../core/caller-facts.ts'
+import type { CoreConfiguration } from '../core/configuration.ts'
 import { keys } from '../core/keys.ts'
 import { effectivePolicies } from '../core/policy-names.ts'
 import type { Acl } from '../core/policy/acl.ts'
 import type { LiveToken } from '../core/tokens.ts'
-import { reply, type Reply } from '../framework/backend.ts'
+import { reply, type Reply } from '../framework/reply.ts'
+import { corePaths } from '../framework/core-path.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { invalid } from '../framework/refusal.ts'
 import { emptyObject, type JsonValue } from '../lib/json.ts'
-import { field } from '../schema/field.ts'
+import { turn, type Turns } from '../lib/turns.ts'
+import { field, type Input } from '../schema/field.ts'
+import type { StoreView } from '../storage/store.ts'
 
 const pathsMax = 1000
+const pathsOfTurn = 10
 
 const pathFields = {
   paths: field.commaList({ help: 'Paths to ask about.' }),
   path: field.commaList({ help: 'Older name of paths.' }),
 } as const
 
-export function capabilityPaths(core: Core): readonly PathDeclaration[] {
+interface CapabilityPorts extends RecordPort, ConfigurationPort, TokenFinder, RightsPort {
+  readonly clock: Turns
+}
+
+export function capabilityPaths(ports: CapabilityPorts): readonly PathDeclaration[] {
   return [
-    definePath({
+    corePaths<CallerFacts>()({
       pattern: 'capabilities-self',
       access: 'token',
       summary: 'What the calling token may do.',
@@ -29,10 +44,9 @@ export function capabilityPaths(core: Core): readonly PathDeclaration[] {
       operations: {
         write: {
           summary: 'Ask for capabilities.',
-          handler: async ({ input, caller }) => {
-            const acl = caller === undefined ? undefined : core.callers.get(caller)?.acl
-            if (acl === undefined) throw invalid('invalid token')
-            return answer(acl, input.paths, input.path)
+          handler: async ({ input, facts }) => {
+            if (facts.caller === undefined) throw invalid('invalid token')
+            return answer(ports.clock, facts.caller.acl, input)
           },
         },
       },
@@ -50,11 +64,11 @@ export function capabilityPaths(core: Core): readonly PathDeclaration[] {
         write: {
           summary: 'Ask for capabilities.',
           handler: async ({ input }) => {
-            const acl = await aclOf(core, (configuration, view) =>
-              core.tokens.resolve(input.token ?? '', view, configuration),
+            const acl = await aclOf(ports, (configuration, view) =>
+              ports.tokens.resolve(input.token ?? '', view, configuration),
             )
             if (acl === undefined) throw invalid('invalid token')
-            return answer(acl, input.paths, input.path)
+            return answer(ports.clock, acl, input)
           },
         },
       },
@@ -72,11 +86,11 @@ export function capabilityPaths(core: Core): readonly PathDeclaration[] {
         write: {
           summary: 'Ask for capabilities.',
           handler: async ({ input }) => {
-            const acl = await aclOf(core, (configuration, view) =>
-              core.tokens.byAccessor(input.accessor ?? '', view, configuration),
+            const acl = await aclOf(ports, (configuration, view) =>
+              ports.tokens.byAccessor(input.accessor ?? '', view, configuration),
             )
             if (acl === undefined) throw invalid('invalid accessor')
-            return answer(acl, input.paths, input.path)
+            return answer(ports.clock, acl, input)
           },
         },
       },
@@ -84,15 +98,12 @@ export function capabilityPaths(core: Core): readonly PathDeclaration[] {
   ]
 }
 
-type Find = (
-  configuration: Awaited<ReturnType<Core['configuration']>>,
-  view: Parameters<Parameters<Core['store']['view']>[0]>[0],
-) => Promise<LiveToken | undefined>
+type Find = (configuration: CoreConfiguration, view: StoreView) => Promise<LiveToken | undefined>
 
-async function aclOf(core: Core, find: Find): Promise<Acl | undefined> {
-  return core.store.view(async (view) => {
+async function aclOf(ports: CapabilityPorts, find: Find): Promise<Acl | undefined> {
+  return ports.store.view(async (view) => {
     const epoch = await view.epoch()
-    const configuration = await core.configurationAt(epoch)
+    const configuration = await ports.configurationAt(epoch)
     const token = await find(configuration, view)
     if (token === undefined) return undefined
     let policies = token.record.policies
@@ -101,21 +112,25 @@ async function aclOf(core: Core, find: Find): Promise<Acl | undefined> {
       if (entity === undefined || entity.disabled) return undefined
       policies = effectivePolicies(policies, entity.policies)
     }
-    return core.access.acl(policies, epoch, view)
+    return ports.access.acl(policies, epoch, view)
   })
 }
 
-function answer(
+async function answer(
+  turns: Turns,
   acl: Acl,
-  paths: readonly string[] | undefined,
-  path: readonly string[] | undefined,
-): Reply {
+  { paths, path }: Input<typeof pathFields>,
+): Promise<Reply> {
   const asked = paths !== undefined && paths.length > 0 ? paths : (path ?? [])
   const clean = asked.map((one) => one.replace(/^\//, '')).filter((one) => one !== '')
   if (clean.length === 0) throw invalid('paths must be supplied')
   if (clean.length > pathsMax) throw invalid(`paths must be at most ${pathsMax}`)
   const data: Record<string, JsonValue> = emptyObject()
-  for (const one of clean) data[one] = acl.capabilities(one)
+  for (const [i, one] of clean.entries()) {
+    // A token may have thousands of rules, and each path is held against them all.
+    if (i % pathsOfTurn === pathsOfTurn - 1) await turn(turns)
+    data[one] = acl.capabilities(one)
+  }
   const first = clean[0]
   if (clean.length === 1 && first !== undefined) data['capabilities'] = data[first] ?? []
   return reply.data(data)

@@ -1,9 +1,9 @@
-/** sys/config/cors (platform contract §1.11, §2.11). */
+/** sys/config/cors (platform.md §1.11, §2.11). */
 
-import type { Core } from '../core/core.ts'
+import type { ConfigurationPort, RecordPort } from '../core/ports/system-ports.ts'
 import { keys } from '../core/keys.ts'
 import type { CorsRecord } from '../core/records.ts'
-import { reply } from '../framework/backend.ts'
+import { reply } from '../framework/reply.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { invalid } from '../framework/refusal.ts'
 import { field } from '../schema/field.ts'
@@ -15,7 +15,9 @@ const off: CorsRecord = {
   allowCredentials: false,
 }
 
-export function corsPaths(core: Core): readonly PathDeclaration[] {
+type CorsPorts = RecordPort & ConfigurationPort
+
+export function corsPaths(ports: CorsPorts): readonly PathDeclaration[] {
   return [
     definePath({
       pattern: 'config/cors',
@@ -37,7 +39,7 @@ export function corsPaths(core: Core): readonly PathDeclaration[] {
         read: {
           summary: 'Read the setting.',
           handler: async () => {
-            const cors = (await core.configuration()).cors ?? off
+            const cors = (await ports.configuration()).cors ?? off
             return reply.data({
               enabled: cors.enabled,
               allowed_origins: cors.allowedOrigins,
@@ -63,14 +65,14 @@ export function corsPaths(core: Core): readonly PathDeclaration[] {
               allowedHeaders: input.allowed_headers ?? [],
               allowCredentials: false,
             }
-            await save(core, record)
+            await save(ports, record)
             return reply.none()
           },
         },
         delete: {
           summary: 'Allow no origin.',
           handler: async () => {
-            await save(core, off)
+            await save(ports, off)
             return reply.none()
           },
         },
@@ -80,7 +82,7 @@ export function corsPaths(core: Core): readonly PathDeclaration[] {
 }
 
 /** The socket side asks for the latest configuration known here, so it has to be known before the answer. */
-async function save(core: Core, record: CorsRecord): Promise<void> {
-  await core.store.write((txn) => txn.put(keys.cors(), record))
-  await core.configuration()
+async function save(ports: CorsPorts, record: CorsRecord): Promise<void> {
+  await ports.store.write((txn) => txn.put(keys.cors(), record))
+  await ports.configuration()
 }

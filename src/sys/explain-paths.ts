@@ -1,6 +1,6 @@
-/** sys/explain/reasons: the table of reasons as data (contract explain.md §1). It is documentation, so nobody needs a token. */
+/** sys/explain/reasons: the table of reasons as data (explain.md §1). It is documentation, so nobody needs a token. */
 
-import { reply } from '../framework/backend.ts'
+import { reply } from '../framework/reply.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { reasons } from '../trust/reasons.ts'
 import { lints } from '../trust/role-lint.ts'

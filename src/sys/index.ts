@@ -1,7 +1,6 @@
-/** The sys/ mount: every path of it. */
+/** The sys/ mount: every path of it, and help about all mounts. */
 
-import type { Core } from '../core/core.ts'
-import type { BackendType } from '../framework/backend.ts'
+import type { System, SystemPorts } from '../core/ports/system-ports.ts'
 import type { PathDeclaration } from '../framework/path.ts'
 import { capabilityPaths } from './capability-paths.ts'
 import { corsPaths } from './cors-paths.ts'
@@ -9,32 +8,31 @@ import { explainPaths } from './explain-paths.ts'
 import { internalPaths } from './internal-paths.ts'
 import { leasePaths } from './lease-paths.ts'
 import { mountPaths } from './mount-paths.ts'
+import { helpText, openApiDocument } from './openapi.ts'
 import { policyPaths } from './policy-paths.ts'
 import { sealPaths } from './seal-paths.ts'
 import { toolPaths } from './tool-paths.ts'
 
-/** Paths below `sys/`, in the order in which patterns are tried. */
-export function systemPaths(core: Core): readonly PathDeclaration[] {
+export function createSystem(ports: SystemPorts): System {
+  return {
+    paths: systemPaths(ports),
+    help: (declarations, declaration) => {
+      const help = helpText(declarations, declaration)
+      return `${JSON.stringify({ help, see_also: null, openapi: openApiDocument(ports, []) })}\n`
+    },
+  }
+}
+
+function systemPaths(ports: SystemPorts): readonly PathDeclaration[] {
   return [
-    ...sealPaths(core),
-    ...capabilityPaths(core),
-    ...policyPaths(core),
-    ...leasePaths(core),
-    ...internalPaths(core),
+    ...sealPaths(ports),
+    ...capabilityPaths(ports),
+    ...policyPaths(ports),
+    ...leasePaths(ports),
+    ...internalPaths(ports),
     ...explainPaths(),
-    ...corsPaths(core),
-    ...toolPaths(core),
-    ...mountPaths(core),
+    ...corsPaths(ports),
+    ...toolPaths(ports),
+    ...mountPaths(ports),
   ]
-}
-
-export function systemBackend(core: () => Core): BackendType {
-  return { types: ['system'], class: 'secret', create: () => ({ paths: systemPaths(core()) }) }
-}
-
-/** Entities are made at login; the API to manage them builds on this mount. */
-export const identityBackend: BackendType = {
-  types: ['identity'],
-  class: 'secret',
-  create: () => ({ paths: [] }),
 }

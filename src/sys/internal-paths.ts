@@ -1,27 +1,34 @@
-/** sys/internal/*: what the CLI and web UIs ask about mounts and rights, and the OpenAPI document (platform contract §2.8). */
+/** sys/internal/*: what the CLI and web UIs ask about mounts and rights, and the OpenAPI document (platform.md §2.8). */
 
 import { builtInMounts } from '../core/bootstrap.ts'
-import type { Core } from '../core/core.ts'
+import type { ConfigurationPort } from '../core/ports/system-ports.ts'
+import type { CallerFacts } from '../core/caller-facts.ts'
 import { fullPath } from '../core/mount-table.ts'
 import type { Acl } from '../core/policy/acl.ts'
 import type { MountRecord } from '../core/records.ts'
-import { reply, type BackendRequest, type Reply } from '../framework/backend.ts'
+import { reply, type Reply } from '../framework/reply.ts'
+import { corePaths, type CoreRequest } from '../framework/core-path.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { Refusal } from '../framework/refusal.ts'
 import { BoundedCache } from '../lib/bounded-cache.ts'
 import type { JsonObject, JsonValue } from '../lib/json.ts'
 import { field } from '../schema/field.ts'
 import { mountObject } from './mount-paths.ts'
-import { openApiDocument } from './openapi.ts'
+import { openApiDocument, type OpenApiPorts } from './openapi.ts'
 
 /** Documents of so many different views are kept; a view is the mounts that somebody sees. */
 const documentsMax = 32
 
-export function internalPaths(core: Core): readonly PathDeclaration[] {
+const defineSystemPath = corePaths<CallerFacts>()
+type SystemRequest = CoreRequest<unknown, CallerFacts>
+
+type InternalPorts = ConfigurationPort & OpenApiPorts
+
+export function internalPaths(ports: InternalPorts): readonly PathDeclaration[] {
   const documents = new BoundedCache<string, string>(documentsMax)
-  const specification = (request: BackendRequest<unknown>) => openApiReply(core, documents, request)
+  const specification = (request: SystemRequest) => openApiReply(ports, documents, request)
   return [
-    definePath({
+    defineSystemPath({
       pattern: 'internal/ui/mounts',
       access: 'open',
       summary: 'Mounts the caller can see; without a token those tuned visible.',
@@ -29,11 +36,11 @@ export function internalPaths(core: Core): readonly PathDeclaration[] {
       operations: {
         read: {
           summary: 'List visible mounts.',
-          handler: async (request) => reply.data(await visibleMounts(core, request)),
+          handler: async (request) => reply.data(await visibleMounts(ports, request)),
         },
       },
     }),
-    definePath({
+    defineSystemPath({
       pattern: 'internal/ui/mounts/*path',
       access: 'open',
       summary: 'The mount that serves a path, if the caller may do anything there.',
@@ -43,8 +50,8 @@ export function internalPaths(core: Core): readonly PathDeclaration[] {
           summary: 'Find the mount of a path.',
           handler: async (request) => {
             const { path = '' } = request.input
-            const acl = await optionalAcl(core, request)
-            const { mounts } = await core.configuration()
+            const acl = await optionalAcl(request)
+            const { mounts } = await ports.configuration()
             const mount = mounts.find(path)
             const isVisible =
               mount !== undefined && acl?.hasAnyCapabilityUnder(fullPath(mount)) === true
@@ -60,7 +67,7 @@ export function internalPaths(core: Core): readonly PathDeclaration[] {
         },
       },
     }),
-    definePath({
+    defineSystemPath({
       pattern: 'internal/ui/resultant-acl',
       access: 'open',
       summary: 'The rules that result from all policies of the caller.',
@@ -69,7 +76,7 @@ export function internalPaths(core: Core): readonly PathDeclaration[] {
         read: {
           summary: 'Read the resulting rules.',
           handler: async (request) => {
-            const acl = await optionalAcl(core, request)
+            const acl = await optionalAcl(request)
             if (acl === undefined) {
               return { kind: 'raw', status: 204, contentType: 'application/json', body: '' }
             }
@@ -78,7 +85,7 @@ export function internalPaths(core: Core): readonly PathDeclaration[] {
         },
       },
     }),
-    definePath({
+    defineSystemPath({
       pattern: 'internal/specs/openapi',
       access: 'open',
       summary: 'This API as an OpenAPI 3 document.',
@@ -114,12 +121,12 @@ export function internalPaths(core: Core): readonly PathDeclaration[] {
  * document depends on these mounts alone and takes milliseconds to make, so it is kept.
  */
 async function openApiReply(
-  core: Core,
+  ports: InternalPorts,
   documents: BoundedCache<string, string>,
-  request: BackendRequest<unknown>,
+  request: SystemRequest,
 ): Promise<Reply> {
-  const acl = await optionalAcl(core, request)
-  const { mounts } = await core.configuration()
+  const acl = await optionalAcl(request)
+  const { mounts } = await ports.configuration()
   const shown = mounts.mounts.filter(
     (mount) =>
       mount.tainted !== true &&
@@ -127,21 +134,19 @@ async function openApiReply(
   )
   const view = shown.map((mount) => `${mount.type} ${fullPath(mount)}`).join('\n')
   const kept = documents.get(view)
-  const body = kept ?? `${JSON.stringify(openApiDocument(core, shown))}\n`
+  const body = kept ?? `${JSON.stringify(openApiDocument(ports, shown))}\n`
   if (kept === undefined) documents.set(view, body)
   return { kind: 'raw', status: 200, contentType: 'application/json', body }
 }
 
-async function optionalAcl(core: Core, request: BackendRequest<unknown>): Promise<Acl | undefined> {
-  const api = core.requests.get(request)
-  if (api === undefined) return undefined
-  const caller = await core.pipeline.optionalCaller(api)
-  return caller === undefined ? undefined : core.callers.get(caller)?.acl
+/** The rules of whoever shows a token, if anybody does: these paths are open. */
+async function optionalAcl({ facts }: SystemRequest): Promise<Acl | undefined> {
+  return (await facts.shown())?.acl
 }
 
-async function visibleMounts(core: Core, request: BackendRequest<unknown>): Promise<JsonObject> {
-  const { mounts } = await core.configuration()
-  const acl = await optionalAcl(core, request)
+async function visibleMounts(ports: InternalPorts, request: SystemRequest): Promise<JsonObject> {
+  const { mounts } = await ports.configuration()
+  const acl = await optionalAcl(request)
   const secret: Record<string, JsonValue> = {}
   const auth: Record<string, JsonValue> = {}
   for (const mount of mounts.mounts) {

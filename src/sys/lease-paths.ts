@@ -1,9 +1,15 @@
-/** sys/leases and its older names. Only tokens have leases so far (platform contract §2.6). */
+/** sys/leases and its older names. Only tokens have leases so far (platform.md §2.6). */
 
-import type { Core } from '../core/core.ts'
+import type {
+  ConfigurationPort,
+  MountPort,
+  RecordPort,
+  TokenFinder,
+  TokenKeeper,
+} from '../core/ports/system-ports.ts'
 import { expireTime, issueTime, secondsLeft } from '../core/token-times.ts'
 import type { LiveToken } from '../core/tokens.ts'
-import { reply, type Reply } from '../framework/backend.ts'
+import { reply, type Reply } from '../framework/reply.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { invalid } from '../framework/refusal.ts'
 import type { JsonObject } from '../lib/json.ts'
@@ -22,7 +28,9 @@ const leaseFields = {
   sync: field.bool({ help: 'Answer when it is done (default) or at once.' }),
 } as const
 
-export function leasePaths(core: Core): readonly PathDeclaration[] {
+type LeasePorts = RecordPort & ConfigurationPort & TokenFinder & TokenKeeper & MountPort
+
+export function leasePaths(ports: LeasePorts): readonly PathDeclaration[] {
   return [
     definePath({
       pattern: 'leases/lookup',
@@ -33,15 +41,15 @@ export function leasePaths(core: Core): readonly PathDeclaration[] {
         write: {
           summary: 'Look up a lease.',
           handler: async ({ input }) => {
-            const token = await findLease(core, input.lease_id ?? '')
+            const token = await findLease(ports, input.lease_id ?? '')
             if (token === undefined) throw invalid('invalid lease')
-            return reply.data(leaseObject(core, token, input.lease_id ?? ''))
+            return reply.data(leaseObject(ports, token, input.lease_id ?? ''))
           },
         },
         list: {
           summary: 'List the folders that leases are in.',
           access: 'sudo',
-          handler: async () => reply.list(await listLeases(core, '')),
+          handler: async () => reply.list(await listLeases(ports, '')),
         },
       },
     }),
@@ -53,7 +61,7 @@ export function leasePaths(core: Core): readonly PathDeclaration[] {
       operations: {
         list: {
           summary: 'List leases and folders below a prefix.',
-          handler: async ({ input }) => reply.list(await listLeases(core, input.prefix ?? '')),
+          handler: async ({ input }) => reply.list(await listLeases(ports, input.prefix ?? '')),
         },
       },
     }),
@@ -67,7 +75,7 @@ export function leasePaths(core: Core): readonly PathDeclaration[] {
           write: {
             summary: 'Renew a lease.',
             handler: async ({ input }) => {
-              const token = await findLease(core, oneLeaseId(input))
+              const token = await findLease(ports, oneLeaseId(input))
               if (token === undefined) throw invalid('lease not found')
               throw invalid('tokens cannot be renewed through this endpoint')
             },
@@ -87,8 +95,8 @@ export function leasePaths(core: Core): readonly PathDeclaration[] {
             handler: async ({ input }) => {
               const id = oneLeaseId(input)
               if (id === '') throw invalid('lease_id must be specified')
-              const token = await findLease(core, id)
-              if (token !== undefined) await core.tokenOperations.revokeId(token.id, false)
+              const token = await findLease(ports, id)
+              if (token !== undefined) await ports.tokenOperations.revokeId(token.id, false)
               return done(input.sync)
             },
           },
@@ -106,7 +114,7 @@ export function leasePaths(core: Core): readonly PathDeclaration[] {
             write: {
               summary: 'Revoke by prefix.',
               handler: async ({ input }) => {
-                await revokePrefix(core, input.prefix ?? '')
+                await revokePrefix(ports, input.prefix ?? '')
                 return done(input.sync)
               },
             },
@@ -122,7 +130,7 @@ export function leasePaths(core: Core): readonly PathDeclaration[] {
       operations: {
         write: {
           summary: 'Start a tidy.',
-          handler: async () => tidyReply(core.tokenOperations.tidy()),
+          handler: async () => tidyReply(ports.tokenOperations.tidy()),
         },
       },
     }),
@@ -130,7 +138,7 @@ export function leasePaths(core: Core): readonly PathDeclaration[] {
 }
 
 /** 202 when a tidy was started, 200 when one was running. */
-export function tidyReply(started: boolean): Reply {
+function tidyReply(started: boolean): Reply {
   return started
     ? {
         kind: 'data',
@@ -165,27 +173,27 @@ function oneLeaseId(input: { lease_id?: string | undefined; url_lease_id?: strin
   return inBody || inPath
 }
 
-async function findLease(core: Core, leaseId: string): Promise<LiveToken | undefined> {
+async function findLease(ports: LeasePorts, leaseId: string): Promise<LiveToken | undefined> {
   const at = leaseId.lastIndexOf('/')
-  const id = core.tokens.ids.parseLease(leaseId.slice(at + 1))
+  const id = ports.tokens.ids.parseLease(leaseId.slice(at + 1))
   if (id === undefined) return undefined
-  const configuration = await core.configuration()
-  const token = await core.store.view((view) => core.tokens.byId(id, view, configuration))
+  const configuration = await ports.configuration()
+  const token = await ports.store.view((view) => ports.tokens.byId(id, view, configuration))
   if (token === undefined || token.record.leaseless === true) return undefined
   return token.record.path === leaseId.slice(0, at) ? token : undefined
 }
 
 /** One exact lease id first, then a folder. */
-async function revokePrefix(core: Core, prefix: string): Promise<void> {
+async function revokePrefix(ports: LeasePorts, prefix: string): Promise<void> {
   if (prefix === '') throw invalid('prefix must not be empty')
-  const token = await findLease(core, prefix)
-  if (token === undefined) await core.mounts.revokePrefix(prefix)
-  else await core.tokenOperations.revokeId(token.id, false)
+  const token = await findLease(ports, prefix)
+  if (token === undefined) await ports.mounts.revokePrefix(prefix)
+  else await ports.tokenOperations.revokeId(token.id, false)
 }
 
-function leaseObject(core: Core, token: LiveToken, id: string): JsonObject {
+function leaseObject(ports: LeasePorts, token: LiveToken, id: string): JsonObject {
   const { record } = token
-  const now = core.tokens.nowSeconds
+  const now = ports.tokens.nowSeconds
   return {
     id,
     issue_time: issueTime(record),
@@ -196,13 +204,13 @@ function leaseObject(core: Core, token: LiveToken, id: string): JsonObject {
   }
 }
 
-async function listLeases(core: Core, folder: string): Promise<readonly string[]> {
+async function listLeases(ports: LeasePorts, folder: string): Promise<readonly string[]> {
   const prefix = folder === '' ? '' : `${folder}/`
   const names = new Set<string>()
-  await core.tokenOperations.eachLive((token) => {
+  await ports.tokenOperations.eachLive((token) => {
     const { path, leaseless } = token.record
     if (leaseless === true || !mayBeBelow(`${path}/`, prefix)) return
-    const lease = `${path}/${core.tokens.ids.lease(token.id)}`
+    const lease = `${path}/${ports.tokens.ids.lease(token.id)}`
     if (!lease.startsWith(prefix)) return
     const rest = lease.slice(prefix.length)
     const slash = rest.indexOf('/')

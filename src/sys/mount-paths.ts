@@ -1,9 +1,9 @@
-/** sys/mounts, sys/auth, sys/remount (platform contract §2.3). */
+/** sys/mounts, sys/auth, sys/remount (platform.md §2.3). */
 
-import type { Core } from '../core/core.ts'
+import type { ConfigurationPort, MountPort, SettingsPort } from '../core/ports/system-ports.ts'
 import { mountPathCharsMax } from '../core/mounts.ts'
 import type { MountRecord } from '../core/records.ts'
-import { reply, type Reply } from '../framework/backend.ts'
+import { reply, type Reply } from '../framework/reply.ts'
 import { warningsOfIdleFields } from '../framework/input.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { invalid } from '../framework/refusal.ts'
@@ -80,10 +80,12 @@ const tuneFields = {
   }),
 } as const
 
-export function mountPaths(core: Core): readonly PathDeclaration[] {
+type MountPathPorts = MountPort & ConfigurationPort & SettingsPort
+
+export function mountPaths(ports: MountPathPorts): readonly PathDeclaration[] {
   return [
-    ...kindPaths(core, 'secret'),
-    ...kindPaths(core, 'auth'),
+    ...kindPaths(ports, 'secret'),
+    ...kindPaths(ports, 'auth'),
     definePath({
       pattern: 'remount',
       access: 'sudo',
@@ -100,7 +102,7 @@ export function mountPaths(core: Core): readonly PathDeclaration[] {
         write: {
           summary: 'Move a mount.',
           handler: async ({ input }) => {
-            const id = await core.mounts.move(input.from ?? '', input.to ?? '')
+            const id = await ports.mounts.move(input.from ?? '', input.to ?? '')
             return reply.data({ migration_id: id }, [
               "Mount move has been queued. Progress will be reported in Vault's server log, tagged with the returned migration_id",
             ])
@@ -118,7 +120,7 @@ export function mountPaths(core: Core): readonly PathDeclaration[] {
           summary: 'Read the state of a move.',
           handler: async ({ input }) => {
             const { id = '' } = input
-            const found = await core.mounts.moveStatus(id)
+            const found = await ports.mounts.moveStatus(id)
             if (found === undefined) return reply.none()
             return reply.data({
               migration_id: id,
@@ -135,7 +137,7 @@ export function mountPaths(core: Core): readonly PathDeclaration[] {
   ]
 }
 
-function kindPaths(core: Core, kind: 'auth' | 'secret'): readonly PathDeclaration[] {
+function kindPaths(ports: MountPathPorts, kind: 'auth' | 'secret'): readonly PathDeclaration[] {
   const base = kind === 'auth' ? 'auth' : 'mounts'
   const what = kind === 'auth' ? 'auth method' : 'secrets engine'
   const access = kind === 'auth' ? 'sudo' : 'token'
@@ -149,7 +151,7 @@ function kindPaths(core: Core, kind: 'auth' | 'secret'): readonly PathDeclaratio
       operations: {
         read: {
           summary: `List every ${what}.`,
-          handler: async () => reply.data(await listMounts(core, kind)),
+          handler: async () => reply.data(await listMounts(ports, kind)),
         },
       },
     }),
@@ -164,21 +166,21 @@ function kindPaths(core: Core, kind: 'auth' | 'secret'): readonly PathDeclaratio
         read: {
           summary: 'Read effective settings.',
           handler: async ({ input }) => {
-            const mount = await findTuned(core, kind, input.path ?? '')
-            return reply.data(tuneObject(core, mount))
+            const mount = await findTuned(ports, kind, input.path ?? '')
+            return reply.data(tuneObject(ports, mount))
           },
         },
         write: {
           summary: 'Change settings; what is not given stays.',
           handler: async ({ input, data }): Promise<Reply> => {
             const { path: at = '', description, options, ...settings } = input
-            const mount = await findTuned(core, kind, at)
+            const mount = await findTuned(ports, kind, at)
             const config: Record<string, JsonValue> = {}
             for (const [name, value] of Object.entries(settings)) {
               if (value !== undefined) config[name] = value
             }
             const idle = warningsOfIdleFields(tuneFields, data)
-            const done = await core.mounts.tune(mount, { description, options, config })
+            const done = await ports.mounts.tune(mount, { description, options, config })
             const warnings = [...done, ...idle]
             return warnings.length > 0 ? reply.none(warnings) : reply.none()
           },
@@ -197,7 +199,7 @@ function kindPaths(core: Core, kind: 'auth' | 'secret'): readonly PathDeclaratio
           summary: `Read one ${what}.`,
           handler: async ({ input }) => {
             const at = input.path ?? ''
-            const mount = await core.mounts.find(kind, at)
+            const mount = await ports.mounts.find(kind, at)
             if (mount === undefined) {
               const shown = `${at}/`
               throw invalid(
@@ -212,7 +214,7 @@ function kindPaths(core: Core, kind: 'auth' | 'secret'): readonly PathDeclaratio
         write: {
           summary: `Enable an ${what}.`,
           handler: async ({ input, data }) => {
-            await core.mounts.enable({
+            await ports.mounts.enable({
               class: kind,
               path: input.path ?? '',
               type: (input.type ?? '') || (input.plugin_name ?? ''),
@@ -232,7 +234,7 @@ function kindPaths(core: Core, kind: 'auth' | 'secret'): readonly PathDeclaratio
         delete: {
           summary: `Disable an ${what}: revokes its tokens and deletes its data.`,
           handler: async ({ input }) => {
-            await core.mounts.disable(kind, input.path ?? '')
+            await ports.mounts.disable(kind, input.path ?? '')
             return reply.none()
           },
         },
@@ -241,17 +243,21 @@ function kindPaths(core: Core, kind: 'auth' | 'secret'): readonly PathDeclaratio
   ]
 }
 
-async function findTuned(core: Core, kind: 'auth' | 'secret', path: string): Promise<MountRecord> {
+async function findTuned(
+  ports: MountPathPorts,
+  kind: 'auth' | 'secret',
+  path: string,
+): Promise<MountRecord> {
   // Terraform and the CLI tune auth mounts through sys/mounts/auth/<path>/tune.
   const isAuth = kind === 'auth' || path.startsWith('auth/')
   const inner = kind === 'secret' && isAuth ? path.slice('auth/'.length) : path
-  const mount = await core.mounts.find(isAuth ? 'auth' : 'secret', inner)
+  const mount = await ports.mounts.find(isAuth ? 'auth' : 'secret', inner)
   if (mount === undefined) throw invalid(`no mount at ${path.slice(0, 256)}`)
   return mount
 }
 
-async function listMounts(core: Core, kind: 'auth' | 'secret'): Promise<JsonObject> {
-  const { mounts } = await core.configuration()
+async function listMounts(ports: MountPathPorts, kind: 'auth' | 'secret'): Promise<JsonObject> {
+  const { mounts } = await ports.configuration()
   const list: Record<string, JsonValue> = {}
   for (const mount of mounts.mounts) {
     if (mount.class === kind && mount.tainted !== true) list[mount.path] = mountObject(mount)
@@ -285,9 +291,9 @@ export function mountObject(mount: MountRecord): JsonObject {
   }
 }
 
-function tuneObject(core: Core, mount: MountRecord): JsonObject {
+function tuneObject(ports: MountPathPorts, mount: MountRecord): JsonObject {
   const { config } = mount
-  const { settings } = core
+  const { settings } = ports
   return {
     description: mount.description,
     default_lease_ttl: config.defaultLeaseTtl || settings.defaultLeaseTtl,

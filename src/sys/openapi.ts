@@ -1,6 +1,6 @@
 /** OpenAPI 3 document and help texts, both from the path declarations. */
 
-import type { Core } from '../core/core.ts'
+import type { BackendPort, SettingsPort } from '../core/ports/system-ports.ts'
 import { fullPath } from '../core/mount-table.ts'
 import type { MountRecord } from '../core/records.ts'
 import type { DeclaredOperation, PathDeclaration } from '../framework/path.ts'
@@ -38,12 +38,14 @@ const methodOf: Readonly<Record<DeclaredOperation, string>> = {
   delete: 'delete',
 }
 
+export type OpenApiPorts = BackendPort & SettingsPort
+
 /** The whole API of the mounts that exist now. */
-export function openApiDocument(core: Core, mounts: readonly MountRecord[]): Json {
+export function openApiDocument(ports: OpenApiPorts, mounts: readonly MountRecord[]): Json {
   const paths: Record<string, Json> = {}
   for (const mount of mounts) {
     if (mount.tainted === true) continue
-    for (const declaration of core.backends.of(mount).router.declarations) {
+    for (const declaration of ports.backends.of(mount).router.declarations) {
       Object.assign(paths, pathItems(fullPath(mount), declaration))
     }
   }
@@ -52,7 +54,7 @@ export function openApiDocument(core: Core, mounts: readonly MountRecord[]): Jso
     info: {
       title: 'tokenstile',
       description: 'Trades a JWT or a browser sign-in for a scoped, revocable token.',
-      version: core.settings.reportedVersion,
+      version: ports.settings.reportedVersion,
       license: { name: 'Apache-2.0' },
     },
     paths,

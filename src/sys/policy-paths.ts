@@ -1,15 +1,15 @@
-/** sys/policies/acl and the older sys/policy (platform contract §2.4). */
+/** sys/policies/acl and the older sys/policy (platform.md §2.4). */
 
-import type { Core } from '../core/core.ts'
+import type { PolicyPort } from '../core/ports/system-ports.ts'
 import { policyNameCharsMax } from '../core/policies.ts'
-import { reply } from '../framework/backend.ts'
+import { reply } from '../framework/reply.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { field } from '../schema/field.ts'
 
 /** Case and blanks at its ends mean nothing: every other spelling reaches the same policy. */
 const name = field.foldedString({ help: 'Name of the policy.', charsMax: policyNameCharsMax })
 
-export function policyPaths(core: Core): readonly PathDeclaration[] {
+export function policyPaths(ports: PolicyPort): readonly PathDeclaration[] {
   return [
     definePath({
       pattern: 'policies/acl',
@@ -19,7 +19,7 @@ export function policyPaths(core: Core): readonly PathDeclaration[] {
       operations: {
         list: {
           summary: 'List policies.',
-          handler: async () => reply.list(await core.policies.list()),
+          handler: async () => reply.list(await ports.policies.list()),
         },
       },
     }),
@@ -36,29 +36,15 @@ export function policyPaths(core: Core): readonly PathDeclaration[] {
         }),
       },
       operations: {
-        read: {
-          summary: 'Read a policy as it was written.',
-          handler: async ({ input }) => {
-            const policy = input.name ?? ''
-            const text = await core.policies.read(policy)
-            if (text === undefined) return reply.none()
-            return reply.data({ name: policy, policy: text })
-          },
-        },
+        read: readPolicy(ports, 'policy'),
         write: {
           summary: 'Create or replace a policy.',
           handler: async ({ input, path }) => {
-            const warnings = await writePolicy(core, path, input.name, input.policy)
+            const warnings = await writePolicy(ports, path, input.name, input.policy)
             return warnings.length > 0 ? reply.none(warnings) : reply.none()
           },
         },
-        delete: {
-          summary: 'Delete a policy.',
-          handler: async ({ input }) => {
-            await core.policies.remove(input.name ?? '')
-            return reply.none()
-          },
-        },
+        delete: deletePolicy(ports),
       },
     }),
     definePath({
@@ -68,8 +54,8 @@ export function policyPaths(core: Core): readonly PathDeclaration[] {
       duplicateData: true,
       fields: {},
       operations: {
-        read: { summary: 'List policies.', handler: () => oldList(core) },
-        list: { summary: 'List policies.', handler: () => oldList(core) },
+        read: { summary: 'List policies.', handler: () => oldList(ports) },
+        list: { summary: 'List policies.', handler: () => oldList(ports) },
       },
     }),
     definePath({
@@ -84,50 +70,61 @@ export function policyPaths(core: Core): readonly PathDeclaration[] {
         rules: field.string({ help: 'Older name of policy.', deprecated: true }),
       },
       operations: {
-        read: {
-          summary: 'Read a policy as it was written.',
-          handler: async ({ input }) => {
-            const policy = input.name ?? ''
-            const text = await core.policies.read(policy)
-            if (text === undefined) return reply.none()
-            return reply.data({ name: policy, rules: text })
-          },
-        },
+        read: readPolicy(ports, 'rules'),
         write: {
           summary: 'Create or replace a policy.',
           handler: async ({ input, path }) => {
             const usesRules = (input.policy ?? '') === '' && input.rules !== undefined
             const text = usesRules ? (input.rules ?? '') : (input.policy ?? '')
-            const warnings = await writePolicy(core, path, input.name, text)
+            const warnings = await writePolicy(ports, path, input.name, text)
             if (usesRules) warnings.push("'rules' is deprecated, please use 'policy' instead")
             return warnings.length > 0 ? reply.none(warnings) : reply.none()
           },
         },
-        delete: {
-          summary: 'Delete a policy.',
-          handler: async ({ input }) => {
-            await core.policies.remove(input.name ?? '')
-            return reply.none()
-          },
-        },
+        delete: deletePolicy(ports),
       },
     }),
   ]
 }
 
+interface Named {
+  readonly input: { readonly name?: string | undefined }
+}
+
+/** The older form of these paths calls the text `rules`. */
+function readPolicy(ports: PolicyPort, member: 'policy' | 'rules') {
+  return {
+    summary: 'Read a policy as it was written.',
+    handler: async ({ input: { name: policy = '' } }: Named) => {
+      const text = await ports.policies.read(policy)
+      return text === undefined ? reply.none() : reply.data({ name: policy, [member]: text })
+    },
+  }
+}
+
+function deletePolicy(ports: PolicyPort) {
+  return {
+    summary: 'Delete a policy.',
+    handler: async ({ input: { name: policy = '' } }: Named) => {
+      await ports.policies.remove(policy)
+      return reply.none()
+    },
+  }
+}
+
 /** Gives warnings; the caller hears when the name was not sent as it is kept. */
 async function writePolicy(
-  core: Core,
+  ports: PolicyPort,
   path: string,
   kept: string | undefined = '',
   text: string | undefined = '',
 ): Promise<string[]> {
-  const warnings = [...(await core.policies.write(kept, text))]
+  const warnings = [...(await ports.policies.write(kept, text))]
   if (!path.endsWith(`/${kept}`)) warnings.unshift(`policy name was converted to "${kept}"`)
   return warnings
 }
 
-async function oldList(core: Core) {
-  const names = await core.policies.list()
+async function oldList(ports: PolicyPort) {
+  const names = await ports.policies.list()
   return reply.data({ keys: names, policies: names })
 }

@@ -1,10 +1,11 @@
-/** sys/init, unseal, seal, seal-status, health, leader, key-status, rotate (platform contract §2.1, §2.2, §2.10). */
+/** sys/init, unseal, seal, seal-status, health, leader, key-status, rotate (platform.md §2.1, §2.2, §2.10). */
 
 import { bootstrap, createInitialRoot } from '../core/bootstrap.ts'
-import { tokenIdsOf, type Core } from '../core/core.ts'
+import type { SealPort, SettingsPort } from '../core/ports/system-ports.ts'
 import type { InitRequest } from '../core/seal/init-request.ts'
 import { SealProblem } from '../core/seal/seal-problem.ts'
-import { reply, type Reply } from '../framework/backend.ts'
+import { tokenIdsOf } from '../core/token-id.ts'
+import { reply, type Reply } from '../framework/reply.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { invalid } from '../framework/refusal.ts'
 import { encodeJson, type JsonObject } from '../lib/json.ts'
@@ -45,8 +46,10 @@ const unsealKeyCharsMax = 1024
 
 const bare = { access: 'open', bare: true, servedSealed: true } as const
 
-export function sealPaths(core: Core): readonly PathDeclaration[] {
-  const sealStatus = () => sealStatusReply(core)
+type SealPathPorts = SealPort & SettingsPort
+
+export function sealPaths(ports: SealPathPorts): readonly PathDeclaration[] {
+  const sealStatus = () => sealStatusReply(ports)
   return [
     definePath({
       ...bare,
@@ -57,11 +60,11 @@ export function sealPaths(core: Core): readonly PathDeclaration[] {
       operations: {
         read: {
           summary: 'Ask whether it is initialised.',
-          handler: async () => json({ initialized: await core.seal.isInitialized() }),
+          handler: async () => json({ initialized: await ports.seal.isInitialized() }),
         },
         write: {
           summary: 'Make the keys and the first root token.',
-          handler: ({ input }) => asRefusals(() => initReply(core, input)),
+          handler: ({ input }) => asRefusals(() => initReply(ports, input)),
         },
       },
     }),
@@ -91,7 +94,7 @@ export function sealPaths(core: Core): readonly PathDeclaration[] {
           summary: 'Give one unseal key.',
           handler: ({ input }) =>
             asRefusals(async () => {
-              await core.seal.unseal({ key: input.key ?? '', reset: input.reset ?? false })
+              await ports.seal.unseal({ key: input.key ?? '', reset: input.reset ?? false })
               return sealStatus()
             }),
         },
@@ -106,7 +109,7 @@ export function sealPaths(core: Core): readonly PathDeclaration[] {
         write: {
           summary: 'Seal now: keys and everything read are forgotten.',
           handler: async () => {
-            await core.seal.seal()
+            await ports.seal.seal()
             return reply.none()
           },
         },
@@ -118,7 +121,7 @@ export function sealPaths(core: Core): readonly PathDeclaration[] {
       summary: 'State of the server for load balancers, as a status code.',
       fields: healthFields,
       operations: {
-        read: { summary: 'Ask for the state.', handler: ({ input }) => health(core, input) },
+        read: { summary: 'Ask for the state.', handler: ({ input }) => health(ports, input) },
       },
     }),
     definePath({
@@ -160,7 +163,7 @@ export function sealPaths(core: Core): readonly PathDeclaration[] {
                   cluster_address: '',
                   active_node: true,
                   last_echo: null,
-                  version: core.settings.reportedVersion,
+                  version: ports.settings.reportedVersion,
                 },
               ],
             }),
@@ -183,7 +186,7 @@ export function sealPaths(core: Core): readonly PathDeclaration[] {
       operations: {
         read: {
           summary: 'Read the term.',
-          handler: async () => reply.data({ ...core.seal.keyStatus() }),
+          handler: async () => reply.data({ ...ports.seal.keyStatus() }),
         },
       },
     }),
@@ -198,7 +201,7 @@ export function sealPaths(core: Core): readonly PathDeclaration[] {
           write: {
             summary: 'Rotate.',
             handler: async () => {
-              await core.seal.rotate()
+              await ports.seal.rotate()
               return reply.none()
             },
           },
@@ -215,16 +218,16 @@ export interface Initialised {
 }
 
 /** Makes keys, built-in mounts and the first root token in one commit. Throws SealProblem. */
-export async function initialise(core: Core, request: InitRequest): Promise<Initialised> {
-  const outcome = await core.seal.init(request, async (txn, keyring) => {
-    await bootstrap(txn, core)
-    return createInitialRoot(txn, tokenIdsOf(keyring, core.random), core.clock.nowMs())
+export async function initialise(ports: SealPort, request: InitRequest): Promise<Initialised> {
+  const outcome = await ports.seal.init(request, async (txn, keyring) => {
+    await bootstrap(txn, ports)
+    return createInitialRoot(txn, tokenIdsOf(keyring, ports.random), ports.clock.nowMs())
   })
   return { keys: outcome.keys, recoveryKeys: outcome.recoveryKeys, rootToken: outcome.value }
 }
 
-async function initReply(core: Core, input: Input<typeof initFields>): Promise<Reply> {
-  const made = await initialise(core, {
+async function initReply(ports: SealPathPorts, input: Input<typeof initFields>): Promise<Reply> {
+  const made = await initialise(ports, {
     secretShares: input.secret_shares ?? 0,
     secretThreshold: input.secret_threshold ?? 0,
     pgpKeys: input.pgp_keys ?? [],
@@ -248,22 +251,22 @@ async function initReply(core: Core, input: Input<typeof initFields>): Promise<R
   })
 }
 
-async function sealStatusReply(core: Core): Promise<Reply> {
-  const status = await core.seal.status()
-  return json({ ...status, ...versions(core) })
+async function sealStatusReply(ports: SealPathPorts): Promise<Reply> {
+  const status = await ports.seal.status()
+  return json({ ...status, ...versions(ports) })
 }
 
-function versions(core: Core): JsonObject {
+function versions(ports: SealPathPorts): JsonObject {
   return {
-    version: core.settings.reportedVersion,
-    build_date: core.settings.buildDate,
-    commit_date: core.settings.buildDate,
+    version: ports.settings.reportedVersion,
+    build_date: ports.settings.buildDate,
+    commit_date: ports.settings.buildDate,
     server_version: product.version,
   }
 }
 
-async function health(core: Core, input: Input<typeof healthFields>): Promise<Reply> {
-  const status = await core.seal.status()
+async function health(ports: SealPathPorts, input: Input<typeof healthFields>): Promise<Reply> {
+  const status = await ports.seal.status()
   if (input.standbyok !== undefined && parseBooleanWord(input.standbyok) === undefined) {
     throw invalid('bad value for standbyok: expected true or false')
   }
@@ -282,8 +285,8 @@ async function health(core: Core, input: Input<typeof healthFields>): Promise<Re
       performance_standby: false,
       replication_performance_mode: 'disabled',
       replication_dr_mode: 'disabled',
-      server_time_utc: Math.floor(core.clock.nowMs() / 1000),
-      version: core.settings.reportedVersion,
+      server_time_utc: Math.floor(ports.clock.nowMs() / 1000),
+      version: ports.settings.reportedVersion,
       enterprise: false,
       echo_duration_ms: 0,
       clock_skew_ms: 0,

@@ -1,8 +1,8 @@
-/** sys/tools and small facts about the server that clients ask for (platform contract §2.9, §2.11). */
+/** sys/tools and small facts about the server that clients ask for (platform.md §2.9, §2.11). */
 
 import { createHash } from 'node:crypto'
-import type { Core } from '../core/core.ts'
-import { reply } from '../framework/backend.ts'
+import type { BackendPort, RandomPort } from '../core/ports/system-ports.ts'
+import { reply } from '../framework/reply.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { invalid } from '../framework/refusal.ts'
 import { trimEnd } from '../lib/trim.ts'
@@ -21,7 +21,9 @@ const algorithms: Readonly<Record<string, string>> = {
 
 const randomBytesMax = 131_072
 
-export function toolPaths(core: Core): readonly PathDeclaration[] {
+type ToolPorts = RandomPort & BackendPort
+
+export function toolPaths(ports: ToolPorts): readonly PathDeclaration[] {
   return [
     definePath({
       pattern: 'tools/hash/:urlalgorithm?',
@@ -66,7 +68,7 @@ export function toolPaths(core: Core): readonly PathDeclaration[] {
             if (count < 1 || count > randomBytesMax) {
               throw invalid(`"bytes" must be from 1 to ${randomBytesMax}`)
             }
-            const bytes = core.random.bytes(count)
+            const bytes = ports.random.bytes(count)
             return reply.data({ random_bytes: bytes.toString(encoding(input.format ?? 'base64')) })
           },
         },
@@ -115,8 +117,8 @@ export function toolPaths(core: Core): readonly PathDeclaration[] {
           summary: 'List them.',
           handler: async () =>
             reply.data({
-              auth: core.backends.typeNames('auth'),
-              secret: core.backends.typeNames('secret'),
+              auth: ports.backends.typeNames('auth'),
+              secret: ports.backends.typeNames('secret'),
               database: [],
               detailed: [],
             }),

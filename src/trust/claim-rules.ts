@@ -1,5 +1,5 @@
 /**
- * Bound claims of a role: which values of which claims it accepts (contract jwt-oidc.md §2.5).
+ * Bound claims of a role: which values of which claims it accepts (jwt-oidc.md §2.5).
  *
  * The expected values are sorted by kind once, at role write; a login then costs one look-up per value of
  * the claim. Strings, booleans and numbers never equal each other, numbers compare exactly (`decimal.ts`).
@@ -8,10 +8,13 @@
 import { isJsonArray, type JsonObject, type JsonValue } from '../lib/json.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import { canonicalDecimal, parseDecimal } from './decimal.ts'
-import { globMatches, parseGlob, type Glob } from './glob.ts'
+import { globMatches, parseGlob, priceOfMatch, type Glob } from './glob.ts'
 import { parseReference, resolveReference, type ClaimReference } from './pointer.ts'
 
-/** Patterns times values of one claim (ruling R12): what lies behind them is not looked at and matches nothing. */
+/**
+ * Patterns times values of one claim (ruling R12): what lies behind them is not looked at and
+ * matches nothing.
+ */
 const comparisonsMax = 2_000_000
 
 export type BoundClaimsType = 'string' | 'glob'
@@ -38,6 +41,24 @@ export type ClaimRuleProblem =
       readonly got: JsonValue
     }
   | { readonly reason: 'claim_mismatch'; readonly rule: ClaimRule; readonly got: JsonValue }
+  | { readonly reason: 'claim_too_large'; readonly rule: ClaimRule }
+
+/**
+ * What the globs of one login may cost, all of its rules together: a role may have thousands of
+ * them, and a token a hundred thousand characters for each (ruling R12).
+ */
+export class GlobWork {
+  #left = globPriceMax
+
+  /** False when there is not so much left. */
+  pay(price: number): boolean {
+    this.#left -= price
+    return this.#left >= 0
+  }
+}
+
+/** Some hundredths of a second. A hundred globs over a thousand groups of thirty characters take the half of it. */
+const globPriceMax = 16_000_000
 
 export function parseClaimRules(
   boundClaims: JsonObject | null,
@@ -54,6 +75,7 @@ export function parseClaimRules(
 export function checkClaimRule(
   rule: ClaimRule,
   claims: JsonObject,
+  work: GlobWork,
 ): Result<JsonValue, ClaimRuleProblem> {
   const got = resolveReference(claims, rule.reference)
   if (got === undefined) return err({ reason: 'claim_missing', rule })
@@ -78,24 +100,15 @@ export function checkClaimRule(
         if (comparisons > comparisonsMax) break
         // Numbers and booleans match no glob, not even a lone star.
         if (typeof value !== 'string') continue
-        if (globs.some((glob) => globMatches(glob, value))) return ok(got)
+        for (const glob of globs) {
+          if (!work.pay(priceOfMatch(glob, value))) return err({ reason: 'claim_too_large', rule })
+          if (globMatches(glob, value)) return ok(got)
+        }
       }
       break
     }
   }
   return err({ reason: 'claim_mismatch', rule, got })
-}
-
-/** All rules in stored order, up to the first that fails. */
-export function checkClaimRules(
-  rules: readonly ClaimRule[],
-  claims: JsonObject,
-): Result<void, ClaimRuleProblem> {
-  for (const rule of rules) {
-    const checked = checkClaimRule(rule, claims)
-    if (!checked.ok) return checked
-  }
-  return ok(undefined)
 }
 
 /** A list as it is, a string, boolean or number as a list of one, undefined for objects and null. */

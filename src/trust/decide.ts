@@ -1,6 +1,6 @@
 /**
  * The decision about a login: a pure function of configuration, role, token, request and time
- * (contract jwt-oidc.md §3.2 and §4.9). The login handlers are this function with I/O around it;
+ * (jwt-oidc.md §3.2 and §4.9). The login handlers are this function with I/O around it;
  * explain, preview and replay go through the same lists to their end.
  */
 
@@ -20,10 +20,11 @@ import {
   type LoginList,
   type RunOptions,
 } from './run-checks.ts'
-import { sentenceFor, type Disclosure } from './sentence.ts'
+import { happenedFor, sentenceFor, type Disclosure } from './sentence.ts'
 
 export type * from './decision.ts'
 export type * from './login-facts.ts'
+export type * from './login-outcome.ts'
 
 export function decideJwtLogin(input: JwtLoginInput, login = jwtLogin): Step {
   return stepOf(runChecks(login, input, claimsOf(input.token)), input)
@@ -108,6 +109,7 @@ export function refuseAfterwards(
     stage: 'identity',
     status: reasonStatus(reason),
     sentence: sentenceFor(after, disclosure, requestId),
+    happened: happenedFor(after, disclosure),
   }
   const shown = checks.map((check, i) =>
     i === last ? { ...check, status: 'fail' as const, reason, compatible_error: text } : check,
@@ -168,5 +170,6 @@ function toldTo(input: SharedFacts, failure: Failure): LoginFailure {
     ...failure,
     status: reasonStatus(failure.reason),
     sentence: sentenceFor(failure, disclosure, input.requestId),
+    happened: happenedFor(failure, disclosure),
   }
 }

@@ -2,30 +2,17 @@
 
 import type { JsonObject } from '../lib/json.ts'
 import type { Need } from './login-check.ts'
+import type { LoginOutcome } from './login-outcome.ts'
 import type { Reason, ReasonEntry } from './reasons.ts'
 import type { Check, Failure } from './run-checks.ts'
-
-/** What a token would be made from. */
-export interface LoginOutcome {
-  readonly aliasName: string
-  readonly aliasMetadata: Readonly<Record<string, string>>
-  readonly metadata: Readonly<Record<string, string>>
-  readonly groups: readonly string[]
-  /** Without the prefix of the mount. */
-  readonly displayName: string
-  /** Tidy and sorted; `default` is not added here. */
-  readonly tokenPolicies: readonly string[]
-  readonly boundCidrs: readonly string[]
-  /** The address in `boundCidrs` is the caller's own. */
-  readonly sourceAddressBound: boolean
-  readonly claims: JsonObject
-}
 
 /** A failure as the caller may hear it. */
 export interface LoginFailure extends Failure {
   readonly status: ReasonEntry['status']
   /** `errors[1]`, where the caller may have one. */
   readonly sentence: string | undefined
+  /** The same without the fix. */
+  readonly happened: string | undefined
 }
 
 export type Decision =

@@ -1,8 +1,9 @@
 /**
- * Globs of bound claims: only `*` is special, the whole string must match (contract jwt-oidc.md §2.5).
+ * Globs of bound claims: only `*` is special, the whole string must match (jwt-oidc.md §2.5).
  *
  * Pieces between stars are found leftmost first with a search that never steps back, so the time grows with
- * the subject and not with the number of stars (SEC-MAT-08).
+ * the subject and not with the number of stars (SEC-MAT-08). How many globs look at how much is what a role and a token
+ * make of it together, and has its price (SEC-HTP-17).
  */
 
 export interface Glob {
@@ -11,6 +12,8 @@ export interface Glob {
   readonly middle: readonly Piece[]
   /** Undefined without any star: then the head is the whole string. */
   readonly tail: string | undefined
+  /** What one character of a subject costs. */
+  readonly price: number
 }
 
 interface Piece {
@@ -25,7 +28,27 @@ export function parseGlob(pattern: string): Glob {
   const middle = rest
     .filter((text) => text !== '')
     .map((text) => ({ text, fallback: createFallback(text) }))
-  return { pattern, head, middle, tail }
+  const price = middle.reduce((most, piece) => Math.max(most, priceOf(piece)), 0)
+  return { pattern, head, middle, tail, price }
+}
+
+/** Calling costs something, however short the subject is. */
+const callPrice = 32
+
+/** What a match costs at most: one is less than ten of the machine's comparisons. */
+export function priceOfMatch(glob: Glob, subject: string): number {
+  return callPrice + subject.length * glob.price
+}
+
+/** The machine's own search is many times faster, and steps back by no more than the piece is long. */
+const shortPieceMax = 32
+const comparisonsPerPrice = 8
+const longPiecePrice = 6
+
+function priceOf({ text }: Piece): number {
+  return text.length > shortPieceMax
+    ? longPiecePrice
+    : Math.max(1, text.length / comparisonsPerPrice)
 }
 
 export function globMatches(glob: Glob, subject: string): boolean {
@@ -42,6 +65,10 @@ export function globMatches(glob: Glob, subject: string): boolean {
 
 function endOfFirst(piece: Piece, subject: string, from: number): number {
   const { text, fallback } = piece
+  if (text.length <= shortPieceMax) {
+    const at = subject.indexOf(text, from)
+    return at === -1 ? -1 : at + text.length
+  }
   let matched = 0
   for (let i = from; i < subject.length; i++) {
     const code = subject.charCodeAt(i)

@@ -1,4 +1,4 @@
-/** Group names in a token, for the external groups of the identity store (contract jwt-oidc.md §3.8, R10). */
+/** Group names in a token, for the external groups of the identity store (jwt-oidc.md §3.8; ruling R10). */
 
 import { isJsonArray, member, type JsonObject, type JsonValue } from '../lib/json.ts'
 import { err, ok, type Result } from '../lib/result.ts'

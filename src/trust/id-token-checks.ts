@@ -1,5 +1,5 @@
 /**
- * Checks of an ID token (contract jwt-oidc.md §4.9; OpenID Connect Core §3.1.3.7, §3.1.3.8), in the
+ * Checks of an ID token (jwt-oidc.md §4.9; OpenID Connect Core §3.1.3.7, §3.1.3.8), in the
  * order in which they are made. The role's leeways, `bound_issuer` and `token_audiences` play no
  * part here.
  */
@@ -292,7 +292,7 @@ const audience = defineCheck({
     if (got.every((one) => one === '')) {
       return fail('audience_missing', { claim: 'aud' }, 'the aud claim is missing')
     }
-    const want = role.rules.bound_audiences
+    const want = role.audiences
     const checked = checkAudience(want, got)
     if (checked.ok) return pass
     return fail('audience_mismatch', { claim: 'aud', got, expected: { any_of: want } })
@@ -300,14 +300,12 @@ const audience = defineCheck({
   shown: ({ role }: OidcLoginInput, { claims = {} }) => ({
     claim: 'aud',
     got: audiencesOf(claims),
-    ...(role.rules.bound_audiences.length === 0
-      ? {}
-      : { expected: { any_of: role.rules.bound_audiences } }),
+    ...(role.audiences.length === 0 ? {} : { expected: { any_of: role.audiences } }),
   }),
 })
 
 /**
- * Contract §4.9, 11: among several audiences this client is one, and the token says that it was
+ * jwt-oidc.md §4.9, 11: among several audiences this client is one, and the token says that it was
  * asked for by it.
  */
 const severalAudiences = defineCheck({
@@ -330,7 +328,7 @@ const severalAudiences = defineCheck({
   }),
 })
 
-/** Contract §4.9, 12 (and 11): whoever it names as the one that asked for it is this client. */
+/** jwt-oidc.md §4.9, 12 (and 11): whoever it names as the one that asked for it is this client. */
 const authorizedParty = defineCheck({
   id: 'authorized_party',
   title: 'Authorized party',
@@ -352,7 +350,7 @@ const authorizedParty = defineCheck({
 })
 
 /**
- * Contract §4.9, 13: made out to somebody else alone, it must say that this client asked for it.
+ * jwt-oidc.md §4.9, 13: made out to somebody else alone, it must say that this client asked for it.
  */
 const otherAudience = defineCheck({
   id: 'other_audience',
@@ -441,7 +439,7 @@ export const boundSubject = defineCheck({
   }),
 })
 
-/** Contract §4.11, 3. That it could not be had refuses nobody. */
+/** jwt-oidc.md §4.11, 3. That it could not be had refuses nobody. */
 export const userInfo = defineCheck({
   id: 'user_info',
   title: 'User info',

@@ -1,11 +1,11 @@
 /**
- * Checks that turn verified claims into an identity and its rights (contract jwt-oidc.md §3.2, 18
+ * Checks that turn verified claims into an identity and its rights (jwt-oidc.md §3.2, 18
  * to 24). They are the tail of every list: what comes before differs, what a role makes of claims
  * does not.
  */
 
 import type { JsonObject, JsonValue } from '../lib/json.ts'
-import { checkClaimRule, type ClaimRule, type ClaimRuleProblem } from './claim-rules.ts'
+import { checkClaimRule, GlobWork, type ClaimRule, type ClaimRuleProblem } from './claim-rules.ts'
 import { checkGroups, type GroupsProblem } from './groups.ts'
 import {
   defineCheck,
@@ -127,12 +127,15 @@ const boundClaims = defineCheck({
     claim_mismatch:
       'error validating claims: claim {} does not match any associated bound claim values',
     claim_type: 'error validating claims: {}',
+    claim_too_large:
+      'error validating claims: claim {} is too large for the globs that it is compared with',
   },
   judge: withRole(({ claimRules }, claims) => {
     if (claimRules.length === 0) return skip
     // Stored order, and the first that fails is the one that is named.
+    const work = new GlobWork()
     for (const rule of claimRules) {
-      const checked = checkClaimRule(rule, claims)
+      const checked = checkClaimRule(rule, claims, work)
       if (checked.ok) continue
       const { error } = checked
       const shown = {

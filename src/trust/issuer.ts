@@ -1,4 +1,4 @@
-/** Issuer rule of a login: who made the token (RFC 7519 §4.1.1, contract jwt-oidc.md §3.2). Exact comparison. */
+/** Issuer rule of a login: who made the token (RFC 7519 §4.1.1, jwt-oidc.md §3.2). Exact comparison. */
 
 import { err, ok, type Result } from '../lib/result.ts'
 

@@ -5,7 +5,7 @@
  */
 
 import type { JsonObject, JsonValue } from '../lib/json.ts'
-import type { LoginOutcome } from './decision.ts'
+import type { LoginOutcome } from './login-outcome.ts'
 import type { Reason } from './reasons.ts'
 import type { TimeWindow, TokenDates } from './times.ts'
 

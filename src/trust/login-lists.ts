@@ -1,5 +1,5 @@
 /**
- * The logins there are, each as the list of its checks in their order (contract jwt-oidc.md §3.2,
+ * The logins there are, each as the list of its checks in their order (jwt-oidc.md §3.2,
  * §4.9, §4.11). Renewal and explain go through the same lists, and the reference page is made of
  * them: a new check is one element here.
  */

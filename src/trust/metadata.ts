@@ -1,4 +1,4 @@
-/** Claims that a role copies into the metadata of alias and token (contract jwt-oidc.md §2.7 and §2.1). */
+/** Claims that a role copies into the metadata of alias and token (jwt-oidc.md §2.7 and §2.1). */
 
 import type { JsonObject, JsonValue } from '../lib/json.ts'
 import { err, ok, type Result } from '../lib/result.ts'
@@ -41,7 +41,7 @@ export function checkClaimMappings(
       if (optional || compat === 'vault') continue
       return err({ reason: 'metadata_missing', claim: reference.text })
     }
-    // R10: NUL ends a string for some of those who will read the metadata.
+    // Ruling R10: NUL ends a string for some of those who will read the metadata.
     if (typeof got !== 'string' || got.includes('\0')) {
       return err({ reason: 'metadata_type', claim: reference.text, got })
     }

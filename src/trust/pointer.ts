@@ -1,6 +1,6 @@
 /**
  * Claim references: a literal top-level name, or a JSON pointer when they start with a slash
- * (contract jwt-oidc.md §2.6, RFC 6901). Only own members exist, whatever their names.
+ * (jwt-oidc.md §2.6, RFC 6901). Only own members exist, whatever their names.
  */
 
 import {

@@ -1,4 +1,4 @@
-/** Policy names that a login gives: filled in from templates, tidied, and never root (contract jwt-oidc.md §3.8). */
+/** Policy names that a login gives: filled in from templates, tidied, and never root (jwt-oidc.md §3.8). */
 
 import type { JsonObject } from '../lib/json.ts'
 import { err, ok, type Result } from '../lib/result.ts'
@@ -23,7 +23,9 @@ export type PolicyPlan =
       readonly templates: readonly Result<PolicyTemplate, TemplateProblem>[]
     }
 
-/** No policy has a longer name, and what follows looks at each character of a name several times. */
+/**
+ * No policy has a longer name, and what follows looks at each character of a name several times.
+ */
 const nameLengthMax = 1_024
 
 export function parsePolicyPlan(names: readonly string[], areTemplates: boolean): PolicyPlan {

@@ -1,5 +1,5 @@
 /**
- * Policy names filled in from claims (contract jwt-oidc.md §2.8): parsed at role write, rendered at login.
+ * Policy names filled in from claims (jwt-oidc.md §2.8): parsed at role write, rendered at login.
  *
  * A template comes from whoever writes roles, the claims from whoever logs in. Steps and output are bounded
  * whatever either of them holds, and a member that is absent stops the login instead of leaving a gap in a name.
@@ -42,8 +42,8 @@ export function parsePolicyTemplate(text: string): Result<PolicyTemplate, Templa
 }
 
 /**
- * The text for these claims; the problem names members and functions, never values of the token. The templates of one role
- * share their work.
+ * The text for these claims; the problem names members and functions, never values of the token.
+ * The templates of one role share their work.
  */
 export function renderPolicyTemplate(
   template: PolicyTemplate,

@@ -1,6 +1,6 @@
 /**
  * The registered claims of a token: no look-alikes of their names, and the JSON types the standard asks for
- * (RFC 7519 §4.1, contract jwt-oidc.md §3.7, ruling R9). Dates are in `times.ts`.
+ * (RFC 7519 §4.1, jwt-oidc.md §3.7, ruling R9). Dates are in `times.ts`.
  */
 
 import { member, type JsonObject, type JsonValue } from '../lib/json.ts'

@@ -1,6 +1,6 @@
 /**
- * Checks of a login that need nothing of the token: mount, role, network (contract jwt-oidc.md
- * §3.2, 1 to 6).
+ * Checks of a login that need nothing of the token: mount, role, network
+ * (jwt-oidc.md §3.2, 1 to 6).
  */
 
 import { defineCheck, fail, pass, skip, type LoginCheck, type Shown } from './login-check.ts'

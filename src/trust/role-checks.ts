@@ -1,5 +1,5 @@
 /**
- * What a role write refuses, and rules it accepts although they can never match (contract jwt-oidc.md §2.4).
+ * What a role write refuses, and rules it accepts although they can never match (jwt-oidc.md §2.4).
  *
  * Only what the deciding fields alone can tell; lifetimes, redirect URIs and the mount are the writer's.
  */
@@ -9,14 +9,8 @@ import { isJsonArray, type JsonObject, type JsonValue } from '../lib/json.ts'
 import { isScalar } from './claim-rules.ts'
 import { parseReference } from './pointer.ts'
 import { parsePolicyTemplate } from './policy-template.ts'
-import type { RoleRules } from './role-rules.ts'
+import type { RoleRulesDraft } from './role-rules.ts'
 import { quote } from './shown-value.ts'
-
-/** The merged role with the two choices still unchecked. */
-export type RoleRulesInput = Omit<RoleRules, 'role_type' | 'bound_claims_type'> & {
-  readonly role_type: string
-  readonly bound_claims_type: string
-}
 
 export interface RoleProblem {
   readonly field: string
@@ -29,7 +23,7 @@ export interface RoleCheck {
   readonly warnings: readonly RoleProblem[]
 }
 
-export function checkRoleRules(rules: RoleRulesInput): RoleCheck {
+export function checkRoleRules(rules: RoleRulesDraft): RoleCheck {
   const problems = [
     ...checkChoice('role_type', rules.role_type, ['jwt', 'oidc']),
     ...checkAddresses(rules),
@@ -48,7 +42,7 @@ function checkChoice(field: string, value: string, choices: readonly string[]): 
   return [{ field, text: `invalid '${field}': ${quote(value)}; use ${choices.join(' or ')}` }]
 }
 
-function checkAddresses(rules: RoleRulesInput): RoleProblem[] {
+function checkAddresses(rules: RoleRulesDraft): RoleProblem[] {
   const field = 'token_bound_cidrs'
   const problems = rules.token_bound_cidrs
     .filter((text) => parseCidr(text) === undefined)
@@ -63,7 +57,7 @@ function checkAddresses(rules: RoleRulesInput): RoleProblem[] {
   return problems
 }
 
-function checkGlobs(rules: RoleRulesInput): RoleProblem[] {
+function checkGlobs(rules: RoleRulesDraft): RoleProblem[] {
   if (rules.bound_claims_type !== 'glob') return []
   const isGlob = (value: JsonValue): boolean =>
     typeof value === 'string' ||
@@ -92,15 +86,15 @@ function checkMappings(mappings: Readonly<Record<string, string>>): RoleProblem[
   return problems
 }
 
-function checkUserClaim(rules: RoleRulesInput): RoleProblem[] {
+function checkUserClaim(rules: RoleRulesDraft): RoleProblem[] {
   if (rules.user_claim !== '') return []
   const text = "a user claim must be defined on the role: 'user_claim' must be set"
   return [{ field: 'user_claim', text }]
 }
 
-function checkBoundConstraint(rules: RoleRulesInput): RoleProblem[] {
+function checkBoundConstraint(rules: RoleRulesDraft): RoleProblem[] {
   const isBound =
-    rules.bound_audiences.length > 0 ||
+    (rules.bound_audiences ?? []).length > 0 ||
     rules.bound_subject !== '' ||
     Object.keys(rules.bound_claims ?? {}).length > 0 ||
     rules.token_bound_cidrs.length > 0
@@ -111,7 +105,7 @@ function checkBoundConstraint(rules: RoleRulesInput): RoleProblem[] {
   return [{ field: 'bound_audiences', text }]
 }
 
-function checkTemplates(rules: RoleRulesInput): RoleProblem[] {
+function checkTemplates(rules: RoleRulesDraft): RoleProblem[] {
   if (!rules.token_policies_template_claims) return []
   return rules.token_policies.flatMap((template, index) => {
     const parsed = parsePolicyTemplate(template)
@@ -144,9 +138,9 @@ function findUnmatchable(boundClaims: JsonObject): RoleProblem[] {
   return warnings
 }
 
-function findLoose(rules: RoleRulesInput): RoleProblem[] {
+function findLoose(rules: RoleRulesDraft): RoleProblem[] {
   const mapped = rules.claim_mappings ?? {}
-  return rules.optional_claim_mappings
+  return (rules.optional_claim_mappings ?? [])
     .filter((claim) => claim !== '*' && !Object.hasOwn(mapped, claim))
     .map((claim) => ({
       field: 'optional_claim_mappings',

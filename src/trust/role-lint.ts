@@ -1,4 +1,4 @@
-/** Advice about a role that is valid and still risky (contract explain.md §6), as far as the role alone tells. */
+/** Advice about a role that is valid and still risky (explain.md §6), as far as the role alone tells. */
 
 import { isJsonArray, type JsonValue } from '../lib/json.ts'
 import type { RoleRules } from './role-rules.ts'
@@ -109,7 +109,7 @@ export function lintRole(rules: RoleRules, issuer?: string): readonly Lint[] {
   const add = (code: LintCode, text: string): void => {
     found.push({ code, text: `[${code}] ${text}` })
   }
-  if (rules.role_type === 'jwt' && rules.bound_audiences.length === 0) {
+  if (rules.role_type === 'jwt' && (rules.bound_audiences ?? []).length === 0) {
     add(
       'audience_any',
       'The role names no audience, so it takes only tokens that are made for nobody in particular.',

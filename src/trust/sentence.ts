@@ -1,6 +1,6 @@
 /**
  * The second line of a refused login: one plain sentence with the fix, as far as the caller may
- * know (contract explain.md §2). The role's expectation is in it for `full` only.
+ * know (explain.md §2). The role's expectation is in it for `full` only.
  */
 
 import type { Shown } from './login-check.ts'
@@ -19,12 +19,19 @@ export function sentenceFor(
   disclosure: Disclosure,
   requestId: string | undefined,
 ): string | undefined {
-  // A refused network learns nothing at all, not even that the rest would have been right.
-  if (disclosure === 'none' || failure.reason === 'source_address_refused') return undefined
+  const happened = happenedFor(failure, disclosure)
+  if (happened === undefined) return undefined
   const { fix } = reasons[failure.reason]
   const id =
     requestId === undefined ? '' : ` The operator finds this attempt under request id ${requestId}.`
-  return `${whatHappened(failure, disclosure === 'full')} ${fix}${id}`
+  return `${happened} ${fix}${id}`
+}
+
+/** What the sentence begins with: what happened, without the fix. */
+export function happenedFor(failure: Failure, disclosure: Disclosure): string | undefined {
+  // A refused network learns nothing at all, not even that the rest would have been right.
+  if (disclosure === 'none' || failure.reason === 'source_address_refused') return undefined
+  return whatHappened(failure, disclosure === 'full')
 }
 
 function whatHappened(failure: Failure, isFull: boolean): string {

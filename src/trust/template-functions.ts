@@ -1,6 +1,6 @@
 /**
  * Functions of policy templates: the standard ones of Go's text/template that compare, index and print, and
- * those of contract jwt-oidc.md §2.8. Clock and randomness come in through the environment.
+ * those of jwt-oidc.md §2.8. Clock and randomness come in through the environment.
  */
 
 import { createHash } from 'node:crypto'
@@ -39,7 +39,10 @@ const layoutLengthMax = 256
 /** A random letter costs as much as looking at so many characters. */
 const randomLetterPrice = 32
 
-/** The strings and numbers among the arguments are paid for; what lies inside lists and objects is paid for as it is read. */
+/**
+ * The strings and numbers among the arguments are paid for; what lies inside lists and objects is
+ * paid for as it is read.
+ */
 type TemplateFunction = (
   args: readonly JsonValue[],
   env: TemplateEnvironment,
@@ -108,7 +111,9 @@ export function printValue(value: JsonValue, work: TemplateWork): string {
   return `map[${bounded(members.join(' '))}]`
 }
 
-/** Names in sorted order, as Go ranges over maps and prints them; paid for before they are sorted. */
+/**
+ * Names in sorted order, as Go ranges over maps and prints them; paid for before they are sorted.
+ */
 export function sortedNames(object: JsonObject, work: TemplateWork): readonly string[] {
   const names = work.namesOf(object)
   work.steps(names.length)

@@ -1,7 +1,8 @@
 /**
- * What filling in policy templates may cost. The cost is counted in what claims can make large: steps, and the characters and
- * entries that a step looks at. All templates of one role draw on one account, so that many cheap ones do not add up
- * to what a costly one may not take (security case SEC-HTP-17, ruling R12).
+ * What filling in policy templates may cost. The cost is counted in what claims can make large:
+ * steps, and the characters and entries that a step looks at. All templates of one role draw on one
+ * account, so that many cheap ones do not add up to what a costly one may not take (security case
+ * SEC-HTP-17, ruling R12).
  */
 
 import { JsonNumber, type JsonObject, type JsonValue } from '../lib/json.ts'
@@ -31,7 +32,10 @@ export class TemplateWork {
     if (this.#left < 0) throw new TemplateStop('the template takes too many steps')
   }
 
-  /** Names of an object, gathered once: even to ask whether there is one takes the engine as long as there are many. */
+  /**
+   * Names of an object, gathered once: even to ask whether there is one takes the engine as long as
+   * there are many.
+   */
   namesOf(object: JsonObject): readonly string[] {
     const known = this.#names.get(object)
     if (known !== undefined) return known

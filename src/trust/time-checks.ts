@@ -1,5 +1,5 @@
 /**
- * Checks of the times of a JWT (contract jwt-oidc.md §3.2, 16, and §3.5). The rules themselves are
+ * Checks of the times of a JWT (jwt-oidc.md §3.5 and §3.2, row 16). The rules themselves are
  * in `times.ts`.
  */
 

@@ -1,6 +1,6 @@
 /**
- * Time rules of a JWT login: the window of a token and how the leeway fields size it (contract jwt-oidc.md
- * §3.5, RFC 7519 §4.1.4 to §4.1.6). All values are seconds.
+ * Time rules of a JWT login: the window of a token and how the leeway fields size it
+ * (jwt-oidc.md §3.5, RFC 7519 §4.1.4 to §4.1.6). All values are seconds.
  *
  * Only `clock_skew_leeway` moves bounds that are present in the token. The other two size the window that is
  * made up for an absent claim, which is why a token with nothing but a distant `exp` is not valid yet.
@@ -43,7 +43,9 @@ const dateSecondsMax = 253_402_300_799
 const skewSecondsDefault = 60
 const leewaySecondsDefault = 150
 
-/** Every date that is present is a finite JSON number within ±2^53 (R9); null is not absent. */
+/**
+ * Every date that is present is a finite JSON number within ±2^53 (ruling R9); null is not absent.
+ */
 export function checkDateTypes(claims: JsonObject): Result<void, DateProblem> {
   for (const claim of dateNames) {
     const got = member(claims, claim)

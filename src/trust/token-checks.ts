@@ -1,6 +1,6 @@
 /**
- * Checks of a JWT itself: signature, registered claims, issuer, subject and audience (contract
- * jwt-oidc.md §3.2, 7 to 15 and 17). The cryptography is done elsewhere; its result is judged here
+ * Checks of a JWT itself: signature, registered claims, issuer, subject and audience
+ * (jwt-oidc.md §3.2, 7 to 15 and 17). The cryptography is done elsewhere; its result is judged here
  * in its place.
  */
 
@@ -207,7 +207,7 @@ const audience = defineCheck({
   judge({ role, config }: JwtLoginInput, { claims }) {
     const got = audienceOf(claims)
     if (role === undefined || got === undefined) return skip
-    const ofRole = role.rules.bound_audiences
+    const ofRole = role.audiences
     const ofMount = config.token_audiences
     if (ofRole.length === 0 && ofMount.length === 0) return skip
     const first = checkAudience(ofRole, got)
@@ -219,7 +219,7 @@ const audience = defineCheck({
   shown: ({ role, config }, { claims }) => ({
     claim: 'aud',
     got: audienceOf(claims) ?? [],
-    expected: { any_of: [...(role?.rules.bound_audiences ?? []), ...config.token_audiences] },
+    expected: { any_of: [...(role?.audiences ?? []), ...config.token_audiences] },
   }),
 })
 
@@ -236,7 +236,7 @@ export const audienceBound = defineCheck({
   judge({ role, config }: JwtLoginInput, { claims }) {
     const got = audienceOf(claims)
     if (role === undefined || got === undefined) return skip
-    const isBound = role.rules.bound_audiences.length > 0 || config.token_audiences.length > 0
+    const isBound = role.audiences.length > 0 || config.token_audiences.length > 0
     const checked = checkAudienceBound(isBound, got)
     return checked.ok ? pass : fail(checked.error.reason, { claim: 'aud', got })
   },

@@ -1,6 +1,6 @@
 /**
- * What a provider says about a person beside the ID token (contract jwt-oidc.md §4.11; OpenID
- * Connect Core §5.3).
+ * What a provider says about a person beside the ID token (jwt-oidc.md §4.11;
+ * OpenID Connect Core §5.3).
  */
 
 import { emptyObject, member, type JsonObject } from '../lib/json.ts'
@@ -9,7 +9,7 @@ import { checkClaimNames } from './registered-claims.ts'
 import { quote } from './shown-value.ts'
 
 /**
- * Members of user info that never replace those of the token, which was proven (contract §4.11).
+ * Members of user info that never replace those of the token, which was proven (jwt-oidc.md §4.11).
  */
 const protectedClaims = ['iss', 'aud', 'exp', 'nbf', 'iat', 'azp', 'nonce', 'auth_time', 'sub']
 

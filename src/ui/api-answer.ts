@@ -26,10 +26,3 @@ export function textsAt(object: JsonObject | undefined, name: string): readonly 
   const value = object === undefined ? undefined : member(object, name)
   return isJsonArray(value) ? value.filter((item) => typeof item === 'string') : []
 }
-
-/** The texts of a refusal, without what clients of old want to see before them. */
-export function errorTexts({ body }: ApiResult): readonly string[] {
-  return textsAt(body, 'errors').map((text) =>
-    text.replace(/^\d+ errors? occurred:\s*\* |^Vault login failed\. /, '').trim(),
-  )
-}

@@ -1,9 +1,7 @@
 /** Refusals of the API as pages: the same reason, said to a person. */
 
-import { errorTexts } from './api-answer.ts'
-import { errorPage, type ErrorAction, type ErrorParts } from './flow-pages.ts'
+import { errorPage, type ErrorAction, type ErrorFacts } from './flow-pages.ts'
 import { link, mountPath, parseReturnPath } from './own-path.ts'
-import type { PageFrame } from './page.ts'
 import type { Side } from './reason-side.ts'
 import type { Visit } from './visit.ts'
 import type { ApiResult, WebAnswer } from './web-doors.ts'
@@ -80,9 +78,9 @@ export function noMethodAnswer(
 }
 
 /** Everything that an error page shows, without the frame around it. */
-export type Outcome = Omit<ErrorParts, 'nonce' | keyof PageFrame>
+export type Outcome = ErrorFacts
 
-interface RefusalParts {
+interface RefusalView {
   readonly summary: string
   readonly actions: readonly ErrorAction[]
   /** Word for word, from the identity provider. */
@@ -90,7 +88,7 @@ interface RefusalParts {
 }
 
 /** A failure that the API told. */
-export function refusalAnswer(visit: Visit, result: ApiResult, parts: RefusalParts): WebAnswer {
+export function refusalAnswer(visit: Visit, result: ApiResult, parts: RefusalView): WebAnswer {
   return outcomeAnswer(visit, refusalOutcome(visit, result, parts))
 }
 
@@ -102,24 +100,19 @@ export function outcomeAnswer(visit: Visit, outcome: Outcome): WebAnswer {
   )
 }
 
-export function refusalOutcome(visit: Visit, result: ApiResult, parts: RefusalParts): Outcome {
+export function refusalOutcome(visit: Visit, result: ApiResult, parts: RefusalView): Outcome {
   const reason = result.headers['x-login-reason'] ?? ''
   const known = reason === '' ? undefined : visit.doors.reasonText(reason)
-  const [first = '', ...more] = errorTexts(result).filter(
-    // The explained text of a reason is here already.
-    (text) => known === undefined || !text.startsWith(known.text),
-  )
+  const { text = '', happened = known?.text } = result.refusal ?? {}
   const providerText = parts.providerText ?? ''
   const said = [
     ...(providerText === '' ? [] : [{ by: 'The identity provider', text: providerText }]),
-    ...(known === undefined ? more : [first, ...more])
-      .filter((text) => text !== '')
-      .map((text) => ({ by: 'The server', text })),
+    ...(known === undefined || text === '' ? [] : [{ by: 'The server', text }]),
   ]
   return {
     status: result.status,
     summary: parts.summary,
-    detail: known?.text ?? (first === '' ? 'The server gave no reason.' : first),
+    detail: (happened ?? text) || 'The server gave no reason.',
     said,
     actions: parts.actions,
     ...(reason === '' ? {} : { reason }),

@@ -1,17 +1,16 @@
 /**
- * Pages of the browser sign-in: done, failed, confirm, hand-over (contract jwt-oidc.md §4.4, §4.7, §4.12). Pure: what they
+ * Pages of the browser sign-in: done, failed, confirm, hand-over (jwt-oidc.md §4.4, §4.7, §4.12). Pure: what they
  * show is handed in, and all of it is taken for hostile.
  */
 
 import { foreign, html, scriptJson, type Html } from './html.ts'
 import { icons } from './icons.ts'
-import { createPage, type Page, type PageFrame } from './page.ts'
+import { createPage, type Framed, type Page } from './page.ts'
 import { sideOf, sideTexts, type Side } from './reason-side.ts'
 
 export type { Page } from './page.ts'
 
-export interface DoneParts extends PageFrame {
-  readonly nonce: string
+export interface DoneFacts {
   /** Who is signed in now; empty is not known. */
   readonly name?: string
   /** The machine that asked; empty is not known. */
@@ -19,7 +18,7 @@ export interface DoneParts extends PageFrame {
 }
 
 /** The sign-in of a terminal or another window is finished. */
-export function donePage(parts: DoneParts): Page {
+export function donePage(parts: Framed<DoneFacts>): Page {
   const { name = '', address = '' } = parts
   const who = name === '' ? html`You are signed in` : html`${foreign(name)} is signed in`
   const where = address === '' ? undefined : html` at ${foreign(address)}`
@@ -40,7 +39,7 @@ export function donePage(parts: DoneParts): Page {
 }
 
 /** The person has said no. */
-export function blockedPage(parts: PageFrame & { readonly nonce: string }): Page {
+export function blockedPage(parts: Framed<unknown>): Page {
   return createPage({
     ...parts,
     status: 200,
@@ -66,14 +65,13 @@ export interface ErrorAction {
   readonly label: string
 }
 
-export interface ErrorParts extends PageFrame {
-  readonly nonce: string
+export interface ErrorFacts {
   readonly status: number
   /** What happened, in a few words: the heading. */
   readonly summary: string
   /** Why, as it was said by whoever said it. */
   readonly detail: string
-  /** Code of contract explain.md §1. */
+  /** Code of explain.md §1. */
   readonly reason?: string
   /** What the reason means, in a few words. */
   readonly title?: string
@@ -90,7 +88,7 @@ export interface ErrorParts extends PageFrame {
 }
 
 /** What happened, why, whose side it is on and what to do: never a dead end, never raw JSON. */
-export function errorPage(parts: ErrorParts): Page {
+export function errorPage(parts: Framed<ErrorFacts>): Page {
   return createPage({
     ...parts,
     title: parts.summary,
@@ -105,7 +103,7 @@ export function errorPage(parts: ErrorParts): Page {
   })
 }
 
-type Failure = Omit<ErrorParts, 'nonce' | 'summary' | 'title' | 'actions'>
+type Failure = Omit<ErrorFacts, 'summary' | 'title' | 'actions'>
 
 function failureStory(failure: Failure): Html {
   const { detail, fix = '', said = [], copy } = failure
@@ -170,8 +168,7 @@ function sideOfStatus(status: number): Side {
   return status >= 500 ? 'operator' : 'you'
 }
 
-export interface ConfirmationParts extends PageFrame {
-  readonly nonce: string
+export interface ConfirmationFacts {
   /** Where the sign-in was started from; empty is unknown. */
   readonly address: string
   readonly role: string
@@ -193,7 +190,7 @@ export interface ConfirmationParts extends PageFrame {
  * Asks the browser's person whether the sign-in is theirs. Somebody else may have started it and sent the link: without
  * this page their terminal would get the token (CVE-2026-33757, RFC 8628 §5.4).
  */
-export function confirmationPage(parts: ConfirmationParts): Page {
+export function confirmationPage(parts: Framed<ConfirmationFacts>): Page {
   const facts: readonly (readonly [string, Html])[] = [
     ['Started from', foreign(parts.address === '' ? 'unknown' : parts.address)],
     ['Role', foreign(parts.role)],
@@ -245,7 +242,7 @@ const answeredElsewhere = html`<p class="note">
   >
 </p>`
 
-function answerForm(form: NonNullable<ConfirmationParts['form']>): Html {
+function answerForm(form: NonNullable<ConfirmationFacts['form']>): Html {
   return html`<form class="actions" method="post" action="${requireLink(form.action)}">
     <input type="hidden" name="state" value="${form.state}" />
     <input type="hidden" name="ticket" value="${form.ticket}" />
@@ -254,18 +251,18 @@ function answerForm(form: NonNullable<ConfirmationParts['form']>): Html {
   </form>`
 }
 
-export interface HandOverParts extends PageFrame {
-  readonly nonce: string
+export interface HandOverFacts {
   readonly path: string
   readonly state: string
   readonly ticket: string
 }
 
 /**
- * Tells the window that opened this one that the provider's answer is here (contract §4.4 step 5). The code itself stays
+ * Tells the window that opened this one that the provider's answer is here (jwt-oidc.md §4.4 step
+ * 5). The code itself stays
  * on the server; what goes over is the ticket with which it can be spent. The one page with a script; people see it only when nobody listens.
  */
-export function handOverPage(parts: HandOverParts): Page {
+export function handOverPage(parts: Framed<HandOverFacts>): Page {
   const message = scriptJson({
     source: 'oidc-callback',
     path: parts.path,
@@ -288,6 +285,29 @@ export function handOverPage(parts: HandOverParts): Page {
       </div>
     </article>`,
   })
+}
+
+/** One of these pages as what it shows: whoever gives it away need not know what pages look like. */
+export type FlowPage =
+  | ({ readonly kind: 'done' } & DoneFacts)
+  | { readonly kind: 'blocked' }
+  | ({ readonly kind: 'failed' } & ErrorFacts)
+  | ({ readonly kind: 'confirmation' } & ConfirmationFacts)
+  | ({ readonly kind: 'hand_over' } & HandOverFacts)
+
+export function drawFlowPage(page: FlowPage, frame: Framed<unknown>): Page {
+  switch (page.kind) {
+    case 'done':
+      return donePage({ ...page, ...frame })
+    case 'blocked':
+      return blockedPage(frame)
+    case 'failed':
+      return errorPage({ ...page, ...frame })
+    case 'confirmation':
+      return confirmationPage({ ...page, ...frame })
+    case 'hand_over':
+      return handOverPage({ ...page, ...frame })
+  }
 }
 
 /** The time both for people and for programs. */

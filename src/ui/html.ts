@@ -38,7 +38,7 @@ export function foreign(text: string, charsMax = 500): Html {
 }
 
 /** Control and format characters (direction marks, zero-width letters, NUL) as `\u` escapes. */
-export function visibleText(text: string): string {
+function visibleText(text: string): string {
   return text.replace(/(?![\n\t])[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, (character) =>
     character
       .split('')

@@ -89,7 +89,7 @@ function mountLinks(model: LoginModel, mounts: readonly ShownMount[]): Html {
 
 /**
  * A link, not a form: with `form-action 'self'` a form whose answer leads to the identity provider goes nowhere
- * (design/ux.md §3.4, measured).
+ * (ux.md §3.4, measured).
  */
 function firstLink(model: LoginModel, mount: ShownMount): Html {
   return html`<li class="first">

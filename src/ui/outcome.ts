@@ -8,7 +8,7 @@ import { outcomeAnswer, type Outcome } from './failure.ts'
 import type { Visit } from './visit.ts'
 import type { WebAnswer } from './web-doors.ts'
 
-export const outcomeAddress = '/ui/sign-in'
+const outcomeAddress = '/ui/sign-in'
 
 const purpose = 'outcome'
 const lifeMs = 600_000

@@ -7,7 +7,7 @@ const base = 'https://own.invalid'
 
 /**
  * The path and query when the text is one below `/ui/` and stays there however it is read; undefined for everything else.
- * Against open redirects (security case SEC-WEB-11).
+ * Against open redirects (SEC-WEB-11).
  */
 export function parseOwnPath(text: string): string | undefined {
   // Backslashes and control characters are read as slashes, or not at all, by some browsers.
@@ -17,6 +17,17 @@ export function parseOwnPath(text: string): string | undefined {
   if (url.origin !== base || !url.pathname.startsWith('/ui/')) return undefined
   return url.pathname + url.search
 }
+
+/** Where a page with the links for colours may be: here, or where the API asks about a sign-in. */
+export function parsePagePath(text: string): string | undefined {
+  const isAsking = text.length <= pathCharsMax && askingPath.test(text)
+  return isAsking && URL.canParse(text, base) && new URL(text, base).pathname === text
+    ? text
+    : parseOwnPath(text)
+}
+
+/** It shows what a sealed cookie says, and takes no step without parameters. */
+const askingPath = /^\/v1\/auth\/[\w.%~-][\w.%~/-]*\/oidc\/callback$/
 
 /** The same for the end of a sign-in: not back into one, which could go round in circles. */
 export function parseReturnPath(text: string): string | undefined {

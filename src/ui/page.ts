@@ -18,6 +18,12 @@ export interface Page {
 export const themes = ['auto', 'light', 'dark'] as const
 export type Theme = (typeof themes)[number]
 
+/** The colours that a browser has chosen, from its cookies. */
+export function themeOf(cookies: ReadonlyMap<string, string>): Theme {
+  const chosen = cookies.get('theme')
+  return themes.find((theme) => theme === chosen) ?? 'auto'
+}
+
 const themeNames: Readonly<Record<Theme, string>> = { auto: 'Auto', light: 'Light', dark: 'Dark' }
 
 /** What all pages of one server or one visitor share; nothing of it is needed. */
@@ -29,9 +35,14 @@ export interface PageFrame {
   readonly ownAddress?: string
 }
 
-export interface PageParts extends PageFrame {
-  /** Fresh base64 text for this one page. */
-  readonly nonce: string
+/** What a page shows, and what it is drawn with. */
+export type Framed<Facts> = Facts &
+  PageFrame & {
+    /** Fresh base64 text for this one page. */
+    readonly nonce: string
+  }
+
+interface PageContent {
   readonly status: number
   readonly title: string
   readonly main: Html
@@ -41,7 +52,7 @@ export interface PageParts extends PageFrame {
   readonly reachesOpener?: boolean
 }
 
-export function createPage(parts: PageParts): Page {
+export function createPage(parts: Framed<PageContent>): Page {
   const { nonce, title, main, theme = 'auto', script } = parts
   // It stands in a header: anything else there would be a policy of somebody else.
   if (!/^[A-Za-z0-9+/_-]{16,}={0,2}$/.test(nonce)) throw new TypeError('the nonce is no base64')

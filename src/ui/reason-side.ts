@@ -1,4 +1,4 @@
-/** Whose side a refusal is on, and what the page says to that (design/ux.md §3.1: never strand). */
+/** Whose side a refusal is on, and what the page says to that (ux.md §3.1: never strand). */
 
 import { isReason, reasonRows, type Side } from '../lib/reason-rows.ts'
 

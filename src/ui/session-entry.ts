@@ -3,11 +3,12 @@
 import type { JsonObject } from '../lib/json.ts'
 import { numberAt } from './api-answer.ts'
 import { loginAddress, problemAnswer, type Wish } from './failure.ts'
-import { startSession, type Session } from './session.ts'
+import type { Session } from './session.ts'
+import { startSession } from './session-change.ts'
 import type { Visit } from './visit.ts'
 import type { WebAnswer } from './web-doors.ts'
 
-/** Neither code nor state stays in the address bar (security case SEC-WEB-06). */
+/** Neither code nor state stays in the address bar (SEC-WEB-06). */
 export async function enter(
   visit: Visit,
   session: Session,

@@ -1,5 +1,5 @@
 /**
- * Sign-ins of a browser through an identity provider: there and back (contract jwt-oidc.md §4.1, §4.3, §4.4). Who may sign
+ * Sign-ins of a browser through an identity provider: there and back (jwt-oidc.md §4.1, §4.3, §4.4). Who may sign
  * in, the API decides; here is kept which browser asked.
  */
 
@@ -84,7 +84,7 @@ export async function startSignIn(visit: Visit, mount: string): Promise<WebAnswe
   return visit.redirect(url.href)
 }
 
-/** Contract §4.1: an empty address is all the API says, the reason is in the log. */
+/** jwt-oidc.md §4.1: an empty address is all the API says, the reason is in the log. */
 function noAddress(visit: Visit, wish: Wish, redirectUri: string): WebAnswer {
   const role = wish.role === '' ? 'the default role' : `the role ${wish.role}`
   return problemAnswer(visit, {
@@ -119,7 +119,7 @@ export async function finishSignIn(visit: Visit, mount: string): Promise<WebAnsw
   const flows = readFlows(visit)
   const flow = findFlow(flows, mount, query.get('state') ?? '')
   if (flow === undefined) return unknownFlow(visit, mount)
-  // Whatever comes of it, this flow is over (contract §4.2).
+  // Whatever comes of it, this flow is over (jwt-oidc.md §4.2).
   saveFlows(
     visit,
     flows.filter((one) => one !== flow),
@@ -151,7 +151,7 @@ function findFlow(
   return flows.find((flow) => flow.state === bareState(state) && flow.mount === mount)
 }
 
-/** The part before a namespace, which the API does not know (contract §4.6). */
+/** The part before a namespace, which the API does not know (jwt-oidc.md §4.6). */
 function bareState(state: string): string {
   return state.split(',ns=')[0] ?? ''
 }
@@ -189,7 +189,7 @@ function isFromElsewhere({ request }: Visit): boolean {
   return request.header('sec-fetch-site') === 'cross-site'
 }
 
-/** Only somebody who goes somewhere signs in: no frame, picture or prefetch (security case SEC-OID-20). */
+/** Only somebody who goes somewhere signs in: no frame, picture or prefetch (SEC-OID-20). */
 function refuseUnlessNavigation(visit: Visit, wish: Wish): WebAnswer | undefined {
   const destination = visit.request.header('sec-fetch-dest') ?? 'document'
   const purpose = `${visit.request.header('sec-purpose') ?? ''} ${visit.request.header('purpose') ?? ''}`

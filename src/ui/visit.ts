@@ -2,7 +2,7 @@
 
 import { cookie, parseCookies } from './cookies.ts'
 import { parseOwnPath } from './own-path.ts'
-import { redirectHeaders, themes, type Page, type PageFrame, type Theme } from './page.ts'
+import { redirectHeaders, themeOf, type Page, type PageFrame, type Theme } from './page.ts'
 import { openSession, type Session } from './session.ts'
 import type { ApiCall, ApiResult, WebAnswer, WebDoors, WebRequest } from './web-doors.ts'
 
@@ -32,8 +32,7 @@ export class Visit {
   }
 
   get theme(): Theme {
-    const chosen = this.cookies.get('theme')
-    return themes.find((theme) => theme === chosen) ?? 'auto'
+    return themeOf(this.cookies)
   }
 
   /** Undefined when there is none, and when it was signed out: a copy of its cookie is worth nothing then. */
@@ -121,7 +120,8 @@ export class Visit {
     const site = this.request.header('sec-fetch-site')
     if (site !== undefined && site !== 'same-origin') return false
     const origin = this.request.header('origin')
-    // Fetch §3.1: under our own Referrer-Policy a form of ours sends "null"; then the token and the line above decide.
+    // Fetch standard §3.1: under our own Referrer-Policy a form of ours sends "null"; then the
+    // token and the line above decide.
     if (origin === undefined || origin === 'null') return true
     if (!URL.canParse(origin)) return false
     const { host } = new URL(origin)

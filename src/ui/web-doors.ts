@@ -40,6 +40,15 @@ export interface ApiResult {
   readonly body: JsonObject
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
+  /** Set when it was refused: what `errors` says, in the parts that it is made of. */
+  readonly refusal?: RefusalTexts
+}
+
+export interface RefusalTexts {
+  /** The compatible text, without what stock clients want to see around it. */
+  readonly text: string
+  /** What happened, as far as this caller may know it; the fix is the reason's own. */
+  readonly happened: string | undefined
 }
 
 export interface ReasonText {

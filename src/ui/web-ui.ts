@@ -1,5 +1,5 @@
 /**
- * The pages below `/ui/`: which address is which page (design/ux.md §3.2), and who may use it. Server-rendered, no script;
+ * The pages below `/ui/`: which address is which page (ux.md §3.2), and who may use it. Server-rendered, no script;
  * every verdict comes from the API. Sign-ins are in sign-in.ts.
  */
 
@@ -9,7 +9,7 @@ import { loginAddress, problemAnswer, wishOf } from './failure.ts'
 import { errorPage } from './flow-pages.ts'
 import { signInWithJwt, signInWithToken } from './form-sign-in.ts'
 import { sendToOutcome, showOutcome } from './outcome.ts'
-import { parseMountName, parseOwnPath } from './own-path.ts'
+import { parseMountName, parsePagePath } from './own-path.ts'
 import { themes } from './page.ts'
 import { pick } from './picker.ts'
 import { finishSignIn, startSignIn } from './sign-in.ts'
@@ -49,7 +49,7 @@ async function answer(visit: Visit, path: string): Promise<WebAnswer> {
   const { method } = visit.request
   const isHead = method === 'HEAD' && route.method === 'GET' && route.isStep !== true
   if (method !== route.method && !isHead) return methodRefused(visit, route)
-  // Of two values one reader takes the first and another the last (security case SEC-OID-05).
+  // Of two values one reader takes the first and another the last (SEC-OID-05).
   if (isRepeated(visit.query)) {
     return isCallback(path) ? sendToOutcome(visit, ambiguity) : problemAnswer(visit, ambiguity)
   }
@@ -102,7 +102,7 @@ function themeRoute(visit: Visit, name: string): Route | undefined {
     isStep: true,
     work: () => {
       visit.setCookie(cookie('theme', theme, 31_536_000))
-      const back = parseOwnPath(visit.query.get('return_to') ?? '') ?? '/ui/'
+      const back = parsePagePath(visit.query.get('return_to') ?? '') ?? '/ui/'
       // A link to a step would take it again.
       return visit.redirect(/^\/ui\/(?:theme|vault)\/|\/start(?:\?|$)/.test(back) ? '/ui/' : back)
     },

@@ -112,7 +112,7 @@ export class Shell {
   }
 }
 
-/** What a refusal of the API looks like on stderr (platform contract §9.6). */
+/** What a refusal of the API looks like on stderr (platform.md §9.6). */
 export function apiError(
   doing: string,
   request: string,

@@ -1,4 +1,4 @@
-/** The kv commands against a real store of version 2, and of version 1 (platform contract §7.2, §7.3, §9.6). */
+/** The kv commands against a real store of version 2, and of version 1 (platform.md §7.2, §7.3, §9.6). */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'

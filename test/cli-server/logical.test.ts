@@ -1,4 +1,4 @@
-/** read, write, delete and list against a real server: K=V words, output, exit codes (platform contract §9.4 to §9.6). */
+/** read, write, delete and list against a real server: K=V words, output, exit codes (platform.md §9.4 to §9.6). */
 
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'

@@ -1,4 +1,4 @@
-/** Logging in from the command line against a real server, and where the token is kept (platform contract §9.3, §9.5, §10.4). */
+/** Logging in from the command line against a real server, and where the token is kept (platform.md §9.3, §9.5, §10.4). */
 
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'

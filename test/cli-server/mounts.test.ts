@@ -1,4 +1,4 @@
-/** auth, secrets, audit and status commands against a real server, and the life of a server from init to seal (platform contract §9). */
+/** auth, secrets, audit and status commands against a real server, and the life of a server from init to seal (platform.md §9). */
 
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'

@@ -1,4 +1,4 @@
-/** The executable itself: names, help, version, a dev server, a server with a configuration file, signals (platform contract §9). */
+/** The executable itself: names, help, version, a dev server, a server with a configuration file, signals (platform.md §9). */
 
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'

@@ -1,6 +1,6 @@
 /**
  * The commands of the seed pages as somebody pastes them into a shell, with `vault` and `bao` on the path and a provider on
- * loopback in place of the example hosts (JWT contract §8.2). What the calls do is in test/jwt/seeds.test.ts.
+ * loopback in place of the example hosts (jwt-oidc.md §8.2). What the calls do is in test/jwt/seeds.test.ts.
  */
 
 import assert from 'node:assert/strict'

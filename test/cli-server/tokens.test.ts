@@ -1,4 +1,4 @@
-/** The token, lease and policy commands against a real server (platform contract §9.5, §9.6). */
+/** The token, lease and policy commands against a real server (platform.md §9.5, §9.6). */
 
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { splitLoginError } from '../../src/cli/login/login-error.ts'
+import { splitLoginError } from '../../src/cli/login/stock-texts.ts'
 import { parseOidcParameters } from '../../src/cli/login/oidc-parameters.ts'
 import { qrCode } from '../../src/cli/login/qr-code.ts'
 import { confirmationCode } from '../../src/lib/confirmation-code.ts'

@@ -31,7 +31,7 @@ async function check(rows: readonly (readonly [string, Answers, ...string[]])[])
   })
 }
 
-test('the raw commands send what platform contract §9.5 says', () =>
+test('the raw commands send what platform.md §9.5 says', () =>
   check([
     ['read a/b k=v k=w', { 'GET /v1/a/b': data }, 'GET a/b?k=v&k=w'],
     ['write a b=c', { 'PUT /v1/a': {} }, 'PUT a {"b":"c"}'],
@@ -61,7 +61,7 @@ test('a patch says that it is a merge patch', () =>
     assert.equal(server.seen[0]?.headers['content-type'], 'application/merge-patch+json')
   }))
 
-test('CLI-42, CLI-43: token commands send what platform contract §9.5 says', () =>
+test('CLI-42, CLI-43: token commands send what platform.md §9.5 says', () =>
   check([
     [
       'token create',
@@ -128,7 +128,7 @@ test('CLI-42, CLI-43: token commands send what platform contract §9.5 says', ()
     ],
   ]))
 
-test('CLI-47: mount commands send what platform contract §9.5 says', () =>
+test('CLI-47: mount commands send what platform.md §9.5 says', () =>
   check([
     [
       'auth enable -path=corp jwt',
@@ -316,7 +316,7 @@ test('a dry run of a kv command asks about the mount and stops there', () =>
     assert.deepEqual(server.lines, ['GET /v1/sys/internal/ui/mounts/secret/a'])
   }))
 
-test('operator, lease, audit and policy commands send what platform contract §9.5 says', () =>
+test('operator, lease, audit and policy commands send what platform.md §9.5 says', () =>
   check([
     [
       'operator unseal k',

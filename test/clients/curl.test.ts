@@ -1,4 +1,4 @@
-/** curl as shell scripts call it (platform contract §10.7). */
+/** curl as shell scripts call it (platform.md §10.7). */
 
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'

@@ -1,4 +1,4 @@
-/** The published node-vault package against a server that nobody has touched yet (platform contract §10.2). */
+/** The published node-vault package against a server that nobody has touched yet (platform.md §10.2). */
 
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'

@@ -4,12 +4,18 @@ import { performance } from 'node:perf_hooks'
 import type { ApiResult } from './api-client.ts'
 import type { TestServer } from './test-server.ts'
 
-/** A single step of a faulty server took seconds, and a right one stays below 100 ms; client and server share a thread here. */
+/**
+ * A single step of a faulty server took seconds, and a right one stays below 100 ms; client and
+ * server share a thread here.
+ */
 export const otherCallerMsMax = 300
 
 export interface Costly {
   readonly result: ApiResult
-  /** The longest that a caller of `sys/health` waited meanwhile, without the time that other programs took. */
+  /**
+   * The longest that a caller of `sys/health` waited meanwhile, without the time that other
+   * programs took.
+   */
   readonly otherCallerMs: number
 }
 

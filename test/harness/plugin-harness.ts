@@ -6,26 +6,25 @@
 import type {
   Backend,
   BackendContext,
-  BackendRequest,
   BackendType,
-  Caller,
   MountFacts,
   MountStore,
-  Operation,
-  Reply,
 } from '../../src/framework/backend.ts'
+import type { Reply } from '../../src/framework/reply.ts'
+import type { BackendRequest, Caller, Operation } from '../../src/framework/request.ts'
 import type { Verb } from '../../src/framework/api.ts'
 import { parseInput } from '../../src/framework/input.ts'
 import { declaredOperation } from '../../src/framework/path.ts'
 import { Refusal } from '../../src/framework/refusal.ts'
 import { Router } from '../../src/framework/router.ts'
 import { encodeJson, parseJson, requestJsonLimits, type JsonObject } from '../../src/lib/json.ts'
-import { ManualClock, type Clock } from '../../src/platform/clock.ts'
+import type { Clock } from '../../src/platform/clock.ts'
+import { ManualClock } from './manual-clock.ts'
 import { SilentLogger } from '../../src/platform/logger.ts'
 import { OutboundProblem } from '../../src/platform/outbound.ts'
-import { SeededRandom } from '../../src/platform/random.ts'
+import { SeededRandom } from './seeded-random.ts'
 import type { FieldTable, Input } from '../../src/schema/field.ts'
-import { createMemoryStore } from '../../src/storage/memory/memory-store.ts'
+import { createMemoryStore } from './memory-store.ts'
 import {
   prefixRange,
   recordKey,
@@ -242,6 +241,7 @@ function answerOf(
     }
     case 'login':
     case 'auth':
+    case 'page':
     case 'raw':
       throw new Error(`the harness does not know a reply of kind ${reply.kind}`)
   }

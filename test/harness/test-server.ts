@@ -3,16 +3,19 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { systemLeaseTtlSeconds } from '../../src/core/config.ts'
+import { systemLeaseTtlSeconds } from '../../src/core/settings.ts'
 import { createStaticSeal, shamirSeal } from '../../src/core/seal/static-seal.ts'
+import type { BackendType } from '../../src/framework/backend.ts'
 import type { BoundAddress } from '../../src/http/listener.ts'
 import { tcpListener, type ListenerOptions } from '../../src/http/listener-options.ts'
-import { ManualClock, SystemClock, type Clock } from '../../src/platform/clock.ts'
+import { SystemClock, type Clock } from '../../src/platform/clock.ts'
+import { ManualClock } from './manual-clock.ts'
 import { SilentLogger, type Logger } from '../../src/platform/logger.ts'
 import { createOutbound } from '../../src/platform/outbound-http.ts'
 import { SystemRandom } from '../../src/platform/random.ts'
 import { prepareDevServer } from '../../src/server/dev.ts'
-import { createServer, type Server, type StorageOptions } from '../../src/server/wire.ts'
+import type { StorageOptions } from '../../src/server/storage-engine.ts'
+import { createServer, type Server } from '../../src/server/wire.ts'
 import { ApiClient } from './api-client.ts'
 
 export interface TestServerOptions {
@@ -34,6 +37,7 @@ export interface TestServerOptions {
   /** Serves the web pages. */
   readonly ui?: boolean
   readonly publicAddress?: string
+  readonly plugins?: readonly BackendType[]
 }
 
 export interface TestServer {
@@ -60,11 +64,10 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const clock = options.clock ?? new SystemClock()
   const ownsFolder = options.folder === undefined
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'tokenstile-test-'))
-  const storage: StorageOptions = {
-    kind: options.storage ?? 'inmem',
-    path: join(folder, 'data'),
-    shared: false,
-  }
+  const storage: StorageOptions =
+    options.storage === 'lmdb'
+      ? { kind: 'lmdb', path: join(folder, 'data'), shared: false }
+      : { kind: 'inmem' }
   const outbound = createOutbound({ clock: new SystemClock(), proxyFromEnvironment: {} })
   const server = await createServer({
     storage,
@@ -78,6 +81,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     publicAddress: options.publicAddress ?? '',
     environment: 'dev',
     processId: process.pid,
+    plugins: options.plugins ?? [],
     clock,
     random: new SystemRandom(),
     logger: options.logger ?? new SilentLogger(),

@@ -1,4 +1,7 @@
-/** Published keys that must not be used, at the login of a real server (catalogue §4): nobody enters by them. */
+/**
+ * Published keys that must not be used, at the login of a real server (security-cases.md §4):
+ * nobody enters by them.
+ */
 
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
@@ -12,7 +15,7 @@ import {
   withSignature,
   type Pair,
 } from '../jose/sample-tokens.ts'
-import { rightBlock } from '../jose/signature-forms.ts'
+import { rightBlock } from '../jose/signature-forms.suite.ts'
 import { unusableKeys, type UnusableKey } from '../jose/unusable-keys.ts'
 import { publishKeys, wantVerdict, type PublishedKeys } from './published-keys.ts'
 

@@ -1,4 +1,7 @@
-/** Hostile tokens at the login of a real server, with static keys and with a published key set (catalogue §1 to §7). */
+/**
+ * Hostile tokens at the login of a real server, with static keys and with a published key set
+ * (security-cases.md §1 to §7).
+ */
 
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { signatureAlgorithms } from '../../src/jose/algorithms.ts'
-import { ManualClock } from '../../src/platform/clock.ts'
+import { ManualClock } from '../harness/manual-clock.ts'
 import type { ApiClient, ApiResult } from '../harness/api-client.ts'
 import { startTestServer, type TestServer } from '../harness/test-server.ts'
 import { claims } from '../jose/sample-tokens.ts'

@@ -1,9 +1,12 @@
-/** Every form of a signature at the login of a real server (catalogue §2 and §3): the right one enters, the others do not. */
+/**
+ * Every form of a signature at the login of a real server (security-cases.md §2 and §3): the right
+ * one enters, the others do not.
+ */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { pairOf, pairs, publicJwk } from '../jose/sample-tokens.ts'
-import { signatureForms } from '../jose/signature-forms.ts'
+import { signatureForms } from '../jose/signature-forms.suite.ts'
 import { publishKeys, wantVerdict, type PublishedKeys } from './published-keys.ts'
 
 let setup: PublishedKeys

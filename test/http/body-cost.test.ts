@@ -205,7 +205,8 @@ for (const caller of ['with a token of nobody', 'without rights', 'who may write
       'without rights': weak.token ?? '',
       'who may write': server.rootToken,
     }[caller]
-    const allowed = caller === 'who may write' ? 200 : 403
+    // Of who may not ask for the path nobody reads what the body says.
+    const [allowed, refused] = caller === 'who may write' ? [200, 400] : [403, 403]
     const string = (unit: string, count: number): string => `"${unit.repeat(count)}"`
     const bodies: readonly (readonly [string, string, number])[] = [
       ['long strings', nested(1, 28, string('x', 1_048_000)), allowed],
@@ -213,10 +214,10 @@ for (const caller of ['with a token of nobody', 'without rights', 'who may write
       ['strings of escapes', nested(1, 28, string(String.raw`\n`, 524_000)), allowed],
       ['as many entries as there may be', nested(9, 9999, string('é', 140)), allowed],
       ['as many empty lists as there may be', nested(9, 9999, '[]'), allowed],
-      ['more entries than there may be', nested(40, 9999, string('x', 60)), 400],
-      ['more digits than there may be', `{"a":${'1'.repeat(15 * 1_048_576)}}`, 400],
-      ['more blanks than there may be', `{"a":${' '.repeat(15 * 1_048_576)}1}`, 400],
-      ['a string that never ends', `{"a":"${'x'.repeat(15 * 1_048_576)}`, 400],
+      ['more entries than there may be', nested(40, 9999, string('x', 60)), refused],
+      ['more digits than there may be', `{"a":${'1'.repeat(15 * 1_048_576)}}`, refused],
+      ['more blanks than there may be', `{"a":${' '.repeat(15 * 1_048_576)}1}`, refused],
+      ['a string that never ends', `{"a":"${'x'.repeat(15 * 1_048_576)}`, refused],
     ]
     for (const [name, data, want] of bodies) {
       const body = Buffer.from(`{"data":${data}}`)
@@ -224,7 +225,7 @@ for (const caller of ['with a token of nobody', 'without rights', 'who may write
       // What is written is sealed in one piece, about a tenth of a second; the caller is in this process as well.
       const bound = want === 200 ? 2 * waitMsMax : waitMsMax
       assert.equal((await harmless(server.port, sent, bound)).status, want, name)
-      if (caller !== 'who may write' || want !== 200) continue
+      if (want !== 200) continue
       const read = await server.root.read('secret/data/large')
       assert.deepEqual(read.body.data.data, JSON.parse(data), name)
     }

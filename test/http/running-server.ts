@@ -44,6 +44,8 @@ export interface RunningOptions {
   readonly handler?: ApiHandler
   /** By default anybody may call every path. */
   readonly traitsOf?: PathTraitsOf
+  /** By default everybody may. */
+  readonly requireMayAsk?: ApiServerOptions['requireMayAsk']
   readonly other?: ApiServerOptions['other']
   readonly cors?: ApiServerOptions['cors']
 }
@@ -107,6 +109,7 @@ export async function run(context: TestContext, options: RunningOptions = {}): P
       return handler(request)
     },
     traitsOf: options.traitsOf ?? (() => ({ isOpen: true, repeats: undefined })),
+    requireMayAsk: options.requireMayAsk ?? (async () => {}),
     ...(options.other === undefined ? {} : { other: options.other }),
     ...(options.cors === undefined ? {} : { cors: options.cors }),
     logger: new LineLogger({

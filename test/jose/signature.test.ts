@@ -1,10 +1,10 @@
-/** Damaged signatures, and every form of `signature-forms.ts`, at the verifier itself; test/hostile has them at a server. */
+/** Damaged signatures, and every form of `signature-forms.suite.ts`, at the verifier itself; test/hostile has them at a server. */
 
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, sign } from 'node:crypto'
 import { test } from 'node:test'
 import { signatureAlgorithms, type SignatureAlgorithm } from '../../src/jose/algorithms.ts'
-import { verifySignature, verifySignatureInPool } from '../../src/jose/verify.ts'
+import { verifySignature } from '../../src/jose/verify.ts'
 import {
   claims,
   pairOf,
@@ -15,7 +15,7 @@ import {
   verificationKey,
   withSignature,
 } from './sample-tokens.ts'
-import { signatureForms } from './signature-forms.ts'
+import { signatureForms } from './signature-forms.suite.ts'
 
 function isAccepted(token: string, alg: SignatureAlgorithm): boolean {
   return (
@@ -32,22 +32,19 @@ for (const [id, forms] of Object.entries(signatureForms)) {
   })
 }
 
-test('honest signatures of all ten algorithms are accepted, also in the pool', async () => {
+test('honest signatures of all ten algorithms are accepted, and damaged ones are not', () => {
   for (const alg of signatureAlgorithms) {
     const token = signToken(alg)
     assert.equal(isAccepted(token, alg), true, alg)
-    const key = verificationKey(pairOf(alg))
-    assert.equal(await verifySignatureInPool(parseAccepted(token), key), true)
     const damaged = signatureOf(token)
     damaged.writeUInt8(damaged.readUInt8(5) ^ 1, 5)
-    const jwt = parseAccepted(withSignature(token, damaged))
-    assert.equal(await verifySignatureInPool(jwt, key), false)
+    assert.equal(isAccepted(withSignature(token, damaged), alg), false, alg)
   }
   const big = generateKeyPairSync('rsa', { modulusLength: 4096 })
   const key = verificationKey(big)
   const jwt = parseAccepted(signToken('RS256', {}, claims, big))
-  assert.equal(await verifySignatureInPool(jwt, key), true)
-  assert.equal(await verifySignatureInPool(parseAccepted(signToken('ES256')), key), false)
+  assert.equal(verifySignature(jwt, key), true)
+  assert.equal(verifySignature(parseAccepted(signToken('ES256')), key), false)
 })
 
 test('SEC-SIG-01 SEC-SIG-02: damaged, cut, stretched and constant signatures are refused', () => {

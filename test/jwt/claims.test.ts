@@ -1,7 +1,8 @@
-/** The claims engine and the audience rule over HTTP (JWT contract §2.5, §2.6, §3.3). */
+/** The claims engine and the audience rule over HTTP (jwt-oidc.md §2.5, §2.6, §3.3). */
 
 import { after, before, describe, test } from 'node:test'
 import assert from 'node:assert/strict'
+import { besideOtherCaller, otherCallerMsMax } from '../harness/other-caller.ts'
 import { startTestServer, type TestServer } from '../harness/test-server.ts'
 import {
   assertReason,
@@ -137,6 +138,30 @@ describe('bound claims', () => {
     )
     assertReason(result, 'claim_mismatch')
     assert.ok(performance.now() - started < 2000)
+  })
+
+  test('a thousand globs beside a claim of 180 KB hold up nobody (SEC-HTP-17)', async () => {
+    const many = (count: number, of: (i: number) => string) =>
+      JSON.stringify({ a: Array.from({ length: count }, (_, i) => of(i)) })
+    const long = JSON.stringify({ a: 'x'.repeat(150_000) })
+    const hostile = [
+      [many(2000, (i) => `*x${i}y*`), long],
+      [many(2000, (i) => `*${'x'.repeat(40)}${i}*`), long],
+      [many(200, (i) => `*y${'x'.repeat(27)}${i % 10}*`), long],
+      [many(5000, (i) => `*x${i}y*`), many(14_000, (i) => `g${i}`)],
+      [many(9000, (i) => `x*${i}`), many(14_000, (i) => `g${i}`)],
+    ] as const
+    for (const [bound, claims] of hostile) {
+      const { result, otherCallerMs } = await besideOtherCaller(server, () =>
+        enter(withClaims(bound, 'glob'), sign(claims)),
+      )
+      assertReason(result, 'claim_too_large')
+      assert.ok(otherCallerMs < otherCallerMsMax, `others waited ${Math.round(otherCallerMs)} ms`)
+    }
+    // The honest one: the last of many globs is that of the last of many groups.
+    const groups = many(1000, (i) => `team-${i}-of-the-department`)
+    const globs = many(100, (i) => `*-${i + 900}-of-*`)
+    assertStatus(await enter(withClaims(globs, 'glob'), sign(groups)), 200)
   })
 })
 

@@ -1,4 +1,4 @@
-/** Configuration of a mount where the identity provider is asked (JWT contract §1.3 rows 4b, 9 and 10, §1.5, §1.6). */
+/** Configuration of a mount where the identity provider is asked (jwt-oidc.md §1.3, §1.5, §1.6). */
 
 import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'

@@ -1,4 +1,4 @@
-/** Configuration of a mount, as far as it needs no network (JWT contract §1). */
+/** Configuration of a mount, as far as it needs no network (jwt-oidc.md §1). */
 
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'

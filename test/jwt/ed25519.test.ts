@@ -1,4 +1,7 @@
-/** The two names of one algorithm, `EdDSA` and `Ed25519` (RFC 9864 §2.2), and tokens that are no logins. */
+/**
+ * The two names of one algorithm, `EdDSA` and `Ed25519` (RFC 9864 §2.2), and tokens that are no
+ * logins.
+ */
 
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'

@@ -1,4 +1,4 @@
-/** Fields of mounts and roles whose effect no other test shows from outside (security case SEC-CFG-S4). */
+/** Fields of mounts and roles whose effect no other test shows from outside (SEC-CFG-S4). */
 
 import assert from 'node:assert/strict'
 import { createServer } from 'node:https'

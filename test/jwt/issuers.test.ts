@@ -1,4 +1,4 @@
-/** Named issuers: a token is judged by the keys of the issuer it names, and by no other (DESIGN.md §6). */
+/** Named issuers: a token is judged by the keys of the issuer it names, and by no other (design.md §6). */
 
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'

@@ -4,9 +4,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { keepFacts, readFacts, type Voucher } from '../../src/auth/jwt/facts.ts'
-import { newRole } from '../../src/auth/jwt/role-record.ts'
+import { roleRecord } from '../../src/auth/jwt/role-record.ts'
 
-const role = { ...newRole, name: 'r', version: 1, bound_claims: { env: 'prod', '/o/p': 'x' } }
+const role = {
+  ...roleRecord.defaults,
+  name: 'r',
+  version: 1,
+  bound_claims: { env: 'prod', '/o/p': 'x' },
+}
 const jwt: Voucher = { flow: 'jwt', issuer: undefined }
 const claims = {
   iss: 'https://iss/',

@@ -1,10 +1,10 @@
-/** Keys of a mount: algorithms, names, rotation, outages, pairs (JWT contract §3.4, §3.6). */
+/** Keys of a mount: algorithms, names, rotation, outages, pairs (jwt-oidc.md §3.4, §3.6). */
 
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 import { signatureAlgorithms } from '../../src/jose/algorithms.ts'
-import type { ManualClock } from '../../src/platform/clock.ts'
+import type { ManualClock } from '../harness/manual-clock.ts'
 import { makeJwtMaker } from '../harness/jwt-maker.ts'
 import { manualClock, startTestServer, type TestServer } from '../harness/test-server.ts'
 import { sendText, startIdp, startServer, type RunningServer } from '../oidc/fixture.ts'

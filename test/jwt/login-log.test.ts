@@ -263,6 +263,32 @@ describe('sign-ins', () => {
   })
   after(() => setup.stop())
 
+  test('what strangers make a sign-in say besides has the same bound: junk starts and posted errors fill no disk', async () => {
+    const said = new Lines()
+    const ownClock = manualClock()
+    const flooded = await setUpSignIn({ logger: said.logger, clock: ownClock })
+    const own = 'https://server.test/ui/vault/auth/oidc/oidc/callback'
+    const role = await flooded.role({ allowed_redirect_uris: [own] })
+    await flooded.configure({ oidc_response_mode: 'form_post' })
+    const { state } = await flooded.begin(role, { redirect_uri: own })
+    ownClock.advance(1000)
+    said.clear()
+    const junk = { redirect_uri: `https://elsewhere.test/${'\u202e'.repeat(2000)}` }
+    const error = { state, error: 'x'.repeat(200), error_description: '\u0001'.repeat(4096) }
+    for (let i = 0; i < 10; i++) {
+      await Promise.all(Array.from({ length: 30 }, () => flooded.authUrl(role, junk)))
+      await Promise.all(Array.from({ length: 30 }, () => flooded.post(error)))
+    }
+    // Refused logins have their own two hundred.
+    const others = said.texts.length - said.logins.length
+    assert.ok(others <= 200, `${others} lines`)
+    const longest = Math.max(...said.texts.map((text) => text.length))
+    assert.ok(longest <= 8192, `${longest} characters`)
+    ownClock.advance(1000)
+    assert.match(said.texts.join(''), /lines were left out of this log/)
+    await flooded.stop()
+  })
+
   test('a direct sign-in that ends in a page leaves one line, and none more at the poll', async () => {
     const own = 'https://server.test/v1/auth/oidc/oidc/callback'
     const direct = { callback_mode: 'direct', allowed_redirect_uris: [own] }

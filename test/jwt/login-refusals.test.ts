@@ -1,6 +1,6 @@
 /**
  * Every reason for which the JWT login can refuse, over HTTP: status, compatible text, the sentence by disclosure, the header
- * (explain.md §2, JWT contract Appendix B).
+ * (explain.md §2, jwt-oidc.md Appendix B).
  */
 
 import assert from 'node:assert/strict'
@@ -155,13 +155,13 @@ const cases: readonly Case[] = [
     jwt: () => signRaw(`{"sub":"${canary}","sub":"u"}`),
   },
   {
-    title: '§3.4: a logout token',
+    title: 'a logout token (jwt-oidc.md §3.4)',
     reason: 'token_type_refused',
     text: /^error validating token: /,
     jwt: () => keyK.sign({ ...plainClaims, c: canary }, { typ: 'Logout+JWT' }),
   },
   {
-    title: '§3.4: a logout event',
+    title: 'a logout event (jwt-oidc.md §3.4)',
     reason: 'token_type_refused',
     text: /^error validating token: /,
     claims: { events: { 'http://schemas.openid.net/event/backchannel-logout': {} } },

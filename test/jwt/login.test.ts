@@ -1,4 +1,4 @@
-/** Logins that are accepted, and what they give (JWT contract §3). */
+/** Logins that are accepted, and what they give (jwt-oidc.md §3). */
 
 import assert from 'node:assert/strict'
 import { Agent, request } from 'node:http'
@@ -217,7 +217,11 @@ describe('groups', () => {
     ['LOG-024: an empty string among them', role, { groups: ['a', ''] }],
     ['LOG-025: an empty list', role, { groups: [] }],
     ['LOG-026: a role without groups_claim', {}, { groups: 5 }],
-    ['§8: a missing claim where it is not required', { ...role, groups_claim_required: false }, {}],
+    [
+      'a missing claim where it is not required (design.md §8)',
+      { ...role, groups_claim_required: false },
+      {},
+    ],
   ]
   for (const [title, more, claims] of accepted) {
     test(title, async () => assertStatus(await loginWith(more, claims), 200))
@@ -236,7 +240,7 @@ describe('groups', () => {
   }
 })
 
-test('§8: with compat=vault a missing groups claim always refuses, without a hint', async () => {
+test('with compat=vault a missing groups claim always refuses, without a hint (design.md §8)', async () => {
   const at = await makeMount(server.root, configS)
   await server.root.must(`sys/auth/${at}/tune`, { compat: 'vault' })
   const result = await loginWith({ groups_claim: 'groups', groups_claim_required: false }, {}, at)

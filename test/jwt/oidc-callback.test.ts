@@ -322,12 +322,21 @@ test('LOG-029, LOG-030 a JWT login works on an OIDC mount with a role for it, an
   assertStatus(await client.write('auth/oidc/login', { role: name, jwt }), 200)
   const oidcRole = await setup.role()
   assertReason(await client.write('auth/oidc/login', { role: oidcRole, jwt }), 'role_type_mismatch')
-  // SEC-OID-25: a token for another client of the same provider.
-  const foreign = setup.idp.mint(undefined, { aud: 'another' })
-  assertReason(
-    await client.write('auth/oidc/login', { role: name, jwt: foreign }),
-    'audience_mismatch',
-  )
+  await setup.configure()
+})
+
+test("another client's ID token of the same provider does not log in at a jwt role (SEC-OID-25)", async () => {
+  const role = 'jwtclient'
+  await setup.root.must(`auth/oidc/role/${role}`, { ...plainRole, bound_audiences: ['abc'] })
+  await setup.configure({ bound_issuer: '' })
+  const client = setup.server.client()
+  const login = (aud: string | readonly string[]) =>
+    client.write('auth/oidc/login', { role, jwt: setup.idp.mint(undefined, { aud }) })
+  assertStatus(await login('abc'), 200)
+  const others = Array.from({ length: 1_000 }, (_, index) => `abc${index}`)
+  for (const aud of ['another', 'ABC', 'abc ', ['another', 'abc/'], others]) {
+    assertReason(await login(aud), 'audience_mismatch')
+  }
   await setup.configure()
 })
 

@@ -127,7 +127,7 @@ test('junk is paid for by who sends it: a thousand callbacks, starts and polls o
     if (refused.status === 429) assert.match(refused.headers['retry-after'] ?? '', /^\d+$/)
     advance(60)
   }
-  // Each may be asked once more with the credentials in the body (contract §4.10).
+  // Each may be asked once more with the credentials in the body (jwt-oidc.md §4.10).
   const called = tokenRequests.length - codes
   assert.ok(called <= 45, `${called} calls of the token endpoint in a minute`)
   assert.ok(called >= 20, `${called}`)
@@ -214,6 +214,25 @@ test('the largest sign-ins that a stranger can make stay small, and so does the 
   assertStatus(posted, 400)
   assertStatus(await setup.post({ state, code: 'd'.repeat(4096) }), 400)
   assertStatus(await setup.post({ state, code: 'd'.repeat(4097) }), 400)
+  // As many characters of the kind that takes six times the room in a record, sent while the sign-in is open.
+  const wide = await setup.begin(role, hostile)
+  const control = '\u0001'
+  const tooWide = { client_nonce: control.repeat(256), redirect_uri: loopback }
+  assertStatus(await setup.authUrl(role, tooWide), 400)
+  const tooWideAnswers: readonly Readonly<Record<string, string>>[] = [
+    { code: control.repeat(4096) },
+    { code: '漢'.repeat(4096) },
+    { code: '"'.repeat(4096) },
+    { code: 'c', iss: control.repeat(2048) },
+    { error: control.repeat(200) },
+  ]
+  for (const fields of tooWideAnswers) {
+    const refused = await setup.post({ state: wide.state, ...fields })
+    assertStatus(refused, 400)
+    assert.match(refused.text, /expected at most \d+ bytes/)
+  }
+  const taken = await setup.post({ state: wide.state, code: 'c'.repeat(4096) })
+  assert.doesNotMatch(taken.text, /expected at most/)
   await setup.configure()
 })
 

@@ -96,6 +96,26 @@ test('RFC 6749 §2.3.1: id and secret are form-encoded before they become Basic 
   await setup.configure()
 })
 
+test('a client secret is never shown, and stays through writes of everything else (SEC-CFG-S3)', async () => {
+  const secret = `hidden${'s'.repeat(4_000)}`
+  await setup.configure({ oidc_client_secret: secret })
+  const { oidc_client_secret: _, ...without } = setup.config
+  const refused = await setup.root.write('auth/oidc/config', without)
+  assertRefused(refused, /oidc_client_secret/)
+  await setup.root.must('sys/auth/oidc/tune', { description: 'people' })
+  const texts = [refused.text]
+  for (const path of ['auth/oidc/config', 'auth/oidc/lint', 'sys/auth', 'sys/auth/oidc/tune']) {
+    texts.push((await setup.root.read(path)).text)
+  }
+  const { result, request } = await signIn()
+  assertStatus(result, 200)
+  texts.push(result.text)
+  const basic = (request.authorization ?? '').slice('Basic '.length)
+  assert.equal(Buffer.from(basic, 'base64').toString(), `abc:${secret}`)
+  for (const text of texts) assert.doesNotMatch(text, /hiddens/)
+  await setup.configure()
+})
+
 test('a public client sends its id and no secret', async () => {
   await setup.configure({ oidc_client_secret: '', oidc_client_auth_method: 'none' })
   const { result, request } = await signIn()

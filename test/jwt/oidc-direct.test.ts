@@ -26,6 +26,10 @@ async function beginDirect(role: string) {
   return setup.begin(role, { client_nonce: 'n1', redirect_uri: own })
 }
 
+function cookieOf({ headers }: { headers: Readonly<Record<string, string>> }): string {
+  return (headers['set-cookie'] ?? '').split(';')[0] ?? ''
+}
+
 function assertPage(
   answer: { status: number; headers: Readonly<Record<string, string>> },
   status: number,
@@ -64,6 +68,34 @@ test('a person says yes first; then the client collects the token (CBK-039, CBK-
   assertStatus(answer, 200)
   assert.equal(answer.body.auth.lease_duration, 180)
   assert.equal(answer.body.auth.metadata.role, role)
+})
+
+test('a page of the API has the frame of all others: environment, colours, a way to change them', async (t) => {
+  const shown = await setUpSignIn({ ui: true })
+  t.after(() => shown.stop())
+  const client = shown.server.client()
+  const visitor = new DirectBrowser(client, shown.mount)
+  const { pathname } = new URL(own)
+  const role = await shown.role({}, directRole)
+  const { code, state } = await shown.begin(role, { client_nonce: 'n1', redirect_uri: own })
+  const look = (cookie: string) => client.call('GET', pathname, undefined, { headers: { cookie } })
+  const left = cookieOf(await visitor.callback({ code, state }))
+  const page = await look(left)
+  assert.match(page.text, /<html lang="en" class="auto">/)
+  assert.match(page.text, /<span class="where dev">dev<\/span>/)
+  const change = `/ui/theme/dark?return_to=${encodeURIComponent(pathname)}`
+  assert.ok(page.text.includes(`href="${change}"`), page.text)
+  const changed = await client.call('GET', change)
+  assert.equal(changed.headers['location'], pathname)
+  const cookie = `${left}; ${cookieOf(changed)}`
+  const again = await look(cookie)
+  assertPage(again, 200)
+  assert.match(again.text, /<html lang="en" class="dark">/)
+  const done = await visitor.press(again, 'yes', { cookie })
+  assert.match(done.text, /<html lang="en" class="dark">/)
+  assert.match(textOf(done), /is signed in/)
+  // A second look would be at what is over: its colours lead to the start.
+  assert.match(done.text, /return_to=%2Fui%2F"/)
 })
 
 test('no is told to the terminal at once, and the sign-in is over (SEC-OID-19)', async () => {
@@ -395,4 +427,65 @@ test('the address that a browser keeps has neither code nor state nor ticket, ho
     assert.match(textOf(shown), want)
     assert.match(shown.headers['content-type'] ?? '', /^text\/html/)
   }
+})
+
+test('a browser that comes back to a sign-in that cannot go on is led to a clean address too, a program is not (SEC-WEB-13)', async () => {
+  await setup.configure()
+  const navigation = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
+  const direct = await setup.role({}, directRole)
+  const { code, state } = await beginDirect(direct)
+  const client = await setup.role()
+  const other = await setup.begin(client)
+  assertStatus(await setup.root.call('DELETE', `auth/${setup.mount}/role/${direct}`), 204)
+  assertStatus(await setup.root.call('DELETE', `auth/${setup.mount}/role/${client}`), 204)
+  assertReason(await browser.callback({ code, state }), 'role_unknown')
+  for (const parameters of [
+    { code, state },
+    { code: other.code, state: other.state },
+  ]) {
+    const first = await browser.callback(parameters, navigation)
+    assertStatus(first, 303)
+    assert.equal(first.headers['location'], `/v1/auth/${setup.mount}/oidc/callback`)
+    assert.match(textOf(await browser.follow(first)), /role_unknown/)
+  }
+})
+
+test('a yes is worth nothing after the role or the provider has changed: what was right then is not handed out now (SEC-OID-16)', async () => {
+  await setup.configure()
+  const confirm = async (role: string) => {
+    const { code, state } = await beginDirect(role)
+    assertPage(await browser.press(await browser.arrive({ code, state }), 'yes'), 200)
+    return state
+  }
+  const poll = (state: string) => setup.poll({ state, client_nonce: 'n1' })
+  const role = await setup.role({ token_policies: ['much'] }, directRole)
+  const path = `auth/${setup.mount}/role/${role}`
+  const narrowed = await confirm(role)
+  await setup.root.must(path, { ...directRole, token_policies: ['little'] })
+  assertReason(await poll(narrowed), 'state_used')
+  assertReason(await poll(narrowed), 'state_unknown')
+  const withdrawn = await confirm(role)
+  await setup.configure({ oidc_client_id: 'another' })
+  assertReason(await poll(withdrawn), 'state_used')
+  await setup.configure()
+  const answer = await poll(await confirm(role))
+  assertStatus(answer, 200)
+  assert.deepEqual(answer.body.auth.token_policies, ['default', 'little'])
+})
+
+test('a form post in a frame is no visit, also where the role asks for no confirmation (SEC-OID-20)', async () => {
+  await configurePosts()
+  const role = await setup.role({ oidc_disable_confirmation: true }, directRole)
+  const framed = await beginDirect(role)
+  const { code, state } = framed
+  const page = await browser.post({ code, state }, { 'sec-fetch-dest': 'iframe' })
+  assertPage(page, 200)
+  assert.match(textOf(page), /Is this you signing in/)
+  const pending = await setup.poll({ state, client_nonce: 'n1' })
+  assert.deepEqual(pending.body.errors, ['authorization_pending'])
+  const visited = await beginDirect(role)
+  const fields = { code: visited.code, state: visited.state }
+  assertPage(await browser.post(fields, { 'sec-fetch-dest': 'document' }), 200)
+  assertStatus(await setup.poll({ state: visited.state, client_nonce: 'n1' }), 200)
+  await setup.configure()
 })

@@ -75,7 +75,7 @@ const rows: readonly Row[] = [
   ['IDT-006', 'nbf in 6 minutes', (c) => ({ ...c, nbf: now() + 360 }), 'not_yet_valid'],
   ['IDT-007', 'iat in 50 seconds', (c) => ({ ...c, iat: now() + 50 }), undefined],
   ['IDT-007', 'iat in 70 seconds', (c) => ({ ...c, iat: now() + 70 }), 'issued_in_future'],
-  ['OIDC Core §2', 'no iat', (c) => ({ ...c, iat: undefined }), 'time_missing'],
+  ['OpenID Connect Core §2', 'no iat', (c) => ({ ...c, iat: undefined }), 'time_missing'],
   [
     'IDT-008',
     'no audience of the role',
@@ -163,7 +163,7 @@ const rows: readonly Row[] = [
     (c) => ({ ...c, _claim_names: { groups: 's' }, _claim_sources: { s: {} } }),
     undefined,
   ],
-  ['contract §3.7', 'a look-alike', (c) => ({ ...c, SUB: 'x' }), 'claim_ambiguous'],
+  ['jwt-oidc.md §3.7', 'a look-alike', (c) => ({ ...c, SUB: 'x' }), 'claim_ambiguous'],
 ]
 
 for (const [id, what, change, reason, role] of rows) {
@@ -235,7 +235,7 @@ const infoRows: readonly (readonly [string, string, Members, boolean])[] = [
     { sub: 'bob-subject', email_verified: 'true', team: 'x' },
     true,
   ],
-  ['contract §3.7', 'a look-alike', { sub: 'bob-subject', AUD: 'x', team: 'x' }, false],
+  ['jwt-oidc.md §3.7', 'a look-alike', { sub: 'bob-subject', AUD: 'x', team: 'x' }, false],
 ]
 
 for (const [id, what, info, isUsed] of infoRows) {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { redirectRows } from '../oidc/redirect-rows.ts'
+import { redirectRows } from '../oidc/redirect-rows.suite.ts'
 import { assertStatus } from './fixture.ts'
 import { redirectUri, setUpSignIn, type SignInSetup } from './oidc-fixture.ts'
 

@@ -1,4 +1,4 @@
-/** Sign-ins of the documents people follow (JWT contract §8.2, S-02 and S-10). */
+/** Sign-ins of the documents people follow (jwt-oidc.md §8.2, S-02 and S-10). */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'

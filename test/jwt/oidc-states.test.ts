@@ -8,7 +8,7 @@ import { test } from 'node:test'
 import type { NewSignIn, ProviderAnswer } from '../../src/auth/jwt/sign-in.ts'
 import { SignInStates } from '../../src/auth/jwt/sign-in-states.ts'
 import type { BackendContext, MountFacts } from '../../src/framework/backend.ts'
-import { ManualClock } from '../../src/platform/clock.ts'
+import { ManualClock } from '../harness/manual-clock.ts'
 import { SilentLogger } from '../../src/platform/logger.ts'
 import { SystemRandom } from '../../src/platform/random.ts'
 import { PluginHarness } from '../harness/plugin-harness.ts'
@@ -139,6 +139,25 @@ test('SEC-OID-24 one address keeps at most its ceiling of open sign-ins, the old
   assert.ok(left >= 8_000, `${left}`)
   assert.equal(await states.load('st_0'), undefined)
   assert.notEqual(await states.load('st_11999'), undefined)
+  assert.notEqual(await states.load('st_other'), undefined)
+  states.close()
+})
+
+test('a customer with a whole IPv6 network has the ceiling of one address, and pushes out nobody else', async () => {
+  const clock = new ManualClock(1_000_000)
+  const harness = new PluginHarness(noBackend)
+  const states = statesOn(harness, clock)
+  await states.start('st_other', { ...record, address: '2001:db8:0:2::1' })
+  for (let i = 0; i < 11_000; i += 100) {
+    clock.advance(1)
+    const starts = Array.from({ length: 100 }, (_, j) => {
+      const address = `2001:db8:0:1::${(i + j).toString(16)}`
+      return states.start(`st_${i + j}`, { ...record, address })
+    })
+    await Promise.all(starts)
+  }
+  const left = (await keysOf(harness)) / 3
+  assert.ok(left <= 10_001, `${left}`)
   assert.notEqual(await states.load('st_other'), undefined)
   states.close()
 })

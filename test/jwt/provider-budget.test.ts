@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { ProviderBudget } from '../../src/auth/jwt/provider-budget.ts'
+import { KnownCustomers, ProviderBudget } from '../../src/auth/jwt/provider-budget.ts'
 
 /** How many of so many attempts go through. */
 function taken(budget: ProviderBudget, attempts: number, address: string, atMs: number): number {
@@ -67,4 +67,19 @@ test('a clock that goes back gives no calls', () => {
   assert.equal(taken(budget, 20, '192.0.2.1', 60_000), 10)
   assert.equal(taken(budget, 20, '192.0.2.1', 0), 0)
   assert.equal(taken(budget, 20, '192.0.2.1', 2000), 1)
+})
+
+test('a known customer has the allowance of the own address whatever strangers spend, in each budget of the mount', () => {
+  const known = new KnownCustomers()
+  const [codes, polls] = [new ProviderBudget(known), new ProviderBudget(known)]
+  assert.ok(codes.take('203.0.113.9', 0))
+  codes.repay('203.0.113.9')
+  for (const budget of [codes, polls]) {
+    for (let i = 0; i < 500; i++) budget.take(`10.0.${i >> 8}.${i & 255}`, 0)
+    assert.equal(taken(budget, 20, '203.0.113.10', 0), 0)
+    assert.equal(taken(budget, 20, '203.0.113.9', 0), 10)
+    // What it gives back is not more for strangers.
+    for (let i = 0; i < 10; i++) budget.giveBack('203.0.113.9')
+    assert.equal(taken(budget, 20, '203.0.113.10', 0), 0)
+  }
 })

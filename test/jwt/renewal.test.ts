@@ -1,7 +1,8 @@
-/** Renewal: the role as it is now is asked about the facts of the login (DESIGN.md §5 and §8, JWT contract §3.9). */
+/** Renewal: the role as it is now is asked about the facts of the login (design.md §5 and §8, jwt-oidc.md §3.9). */
 
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { makeJwtMaker } from '../harness/jwt-maker.ts'
 import { ScriptedProvider } from '../harness/scripted-provider.ts'
 import { startTestServer, type TestServer } from '../harness/test-server.ts'
 import {
@@ -67,6 +68,22 @@ for (const mode of ['strict', 'vault'] as const) {
   })
 }
 
+test('a key that was taken out of the configuration ends renewals of what it signed; one beside it does not', async () => {
+  const mount = await makeMount(server.root, { jwt_validation_pubkeys: [keyK.pem] })
+  const path = `auth/${mount}`
+  await server.root.must(`${path}/role/r`, { ...plainRole, token_period: '10m' })
+  const made = await login(server, mount, 'r', keyK.sign(plainClaims))
+  assertStatus(made, 200)
+  const renew = () => server.client(made.body.auth.client_token).write('auth/token/renew-self')
+  const other = makeJwtMaker('other').pem
+  await server.root.must(`${path}/config`, { jwt_validation_pubkeys: [other, keyK.pem] })
+  assertStatus(await renew(), 200)
+  await server.root.must(`${path}/config`, { jwt_validation_pubkeys: [other] })
+  assertRefused(await renew(), /may no longer be renewed/)
+  await server.root.must(`${path}/config`, { jwt_validation_pubkeys: [keyK.pem] })
+  assertStatus(await renew(), 200)
+})
+
 const changes: readonly (readonly [string, object, object, Claims])[] = [
   [
     'bound_claims that no longer match',
@@ -89,18 +106,18 @@ const changes: readonly (readonly [string, object, object, Claims])[] = [
 ]
 
 for (const [what, role, change, claims] of changes) {
-  test(`§8: ${what} ends renewals`, async () => {
+  test(`${what} ends renewals (design.md §8)`, async () => {
     const { renewed, mine } = await renewAfter(mounts.strict, role, change, claims)
     assertRefused(renewed, /may no longer be renewed/)
     assertStatus(await mine.read('auth/token/lookup-self'), 200)
   })
 
-  test(`LOG-035, §8: with compat=vault ${what} is not looked at`, async () => {
+  test(`with compat=vault ${what} is not looked at (LOG-035, design.md §8)`, async () => {
     assertStatus((await renewAfter(mounts.vault, role, change, claims)).renewed, 200)
   })
 }
 
-test('§8: a role that changed and still says yes renews', async () => {
+test('a role that changed and still says yes renews (design.md §8)', async () => {
   const bound = { bound_claims: { env: ['prod'], __proto: 'x', '/a/b': 1 } }
   const { renewed } = await renewAfter(
     mounts.strict,
@@ -115,7 +132,7 @@ test('§8: a role that changed and still says yes renews', async () => {
   assertStatus(renewed, 200)
 })
 
-test('§8: a role that was deleted and made anew is another role', async () => {
+test('a role that was deleted and made anew is another role (design.md §8)', async () => {
   const made = await renewAfter(mounts.strict, { bound_claims: { env: 'prod' } }, undefined, {
     env: 'prod',
   })
@@ -125,7 +142,7 @@ test('§8: a role that was deleted and made anew is another role', async () => {
   assertStatus(await made.mine.write('auth/token/renew-self'), 200)
 })
 
-test('§8: an audience that the mount demands from now on ends renewals of those without it', async () => {
+test('an audience that the mount demands from now on ends renewals of those without it (design.md §8)', async () => {
   const mount = await makeMount(server.root, configS)
   const { mine } = await renewAfter(mount, {}, {})
   await server.root.must(`auth/${mount}/config`, { ...configS, token_audiences: 'new' })
@@ -142,6 +159,12 @@ test('a claim that was too large to keep is no obstacle while the role stays as 
   const made = await login(server, mounts.strict, name, keyK.sign({ ...plainClaims, big: large }))
   const mine = server.client(made.body.auth.client_token)
   assertStatus(await mine.write('auth/token/renew-self'), 200)
+  // Another lifetime is no other judgement; what decides logins has to be asked again.
+  const path = `auth/${mounts.strict}/role/${name}`
+  await server.root.must(path, { role_type: 'jwt', token_ttl: '20m' })
+  assertStatus(await mine.write('auth/token/renew-self'), 200)
+  await server.root.must(path, { role_type: 'jwt', bound_subject: 'u' })
+  assertRefused(await mine.write('auth/token/renew-self'), /may no longer be renewed/)
 })
 
 test('SEC-MAT-12: a fact called __proto__ is kept and judged', async () => {

@@ -1,4 +1,4 @@
-/** Roles: what a write accepts, what it keeps, how it reads back (JWT contract §2). */
+/** Roles: what a write accepts, what it keeps, how it reads back (jwt-oidc.md §2). */
 
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'

@@ -1,4 +1,4 @@
-/** The commands of the seed pages as the calls a stock CLI makes of them: values as text, repeated keys as lists (JWT contract §8.2). */
+/** The commands of the seed pages as the calls a stock CLI makes of them: values as text, repeated keys as lists (jwt-oidc.md §8.2). */
 
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Login } from '../../src/framework/backend.ts'
+import type { Login } from '../../src/framework/reply.ts'
 import type { ProviderAnswer, SignIn, SignInPhase } from '../../src/auth/jwt/sign-in.ts'
 import {
   block,
@@ -167,7 +167,7 @@ test('each event in each phase of each mode does what the table says, and nothin
           assert.equal(`${becomes(step)} | ${toldOf(step.told)}`, want, cell)
           continue
         }
-        // A wrong nonce ends what is polled for, whatever its phase (contract §4.2).
+        // A wrong nonce ends what is polled for, whatever its phase (jwt-oidc.md §4.2).
         if (event === 'poll by another nonce' && mode !== 'client') {
           assert.deepEqual([step.kind, toldOf(step.told)], ['ended', 'nonce_refused'], cell)
           continue

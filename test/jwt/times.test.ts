@@ -1,4 +1,4 @@
-/** The time rules of a login, each on a static key and on a key set, by a clock that stands still (JWT contract §3.5). */
+/** The time rules of a login, each on a static key and on a key set, by a clock that stands still (jwt-oidc.md §3.5). */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
@@ -81,7 +81,7 @@ const rows: readonly Row[] = [
   ['TIM-046', { iat: -10, exp: '=-5' }, [0, 0, 0], 'time_malformed'],
   ['TIM-046', { iat: -10, exp: '=253402300800' }, [0, 0, 0], 'time_malformed'],
   ['TIM-046', { iat: '=0', exp: 60 }, [0, 0, 0], 'time_malformed'],
-  // Every border of the table in §3.5, inclusive, and one second beyond it.
+  // Every border of the table in jwt-oidc.md §3.5, inclusive, and one second beyond it.
   ['SEC-JSN-20', { iat: -210 }, [0, 0, 0], 'ok'],
   ['SEC-JSN-20', { iat: -211 }, [0, 0, 0], 'expired'],
   ['SEC-JSN-20', { iat: 60 }, [0, 0, 0], 'ok'],

@@ -75,7 +75,7 @@ test('pages together are the whole list', async () => {
   assert.equal((await kv.list('metadata/', { limit: 'few' })).status, 400)
 })
 
-test('R12: what is inside a folder is stepped over', async () => {
+test('what is inside a folder is stepped over (ruling R12)', async () => {
   const clock = new SystemClock()
   const kv = new PluginHarness(kvBackend, { clock })
   await kv.store.write((txn) => {

@@ -55,7 +55,7 @@ test('KVS-20: the examples of RFC 7386 that patch objects with objects', () => {
   }
 })
 
-test('R11: a patch is what the naive algorithm makes, whatever the names', () => {
+test('a patch is what the naive algorithm makes, whatever the names (ruling R11)', () => {
   const name = fc.constantFrom('a', 'b', '__proto__', 'constructor', 'toString', '1', '')
   const leaf = fc.constantFrom('null', 'true', '1.50', '12345678901234567890', '"x"', '[1,null]')
   const { object } = fc.letrec<{ value: string; object: string }>((tie) => ({

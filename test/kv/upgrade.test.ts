@@ -4,10 +4,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { SystemClock } from '../../src/platform/clock.ts'
-import { SeededRandom } from '../../src/platform/random.ts'
+import { SeededRandom } from '../harness/seeded-random.ts'
 import { kvBackend } from '../../src/secrets/kv/index.ts'
 import { upgradeText } from '../../src/secrets/kv/upgrade.ts'
-import { createMemoryStore } from '../../src/storage/memory/memory-store.ts'
+import { createMemoryStore } from '../harness/memory-store.ts'
 import { PluginHarness, startMs, type PluginAnswer } from '../harness/plugin-harness.ts'
 
 const version2 = { version: '2' }

@@ -161,7 +161,7 @@ test('paths take any printable character up to a limit', async () => {
   assert.equal((await kv.put('a/', { x: 1 })).status, 400)
 })
 
-test('R11: names of inherited members are ordinary names', async () => {
+test('names of inherited members are ordinary names (ruling R11)', async () => {
   const kv = new PluginHarness(kvBackend)
   const text = '{"__proto__":{"a":1},"constructor":2,"toString":3}'
   await kv.put('a', text)

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { ManualClock } from '../../src/platform/clock.ts'
+import { ManualClock } from '../harness/manual-clock.ts'
 import { kvBackend } from '../../src/secrets/kv/index.ts'
 import { PluginHarness, startMs } from '../harness/plugin-harness.ts'
 
@@ -347,7 +347,7 @@ test('ENV-51: a secret may have thousands of members', async () => {
   assert.deepEqual((await read(kv))[1].data, data)
 })
 
-test('R11: names of inherited members are ordinary names, also in a patch', async () => {
+test('names of inherited members are ordinary names, also in a patch (ruling R11)', async () => {
   const kv = create()
   await kv.put('data/a', '{"data":{"__proto__":{"a":1},"constructor":{"b":2}}}')
   await kv.patch('data/a', '{"data":{"__proto__":{"c":3},"constructor":null,"toString":4}}')

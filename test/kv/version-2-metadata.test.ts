@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { ManualClock } from '../../src/platform/clock.ts'
+import { ManualClock } from '../harness/manual-clock.ts'
 import { kvBackend } from '../../src/secrets/kv/index.ts'
 import { PluginHarness, startMs } from '../harness/plugin-harness.ts'
 

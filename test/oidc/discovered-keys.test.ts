@@ -5,7 +5,7 @@ import type { IncomingMessage } from 'node:http'
 import { describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { serviceAccountCaPath, serviceAccountTokenPath } from '../../src/oidc/kubernetes.ts'
-import { ManualClock } from '../../src/platform/clock.ts'
+import { ManualClock } from '../harness/manual-clock.ts'
 import { makeCertificate } from '../http/self-signed.ts'
 import {
   KeptInMemory,

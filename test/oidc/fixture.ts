@@ -6,12 +6,16 @@ import type { AddressInfo, Server } from 'node:net'
 import { parseCompactJwt, type ParsedJwt } from '../../src/jose/compact-jwt.ts'
 import type { KeptDocument, KeptDocumentStore } from '../../src/oidc/kept-document.ts'
 import { createKeySource, type KeySource } from '../../src/oidc/key-source.ts'
-import { validateKeySourceConfig, type KeySourceConfig } from '../../src/oidc/key-source-config.ts'
+import {
+  keySourceRecord,
+  validateKeySourceConfig,
+  type KeySourceConfig,
+} from '../../src/oidc/key-source-config.ts'
 import { SystemClock, type Clock } from '../../src/platform/clock.ts'
 import { SilentLogger } from '../../src/platform/logger.ts'
 import { createOutbound } from '../../src/platform/outbound-http.ts'
 import type { OutboundRequest } from '../../src/platform/outbound.ts'
-import { SeededRandom } from '../../src/platform/random.ts'
+import { SeededRandom } from '../harness/seeded-random.ts'
 import { createPracticeIdp, type PracticeIdp } from '../../src/practice-idp/practice-idp.ts'
 import type { Certificate } from '../http/self-signed.ts'
 
@@ -80,20 +84,7 @@ export function get(url: string, changes: Partial<OutboundRequest> = {}): Outbou
   }
 }
 
-export const emptyConfig: KeySourceConfig = {
-  oidc_discovery_url: '',
-  oidc_discovery_ca_pem: '',
-  oidc_client_id: '',
-  oidc_client_secret: '',
-  jwks_url: '',
-  jwks_ca_pem: '',
-  jwks_pairs: [],
-  jwt_validation_pubkeys: [],
-  bound_issuer: '',
-  override_allowed_server_names: [],
-  unsupported_critical_cert_extensions: [],
-  is_kubernetes: false,
-}
+export const emptyConfig: KeySourceConfig = keySourceRecord.defaults
 
 /** Documents in memory that every source of a test may share, as a mount's storage is. */
 export class KeptInMemory implements KeptDocumentStore {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { KeySource } from '../../src/oidc/key-source.ts'
-import { ManualClock } from '../../src/platform/clock.ts'
+import { ManualClock } from '../harness/manual-clock.ts'
 import type { PracticeIdp } from '../../src/practice-idp/practice-idp.ts'
 import {
   makeSource,

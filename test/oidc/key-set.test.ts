@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { describe, test } from 'node:test'
 import type { KeySource } from '../../src/oidc/key-source.ts'
 import { cacheLifeMs } from '../../src/oidc/provider-calls.ts'
-import { ManualClock } from '../../src/platform/clock.ts'
+import { ManualClock } from '../harness/manual-clock.ts'
 import type { PracticeIdp } from '../../src/practice-idp/practice-idp.ts'
 import {
   KeptInMemory,

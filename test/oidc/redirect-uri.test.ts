@@ -9,7 +9,7 @@ import {
   mountOfRedirect,
   splitNamespace,
 } from '../../src/oidc/redirect-uri.ts'
-import { redirectRows } from './redirect-rows.ts'
+import { redirectRows } from './redirect-rows.suite.ts'
 
 for (const [name, asked, allowed, isAllowed] of redirectRows) {
   test(`${name}: ${JSON.stringify(asked)} is ${isAllowed ? 'taken' : 'refused'}`, () => {

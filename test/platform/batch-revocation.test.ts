@@ -1,4 +1,7 @@
-/** Batch tokens end with the prefix that they were made below (platform contract §3.8), though nothing is stored of them. */
+/**
+ * Batch tokens end with the prefix that they were made below (platform.md §3.8), though
+ * nothing is stored of them.
+ */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

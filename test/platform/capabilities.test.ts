@@ -1,4 +1,4 @@
-/** sys/capabilities* (platform contract §2.5). */
+/** sys/capabilities* (platform.md §2.5). */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'

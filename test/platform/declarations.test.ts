@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { fullPath } from '../../src/core/mount-table.ts'
-import { reply } from '../../src/framework/backend.ts'
+import { reply } from '../../src/framework/reply.ts'
 import { definePath, type PathDeclaration, type TypedPath } from '../../src/framework/path.ts'
 import { field, type FieldKind, type FieldTable } from '../../src/schema/field.ts'
 import { startTestServer, type TestServer } from '../harness/test-server.ts'

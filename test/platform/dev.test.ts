@@ -1,4 +1,4 @@
-/** Dev mode (platform contract §9.7): what a server holds after it prepared itself. */
+/** Dev mode (platform.md §9.7): what a server holds after it prepared itself. */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'

@@ -1,4 +1,4 @@
-/** Envelope, statuses and routing of a whole server (platform contract §1). What the socket side decides alone is in test/http. */
+/** Envelope, statuses and routing of a whole server (platform.md §1). What the socket side decides alone is in test/http. */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'

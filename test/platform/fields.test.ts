@@ -1,4 +1,4 @@
-/** Weak conversions of request fields over the wire (platform contract §1.8), on a login role and the token method. */
+/** Weak conversions of request fields over the wire (platform.md §1.8), on a login role and the token method. */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'

@@ -1,4 +1,4 @@
-/** Without a listener that trusts a proxy, X-Forwarded-For means nothing (platform contract §3.10, §9.7). */
+/** Without a listener that trusts a proxy, X-Forwarded-For means nothing (platform.md §3.10, §9.7). */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'

@@ -1,4 +1,4 @@
-/** Entities, aliases and policies that a login makes (platform contract §3.12, §5.5). */
+/** Entities, aliases and policies that a login makes (platform.md §3.12, §5.5). */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'

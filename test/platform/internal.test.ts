@@ -1,4 +1,4 @@
-/** sys/internal, help, OpenAPI and other small sys paths (platform contract §1.12, §2.8 to §2.11). */
+/** sys/internal, help, OpenAPI and other small sys paths (platform.md §1.12, §2.8 to §2.11). */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'

@@ -1,4 +1,4 @@
-/** sys/leases and its older names (platform contract §2.6). */
+/** sys/leases and its older names (platform.md §2.6). */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'

@@ -6,7 +6,7 @@ import { LoginLog } from '../../src/core/login-log.ts'
 import type { ApiRequest } from '../../src/framework/api.ts'
 import type { LoginNote } from '../../src/framework/login-log.ts'
 import { invalid, Refusal, type RefusalDetail } from '../../src/framework/refusal.ts'
-import { ManualClock } from '../../src/platform/clock.ts'
+import { ManualClock } from '../harness/manual-clock.ts'
 import { LineLogger, type LogLevel } from '../../src/platform/logger.ts'
 
 function makeLog(level: LogLevel = 'info') {

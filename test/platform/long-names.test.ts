@@ -1,4 +1,4 @@
-/** A name that cannot be a storage key is bad input: 400, never 500 (JWT contract §0.2). */
+/** A name that cannot be a storage key is bad input: 400, never 500 (jwt-oidc.md §0.2). */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'

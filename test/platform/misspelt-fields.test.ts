@@ -1,4 +1,4 @@
-/** A misspelt field is told: a role whose only rule is misspelt admits everybody (JWT contract §0.3). */
+/** A misspelt field is told: a role whose only rule is misspelt admits everybody (jwt-oidc.md §0.3). */
 
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'

@@ -1,4 +1,4 @@
-/** Mounts and auth mounts over the wire (platform contract §2.3). */
+/** Mounts and auth mounts over the wire (platform.md §2.3). */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'

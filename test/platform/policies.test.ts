@@ -1,4 +1,4 @@
-/** Policies, their endpoints and when they count (platform contract §2.4, §4.8, §4.9). */
+/** Policies, their endpoints and when they count (platform.md §2.4, §4.8, §4.9). */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'

@@ -52,7 +52,7 @@ test('a health code of 204 or 304 has neither a body nor a length', async () => 
   }
 })
 
-test('R11: names of Object.prototype in config of a mount are ordinary unknown names', async () => {
+test('names of Object.prototype in config of a mount are ordinary unknown names (ruling R11)', async () => {
   for (const name of ['hasOwnProperty', 'valueOf', '__defineGetter__', '__proto__', 'toString']) {
     const body = `{"type":"kv","config":{"${name}":{"x":1}}}`
     const path = `sys/mounts/proto-${name.replaceAll('_', '')}`
@@ -100,7 +100,7 @@ test('an empty X-Vault-Token beside a bearer: lookup-self and renew-self give th
   assert.equal(renewed.body.auth.client_token, child.token)
 })
 
-test('platform §1.7: a control character in the path is 400 also when it is not percent-encoded', async () => {
+test('a control character in the path is 400 also when it is not percent-encoded (platform.md §1.7)', async () => {
   const bytes = Buffer.concat([
     Buffer.from('GET /v1/secret/data/a'),
     Buffer.from([0x85]),

@@ -1,10 +1,10 @@
-/** Init, seal and health of a whole server (platform contract §2.1, §2.2); the seal's own rules are in test/seal. */
+/** Init, seal and health of a whole server (platform.md §2.1, §2.2); the seal's own rules are in test/seal. */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { keys } from '../../src/core/keys.ts'
 import { prefixRange } from '../../src/storage/store.ts'
-import type { ManualClock } from '../../src/platform/clock.ts'
+import type { ManualClock } from '../harness/manual-clock.ts'
 import type { ApiClient } from '../harness/api-client.ts'
 import { manualClock, startTestServer, type TestServer } from '../harness/test-server.ts'
 import { create, enableJwt, want403P, wantAlive, wantDead, wantError } from './fixture.ts'

@@ -1,8 +1,8 @@
-/** System TTLs from the configuration of the server (platform contract §3.7). */
+/** System TTLs from the configuration of the server (platform.md §3.7). */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import type { ManualClock } from '../../src/platform/clock.ts'
+import type { ManualClock } from '../harness/manual-clock.ts'
 import { manualClock, startTestServer, type TestServer } from '../harness/test-server.ts'
 import { enableJwt, wantAlive, wantDead } from './fixture.ts'
 

@@ -1,9 +1,12 @@
-/** A token lives as long as `lease_duration` said, to the millisecond, and less than a second longer (platform contract §3.7). */
+/**
+ * A token lives as long as `lease_duration` said, to the millisecond, and less than a second longer
+ * (platform.md §3.7).
+ */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import * as fc from '../harness/properties.ts'
-import type { ManualClock } from '../../src/platform/clock.ts'
+import type { ManualClock } from '../harness/manual-clock.ts'
 import type { ApiClient } from '../harness/api-client.ts'
 import { manualClock, startTestServer, type TestServer } from '../harness/test-server.ts'
 import { create, enableJwt, wantAlive, wantDead } from './fixture.ts'

@@ -1,8 +1,8 @@
-/** Batch tokens and the type of a login's token (platform contract §3.1, §3.11). */
+/** Batch tokens and the type of a login's token (platform.md §3.1, §3.11). */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import type { ManualClock } from '../../src/platform/clock.ts'
+import type { ManualClock } from '../harness/manual-clock.ts'
 import type { ApiClient } from '../harness/api-client.ts'
 import { manualClock, startTestServer, type TestServer } from '../harness/test-server.ts'
 import { changeEntity, create, enableJwt, wantAlive, wantDead, wantError } from './fixture.ts'

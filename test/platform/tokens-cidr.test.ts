@@ -1,4 +1,4 @@
-/** Tokens bound to addresses (platform contract §3.10), behind a proxy that says where a request comes from. */
+/** Tokens bound to addresses (platform.md §3.10), behind a proxy that says where a request comes from. */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'

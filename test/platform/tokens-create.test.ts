@@ -1,4 +1,4 @@
-/** auth/token/create and create-orphan (platform contract §3.4). */
+/** auth/token/create and create-orphan (platform.md §3.4). */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'

@@ -1,4 +1,4 @@
-/** lookup, renew, revoke and the tree of tokens (platform contract §3.3, §3.6, §3.13). TTLs are in ttl.test.ts. */
+/** lookup, renew, revoke and the tree of tokens (platform.md §3.3, §3.6, §3.13). TTLs are in ttl.test.ts. */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'

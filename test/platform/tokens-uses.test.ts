@@ -1,4 +1,4 @@
-/** num_uses (platform contract §3.9). */
+/** num_uses (platform.md §3.9). */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'

@@ -1,8 +1,8 @@
-/** TTL arithmetic and renewal (platform contract §3.7, §3.8), on one server whose clock the test moves. */
+/** TTL arithmetic and renewal (platform.md §3.7, §3.8), on one server whose clock the test moves. */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import type { ManualClock } from '../../src/platform/clock.ts'
+import type { ManualClock } from '../harness/manual-clock.ts'
 import type { ApiClient, ApiResult } from '../harness/api-client.ts'
 import { manualClock, startTestServer, type TestServer } from '../harness/test-server.ts'
 import { create, enableJwt, wantAlive, wantDead, wantError, type JwtMount } from './fixture.ts'

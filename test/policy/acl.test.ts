@@ -1,9 +1,9 @@
-/** Which rule decides, and what it lets through (platform contract §4.2 to §4.5, §2.5, §2.8). */
+/** Which rule decides, and what it lets through (platform.md §4.2 to §4.5, §2.5, §2.8). */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { compileAcl, compileRootAcl, type Operation } from '../../src/core/policy/acl.ts'
-import { aclRows } from './acl-rows.ts'
+import { aclRows } from './acl-rows.suite.ts'
 import { aclOf, isAllowed, policyOf, ruleText } from './rules.ts'
 
 for (const { title, rules, allowed = '', denied = '' } of aclRows) {

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from '../harness/properties.ts'
 import { formatHcl } from '../../src/lib/hcl-format.ts'
-import { parseHcl, toJsonValue, type HclBody } from '../../src/lib/hcl.ts'
+import { parseHcl, toJsonValue } from '../../src/lib/hcl.ts'
+import type { HclBody } from '../../src/lib/hcl-tree.ts'
 import { encodeJson } from '../../src/lib/json.ts'
 
 function format(text: string): string {

@@ -4,14 +4,8 @@ import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { test } from 'node:test'
 import * as fc from '../harness/properties.ts'
-import {
-  listHclBlocks,
-  parseHcl,
-  parseHclOrJson,
-  toJsonValue,
-  type HclBody,
-  type HclValue,
-} from '../../src/lib/hcl.ts'
+import { listHclBlocks, parseHcl, parseHclOrJson, toJsonValue } from '../../src/lib/hcl.ts'
+import type { HclBody, HclValue } from '../../src/lib/hcl-tree.ts'
 import { encodeJson, isJsonObject, JsonNumber, type JsonValue } from '../../src/lib/json.ts'
 
 function tree(text: string): HclBody {

@@ -1,9 +1,9 @@
-/** Parameter and wrapping limits of a rule (platform contract §4.5, §4.6). */
+/** Parameter and wrapping limits of a rule (platform.md §4.5, §4.6). */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Acl, Operation } from '../../src/core/policy/acl.ts'
-import { parameterRows } from './parameter-rows.ts'
+import { parameterRows } from './parameter-rows.suite.ts'
 import { aclOf, dataOf } from './rules.ts'
 
 /** One policy per string, each with one rule on `a` that grants everything within these limits. */

@@ -1,5 +1,5 @@
 /**
- * A plain model of platform contract §4.3 that knows nothing of maps, orders and searches: every pattern is tried on
+ * A plain model of platform.md §4.3 that knows nothing of maps, orders and searches: every pattern is tried on
  * the path, and the winners are compared letter by letter of the section. With it, rules and paths to try.
  */
 

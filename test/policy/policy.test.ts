@@ -1,4 +1,4 @@
-/** Text to rules: what is accepted, what is refused and with which words (platform contract §4.1, §2.4). */
+/** Text to rules: what is accepted, what is refused and with which words (platform.md §4.1, §2.4). */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { SystemClock } from '../../src/platform/clock.ts'
 import { LineLogger } from '../../src/platform/logger.ts'
-import { SeededRandom } from '../../src/platform/random.ts'
+import { SeededRandom } from '../harness/seeded-random.ts'
 import { createPracticeIdp, type PracticeIdp } from '../../src/practice-idp/practice-idp.ts'
 import type { ApiClient, ApiResult, CallOptions } from '../harness/api-client.ts'
 import { makeJwtMaker } from '../harness/jwt-maker.ts'
@@ -189,7 +189,7 @@ test('SEC-HTP-12: wrong types, broken bodies and unknown paths are answered with
     ['POST', 'auth/token/create', { ttl: value }],
     ['POST', 'auth/token/create', { num_uses: value }],
     ['POST', 'auth/token/create', { policies: { a: value } }],
-    // A pair without "=" is named in the refusal (platform contract §1.8), so it is not planted.
+    // A pair without "=" is named in the refusal (platform.md §1.8), so it is not planted.
     ['POST', 'auth/token/create', { meta: { a: { b: value } } }],
     ['POST', 'auth/token/create', { type: value }],
     ['POST', 'auth/token/lookup', { token: value }],
@@ -234,7 +234,7 @@ test('SEC-HTP-12: wrong types, broken bodies and unknown paths are answered with
   }
 })
 
-test('SEC-STO-01, SEC-TKN-02, SEC-AUD-02, SEC-HTP-12: none of it is in a file, a log line or a refusal', async () => {
+test('SEC-STO-01, SEC-TKN-02, SEC-AUD-02, SEC-CFG-S3, SEC-HTP-12: none of it is in a file, a log line or a refusal', async () => {
   const wanted = [...Object.values(planted), ...made].filter((text) => text.length > 0)
   assert.ok(wanted.length > 40)
   const { folder } = server

@@ -1,6 +1,7 @@
 /**
- * Sixteen times the input costs about sixteen times the time, whatever is read (ruling R12, OWASP ASVS 15.2.2): each doubling at
- * most 2.5 times. What is bounded to a length that is read in no time passes by that bound.
+ * Sixteen times the input costs about sixteen times the time, whatever is read (ruling R12, OWASP
+ * ASVS 15.2.2): each doubling at most 2.5 times. What is bounded to a length that is read in no
+ * time passes by that bound.
  */
 
 import assert from 'node:assert/strict'
@@ -17,7 +18,8 @@ import { parsePemCertificates, parsePemKey } from '../../src/jose/pem-key.ts'
 import { parseCidr } from '../../src/lib/cidr.ts'
 import { parseDurationMs } from '../../src/lib/duration.ts'
 import { formatHcl } from '../../src/lib/hcl-format.ts'
-import { parseHcl, parseHclOrJson, type HclLimits } from '../../src/lib/hcl.ts'
+import { parseHcl, parseHclOrJson } from '../../src/lib/hcl.ts'
+import type { HclLimits } from '../../src/lib/hcl-tree.ts'
 import { encodeJson, parseJson, type JsonLimits } from '../../src/lib/json.ts'
 import { trimEnds } from '../../src/lib/trim.ts'
 import { isRedirectAllowed, splitNamespace } from '../../src/oidc/redirect-uri.ts'
@@ -211,7 +213,10 @@ function cost(run: () => unknown): number {
   return least
 }
 
-/** How many times more the larger input costs, or undefined when even the largest one costs next to nothing. */
+/**
+ * How many times more the larger input costs, or undefined when even the largest one costs next to
+ * nothing.
+ */
 function growthOf(sized: Sized): number | undefined {
   for (let characters = smallest; characters <= largest; characters *= 4) {
     const large = cost(sized(characters * factor))

@@ -1,4 +1,7 @@
-/** Requests that are made to be costly do not hold up anybody else: security case SEC-HTP-17, ruling R12. */
+/**
+ * Requests that are made to be costly do not hold up anybody else: SEC-HTP-17, ruling
+ * R12.
+ */
 
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'

@@ -1,4 +1,7 @@
-/** Background work and long lists leave the server able to answer (R12, SEC-STO-02, SEC-LOA-07). */
+/**
+ * Background work and long lists leave the server able to answer (ruling R12, SEC-STO-02,
+ * SEC-LOA-07).
+ */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -49,7 +52,7 @@ async function turnsDuring(work: () => Promise<unknown>): Promise<number> {
   return turns
 }
 
-test('R12: the search for tokens of a revoked prefix lets other requests in', async () => {
+test('the search for tokens of a revoked prefix lets other requests in (ruling R12)', async () => {
   const server = await startTestServer()
   await issue(server, 5000)
   const { core } = server.server
@@ -62,7 +65,7 @@ test('R12: the search for tokens of a revoked prefix lets other requests in', as
   assert.ok(turns >= 10, `5000 tokens were searched in ${turns} turns of the event loop`)
 })
 
-test('SEC-LOA-07, R12: a list of accessors or leases lets other requests in', async () => {
+test('a list of accessors or leases lets other requests in (SEC-LOA-07, ruling R12)', async () => {
   const server = await startTestServer()
   await issue(server, 5000)
   const { core } = server.server
@@ -97,7 +100,7 @@ test('SEC-STO-02: one damaged token record does not stop the removal of all late
   assert.ok(left <= 1, `${left} of 20 expired tokens are still there`)
 })
 
-test('platform §1.3: a request that runs while the server is sealed answers 503 and not 500', async () => {
+test('a request that runs while the server is sealed answers 503 and not 500 (platform.md §1.3)', async () => {
   const server = await startTestServer({ storage: 'lmdb' })
   const { root } = server
   const limited = await root.tokenFor(

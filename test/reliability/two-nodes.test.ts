@@ -3,18 +3,21 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
-import { systemLeaseTtlSeconds } from '../../src/core/config.ts'
+import { systemLeaseTtlSeconds } from '../../src/core/settings.ts'
 import { Core } from '../../src/core/core.ts'
 import { SealManager } from '../../src/core/seal/seal-manager.ts'
 import { createStaticSeal } from '../../src/core/seal/static-seal.ts'
-import { ManualClock, SystemClock } from '../../src/platform/clock.ts'
+import { SystemClock } from '../../src/platform/clock.ts'
+import { ManualClock } from '../harness/manual-clock.ts'
 import { SilentLogger } from '../../src/platform/logger.ts'
 import { createOutbound } from '../../src/platform/outbound-http.ts'
 import { SystemRandom } from '../../src/platform/random.ts'
 import { builtIns } from '../../src/server/built-ins.ts'
+import { createPageShell } from '../../src/server/page-shell.ts'
 import { localCall } from '../../src/server/local-call.ts'
 import { MemoryEngine } from '../../src/storage/memory/memory-engine.ts'
 import { SealedStore } from '../../src/storage/sealed-store.ts'
+import { createSystem } from '../../src/sys/index.ts'
 import { initialise } from '../../src/sys/seal-paths.ts'
 
 const outbound = createOutbound({ clock: new SystemClock(), proxyFromEnvironment: {} })
@@ -23,7 +26,7 @@ function node(engine: MemoryEngine, key: Buffer, clock: ManualClock): Core {
   const store = new SealedStore({ engine, cacheEntriesMax: 1000, onFatal: () => undefined })
   const parts = { clock, random: new SystemRandom(), logger: new SilentLogger() }
   const seal = new SealManager({ engine, store, type: createStaticSeal(key), ...parts })
-  const core: Core = new Core({
+  const core = new Core({
     ...parts,
     store,
     seal,
@@ -36,7 +39,9 @@ function node(engine: MemoryEngine, key: Buffer, clock: ManualClock): Core {
       ui: false,
       explainToCaller: 'none',
     },
-    types: builtIns(() => core),
+    plugins: builtIns,
+    system: createSystem,
+    pages: createPageShell({ random: parts.random, environment: '', ui: false }),
   })
   seal.onUnsealed(() => core.open())
   seal.onSealing(() => core.close())

@@ -1,7 +1,7 @@
 /** A server on LMDB that unseals itself, for `kill.test.ts`: told its folder, it says its address. Run as a program only. */
 
 import { createStaticSeal } from '../../src/core/seal/static-seal.ts'
-import { systemLeaseTtlSeconds } from '../../src/core/config.ts'
+import { systemLeaseTtlSeconds } from '../../src/core/settings.ts'
 import { tcpListener } from '../../src/http/listener-options.ts'
 import { SystemClock } from '../../src/platform/clock.ts'
 import { SilentLogger } from '../../src/platform/logger.ts'

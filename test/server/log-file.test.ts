@@ -28,7 +28,7 @@ test('SIGHUP while the folder of the log file is away does not end the server', 
     `storage "lmdb" { path = "${join(folder, 'data')}" }\nlog_file = "${join(logs, 'log')}"\n` +
       'listener "tcp" {\n  address = "127.0.0.1:0"\n  tls_disable = true\n}\n',
   )
-  const main = new URL('../../src/server/main.js', import.meta.url).href
+  const main = new URL('../../src/server/server-command.js', import.meta.url).href
   const script =
     `const { runServer } = await import(${JSON.stringify(main)});` +
     `process.exit(await runServer(['-config=${config}'], process))`

@@ -70,6 +70,12 @@ test('a denied network is not called, however the address is written or named (S
     '0.0.0.0',
     '[::]',
     '[::ffff:0.0.0.0]',
+    // Where a translator or a tunnel makes the IPv4 address of it again.
+    '[64:ff9b::127.0.0.1]',
+    '[64:ff9b:1::7f00:1]',
+    '[2002:7f00:1::]',
+    '[::ffff:0:127.0.0.1]',
+    '[::127.0.0.1]',
   ]
   for (const host of hosts) assertRefused(await takeKeys(root, host), host)
   assert.deepEqual(asked, [])
@@ -106,10 +112,14 @@ test('without the block providers of this machine are called, metadata services 
     '192.0.0.192',
     '168.63.129.16',
     '0.0.0.0',
+    '[64:ff9b::169.254.169.254]',
+    '[2002:a9fe:a9fe::1]',
   ]
   for (const host of hosts) assertRefused(await takeKeys(root, host), host)
   assert.equal((await takeKeys(root, '127.0.0.1')).status, 204)
   assert.deepEqual(asked, ['/keys'])
+  // `::1` looks like an IPv4 address of that old form and is none: it is called, and nobody listens there.
+  assert.doesNotMatch((await takeKeys(root, '[::1]')).text, /must not call/)
 })
 
 test('the switch for link-local networks opens them again, and is warned of (SEC-NET-12)', async () => {

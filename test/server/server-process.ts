@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { ApiClient } from '../harness/api-client.ts'
 
 const program = `
-  import { runServer } from ${JSON.stringify(new URL('../../src/server/main.js', import.meta.url).href)}
+  import { runServer } from ${JSON.stringify(new URL('../../src/server/server-command.js', import.meta.url).href)}
   process.exitCode = await runServer(process.argv.slice(1), process)
 `
 

@@ -1,4 +1,4 @@
-/** What the settings of a configuration file do, seen from outside a server process (security case SEC-CFG-S4). */
+/** What the settings of a configuration file do, seen from outside a server process (SEC-CFG-S4). */
 
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'

@@ -11,7 +11,7 @@ import {
   sealsPerTermMax,
   sealsUnsavedMax,
 } from '../../src/storage/keyring.ts'
-import { createMemoryStore } from '../../src/storage/memory/memory-store.ts'
+import { createMemoryStore } from '../harness/memory-store.ts'
 import { RecordDamaged, StoreSealed } from '../../src/storage/store.ts'
 
 const random = new SystemRandom()

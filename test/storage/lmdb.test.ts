@@ -2,7 +2,7 @@
 
 import { after } from 'node:test'
 import '../harness/properties.ts'
-import { storageSuite } from '../../src/storage/storage.suite.ts'
+import { storageSuite } from './storage-suite.ts'
 import { freshFolder, openAt, removeFolders } from './folder.ts'
 
 after(removeFolders)

@@ -2,6 +2,6 @@
 
 import { MemoryEngine } from '../../src/storage/memory/memory-engine.ts'
 import '../harness/properties.ts'
-import { storageSuite } from '../../src/storage/storage.suite.ts'
+import { storageSuite } from './storage-suite.ts'
 
 storageSuite('memory', async () => ({ engine: new MemoryEngine() }))

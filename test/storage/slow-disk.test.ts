@@ -1,4 +1,7 @@
-/** Many writers on a disk that takes its time: whoever changes records of their own is not turned away. */
+/**
+ * Many writers on a disk that takes its time: whoever changes records of their own is not turned
+ * away.
+ */
 
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
@@ -76,7 +79,8 @@ test('8 writers of different roles share their commits and none loses', async ()
     for (const name of names) {
       assert.equal(await store.view((view) => view.get(recordKey<number>(name))), writesEach)
     }
-    // At 10 ms each this is some 100 writes a second of each writer; one alone needs as many commits.
+    // At 10 ms each this is some 100 writes a second of each writer; one alone needs as many
+    // commits.
     assert.ok(disk.commits <= writesEach * 2, `${disk.commits} commits`)
   })
 })

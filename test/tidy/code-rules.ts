@@ -96,6 +96,25 @@ function findRandomImports(file: SourceFile): readonly string[] {
   })
 }
 
+/** Stock servers say these things in their texts alone. */
+const readsStockTexts: ReadonlySet<string> = new Set(['src/cli/login/stock-texts.ts'])
+
+const failureText = String.raw`(?:\.message|\.errors(?:\[\d+\])?|\b(?:refusal|failure|known|detail|error)\.text)`
+const textReadings: readonly RegExp[] = [
+  new RegExp(
+    failureText +
+      String.raw`\??\.(?:startsWith|endsWith|includes|match|matchAll|search|split|(?:lastI|i)ndexOf|replace(?:All)?)\(`,
+    'g',
+  ),
+  new RegExp(
+    String.raw`\.(?:startsWith|endsWith|includes|indexOf|test|exec)\([\w.\s]*` +
+      failureText +
+      String.raw`\b`,
+    'g',
+  ),
+  new RegExp(String.raw`\.message\s*[!=]==\s*['"\x60]`, 'g'),
+]
+
 export const codeRules: readonly Rule[] = [
   {
     title: 'time, chance, network and process come in through platform',
@@ -157,6 +176,38 @@ export const codeRules: readonly Rule[] = [
       { path: 'src/platform/random.ts', text: `import { randomBytes } from 'node:crypto'` },
       { path: 'src/core/x.ts', text: `import { createHmac } from 'node:crypto'` },
       { path: 'src/core/x.ts', text: `import { randomBytesMax } from './limits.ts'` },
+    ],
+  },
+  {
+    title: 'what failed is told by a code: its text is not read back',
+    find: (file) => {
+      if (!isSource(file) || readsStockTexts.has(file.path)) return []
+      const told = 'a text that decides: put a code beside it (STYLE.md, rule 11)'
+      return textReadings.flatMap((pattern) => findPattern(file, pattern, told))
+    },
+    bad: [
+      `if (error.message.includes('sealed')) return`,
+      `if (error.message?.startsWith('no')) return`,
+      `const isOver = answer.errors[0]?.endsWith('pending')`,
+      `if (answer.errors.includes('permission denied')) return`,
+      `const [code] = refusal.text.split(' ')`,
+      'const found = refusal.detail.text?.match(/a/)',
+      'return text.startsWith(known.text)',
+      'return /sealed/.test(problem.message)',
+      'return /sealed/u.exec(failure.text)',
+      `if (problem.message === 'sealed') return`,
+      `const at = cause.message.indexOf('Errors:')`,
+    ].map((text) => ({ path: 'src/auth/jwt/x.ts', text })),
+    good: [
+      { path: 'src/cli/login/stock-texts.ts', text: `if (errors[0].endsWith('slow_down')) return` },
+      ...[
+        'write(`${doing}: ${cause.message}`)',
+        'const text = refusal.text.slice(0, 100)',
+        `if (refusal.code === 'sealed') return`,
+        `if (text.startsWith('a')) return`,
+        'if (errors.length > 1) return',
+        `const kind = message.kind.startsWith('a')`,
+      ].map((text) => ({ path: 'src/ui/x.ts', text })),
     ],
   },
   {

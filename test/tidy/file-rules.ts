@@ -63,7 +63,7 @@ export const sourceFileRules: readonly Rule[] = [
     good: [
       { path: 'src/auth/jwt/index.ts', text: '' },
       { path: 'src/trust/claim-rules.ts', text: '' },
-      { path: 'src/storage/storage.suite.ts', text: '' },
+      { path: 'test/storage/storage-suite.ts', text: '' },
     ],
   },
 ]

@@ -36,6 +36,20 @@ const importers: Readonly<Record<string, string>> = {
   uqr: 'src/cli',
 }
 
+/** Files that not everybody who could may import. */
+const keepers: Readonly<
+  Record<string, { readonly folders: readonly string[]; readonly instead: string }>
+> = {
+  'src/core/core.ts': {
+    folders: ['src/server/'],
+    instead: 'the core is put together in server; take a port (src/core/ports/) or what you need',
+  },
+  'src/framework/core-path.ts': {
+    folders: ['src/core/', 'src/sys/', 'src/auth/token/'],
+    instead: 'a plugin sees the request alone; use definePath',
+  },
+}
+
 export function importerOf(dependency: string): string | undefined {
   return Object.hasOwn(importers, dependency) ? importers[dependency] : undefined
 }
@@ -92,7 +106,7 @@ export const importRules: readonly Rule[] = [
       { path: 'src/auth/jwt/x.ts', text: `import { a } from '../token/index.ts'` },
       { path: 'src/secrets/kv/x.ts', text: `import { a } from '../cubbyhole/index.ts'` },
       { path: 'src/secrets/kv/x.ts', text: `import { a } from '../../auth/jwt/index.ts'` },
-      { path: 'src/cli/x.ts', text: `const a = await import('../server/main.ts')` },
+      { path: 'src/cli/x.ts', text: `const a = await import('../server/wire.ts')` },
       { path: 'src/cli/commands/x.ts', text: `export { a } from '../../framework/path.ts'` },
       { path: 'src/client/x.ts', text: `import {\n  a,\n} from '../http/respond.ts'` },
       { path: 'src/practice-idp/x.ts', text: `import { a } from '../oidc/discovery.ts'` },
@@ -101,7 +115,7 @@ export const importRules: readonly Rule[] = [
       { path: 'src/extras/x.ts', text: `import { a } from '../lib/json.ts'` },
     ],
     good: [
-      { path: 'src/core/seal/x.ts', text: `import { a } from '../core.ts'` },
+      { path: 'src/core/seal/x.ts', text: `import { a } from '../keys.ts'` },
       { path: 'src/auth/jwt/x.ts', text: `import { a } from '../../trust/decide.ts'` },
       { path: 'src/trust/x.ts', text: `import { a } from '../jose/verify.ts'` },
       { path: 'src/server/x.ts', text: `import { a } from '../auth/jwt/index.ts'` },
@@ -116,12 +130,12 @@ export const importRules: readonly Rule[] = [
     find: (file) =>
       importsOf(file).flatMap(({ at, specifier }) => {
         if (isRelative(specifier) || specifier.startsWith('node:')) return []
-        // Suites and tests are not shipped; they may use what is installed for development.
-        if (!file.path.startsWith('src/') || file.path.endsWith('.suite.ts')) return []
+        // Tests are not shipped; they may use what is installed for development.
+        if (!file.path.startsWith('src/')) return []
         const name = /^(?:@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? specifier
         const owner = importerOf(name)
         if (owner === undefined) {
-          return [complaint(file, at, `${name} has no owning folder; see design/libraries.md`)]
+          return [complaint(file, at, `${name} has no owning folder; see CONTRIBUTING.md`)]
         }
         if (file.path.startsWith(`${owner}/`)) return []
         return [complaint(file, at, `${name} belongs to ${owner}; use what that folder exports`)]
@@ -135,8 +149,37 @@ export const importRules: readonly Rule[] = [
     ],
     good: [
       { path: 'src/storage/lmdb/x.ts', text: `import { open } from 'lmdb'` },
-      { path: 'src/storage/storage.suite.ts', text: `import fc from 'fast-check'` },
+      { path: 'test/storage/storage-suite.ts', text: `import fc from 'fast-check'` },
       { path: 'src/lib/x.ts', text: `import { readFileSync } from 'node:fs'` },
+    ],
+  },
+  {
+    title: 'the core is handed to nobody, and what it knows of callers to its own paths alone',
+    find: (file) =>
+      importsOf(file).flatMap(({ at, specifier }) => {
+        if (!file.path.startsWith('src/') || !isRelative(specifier)) return []
+        const keeper = keepers[targetOf(file, specifier)]
+        if (keeper === undefined || keeper.folders.some((one) => file.path.startsWith(one))) {
+          return []
+        }
+        return [complaint(file, at, keeper.instead)]
+      }),
+    bad: [
+      { path: 'src/sys/x.ts', text: `import type { Core } from '../core/core.ts'` },
+      { path: 'src/core/x.ts', text: `import type { Core } from './core.ts'` },
+      { path: 'src/http/x.ts', text: `import { Core } from '../core/core.ts'` },
+      { path: 'src/auth/jwt/x.ts', text: `import { a } from '../../framework/core-path.ts'` },
+      {
+        path: 'src/secrets/kv/x.ts',
+        text: `import type { A } from '../../framework/core-path.ts'`,
+      },
+    ],
+    good: [
+      { path: 'src/server/x.ts', text: `import { Core } from '../core/core.ts'` },
+      { path: 'src/sys/x.ts', text: `import type { A } from '../core/ports/system-ports.ts'` },
+      { path: 'src/sys/x.ts', text: `import { corePaths } from '../framework/core-path.ts'` },
+      { path: 'src/auth/token/x.ts', text: `import { a } from '../../framework/core-path.ts'` },
+      { path: 'test/core/x.test.ts', text: `import { Core } from '../../src/core/core.ts'` },
     ],
   },
   {

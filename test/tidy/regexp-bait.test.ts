@@ -1,4 +1,6 @@
-/** No regular expression of the sources can be made slow by a text (OWASP ASVS 1.3.12, CWE-1333). */
+/**
+ * No regular expression of the sources can be made slow by a text (OWASP ASVS 1.3.12, CWE-1333).
+ */
 
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'

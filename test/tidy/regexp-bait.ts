@@ -1,7 +1,7 @@
 /**
- * Texts that make a bad regular expression slow: long runs of what the expression itself speaks of, with something in
- * front, behind or in the middle that it cannot take. What it costs is measured as time of the processor, so that a busy
- * machine does not count.
+ * Texts that make a bad regular expression slow: long runs of what the expression itself speaks of,
+ * with something in front, behind or in the middle that it cannot take. What it costs is measured
+ * as time of the processor, so that a busy machine does not count.
  */
 
 import type { RegExpPlace } from './source-text.ts'
@@ -103,7 +103,9 @@ function tryLengths(
   return ms > msMax ? { ms, length: baitCharacters } : undefined
 }
 
-/** The least of some runs: the first one compiles, and any of them may meet the garbage collector. */
+/**
+ * The least of some runs: the first one compiles, and any of them may meet the garbage collector.
+ */
 function cost(work: (text: string) => void, text: string): number {
   let least = Infinity
   for (let run = 0; run < runsMax && least > suspectMs; run++) {

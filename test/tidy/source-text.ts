@@ -22,6 +22,11 @@ export function createSourceFile(path: string, text: string): SourceFile {
   return { path, text, code: blankOut(text) }
 }
 
+/** The text with blanks for comments alone. */
+export function withoutComments(text: string): string {
+  return blankOut(text, 'comments')
+}
+
 export function lineOf(text: string, at: number): number {
   return text.slice(0, at).split('\n').length
 }
@@ -32,7 +37,9 @@ export interface RegExpPlace {
   readonly at: number
 }
 
-/** Every regular expression literal: what stands between slashes that are code is no code itself. */
+/**
+ * Every regular expression literal: what stands between slashes that are code is no code itself.
+ */
 export function regExpsOf({ code, text }: SourceFile): readonly RegExpPlace[] {
   const out = code.split('')
   const found: RegExpPlace[] = []
@@ -54,12 +61,6 @@ export function importsOf({ code, text }: SourceFile): readonly ImportPlace[] {
     const specifier = text.slice(end - (match[3]?.length ?? 0), end)
     return { specifier, clause: match[1] ?? '', at: match.index }
   })
-}
-
-/** Whether that place is inside a quoted text; in one over several lines, only its first line counts. */
-export function isInString({ code }: SourceFile, at: number): boolean {
-  const before = code.slice(code.lastIndexOf('\n', at - 1) + 1, at)
-  return (before.match(/['"`]/g) ?? []).length % 2 === 1
 }
 
 /** The text from one top-level line to the next closing brace in column one: a function, a class, a constant. */
@@ -84,11 +85,12 @@ export function isMethodDeclaration(code: string, at: number, name: string): boo
   return false
 }
 
-function blankOut(text: string): string {
+function blankOut(text: string, what: 'all' | 'comments' = 'all'): string {
   const out = text.split('')
-  const blank = (from: number, to: number) => {
+  const blankComment = (from: number, to: number) => {
     for (let at = from; at < to; at++) if (out[at] !== '\n') out[at] = ' '
   }
+  const blank = what === 'all' ? blankComment : () => undefined
   // One entry per `${` that is open: the depth of braces inside it.
   const templates: number[] = []
   let at = 0
@@ -96,12 +98,12 @@ function blankOut(text: string): string {
     const character = text[at]
     if (text.startsWith('//', at)) {
       const end = endOr(text.indexOf('\n', at), text)
-      blank(at, end)
+      blankComment(at, end)
       at = end
     } else if (text.startsWith('/*', at)) {
       const close = text.indexOf('*/', at + 2)
       const end = close === -1 ? text.length : close + 2
-      blank(at, end)
+      blankComment(at, end)
       at = end
     } else if (character === "'" || character === '"') {
       const end = endOfQuoted(text, at, character)

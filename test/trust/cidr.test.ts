@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { cidrContains, parseCidr } from '../../src/lib/cidr.ts'
+import { carriedAddress, cidrContains, parseCidr } from '../../src/lib/cidr.ts'
 
 function contains(network: string, address: string): boolean {
   const cidr = parseCidr(network)
@@ -56,5 +56,24 @@ test('a network holds its own addresses, also with host bits set', () => {
     ['10.0.0.0/8', '', false],
   ] as const) {
     assert.equal(contains(network, address), expected, `${network} ${address}`)
+  }
+})
+
+test('an address that carries an IPv4 address for a translator or a tunnel is seen through', () => {
+  for (const [address, carried] of [
+    ['64:ff9b::10.2.3.4', '10.2.3.4'],
+    ['64:ff9b:1:2:3:4:a02:304', '10.2.3.4'],
+    ['2002:a02:304:5::6', '10.2.3.4'],
+    ['::ffff:0:10.2.3.4', '10.2.3.4'],
+    ['::10.2.3.4', '10.2.3.4'],
+    ['::1', undefined],
+    ['::', undefined],
+    ['::ffff:10.2.3.4', undefined],
+    ['64:ff9b:2::10.2.3.4', undefined],
+    ['2001:db8::10.2.3.4', undefined],
+    ['10.2.3.4', undefined],
+    ['nonsense', undefined],
+  ] as const) {
+    assert.equal(carriedAddress(address), carried, address)
   }
 })

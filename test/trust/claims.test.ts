@@ -7,7 +7,8 @@ import * as fc from '../harness/properties.ts'
 
 import { JsonNumber, type JsonObject, type JsonValue } from '../../src/lib/json.ts'
 import {
-  checkClaimRules,
+  checkClaimRule,
+  GlobWork,
   listOfValues,
   parseClaimRules,
   type BoundClaimsType,
@@ -32,7 +33,9 @@ function resolve(claims: string, reference: string): JsonValue | undefined {
 }
 
 function matches(bound: string, claims: string, type: BoundClaimsType = 'string'): boolean {
-  return checkClaimRules(parseClaimRules(claimsOf(bound), type), claimsOf(claims)).ok
+  const rules = parseClaimRules(claimsOf(bound), type)
+  const work = new GlobWork()
+  return rules.every((rule) => checkClaimRule(rule, claimsOf(claims), work).ok)
 }
 
 function isGlobMatch(pattern: string, subject: string): boolean {

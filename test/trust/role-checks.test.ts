@@ -3,9 +3,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { checkRoleRules, type RoleRulesInput } from '../../src/trust/role-checks.ts'
+import { checkRoleRules } from '../../src/trust/role-checks.ts'
 import { lintRole, lints } from '../../src/trust/role-lint.ts'
-import { defaultRoleRules, type RoleRules } from '../../src/trust/role-rules.ts'
+import {
+  defaultRoleRules,
+  type RoleRules,
+  type RoleRulesDraft,
+} from '../../src/trust/role-rules.ts'
 import { claimsOf } from './fixture.ts'
 
 const good: RoleRules = {
@@ -16,11 +20,11 @@ const good: RoleRules = {
 }
 const unbound = { bound_audiences: [] }
 
-function fields(change: Partial<RoleRulesInput>): readonly string[] {
+function fields(change: Partial<RoleRulesDraft>): readonly string[] {
   return checkRoleRules({ ...good, ...change }).problems.map((problem) => problem.field)
 }
 
-const rows: readonly [id: string, change: Partial<RoleRulesInput>, fields: readonly string[]][] = [
+const rows: readonly [id: string, change: Partial<RoleRulesDraft>, fields: readonly string[]][] = [
   ['ROL-002', { user_claim: '' }, ['user_claim']],
   ['ROL-003', unbound, ['bound_audiences']],
   ['ROL-004', { ...unbound, bound_subject: 's' }, []],

@@ -1,4 +1,4 @@
-/** What somebody might send to have it run in the page of somebody else (security cases SEC-WEB-01, SEC-WEB-02). */
+/** What somebody might send to have it run in the page of somebody else (SEC-WEB-01, SEC-WEB-02). */
 
 export const hostileTexts: readonly (readonly [string, string])[] = [
   ['a script', '<script>window.hacked=1</script>'],

@@ -3,7 +3,12 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
-import { parseMountName, parseOwnPath, parseReturnPath } from '../../src/ui/own-path.ts'
+import {
+  parseMountName,
+  parseOwnPath,
+  parsePagePath,
+  parseReturnPath,
+} from '../../src/ui/own-path.ts'
 
 const inside: readonly (readonly [string, string])[] = [
   ['/ui/', '/ui/'],
@@ -61,6 +66,23 @@ suite('SEC-WEB-11: after a sign-in one is sent to own paths only', () => {
       assert.equal(parseOwnPath(text), text)
     })
   }
+
+  test('colours are changed below /ui/ and where the API asks about a sign-in, nowhere else', () => {
+    for (const path of ['/ui/login', '/v1/auth/oidc/oidc/callback', '/v1/auth/a/b/oidc/callback']) {
+      assert.equal(parsePagePath(path), path)
+    }
+    for (const text of [
+      ...outside,
+      '/v1/auth/oidc/oidc/callback?code=1',
+      '/v1/auth/../sys/oidc/callback',
+      '/v1/auth/%2e%2e/%2e%2e/oidc/callback',
+      '/v1/auth//evil.test/oidc/callback/',
+      '/v1/auth/oidc/callback',
+      `/v1/auth/${'a'.repeat(300)}/oidc/callback`,
+    ]) {
+      assert.equal(parsePagePath(text), undefined, text)
+    }
+  })
 
   test('whatever the text, the browser stays on the server and below /ui/', () => {
     const parts = [

@@ -11,6 +11,7 @@ import type { ApiResult } from '../harness/api-client.ts'
 import { manualClock, startTestServer } from '../harness/test-server.ts'
 import { makeCertificate } from '../http/self-signed.ts'
 import { tcpListener, tlsOptions } from '../../src/http/listener-options.ts'
+import { reasons } from '../../src/trust/reasons.ts'
 import { setUpUi, type UiSetup } from './fixture.ts'
 import { formTokenOf, sessionCookie, textOf, Visitor } from './visitor.ts'
 
@@ -667,7 +668,12 @@ suite('with a JWT', () => {
     assert.equal(answer.status, 400)
     assert.equal(answer.headers['x-login-reason'], 'audience_mismatch')
     assert.ok(!answer.text.includes(text.split('.')[1] ?? '?'))
-    assert.match(textOf(answer), /meant for somebody else/)
+    const page = textOf(answer)
+    assert.match(page, /The claim "aud" of the token is "them"/)
+    const { text: meaning, fix } = reasons.audience_mismatch
+    for (const once of [meaning, fix]) {
+      assert.equal(page.split(once).length, 2, `${once} is said once on: ${page}`)
+    }
     assert.match(answer.text, /href="\/ui\/login\?with=jwt&#38;role=ci"/)
   })
 

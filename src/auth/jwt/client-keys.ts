@@ -3,7 +3,8 @@
  * never shown. The provider reads the public halves: the one in use, and the one before, so that a rotation interrupts nobody.
  */
 
-import { reply, type BackendContext } from '../../framework/backend.ts'
+import type { BackendContext } from '../../framework/backend.ts'
+import { reply } from '../../framework/reply.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { createClientKey, type ClientKey } from '../../oidc/client-key.ts'
 import { exactCodec, type Key } from '../../storage/store.ts'

@@ -1,9 +1,10 @@
-/** Configuration of a mount: fields, write checks in the contract's order, read shape, key source (JWT contract §1). */
+/** Configuration of a mount: fields, write checks in the contract's order, read shape, key source (jwt-oidc.md §1). */
 
-import { reply, type BackendContext } from '../../framework/backend.ts'
+import type { BackendContext } from '../../framework/backend.ts'
+import { reply } from '../../framework/reply.ts'
 import { warningsOfIdleFields } from '../../framework/input.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
-import { invalid } from '../../framework/refusal.ts'
+import { invalid, type Refusal } from '../../framework/refusal.ts'
 import {
   algorithmNames,
   algorithmOf,
@@ -11,83 +12,77 @@ import {
   type AlgorithmName,
   type SignatureAlgorithm,
 } from '../../jose/algorithms.ts'
+import { member, type JsonObject } from '../../lib/json.ts'
 import {
-  isJsonArray,
-  isJsonObject,
-  member,
-  type JsonObject,
-  type JsonValue,
-} from '../../lib/json.ts'
-import {
-  clientAuthMethods,
+  keySourceRecord,
+  keySourceTable,
   needsClientSecret,
-  validateKeySourceConfig,
-  type ClientAuthMethod,
   type KeySourceConfig,
 } from '../../oidc/key-source-config.ts'
 import type { KeySource } from '../../oidc/key-source.ts'
 import { waitAtMost } from '../../oidc/wait.ts'
 import { field, type Input } from '../../schema/field.ts'
-import { exactCodec, type Key, type StoreTransaction, type StoreView } from '../../storage/store.ts'
+import {
+  choiceList,
+  defineRecord,
+  optionalPart,
+  own,
+  replacing,
+  stored,
+  type ChoiceProblem,
+  type DraftOf,
+  type StoredOf,
+} from '../../schema/record.ts'
+import { recordCodec } from '../../storage/record-codec.ts'
+import type { Key, StoreTransaction, StoreView } from '../../storage/store.ts'
 import type { ClientKeys } from './client-keys.ts'
 import { defaultIssuerName, KeySources } from './key-sources.ts'
 import { checkProviderConfig, shownProviderConfig } from './providers.ts'
 import { roleNameCharsMax } from './role-record.ts'
 
+export const configRecord = defineRecord({
+  /** New at every write: a key source belongs to one revision. */
+  revision: own<string>(''),
+  ...keySourceTable,
+  ...replacing({
+    oidc_response_mode: stored(field.string({ help: 'query or form_post.' })),
+    oidc_response_types: stored(
+      field.commaList({ help: 'code, id_token.', emptyElements: 'drop' }),
+    ),
+    jwt_supported_algs: choiceList(
+      algorithmNames,
+      field.commaList({ help: 'Allowed algorithms.', emptyElements: 'drop' }),
+    ),
+    default_role: stored(
+      field.lowerString({ help: 'Role of logins that name none.', charsMax: roleNameCharsMax }),
+    ),
+    provider_config: stored(field.textMap({ help: 'Provider with its options.', secret: true })),
+    token_audiences: stored(
+      field.commaList({
+        help: 'Audiences of which every JWT login of this mount must have one.',
+        emptyElements: 'drop',
+      }),
+    ),
+  }),
+  /** The only field that survives its omission. */
+  namespace_in_state: stored(
+    field.bool({ help: 'Put the namespace into the state of browser sign-ins.' }),
+    { default: true },
+  ),
+})
+
 const configFields = {
-  oidc_discovery_url: field.string({ help: 'Issuer whose discovery document names the keys.' }),
-  oidc_discovery_ca_pem: field.string({ help: 'CA certificates for calls to the provider.' }),
-  oidc_client_id: field.string({ help: 'Client id of browser sign-ins.' }),
-  oidc_client_secret: field.string({ help: 'Client secret of browser sign-ins.', secret: true }),
-  oidc_client_auth_method: field.string({
-    help: 'client_secret_basic, client_secret_post, private_key_jwt or none (public client); empty tries the secret both ways.',
-  }),
-  oidc_response_mode: field.string({ help: 'query or form_post.' }),
-  oidc_response_types: field.commaList({ help: 'code, id_token.', emptyElements: 'drop' }),
-  jwks_url: field.string({ help: 'Address of a JWK Set.' }),
-  jwks_ca_pem: field.string({ help: 'CA certificates for jwks_url.' }),
-  jwks_pairs: field.any({ help: 'List of {jwks_url, jwks_ca_pem}.' }),
-  jwt_validation_pubkeys: field.commaList({ help: 'Public keys in PEM.', emptyElements: 'drop' }),
-  jwt_supported_algs: field.commaList({ help: 'Allowed algorithms.', emptyElements: 'drop' }),
-  bound_issuer: field.string({ help: 'Required iss of a JWT login.' }),
-  default_role: field.lowerString({
-    help: 'Role of logins that name none.',
-    charsMax: roleNameCharsMax,
-  }),
-  provider_config: field.textMap({ help: 'Provider with its options.', secret: true }),
-  namespace_in_state: field.bool({ help: 'Put the namespace into the state of browser sign-ins.' }),
-  override_allowed_server_names: field.commaList({
-    help: "Certificate names accepted instead of the URL's host.",
-    emptyElements: 'drop',
-  }),
+  ...configRecord.fields,
   skip_jwks_validation: field.bool({ help: 'Store even when the provider cannot be reached now.' }),
-  unsupported_critical_cert_extensions: field.commaList({
-    help: 'Kept for compatibility; a certificate with an unknown critical extension is refused.',
-    emptyElements: 'drop',
-    withoutEffect: true,
-  }),
-  token_audiences: field.commaList({
-    help: 'Audiences of which every JWT login of this mount must have one.',
-    emptyElements: 'drop',
-  }),
 } as const
 
-export interface ConfigRecord extends KeySourceConfig {
-  /** New at every write: a key source belongs to one revision. */
-  readonly revision: string
-  readonly oidc_response_mode: string
-  readonly oidc_response_types: readonly string[]
-  readonly jwt_supported_algs: readonly AlgorithmName[]
-  readonly default_role: string
-  readonly provider_config: JsonObject
-  readonly namespace_in_state: boolean
-  readonly token_audiences: readonly string[]
-}
+export type ConfigRecord = StoredOf<typeof configRecord.table>
+type ConfigDraft = DraftOf<typeof configRecord.table>
 
 export type MountKind = 'keys' | 'jwks' | 'pairs' | 'discovery' | 'oidc' | 'kubernetes'
 
 /** A named issuer of the mount: tokens with that `iss` are its own, and nobody else's. */
-export interface IssuerRoute {
+export type IssuerRoute = {
   readonly name: string
   readonly issuer: string
 }
@@ -96,12 +91,14 @@ export interface IssuerRoute {
  * What a mount trusts: the classic configuration and where named issuers are. One record, so that a login reads both in
  * one step and a mount without named issuers pays nothing for them.
  */
-export interface TrustRecord {
-  readonly config?: ConfigRecord
-  readonly routes: readonly IssuerRoute[]
-}
+export const trustRecord = defineRecord({
+  config: optionalPart(configRecord),
+  routes: own<readonly IssuerRoute[]>([]),
+})
 
-const trustsNobody: TrustRecord = { routes: [] }
+export type TrustRecord = StoredOf<typeof trustRecord.table>
+
+const trustCodec = recordCodec(trustRecord)
 
 const statusWaitMs = 3000
 
@@ -117,7 +114,7 @@ export class JwtConfigs {
   constructor(context: BackendContext, clientKeys: ClientKeys) {
     this.#context = context
     this.#clientKeys = clientKeys
-    this.#key = context.store.configKey('config', exactCodec<TrustRecord>())
+    this.#key = context.store.configKey('config', trustCodec)
     this.sources = new KeySources(context)
   }
 
@@ -126,7 +123,7 @@ export class JwtConfigs {
       view === undefined
         ? await this.#context.store.view((one) => one.get(this.#key))
         : await view.get(this.#key)
-    return trust ?? trustsNobody
+    return trust ?? trustRecord.defaults
   }
 
   saveTrust(txn: StoreTransaction, trust: TrustRecord): void {
@@ -137,7 +134,7 @@ export class JwtConfigs {
     return (await this.loadTrust(view)).config
   }
 
-  /** Resulting kind of mount, JWT contract §1.2. */
+  /** Resulting kind of mount, jwt-oidc.md §1.2. */
   kind(config: ConfigRecord): MountKind {
     if (config.jwt_validation_pubkeys.length > 0) return 'keys'
     if (config.jwks_url !== '') return 'jwks'
@@ -168,69 +165,41 @@ export class JwtConfigs {
     this.sources.close()
   }
 
-  /** Replaces the configuration when every check of JWT contract §1.3 passes; gives warnings. */
+  /** Replaces the configuration when every check of jwt-oidc.md §1.3 passes; gives warnings. */
   async write(input: Input<typeof configFields>): Promise<readonly string[]> {
+    const draft = configRecord.merge(configRecord.defaults, input)
     const revision = this.#context.random.uuid()
-    const keys = keySourceConfig(input)
-    const checked = validateKeySourceConfig(keys)
-    if (!checked.ok) throw invalid(checked.error)
-    const warnings = [...checked.value.warnings]
-    let effective: KeySourceConfig = { ...keys, ...checked.value.changes }
-    const source = this.sources.create(defaultIssuerName, revision, checked.value)
-    try {
-      const network = await source.check()
-      if (network.problem !== undefined) {
-        const isSkipped = network.isSkippable && input.skip_jwks_validation === true
-        if (!isSkipped) throw invalid(network.problem)
-        warnings.push(network.problem)
-      }
-      effective = { ...effective, ...network.changes }
-    } finally {
-      source.close()
+    const checked = await this.sources.check(defaultIssuerName, revision, keySourceOf(draft))
+    const { problem } = checked
+    if (problem !== undefined) {
+      const isSkipped = problem.isSkippable && input.skip_jwks_validation === true
+      if (!isSkipped) throw invalid(problem.text)
     }
-    const record: Omit<ConfigRecord, 'namespace_in_state'> = {
-      ...effective,
-      revision,
-      jwt_supported_algs: parseAlgorithms(input.jwt_supported_algs ?? []),
-      oidc_response_mode: input.oidc_response_mode ?? '',
-      oidc_response_types: input.oidc_response_types ?? [],
-      default_role: input.default_role ?? '',
-      provider_config: input.provider_config ?? {},
-      token_audiences: input.token_audiences ?? [],
-    }
+    const record = settledConfig({ ...draft, ...checked.keys, revision })
     checkFlowFields(record)
     const provider = checkProviderConfig(record.provider_config)
     if (!provider.ok) throw invalid(provider.error)
     const stored = await this.#context.store.write(async (txn) => {
       const trust = await this.loadTrust(txn)
-      // The only field that survives its omission.
-      const isInState = input.namespace_in_state ?? trust.config?.namespace_in_state ?? true
-      const config: ConfigRecord = { ...record, namespace_in_state: isInState }
+      const { namespace_in_state } = configRecord.merge(trust.config ?? record, input)
+      const config: ConfigRecord = { ...record, namespace_in_state }
       this.saveTrust(txn, { ...trust, config })
       return config
     })
+    this.sources.adopt(defaultIssuerName, revision, checked.settings)
     if (this.kind(stored) === 'pairs') this.keySource(stored).warm()
     // The provider must be able to read the public half before the first sign-in.
     if (stored.oidc_client_auth_method === 'private_key_jwt') await this.#clientKeys.current()
-    return warnings
+    return problem === undefined ? checked.warnings : [...checked.warnings, problem.text]
   }
 
   async read(
     config: ConfigRecord,
   ): Promise<{ readonly data: JsonObject; readonly warnings: readonly string[] }> {
     const problem = await this.#problemOf(config)
-    const {
-      revision: _,
-      oidc_client_secret: __,
-      is_kubernetes: ___,
-      discovery_slash_tolerant: ____,
-      oidc_client_auth_method: method = '',
-      ...shown
-    } = config
     return {
       data: {
-        ...shown,
-        ...(method === '' ? {} : { oidc_client_auth_method: method }),
+        ...configRecord.shown(config),
         provider_config: shownProviderConfig(config.provider_config),
         status: problem === undefined ? 'valid' : 'invalid',
       },
@@ -252,49 +221,26 @@ export class JwtConfigs {
 }
 
 /** The fields that say where keys come from. */
-function keySourceConfig(input: Input<typeof configFields>): KeySourceConfig {
-  return {
-    oidc_discovery_url: input.oidc_discovery_url ?? '',
-    oidc_discovery_ca_pem: input.oidc_discovery_ca_pem ?? '',
-    oidc_client_id: input.oidc_client_id ?? '',
-    oidc_client_secret: input.oidc_client_secret ?? '',
-    ...clientAuthMethod(input.oidc_client_auth_method ?? ''),
-    jwks_url: input.jwks_url ?? '',
-    jwks_ca_pem: input.jwks_ca_pem ?? '',
-    jwks_pairs: pairsOf(input.jwks_pairs),
-    jwt_validation_pubkeys: input.jwt_validation_pubkeys ?? [],
-    bound_issuer: input.bound_issuer ?? '',
-    override_allowed_server_names: input.override_allowed_server_names ?? [],
-    unsupported_critical_cert_extensions: input.unsupported_critical_cert_extensions ?? [],
-    is_kubernetes: member(input.provider_config ?? {}, 'provider') === 'kubernetes',
-  }
-}
-
-function clientAuthMethod(text: string): { readonly oidc_client_auth_method?: ClientAuthMethod } {
-  if (text === '') return {}
-  const known = clientAuthMethods.find((method) => method === text)
-  if (known !== undefined) return { oidc_client_auth_method: known }
+function keySourceOf(draft: ConfigDraft): KeySourceConfig {
+  const is_kubernetes = member(draft.provider_config, 'provider') === 'kubernetes'
+  const keys = keySourceRecord.check({ ...draft, is_kubernetes })
+  if (keys.ok) return keys.value
+  const { field: name, value, choices } = keys.error
   throw invalid(
-    `invalid 'oidc_client_auth_method': ${JSON.stringify(text.slice(0, 64))}; use ${clientAuthMethods.slice(1).join(', ')}`,
+    `invalid '${name}': ${JSON.stringify(value.slice(0, 64))}; use ${choices.filter((one) => one !== '').join(', ')}`,
   )
 }
 
 /** Row 13; throws a 400. */
-export function parseAlgorithms(names: readonly string[]): readonly AlgorithmName[] {
-  return names.map((name) => {
-    const known = algorithmNames.find((algorithm) => algorithm === name)
-    if (known !== undefined) return known
-    throw invalid(
-      `unsupported signing algorithm ${JSON.stringify(name.slice(0, 32))} in 'jwt_supported_algs'`,
-    )
-  })
+function settledConfig(draft: ConfigDraft): ConfigRecord {
+  const record = configRecord.check(draft)
+  if (record.ok) return record.value
+  throw unsupportedAlgorithm(record.error)
 }
 
-/** A list; one object is a list of one, an empty object is none. */
-function pairsOf(value: JsonValue | undefined): readonly JsonValue[] {
-  if (value === undefined || value === null || value === '') return []
-  if (isJsonArray(value)) return value
-  return isJsonObject(value) && Object.keys(value).length === 0 ? [] : [value]
+/** The only choice of a configuration that is checked after its keys. */
+export function unsupportedAlgorithm({ field: name, value }: ChoiceProblem): Refusal {
+  return invalid(`unsupported signing algorithm ${JSON.stringify(value.slice(0, 32))} in '${name}'`)
 }
 
 /** Rows 14 and 15. */

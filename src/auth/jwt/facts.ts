@@ -26,16 +26,24 @@ const unknownAudience = '\0 an audience that was too large to keep'
 
 /** Who vouched for the claims: an issuer of the mount, or its provider towards that client. */
 export type Voucher =
-  | { readonly flow: 'jwt'; readonly issuer: string | undefined }
+  | {
+      readonly flow: 'jwt'
+      readonly issuer: string | undefined
+      /** Thumbprint of the key, where the configuration itself names it: whoever takes it out trusts it no more. */
+      readonly key?: string | undefined
+    }
   | { readonly flow: 'oidc'; readonly clientId: string }
 
-/** `{ flow, issuer, client, iss, sub, aud, azp, claims: { <reference>: value } }`. */
+/** `{ flow, issuer, key, client, iss, sub, aud, azp, claims: { <reference>: value } }`. */
 export function keepFacts(role: RoleRecord, claims: JsonObject, voucher: Voucher): JsonObject {
   const kept: Record<string, JsonValue> = emptyObject()
   if (voucher.flow === 'oidc') {
     kept['flow'] = voucher.flow
     kept['client'] = voucher.clientId
-  } else if (voucher.issuer !== undefined) kept['issuer'] = voucher.issuer
+  } else {
+    if (voucher.issuer !== undefined) kept['issuer'] = voucher.issuer
+    if (voucher.key !== undefined) kept['key'] = voucher.key
+  }
   for (const name of voucher.flow === 'oidc'
     ? ['iss', 'sub', 'aud', 'azp']
     : ['iss', 'sub', 'aud']) {
@@ -56,6 +64,8 @@ export interface KeptLogin {
   readonly flow: 'jwt' | 'oidc'
   /** Name of the named issuer that vouched for it. */
   readonly issuer: string | undefined
+  /** Thumbprint of the configured key that vouched for it; undefined of published ones, and of earlier versions. */
+  readonly key: string | undefined
   readonly iss: string | undefined
   /**
    * Bound claims stand under their reference as the role wrote it, and no pointer is walked again.
@@ -80,10 +90,12 @@ export function readFacts(facts: JsonObject, isSameVersion: boolean): KeptLogin 
   const isLarge = (name: string): boolean => member(facts, name) === tooLarge
   if (isLarge('aud')) claims['aud'] = unknownAudience
   const issuer = member(facts, 'issuer')
+  const key = member(facts, 'key')
   const iss = member(facts, 'iss')
   return {
     flow: member(facts, 'flow') === 'oidc' ? 'oidc' : 'jwt',
     issuer: typeof issuer === 'string' ? issuer : undefined,
+    key: typeof key === 'string' ? key : undefined,
     iss: typeof iss === 'string' ? iss : undefined,
     claims,
     knows(fact) {

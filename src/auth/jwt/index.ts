@@ -12,13 +12,14 @@ import { oidcPaths } from './oidc-paths.ts'
 import { OidcPoll } from './oidc-poll.ts'
 import { OidcProviders } from './oidc-provider.ts'
 import { OidcStart } from './oidc-start.ts'
-import { ProviderBudget } from './provider-budget.ts'
+import { KnownCustomers, ProviderBudget } from './provider-budget.ts'
 import { JwtRenewal } from './renewal.ts'
 import { JwtRoles, rolePaths } from './role.ts'
 import { SignInStates } from './sign-in-states.ts'
 
 export const jwtBackend: BackendType = {
   types: ['jwt', 'oidc'],
+  exactAliases: true,
   class: 'auth',
   create(context): Backend {
     const clientKeys = new ClientKeys(context)
@@ -30,10 +31,11 @@ export const jwtBackend: BackendType = {
     const states = new SignInStates(context)
     const providers = new OidcProviders(context, configs, clientKeys)
     const finish = new OidcFinish(context, roles)
+    const known = new KnownCustomers()
     const budgets = {
-      codes: new ProviderBudget(),
-      devices: new ProviderBudget(),
-      polls: new ProviderBudget(),
+      codes: new ProviderBudget(known),
+      devices: new ProviderBudget(known),
+      polls: new ProviderBudget(known),
     }
     const flow = { configs, roles, providers, states, finish, budgets }
 
@@ -47,7 +49,7 @@ export const jwtBackend: BackendType = {
         ...oidcPaths(context, {
           start: new OidcStart(context, flow),
           callback: new OidcCallback(context, flow),
-          poll: new OidcPoll(flow),
+          poll: new OidcPoll(flow, renewal),
         }),
         ...clientKeyPaths(clientKeys),
       ],

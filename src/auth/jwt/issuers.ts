@@ -1,44 +1,81 @@
 /**
- * Named issuers of a mount (DESIGN.md §6): each with its own keys, audiences and algorithms. A
+ * Named issuers of a mount (design.md §6): each with its own keys, audiences and algorithms. A
  * token belongs to the issuer that its `iss` names, exactly, and is judged by that issuer's keys
  * alone; the classic `config` is the issuer `default` and has what no named issuer claims. The
  * `iss` is read before the signature is proven only to choose the keys: a token that lies about it
  * meets keys that do not verify it.
  */
 
-import { reply, type BackendContext } from '../../framework/backend.ts'
+import type { BackendContext } from '../../framework/backend.ts'
+import { reply } from '../../framework/reply.ts'
+import { listPath, NamedRecords, type Page } from '../../framework/named-records.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid } from '../../framework/refusal.ts'
-import type { AlgorithmName } from '../../jose/algorithms.ts'
+import { algorithmNames } from '../../jose/algorithms.ts'
 import { member, type JsonObject } from '../../lib/json.ts'
-import { validateKeySourceConfig, type KeySourceConfig } from '../../oidc/key-source-config.ts'
+import { keySourceTable } from '../../oidc/key-source-config.ts'
 import { field, type Input } from '../../schema/field.ts'
-import { exactCodec, type Key, type StoreView } from '../../storage/store.ts'
+import {
+  choiceList,
+  defineRecord,
+  own,
+  replacing,
+  serverSet,
+  stored,
+  type DraftOf,
+  type StoredOf,
+} from '../../schema/record.ts'
+import { recordCodec } from '../../storage/record-codec.ts'
+import type { StoreView } from '../../storage/store.ts'
 import type { LoginConfig } from '../../trust/login-facts.ts'
-import { parseAlgorithms, type ConfigRecord, type JwtConfigs, type TrustRecord } from './config.ts'
-import { defaultIssuerName, issuersMax, type KeyedRecord } from './key-sources.ts'
+import {
+  unsupportedAlgorithm,
+  type ConfigRecord,
+  type JwtConfigs,
+  type TrustRecord,
+} from './config.ts'
+import { defaultIssuerName, issuersMax } from './key-sources.ts'
 import { keptDocumentsPrefix } from './kept-documents.ts'
+
+const { oidc_discovery_url, jwks_url, jwks_ca_pem, jwt_validation_pubkeys } = keySourceTable
+
+export const issuerRecord = defineRecord({
+  revision: own<string>(''),
+  // What is not offered below stands at its default: a named issuer has no client and no provider.
+  ...serverSet(keySourceTable),
+  ...replacing({
+    issuer: stored(
+      field.string({ help: 'Exact iss of its tokens; the discovery URL when that is given.' }),
+    ),
+    oidc_discovery_url,
+    oidc_discovery_ca_pem: stored(
+      field.string({ help: 'CA certificates for oidc_discovery_url.' }),
+    ),
+    jwks_url,
+    jwks_ca_pem,
+    jwt_validation_pubkeys,
+    audiences: stored(
+      field.commaList({
+        help: 'Audiences of which every token of this issuer must have one.',
+        emptyElements: 'drop',
+      }),
+    ),
+    jwt_supported_algs: choiceList(
+      algorithmNames,
+      field.commaList({ help: 'Allowed algorithms.', emptyElements: 'drop' }),
+    ),
+  }),
+})
 
 const issuerFields = {
   name: field.lowerString({ help: 'Name of the issuer inside the mount.', charsMax: 128 }),
-  issuer: field.string({ help: 'Exact iss of its tokens; the discovery URL when that is given.' }),
-  oidc_discovery_url: field.string({ help: 'Issuer whose discovery document names the keys.' }),
-  oidc_discovery_ca_pem: field.string({ help: 'CA certificates for oidc_discovery_url.' }),
-  jwks_url: field.string({ help: 'Address of a JWK Set.' }),
-  jwks_ca_pem: field.string({ help: 'CA certificates for jwks_url.' }),
-  jwt_validation_pubkeys: field.commaList({ help: 'Public keys in PEM.', emptyElements: 'drop' }),
-  audiences: field.commaList({
-    help: 'Audiences of which every token of this issuer must have one.',
-    emptyElements: 'drop',
-  }),
-  jwt_supported_algs: field.commaList({ help: 'Allowed algorithms.', emptyElements: 'drop' }),
+  ...issuerRecord.fields,
 } as const
 
-export interface IssuerRecord extends KeyedRecord {
-  readonly issuer: string
-  readonly audiences: readonly string[]
-  readonly jwt_supported_algs: readonly AlgorithmName[]
-}
+export type IssuerRecord = StoredOf<typeof issuerRecord.table>
+type IssuerDraft = DraftOf<typeof issuerRecord.table>
+
+const issuerCodec = recordCodec(issuerRecord)
 
 export interface NamedIssuer {
   readonly name: string
@@ -50,16 +87,14 @@ const issuerLengthMax = 2048
 export class JwtIssuers {
   readonly #context: BackendContext
   readonly #configs: JwtConfigs
+  readonly #records: NamedRecords<IssuerRecord>
   /** By record identity, so that the choice costs one look-up however many issuers there are. */
   readonly #byIssuer = new WeakMap<TrustRecord, ReadonlyMap<string, string>>()
 
   constructor(context: BackendContext, configs: JwtConfigs) {
     this.#context = context
     this.#configs = configs
-  }
-
-  #key(name: string): Key<IssuerRecord> {
-    return this.#context.store.configKey(`issuers/${name}`, exactCodec<IssuerRecord>())
+    this.#records = new NamedRecords(context.store, 'issuers/', issuerCodec)
   }
 
   /**
@@ -76,9 +111,8 @@ export class JwtIssuers {
     return names.get(iss)
   }
 
-  async load(name: string, view?: StoreView): Promise<IssuerRecord | undefined> {
-    const key = this.#key(name)
-    return view === undefined ? this.#context.store.view((one) => one.get(key)) : view.get(key)
+  load(name: string, view?: StoreView): Promise<IssuerRecord | undefined> {
+    return this.#records.load(name, view)
   }
 
   /** The named issuer that tokens with this `iss` belong to. */
@@ -95,23 +129,18 @@ export class JwtIssuers {
   /** Replaces the issuer; gives warnings. Throws a 400 and has then changed nothing. */
   async write(name: string, input: Input<typeof issuerFields>): Promise<readonly string[]> {
     refuseDefault(name)
+    const draft = issuerRecord.merge(issuerRecord.defaults, input)
+    requireOneSource(draft)
     const revision = this.#context.random.uuid()
-    const keys = keySourceConfig(input)
-    const checked = validateKeySourceConfig(keys)
-    if (!checked.ok) throw invalid(checked.error)
-    const source = this.#configs.sources.create(name, revision, checked.value)
-    const network = await source.check().finally(() => source.close())
-    if (network.problem !== undefined) throw invalid(network.problem)
-    const effective = { ...keys, ...checked.value.changes, ...network.changes }
-    const issuer = issuerOf(input.issuer ?? '', effective.oidc_discovery_url)
-    const record: IssuerRecord = {
-      ...effective,
+    const { keys, settings, problem, ...checked } = await this.#configs.sources.check(
+      name,
       revision,
-      issuer,
-      audiences: input.audiences ?? [],
-      jwt_supported_algs: parseAlgorithms(input.jwt_supported_algs ?? []),
-    }
-    const warnings = [...checked.value.warnings]
+      draft,
+    )
+    if (problem !== undefined) throw invalid(problem.text)
+    const issuer = issuerOf(draft.issuer, keys.oidc_discovery_url)
+    const record = settled({ ...draft, ...keys, revision, issuer })
+    const warnings = [...checked.warnings]
     const shadowsDefault = await this.#context.store.write(async (txn) => {
       const trust = await this.#configs.loadTrust(txn)
       const others = trust.routes.filter((route) => route.name !== name)
@@ -122,10 +151,11 @@ export class JwtIssuers {
         )
       }
       if (others.length >= issuersMax) throw invalid(`a mount has at most ${issuersMax} issuers`)
-      txn.put(this.#key(name), record)
+      txn.put(this.#records.key(name), record)
       this.#configs.saveTrust(txn, { ...trust, routes: [...others, { name, issuer }] })
       return trust.config !== undefined && issuerOfConfig(trust.config) === issuer
     })
+    this.#configs.sources.adopt(name, revision, settings)
     if (shadowsDefault) {
       warnings.push(
         `tokens of ${JSON.stringify(issuer)} are judged by issuers/${name} from now on and no longer by the keys in config`,
@@ -141,7 +171,7 @@ export class JwtIssuers {
       const trust = await this.#configs.loadTrust(txn)
       const routes = trust.routes.filter((route) => route.name !== name)
       if (routes.length === trust.routes.length) return
-      txn.delete(this.#key(name).text)
+      txn.delete(this.#records.key(name).text)
       this.#configs.saveTrust(txn, { ...trust, routes })
       for await (const key of txn.keys(store.keyRange(keptDocumentsPrefix(name)))) txn.delete(key)
     })
@@ -149,21 +179,27 @@ export class JwtIssuers {
   }
 
   /** Sorted, the classic configuration among them once it is written. */
-  async names(): Promise<readonly string[]> {
+  async names({ after = '', limit = 0 }: Page): Promise<readonly string[]> {
     const { config, routes } = await this.#configs.loadTrust()
-    const names = routes.map(({ name }) => name)
-    return (config === undefined ? names : [...names, defaultIssuerName]).toSorted()
+    const named = routes.map(({ name }) => name)
+    const all = (config === undefined ? named : [...named, defaultIssuerName]).toSorted()
+    const names = all.filter((name) => after === '' || name > after)
+    return limit > 0 ? names.slice(0, limit) : names
   }
 
   async read(name: string): Promise<JsonObject | undefined> {
     if (name !== defaultIssuerName) {
       const record = await this.load(name)
-      return record === undefined ? undefined : readShape(record)
+      return record === undefined ? undefined : issuerRecord.shown(record)
     }
     const config = await this.#configs.load()
     return config === undefined
       ? undefined
-      : readShape({ ...config, issuer: issuerOfConfig(config), audiences: config.token_audiences })
+      : issuerRecord.shown({
+          ...config,
+          issuer: issuerOfConfig(config),
+          audiences: config.token_audiences,
+        })
   }
 }
 
@@ -193,31 +229,19 @@ function refuseDefault(name: string): void {
   }
 }
 
-function keySourceConfig(input: Input<typeof issuerFields>): KeySourceConfig {
-  const keys = {
-    oidc_discovery_url: input.oidc_discovery_url ?? '',
-    oidc_discovery_ca_pem: input.oidc_discovery_ca_pem ?? '',
-    jwks_url: input.jwks_url ?? '',
-    jwks_ca_pem: input.jwks_ca_pem ?? '',
-    jwt_validation_pubkeys: input.jwt_validation_pubkeys ?? [],
-  }
-  const given = [keys.oidc_discovery_url, keys.jwks_url, keys.jwt_validation_pubkeys]
+function requireOneSource(draft: IssuerDraft): void {
+  const given = [draft.oidc_discovery_url, draft.jwks_url, draft.jwt_validation_pubkeys]
   const count = given.filter((value) => value.length > 0).length
-  if (count !== 1) {
-    throw invalid(
-      `exactly one of 'oidc_discovery_url', 'jwks_url' or 'jwt_validation_pubkeys' must be set; ${count} are`,
-    )
-  }
-  return {
-    ...keys,
-    oidc_client_id: '',
-    oidc_client_secret: '',
-    jwks_pairs: [],
-    bound_issuer: '',
-    override_allowed_server_names: [],
-    unsupported_critical_cert_extensions: [],
-    is_kubernetes: false,
-  }
+  if (count === 1) return
+  throw invalid(
+    `exactly one of 'oidc_discovery_url', 'jwks_url' or 'jwt_validation_pubkeys' must be set; ${count} are`,
+  )
+}
+
+function settled(draft: IssuerDraft): IssuerRecord {
+  const record = issuerRecord.check(draft)
+  if (record.ok) return record.value
+  throw unsupportedAlgorithm(record.error)
 }
 
 /** With discovery the provider has said who it is, and nobody may be served under another name. */
@@ -235,21 +259,6 @@ function issuerOf(asked: string, discovered: string): string {
   return issuer
 }
 
-type ShownIssuer = Pick<IssuerRecord, Exclude<keyof typeof issuerFields, 'name'>>
-
-function readShape(record: ShownIssuer): JsonObject {
-  return {
-    issuer: record.issuer,
-    oidc_discovery_url: record.oidc_discovery_url,
-    oidc_discovery_ca_pem: record.oidc_discovery_ca_pem,
-    jwks_url: record.jwks_url,
-    jwks_ca_pem: record.jwks_ca_pem,
-    jwt_validation_pubkeys: record.jwt_validation_pubkeys,
-    audiences: record.audiences,
-    jwt_supported_algs: record.jwt_supported_algs,
-  }
-}
-
 /** The `iss` of claims that nothing has proven yet. */
 export function claimedIssuer(claims: JsonObject): string | undefined {
   const iss = member(claims, 'iss')
@@ -258,26 +267,14 @@ export function claimedIssuer(claims: JsonObject): string | undefined {
 
 export function issuerPaths(issuers: JwtIssuers): readonly PathDeclaration[] {
   return [
-    definePath({
-      pattern: 'issuers',
-      access: 'token',
-      summary: 'Names of all issuers that the mount trusts.',
-      fields: {
-        after: field.string({ help: 'Start after this name.' }),
-        limit: field.int({ help: 'At most so many; 0 is all.' }),
+    listPath(
+      {
+        pattern: 'issuers',
+        summary: 'Names of all issuers that the mount trusts.',
+        list: 'List issuers; "default" is the configuration of the mount.',
       },
-      operations: {
-        list: {
-          summary: 'List issuers; "default" is the configuration of the mount.',
-          handler: async ({ input }) => {
-            const after = input.after ?? ''
-            const names = (await issuers.names()).filter((name) => after === '' || name > after)
-            const limit = input.limit ?? 0
-            return reply.list(limit > 0 ? names.slice(0, limit) : names)
-          },
-        },
-      },
-    }),
+      (page) => issuers.names(page),
+    ),
     definePath({
       pattern: 'issuers/:name',
       access: 'token',

@@ -27,7 +27,7 @@ export function keptDocuments(
   return {
     load: async (url) => {
       const kept = await store.view((view) => view.get(key(url)))
-      // JWT contract §1.3: a config write drops all caches. Whoever writes the same values again wants fresh keys.
+      // jwt-oidc.md §1.3: a config write drops all caches. Whoever writes the same values again wants fresh keys.
       return kept?.revision === revision ? kept : undefined
     },
     save: (document) => store.write((txn) => txn.put(key(document.url), { ...document, revision })),

@@ -1,20 +1,25 @@
-/** Advice about roles that are valid and still risky: on role writes and at `GET lint` (contract explain.md §6). */
+/** Advice about roles that are valid and still risky: on role writes and at `GET lint` (explain.md §6). */
 
-import { reply } from '../../framework/backend.ts'
+import { reply } from '../../framework/reply.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { cidrContains, parseCidr } from '../../lib/cidr.ts'
 import type { JsonValue } from '../../lib/json.ts'
 import { lintRole, type Lint, type LintCode } from '../../trust/role-lint.ts'
 import type { JwtConfigs, TrustRecord } from './config.ts'
 import { issuerOfConfig } from './issuers.ts'
-import { rulesOf, type RoleRecord } from './role-record.ts'
-import type { JwtRoles } from './role.ts'
+import type { RoleRecord } from './role-record.ts'
 
 const rolesMax = 1_000
 
+/** The stored roles of the mount. */
+interface StoredRoles {
+  names(page: { readonly limit: number }): Promise<readonly string[]>
+  load(name: string): Promise<RoleRecord | undefined>
+}
+
 /**
- * Shown by `GET lint` only. A role bound by subject, network or claims alone is written with a plain 204 (cases ROL-004, 006
- * and 007 of the contract, which Terraform and hvac rely on), and each of them is without an audience.
+ * Shown by `GET lint` only. A role bound by subject, network or claims alone is written with a plain 204 (ROL-004, ROL-006
+ * and ROL-007, which Terraform and hvac rely on), and each of them is without an audience.
  */
 const silentAtWrite: ReadonlySet<LintCode> = new Set(['audience_any'])
 
@@ -24,12 +29,11 @@ export function issuersOf(trust: TrustRecord): readonly string[] {
   return trust.config === undefined ? named : [issuerOfConfig(trust.config), ...named]
 }
 
-export function lintRecord(record: RoleRecord, issuers: readonly string[]): readonly Lint[] {
-  const rules = rulesOf(record)
+function lintRecord(record: RoleRecord, issuers: readonly string[]): readonly Lint[] {
   const found = new Map<string, Lint>()
   const judged = issuers.length === 0 ? [undefined] : issuers
   for (const issuer of judged) {
-    for (const lint of lintRole(rules, issuer)) found.set(lint.text, lint)
+    for (const lint of lintRole(record, issuer)) found.set(lint.text, lint)
   }
   for (const uri of record.allowed_redirect_uris ?? []) {
     if (isOpenRedirect(uri)) {
@@ -58,7 +62,7 @@ function isOpenRedirect(uri: string): boolean {
   return protocol === 'http:' && !isLoopback
 }
 
-export function lintPath(configs: JwtConfigs, roles: JwtRoles): PathDeclaration {
+export function lintPath(configs: JwtConfigs, roles: StoredRoles): PathDeclaration {
   return definePath({
     pattern: 'lint',
     access: 'token',
@@ -69,7 +73,7 @@ export function lintPath(configs: JwtConfigs, roles: JwtRoles): PathDeclaration 
         summary: 'Judge every role of the mount.',
         handler: async () => {
           const issuers = issuersOf(await configs.loadTrust())
-          const names = await roles.list(undefined, rolesMax + 1)
+          const names = await roles.names({ limit: rolesMax + 1 })
           const found: JsonValue[] = []
           let count = 0
           for (const name of names.slice(0, rolesMax)) {

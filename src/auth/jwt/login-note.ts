@@ -11,7 +11,7 @@ import { literalReference, resolveReference, type ClaimReference } from '../../t
 import type { CompiledRole } from '../../trust/role-rules.ts'
 import { maskTokens } from '../../trust/shown-value.ts'
 
-/** Explain contract §4: a value of the record of a login has at most so many characters. */
+/** explain.md §4: a value of the record of a login has at most so many characters. */
 const valueLengthMax = 256
 
 const alwaysShown = ['iss', 'sub', 'aud', 'exp', 'iat'].map(literalReference)

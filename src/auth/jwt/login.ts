@@ -1,19 +1,15 @@
 /**
- * Login with a JWT: I/O around the pure decision of `trust/decide.ts` (JWT contract §3). Load,
+ * Login with a JWT: I/O around the pure decision of `trust/decide.ts` (jwt-oidc.md §3). Load,
  * decide what needs no key, verify, decide the rest, hand the outcome to the core, which makes the
  * token.
  */
 
-import type {
-  BackendContext,
-  BackendRequest,
-  Login,
-  MountFacts,
-  Reply,
-} from '../../framework/backend.ts'
+import type { BackendContext, MountFacts } from '../../framework/backend.ts'
+import type { Login, Reply } from '../../framework/reply.ts'
+import type { BackendRequest } from '../../framework/request.ts'
 import type { LoginNote } from '../../framework/login-log.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
-import { Refusal } from '../../framework/refusal.ts'
+import { grantedBy, loginRefusal } from '../../framework/role-login.ts'
 import { parseCompactJwt } from '../../jose/compact-jwt.ts'
 import { err, ok } from '../../lib/result.ts'
 import type { KeySource } from '../../oidc/key-source.ts'
@@ -23,7 +19,6 @@ import {
   decideJwtLogin,
   type Decision,
   type JwtLoginInput,
-  type LoginFailure,
   type LoginOutcome,
 } from '../../trust/decide.ts'
 import { allAlgorithms, type ConfigRecord, type JwtConfigs, type TrustRecord } from './config.ts'
@@ -100,10 +95,16 @@ export class JwtLogin {
       }),
     })
     const note = this.#note(prepared, decision, input)
-    if (decision.kind === 'refused') throw refusalOf(decision.failure, prepared.mount, note)
+    if (decision.kind === 'refused') throw loginRefusal(decision.failure, prepared.mount, note)
     if (record === undefined) throw new Error('a login was accepted without a role')
-    const voucher = { flow: 'jwt', issuer: prepared.issuer?.name } as const
+    const voucher = this.#voucherOf(prepared, input)
     return { kind: 'login', login: { ...loginOf(decision.outcome, record, voucher), note } }
+  }
+
+  #voucherOf({ config, issuer }: Prepared, { signature }: JwtLoginInput): Voucher {
+    const isConfigured = this.#keySource(config, issuer)?.hasKey !== undefined
+    const key = isConfigured && signature?.ok === true ? signature.value.thumbprint : undefined
+    return { flow: 'jwt', issuer: issuer?.name, key }
   }
 
   #note(
@@ -227,34 +228,16 @@ export class JwtLogin {
   }
 }
 
-function refusalOf(failure: LoginFailure, mount: MountFacts, note: LoginNote): Refusal {
-  // DESIGN.md §8: with compat=vault a refusal is as bare as the reference's.
-  const mayHint = mount.compat !== 'vault' && mount.explainToCaller !== 'none'
-  const reason = mayHint ? failure.reason : undefined
-  if (failure.reason === 'source_address_refused')
-    return new Refusal('token_refused', { reason, note })
-  const { text, sentence, status } = failure
-  return new Refusal('login_refused', { text, sentence, reason, status, note })
-}
-
 /** What the core makes a token from. */
 export function loginOf(outcome: LoginOutcome, record: RoleRecord, voucher: Voucher): Login {
   return {
+    ...grantedBy(record),
     alias: { name: outcome.aliasName, metadata: outcome.aliasMetadata },
     groups: outcome.groups,
     metadata: outcome.metadata,
     displayName: outcome.displayName,
     policies: outcome.tokenPolicies,
-    noDefaultPolicy: record.token_no_default_policy,
-    ttlSeconds: record.token_ttl,
-    maxTtlSeconds: record.token_max_ttl,
-    periodSeconds: record.token_period,
-    explicitMaxTtlSeconds: record.token_explicit_max_ttl,
-    numUses: record.token_num_uses,
-    tokenType: record.token_type,
     boundCidrs: outcome.boundCidrs,
-    renewable: true,
-    role: { name: record.name, kind: 'native', version: record.version },
     facts: keepFacts(record, outcome.claims, voucher),
   }
 }

@@ -1,4 +1,4 @@
-/** What a browser brings back from the provider, read once into one object (RFC 6749 §4.1.2, contract jwt-oidc.md §4.3, §4.4). Pure. */
+/** What a browser brings back from the provider, read once into one object (RFC 6749 §4.1.2, jwt-oidc.md §4.3, §4.4). Pure. */
 
 import { equalSecrets } from '../../lib/constant-time.ts'
 import { mountOfRedirect } from '../../oidc/redirect-uri.ts'
@@ -84,7 +84,10 @@ export function checkAnswerIssuer(
   )
 }
 
-/** The browser came to this server and not to a client, which may not know the parameter (contract §4.9). */
+/**
+ * The browser came to this server and not to a client, which may not know the parameter
+ * (jwt-oidc.md §4.9).
+ */
 function isReceivedHere({ origin }: ProviderAnswer, signIn: SignIn): boolean {
   if (signIn.mode === 'direct' || signIn.begunBy === 'pages') return true
   return origin === 'posted' && mountOfRedirect(signIn.redirectUri) !== undefined

@@ -1,10 +1,12 @@
 /**
- * The way back from the provider: GET and POST `oidc/callback` (contract jwt-oidc.md §4.3, §4.4, §4.7). Each request is: read
+ * The way back from the provider: GET and POST `oidc/callback` (jwt-oidc.md §4.3, §4.4, §4.7). Each request is: read
  * the answer, one transition of the sign-in, judge, a second transition, a page. The transitions are in
  * `sign-in-transitions.ts`, the judgement in `oidc-judge.ts`, the pages in `oidc-pages.ts`.
  */
 
-import type { BackendContext, BackendRequest, Login, Reply } from '../../framework/backend.ts'
+import type { BackendContext } from '../../framework/backend.ts'
+import type { Login, Reply } from '../../framework/reply.ts'
+import type { BackendRequest } from '../../framework/request.ts'
 import { Refusal } from '../../framework/refusal.ts'
 import { equalSecrets } from '../../lib/constant-time.ts'
 import { err, type Result } from '../../lib/result.ts'
@@ -12,12 +14,12 @@ import { bareState, mountOfRedirect } from '../../oidc/redirect-uri.ts'
 import { field, type Input } from '../../schema/field.ts'
 import type { ConfigRecord } from './config.ts'
 import { errorRefusal, readAnswer } from './oidc-answer.ts'
-import { codeMissing, OidcJudge, type Case, type ProviderCall } from './oidc-judge.ts'
+import { codeMissing, OidcJudge, unpaidCall, type Case, type ProviderCall } from './oidc-judge.ts'
 import { isNavigation, OidcPages, wantsPage, type Shown } from './oidc-pages.ts'
-import type { OidcParts } from './oidc-parts.ts'
-import { failed, stateGone, tooManyCalls } from './oidc-refusals.ts'
+import type { OidcServices } from './oidc-services.ts'
+import { failed, keptFailure, stateGone, tooManyCalls } from './oidc-refusals.ts'
 import type { RoleRecord } from './role-record.ts'
-import type { ProviderAnswer, SignIn, SignInFailure } from './sign-in.ts'
+import type { ProviderAnswer, SignIn } from './sign-in.ts'
 
 export const callbackFields = {
   state: field.string({ help: 'The state of the sign-in.', charsMax: 128 }),
@@ -25,6 +27,7 @@ export const callbackFields = {
     help: 'The authorization code, or the ticket of an answer that was posted.',
     secret: true,
     charsMax: 4096,
+    bytesMax: 4096,
   }),
   id_token: field.string({
     help: 'The ID token of a form post.',
@@ -36,8 +39,12 @@ export const callbackFields = {
     secret: true,
     charsMax: 256,
   }),
-  iss: field.string({ help: 'Issuer of the answer (RFC 9207).', charsMax: 2048 }),
-  error: field.string({ help: 'What the provider refuses with.', charsMax: 200 }),
+  iss: field.string({
+    help: 'Issuer of the answer (RFC 9207).',
+    charsMax: 2048,
+    bytesMax: 2048,
+  }),
+  error: field.string({ help: 'What the provider refuses with.', charsMax: 200, bytesMax: 200 }),
   error_description: field.string({ help: 'Logged only.', charsMax: 4096 }),
   error_uri: field.string({ help: 'Logged only.', charsMax: 2048 }),
   answer: field.string({
@@ -63,25 +70,31 @@ interface Found {
 
 export class OidcCallback {
   readonly #context: BackendContext
-  readonly #parts: OidcParts
+  readonly #services: OidcServices
   readonly #judge: OidcJudge
   readonly #pages: OidcPages
 
-  constructor(context: BackendContext, parts: OidcParts) {
+  constructor(context: BackendContext, services: OidcServices) {
     this.#context = context
-    this.#parts = parts
-    this.#judge = new OidcJudge(parts)
+    this.#services = services
+    this.#judge = new OidcJudge(services)
     this.#pages = new OidcPages(context)
   }
 
   // ---------------------------------------------------------------- GET
 
+  /** Whoever looks at a page is told there, at an address without code and state (SEC-WEB-13). */
   async get(request: CallbackRequest): Promise<Reply> {
+    const result = await this.#attempt(() => this.#come(request))
+    return result.ok ? result.value : this.#over(request, result.error)
+  }
+
+  async #come(request: CallbackRequest): Promise<Reply> {
     const config = await this.#requireConfig()
     const state = bareState(request.input.state ?? '')
     if (state === '') return this.#show(request, config)
-    const signIn = await this.#parts.states.load(state)
-    if (signIn === undefined || !isAwaited(signIn)) return this.#over(request, stateGone())
+    const signIn = await this.#services.states.load(state)
+    if (signIn === undefined || !isAwaited(signIn)) throw stateGone()
     const found = { config, state, signIn }
     return signIn.mode === 'client'
       ? this.#finishClient(request, found)
@@ -91,7 +104,7 @@ export class OidcCallback {
   /** The address without parameters: what `leave` sent this browser to see. */
   async #show(request: CallbackRequest, config: ConfigRecord): Promise<Reply> {
     const shown = this.#pages.shownTo(request)
-    if (shown === undefined) return this.#over(request, stateGone())
+    if (shown === undefined) throw stateGone()
     switch (shown.kind) {
       case 'done':
         return this.#pages.done(shown)
@@ -99,23 +112,23 @@ export class OidcCallback {
         return this.#pages.failed(shown.failure)
       case 'asked': {
         const { state, ticket } = shown
-        const signIn = await this.#parts.states.load(state)
+        const signIn = await this.#services.states.load(state)
         if (signIn === undefined || !isAwaited(signIn)) {
           return this.#pages.failed(this.#pages.failureOf(request, stateGone('state_used')))
         }
-        const isAsked = this.#parts.states.isTicketOf(signIn, ticket)
+        const isAsked = this.#services.states.isTicketOf(signIn, ticket)
         return this.#ask(request, { config, state, signIn }, { ticket: isAsked ? ticket : '' })
       }
     }
   }
 
-  /** Whatever comes of it, a sign-in of client mode is over with this (contract §4.2). */
+  /** Whatever comes of it, a sign-in of client mode is over with this (jwt-oidc.md §4.2). */
   async #finishClient(request: CallbackRequest, { config, state, signIn }: Found): Promise<Reply> {
     const own = readAnswer('query', request.input)
     const clientNonce = request.input.client_nonce ?? ''
     const coming = signIn.phase.kind === 'parked' ? signIn.phase.answer : own
     return this.#withinBudget(request, coming, async (call) => {
-      const spent = await this.#parts.states.spend(state, own, clientNonce)
+      const spent = await this.#services.states.spend(state, own, clientNonce)
       if (spent.kind === 'over') throw stateGone('state_used')
       if (spent.kind === 'not_yours') throw codeMissing()
       const { answer } = spent
@@ -129,7 +142,7 @@ export class OidcCallback {
     })
   }
 
-  /** The browser of a direct sign-in is here: its person is asked first (contract §4.7). */
+  /** The browser of a direct sign-in is here: its person is asked first (jwt-oidc.md §4.7). */
   async #arriveDirect(request: CallbackRequest, found: Found): Promise<Reply> {
     const { state, signIn } = found
     const record = await this.#requireRole(signIn)
@@ -137,8 +150,8 @@ export class OidcCallback {
     this.#logError(request, answer)
     const asked: Shown = { kind: 'asked', state, ticket: '' }
     if (answer.result.kind === 'nothing') return this.#pages.leave(request, asked)
-    const parked = await this.#parts.states.park(state, answer, '')
-    if (parked.kind === 'over') return this.#over(request, stateGone('state_used'))
+    const parked = await this.#services.states.park(state, answer, '')
+    if (parked.kind === 'over') throw stateGone('state_used')
     if (parked.kind !== 'parked') return this.#pages.leave(request, asked)
     const { ticket } = parked
     const isDecided =
@@ -156,7 +169,7 @@ export class OidcCallback {
     const state = bareState(input.state ?? '')
     if ((input.answer ?? '') !== '') return this.#personAnswers(request, config, state)
     if (config.oidc_response_mode !== 'form_post') throw new Refusal('operation_unsupported')
-    const signIn = await this.#parts.states.load(state)
+    const signIn = await this.#services.states.load(state)
     if (signIn === undefined || signIn.mode === 'device' || !isAwaited(signIn)) {
       return this.#refusalPage(request, stateGone())
     }
@@ -165,7 +178,7 @@ export class OidcCallback {
     this.#logError(request, posted)
     const screened = await this.#judge.screen({ config, record, signIn, answer: posted, request })
     if (!screened.ok) return this.#refusalPage(request, screened.error)
-    const parked = await this.#parts.states.park(state, screened.value, input.client_nonce ?? '')
+    const parked = await this.#services.states.park(state, screened.value, input.client_nonce ?? '')
     if (parked.kind !== 'parked') return this.#refusalPage(request, stateGone('state_used'))
     const { ticket } = parked
     if (signIn.mode === 'direct') {
@@ -194,7 +207,8 @@ export class OidcCallback {
   ): Promise<Reply> {
     const { found, answer, record, ticket } = arrived
     const { kind } = answer.result
-    const isDecided = kind === 'error' || kind === 'refused' || record.oidc_disable_confirmation
+    const isVisit = record.oidc_disable_confirmation && isNavigation(request)
+    const isDecided = kind === 'error' || kind === 'refused' || isVisit
     if (!isDecided) return this.#ask(request, found, { ticket })
     return this.#concludedPage(request, found, { ticket, coming: answer })
   }
@@ -205,7 +219,7 @@ export class OidcCallback {
     config: ConfigRecord,
     state: string,
   ): Promise<Reply> {
-    const signIn = await this.#parts.states.load(state)
+    const signIn = await this.#services.states.load(state)
     if (signIn?.mode !== 'direct' || !isAwaited(signIn)) {
       return this.#refusalPage(request, stateGone())
     }
@@ -221,7 +235,7 @@ export class OidcCallback {
       return this.#concludedPage(request, found, { ticket, coming })
     }
     const refusal = blockedByPerson()
-    const blocked = await this.#parts.states.block(state, ticket, failureOf(refusal))
+    const blocked = await this.#services.states.block(state, ticket, keptFailure(refusal))
     if (blocked === 'blocked') {
       this.#record(request, refusal, signIn.role)
       return this.#pages.blocked()
@@ -250,7 +264,7 @@ export class OidcCallback {
   ): Promise<Exclude<Shown, { kind: 'asked' }> | undefined> {
     const result = await this.#attempt(() =>
       this.#withinBudget(request, coming, async (call) => {
-        const confirmed = await this.#parts.states.confirm(state, ticket)
+        const confirmed = await this.#services.states.confirm(state, ticket)
         if (confirmed.kind === 'over') throw stateGone('state_used')
         if (confirmed.kind === 'not_yours') return undefined
         const { answer, claim } = confirmed
@@ -275,9 +289,9 @@ export class OidcCallback {
   /** The claim ends with what came of it, also when that is a fault of this server. */
   async #judgeClaimed(
     one: Case,
-    claim: Awaited<ReturnType<OidcParts['states']['confirm']>>['claim'],
+    claim: Awaited<ReturnType<OidcServices['states']['confirm']>>['claim'],
   ): Promise<Result<Login, Refusal>> {
-    const { states } = this.#parts
+    const { states } = this.#services
     let judged: Result<Login, Refusal> = err(failed('idp_error', 'The sign-in was broken off.'))
     let isTold = false
     try {
@@ -287,7 +301,7 @@ export class OidcCallback {
         claim,
         judged.ok
           ? { kind: 'login', login: judged.value }
-          : { kind: 'failure', failure: failureOf(judged.error) },
+          : { kind: 'failure', failure: keptFailure(judged.error) },
       )
     }
     return isTold || !judged.ok
@@ -306,31 +320,32 @@ export class OidcCallback {
 
   // ---------------------------------------------------------------- parts
 
-  /** Strangers can make this server call the provider with codes of their own: what was in vain counts (security case SEC-OID-33). */
+  /** Strangers can make this server call the provider with codes of their own: what was in vain counts (SEC-OID-33). */
   async #withinBudget<T>(
     request: CallbackRequest,
     coming: ProviderAnswer | undefined,
     work: (call: ProviderCall) => Promise<T>,
   ): Promise<T> {
-    const call: ProviderCall = { wasInVain: false }
-    if (coming?.result.kind !== 'code') return work(call)
-    const { codes } = this.#parts.budgets
+    if (coming?.result.kind !== 'code') return work(unpaidCall())
+    const { codes } = this.#services.budgets
     if (!codes.take(request.clientAddress, request.nowMs)) throw tooManyCalls()
+    const call: ProviderCall = { isPaid: true, outcome: 'unasked' }
     try {
       return await work(call)
     } finally {
-      if (!call.wasInVain) codes.giveBack(request.clientAddress)
+      if (call.outcome === 'answered') codes.repay(request.clientAddress)
+      if (call.outcome === 'unasked') codes.giveBack(request.clientAddress)
     }
   }
 
   async #requireConfig(): Promise<ConfigRecord> {
-    const config = await this.#parts.configs.load()
+    const config = await this.#services.configs.load()
     if (config !== undefined) return config
     throw failed('config_missing', 'Could not load configuration.')
   }
 
   async #requireRole(signIn: SignIn): Promise<RoleRecord> {
-    const record = await this.#parts.roles.load(signIn.role)
+    const record = await this.#services.roles.load(signIn.role)
     if (record !== undefined) return record
     throw failed('role_unknown', 'Role could not be found.')
   }
@@ -343,7 +358,7 @@ export class OidcCallback {
     return this.#pages.confirmation(request, { config, signIn, state, ticket, status })
   }
 
-  /** Nothing waits here any more: JSON for programs, a page at a clean address for people. */
+  /** JSON for programs, a page at a clean address for people. */
   #over(request: CallbackRequest, refusal: Refusal): Reply {
     if (!wantsPage(request)) throw refusal
     this.#record(request, refusal)
@@ -391,11 +406,6 @@ function requireClientNonce(given: string, { clientNonce }: SignIn): void {
   if (clientNonce === '' || equalSecrets(given, clientNonce)) return
   const reason = given === '' ? 'client_nonce_missing' : 'client_nonce_mismatch'
   throw failed(reason, 'Invalid client_nonce.')
-}
-
-function failureOf(refusal: Refusal): SignInFailure {
-  const { text = refusal.message, reason = 'idp_error' } = refusal.detail
-  return { text, reason, status: refusal.status }
 }
 
 function blockedByPerson(): Refusal {

@@ -1,20 +1,22 @@
 /**
- * The end of every sign-in with OpenID Connect (contract jwt-oidc.md §4.9 to §4.11): what the
+ * The end of every sign-in with OpenID Connect (jwt-oidc.md §4.9 to §4.11): what the
  * provider gave becomes a proven identity or a refusal. I/O around the pure decision of
  * `trust/decide-oidc.ts`.
  */
 
-import type { BackendContext, BackendRequest, Login } from '../../framework/backend.ts'
+import type { BackendContext } from '../../framework/backend.ts'
+import type { Login } from '../../framework/reply.ts'
+import type { BackendRequest } from '../../framework/request.ts'
 import type { LoginNote } from '../../framework/login-log.ts'
-import { Refusal } from '../../framework/refusal.ts'
+import type { Refusal } from '../../framework/refusal.ts'
 import { parseCompactJwt } from '../../jose/compact-jwt.ts'
-import { encodeJson, type JsonObject } from '../../lib/json.ts'
+import { equalSecrets } from '../../lib/constant-time.ts'
+import { encodeJson, member, type JsonObject } from '../../lib/json.ts'
 import { err, ok, type Result } from '../../lib/result.ts'
 import type { ProviderTokens } from '../../oidc/oauth-client.ts'
 import {
   decideOidcLogin,
   type Decision,
-  type LoginFailure,
   type OidcLoginInput,
   type Presented,
   type ProvenKey,
@@ -23,7 +25,7 @@ import {
 import { overlayUserInfo } from '../../trust/user-info.ts'
 import { loginOf } from './login.ts'
 import { noteOf } from './login-note.ts'
-import { loginFailed, tokenRefused } from './oidc-refusals.ts'
+import { checkFailed } from './oidc-refusals.ts'
 import type { OidcProvider } from './oidc-provider.ts'
 import { provideClaims } from './providers.ts'
 import type { RoleRecord } from './role-record.ts'
@@ -65,7 +67,7 @@ export class OidcFinish {
       }),
     })
     const note = this.#note(decision, judged)
-    if (decision.kind === 'refused') return err(refusalOf(decision.failure, note))
+    if (decision.kind === 'refused') return err(checkFailed(decision.failure, note))
     const clientId = provider.config.oidc_client_id
     const login = loginOf(decision.outcome, record, { flow: 'oidc', clientId })
     const metadata = { ...login.metadata, ...providerTokens(record, tokens) }
@@ -86,10 +88,13 @@ export class OidcFinish {
     })
   }
 
-  /** Whether the provider has signed that token, whatever it says. */
-  async isSigned(provider: OidcProvider, idToken: string): Promise<boolean> {
+  /** Whether the provider has made that token for the sign-in with this nonce, whatever else it says. */
+  async isMadeFor(nonce: string, provider: OidcProvider, idToken: string): Promise<boolean> {
     const token = parseCompactJwt(idToken, provider.algorithms)
-    return token.ok && (await this.#verify(provider, token)).ok
+    if (!token.ok) return false
+    const named = member(token.value.claims, 'nonce')
+    if (typeof named !== 'string' || !equalSecrets(named, nonce)) return false
+    return (await this.#verify(provider, token)).ok
   }
 
   #inputOf({ provider, record, state, tokens, code, request }: FinishInput): OidcLoginInput {
@@ -136,7 +141,7 @@ export class OidcFinish {
     return ok({ keyId: kid, thumbprint })
   }
 
-  /** Contract §4.11, 3: user info is a help; a failure is told to the log and to nobody else. */
+  /** jwt-oidc.md §4.11, 3: user info is a help; a failure is told to the log and to nobody else. */
   async #overlay(
     { provider, tokens, request }: FinishInput,
     claims: JsonObject,
@@ -182,14 +187,7 @@ export class OidcFinish {
   }
 }
 
-function refusalOf({ reason, stage, status, text }: LoginFailure, note: LoginNote): Refusal {
-  if (reason === 'source_address_refused') return new Refusal('token_refused', { reason, note })
-  const summary = stage === 'token' ? tokenRefused : loginFailed
-  // One element only: the page of Vault's own CLI shows what follows the last bullet.
-  return new Refusal('login_refused', { text: `${summary} ${text}`, reason, status, note })
-}
-
-/** Contract §4.11, 4: into the token's metadata and never into the alias. */
+/** jwt-oidc.md §4.11, 4: into the token's metadata and never into the alias. */
 function providerTokens(record: RoleRecord, tokens: ProviderTokens): Record<string, string> {
   const values: Readonly<Record<string, string>> = {
     id_token: tokens.idToken,

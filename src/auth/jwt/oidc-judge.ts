@@ -1,15 +1,23 @@
-/** From the provider's answer to a proven identity (contract jwt-oidc.md §4.3 steps 7 to 12): the same for each mode. */
+/** From the provider's answer to a proven identity (jwt-oidc.md §4.3 steps 7 to 12): the same for each mode. */
 
-import type { BackendRequest, Login } from '../../framework/backend.ts'
+import type { Login } from '../../framework/reply.ts'
+import type { BackendRequest } from '../../framework/request.ts'
 import type { Refusal } from '../../framework/refusal.ts'
 import { err, ok, type Result } from '../../lib/result.ts'
 import { isSourceAllowed } from '../../trust/source-address.ts'
 import type { ConfigRecord } from './config.ts'
 import { checkAnswerIssuer, errorRefusal } from './oidc-answer.ts'
 import type { FinishInput } from './oidc-finish.ts'
-import type { OidcParts } from './oidc-parts.ts'
+import type { OidcServices } from './oidc-services.ts'
 import type { OidcProvider } from './oidc-provider.ts'
-import { failed, refused, sourceRefused, tokenRefused } from './oidc-refusals.ts'
+import {
+  failed,
+  idTokenMissing,
+  keptFailure,
+  refusalOfKept,
+  sourceRefused,
+  tooManyCalls,
+} from './oidc-refusals.ts'
 import type { RoleRecord } from './role-record.ts'
 import { signInLifeMs, type ProviderAnswer, type SignIn } from './sign-in.ts'
 
@@ -25,25 +33,28 @@ export interface Case {
   readonly call: ProviderCall
 }
 
-/** Told afterwards: the provider was asked for nothing. */
+/** The one call to the provider that a request may make for a code. */
 export interface ProviderCall {
-  wasInVain: boolean
+  /** Taken from the budget. What was looked at before a transition may be another sign-in after it: without this nobody is asked. */
+  readonly isPaid: boolean
+  /** Told afterwards: what came of it. */
+  outcome: 'unasked' | 'in_vain' | 'answered'
 }
 
 export class OidcJudge {
-  readonly #parts: OidcParts
+  readonly #services: OidcServices
 
-  constructor(parts: OidcParts) {
-    this.#parts = parts
+  constructor(services: OidcServices) {
+    this.#services = services
   }
 
   async judge(one: Case): Promise<Result<Login, Refusal>> {
     const { config, record, answer, request } = one
     if (answer.result.kind === 'error') return err(errorRefusal(answer.result.error))
-    if (!isSourceAllowed(this.#parts.roles.compiled(record).source, request.clientAddress)) {
+    if (!isSourceAllowed(this.#services.roles.compiled(record).source, request.clientAddress)) {
       return err(sourceRefused())
     }
-    const provider = await this.#parts.providers.of(config)
+    const provider = await this.#services.providers.of(config)
     if (!provider.ok) return err(failed(provider.error.reason, provider.error.detail))
     const issuer = checkAnswerIssuer(answer, one.signIn, provider.value.metadata)
     if (issuer !== undefined) return err(issuer)
@@ -59,12 +70,12 @@ export class OidcJudge {
       case 'id_token': {
         if (isCodeFlow) return err(tokenUnasked())
         const tokens = { idToken: result.idToken, accessToken: '', refreshToken: '' }
-        return this.#parts.finish.finish({ ...input, tokens, code: '' })
+        return this.#services.finish.finish({ ...input, tokens, code: '' })
       }
       case 'code':
         return isCodeFlow ? this.#exchange(input, result.code, one.call) : err(codeUnasked())
       case 'refused':
-        return err(refused(result.failure.reason, result.failure.text))
+        return err(refusalOfKept(result.failure))
       case 'error':
         return err(errorRefusal(result.error))
       case 'nothing':
@@ -78,15 +89,19 @@ export class OidcJudge {
     call: ProviderCall,
   ): Promise<Result<Login, Refusal>> {
     const { provider, state, request } = input
+    if (!call.isPaid) return err(tooManyCalls())
     if (request.nowMs - state.startedAtMs > exchangeLifeMs) {
       return err(failed('state_unknown', 'The sign-in took too long.'))
     }
     const exchange = { code, redirectUri: state.redirectUri, verifier: state.verifier }
+    call.outcome = 'in_vain'
     const tokens = await provider.client.exchangeCode(provider.metadata, exchange)
-    if (tokens.ok) return this.#parts.finish.finish({ ...input, tokens: tokens.value, code })
-    call.wasInVain = true
+    if (tokens.ok) {
+      call.outcome = 'answered'
+      return this.#services.finish.finish({ ...input, tokens: tokens.value, code })
+    }
     if (tokens.error.kind === 'no_id_token') {
-      return err(refused('id_token_missing', `${tokenRefused} No id_token found in response.`))
+      return err(idTokenMissing())
     }
     const cause = JSON.stringify(tokens.error.detail)
     return err(failed('code_exchange_failed', `Error exchanging oidc code: ${cause}.`))
@@ -94,7 +109,8 @@ export class OidcJudge {
 
   /**
    * What may be kept of a posted answer until somebody spends it. A code is short. An ID token may be long, and anybody
-   * can post one: it is kept only when the provider has signed it, and of any other only why it was refused.
+   * can post one, also one of their own to a thousand sign-ins: it is kept only when the provider has made it for this
+   * very one, and of any other only why it was refused.
    */
   async screen(one: Omit<Case, 'call'>): Promise<Result<ProviderAnswer, Refusal>> {
     const { answer, signIn, config } = one
@@ -102,17 +118,20 @@ export class OidcJudge {
     if (result.kind === 'code' && signIn.responseType === 'id_token') return err(codeUnasked())
     if (result.kind !== 'id_token') return ok(answer)
     if (signIn.responseType === 'code') return err(tokenUnasked())
-    const provider = await this.#parts.providers.of(config)
-    const isSigned =
-      provider.ok && (await this.#parts.finish.isSigned(provider.value, result.idToken))
-    if (isSigned) return ok(answer)
-    const judged = await this.judge({ ...one, call: { wasInVain: false } })
+    const provider = await this.#services.providers.of(config)
+    const isOwn =
+      provider.ok &&
+      (await this.#services.finish.isMadeFor(signIn.nonce, provider.value, result.idToken))
+    if (isOwn) return ok(answer)
+    const judged = await this.judge({ ...one, call: unpaidCall() })
     // A key that came meanwhile: then it is signed after all.
     if (judged.ok) return ok(answer)
-    const { text = judged.error.message, reason = 'idp_error' } = judged.error.detail
-    const failure = { text, reason, status: judged.error.status }
-    return ok({ ...answer, result: { kind: 'refused', failure } })
+    return ok({ ...answer, result: { kind: 'refused', failure: keptFailure(judged.error) } })
   }
+}
+
+export function unpaidCall(): ProviderCall {
+  return { isPaid: false, outcome: 'unasked' }
 }
 
 export function codeMissing(): Refusal {

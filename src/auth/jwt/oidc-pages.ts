@@ -1,25 +1,20 @@
 /**
- * The pages of sign-ins whose browser comes to the API itself (contract jwt-oidc.md §4.12). A callback's address has the
+ * The pages of sign-ins whose browser comes to the API itself (jwt-oidc.md §4.12). A callback's address has the
  * code and the state in it, so it shows nothing: it leads to the same address without them (RFC 9700 §4.3), and what is to
  * be shown there comes along in a sealed cookie of ten minutes. The cookie decides about a page and about nothing else.
  */
 
-import type { BackendContext, BackendRequest, Reply } from '../../framework/backend.ts'
+import type { BackendContext } from '../../framework/backend.ts'
+import type { Reply } from '../../framework/reply.ts'
+import type { BackendRequest } from '../../framework/request.ts'
 import type { Refusal } from '../../framework/refusal.ts'
 import { confirmationCode } from '../../lib/confirmation-code.ts'
 import { isReason, reasons } from '../../trust/reasons.ts'
 import { cookie, parseCookies } from '../../ui/cookies.ts'
-import {
-  blockedPage,
-  confirmationPage,
-  donePage,
-  errorPage,
-  handOverPage,
-  type Page,
-} from '../../ui/flow-pages.ts'
+import type { FlowPage } from '../../ui/flow-pages.ts'
 import { redirectHeaders } from '../../ui/page.ts'
 import type { ConfigRecord } from './config.ts'
-import { loginFailed, toldBy, tokenRefused } from './oidc-refusals.ts'
+import { shownTexts, toldBy } from './oidc-refusals.ts'
 import { signInLifeMs, type SignIn, type SignInFailure } from './sign-in.ts'
 
 type Request = Pick<BackendRequest<unknown>, 'fullPath' | 'header' | 'nowMs' | 'requestId'>
@@ -69,7 +64,10 @@ export class OidcPages {
     return until > request.nowMs ? shown : undefined
   }
 
-  /** The pages of this server know their own browser by its cookie and find the sign-in by its state (contract §4.4). */
+  /**
+   * The pages of this server know their own browser by its cookie and find the sign-in by its state
+   * (jwt-oidc.md §4.4).
+   */
   toUi(mount: string, answer: { readonly state: string; readonly ticket: string }): Reply {
     const path = mount.split('/').map(encodeURIComponent).join('/')
     const query = new URLSearchParams({ code: answer.ticket, state: answer.state })
@@ -79,7 +77,7 @@ export class OidcPages {
   // ---------------------------------------------------------------- pages
 
   handOver(path: string, answer: { readonly state: string; readonly ticket: string }): Reply {
-    return raw(handOverPage({ nonce: this.#nonce(), path, ...answer }))
+    return pageOf({ kind: 'hand_over', path, ...answer })
   }
 
   /** Asks the person. Without a ticket the same facts, and nothing to answer with. */
@@ -94,53 +92,43 @@ export class OidcPages {
     },
   ): Reply {
     const { signIn, state, ticket } = one
-    return raw(
-      confirmationPage({
-        nonce: this.#nonce(),
-        status: one.status,
-        address: signIn.address,
-        role: signIn.role,
-        mount: this.#context.mount().path,
-        provider: hostOf(one.config.oidc_discovery_url),
-        startedAt: new Date(signIn.startedAtMs).toISOString(),
-        code: confirmationCode(state),
-        form: ticket === '' ? undefined : { action: ownAddress(request), state, ticket },
-      }),
-    )
+    return pageOf({
+      kind: 'confirmation',
+      status: one.status,
+      address: signIn.address,
+      role: signIn.role,
+      mount: this.#context.mount().path,
+      provider: hostOf(one.config.oidc_discovery_url),
+      startedAt: new Date(signIn.startedAtMs).toISOString(),
+      code: confirmationCode(state),
+      form: ticket === '' ? undefined : { action: ownAddress(request), state, ticket },
+    })
   }
 
   done({ name, address }: { readonly name: string; readonly address: string }): Reply {
-    return raw(donePage({ nonce: this.#nonce(), name, address }))
+    return pageOf({ kind: 'done', name, address })
   }
 
   blocked(): Reply {
-    return raw(blockedPage({ nonce: this.#nonce() }))
+    return pageOf({ kind: 'blocked' })
   }
 
   failed(failure: ShownFailure): Reply {
-    const { reason, text, status, requestId } = failure
+    const { reason, status, requestId } = failure
     const known = isReason(reason) ? { reason, ...reasons[reason] } : undefined
-    const page = errorPage({
-      nonce: this.#nonce(),
-      status,
-      ...splitSummary(text),
-      requestId,
-      ...(known === undefined ? {} : { reason: known.reason, title: known.title, fix: known.fix }),
-    })
-    if (known === undefined) return raw(page)
-    return raw({ ...page, headers: { ...page.headers, 'X-Login-Reason': known.reason } })
+    const page: FlowPage = { kind: 'failed', status, ...shownTexts(failure), requestId }
+    if (known === undefined) return pageOf(page)
+    const { title, fix } = known
+    const headers = { 'X-Login-Reason': known.reason }
+    return { kind: 'page', page: { ...page, reason: known.reason, title, fix }, headers }
   }
 
   /** The refusal as this mount may tell it. */
   failureOf(request: Request, refusal: Refusal): ShownFailure {
     const told = toldBy(this.#context.mount(), refusal)
-    const { text = refusal.message, reason = '' } = told.detail
+    const { text = refusal.message, summary, reason = '' } = told.detail
     const { requestId } = request
-    return { text: text.slice(0, shownTextMax), reason, status: told.status, requestId }
-  }
-
-  #nonce(): string {
-    return this.#context.random.bytes(18).toString('base64url')
+    return { text: text.slice(0, shownTextMax), summary, reason, status: told.status, requestId }
   }
 }
 
@@ -180,18 +168,10 @@ function sendOn(location: string, setCookie?: string): Reply {
   }
 }
 
-function raw(page: Page): Reply {
-  return { kind: 'raw', ...page }
+function pageOf(page: FlowPage): Reply {
+  return { kind: 'page', page }
 }
 
 function hostOf(address: string): string {
   return URL.canParse(address) ? new URL(address).host : ''
-}
-
-/** The summaries are this server's own first sentences (contract §0.4); what follows is the detail. */
-function splitSummary(text: string): { readonly summary: string; readonly detail: string } {
-  for (const summary of [loginFailed, tokenRefused]) {
-    if (text.startsWith(`${summary} `)) return { summary, detail: text.slice(summary.length + 1) }
-  }
-  return { summary: loginFailed, detail: text }
 }

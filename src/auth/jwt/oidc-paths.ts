@@ -1,4 +1,4 @@
-/** The paths of sign-ins with OpenID Connect (contract jwt-oidc.md §0.1, §4). */
+/** The paths of sign-ins with OpenID Connect (jwt-oidc.md §0.1, §4). */
 
 import type { BackendContext } from '../../framework/backend.ts'
 import { definePath, type Handler, type PathDeclaration } from '../../framework/path.ts'

@@ -1,6 +1,7 @@
-/** Clients without a browser of their own ask here whether their sign-in is done (contract jwt-oidc.md §4.7 to §4.9). Every poll is answered at once. */
+/** Clients without a browser of their own ask here whether their sign-in is done (jwt-oidc.md §4.7 to §4.9). Every poll is answered at once. */
 
-import type { BackendRequest, Login, Reply } from '../../framework/backend.ts'
+import type { Login, Reply } from '../../framework/reply.ts'
+import type { BackendRequest } from '../../framework/request.ts'
 import { Refusal } from '../../framework/refusal.ts'
 import { equalSecrets } from '../../lib/constant-time.ts'
 import { err, type Result } from '../../lib/result.ts'
@@ -9,15 +10,17 @@ import { bareState } from '../../oidc/redirect-uri.ts'
 import { field, type Input } from '../../schema/field.ts'
 import { isSourceAllowed } from '../../trust/source-address.ts'
 import type { ConfigRecord } from './config.ts'
-import type { OidcParts } from './oidc-parts.ts'
+import type { OidcServices } from './oidc-services.ts'
 import {
   failed,
+  idTokenMissing,
+  refusalOfKept,
   refused,
   sourceRefused,
   stateGone,
-  tokenRefused,
   upstreamFailed,
 } from './oidc-refusals.ts'
+import type { JwtRenewal } from './renewal.ts'
 import type { RoleRecord } from './role-record.ts'
 import type { SignIn } from './sign-in.ts'
 import type { Claim } from './sign-in-states.ts'
@@ -43,14 +46,16 @@ interface Asked {
 }
 
 export class OidcPoll {
-  readonly #parts: OidcParts
+  readonly #services: OidcServices
+  readonly #renewal: JwtRenewal
 
-  constructor(parts: OidcParts) {
-    this.#parts = parts
+  constructor(services: OidcServices, renewal: JwtRenewal) {
+    this.#services = services
+    this.#renewal = renewal
   }
 
   async poll(request: PollRequest): Promise<Reply> {
-    const { states, configs, roles } = this.#parts
+    const { states, configs, roles } = this.#services
     const config = await configs.load()
     if (config === undefined) throw failed('config_missing', 'Could not load configuration.')
     const state = bareState(request.input.state ?? '')
@@ -59,31 +64,50 @@ export class OidcPoll {
     if (signIn === undefined) throw stateGone()
     const record = await roles.load(signIn.role)
     // Who does not know the nonce learns nothing of the role, and ends the sign-in below.
-    if (equalSecrets(clientNonce, signIn.clientNonce) && signIn.mode !== 'client') {
-      this.#requireAllowed(request, record)
-      if (signIn.mode === 'device' && !this.#mayAsk(request, signIn)) {
-        // The provider would say the same, for all that is known: nobody is made to wait longer (contract §4.9).
-        throw refused('device_pending', 'authorization_pending')
-      }
-    }
+    const isClient = equalSecrets(clientNonce, signIn.clientNonce) && signIn.mode !== 'client'
+    if (isClient) this.#requireAllowed(request, record)
+    const isToAsk = isClient && signIn.mode === 'device' && signIn.phase.kind === 'open'
+    const isPaid =
+      isToAsk && this.#services.budgets.polls.take(request.clientAddress, request.nowMs)
+    if (isToAsk && !isPaid) throw pending()
     const polled = await states.poll(state, clientNonce)
+    if (isPaid && polled?.kind !== 'ask')
+      this.#services.budgets.polls.giveBack(request.clientAddress)
     if (polled === undefined) throw stateGone()
-    const login = await this.#loginOf(polled, (claim) => {
+    const login = await this.#loginOf(polled, async (claim) => {
+      if (!isPaid) {
+        // It was somebody else's a moment ago, and whoever asks pays for it.
+        await states.release(claim)
+        throw pending()
+      }
       if (record === undefined) throw roleGone()
       return this.#askProvider({ claim, signIn, record, config, request })
     })
+    if (signIn.mode === 'direct') await this.#requireStill(login, record, request)
     return { kind: 'login', login: boundTo(request, record, login, signIn.mode) }
+  }
+
+  /** The person's yes may be ten minutes old, and the token is made now: what made it right has to be so still (SEC-OID-16). */
+  async #requireStill(
+    login: Login,
+    record: RoleRecord | undefined,
+    { clientAddress, nowMs }: PollRequest,
+  ): Promise<void> {
+    const { role, facts, policies } = login
+    if (record === undefined) throw roleGone()
+    const changed = failed('state_used', 'The role or the provider has changed. Start again.')
+    if (record.version !== role.version) throw changed
+    try {
+      await this.#renewal.renew({ role, facts, policies, clientAddress, nowMs })
+    } catch (problem) {
+      throw problem instanceof Refusal ? changed : problem
+    }
   }
 
   #requireAllowed(request: PollRequest, record: RoleRecord | undefined): void {
     if (record === undefined) throw roleGone()
-    if (isSourceAllowed(this.#parts.roles.compiled(record).source, request.clientAddress)) return
+    if (isSourceAllowed(this.#services.roles.compiled(record).source, request.clientAddress)) return
     throw sourceRefused()
-  }
-
-  /** Only what makes this server call the provider counts (security case SEC-OID-33). */
-  #mayAsk({ clientAddress, nowMs }: PollRequest, { phase }: SignIn): boolean {
-    return phase.kind !== 'open' || this.#parts.budgets.polls.take(clientAddress, nowMs)
   }
 
   async #loginOf(
@@ -96,10 +120,10 @@ export class OidcPoll {
       case 'nonce_refused':
         throw failed('client_nonce_mismatch', 'Invalid client_nonce.')
       case 'pending':
-        throw refused('device_pending', 'authorization_pending')
+        throw pending()
       case 'failure':
         // Its line in the log is there since it happened, in the browser.
-        throw new Refusal('login_refused', { ...polled.failure, note: { isLogged: true } })
+        throw refusalOfKept(polled.failure, { isLogged: true })
       case 'broken_off':
         throw failed('state_unknown', 'The sign-in was broken off. Start it again.')
       case 'login':
@@ -113,10 +137,8 @@ export class OidcPoll {
 
   /** This poll has the claim, and gives it up whatever happens. */
   async #askProvider(asked: Asked): Promise<Login> {
-    const { states } = this.#parts
+    const { states } = this.#services
     const { claim, request } = asked
-    // Somebody waits for it: that start was no junk.
-    this.#parts.budgets.devices.giveBack(request.clientAddress)
     let answer: Result<ProviderTokens, { readonly refusal: Refusal; readonly isFinal: boolean }>
     try {
       answer = await this.#deviceTokens(asked)
@@ -131,8 +153,10 @@ export class OidcPoll {
     // The provider has spoken: the sign-in is spent, unless somebody was told meanwhile that it was broken off.
     const ending = { text: 'spent', reason: 'state_used', status: 400 } as const
     if (!(await states.finish(claim, { kind: 'failure', failure: ending }))) throw stateGone()
-    this.#parts.budgets.polls.giveBack(request.clientAddress)
     if (!answer.ok) throw answer.error.refusal
+    // A person has said yes, so neither the start nor this poll was junk. To ask alone costs a stranger nothing.
+    this.#services.budgets.devices.repay(request.clientAddress)
+    this.#services.budgets.polls.repay(request.clientAddress)
     return this.#finish(asked, answer.value)
   }
 
@@ -140,10 +164,10 @@ export class OidcPoll {
     { signIn, record, config, request }: Asked,
     tokens: ProviderTokens,
   ): Promise<Login> {
-    const provider = await this.#parts.providers.of(config)
+    const provider = await this.#services.providers.of(config)
     if (!provider.ok) throw upstreamFailed(provider.error.detail)
     const input = { provider: provider.value, record, state: signIn, tokens, code: '', request }
-    const result = await this.#parts.finish.finish(input)
+    const result = await this.#services.finish.finish(input)
     if (!result.ok) throw result.error
     return result.value
   }
@@ -154,7 +178,7 @@ export class OidcPoll {
   }: Asked): Promise<
     Result<ProviderTokens, { readonly refusal: Refusal; readonly isFinal: boolean }>
   > {
-    const provider = await this.#parts.providers.of(config)
+    const provider = await this.#services.providers.of(config)
     if (!provider.ok) return err({ refusal: upstreamFailed(provider.error.detail), isFinal: false })
     const { deviceCode = '', verifier } = signIn
     const { client, metadata } = provider.value
@@ -174,6 +198,14 @@ function boundTo(
   return isBound && clientAddress !== undefined ? { ...login, boundCidrs: [clientAddress] } : login
 }
 
+/**
+ * The provider would say the same, for all that is known: nobody is made to wait longer
+ * (jwt-oidc.md §4.9).
+ */
+function pending(): Refusal {
+  return refused('device_pending', 'authorization_pending')
+}
+
 function roleGone(): Refusal {
   return failed('role_unknown', 'Role could not be found.')
 }
@@ -186,8 +218,7 @@ function deviceRefusal({ kind, code, detail }: ClientProblem): {
     return { refusal: upstreamFailed(detail), isFinal: false }
   }
   if (kind === 'no_id_token') {
-    const text = `${tokenRefused} No id_token found in response.`
-    return { refusal: refused('id_token_missing', text), isFinal: true }
+    return { refusal: idTokenMissing(), isFinal: true }
   }
   // RFC 8628 §3.5; clients look at the very end of the text.
   if (code === 'authorization_pending')

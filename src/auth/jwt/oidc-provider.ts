@@ -22,7 +22,7 @@ export interface OidcProvider {
   readonly algorithms: ReadonlySet<SignatureAlgorithm>
 }
 
-/** Contract §3.4: an ID token is signed with RS256 unless the mount says otherwise. */
+/** jwt-oidc.md §3.4: an ID token is signed with RS256 unless the mount says otherwise. */
 const idTokenAlgorithms: ReadonlySet<SignatureAlgorithm> = new Set(['RS256'])
 
 interface HeldClient {
@@ -62,7 +62,7 @@ export class OidcProviders {
   }
 
   async #client(config: ConfigRecord): Promise<OAuthClient> {
-    const method = config.oidc_client_auth_method ?? ''
+    const method = config.oidc_client_auth_method
     const key = method === 'private_key_jwt' ? await this.#clientKeys.current() : undefined
     const id = `${config.revision} ${key?.kid ?? ''}`
     if (this.#held?.id === id) return this.#held.client
@@ -86,7 +86,7 @@ export class OidcProviders {
 }
 
 function secretAuthentication(config: ConfigRecord): ClientAuthentication {
-  const { oidc_client_auth_method: method = '', oidc_client_secret: secret } = config
+  const { oidc_client_auth_method: method, oidc_client_secret: secret } = config
   switch (method) {
     case 'client_secret_basic':
     case 'client_secret_post':

@@ -1,12 +1,9 @@
-/** Starts sign-ins: `oidc/auth_url` (contract jwt-oidc.md §4.1, §4.5, §4.6, §4.8). */
+/** Starts sign-ins: `oidc/auth_url` (jwt-oidc.md §4.1, §4.5, §4.6, §4.8). */
 
 import { createHash } from 'node:crypto'
-import {
-  reply,
-  type BackendContext,
-  type BackendRequest,
-  type Reply,
-} from '../../framework/backend.ts'
+import type { BackendContext } from '../../framework/backend.ts'
+import { reply, type Reply } from '../../framework/reply.ts'
+import type { BackendRequest } from '../../framework/request.ts'
 import type { JsonObject } from '../../lib/json.ts'
 import { isPlainWebAddress } from '../../lib/web-address.ts'
 import { formPostRedirect, isRedirectAllowed, splitNamespace } from '../../oidc/redirect-uri.ts'
@@ -14,7 +11,7 @@ import { parseOutboundUrl } from '../../platform/outbound-url.ts'
 import { randomLetters } from '../../platform/random.ts'
 import { field, type Input } from '../../schema/field.ts'
 import type { ConfigRecord } from './config.ts'
-import type { OidcParts } from './oidc-parts.ts'
+import type { OidcServices } from './oidc-services.ts'
 import type { OidcProvider } from './oidc-provider.ts'
 import { refused, tooManyCalls, upstreamFailed } from './oidc-refusals.ts'
 import { roleNameCharsMax, type RoleRecord } from './role-record.ts'
@@ -33,6 +30,7 @@ export const startFields = {
     help: 'Secret of the client, asked for again at the end.',
     secret: true,
     charsMax: 256,
+    bytesMax: 512,
   }),
 } as const
 
@@ -52,17 +50,17 @@ interface Start {
 
 export class OidcStart {
   readonly #context: BackendContext
-  readonly #parts: OidcParts
+  readonly #services: OidcServices
 
-  constructor(context: BackendContext, parts: OidcParts) {
+  constructor(context: BackendContext, services: OidcServices) {
     this.#context = context
-    this.#parts = parts
+    this.#services = services
   }
 
   async start(request: StartRequest): Promise<Reply> {
     const start = await this.#prepare(request)
     const { record } = start
-    // Contract §4.1 row 5: nothing but the log tells why, here and below.
+    // jwt-oidc.md §4.1 row 5: nothing but the log tells why, here and below.
     if (record.role_type === 'jwt') return this.#noUrl(start, 'the role is for JWT logins')
     if (record.callback_mode !== 'client' && (request.input.client_nonce ?? '') === '') {
       throw refused('client_nonce_missing', 'missing client_nonce')
@@ -74,13 +72,13 @@ export class OidcStart {
   async #prepare(request: StartRequest): Promise<Start> {
     const asked = request.input.role ?? ''
     const { config, name, record } = await this.#context.store.view(async (view) => {
-      const found = await this.#parts.configs.load(view)
+      const found = await this.#services.configs.load(view)
       const role = asked === '' ? (found?.default_role ?? '') : asked
-      const loaded = role === '' ? undefined : await this.#parts.roles.load(role, view)
+      const loaded = role === '' ? undefined : await this.#services.roles.load(role, view)
       return { config: found, name: role, record: loaded }
     })
     if (config === undefined) throw refused('config_missing', 'could not load configuration')
-    if (this.#parts.configs.kind(config) !== 'oidc') {
+    if (this.#services.configs.kind(config) !== 'oidc') {
       throw refused('config_missing', 'OIDC login is not configured for this mount')
     }
     if (name === '') throw refused('role_missing', 'missing role')
@@ -105,7 +103,7 @@ export class OidcStart {
     ) {
       return this.#noUrl(start, 'the redirect URI is not in allowed_redirect_uris of the role')
     }
-    const provider = await this.#parts.providers.of(config)
+    const provider = await this.#services.providers.of(config)
     if (!provider.ok) return this.#noUrl(start, provider.error.detail)
     const { authorizationEndpoint } = provider.value.metadata
     if (authorizationEndpoint === undefined) {
@@ -117,7 +115,7 @@ export class OidcStart {
       ...this.#newState(start),
       redirectUri: isPosted ? formPostRedirect(split.redirectUri) : split.redirectUri,
     }
-    await this.#parts.states.start(state, signIn)
+    await this.#services.states.start(state, signIn)
     const shownState = split.namespace === '' ? state : `${state},ns=${split.namespace}`
     const data: JsonObject = {
       auth_url: authorizationUrl(authorizationEndpoint, {
@@ -151,15 +149,15 @@ export class OidcStart {
 
   async #startDevice(start: Start): Promise<Reply> {
     const { config, record, request } = start
-    const provider = await this.#parts.providers.of(config)
+    const provider = await this.#services.providers.of(config)
     if (!provider.ok) throw upstreamFailed(provider.error.detail)
-    if (!this.#parts.budgets.devices.take(request.clientAddress, request.nowMs))
+    if (!this.#services.budgets.devices.take(request.clientAddress, request.nowMs))
       throw tooManyCalls()
     const signIn = this.#newState(start)
     const granted = await this.#grantDevice(provider.value, record, signIn.verifier)
     const { verificationUri, userCode, intervalSeconds, deviceCode } = granted
     const state = `st_${this.#secret()}`
-    await this.#parts.states.start(state, { ...signIn, deviceCode })
+    await this.#services.states.start(state, { ...signIn, deviceCode })
     return reply.data({
       auth_url: verificationUri,
       state,

@@ -5,6 +5,7 @@
 
 import type { BackendContext, RenewRequest, RenewTerms } from '../../framework/backend.ts'
 import { invalid } from '../../framework/refusal.ts'
+import { renewedBy } from '../../framework/role-login.ts'
 import { err, ok, type Result } from '../../lib/result.ts'
 import {
   judgeJwtRenewal,
@@ -18,6 +19,12 @@ import type { ConfigRecord, JwtConfigs, TrustRecord } from './config.ts'
 import { readFacts, type KeptLogin } from './facts.ts'
 import { issuerOfConfig, loginConfig, type JwtIssuers, type NamedIssuer } from './issuers.ts'
 import type { JwtRoles } from './role.ts'
+
+/** Published keys rotate by themselves; one that stood in the configuration was taken out by somebody. */
+const keyTakenOut: Result<never, SignatureProblem> = err({
+  reason: 'key_source_invalid',
+  detail: 'the key that signed it is no longer configured',
+})
 
 interface Trusted {
   readonly trust: TrustRecord
@@ -61,7 +68,7 @@ export class JwtRenewal {
     if (record === undefined) {
       throw invalid(`role ${JSON.stringify(request.role.name)} could not be found, not renewing`)
     }
-    // DESIGN.md §8: with compat=vault only the role has to be there.
+    // design.md §8: with compat=vault only the role has to be there.
     if (mount.compat !== 'vault') {
       const facts = {
         mountPath: mount.path,
@@ -75,16 +82,20 @@ export class JwtRenewal {
         },
         explainToCaller: mount.explainToCaller,
       }
-      const failure = judge(facts, kept, trusted)
+      const failure = judge(facts, kept, trusted, this.#hasKey(kept, trusted))
       if (failure !== undefined) {
         throw invalid(`the token may no longer be renewed: ${failure.text}; log in again`)
       }
     }
-    return {
-      ttlSeconds: record.token_ttl,
-      maxTtlSeconds: record.token_max_ttl,
-      periodSeconds: record.token_period,
-    }
+    return renewedBy(record)
+  }
+
+  /** A mount that has moved from configured keys to published ones is asked for the issuer alone. */
+  #hasKey({ key }: KeptLogin, { trust, issuer }: Trusted): boolean {
+    const { config } = trust
+    const named = issuer && this.#configs.sources.of(issuer.name, issuer.record)
+    const source = named ?? (config && this.#configs.keySource(config))
+    return key === undefined || source?.hasKey?.(key) !== false
   }
 }
 
@@ -92,6 +103,7 @@ function judge(
   facts: Omit<SharedFacts, 'signature' | 'config'> & Pick<Required<SharedFacts>, 'role'>,
   kept: KeptLogin,
   { trust, issuer }: Trusted,
+  hasKey: boolean,
 ): Failure | undefined {
   const { claims, knows } = kept
   if (kept.flow === 'jwt') {
@@ -103,7 +115,7 @@ function judge(
       },
       requestedRole: facts.role?.name ?? '',
       token: { claims },
-      signature: vouch(kept, trust, issuer),
+      signature: hasKey ? vouch(kept, trust, issuer) : keyTakenOut,
     }
     return judgeJwtRenewal(input, knows)
   }

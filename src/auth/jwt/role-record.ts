@@ -1,87 +1,68 @@
-/** A role as it is stored, the part of it that decides logins, and how a read shows it (JWT contract §2.1, §2.9). */
+/**
+ * A role as it is stored, written and shown (jwt-oidc.md §2.1, §2.9): one table. What of it decides
+ * logins stands in `trust/role-rules.ts`, what all methods share in `framework/token-settings.ts`.
+ */
 
-import type { JsonObject, JsonValue } from '../../lib/json.ts'
-import type { RoleRules } from '../../trust/role-rules.ts'
-import { defaultTokenSettings, shownOlderNames, type TokenSettings } from './token-fields.ts'
+import { shownOlderNames, tokenTable } from '../../framework/token-settings.ts'
+import type { JsonObject } from '../../lib/json.ts'
+import { field } from '../../schema/field.ts'
+import {
+  choice,
+  defineRecord,
+  own,
+  stored,
+  type DraftOf,
+  type StoredOf,
+} from '../../schema/record.ts'
+import { recordCodec } from '../../storage/record-codec.ts'
+import { claimRuleTable } from '../../trust/role-rules.ts'
 
 /** Of a role's name, wherever one is given. */
 export const roleNameCharsMax = 128
 
-export interface RoleRecord extends TokenSettings {
-  readonly name: string
-  readonly version: number
-  readonly role_type: 'jwt' | 'oidc'
-  readonly user_claim: string
-  readonly user_claim_json_pointer: boolean
-  readonly groups_claim: string
-  readonly groups_claim_required: boolean
-  readonly bound_audiences: readonly string[] | null
-  readonly bound_subject: string
-  readonly bound_claims: JsonObject | null
-  readonly bound_claims_type: 'string' | 'glob'
-  readonly claim_mappings: Readonly<Record<string, string>> | null
-  readonly optional_claim_mappings: readonly string[] | null
-  readonly oidc_scopes: readonly string[] | null
-  readonly allowed_redirect_uris: readonly string[] | null
-  readonly callback_mode: 'client' | 'direct' | 'device'
-  readonly poll_interval: number
-  readonly oidc_disable_confirmation: boolean
-  readonly oauth2_metadata: readonly string[] | null
-  readonly verbose_oidc_logging: boolean
-  readonly max_age: number
-  readonly expiration_leeway: number
-  readonly not_before_leeway: number
-  readonly clock_skew_leeway: number
-  readonly token_policies_template_claims: boolean
-  readonly alias_metadata: Readonly<Record<string, string>>
-}
+export const roleRecord = defineRecord({
+  name: own<string>(''),
+  version: own<number>(0),
+  ...claimRuleTable,
+  oidc_scopes: stored(
+    field.commaList({ help: 'Scopes to ask the provider for.', emptyElements: 'drop' }),
+    { default: null },
+  ),
+  allowed_redirect_uris: stored(
+    field.commaList({ help: 'Redirect URIs of browser sign-ins.', emptyElements: 'drop' }),
+    { default: null },
+  ),
+  callback_mode: choice(
+    ['client', 'direct', 'device'],
+    field.string({ help: 'client, direct or device.' }),
+    { leftOut: 'reset' },
+  ),
+  poll_interval: stored(
+    field.int({ help: 'Seconds between polls of a direct or device sign-in.' }),
+    { shown: 'unless_default' },
+  ),
+  oidc_disable_confirmation: stored(field.bool({ help: 'No confirmation page in direct mode.' }), {
+    leftOut: 'reset',
+  }),
+  oauth2_metadata: stored(
+    field.commaList({ help: 'Provider tokens to keep in token metadata.', emptyElements: 'drop' }),
+    { default: null },
+  ),
+  verbose_oidc_logging: stored(field.bool({ help: 'Log claims of sign-ins at debug level.' })),
+  max_age: stored(
+    field.duration({ help: "OpenID Connect max_age: how fresh the provider's sign-in must be." }),
+  ),
+  ...tokenTable,
+})
 
-/** A role on which nothing was set yet. */
-export const newRole: Omit<RoleRecord, 'name' | 'version'> = {
-  ...defaultTokenSettings,
-  role_type: 'oidc',
-  user_claim: '',
-  user_claim_json_pointer: false,
-  groups_claim: '',
-  groups_claim_required: true,
-  bound_audiences: null,
-  bound_subject: '',
-  bound_claims: null,
-  bound_claims_type: 'string',
-  claim_mappings: null,
-  optional_claim_mappings: null,
-  oidc_scopes: null,
-  allowed_redirect_uris: null,
-  callback_mode: 'client',
-  poll_interval: 0,
-  oidc_disable_confirmation: false,
-  oauth2_metadata: null,
-  verbose_oidc_logging: false,
-  max_age: 0,
-  expiration_leeway: 0,
-  not_before_leeway: 0,
-  clock_skew_leeway: 0,
-  token_policies_template_claims: false,
-  alias_metadata: {},
-}
+export type RoleRecord = StoredOf<typeof roleRecord.table>
 
-/** The part that decides logins. */
-export function rulesOf(record: RoleRecord): RoleRules {
-  return {
-    ...record,
-    bound_audiences: record.bound_audiences ?? [],
-    optional_claim_mappings: record.optional_claim_mappings ?? [],
-  }
-}
+/** A role as a write makes it. */
+export type RoleDraft = DraftOf<typeof roleRecord.table>
+
+export const roleCodec = recordCodec(roleRecord)
 
 /** The role as `GET role/:name` shows it. */
 export function readShape(record: RoleRecord): JsonObject {
-  const { name: _, version: __, older_names: ___, ...shown } = record
-  const optional: Record<string, JsonValue> = {}
-  const { poll_interval, optional_claim_mappings, groups_claim_required, ...always } = shown
-  if (poll_interval !== 0) optional['poll_interval'] = poll_interval
-  if (optional_claim_mappings !== null)
-    optional['optional_claim_mappings'] = optional_claim_mappings
-  if (!groups_claim_required) optional['groups_claim_required'] = false
-  return { ...always, ...optional, ...shownOlderNames(record) }
+  return { ...roleRecord.shown(record), ...shownOlderNames(record) }
 }

@@ -1,5 +1,5 @@
 /**
- * Where sign-ins are kept between their start and their end (contract jwt-oidc.md §4.2): in the mount's store, sealed, so that any node finishes any
+ * Where sign-ins are kept between their start and their end (jwt-oidc.md §4.2): in the mount's store, sealed, so that any node finishes any
  * sign-in and a restart in between does no harm. What may become of one is said in `sign-in-transitions.ts`; here each transition is one atomic
  * step, so that of many callers one succeeds.
  *
@@ -11,6 +11,7 @@ import { createHash } from 'node:crypto'
 import type { BackendContext, MountStore } from '../../framework/backend.ts'
 import type { JsonObject } from '../../lib/json.ts'
 import { BoundedCache } from '../../lib/bounded-cache.ts'
+import { customerOf } from '../../lib/cidr.ts'
 import { equalSecrets } from '../../lib/constant-time.ts'
 import { exactCodec, type Codec, type Key, type StoreTransaction } from '../../storage/store.ts'
 import { signInLifeMs, type NewSignIn, type ProviderAnswer, type SignIn } from './sign-in.ts'
@@ -218,17 +219,16 @@ export class SignInStates {
   async #makeRoom(address: string): Promise<void> {
     this.#estimate ??= await this.#count(expiryPrefix)
     this.#estimate++
-    const started = (this.#ofAddress.get(address) ?? 0) + 1
-    this.#ofAddress.set(address, started)
+    const prefix = addressPrefix(address)
+    const started = (this.#ofAddress.get(prefix) ?? 0) + 1
+    this.#ofAddress.set(prefix, started)
     if (this.#estimate > signInsMax) {
       await this.#dropOnce(expiryPrefix, signInsMax, (left) => {
         this.#estimate = left
       })
     }
     if (started > signInsOfAddressMax) {
-      await this.#dropOnce(addressPrefix(address), signInsOfAddressMax, (left) =>
-        this.#ofAddress.set(address, left),
-      )
+      await this.#dropOnce(prefix, signInsOfAddressMax, (left) => this.#ofAddress.set(prefix, left))
     }
   }
 
@@ -310,8 +310,10 @@ export class SignInStates {
 
 const expiryPrefix = 'oidc/expiry/'
 
+/** All addresses of one IPv6 customer are one: else whoever has a network could push out everybody's sign-ins. */
 function addressPrefix(address: string): string {
-  return `oidc/address/${address === '' ? 'unknown' : address}/`
+  const customer = address.includes(':') ? customerOf(address) : address
+  return `oidc/address/${customer === '' ? 'unknown' : customer}/`
 }
 
 function sortable(ms: number): string {

@@ -4,10 +4,10 @@
  * atomic step, so that of any number of callers at once one is told that it was theirs.
  *
  * The table stands in ARCHITECTURE.md ("Sign-ins with OpenID Connect"); `test/jwt/sign-in-transitions.test.ts` walks mode ×
- * phase × event. Contract jwt-oidc.md §4.2 to §4.9.
+ * phase × event. jwt-oidc.md §4.2 to §4.9.
  */
 
-import type { Login } from '../../framework/backend.ts'
+import type { Login } from '../../framework/reply.ts'
 import { equalSecrets } from '../../lib/constant-time.ts'
 import type { ProviderAnswer, SignIn, SignInFailure, SignInPhase } from './sign-in.ts'
 
@@ -60,7 +60,10 @@ export function park(signIn: SignIn, parking: Parking): Transition<'parked' | 'w
   return isSameCode(phase.answer, answer) ? moved(to, 'parked') : kept('waiting')
 }
 
-/** Only codes in addresses: a form comes once, and a second one is somebody else's (contract §4.4). */
+/**
+ * Only codes in addresses: a form comes once, and a second one is somebody else's
+ * (jwt-oidc.md §4.4).
+ */
 function isSameCode(before: ProviderAnswer, now: ProviderAnswer): boolean {
   if (before.origin !== 'query' || now.origin !== 'query') return false
   if (before.result.kind !== 'code' || now.result.kind !== 'code') return false
@@ -82,7 +85,9 @@ export type Spent =
   | { readonly kind: 'not_yours' }
   | { readonly kind: 'over' }
 
-/** The client asks for its token: the sign-in is over with this, however it ends (contract §4.2). */
+/**
+ * The client asks for its token: the sign-in is over with this, however it ends (jwt-oidc.md §4.2).
+ */
 export function spend(signIn: SignIn, spending: Spending): Transition<Spent> {
   const { phase, mode } = signIn
   if (mode !== 'client') return kept({ kind: 'over' })
@@ -168,7 +173,7 @@ export type Polled =
   | { readonly kind: 'nonce_refused' }
   | { readonly kind: 'not_polled' }
 
-/** The client asks whether it is done. A wrong nonce ends the sign-in (contract §4.2). */
+/** The client asks whether it is done. A wrong nonce ends the sign-in (jwt-oidc.md §4.2). */
 export function poll(signIn: SignIn, polling: Polling): Transition<Polled> {
   const { mode, phase, clientNonce } = signIn
   if (mode === 'client') return kept({ kind: 'not_polled' })

@@ -3,7 +3,7 @@
  * sign-in from one to another are in `sign-in-transitions.ts`; where it is kept is in `sign-in-states.ts`.
  */
 
-import type { Login } from '../../framework/backend.ts'
+import type { Login } from '../../framework/reply.ts'
 import type { Reason } from '../../trust/reasons.ts'
 
 /** What the provider sent the browser back with: one object, from one place, never put together from two. */
@@ -24,6 +24,8 @@ export interface ProviderAnswer {
 /** How a sign-in ended badly: told to the client at its next poll. */
 export interface SignInFailure {
   readonly text: string
+  /** The words that `text` begins with, where a page makes a heading of them. */
+  readonly summary?: string | undefined
   readonly reason: Reason
   readonly status: number
 }
@@ -69,5 +71,5 @@ export interface SignIn {
 
 export type NewSignIn = Omit<SignIn, 'expiresAtMs' | 'phase'>
 
-/** Contract jwt-oidc.md §4.2: ten minutes from the last write. */
+/** jwt-oidc.md §4.2: ten minutes from the last write. */
 export const signInLifeMs = 600_000

@@ -1,13 +1,9 @@
-/** The token method: auth/token/ (platform contract §3.3). Rules of tokens are the core's; here are the paths. */
+/** The token method: auth/token/ (platform.md §3.3). Rules of tokens are the core's; here are the paths. */
 
-import {
-  reply,
-  type Backend,
-  type BackendRequest,
-  type BackendType,
-  type Reply,
-} from '../../framework/backend.ts'
-import { definePath, type PathDeclaration } from '../../framework/path.ts'
+import type { Backend, BackendType } from '../../framework/backend.ts'
+import { reply, type Reply } from '../../framework/reply.ts'
+import { corePaths, type CoreRequest, type RequestFacts } from '../../framework/core-path.ts'
+import type { PathDeclaration } from '../../framework/path.ts'
 import { invalid, Refusal } from '../../framework/refusal.ts'
 import type { Renewer, TokenAnswer, TokenName, TokenPort } from '../../framework/token-port.ts'
 import { parseDurationSeconds } from '../../lib/duration.ts'
@@ -37,7 +33,7 @@ const nameFields = {
 } as const
 
 /** Makes the method over what the core offers. */
-export function tokenBackend(port: () => TokenPort): BackendType {
+export function tokenBackend<Known>(port: () => TokenPort<Known>): BackendType {
   return {
     types: ['token'],
     class: 'auth',
@@ -45,7 +41,8 @@ export function tokenBackend(port: () => TokenPort): BackendType {
   }
 }
 
-function tokenPaths(port: () => TokenPort): readonly PathDeclaration[] {
+function tokenPaths<Known>(port: () => TokenPort<Known>): readonly PathDeclaration[] {
+  const definePath = corePaths<Known>()
   return [
     creationPath('create', port, false),
     creationPath('create-orphan', port, true),
@@ -77,8 +74,8 @@ function tokenPaths(port: () => TokenPort): readonly PathDeclaration[] {
       operations: {
         write: {
           summary: 'Look up by accessor.',
-          handler: async ({ input, caller }) => {
-            const data = await port().lookup(accessorName(input.accessor), required(caller))
+          handler: async ({ input, facts }) => {
+            const data = await port().lookup(accessorName(input.accessor), callerOf(facts))
             if (data === undefined) throw invalid('invalid accessor')
             return reply.data(data)
           },
@@ -193,25 +190,26 @@ function tokenPaths(port: () => TokenPort): readonly PathDeclaration[] {
     }),
   ]
 
-  async function lookupSelf(request: Request): Promise<Reply> {
-    const data = await port().lookup({ kind: 'self' }, required(request.caller))
+  async function lookupSelf(request: Request<Known>): Promise<Reply> {
+    const data = await port().lookup({ kind: 'self' }, callerOf(request.facts))
     if (data === undefined) throw new Refusal('token_refused')
     const text = ownText(request)
     return reply.data({ ...data, id: text })
   }
 
-  async function lookup(request: Request): Promise<Reply> {
+  async function lookup(request: Request<Known>): Promise<Reply> {
     const text = request.input.token ?? ''
     if (text === '') return lookupSelf(request)
-    const data = await port().lookup({ kind: 'token', text }, required(request.caller))
+    const data = await port().lookup({ kind: 'token', text }, callerOf(request.facts))
     if (data === undefined) throw new Refusal('token_refused', { text: 'bad token' })
     return reply.data({ ...data, id: text })
   }
 }
 
-type Request = BackendRequest<Input<typeof nameFields>>
+type Request<Known> = CoreRequest<Input<typeof nameFields>, Known>
 
-function revocationPaths(port: () => TokenPort): readonly PathDeclaration[] {
+function revocationPaths<Known>(port: () => TokenPort<Known>): readonly PathDeclaration[] {
+  const definePath = corePaths<Known>()
   return [
     definePath({
       pattern: 'revoke-self',
@@ -221,8 +219,8 @@ function revocationPaths(port: () => TokenPort): readonly PathDeclaration[] {
       operations: {
         write: {
           summary: 'Revoke.',
-          handler: async ({ caller }) => {
-            await port().revoke({ kind: 'self' }, required(caller), false)
+          handler: async ({ facts }) => {
+            await port().revoke({ kind: 'self' }, callerOf(facts), false)
             return reply.none()
           },
         },
@@ -236,8 +234,8 @@ function revocationPaths(port: () => TokenPort): readonly PathDeclaration[] {
       operations: {
         write: {
           summary: 'Revoke.',
-          handler: async ({ input, caller }) => {
-            await port().revoke(tokenName(input.token), required(caller), false)
+          handler: async ({ input, facts }) => {
+            await port().revoke(tokenName(input.token), callerOf(facts), false)
             return reply.none()
           },
         },
@@ -251,10 +249,10 @@ function revocationPaths(port: () => TokenPort): readonly PathDeclaration[] {
       operations: {
         write: {
           summary: 'Revoke without the children.',
-          handler: async ({ input, caller, sudo }) => {
+          handler: async ({ input, facts, sudo }) => {
             const name = tokenName(input.token)
             if (!sudo) throw invalid('root or sudo privileges required to revoke and orphan')
-            if (!(await port().revoke(name, required(caller), true))) {
+            if (!(await port().revoke(name, callerOf(facts), true))) {
               throw invalid('token to revoke not found')
             }
             return reply.none()
@@ -270,8 +268,8 @@ function revocationPaths(port: () => TokenPort): readonly PathDeclaration[] {
       operations: {
         write: {
           summary: 'Revoke by accessor.',
-          handler: async ({ input, caller }) => {
-            const found = await port().revoke(accessorName(input.accessor), required(caller), false)
+          handler: async ({ input, facts }) => {
+            const found = await port().revoke(accessorName(input.accessor), callerOf(facts), false)
             return found ? reply.none() : reply.none(['No token found with this accessor'])
           },
         },
@@ -280,12 +278,12 @@ function revocationPaths(port: () => TokenPort): readonly PathDeclaration[] {
   ]
 }
 
-function creationPath(
+function creationPath<Known>(
   pattern: string,
-  port: () => TokenPort,
+  port: () => TokenPort<Known>,
   orphanPath: boolean,
 ): PathDeclaration {
-  return definePath({
+  return corePaths<Known>()({
     pattern,
     access: 'token',
     summary: orphanPath
@@ -295,7 +293,7 @@ function creationPath(
     operations: {
       write: {
         summary: 'Create a token.',
-        handler: async ({ input, caller, sudo, fullPath }) => {
+        handler: async ({ input, facts, sudo, fullPath }) => {
           const ttl = parseTtl('ttl', (input.ttl ?? '') === '' ? input.lease : input.ttl)
           const explicitMaxTtl = parseTtl('explicit_max_ttl', input.explicit_max_ttl)
           const period = parseTtl('period', input.period)
@@ -318,7 +316,7 @@ function creationPath(
               orphanPath,
               path: fullPath,
             },
-            required(caller),
+            callerOf(facts),
             sudo,
           )
           return authReply(answer)
@@ -353,13 +351,13 @@ function accessorName(accessor: string | undefined): TokenName {
   return { kind: 'accessor', accessor }
 }
 
-function required<T>(caller: T | undefined): T {
+function callerOf<Known>({ caller }: RequestFacts<Known>): Known {
   if (caller === undefined) throw new Refusal('token_refused')
   return caller
 }
 
-function renewerOf({ caller, clientAddress }: BackendRequest<unknown>): Renewer {
-  return { caller: required(caller), clientAddress }
+function renewerOf<Known>(request: CoreRequest<unknown, Known>): Renewer<Known> {
+  return { caller: callerOf(request.facts), clientAddress: request.clientAddress }
 }
 
 function authReply(answer: TokenAnswer): Reply {
@@ -371,7 +369,7 @@ function withText(answer: TokenAnswer, text: string): TokenAnswer {
 }
 
 /** The text of the caller's own token, where the front end found it: an empty header is none. */
-function ownText(request: Pick<Request, 'header'>): string {
+function ownText(request: Pick<Request<unknown>, 'header'>): string {
   return request.header('x-vault-token') || bearer(request.header('authorization'))
 }
 

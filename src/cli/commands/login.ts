@@ -1,4 +1,4 @@
-/** `login`: gets a token and keeps it. Platform contract §9.5, §10.4. */
+/** `login`: gets a token and keeps it. platform.md §9.5, §10.4. */
 
 import { parseSecret, textMember, type Secret } from '../../client/secret.ts'
 import type { Command } from '../command.ts'

@@ -1,4 +1,7 @@
-/** `server`: hands its words to the server unread. The flags are declared for help only. Contract §9.7. */
+/**
+ * `server`: hands its words to the server unread. The flags are declared for help only.
+ * platform.md §9.7.
+ */
 
 import type { Command } from '../command.ts'
 

@@ -33,7 +33,7 @@ export const status: Command = {
 
 async function showStatus(context: CommandContext): Promise<number> {
   const seal = await ask(context, 'sys/seal-status', 'Error checking seal status')
-  const leader = await askLeader(context)
+  const leader = await askLeader(context, member(seal, 'sealed') === true)
   const all = objectOf([...Object.entries(seal), ...Object.entries(leader)])
   const field = context.flags.text('field')
   if (field !== undefined && field !== '') {
@@ -54,13 +54,12 @@ async function ask(context: CommandContext, path: string, doing: string): Promis
   throw new CommandFailure(`${doing}: the answer is not a JSON object`)
 }
 
-async function askLeader(context: CommandContext): Promise<JsonObject> {
+async function askLeader(context: CommandContext, isSealed: boolean): Promise<JsonObject> {
   try {
     return await ask(context, 'sys/leader', 'Error checking leader status')
   } catch (cause) {
-    // A sealed server of a cluster refuses this question with exactly that text.
-    if (cause instanceof CommandFailure && cause.message.includes('Vault is sealed'))
-      return emptyObject()
+    // A sealed server of a cluster refuses this question, after it has said that it is sealed.
+    if (isSealed && cause instanceof CommandFailure && cause.status === 503) return emptyObject()
     throw cause
   }
 }

@@ -1,4 +1,4 @@
-/** `token …`: make, look at, renew and revoke tokens. Requests as in platform contract §9.5. */
+/** `token …`: make, look at, renew and revoke tokens. Requests as in platform.md §9.5. */
 
 import { goDuration } from '../../lib/duration.ts'
 import { isJsonArray, member, type JsonObject, type JsonValue } from '../../lib/json.ts'

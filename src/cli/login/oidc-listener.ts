@@ -1,5 +1,5 @@
 /**
- * Waits on this machine for the browser to come back (contract jwt-oidc.md §7.2, step 7). One path, one sign-in, one answer: the
+ * Waits on this machine for the browser to come back (jwt-oidc.md §7.2, step 7). One path, one sign-in, one answer: the
  * first request with the right state ends it. Everything else is turned away and changes nothing. The browser is then sent on
  * to the path alone, so that neither code nor state stays in its address bar and history (RFC 9700 §4.3).
  */
@@ -8,7 +8,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { equalSecrets } from '../../lib/constant-time.ts'
 import { hasHiddenCharacter } from '../../platform/outbound-url.ts'
 import { donePage, errorPage, type Page } from '../../ui/flow-pages.ts'
-import { splitLoginError } from './login-error.ts'
+import { splitLoginError } from './stock-texts.ts'
 import { listenOnLoopback, type LoopbackPlace } from './loopback-servers.ts'
 
 export interface Arrival {

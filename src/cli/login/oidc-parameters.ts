@@ -1,4 +1,4 @@
-/** The K=V words of `login -method=oidc` (contract jwt-oidc.md §7.1). */
+/** The K=V words of `login -method=oidc` (jwt-oidc.md §7.1). */
 
 import { cidrContains, isAddress, parseCidr } from '../../lib/cidr.ts'
 import { nearestName } from '../../lib/nearest-name.ts'
@@ -96,7 +96,7 @@ function directUri(text: (name: string) => string, mount: string, address: strin
   return `${method}://${host}${port.startsWith('/') ? '' : ':'}${port}/oidc/callback`
 }
 
-/** RFC 8252 §7.3, §8.3: a code that passes the network may be read on the way (security case SEC-CLI-03). */
+/** RFC 8252 §7.3, §8.3: a code that passes the network may be read on the way (SEC-CLI-03). */
 function parseListenAddress(text: string): string {
   const isLoopback = ['127.0.0.0/8', '::1/128'].some((network) => {
     const cidr = parseCidr(network)

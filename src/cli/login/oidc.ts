@@ -1,4 +1,4 @@
-/** Sign-in through the browser, here or elsewhere (contract jwt-oidc.md §7). */
+/** Sign-in through the browser, here or elsewhere (jwt-oidc.md §7). */
 
 import { ApiError, PageInsteadOfJson } from '../../client/api-error.ts'
 import { objectOf, parseSecret, textMember, type Secret } from '../../client/secret.ts'
@@ -14,6 +14,7 @@ import type { LoginMethod } from './login-method.ts'
 import { OidcListener, type Arrival } from './oidc-listener.ts'
 import { oidcParameterHelp, parseOidcParameters, type OidcParameters } from './oidc-parameters.ts'
 import { qrCode } from './qr-code.ts'
+import { pollVerdict } from './stock-texts.ts'
 
 const doing = 'Error authenticating'
 /** As long as the server keeps the sign-in. */
@@ -151,7 +152,8 @@ async function complete(begun: Begun, { method, parameters }: Arrival): Promise<
     const body = objectOf([...own, ...picked([...answerNames, 'id_token']), ...proof])
     await park(client, { method: 'POST', path, body, token: '' })
   }
-  // A posted answer lies at the server, bound to the nonce (contract §4.4): what is named again would be taken for a ticket.
+  // A posted answer lies at the server, bound to the nonce (jwt-oidc.md §4.4): what is named again
+  // would be taken for a ticket.
   const query = [...own, ...(isPosted ? [] : picked(answerNames)), ...proof]
   const secret = parseSecret(await client.require({ method: 'GET', path, query, token: '' }))
   if (secret !== undefined) return secret
@@ -195,10 +197,10 @@ async function pollUntilDone(begun: Begun): Promise<Secret> {
     const secret = response.status === 200 ? parseSecret(response) : undefined
     if (secret !== undefined) return secret
     const error = new ApiError(response)
-    const text = error.errors[0] ?? ''
-    if (text.endsWith('slow_down')) seconds = boundedSeconds(seconds * 2)
+    const verdict = pollVerdict(error)
+    if (verdict === 'slow_down') seconds = boundedSeconds(seconds * 2)
     else if (response.status >= 500 && faults < serverFaultsMax) faults++
-    else if (!text.endsWith('authorization_pending')) throw asFailure(error)
+    else if (verdict === 'over') throw asFailure(error)
   }
 }
 
@@ -208,11 +210,14 @@ function boundedSeconds(seconds: number): number {
 
 // ---------------------------------------------------------------- parts
 
-/** Contract §7.2, steps 5 and 6: all of it goes to standard error, also when the output is for machines. */
+/**
+ * jwt-oidc.md §7.2, steps 5 and 6: all of it goes to standard error, also when the output is for
+ * machines.
+ */
 async function show(begun: Begun): Promise<void> {
   const { context, parameters, authUrl, userCode, state } = begun
   const say = (text: string) => context.print.error(text)
-  // The code has to be typed by a person anyway, and where to is the provider's word alone (security case SEC-OID-23).
+  // The code has to be typed by a person anyway, and where to is the provider's word alone (SEC-OID-23).
   const isToOpen = !parameters.skipBrowser && parameters.mode !== 'device'
   const isOpened = isToOpen && (await context.openBrowser(authUrl))
   const failed = isToOpen && !isOpened

@@ -1,5 +1,5 @@
 /**
- * What a token may do: one decision per request from the rules of all its policies (platform contract §4.3
+ * What a token may do: one decision per request from the rules of all its policies (platform.md §4.3
  * to §4.6). Exactly one pattern decides. No I/O; policies come parsed and, where they have templates, filled.
  */
 
@@ -22,8 +22,8 @@ export interface AclRequest {
   /** Without `/v1/` and without a leading slash; a list path ends with a slash. */
   readonly path: string
   readonly operation: Operation
-  /** Body fields, or the query of a read. */
-  readonly data?: JsonObject
+  /** Body fields, or the query of a read; `unread` asks whether there are any that would be allowed. */
+  readonly data?: JsonObject | 'unread'
   /** 0 when no wrapping is asked for. */
   readonly wrapTtlSeconds: number
   readonly sudoRequired: boolean
@@ -41,14 +41,16 @@ export interface AclDecision {
   readonly wrapping?: { readonly secondsMin: number; readonly secondsMax: number }
 }
 
-/** Body of `sys/internal/ui/resultant-acl`, in the names of the wire (contract §2.8). */
+/** Body of `sys/internal/ui/resultant-acl`, in the names of the wire (platform.md §2.8). */
 export type ResultantAcl =
   | { readonly root: true }
   | { readonly root: false; readonly exact_paths: JsonObject; readonly glob_paths: JsonObject }
 
 export interface Acl {
   readonly decide: (request: AclRequest) => AclDecision
-  /** As `sys/capabilities` answers: parameters and wrapping limits do not count (contract §2.5). */
+  /**
+   * As `sys/capabilities` answers: parameters and wrapping limits do not count (platform.md §2.5).
+   */
   readonly capabilities: (path: string) => string[]
   readonly hasAnyCapabilityUnder: (mountPath: string) => boolean
   readonly resultant: () => ResultantAcl
@@ -85,7 +87,7 @@ class CompiledAcl implements Acl {
 
   decide(request: AclRequest): AclDecision {
     const { path, operation, wrapTtlSeconds } = request
-    // Contract §4.4: help is always allowed, also where sudo is needed for the rest.
+    // platform.md §4.4: help is always allowed, also where sudo is needed for the rest.
     if (operation === 'help') return { allowed: true, sudo: false, policies: [] }
     const rule = this.#rules.find(path, operation === 'list' || operation === 'scan')
     if (rule === undefined) return refusedWithoutRule
@@ -97,6 +99,7 @@ class CompiledAcl implements Acl {
       (sudo || !request.sudoRequired) &&
       isWrappingAllowed(terms, wrapTtlSeconds) &&
       (!checksParameters[operation] ||
+        request.data === 'unread' ||
         areParametersAllowed(terms.parameters, request.data ?? noData))
     return {
       allowed,
@@ -145,7 +148,10 @@ const checksParameters: Readonly<Record<Operation, boolean>> = {
   help: false,
 }
 
-/** Contract §4.6 step 1. A maximum below the minimum, which only merging can give, lets nothing through. */
+/**
+ * platform.md §4.6 step 1. A maximum below the minimum, which only merging can give, lets nothing
+ * through.
+ */
 function isWrappingAllowed(terms: RuleTerms, wrapTtlSeconds: number): boolean {
   const { wrappingSecondsMin: min, wrappingSecondsMax: max } = terms
   if (min === 0 && max === 0) return true

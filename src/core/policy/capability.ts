@@ -1,4 +1,4 @@
-/** Names of capabilities as bits of one number (platform contract §4.1, §4.4). */
+/** Names of capabilities as bits of one number (platform.md §4.1, §4.4). */
 
 import { member, type JsonObject } from '../../lib/json.ts'
 
@@ -22,7 +22,7 @@ export type Operation =
 /** The capability an operation needs; help needs none. */
 export const bitOfOperation: Readonly<Record<Operation, number>> = {
   read: capabilityBits.read,
-  // HEAD reads what GET reads (contract §1.5).
+  // HEAD reads what GET reads (platform.md §1.5).
   header: capabilityBits.read,
   list: capabilityBits.list,
   create: capabilityBits.create,
@@ -44,7 +44,7 @@ const alphabetical: readonly Capability[] = [
   'update',
 ]
 
-/** Vault compatibility: resultant-acl has an order of its own (contract §2.8). */
+/** Vault compatibility: resultant-acl has an order of its own (platform.md §2.8). */
 const resultantOrder: readonly Capability[] = [
   'create',
   'delete',
@@ -76,7 +76,10 @@ export function parseOldPolicyWord(word: string): number | undefined {
   return typeof bits === 'number' ? bits : undefined
 }
 
-/** What `sys/capabilities` answers: alphabetical, `deny` alone when nothing is granted (contract §2.5). */
+/**
+ * What `sys/capabilities` answers: alphabetical, `deny` alone when nothing is granted
+ * (platform.md §2.5).
+ */
 export function listCapabilities(bits: number): string[] {
   return namesOf(bits, alphabetical)
 }

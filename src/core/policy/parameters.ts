@@ -1,4 +1,4 @@
-/** Parameter limits of a rule and their check against request data (platform contract §4.5, §4.6). */
+/** Parameter limits of a rule and their check against request data (platform.md §4.5, §4.6). */
 
 import {
   isJsonArray,
@@ -31,7 +31,10 @@ interface Lists {
   readonly required: Set<string>
 }
 
-/** Limits that hold together, of one rule or of many; adding costs what is added and not what is there. */
+/**
+ * Limits that hold together, of one rule or of many; adding costs what is added and not what is
+ * there.
+ */
 export class ParameterSum {
   /** Most rules have none. */
   #lists: Lists | undefined
@@ -78,7 +81,10 @@ function addValues(
   else if (known.length > 0) for (const value of values) known.push(value)
 }
 
-/** Steps 2 to 5 of contract §4.6. */
+/**
+ * Steps 2 to 5 of platform.md §4.6. Where it cannot be told with the work that there is, the answer
+ * is no.
+ */
 export function areParametersAllowed(limits: ParameterLimits, data: JsonObject): boolean {
   const { allowed, denied, required } = limits
   const names = Object.keys(data)
@@ -92,25 +98,73 @@ export function areParametersAllowed(limits: ParameterLimits, data: JsonObject):
   const allowsAnyName = allowed.has('*')
   const checksAllowed = allowed.size > (allowsAnyName ? 1 : 0)
   if (denied.size === 0 && !checksAllowed) return true
+  const work = new MatchWork()
   return names.every((name) => {
     const lower = name.toLowerCase()
     const value = member(data, name) ?? null
     const deniedValues = denied.get(lower)
-    if (deniedValues !== undefined && isListed(deniedValues, value)) return false
+    if (deniedValues !== undefined && isListed(deniedValues, value, work) !== 'no') return false
     if (!checksAllowed) return true
     const allowedValues = allowed.get(lower)
-    return allowedValues === undefined ? allowsAnyName : isListed(allowedValues, value)
+    if (allowedValues === undefined) return allowsAnyName
+    return isListed(allowedValues, value, work) === 'yes'
   })
 }
 
-function isListed(listed: readonly JsonValue[], value: JsonValue): boolean {
-  return listed.length === 0 || listed.some((item) => matchesValue(item, value))
+/** Some hundredths of a second: a megabyte beside three globs, or what people write beside hundreds. */
+const charactersMax = 4_000_000
+/** Looking at a value costs something, however short it is. */
+const lookCharacters = 32
+
+/**
+ * What the comparisons of one request may cost: whoever is held to the values of a policy chooses
+ * how long his own are (ruling R12).
+ */
+class MatchWork {
+  readonly #counts = new WeakMap<JsonObject, number>()
+  #left = charactersMax
+
+  /** How many names it has, counted once: the engine needs as long for that as there are many. */
+  countOf(object: JsonObject): number {
+    const known = this.#counts.get(object)
+    if (known !== undefined) return known
+    const count = Object.keys(object).length
+    this.#counts.set(object, count)
+    return count
+  }
+
+  /** False when there is not so much left. */
+  look(characters: number): boolean {
+    this.#left -= characters + lookCharacters
+    return this.#left >= 0
+  }
 }
 
-function matchesValue(listed: JsonValue, value: JsonValue): boolean {
-  return typeof listed === 'string' && typeof value === 'string'
+type Listed = 'yes' | 'no' | 'unknown'
+
+function isListed(listed: readonly JsonValue[], value: JsonValue, work: MatchWork): Listed {
+  if (listed.length === 0) return 'yes'
+  const size = value instanceof JsonNumber ? value.text.length : 0
+  for (const item of listed) {
+    if (!work.look(isText(item) && isText(value) ? globWork(item, value) : size)) return 'unknown'
+    if (matchesValue(item, value, work)) return 'yes'
+  }
+  return 'no'
+}
+
+function isText(value: JsonValue): value is string {
+  return typeof value === 'string'
+}
+
+/** Only what may stand anywhere is looked for everywhere. */
+function globWork(glob: string, text: string): number {
+  return glob.startsWith('*') && glob.endsWith('*') ? text.length : glob.length
+}
+
+function matchesValue(listed: JsonValue, value: JsonValue, work: MatchWork): boolean {
+  return isText(listed) && isText(value)
     ? matchesGlob(listed, value)
-    : isSameValue(listed, value)
+    : isSameValue(listed, value, work)
 }
 
 /** A star is special at either end only. */
@@ -124,7 +178,7 @@ function matchesGlob(glob: string, text: string): boolean {
 }
 
 /** Deep equality of JSON; numbers by value whatever their spelling, so that a numeric deny fires (SEC-ACL-05). */
-function isSameValue(a: JsonValue, b: JsonValue): boolean {
+function isSameValue(a: JsonValue, b: JsonValue, work: MatchWork): boolean {
   if (a === b) return true
   const numberA = canonicalNumber(a)
   if (numberA !== undefined) return numberA === canonicalNumber(b)
@@ -132,16 +186,15 @@ function isSameValue(a: JsonValue, b: JsonValue): boolean {
     return (
       isJsonArray(b) &&
       a.length === b.length &&
-      a.every((item, i) => isSameValue(item, b[i] ?? null))
+      a.every((item, i) => isSameValue(item, b[i] ?? null, work))
     )
   }
   if (!isJsonObject(a) || !isJsonObject(b)) return false
-  const names = Object.keys(a)
   return (
-    names.length === Object.keys(b).length &&
-    names.every((name) => {
+    work.countOf(a) === work.countOf(b) &&
+    Object.keys(a).every((name) => {
       const other = member(b, name)
-      return other !== undefined && isSameValue(member(a, name) ?? null, other)
+      return other !== undefined && isSameValue(member(a, name) ?? null, other, work)
     })
   )
 }

@@ -1,6 +1,7 @@
-/** Path patterns of policies: what they match and which of two decides (platform contract §4.2, §4.3). */
+/** Path patterns of policies: what they match and which of two decides (platform.md §4.2, §4.3). */
 
 import { err, ok, type Result } from '../../lib/result.ts'
+import { compareKeys } from '../../storage/key-order.ts'
 
 export type PathPattern = ExactPattern | PrefixPattern | SegmentPattern
 
@@ -77,7 +78,7 @@ export function fitsBelow(pattern: SegmentPattern, mountPieces: readonly string[
   return true
 }
 
-/** Place of a wildcard pattern in the order of contract §4.3, step 3. */
+/** Place of a wildcard pattern in the order of platform.md §4.3, step 3. */
 export interface Priority {
   readonly firstWildcard: number
   readonly hasStar: boolean
@@ -107,5 +108,5 @@ export function comparePriorities(a: Priority, b: Priority): number {
   if (a.hasStar !== b.hasStar) return a.hasStar ? 1 : -1
   if (a.plusCount !== b.plusCount) return a.plusCount - b.plusCount
   if (a.length !== b.length) return b.length - a.length
-  return Buffer.compare(Buffer.from(b.text), Buffer.from(a.text))
+  return compareKeys(b.text, a.text)
 }

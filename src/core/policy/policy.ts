@@ -1,18 +1,11 @@
 /**
- * Text of one policy to its rules (platform contract §4.1, §2.4). What the rules of several policies mean
+ * Text of one policy to its rules (platform.md §4.1, §2.4). What the rules of several policies mean
  * together is in `acl.ts`. A text that asks for a limit we cannot keep is refused: ignoring it would grant more.
  */
 
 import { parseDurationMs } from '../../lib/duration.ts'
-import {
-  listHclBlocks,
-  parseHclOrJson,
-  toJsonValue,
-  type HclBlock,
-  type HclBody,
-  type HclItem,
-  type HclProblem,
-} from '../../lib/hcl.ts'
+import { listHclBlocks, parseHclOrJson, toJsonValue, type HclProblem } from '../../lib/hcl.ts'
+import type { HclBlock, HclBody, HclItem } from '../../lib/hcl-tree.ts'
 import { err, ok, type Result } from '../../lib/result.ts'
 import { capabilityBits, parseCapability, parseOldPolicyWord } from './capability.ts'
 import { noParameterLimits, ParameterSum, type ParameterLimits } from './parameters.ts'
@@ -45,8 +38,8 @@ const charactersMax = 262_144
 const rulesMax = 5_000
 
 /**
- * Reads a policy that is to be written, within bounds that no real one reaches. What is stored already is read whatever its
- * size: leaving it out would also leave out what it denies.
+ * Reads a policy that is to be written, within bounds that no real one reaches. What is stored
+ * already is read whatever its size: leaving it out would also leave out what it denies.
  */
 export function parseNewPolicy(name: string, text: string): Result<Policy, PolicyProblem> {
   if (text.length > charactersMax) {
@@ -103,7 +96,7 @@ function parseRule(written: string, block: HclBlock): Result<PathRule, PolicyPro
   if (!terms.ok) return terms
   const rule = { path, pattern: pattern.value, isTemplated: isTemplated.value }
   const { capabilities, wrappingSecondsMin, wrappingSecondsMax, parameters } = terms.value
-  // Contract §4.1: a deny discards everything else in its block, limits too.
+  // platform.md §4.1: a deny discards everything else in its block, limits too.
   if ((capabilities & capabilityBits.deny) !== 0) return ok({ ...rule, ...denyTerms })
   if (wrappingSecondsMax !== 0 && wrappingSecondsMax < wrappingSecondsMin) {
     return err({ message: 'max_wrapping_ttl cannot be less than min_wrapping_ttl' })

@@ -1,4 +1,7 @@
-/** Rules of several policies merged by pattern (§4.5) and found by path (§4.3). Operations are judged in `acl.ts`. */
+/**
+ * Rules of several policies merged by pattern and found by path (platform.md §4.3, §4.5).
+ * Operations are judged in `acl.ts`.
+ */
 
 import { capabilityBits, grantsAnything } from './capability.ts'
 import { ParameterSum } from './parameters.ts'
@@ -63,7 +66,8 @@ export class RuleSet {
     if (exact !== undefined) return exact
     const bare = lists && path.endsWith('/') ? path.slice(0, -1) : undefined
     const bareExact = bare === undefined ? undefined : this.exact.get(bare)
-    // OpenBao's order (§4.3): the path as it is before its slash-less form, so that a deny below a mount holds.
+    // OpenBao's order (platform.md §4.3): the path as it is before its slash-less form, so that a
+    // deny below a mount holds.
     return (
       bareExact ??
       this.#findWildcard(path) ??
@@ -144,7 +148,7 @@ export interface CompiledPolicy {
 export function compilePolicy(policy: Policy): CompiledPolicy {
   const sums = new Map<string, RuleSum>()
   for (const rule of policy.rules) {
-    // Contract §4.7: a stanza whose template is not filled does not exist.
+    // platform.md §4.7: a stanza whose template is not filled does not exist.
     if (rule.isTemplated) continue
     let sum = sums.get(rule.path)
     if (sum === undefined) sums.set(rule.path, (sum = new RuleSum(rule.pattern)))
@@ -209,7 +213,7 @@ class RuleSum {
   }
 
   #terms(): RuleTerms {
-    // Contract §4.5: one deny denies all.
+    // platform.md §4.5: one deny denies all.
     if ((this.#capabilities & capabilityBits.deny) !== 0) return denyTerms
     return {
       capabilities: this.#capabilities,

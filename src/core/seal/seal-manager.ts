@@ -1,6 +1,6 @@
 /**
  * Opens and closes the store: initialisation, unsealing by shares or by the static key, sealing, and rotation of the
- * barrier key (contract platform §2.1, §2.10). Owns the root key while the store is open. Knows nothing of tokens and
+ * barrier key (platform.md §2.1, §2.10). Owns the root key while the store is open. Knows nothing of tokens and
  * mounts: those register with `onUnsealed` and hand their first records to `init`.
  */
 

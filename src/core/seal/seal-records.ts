@@ -6,7 +6,7 @@
 import { RecordDamaged, type Change, type Engine, type Expectation } from '../../storage/store.ts'
 
 /** No record of the sealed store may have a key below this prefix. */
-export const sealPrefix = 'seal/'
+const sealPrefix = 'seal/'
 export const configKey = `${sealPrefix}config`
 export const keyringKey = `${sealPrefix}keyring`
 export const rootKeyKey = `${sealPrefix}root-key`
@@ -30,7 +30,7 @@ export function createConfig(config: Omit<SealConfig, 'format'>): Buffer {
   return Buffer.from(JSON.stringify({ format: configFormat, ...config }))
 }
 
-export async function loadRecord(engine: Engine, key: string): Promise<Buffer | undefined> {
+async function loadRecord(engine: Engine, key: string): Promise<Buffer | undefined> {
   return engine.view(async (view) => {
     const [bytes] = await view.getMany([key])
     return bytes === undefined ? undefined : Buffer.from(bytes)

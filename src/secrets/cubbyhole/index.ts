@@ -1,9 +1,11 @@
 /**
- * The cubbyhole: secrets of one token that nobody else reaches and that go with it (platform contract §7.1). The core
+ * The cubbyhole: secrets of one token that nobody else reaches and that go with it (platform.md §7.1). The core
  * deletes what stands below a token's id when the token ends.
  */
 
-import { reply, type BackendRequest, type BackendType } from '../../framework/backend.ts'
+import type { BackendType } from '../../framework/backend.ts'
+import { reply } from '../../framework/reply.ts'
+import type { BackendRequest } from '../../framework/request.ts'
 import { definePath } from '../../framework/path.ts'
 import { invalid } from '../../framework/refusal.ts'
 import { JsonText } from '../../lib/json.ts'

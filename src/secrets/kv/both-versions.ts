@@ -3,7 +3,9 @@
  * paths as if it were alone; here they are laid over each other, and the mount's version decides at each request.
  */
 
-import type { BackendContext, BackendRequest, Reply } from '../../framework/backend.ts'
+import type { BackendContext } from '../../framework/backend.ts'
+import type { Reply } from '../../framework/reply.ts'
+import type { BackendRequest } from '../../framework/request.ts'
 import { parseInput } from '../../framework/input.ts'
 import type {
   DeclaredOperation,
@@ -95,7 +97,9 @@ function narrowed(request: Request, path: PathDeclaration, captureAt: number): N
   return { request: { ...request, input }, warnings }
 }
 
-/** A `cas` beside `data` is a lost update that its caller believes impossible (contract §1.8). */
+/**
+ * A `cas` beside `data` is a lost update that its caller believes impossible (platform.md §1.8).
+ */
 function told(reply: Reply, warnings: readonly string[], isTold: boolean): Reply {
   const hasPlace = reply.kind === 'data' || (reply.kind === 'none' && isTold)
   if (!hasPlace || warnings.length === 0) return reply

@@ -1,6 +1,7 @@
-/** `config`: settings of all keys of a version 2 store (platform contract §7.3). */
+/** `config`: settings of all keys of a version 2 store (platform.md §7.3). */
 
-import { reply, type BackendContext } from '../../framework/backend.ts'
+import type { BackendContext } from '../../framework/backend.ts'
+import { reply } from '../../framework/reply.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid } from '../../framework/refusal.ts'
 import { goDuration } from '../../lib/duration.ts'

@@ -1,4 +1,4 @@
-/** Custom metadata of a key: words for people, with the limits of alias metadata (platform contract §5.1, §7.3). */
+/** Custom metadata of a key: words for people, with the limits of alias metadata (platform.md §5.1, §7.3). */
 
 import { invalid } from '../../framework/refusal.ts'
 import type { JsonObject } from '../../lib/json.ts'

@@ -1,11 +1,8 @@
-/** `data/`: reading, writing, patching and soft-deleting the newest version of a secret (platform contract §7.3). */
+/** `data/`: reading, writing, patching and soft-deleting the newest version of a secret (platform.md §7.3). */
 
-import {
-  reply,
-  type BackendContext,
-  type BackendRequest,
-  type Reply,
-} from '../../framework/backend.ts'
+import type { BackendContext } from '../../framework/backend.ts'
+import { reply, type Reply } from '../../framework/reply.ts'
+import type { BackendRequest } from '../../framework/request.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid, Refusal } from '../../framework/refusal.ts'
 import { encodeJson, isJsonObject, JsonText, member, type JsonObject } from '../../lib/json.ts'

@@ -1,4 +1,4 @@
-/** The kv secrets engine, versions 1 and 2 (platform contract §7.2, §7.3). */
+/** The kv secrets engine, versions 1 and 2 (platform.md §7.2, §7.3). */
 
 import type { BackendType } from '../../framework/backend.ts'
 import { invalid } from '../../framework/refusal.ts'

@@ -1,6 +1,6 @@
 /**
  * What is kept about a key of a version 2 store beside the bodies of its versions, and every rule about it: which
- * versions stay, when one counts as deleted, what the next number is. Pure (platform contract §7.3).
+ * versions stay, when one counts as deleted, what the next number is. Pure (platform.md §7.3).
  */
 
 import { emptyObject, type JsonObject, type JsonValue } from '../../lib/json.ts'

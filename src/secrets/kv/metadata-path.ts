@@ -1,6 +1,8 @@
-/** `metadata/`: the settings of a key, its custom metadata, its versions, and the list of keys (platform contract §7.3). */
+/** `metadata/`: the settings of a key, its custom metadata, its versions, and the list of keys (platform.md §7.3). */
 
-import { reply, type BackendContext, type BackendRequest } from '../../framework/backend.ts'
+import type { BackendContext } from '../../framework/backend.ts'
+import { reply } from '../../framework/reply.ts'
+import type { BackendRequest } from '../../framework/request.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { Refusal } from '../../framework/refusal.ts'
 import { member } from '../../lib/json.ts'

@@ -1,6 +1,8 @@
-/** kv version 1 (platform contract §7.2): any path is a secret. */
+/** kv version 1 (platform.md §7.2): any path is a secret. */
 
-import { reply, type BackendContext, type BackendRequest } from '../../framework/backend.ts'
+import type { BackendContext } from '../../framework/backend.ts'
+import { reply } from '../../framework/reply.ts'
+import type { BackendRequest } from '../../framework/request.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid } from '../../framework/refusal.ts'
 import type { Input } from '../../schema/field.ts'

@@ -2,7 +2,8 @@
 
 import { parseDurationSeconds } from '../../lib/duration.ts'
 import { JsonNumber, JsonText, member, type JsonObject } from '../../lib/json.ts'
-import { encodeJsonInTurns, type Turns } from '../../lib/json-in-turns.ts'
+import { encodeJsonInTurns } from '../../lib/json-in-turns.ts'
+import type { Turns } from '../../lib/turns.ts'
 import type { MountStore } from '../../framework/backend.ts'
 import type { Codec, Key } from '../../storage/store.ts'
 

@@ -6,7 +6,7 @@ import { field } from '../../schema/field.ts'
 /**
  * Leaves room in a storage key (`keyBytesMax`) for the mount's prefix and the number of a version.
  */
-export const pathBytesMax = 1200
+const pathBytesMax = 1200
 
 /**
  * The capture of the patterns. Version 1 takes any member, and a captured part comes back among the members, so the

@@ -1,6 +1,8 @@
-/** `subkeys/`: the names in a secret without what they hold (platform contract §7.3). */
+/** `subkeys/`: the names in a secret without what they hold (platform.md §7.3). */
 
-import { reply, type BackendContext, type BackendRequest } from '../../framework/backend.ts'
+import type { BackendContext } from '../../framework/backend.ts'
+import { reply } from '../../framework/reply.ts'
+import type { BackendRequest } from '../../framework/request.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { emptyObject, isJsonObject, type JsonObject } from '../../lib/json.ts'
 import { field, type Input } from '../../schema/field.ts'

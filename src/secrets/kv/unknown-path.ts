@@ -1,6 +1,6 @@
-/** Every other path of a version 2 store: nearly always a version 1 path, so the answer says so (platform contract §7.3). */
+/** Every other path of a version 2 store: nearly always a version 1 path, so the answer says so (platform.md §7.3). */
 
-import type { Reply } from '../../framework/backend.ts'
+import type { Reply } from '../../framework/reply.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { JsonText } from '../../lib/json.ts'
 import { listFields } from './folder-list.ts'

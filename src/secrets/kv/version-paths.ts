@@ -1,6 +1,7 @@
-/** `delete/`, `undelete/` and `destroy/`: what can be done to single versions (platform contract §7.3). */
+/** `delete/`, `undelete/` and `destroy/`: what can be done to single versions (platform.md §7.3). */
 
-import { reply, type BackendContext } from '../../framework/backend.ts'
+import type { BackendContext } from '../../framework/backend.ts'
+import { reply } from '../../framework/reply.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid } from '../../framework/refusal.ts'
 import { field } from '../../schema/field.ts'

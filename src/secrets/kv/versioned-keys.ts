@@ -2,7 +2,8 @@
 
 import type { MountStore } from '../../framework/backend.ts'
 import { isJsonObject, type JsonObject } from '../../lib/json.ts'
-import { parseJsonInTurns, type Turns } from '../../lib/json-in-turns.ts'
+import { parseJsonInTurns } from '../../lib/json-in-turns.ts'
+import type { Turns } from '../../lib/turns.ts'
 import { storedJsonLimits, textCodec, type Key } from '../../storage/store.ts'
 import type { KeyMetadata, KvConfig } from './key-metadata.ts'
 

@@ -3,11 +3,8 @@
 import { epochKey, nextEpoch } from '../epoch.ts'
 import { checkExpectation } from '../expectation.ts'
 import type { Change, CommitOutcome, KeyRange } from '../store.ts'
-import type { Database } from './lmdb-engine.ts'
+import type { Database } from './database.ts'
 import { readEntries } from './lmdb-view.ts'
-
-/** A text, or raw bytes for the engine's own records. */
-export type RawKey = string | Buffer
 
 /** Rejects with LMDB's own error, whose `code` is that of the system or of LMDB. */
 export async function applyChanges(

@@ -7,7 +7,7 @@
  */
 
 import { realpathSync } from 'node:fs'
-import { open, type RootDatabase } from 'lmdb'
+import { open } from 'lmdb'
 import type { Logger } from '../../platform/logger.ts'
 import type { Random } from '../../platform/random.ts'
 import { isStorableKey } from '../key-order.ts'
@@ -21,7 +21,8 @@ import {
 import { isNothingWritten } from './commit-failure.ts'
 import { completeFolder, fileMode, prepareFolder, refuse, restrictFiles } from './data-folder.ts'
 import { FolderOwner, type OwnerList } from './folder-owner.ts'
-import { applyChanges, type RawKey } from './lmdb-change.ts'
+import { applyChanges } from './lmdb-change.ts'
+import type { Database, RawKey } from './database.ts'
 import { LmdbView } from './lmdb-view.ts'
 
 /** Snapshots open at once; each has a slot in the lock file. */
@@ -29,8 +30,6 @@ const snapshotsMax = 1024
 
 const uuidKey = Buffer.from([0xff, 0x01])
 const ownersKey = Buffer.from([0xff, 0x02])
-
-export type Database = RootDatabase<Uint8Array, RawKey>
 
 export interface LmdbEngineOptions {
   readonly path: string

@@ -2,7 +2,7 @@
 
 import { compareKeys } from '../key-order.ts'
 import type { EngineView, KeyRange } from '../store.ts'
-import type { Database } from './lmdb-engine.ts'
+import type { Database } from './database.ts'
 
 export type Snapshot = ReturnType<Database['useReadTransaction']>
 

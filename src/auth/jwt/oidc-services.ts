@@ -1,4 +1,4 @@
-/** What the steps of a sign-in are built from: the same parts for start, callback and poll. */
+/** What the steps of a sign-in are built from: the same for start, callback and poll. */
 
 import type { JwtConfigs } from './config.ts'
 import type { OidcFinish } from './oidc-finish.ts'
@@ -17,7 +17,7 @@ export interface ProviderBudgets {
   readonly polls: ProviderBudget
 }
 
-export interface OidcParts {
+export interface OidcServices {
   readonly configs: JwtConfigs
   readonly roles: JwtRoles
   readonly providers: OidcProviders

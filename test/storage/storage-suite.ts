@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { SeededRandom, SystemRandom } from '../platform/random.ts'
-import { compareKeys } from './key-order.ts'
-import { Keyring } from './keyring.ts'
-import { destroyRange, SealedStore } from './sealed-store.ts'
+import { SystemRandom } from '../../src/platform/random.ts'
+import { SeededRandom } from '../harness/seeded-random.ts'
+import { compareKeys } from '../../src/storage/key-order.ts'
+import { Keyring } from '../../src/storage/keyring.ts'
+import { destroyRange, SealedStore } from '../../src/storage/sealed-store.ts'
 import {
   prefixRange,
   recordKey,
@@ -17,8 +18,8 @@ import {
   type Expectation,
   type KeyRange,
   type Store,
-} from './store.ts'
-import { KeyNotStorable } from './transaction.ts'
+} from '../../src/storage/store.ts'
+import { KeyNotStorable } from '../../src/storage/transaction.ts'
 
 export interface OpenedEngine {
   readonly engine: Engine

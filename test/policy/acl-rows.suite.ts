@@ -1,4 +1,4 @@
-/** What rules allow and deny, row by row (platform contract §4.2 to §4.5): for the compiled rules and for a whole server. */
+/** What rules allow and deny, row by row (platform.md §4.2 to §4.5): for the compiled rules and for a whole server. */
 
 export interface AclRow {
   readonly title: string

@@ -1,7 +1,7 @@
 /** The `server` command: flags, configuration, start, signals, stop. */
 
 import { createStaticSeal, shamirSeal, type SealType } from '../core/seal/static-seal.ts'
-import { systemLeaseTtlSeconds } from '../core/config.ts'
+import { systemLeaseTtlSeconds } from '../core/settings.ts'
 import type { BoundAddress } from '../http/listener.ts'
 import { parseListenAddress, tcpListener } from '../http/listener-options.ts'
 import { err, ok, type Result } from '../lib/result.ts'
@@ -205,7 +205,7 @@ function serverOptions(
       ok: true,
       value: {
         ...common,
-        storage: { kind: 'inmem', path: '', shared: false },
+        storage: { kind: 'inmem' },
         seal: shamirSeal,
         listeners: [tcpListener(address)],
         defaultLeaseTtlSeconds: systemLeaseTtlSeconds,

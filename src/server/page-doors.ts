@@ -1,20 +1,28 @@
 /** The web pages' doors: the API in-process, texts sealed by the barrier, and the names this server goes by. */
 
-import type { Core } from '../core/core.ts'
+import type { Refusal } from '../framework/refusal.ts'
 import type { OtherHandler } from '../http/exchange.ts'
 import { outcomeAnswer } from '../http/respond.ts'
 import { decodeBase64Url } from '../lib/base64url.ts'
 import { emptyObject, isJsonObject, parseJson, requestJsonLimits } from '../lib/json.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Random } from '../platform/random.ts'
-import { StoreSealed } from '../storage/store.ts'
+import { StoreSealed, type Store, type TextSealer } from '../storage/store.ts'
 import { isReason, reasons } from '../trust/reasons.ts'
-import type { ApiCall, ApiResult, WebDoors, WebRequest } from '../ui/web-doors.ts'
+import type { ApiCall, ApiResult, RefusalTexts, WebDoors, WebRequest } from '../ui/web-doors.ts'
 import { createWebUi } from '../ui/web-ui.ts'
 import { EndedSessions } from './ended-sessions.ts'
+import type { LocalApi } from './local-call.ts'
+
+/** What the pages see of the core: its API, its seal, and texts under the barrier. */
+interface PagesCore extends LocalApi {
+  readonly store: Store & TextSealer
+  readonly seal: { readonly sealed: boolean }
+  readonly isOpen: boolean
+}
 
 export interface WebUiOptions {
-  readonly core: Core
+  readonly core: PagesCore
   readonly clock: Clock
   readonly random: Random
   /** `api_addr` of the configuration; empty: what the request says. */
@@ -24,7 +32,7 @@ export interface WebUiOptions {
 
 export function createWebHandler(options: WebUiOptions): OtherHandler {
   const { core, random, clock, environment } = options
-  const texts = new SealedTexts(core, clock)
+  const texts = new SealedTexts(core.store, clock)
   const ended = new EndedSessions(core.store)
   const configured =
     options.publicAddress === '' ? undefined : new URL(options.publicAddress).origin
@@ -45,8 +53,8 @@ export function createWebHandler(options: WebUiOptions): OtherHandler {
 }
 
 /** As a request over the socket, and its answer as it would go out. */
-async function callApi(core: Core, call: ApiCall): Promise<ApiResult> {
-  const outcome = await core.handler({
+async function callApi({ handler }: LocalApi, call: ApiCall): Promise<ApiResult> {
+  const outcome = await handler({
     verb: call.verb,
     path: call.path,
     data: call.data ?? emptyObject(),
@@ -74,7 +82,12 @@ async function callApi(core: Core, call: ApiCall): Promise<ApiResult> {
       ...(Object.fromEntries(names) as Record<string, string>),
       ...(requestId === undefined ? {} : { 'x-request-id': requestId }),
     },
+    ...(outcome.kind === 'refusal' ? { refusal: textsOf(outcome.refusal) } : {}),
   }
+}
+
+function textsOf({ plainText, detail }: Refusal): RefusalTexts {
+  return { text: plainText, happened: detail.happened }
 }
 
 /** What the address bar shows, as far as the request tells. */
@@ -90,18 +103,16 @@ function originOf({ isSecure, header }: WebRequest): string | undefined {
  * that every node and a restarted server can open them, and under purposes of their own, so that none is a token.
  */
 class SealedTexts {
-  readonly #core: Core
+  readonly #sealer: TextSealer
   readonly #clock: Clock
 
-  constructor(core: Core, clock: Clock) {
-    this.#core = core
+  constructor(sealer: TextSealer, clock: Clock) {
+    this.#sealer = sealer
     this.#clock = clock
   }
 
   seal(text: string, purpose: string, expiresAtMs: number): string {
-    return this.#core.store
-      .sealText(`web ${purpose}`, `${expiresAtMs} ${text}`)
-      .toString('base64url')
+    return this.#sealer.sealText(`web ${purpose}`, `${expiresAtMs} ${text}`).toString('base64url')
   }
 
   open(sealed: string, purpose: string): string | undefined {
@@ -115,7 +126,7 @@ class SealedTexts {
 
   #opened(bytes: Buffer, purpose: string): string | undefined {
     try {
-      return this.#core.store.openText(`web ${purpose}`, bytes)
+      return this.#sealer.openText(`web ${purpose}`, bytes)
     } catch (problem) {
       if (problem instanceof StoreSealed) return undefined
       throw problem

@@ -1,4 +1,4 @@
-/** Which bodies the limits of a rule let through, row by row (platform contract §4.6): for the rules and for a whole server. */
+/** Which bodies the limits of a rule let through, row by row (platform.md §4.6): for the rules and for a whole server. */
 
 export interface ParameterRow {
   readonly title: string

@@ -31,9 +31,11 @@ export interface KeySource {
   verify(jwt: ParsedJwt): Promise<KeyVerdict>
   /** The issuer the discovery document names, fetched at first use; undefined for sources without one. */
   discoveredIssuer(): Promise<Result<string | undefined, KeyRefusal>>
+  /** Whether that key is written into the configuration; undefined for sources whose keys are published and rotate. */
+  readonly hasKey?: (thumbprint: string) => boolean
   /** The provider's own description; undefined for sources without one. */
   discoveryDocument(): Promise<Result<DiscoveryDocument | undefined, KeyRefusal>>
-  /** Rows 4b, 9, 10 and 12 of contract §1.3; uses and fills no cache. */
+  /** Rows 4b, 9, 10 and 12 of jwt-oidc.md §1.3; uses and fills no cache. */
   check(): Promise<NetworkCheck>
   /** Fetches in the background what the first login would wait for. */
   warm(): void
@@ -42,7 +44,7 @@ export interface KeySource {
 }
 
 /** What every source that fetches is built from. */
-export interface RemoteParts {
+export interface RemoteContext {
   readonly calls: ProviderCalls
   readonly clock: Clock
   readonly logger: Logger
@@ -53,7 +55,10 @@ export interface RemoteParts {
 }
 
 export const documentTimeoutMs = 10_000
-/** Contract §3.6 allows the refresh of all pairs a minute; a login ends within half of one (SEC-NET-07). */
+/**
+ * jwt-oidc.md §3.6 allows the refresh of all pairs a minute; a login ends within half of one
+ * (SEC-NET-07).
+ */
 export const pairTimeoutMs = 20_000
 
 export const wellChecked: NetworkCheck = { isSkippable: false, changes: {} }

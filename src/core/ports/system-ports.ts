@@ -1,0 +1,97 @@
+/**
+ * What the paths below `sys/` may do with the core, one port for each role. The core implements them
+ * all; a group of paths names those that it uses. What belongs to an open seal throws `StoreSealed`
+ * while there is none.
+ */
+
+import type { PathDeclaration } from '../../framework/path.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Random } from '../../platform/random.ts'
+import type { Store } from '../../storage/store.ts'
+import type { PolicyAccess } from '../access.ts'
+import type { CoreConfiguration } from '../configuration.ts'
+import type { MountedBackends } from '../mounted-backends.ts'
+import type { Mounts } from '../mounts.ts'
+import type { Policies } from '../policies.ts'
+import type { SealManager } from '../seal/seal-manager.ts'
+import type { CoreSettings } from '../settings.ts'
+import type { TokenOperations } from '../token-operations.ts'
+import type { Tokens } from '../tokens.ts'
+
+/** Reads and writes records. */
+export interface RecordPort {
+  readonly store: Store
+}
+
+/** Mounts, marks of revocation and CORS, of now or of an epoch. */
+export interface ConfigurationPort {
+  configuration(): Promise<CoreConfiguration>
+  configurationAt(epoch: number): Promise<CoreConfiguration>
+}
+
+/** The server's own settings, which no request changes. */
+export interface SettingsPort {
+  readonly settings: CoreSettings
+}
+
+/** Makes, opens, closes and rotates the keys. */
+export interface SealPort {
+  readonly seal: SealManager
+  readonly clock: Clock
+  readonly random: Random
+}
+
+/** Finds live tokens. */
+export interface TokenFinder {
+  readonly tokens: Pick<Tokens, 'resolve' | 'byAccessor' | 'byId' | 'ids' | 'nowSeconds'>
+}
+
+/** Visits and ends tokens, whoever made them. */
+export interface TokenKeeper {
+  readonly tokenOperations: Pick<TokenOperations, 'revokeId' | 'eachLive' | 'tidy'>
+}
+
+/** Compiles the rules of policies. */
+export interface RightsPort {
+  readonly access: Pick<PolicyAccess, 'acl'>
+}
+
+export interface PolicyPort {
+  readonly policies: Policies
+}
+
+/** Enables, tunes, moves and disables mounts. */
+export interface MountPort {
+  readonly mounts: Mounts
+}
+
+/** What can be enabled, and the paths of what is. */
+export interface BackendPort {
+  readonly backends: Pick<MountedBackends, 'typeNames' | 'of'>
+}
+
+export interface RandomPort {
+  readonly random: Random
+}
+
+export interface SystemPorts
+  extends
+    RecordPort,
+    ConfigurationPort,
+    SettingsPort,
+    SealPort,
+    TokenFinder,
+    TokenKeeper,
+    RightsPort,
+    PolicyPort,
+    MountPort,
+    BackendPort,
+    RandomPort {}
+
+/** The part of the server that is about the server; it is mounted at `sys/` and is no plugin. */
+export interface System {
+  /** In the order in which patterns are tried. */
+  readonly paths: readonly PathDeclaration[]
+  /** The answer to a request for help about a mount or one of its paths, as JSON. */
+  help(declarations: readonly PathDeclaration[], declaration: PathDeclaration | undefined): string
+}

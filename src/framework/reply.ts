@@ -1,0 +1,78 @@
+/** What the handler of a path gives back; the core makes an answer of it. */
+
+import type { JsonObject, JsonText, JsonValue } from '../lib/json.ts'
+import type { FlowPage } from '../ui/flow-pages.ts'
+import type { AuthFields } from './api.ts'
+import type { LoginNote } from './login-log.ts'
+
+/** A proven identity, from which the core makes a token (platform.md §3.12). */
+export interface Login {
+  readonly alias:
+    { readonly name: string; readonly metadata: Readonly<Record<string, string>> } | undefined
+  readonly groups: readonly string[]
+  /** Token metadata. */
+  readonly metadata: Readonly<Record<string, string>>
+  /** Without the mount's part. */
+  readonly displayName: string
+  readonly policies: readonly string[]
+  readonly noDefaultPolicy: boolean
+  readonly ttlSeconds: number
+  readonly maxTtlSeconds: number
+  readonly periodSeconds: number
+  readonly explicitMaxTtlSeconds: number
+  readonly numUses: number
+  readonly tokenType: 'default' | 'service' | 'batch' | 'default-service' | 'default-batch'
+  readonly boundCidrs: readonly string[]
+  readonly renewable: boolean
+  readonly role: { readonly name: string; readonly kind: string; readonly version: number }
+  /** Kept with the token and handed back at renewal. */
+  readonly facts: JsonObject
+  /** For the log alone. */
+  readonly note?: LoginNote
+}
+
+export type Reply =
+  /** Nothing: 404 for reads and lists, 204 for the rest. */
+  | { readonly kind: 'none'; readonly warnings?: readonly string[] }
+  | {
+      readonly kind: 'data'
+      readonly data: JsonObject | JsonText
+      readonly status?: 200 | 202 | 404
+      readonly warnings?: readonly string[]
+      /** A lease duration without a lease (kv version 1). */
+      readonly leaseSeconds?: number
+    }
+  | {
+      readonly kind: 'list'
+      readonly keys: readonly string[]
+      readonly keyInfo?: Readonly<Record<string, JsonValue>>
+    }
+  | { readonly kind: 'login'; readonly login: Login; readonly warnings?: readonly string[] }
+  | {
+      readonly kind: 'auth'
+      readonly auth: AuthFields
+      readonly warnings?: readonly string[]
+    }
+  /** For a person: what the page shows. The server draws it in the frame that all its pages have. */
+  | {
+      readonly kind: 'page'
+      readonly page: FlowPage
+      readonly headers?: Readonly<Record<string, string>>
+    }
+  /** The backend chose status and body itself. */
+  | {
+      readonly kind: 'raw'
+      readonly status: number
+      readonly contentType: string
+      readonly body: string | Uint8Array
+      readonly headers?: Readonly<Record<string, string>>
+    }
+
+export const reply = {
+  none: (warnings?: readonly string[]): Reply =>
+    warnings === undefined ? { kind: 'none' } : { kind: 'none', warnings },
+  data: (data: JsonObject | JsonText, warnings?: readonly string[]): Reply =>
+    warnings === undefined ? { kind: 'data', data } : { kind: 'data', data, warnings },
+  list: (keys: readonly string[], keyInfo?: Readonly<Record<string, JsonValue>>): Reply =>
+    keyInfo === undefined ? { kind: 'list', keys } : { kind: 'list', keys, keyInfo },
+} as const
