@@ -1,27 +1,16 @@
 /** The front-door rule over all tests, and that it catches its own bad cases. */
 
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
 import { suite, test } from 'node:test'
 import { findWithoutDoor, type WithoutDoor } from './front-door.ts'
 import { createSourceFile } from './source-text.ts'
+import { readSources } from './sources.ts'
 
 const withoutDoor: WithoutDoor = {
   'SEC-STO-08':
     'no request makes a disk fail its sync; an engine that fails stands below the commit',
   'SEC-SUP-01': 'the lock file is read where the server is built',
 }
-
-const root = findRoot(import.meta.dirname)
-
-function findRoot(folder: string): string {
-  const isRoot = existsSync(join(folder, 'package-lock.json')) && existsSync(join(folder, 'src'))
-  return isRoot ? folder : findRoot(dirname(folder))
-}
-
-/** Put together here, so that the examples are no ids of this file. */
-const id = (name: string) => ['SEC', name].join('-')
 
 function found(files: Readonly<Record<string, string>>, exceptions: WithoutDoor = {}) {
   return findWithoutDoor(
@@ -32,7 +21,7 @@ function found(files: Readonly<Record<string, string>>, exceptions: WithoutDoor 
 
 suite('front door', () => {
   const door = 'test/harness/test-server.ts'
-  const title = `test('it is refused (${id('ABC-01')})', () => {})\n`
+  const title = `test('it is refused (SEC-TOK-01)', () => {})\n`
   const use = (path: string) => `import { a } from '${path}'\n`
 
   test('a test that reaches no server is seen, whatever it says and imports', () => {
@@ -48,7 +37,7 @@ suite('front door', () => {
     for (const text of texts) {
       const files = {
         'test/a/x.test.ts': text,
-        'test/a/rows.ts': `const rows = ['${id('ABC-01')}']`,
+        'test/a/rows.ts': `const rows = ['SEC-TOK-01']`,
         [door]: '',
       }
       assert.equal(found(files).length, 1, text)
@@ -58,7 +47,7 @@ suite('front door', () => {
   test('an id that only a comment of the front-door test names is seen', () => {
     const files = {
       'test/a/x.test.ts': title,
-      'test/a/y.test.ts': `/** The server's side of ${id('ABC-01')}. */\n${use('../harness/test-server.ts')}`,
+      'test/a/y.test.ts': `/** The server's side of SEC-TOK-01. */\n${use('../harness/test-server.ts')}`,
       [door]: '',
     }
     assert.equal(found(files).length, 1)
@@ -78,7 +67,7 @@ suite('front door', () => {
   })
 
   test('an exception holds for an id that is proven behind the door, and for no other', () => {
-    const reason = { [id('ABC-01')]: 'nobody can ask for it' }
+    const reason = { 'SEC-TOK-01': 'nobody can ask for it' }
     assert.deepEqual(found({ 'test/a/x.test.ts': title }, reason), [])
     assert.equal(found({}, reason).length, 1)
     assert.equal(
@@ -89,13 +78,7 @@ suite('front door', () => {
   })
 
   test('each security id that a test names is proven through a socket or the command line', () => {
-    const files = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
-      .filter((path) => path.endsWith('.ts'))
-      .map((path) => path.replaceAll('\\', '/'))
-      .map((path) =>
-        createSourceFile(`test/${path}`, readFileSync(join(root, 'test', path), 'utf8')),
-      )
-    const complaints = findWithoutDoor(files, withoutDoor)
+    const complaints = findWithoutDoor(readSources('test'), withoutDoor)
     assert.equal(complaints.length, 0, complaints.join('\n'))
   })
 })

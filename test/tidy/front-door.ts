@@ -4,7 +4,7 @@
  */
 
 import { posix } from 'node:path'
-import { importsOf, isInString, type SourceFile } from './source-text.ts'
+import { importsOf, withoutComments, type SourceFile } from './source-text.ts'
 
 /** Files that start a real server or run the real command line. */
 const doors: ReadonlySet<string> = new Set([
@@ -66,8 +66,6 @@ function reachedFrom(path: string, byPath: ReadonlyMap<string, SourceFile>): rea
 }
 
 /** Security ids in the titles and tables of a file; a comment proves nothing. */
-function idsOf(file: SourceFile): readonly string[] {
-  return [...file.text.matchAll(/\bSEC-[A-Z]{3}-S?\d+/g)].flatMap(({ 0: id, index }) =>
-    isInString(file, index) ? [id] : [],
-  )
+function idsOf({ text }: SourceFile): readonly string[] {
+  return withoutComments(text).match(/\bSEC-[A-Z]{3}-S?\d+/g) ?? []
 }

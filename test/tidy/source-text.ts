@@ -63,12 +63,6 @@ export function importsOf({ code, text }: SourceFile): readonly ImportPlace[] {
   })
 }
 
-/** Whether that place is inside a quoted text; in one over several lines, only its first line counts. */
-export function isInString({ code }: SourceFile, at: number): boolean {
-  const before = code.slice(code.lastIndexOf('\n', at - 1) + 1, at)
-  return (before.match(/['"`]/g) ?? []).length % 2 === 1
-}
-
 /** The text from one top-level line to the next closing brace in column one: a function, a class, a constant. */
 export function topLevelBlockAt(code: string, at: number): string {
   const before = code.lastIndexOf('\n}', at)
