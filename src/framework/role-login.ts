@@ -52,6 +52,8 @@ export interface LoginProblem {
   /** `errors[0]`, as compatible clients know it. */
   readonly text: string
   readonly sentence: string | undefined
+  /** The same without the fix: for pages, which have a place of its own for that. */
+  readonly happened?: string | undefined
   readonly status?: number | undefined
 }
 
@@ -62,6 +64,6 @@ export function loginRefusal(problem: LoginProblem, mount: MountFacts, note: Log
   if (problem.reason === 'source_address_refused') {
     return new Refusal('token_refused', { reason, note })
   }
-  const { text, sentence, status } = problem
-  return new Refusal('login_refused', { text, sentence, reason, status, note })
+  const { text, sentence, happened, status } = problem
+  return new Refusal('login_refused', { text, sentence, happened, reason, status, note })
 }
