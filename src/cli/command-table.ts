@@ -1,4 +1,7 @@
-/** Every command by name, in the order of the help. The files below commands/ hold what they declare and do. */
+/**
+ * Every command by name, in the order of the help. The files below commands/ hold what they declare
+ * and do.
+ */
 
 import type { CommandEntry } from './command.ts'
 

@@ -1,4 +1,6 @@
-/** What a command declares about itself. Parsing, help and the command list are all read from it. */
+/**
+ * What a command declares about itself. Parsing, help and the command list are all read from it.
+ */
 
 import type { CommandContext } from './context.ts'
 import type { FlagSpec } from './flags.ts'

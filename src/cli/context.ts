@@ -115,7 +115,8 @@ export class CommandContext implements DataSources {
       )
     } catch (cause) {
       if (cause instanceof CommandFailure || cause instanceof DryRun) throw cause
-      // A missing file of the TLS options and its like are this machine's problem, a refusal is not.
+      // A missing file of the TLS options and its like are this machine's problem, a refusal is
+      // not.
       const text = remoteErrorText(options.doing, cause)
       const status = cause instanceof ApiError ? cause.response.status : undefined
       throw new CommandFailure(text, exitCodes.remote, status)
@@ -182,7 +183,10 @@ export class CommandContext implements DataSources {
     return openInBrowser(url, { system: this.#system, variables: this.environment.variables })
   }
 
-  /** Says that a path has nothing, and why when the server said so: an unknown mount looks the same otherwise. */
+  /**
+   * Says that a path has nothing, and why when the server said so: an unknown mount looks the same
+   * otherwise.
+   */
   nothingFound(path: string): number {
     this.print.error(`No value found at ${path}`)
     for (const text of this.#absence) this.print.warn(`* ${text.trim()}`)

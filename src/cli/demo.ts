@@ -1,4 +1,7 @@
-/** `npm run demo:jwt` and `npm run demo:fail`: a workload's login against a server that `npm start` runs. */
+/**
+ * `npm run demo:jwt` and `npm run demo:fail`: a workload's login against a server that `npm start`
+ * runs.
+ */
 
 import { isJsonObject, member, parseJson, requestJsonLimits, type JsonObject } from '../lib/json.ts'
 import { SystemClock } from '../platform/clock.ts'
@@ -20,7 +23,10 @@ interface DemoFlags {
 
 const wrongAudience = 'https://example.com'
 
-/** Mints a token at the demo provider and trades it; `fail` asks for the wrong audience. Gives the exit code. */
+/**
+ * Mints a token at the demo provider and trades it; `fail` asks for the wrong audience. Gives the
+ * exit code.
+ */
 export async function runDemo(
   kind: 'jwt' | 'fail',
   args: readonly string[],

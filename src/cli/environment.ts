@@ -1,6 +1,6 @@
 /**
- * Settings from environment variables. Each has three names, read in this order: `TOKENSTILE_X`, `BAO_X`,
- * `VAULT_X`. One that is set but empty hides the later ones. platform.md §9.2.
+ * Settings from environment variables. Each has three names, read in this order: `TOKENSTILE_X`,
+ * `BAO_X`, `VAULT_X`. One that is set but empty hides the later ones. platform.md §9.2.
  */
 
 import { parseDurationMs } from '../lib/duration.ts'

@@ -1,6 +1,7 @@
 /**
- * Flags as Go's `flag` package reads them: one or two dashes, `-x=v` or `-x v`, before the first positional
- * word. The exceptions that the existing clients have are written here too (platform.md §9.2).
+ * Flags as Go's `flag` package reads them: one or two dashes, `-x=v` or `-x v`, before the first
+ * positional word. The exceptions that the existing clients have are written here too
+ * (platform.md §9.2).
  */
 
 import { parseDurationMs } from '../lib/duration.ts'

@@ -23,7 +23,9 @@ export function goQuotedList(value: JsonValue | undefined): string {
   return `[${value.map((item) => JSON.stringify(goText(item))).join(' ')}]`
 }
 
-/** A number of seconds as people read it: `768h`, `1h30m`, `10s`, `0s`. Other values as they are. */
+/**
+ * A number of seconds as people read it: `768h`, `1h30m`, `10s`, `0s`. Other values as they are.
+ */
 export function goSeconds(value: JsonValue): string {
   const seconds = value instanceof JsonNumber ? Number(value.text) : value
   if (typeof seconds !== 'number' || !Number.isSafeInteger(seconds)) return goText(value)

@@ -33,7 +33,10 @@ export interface KvTarget {
   readonly pathIn: (part: string) => string
 }
 
-/** Asks the server about the mount. The question itself is never wrapped and is sent in a dry run too. */
+/**
+ * Asks the server about the mount. The question itself is never wrapped and is sent in a dry run
+ * too.
+ */
 export async function findKvTarget(context: CommandContext, word?: string): Promise<KvTarget> {
   const given = cleanPath(word ?? context.args[0] ?? '')
   const named = cleanPath(context.flags.text('mount') ?? '')
@@ -94,7 +97,9 @@ export function casOptions(context: CommandContext): Record<string, JsonValue> {
   return cas === undefined || cas < 0 ? {} : { cas }
 }
 
-/** What a write answered: the field, the whole, or for people the path above the version's facts. */
+/**
+ * What a write answered: the field, the whole, or for people the path above the version's facts.
+ */
 export function showWritten(
   context: CommandContext,
   path: string,

@@ -1,6 +1,7 @@
 /**
- * The command line: finds the command, reads its flags, runs it and answers the exit code. Everything of the
- * process comes in through the options, so that a test is a caller like any other. platform.md §9.
+ * The command line: finds the command, reads its flags, runs it and answers the exit code.
+ * Everything of the process comes in through the options, so that a test is a caller like any
+ * other. platform.md §9.
  */
 
 import { ConnectionError } from '../client/api-error.ts'
@@ -21,12 +22,16 @@ export interface CliOptions {
   /** How it was called: `tokenstile`, `stile`, `vault` or `bao`. */
   readonly programName: string
   readonly env: Variables
-  /** Kind of the operating system, which decides how a browser is opened; this one's when absent. */
+  /**
+   * Kind of the operating system, which decides how a browser is opened; this one's when absent.
+   */
   readonly system?: NodeJS.Platform
   readonly stdin: TerminalInput
   readonly stdout: TerminalOutput
   readonly stderr: TerminalOutput
-  /** Calls `work` for each Ctrl-C until what it gives is called; without it Ctrl-C ends the program. */
+  /**
+   * Calls `work` for each Ctrl-C until what it gives is called; without it Ctrl-C ends the program.
+   */
   readonly onInterrupt?: (work: () => void) => () => void
   /** Waits so many milliseconds; by this machine's clock when absent. */
   readonly pause?: (forMs: number) => Promise<void>

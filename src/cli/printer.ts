@@ -1,4 +1,7 @@
-/** What a command shows: answers, fields, lists and messages in the chosen format (platform.md §9.6). */
+/**
+ * What a command shows: answers, fields, lists and messages in the chosen format
+ * (platform.md §9.6).
+ */
 
 import { isJsonObject, member, type JsonObject, type JsonValue } from '../lib/json.ts'
 import type { TerminalOutput } from '../platform/terminal.ts'

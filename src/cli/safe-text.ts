@@ -1,7 +1,7 @@
 /**
- * Text from the server as it may reach a terminal. Control sequences could clear the screen, retitle the
- * window or answer for the user; direction marks and zero-width letters could make two names look alike
- * (RFC 8725 §2.6). They are shown as escapes instead.
+ * Text from the server as it may reach a terminal. Control sequences could clear the screen,
+ * retitle the window or answer for the user; direction marks and zero-width letters could make two
+ * names look alike (RFC 8725 §2.6). They are shown as escapes instead.
  */
 
 /** Control and format characters, and the two line separators that are neither. */

@@ -32,7 +32,9 @@ export async function createTokenHelper(
   return path === undefined ? noTokenHelper : new FileTokenHelper(path)
 }
 
-/** Services often run without a home: there is no kept token then, which most commands do not mind. */
+/**
+ * Services often run without a home: there is no kept token then, which most commands do not mind.
+ */
 const noTokenHelper: TokenHelper = {
   get: () => Promise.resolve(''),
   store: () =>

@@ -1,4 +1,7 @@
-/** Writes JSON values as YAML 1.2 block style. Text is quoted whenever a reader could take it for something else. */
+/**
+ * Writes JSON values as YAML 1.2 block style. Text is quoted whenever a reader could take it for
+ * something else.
+ */
 
 import { encodeJson, isJsonArray, isJsonObject, type JsonValue } from '../lib/json.ts'
 import { safeJson } from './safe-text.ts'
@@ -7,7 +10,9 @@ export function formatYaml(value: JsonValue): string {
   return block(value, '').replace(/^\n/u, '')
 }
 
-/** The text after a `key:` or `-`: a scalar with its blank, or lines that start on the next line. */
+/**
+ * The text after a `key:` or `-`: a scalar with its blank, or lines that start on the next line.
+ */
 function block(value: JsonValue, indent: string): string {
   if (isJsonArray(value)) {
     if (value.length === 0) return inline('[]', indent)
@@ -27,7 +32,8 @@ function inline(text: string, indent: string): string {
   return indent === '' ? text : ` ${text}`
 }
 
-// Lists stand at the indent of their key, objects two deeper; both are valid and this is the usual look.
+// Lists stand at the indent of their key, objects two deeper; both are valid and this is the usual
+// look.
 function afterKey(value: JsonValue, indent: string): string {
   if (isJsonArray(value) && value.length > 0) return block(value, indent)
   return isContainer(value) ? block(value, `${indent}  `) : ` ${scalarOrEmpty(value)}`
@@ -54,7 +60,8 @@ function scalar(value: JsonValue): string {
   return encodeJson(value)
 }
 
-// Plain only if it starts with a letter, slash or underscore and has nothing that YAML gives a meaning.
+// Plain only if it starts with a letter, slash or underscore and has nothing that YAML gives a
+// meaning.
 const plain = /^[A-Za-z/_][A-Za-z0-9/_.+@=-]*(?: [A-Za-z0-9/_.+@=(-][A-Za-z0-9/_.+@=(),-]*)*$/u
 const reserved = /^(?:y|n|yes|no|on|off|true|false|null|nan|inf)$/iu
 

@@ -1,4 +1,7 @@
-/** What can go wrong between the client and the server, as errors whose texts hold no token and no body. */
+/**
+ * What can go wrong between the client and the server, as errors whose texts hold no token and no
+ * body.
+ */
 
 import { encodeJson, isJsonArray, isJsonObject, member } from '../lib/json.ts'
 import type { ApiResponse } from './api-response.ts'

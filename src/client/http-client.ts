@@ -1,6 +1,7 @@
 /**
- * A small client of the HTTP API: one request, one answer. Owns transport, headers, redirects and retries.
- * It does not know what an answer means (see secret.ts) and prints nothing. platform.md §1, §9.
+ * A small client of the HTTP API: one request, one answer. Owns transport, headers, redirects and
+ * retries. It does not know what an answer means (see secret.ts) and prints nothing.
+ * platform.md §1, §9.
  */
 
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
@@ -103,7 +104,10 @@ export class ApiClient {
     }
   }
 
-  /** Sends; a redirect that was not followed and a status of 400 and above throw ApiError unless accepted. */
+  /**
+   * Sends; a redirect that was not followed and a status of 400 and above throw ApiError unless
+   * accepted.
+   */
   async require(request: ApiRequest, accept: readonly number[] = []): Promise<ApiResponse> {
     const response = await this.send(request)
     if (response.status >= 300 && !accept.includes(response.status)) throw new ApiError(response)
@@ -144,8 +148,8 @@ export class ApiClient {
   }
 
   /**
-   * Where a redirect may lead: the same host and port, never from TLS to plain text. Another host would
-   * receive the token of this one.
+   * Where a redirect may lead: the same host and port, never from TLS to plain text. Another host
+   * would receive the token of this one.
    */
   #redirectTarget(from: URL, location: string | undefined): URL {
     const usable = location !== undefined && location !== '' && URL.canParse(location, from.href)
@@ -199,7 +203,8 @@ export class ApiClient {
         })
         outgoing.end(wire.body)
       } catch (cause) {
-        // A header value that HTTP cannot carry is refused before anything is sent; its text may be a secret.
+        // A header value that HTTP cannot carry is refused before anything is sent; its text may be
+        // a secret.
         fail(
           cause instanceof TypeError
             ? new ConnectionError('a header has a character that HTTP does not allow')
@@ -272,7 +277,9 @@ function tlsAgent(tls: TlsOptions): HttpsAgent {
   })
 }
 
-/** Each segment encoded once, so that a space or a question mark in a name stays part of the name. */
+/**
+ * Each segment encoded once, so that a space or a question mark in a name stays part of the name.
+ */
 function encodePath(path: string): string {
   const segments = path.split('/')
   // A URL would resolve these silently and so reach another path than the one that was named.

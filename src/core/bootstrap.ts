@@ -1,4 +1,6 @@
-/** What must exist before the first request: the mounts that are always there, the default policy. */
+/**
+ * What must exist before the first request: the mounts that are always there, the default policy.
+ */
 
 import type { Clock } from '../platform/clock.ts'
 import type { Random } from '../platform/random.ts'

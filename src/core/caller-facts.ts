@@ -1,4 +1,6 @@
-/** What is known of the token behind a request: the core's own paths and the token method get it. */
+/**
+ * What is known of the token behind a request: the core's own paths and the token method get it.
+ */
 
 import type { Acl } from './policy/acl.ts'
 import type { LiveToken } from './tokens.ts'

@@ -1,4 +1,7 @@
-/** What every request needs from configuration, read once per epoch: the mounts and the revocation markers. */
+/**
+ * What every request needs from configuration, read once per epoch: the mounts and the revocation
+ * markers.
+ */
 
 import { prefixRange, type StoreView } from '../storage/store.ts'
 import { keys, lastSegment } from './keys.ts'

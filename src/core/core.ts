@@ -1,6 +1,6 @@
 /**
- * The core: everything behind the socket that is not a plugin, built once and wired here. It comes to life when the
- * seal opens and forgets everything when it closes.
+ * The core: everything behind the socket that is not a plugin, built once and wired here. It comes
+ * to life when the seal opens and forgets everything when it closes.
  */
 
 import type { ApiHandler, PathTraitsOf, RequireMayAsk } from '../framework/api.ts'

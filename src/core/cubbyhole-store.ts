@@ -1,6 +1,7 @@
 /**
- * Storage of the cubbyhole mount. What is put into a cubbyhole rests on the record of its token in the same transaction, so that nothing
- * outlives the token: a write that meets its end counts as having come before it, and leaves nothing.
+ * Storage of the cubbyhole mount. What is put into a cubbyhole rests on the record of its token in
+ * the same transaction, so that nothing outlives the token: a write that meets its end counts as
+ * having come before it, and leaves nothing.
  */
 
 import type { MountStore } from '../framework/backend.ts'

@@ -1,6 +1,6 @@
 /**
- * Who is behind a login: entities and their aliases (platform.md §5.5). A known entity costs no write.
- * The identity API and groups build on these records.
+ * Who is behind a login: entities and their aliases (platform.md §5.5). A known entity costs no
+ * write. The identity API and groups build on these records.
  */
 
 import type { Random } from '../platform/random.ts'
@@ -11,7 +11,10 @@ import type { TokenIds } from './token-id.ts'
 
 export interface LoginIdentity {
   readonly mountAccessor: string
-  /** Alias names of jwt, oidc, kubernetes and approle mounts are compared exactly (platform.md §5.1). */
+  /**
+   * Alias names of jwt, oidc, kubernetes and approle mounts are compared exactly
+   * (platform.md §5.1).
+   */
   readonly foldCase: boolean
   readonly aliasName: string
   readonly aliasMetadata: Readonly<Record<string, string>>
@@ -46,7 +49,9 @@ export class Identity {
     return sameMap(known.alias.metadata, login.aliasMetadata)
   }
 
-  /** Finds or makes entity and alias inside a transaction, and brings the alias metadata up to date. */
+  /**
+   * Finds or makes entity and alias inside a transaction, and brings the alias metadata up to date.
+   */
   async ensure(login: LoginIdentity, txn: StoreTransaction, nowMs: number): Promise<EntityRecord> {
     const known = await this.find(login, txn)
     if (known !== undefined) {

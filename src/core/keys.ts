@@ -1,7 +1,7 @@
 /**
- * Where each record lives in the store. Keys carry the namespace id and the mount's uuid from the first day.
- * Everything below `c/` is configuration (a change advances the epoch); names that could tell something are hashed
- * by the caller before they come here.
+ * Where each record lives in the store. Keys carry the namespace id and the mount's uuid from the
+ * first day. Everything below `c/` is configuration (a change advances the epoch); names that could
+ * tell something are hashed by the caller before they come here.
  */
 
 import { plainRecordCodec } from '../storage/record-codec.ts'
@@ -76,7 +76,10 @@ export const keys = {
     `x/${Math.ceil(expiresAtSeconds).toString(36).padStart(8, '0')}/${ns}/${id}`,
   expiryEnd: (nowSeconds: number): string => `x/${(nowSeconds + 1).toString(36).padStart(8, '0')}`,
 
-  /** Browser sessions that were signed out, by the hash of their cookie; ordered by their end, in seconds. */
+  /**
+   * Browser sessions that were signed out, by the hash of their cookie; ordered by their end, in
+   * seconds.
+   */
   endedSession: (hash: string): Key<{ readonly until: number }> => recordKey(`w/ended/${hash}`),
   endedSessionExpiry: (until: number, hash: string): string =>
     `w/until/${until.toString(36).padStart(8, '0')}/${hash}`,

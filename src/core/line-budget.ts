@@ -1,6 +1,6 @@
 /**
- * How many lines of the log strangers may cause: so many a second, and one that counts the rest. A flood of requests fills
- * no disk with what it makes us say, and holds up nobody.
+ * How many lines of the log strangers may cause: so many a second, and one that counts the rest. A
+ * flood of requests fills no disk with what it makes us say, and holds up nobody.
  */
 
 import type { Clock } from '../platform/clock.ts'
@@ -48,7 +48,10 @@ export class LineBudget {
   }
 }
 
-/** The log as code sees it that serves anybody's requests. Each level has a budget of its own: warnings hide no error. */
+/**
+ * The log as code sees it that serves anybody's requests. Each level has a budget of its own:
+ * warnings hide no error.
+ */
 export class BoundedLogger implements Logger {
   readonly #logger: Logger
   readonly #clock: Clock

@@ -1,6 +1,6 @@
 /**
- * Which mount serves a path. The table is read from storage and kept until the epoch moves, so that a mount enabled
- * or disabled on one node is seen by the very next request on every node.
+ * Which mount serves a path. The table is read from storage and kept until the epoch moves, so that
+ * a mount enabled or disabled on one node is seen by the very next request on every node.
  */
 
 import { prefixRange, type Store, type StoreView } from '../storage/store.ts'
@@ -46,7 +46,9 @@ export class MountTable {
     return this.#byAccessor.get(accessor)
   }
 
-  /** A mount that is equal to, below or above the path, apart from the one that wants to go there. */
+  /**
+   * A mount that is equal to, below or above the path, apart from the one that wants to go there.
+   */
   clash(path: string, moving?: MountRecord): MountRecord | undefined {
     for (const [taken, mount] of this.#byPath) {
       if (mount.uuid === moving?.uuid) continue

@@ -1,4 +1,6 @@
-/** Enabling, tuning, moving and disabling of auth methods and secrets engines (platform.md §2.3). */
+/**
+ * Enabling, tuning, moving and disabling of auth methods and secrets engines (platform.md §2.3).
+ */
 
 import { invalid } from '../framework/refusal.ts'
 import { parseDurationSeconds } from '../lib/duration.ts'
@@ -116,8 +118,9 @@ export class Mounts {
   }
 
   /**
-   * Takes a mount away. From the commit on nothing is served and none of its tokens lives; its data goes in the
-   * background, and the job is kept, so that a stop half-way only delays it. False when there was none.
+   * Takes a mount away. From the commit on nothing is served and none of its tokens lives; its data
+   * goes in the background, and the job is kept, so that a stop half-way only delays it. False when
+   * there was none.
    */
   async disable(kind: 'auth' | 'secret', givenPath: string): Promise<boolean> {
     const path = cleanPath(givenPath)
@@ -168,7 +171,9 @@ export class Mounts {
     return warnings
   }
 
-  /** Moves a mount with its data; tokens that it issued are revoked, since their path is no more. */
+  /**
+   * Moves a mount with its data; tokens that it issued are revoked, since their path is no more.
+   */
   async move(from: string, to: string): Promise<string> {
     const source = cleanPath(from)
     const target = cleanPath(to)
@@ -213,7 +218,10 @@ export class Mounts {
     await this.#context.store.write((txn) => this.#markRevoked(txn, prefix, newest))
   }
 
-  /** Nodes whose clock is ahead make ids above ours: what is stored when a revocation begins is under it too. */
+  /**
+   * Nodes whose clock is ahead make ids above ours: what is stored when a revocation begins is
+   * under it too.
+   */
   async #newestToken(): Promise<string> {
     const range = { ...prefixRange(keys.tokenPrefix, { limit: 1 }), reverse: true }
     return this.#context.store.view(async (view) => {

@@ -1,6 +1,7 @@
 /**
- * The way of every request, in order (platform.md §1.1): namespace, seal, mount and path, token, uses, policy,
- * fields, backend, token registration, answer. A step that must always run stands here and never in a handler.
+ * The way of every request, in order (platform.md §1.1): namespace, seal, mount and path, token,
+ * uses, policy, fields, backend, token registration, answer. A step that must always run stands
+ * here and never in a handler.
  */
 
 import type {
@@ -139,7 +140,9 @@ export class Pipeline {
     return outcome
   }
 
-  /** What the socket side may know of a path before it reads a body; never waits and never fails. */
+  /**
+   * What the socket side may know of a path before it reads a body; never waits and never fails.
+   */
   traitsOf(path: string, verb: Verb): PathTraits {
     const configuration = this.#core.latestConfiguration
     if (configuration === undefined || this.#core.seal.sealed) return strictTraits
@@ -177,7 +180,8 @@ export class Pipeline {
     try {
       return await this.#dispatch(request, requestId, { ...admitted, admission })
     } finally {
-      // A last use that sealed the server has nothing left to end: spent tokens are dead as they are stored.
+      // A last use that sealed the server has nothing left to end: spent tokens are dead as they
+      // are stored.
       if (spent !== undefined && spent.record.uses < 0 && this.#core.isOpen) {
         await this.#core.tokenOperations.revokeId(spent.id, false).catch(unlessUnavailable)
       }
@@ -207,8 +211,9 @@ export class Pipeline {
   }
 
   /**
-   * The rights of a live token; undefined when its entity is gone or disabled. The epoch is the view's own: compiled
-   * rules are kept under it, and the configuration may already be that of a later one.
+   * The rights of a live token; undefined when its entity is gone or disabled. The epoch is the
+   * view's own: compiled rules are kept under it, and the configuration may already be that of a
+   * later one.
    */
   async #admitToken(
     token: LiveToken,
@@ -423,7 +428,10 @@ function accessOf(declaration: PathDeclaration | undefined, verb: Verb): Access 
   return declared?.access ?? declaration.access
 }
 
-/** A write to something that is not there yet is a create; only paths that can tell know it (platform.md §1.5). */
+/**
+ * A write to something that is not there yet is a create; only paths that can tell know it
+ * (platform.md §1.5).
+ */
 function operationOf(
   request: Asking,
   { route, admission }: Admitted,
@@ -494,7 +502,9 @@ function requireService(
   return { route, declaration, captures, handler: served.handler }
 }
 
-/** Whether a write that has nothing else to say still answers with the warnings about its fields. */
+/**
+ * Whether a write that has nothing else to say still answers with the warnings about its fields.
+ */
 function tellsInput({ hasUnknown }: ParsedInput, service: Service, operation: Operation): boolean {
   if (!hasUnknown || service.declaration.tellsUnknown !== true) return false
   if (service.route.mount.config.compat === 'vault') return false

@@ -2,7 +2,10 @@
 
 import { foldText } from '../schema/field.ts'
 
-/** Lower-cased, trimmed, without blanks and duplicates, sorted; `root` beside others leaves only `root`. */
+/**
+ * Lower-cased, trimmed, without blanks and duplicates, sorted; `root` beside others leaves only
+ * `root`.
+ */
 export function normalisePolicyNames(names: readonly string[]): string[] {
   const set = new Set<string>()
   for (const name of names) {

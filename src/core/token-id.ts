@@ -1,12 +1,13 @@
 /**
  * Token texts, accessors and lease ids.
  *
- * A token is known inside by an id that grows with time, so that records land at the right edge of the store's tree.
- * The id is 12 bytes: 6 of milliseconds, 2 of a counter, 4 drawn when the process starts, so that two nodes never
- * make the same one. Outside it never shows: a token text is one AES block that holds the id, followed by 16 random
- * bytes; an accessor is the id in a block under another key; a lease id likewise under a third. The accessor and the
- * lease id therefore need no index, and nothing can be derived from one about the others. Only a keyed hash of the
- * 16 random bytes is stored.
+ * A token is known inside by an id that grows with time, so that records land at the right edge of
+ * the store's tree. The id is 12 bytes: 6 of milliseconds, 2 of a counter, 4 drawn when the process
+ * starts, so that two nodes never make the same one. Outside it never shows: a token text is one
+ * AES block that holds the id, followed by 16 random bytes; an accessor is the id in a block under
+ * another key; a lease id likewise under a third. The accessor and the lease id therefore need no
+ * index, and nothing can be derived from one about the others. Only a keyed hash of the 16 random
+ * bytes is stored.
  */
 
 import {
@@ -34,7 +35,9 @@ const tokenChars = 48
 const accessorChars = 24
 const counterMax = 0xffff
 
-/** One block at a time under one key; the cipher is kept, since making one costs more than using it. */
+/**
+ * One block at a time under one key; the cipher is kept, since making one costs more than using it.
+ */
 class Block {
   readonly #seal
   readonly #open
@@ -70,7 +73,10 @@ export interface ParsedTokenText {
   readonly accessor: string
 }
 
-/** Texts whose parts are remembered, since a token is used many times; they go with the process's keys at the seal. */
+/**
+ * Texts whose parts are remembered, since a token is used many times; they go with the process's
+ * keys at the seal.
+ */
 const parsedMax = 20_000
 
 export class TokenIds {
@@ -114,7 +120,10 @@ export class TokenIds {
     return encodeBase62(bytes)
   }
 
-  /** Ids made from now on are greater than this one: what storage already holds when a process starts. */
+  /**
+   * Ids made from now on are greater than this one: what storage already holds when a process
+   * starts.
+   */
   startAfter(id: string): void {
     const bytes = decodeId(id)
     const ms = bytes.readUIntBE(0, 6)
@@ -145,7 +154,10 @@ export class TokenIds {
     return { text, hash: this.#hashOf(secret) }
   }
 
-  /** What a token text says about itself, or undefined when it cannot be one of ours. Proves nothing: compare the hash. */
+  /**
+   * What a token text says about itself, or undefined when it cannot be one of ours. Proves
+   * nothing: compare the hash.
+   */
   parse(text: string): ParsedTokenText | undefined {
     const known = this.#parsed.get(text)
     if (known !== undefined) return known

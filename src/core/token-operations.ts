@@ -113,7 +113,8 @@ export class TokenOperations implements TokenPort<CallerFacts> {
         : {}),
     }
     const issued = await store.write(async (txn) => {
-      // A token that ends meanwhile makes no other: a child without its parent would never be removed with it.
+      // A token that ends meanwhile makes no other: a child without its parent would never be
+      // removed with it.
       const living = await tokens.byId(parent.id, txn, configuration)
       if (living === undefined) throw new Refusal('token_refused')
       if (!orphan && (await tokens.isTooDeep(living.record, txn))) {

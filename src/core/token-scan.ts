@@ -1,4 +1,7 @@
-/** Goes over all stored service tokens in small snapshots and lets other work run between them, however many there are. */
+/**
+ * Goes over all stored service tokens in small snapshots and lets other work run between them,
+ * however many there are.
+ */
 
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
@@ -27,7 +30,10 @@ export class TokenScan {
     this.#logger = parts.logger
   }
 
-  /** Visits every token, oldest first; what cannot be read is reported and passed over. Gives how many. */
+  /**
+   * Visits every token, oldest first; what cannot be read is reported and passed over. Gives how
+   * many.
+   */
   async each(
     visit: (id: string, record: TokenRecord, view: StoreView) => Promise<void> | void,
     { isStopped, afterPage }: ScanOptions = {},
@@ -58,7 +64,10 @@ export class TokenScan {
     }
   }
 
-  /** Does the work on one token; false when its record or one that it needs is damaged, which is reported once. */
+  /**
+   * Does the work on one token; false when its record or one that it needs is damaged, which is
+   * reported once.
+   */
   async unlessDamaged(id: string, work: () => Promise<void>): Promise<boolean> {
     try {
       await work()

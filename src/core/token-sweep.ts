@@ -1,7 +1,8 @@
 /**
- * Removes what is dead: expired and revoked tokens with their children and cubbyholes, tokens named by a revocation
- * marker, and mounts that were disabled. Everything it removes was unusable before, so it may run at any time, on any
- * node, be killed anywhere and start again. It works in small commits, so that it never holds up a login for long.
+ * Removes what is dead: expired and revoked tokens with their children and cubbyholes, tokens named
+ * by a revocation marker, and mounts that were disabled. Everything it removes was unusable before,
+ * so it may run at any time, on any node, be killed anywhere and start again. It works in small
+ * commits, so that it never holds up a login for long.
  */
 
 import { describeFault } from '../lib/fault.ts'
@@ -69,7 +70,8 @@ export class TokenSweep {
   async run(): Promise<void> {
     await this.#jobs()
     await this.#endedMarkers()
-    // What ends with a token is due at once, so the way is taken again until nothing was left to remove.
+    // What ends with a token is due at once, so the way is taken again until nothing was left to
+    // remove.
     while ((await this.#dueTokens()) > 0) continue
   }
 
@@ -170,7 +172,9 @@ export class TokenSweep {
     return count > 0
   }
 
-  /** True when a token has children or a cubbyhole, so that its removal takes more than one step. */
+  /**
+   * True when a token has children or a cubbyhole, so that its removal takes more than one step.
+   */
   async hasMore(txn: StoreTransaction, id: string): Promise<boolean> {
     for await (const _ of txn.keys(prefixRange(keys.childPrefix(id), { limit: 1 }))) return true
     const prefix = this.#cubbyholePrefix(id)
@@ -297,7 +301,10 @@ export class TokenSweep {
     })
   }
 
-  /** Ends every service token that a marker or a removed mount names; gives the number of those that cannot be read. */
+  /**
+   * Ends every service token that a marker or a removed mount names; gives the number of those that
+   * cannot be read.
+   */
   async #endTokens(
     given: readonly (RevocationMarker | undefined)[],
     mounts: ReadonlySet<string>,

@@ -1,7 +1,7 @@
 /**
- * Takes uses of limited tokens (platform.md §3.9): of any number of parallel callers exactly as many succeed as
- * uses are left. Callers of one token that come while a commit runs share the next one, so that a crowd costs few
- * commits and nobody is turned away for having lost a race.
+ * Takes uses of limited tokens (platform.md §3.9): of any number of parallel callers exactly as
+ * many succeed as uses are left. Callers of one token that come while a commit runs share the next
+ * one, so that a crowd costs few commits and nobody is turned away for having lost a race.
  */
 
 import type { Store, StoreTransaction } from '../storage/store.ts'
@@ -25,8 +25,8 @@ export class TokenUses {
   }
 
   /**
-   * Takes one use; durable when it resolves. Gives the record as it is after this use (`uses` -1 after the last one),
-   * or undefined when none was left.
+   * Takes one use; durable when it resolves. Gives the record as it is after this use (`uses` -1
+   * after the last one), or undefined when none was left.
    */
   spend(id: string): Promise<TokenRecord | undefined> {
     return new Promise((resolve, reject) => {

@@ -1,9 +1,10 @@
 /**
  * Service and batch tokens: made, found, renewed, revoked (platform.md §3).
  *
- * A token is alive when its record is there, its time is not over, it has a use left, its mount still stands, no
- * revocation marker names it, and its parent is alive. So one small durable write ends a token with everything
- * below it; what is left behind is removed by the sweep (`token-sweep.ts`), which expiry uses as well.
+ * A token is alive when its record is there, its time is not over, it has a use left, its mount
+ * still stands, no revocation marker names it, and its parent is alive. So one small durable write
+ * ends a token with everything below it; what is left behind is removed by the sweep
+ * (`token-sweep.ts`), which expiry uses as well.
  */
 
 import { invalid } from '../framework/refusal.ts'
@@ -43,7 +44,9 @@ interface BatchContent {
 const batchPurpose = 'batch token'
 const textLengthMax = 32_768
 const ancestorsMax = 256
-/** A token that was revoked but still has something below it: it is due for the sweep since ever. */
+/**
+ * A token that was revoked but still has something below it: it is due for the sweep since ever.
+ */
 export const revokedAtSeconds = 1
 
 export class Tokens {
@@ -70,8 +73,9 @@ export class Tokens {
   }
 
   /**
-   * The time that tokens live by: the wall clock, but never going back. After a step back of the wall clock it goes
-   * on with the monotonic one, so that nothing expired revives and no TTL gets longer.
+   * The time that tokens live by: the wall clock, but never going back. After a step back of the
+   * wall clock it goes on with the monotonic one, so that nothing expired revives and no TTL gets
+   * longer.
    */
   get nowMs(): number {
     const monotonicMs = this.#clock.monotonicMs()
@@ -203,7 +207,10 @@ export class Tokens {
     return false
   }
 
-  /** True when a child of the token would have more ancestors than are looked at, so that it could never live. */
+  /**
+   * True when a child of the token would have more ancestors than are looked at, so that it could
+   * never live.
+   */
   async isTooDeep(record: TokenRecord, view: StoreView): Promise<boolean> {
     let above = record.parent
     let depth = 1
@@ -215,7 +222,9 @@ export class Tokens {
 
   // ------------------------------------------------------------ making
 
-  /** Puts a new service token into the transaction, or seals a batch token, which needs no write. */
+  /**
+   * Puts a new service token into the transaction, or seals a batch token, which needs no write.
+   */
   issue(
     txn: StoreTransaction,
     type: 'service' | 'batch',
@@ -261,7 +270,10 @@ export class Tokens {
     return this.#uses.spend(id)
   }
 
-  /** Gives the token a new end; undefined when it is gone. Never touches a token that died meanwhile. */
+  /**
+   * Gives the token a new end; undefined when it is gone. Never touches a token that died
+   * meanwhile.
+   */
   async extend(
     id: string,
     change: (record: TokenRecord) => Partial<TokenRecord> & { readonly expires: number },
@@ -270,7 +282,8 @@ export class Tokens {
       const record = await txn.get(keys.token(id))
       if (record === undefined || record.uses < 0 || this.#isOver(record)) return undefined
       const after: TokenRecord = { ...record, ...change(record) }
-      // Renewals of one second that grant the same are one: a crowd of them does not fight over the record.
+      // Renewals of one second that grant the same are one: a crowd of them does not fight over the
+      // record.
       if (
         record.expires === after.expires &&
         record.lastTtl === after.lastTtl &&

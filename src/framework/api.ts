@@ -1,4 +1,7 @@
-/** One API call as the socket side hands it to the core, and what comes back. Neither side knows the other. */
+/**
+ * One API call as the socket side hands it to the core, and what comes back. Neither side knows the
+ * other.
+ */
 
 import type { JsonObject, JsonText } from '../lib/json.ts'
 import type { LoginNote } from './login-log.ts'
@@ -9,7 +12,10 @@ export type Verb = 'read' | 'list' | 'scan' | 'write' | 'patch' | 'delete' | 'he
 
 export interface ApiRequest {
   readonly verb: Verb
-  /** Path after `/v1/`, decoded once, slashes collapsed, without a leading slash; a list ends in "/". */
+  /**
+   * Path after `/v1/`, decoded once, slashes collapsed, without a leading slash; a list ends in
+   * "/".
+   */
   readonly path: string
   /** Body fields, or query fields for verbs without a body. */
   readonly data: JsonObject
@@ -19,7 +25,10 @@ export interface ApiRequest {
   readonly namespace: string
   /** X-Vault-Wrap-TTL in seconds; 0 is none. */
   readonly wrapTtlSeconds: number
-  /** Peer address after trusted X-Forwarded-For, IPv4-mapped IPv6 as IPv4; undefined on a unix socket. */
+  /**
+   * Peer address after trusted X-Forwarded-For, IPv4-mapped IPv6 as IPv4; undefined on a unix
+   * socket.
+   */
   readonly clientAddress: string | undefined
   readonly clientPort: number | undefined
   /** A request header by lower-case name. */
@@ -28,7 +37,10 @@ export interface ApiRequest {
   readonly via: 'socket' | 'pages'
   /** Listener switches that open paths, such as unauthenticated metrics. */
   readonly listener: ListenerSwitches
-  /** Aborted when the client goes away or the request's time is over. Asking for it costs; most requests never do. */
+  /**
+   * Aborted when the client goes away or the request's time is over. Asking for it costs; most
+   * requests never do.
+   */
   readonly signal: AbortSignal
   /** Nobody waits for the answer any more. */
   readonly isGone: boolean

@@ -1,4 +1,7 @@
-/** What an auth method or secrets engine is: its paths and a few hooks. Everything it may touch comes in here. */
+/**
+ * What an auth method or secrets engine is: its paths and a few hooks. Everything it may touch
+ * comes in here.
+ */
 
 import type { JsonObject } from '../lib/json.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -42,9 +45,15 @@ export interface MountStore {
   pathOf(keyText: string): string
   view<T>(work: (view: StoreView) => Promise<T>): Promise<T>
   write<T>(work: (txn: StoreTransaction) => Promise<T> | T): Promise<T>
-  /** Seals a text that leaves the server for one purpose of this mount, such as the value of a cookie; base64url. */
+  /**
+   * Seals a text that leaves the server for one purpose of this mount, such as the value of a
+   * cookie; base64url.
+   */
   sealText(purpose: string, text: string): string
-  /** Undefined for what was not sealed here for this purpose. Any node and a restarted server can open it. */
+  /**
+   * Undefined for what was not sealed here for this purpose. Any node and a restarted server can
+   * open it.
+   */
   openText(purpose: string, sealed: string): string | undefined
 }
 

@@ -1,6 +1,6 @@
 /**
- * Paths of the core itself and of its token method: their handlers see, beside the request, what the
- * core knows of whoever makes it. Other backends do not, and no other folder imports this file.
+ * Paths of the core itself and of its token method: their handlers see, beside the request, what
+ * the core knows of whoever makes it. Other backends do not, and no other folder imports this file.
  */
 
 import type { FieldTable, Input } from '../schema/field.ts'
@@ -38,10 +38,13 @@ interface CorePath<F extends FieldTable, Known> extends Omit<
   readonly operations: Readonly<Partial<Record<DeclaredOperation, CoreOperation<Input<F>, Known>>>>
 }
 
-/** Gives the function that defines such paths: `definePath`, and what is known of callers beside it. */
+/**
+ * Gives the function that defines such paths: `definePath`, and what is known of callers beside it.
+ */
 export function corePaths<Known>() {
   return <const F extends FieldTable>(path: CorePath<F, Known>): PathDeclaration => {
-    // The pipeline hands facts to what is privileged; the types meet again there, as with the input.
+    // The pipeline hands facts to what is privileged; the types meet again there, as with the
+    // input.
     const declaration = definePath(path as unknown as TypedPath<F>)
     return { ...declaration, privileged: true }
   }

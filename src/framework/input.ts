@@ -1,4 +1,6 @@
-/** Turns the raw fields of a request into what a handler's field table describes (platform.md §1.8). */
+/**
+ * Turns the raw fields of a request into what a handler's field table describes (platform.md §1.8).
+ */
 
 import {
   emptyObject,
@@ -56,14 +58,16 @@ export function parseInput(
   }
   const isSilent = declaration.anyFields === true || (unknown.length === 0 && replaced.length === 0)
   const warnings = isSilent ? noWarnings : describe(unknown, replaced, fields, captures)
-  // A path that takes any field stores them as they are; a capture must not overwrite one of the same name.
+  // A path that takes any field stores them as they are; a capture must not overwrite one of the
+  // same name.
   const data = declaration.anyFields === true ? given : merge(given, captures)
   return { input, data, warnings, hasUnknown: !isSilent && unknown.length > 0 }
 }
 
 /**
- * A setting that does nothing says so where it was given to do something. For the handler of a write: what is only warned of
- * by `parseInput` stays unsaid when a write answers nothing, as in the reference.
+ * A setting that does nothing says so where it was given to do something. For the handler of a
+ * write: what is only warned of by `parseInput` stays unsaid when a write answers nothing, as in
+ * the reference.
  */
 export function warningsOfIdleFields(fields: FieldTable, given: JsonObject): readonly string[] {
   return Object.entries(fields)

@@ -1,6 +1,6 @@
 /**
- * A path is declared once: pattern, access, fields, operations, help. Routing, coercion, typed input, warnings, help text,
- * OpenAPI and the reference pages all come from the declaration.
+ * A path is declared once: pattern, access, fields, operations, help. Routing, coercion, typed
+ * input, warnings, help text, OpenAPI and the reference pages all come from the declaration.
  */
 
 import type { FieldKind, FieldTable, Input } from '../schema/field.ts'
@@ -37,8 +37,9 @@ export interface WriteTarget {
 
 export interface TypedPath<F extends FieldTable> {
   /**
-   * Segments; `:name` takes one segment of word characters with "-" and "." inside, `:name?` likewise or nothing, `*name`
-   * takes the rest of the path (not empty), `*name?` the rest or nothing. A list of `role` also matches `role/`.
+   * Segments; `:name` takes one segment of word characters with "-" and "." inside, `:name?`
+   * likewise or nothing, `*name` takes the rest of the path (not empty), `*name?` the rest or
+   * nothing. A list of `role` also matches `role/`.
    */
   readonly pattern: string
   readonly access: Access
@@ -47,11 +48,13 @@ export interface TypedPath<F extends FieldTable> {
   /** Takes any fields and never warns about unknown ones (kv, cubbyhole, wrap). */
   readonly anyFields?: boolean
   /**
-   * A field given twice, in query, form or JSON, is refused with 400: of two values one reader takes
-   * the first and another the last.
+   * A field given twice, in query, form or JSON, is refused with 400: of two values one reader
+   * takes the first and another the last.
    */
   readonly repeats?: 'refuse'
-  /** Whether the thing exists, which tells create from update; without it every write is an update. */
+  /**
+   * Whether the thing exists, which tells create from update; without it every write is an update.
+   */
   readonly exists?: (target: WriteTarget) => Promise<boolean>
   readonly operations: Readonly<Partial<Record<DeclaredOperation, OperationDeclaration<Input<F>>>>>
   /** `data` is repeated at the top level of the answer (platform.md §1.2). */
@@ -65,7 +68,10 @@ export interface TypedPath<F extends FieldTable> {
    * the references answer 204 in silence: a role whose only rule is misspelt admits everybody.
    */
   readonly tellsUnknown?: boolean
-  /** Answers without the envelope; a verb it does not know is 405 with an empty list (platform.md §1.2, §1.3). */
+  /**
+   * Answers without the envelope; a verb it does not know is 405 with an empty list
+   * (platform.md §1.2, §1.3).
+   */
   readonly bare?: boolean
 }
 
@@ -76,8 +82,8 @@ export interface PathDeclaration extends TypedPath<FieldTable> {
 }
 
 /**
- * Kinds that a part of a path may have: those that read it as it stands, and those that know its one
- * spelling. A kind that reads two texts as one without saying so would lead past a policy.
+ * Kinds that a part of a path may have: those that read it as it stands, and those that know its
+ * one spelling. A kind that reads two texts as one without saying so would lead past a policy.
  */
 const capturable: Readonly<Record<FieldKind, boolean>> = {
   string: true,
@@ -109,7 +115,8 @@ export function definePath<const F extends FieldTable>(path: TypedPath<F>): Path
       )
     }
   }
-  // The router hands each handler exactly the input that `fields` describes; the types meet again there.
+  // The router hands each handler exactly the input that `fields` describes; the types meet again
+  // there.
   return path as unknown as PathDeclaration
 }
 

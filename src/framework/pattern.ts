@@ -1,6 +1,6 @@
 /**
- * The parts of a path's pattern; how one is written is told in `path.ts`. Patterns are ours, never a
- * user's.
+ * The parts of a path's pattern; how one is written is told in `path.ts`. Patterns are ours, never
+ * a user's.
  */
 
 export type Segment =

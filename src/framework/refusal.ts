@@ -1,6 +1,7 @@
 /**
- * Every way a request can be refused: one closed table of codes with status and compatible text (platform.md §1.3).
- * Handlers throw a `Refusal`; `http/respond.ts` alone turns it into a status line.
+ * Every way a request can be refused: one closed table of codes with status and compatible text
+ * (platform.md §1.3). Handlers throw a `Refusal`; `http/respond.ts` alone turns it into a status
+ * line.
  */
 
 import type { Reason } from '../trust/reasons.ts'
@@ -64,7 +65,8 @@ export class Refusal extends Error {
   readonly detail: RefusalDetail
 
   constructor(code: RefusalCode, detail: RefusalDetail = {}) {
-    // A refusal is an answer and no fault: nobody reads its stack, and a flood of them must not pay for one each.
+    // A refusal is an answer and no fault: nobody reads its stack, and a flood of them must not pay
+    // for one each.
     const limit = Error.stackTraceLimit
     Error.stackTraceLimit = 0
     super(detail.text ?? wireText(code) ?? code)

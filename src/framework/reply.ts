@@ -53,7 +53,9 @@ export type Reply =
       readonly auth: AuthFields
       readonly warnings?: readonly string[]
     }
-  /** For a person: what the page shows. The server draws it in the frame that all its pages have. */
+  /**
+   * For a person: what the page shows. The server draws it in the frame that all its pages have.
+   */
   | {
       readonly kind: 'page'
       readonly page: FlowPage

@@ -44,7 +44,10 @@ export class Router {
     }
   }
 
-  /** Literal paths first, then patterns in the order of their declaration. A final "/" is ignored unless a `*name` takes it. */
+  /**
+   * Literal paths first, then patterns in the order of their declaration. A final "/" is ignored
+   * unless a `*name` takes it.
+   */
   match(path: string): PathMatch | undefined {
     const bare = path.endsWith('/') ? path.slice(0, -1) : path
     const literal = this.#literals.get(bare)

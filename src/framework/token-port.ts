@@ -17,7 +17,9 @@ export interface TokenCreation {
   readonly ttlSeconds: number
   readonly explicitMaxTtlSeconds: number
   readonly periodSeconds: number
-  /** What is wrong with the text of one of them; refused after everything else (platform.md §3.4). */
+  /**
+   * What is wrong with the text of one of them; refused after everything else (platform.md §3.4).
+   */
   readonly durationProblem: string | undefined
   readonly displayName: string
   readonly numUses: number

@@ -31,7 +31,10 @@ export interface ApiServerOptions {
 }
 
 export interface ApiServer {
-  /** Binds all listeners, in their order; rejects, with none bound, when one cannot be or this Node cannot serve. */
+  /**
+   * Binds all listeners, in their order; rejects, with none bound, when one cannot be or this Node
+   * cannot serve.
+   */
   start(): Promise<readonly BoundAddress[]>
   /** Cuts no request that ends within the grace. */
   stop(options: { readonly graceMs: number }): Promise<void>

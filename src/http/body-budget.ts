@@ -1,12 +1,16 @@
 /**
- * How many bytes of bodies this server holds at a time. One body has its own limit; without this one, whoever opens thousands
- * of connections and ends no request would choose how much memory there is. Counted are the bytes that came, not those
- * that were announced, until the request is over.
+ * How many bytes of bodies this server holds at a time. One body has its own limit; without this
+ * one, whoever opens thousands of connections and ends no request would choose how much memory
+ * there is. Counted are the bytes that came, not those that were announced, until the request is
+ * over.
  */
 
 import { customerOf } from '../lib/cidr.ts'
 
-/** Bodies of this size are taken from every connection, however much the others hold: nearly all of them are smaller. */
+/**
+ * Bodies of this size are taken from every connection, however much the others hold: nearly all of
+ * them are smaller.
+ */
 export const freeBodyBytes = 16_384
 
 /** All of a budget that one client address may hold is a quarter: one alone locks nobody out. */
@@ -21,7 +25,10 @@ export interface BodyBudgets {
   readonly callers: BodyBudget
 }
 
-/** For a server whose longest body is that; one address can always send some. A negative limit is none. */
+/**
+ * For a server whose longest body is that; one address can always send some. A negative limit is
+ * none.
+ */
 export function createBodyBudgets(bodyBytesMax: number): BodyBudgets {
   const longest = bodyBytesMax < 0 ? Infinity : bodyBytesMax
   return {

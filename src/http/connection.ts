@@ -1,4 +1,6 @@
-/** One client connection: who is at its other end, how many answers are outstanding, and its ends. */
+/**
+ * One client connection: who is at its other end, how many answers are outstanding, and its ends.
+ */
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
@@ -11,7 +13,10 @@ import { plainAddress } from './forwarded-for.ts'
 import type { ParserListeners } from './parser-listeners.ts'
 import { brokenRequestText } from './respond.ts'
 
-/** Requests of one connection that are worked on at a time; the rest of what was read waits, and then the socket. */
+/**
+ * Requests of one connection that are worked on at a time; the rest of what was read waits, and
+ * then the socket.
+ */
 const pipelinedMax = 64
 
 const lingerMs = 500
@@ -79,7 +84,10 @@ export class Connection {
     return this.#isRefused
   }
 
-  /** What still comes is no request: one before it was in doubt, or its answer ends the connection (RFC 9112 §9.6). */
+  /**
+   * What still comes is no request: one before it was in doubt, or its answer ends the connection
+   * (RFC 9112 §9.6).
+   */
   get takesNoMore(): boolean {
     return this.#takesNoMore
   }
@@ -88,13 +96,19 @@ export class Connection {
     this.#takesNoMore = true
   }
 
-  /** Something that looks like a request behind the last one that counts: all bytes are taken from here on, and none is read. */
+  /**
+   * Something that looks like a request behind the last one that counts: all bytes are taken from
+   * here on, and none is read.
+   */
   ignore(request: IncomingMessage): void {
     request.resume()
     this.#takeUnread()
   }
 
-  /** False for a stream that a later one has replaced, and for what comes after the last request that counts. */
+  /**
+   * False for a stream that a later one has replaced, and for what comes after the last request
+   * that counts.
+   */
   isReadBy(stream: Duplex): boolean {
     if (this.#current !== stream || this.#waiting !== undefined || this.#isRefusing) return false
     return !this.#takesNoMore || this.#isInsideRequest
@@ -105,7 +119,10 @@ export class Connection {
     return this.#last?.complete === false
   }
 
-  /** Counts a request until its answer has left or the client is gone, and begins it when few enough are before it. */
+  /**
+   * Counts a request until its answer has left or the client is gone, and begins it when few enough
+   * are before it.
+   */
   begin(request: IncomingMessage, response: ServerResponse, work: Outstanding): void {
     this.#last = request
     if (!response.shouldKeepAlive) this.#takesNoMore = true
@@ -130,7 +147,10 @@ export class Connection {
     return verb
   }
 
-  /** Hands the next request, with GET in place of its verb, to a fresh parser once all answers before it have left. */
+  /**
+   * Hands the next request, with GET in place of its verb, to a fresh parser once all answers
+   * before it have left.
+   */
   serveExtraVerb(verb: ExtraVerb, afterVerb: Buffer, accept: (stream: VerbSocket) => void): void {
     const before = this.#current
     if (before instanceof VerbSocket) before.stopReading()
@@ -149,14 +169,18 @@ export class Connection {
     })
   }
 
-  /** Answers a request that could not be made out, after all answers before it, and ends the connection. */
+  /**
+   * Answers a request that could not be made out, after all answers before it, and ends the
+   * connection.
+   */
   refuse(status: 400 | 405 | 408 | 431, clock: Clock, errors: readonly string[] = []): void {
     if (this.#isRefusing) return
     this.#isRefusing = true
     this.#takesNoMore = true
     const isInside = this.#isInsideRequest
     if (isInside && this.#open.size === 0) {
-      // The request was answered while its body was still coming; a second answer would be taken for the next one's.
+      // The request was answered while its body was still coming; a second answer would be taken
+      // for the next one's.
       this.#linger('', clock)
       return
     }
@@ -167,7 +191,10 @@ export class Connection {
     this.raw.destroy()
   }
 
-  /** Says the last word, then keeps taking bytes for a moment: closing at once would reset the answer away. */
+  /**
+   * Says the last word, then keeps taking bytes for a moment: closing at once would reset the
+   * answer away.
+   */
   #linger(text: string, clock: Clock): void {
     this.#isRefused = true
     const { raw } = this
@@ -178,14 +205,20 @@ export class Connection {
     raw.once('close', cancel)
   }
 
-  /** Also takes the socket from a parser that reads it without events: the platform gives it back at the first listener. */
+  /**
+   * Also takes the socket from a parser that reads it without events: the platform gives it back at
+   * the first listener.
+   */
   #takeUnread(): void {
     this.raw.removeAllListeners('data')
     this.raw.on('data', () => undefined)
     this.raw.resume()
   }
 
-  /** The platform resumes a stream at the end of each message it has read, whoever paused it and why. */
+  /**
+   * The platform resumes a stream at the end of each message it has read, whoever paused it and
+   * why.
+   */
   #keepPause(stream: Duplex): void {
     stream.on('resume', () => {
       if (this.#isPaused && this.#current === stream) stream.pause()

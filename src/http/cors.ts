@@ -1,4 +1,6 @@
-/** Cross-origin rules of the API (Fetch standard §3.2, platform.md §1.11). Off unless configured. */
+/**
+ * Cross-origin rules of the API (Fetch standard §3.2, platform.md §1.11). Off unless configured.
+ */
 
 import { Refusal } from '../framework/refusal.ts'
 
@@ -42,7 +44,8 @@ export interface CorsOutcome {
 /** Headers for the answer; throws a refusal for an origin that is not allowed. */
 export function requireAllowedOrigin(settings: CorsSettings, request: CorsRequest): CorsOutcome {
   if (!isAllowedOrigin(settings, request.origin)) {
-    // Our own pages send their origin with every write; they need no permission, and get no headers.
+    // Our own pages send their origin with every write; they need no permission, and get no
+    // headers.
     if (request.method !== 'OPTIONS' && isSameOrigin(request))
       return { headers: {}, isPreflight: false }
     throw new Refusal('origin_refused')
@@ -51,7 +54,8 @@ export function requireAllowedOrigin(settings: CorsSettings, request: CorsReques
     'Access-Control-Allow-Origin': request.origin,
     Vary: 'Origin',
   }
-  // Fetch standard §3.2.5: credentials and "every origin" together would open the API to every page.
+  // Fetch standard §3.2.5: credentials and "every origin" together would open the API to every
+  // page.
   if (settings.allowCredentials === true && settings.allowedOrigins.includes(request.origin)) {
     headers['Access-Control-Allow-Credentials'] = 'true'
   }

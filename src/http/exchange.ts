@@ -1,4 +1,7 @@
-/** One request and its answer: from what the parser gives to an ApiRequest, and from the outcome to the wire. */
+/**
+ * One request and its answer: from what the parser gives to an ApiRequest, and from the outcome to
+ * the wire.
+ */
 
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 
@@ -102,7 +105,10 @@ const apiPrefix = '/v1/'
 /** How long bytes of a refused body are still taken, so that its sender can read the refusal. */
 const discardMs = 1000
 
-/** Bodies that anybody may send, to the pages too: a token of the largest kind that is looked at, and its frame. */
+/**
+ * Bodies that anybody may send, to the pages too: a token of the largest kind that is looked at,
+ * and its frame.
+ */
 const openBodyBytesMax = 524_288
 const openJsonLimits: JsonLimits = { ...requestJsonLimits, entriesTotalMax: 20_000 }
 
@@ -182,7 +188,10 @@ export class Exchange implements Outstanding {
     return this.#isOver
   }
 
-  /** Aborted when there is nobody to answer any more. Made when somebody asks for it: most requests never do. */
+  /**
+   * Aborted when there is nobody to answer any more. Made when somebody asks for it: most requests
+   * never do.
+   */
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
       this.#abort = new AbortController()
@@ -260,7 +269,8 @@ export class Exchange implements Outstanding {
     const { requestBytesMax } = this.#context.options
     const bytesMax = isOpen ? openBytesMax(requestBytesMax) : requestBytesMax
     requireLengthWithin(this.#request, requestBytesMax)
-    // What would be small enough for a caller with a token is a bad request of one without, such as a JWT of a megabyte (SEC-TOK-03).
+    // What would be small enough for a caller with a token is a bad request of one without, such as
+    // a JWT of a megabyte (SEC-TOK-03).
     requireLengthWithin(this.#request, bytesMax, openBodyTooLarge)
     const isAdmitted = !isOpen && mayBeLonger(this.#request, freeBodyBytes)
     if (isAdmitted) {
@@ -324,10 +334,10 @@ export class Exchange implements Outstanding {
   }
 
   /**
-   * A form that a page sends to a path for anybody, as a provider's `form_post` answer is. Every browser sends it from any
-   * page without asking, with CORS or without, and it carries nothing of the person's: we read no cookies. So to refuse it
-   * guards nothing; without an allow header the page cannot read the answer, which is all that CORS
-   * rules (Fetch standard §3.2).
+   * A form that a page sends to a path for anybody, as a provider's `form_post` answer is. Every
+   * browser sends it from any page without asking, with CORS or without, and it carries nothing of
+   * the person's: we read no cookies. So to refuse it guards nothing; without an allow header the
+   * page cannot read the answer, which is all that CORS rules (Fetch standard §3.2).
    */
   #isFormToAnybody(method: string, path: string): boolean {
     const { headers } = this.#request

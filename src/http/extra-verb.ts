@@ -1,9 +1,11 @@
 /**
- * LIST, SCAN and HELP, which the platform's parser refuses before any handler runs (platform.md §1.5).
+ * LIST, SCAN and HELP, which the platform's parser refuses before any handler runs
+ * (platform.md §1.5).
  *
- * The parser's error brings the packet it stopped in. A request that starts with one of those verbs is given to a fresh
- * parser with GET in the verb's place, through a stream over the same socket; the true verb is kept beside the
- * connection and never travels as a header, so a client cannot forge it. Other requests pay nothing.
+ * The parser's error brings the packet it stopped in. A request that starts with one of those verbs
+ * is given to a fresh parser with GET in the verb's place, through a stream over the same socket;
+ * the true verb is kept beside the connection and never travels as a header, so a client cannot
+ * forge it. Other requests pay nothing.
  */
 
 import { METHODS } from 'node:http'
@@ -67,8 +69,9 @@ function knownLength(word: string): number {
 }
 
 /**
- * An error of a connection ends it and concerns nobody else. The platform's HTTP server listens for errors only until it
- * hands the connection over, after CONNECT for one, and an error that nobody listens for ends the whole program.
+ * An error of a connection ends it and concerns nobody else. The platform's HTTP server listens for
+ * errors only until it hands the connection over, after CONNECT for one, and an error that nobody
+ * listens for ends the whole program.
  */
 export function tellErrorsByClose(stream: Duplex): void {
   stream.on('error', () => undefined)

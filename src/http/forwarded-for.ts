@@ -1,4 +1,7 @@
-/** Whose request this is: the peer, or what a trusted proxy says in X-Forwarded-For (platform.md §9.7). */
+/**
+ * Whose request this is: the peer, or what a trusted proxy says in X-Forwarded-For
+ * (platform.md §9.7).
+ */
 
 import { invalid } from '../framework/refusal.ts'
 import { cidrContains, isAddress, parseCidr } from '../lib/cidr.ts'

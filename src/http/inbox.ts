@@ -1,7 +1,8 @@
 /**
- * Requests that came in one turn of the event loop go on together. One request after the other would run the whole way of
- * each with cold caches and cold branch predictors; in step it is many times the same short piece of the way, which costs a
- * quarter less. The mirror image of the outbox.
+ * Requests that came in one turn of the event loop go on together. One request after the other
+ * would run the whole way of each with cold caches and cold branch predictors; in step it is many
+ * times the same short piece of the way, which costs a quarter less. The mirror image of the
+ * outbox.
  */
 
 import type { Turns } from '../lib/turns.ts'
@@ -17,7 +18,10 @@ interface Step {
 
 export class Inbox {
   readonly #turns: Turns
-  /** In the order in which they will begin: all but the last are full. There are no more than open requests. */
+  /**
+   * In the order in which they will begin: all but the last are full. There are no more than open
+   * requests.
+   */
   #steps: Step[] = []
 
   constructor(turns: Turns) {

@@ -1,6 +1,7 @@
 /**
- * What one listener is told: where it binds, its TLS, its bounds and how it judges X-Forwarded-For (platform.md §9.7).
- * Reading a configuration file is the server's work; this file turns plain values into complete, typed options.
+ * What one listener is told: where it binds, its TLS, its bounds and how it judges X-Forwarded-For
+ * (platform.md §9.7). Reading a configuration file is the server's work; this file turns plain
+ * values into complete, typed options.
  */
 
 import type { ListenerSwitches } from '../framework/api.ts'
@@ -112,7 +113,10 @@ export function tlsOptions(options: Pick<TlsOptions, 'pem'> & Partial<TlsOptions
   }
 }
 
-/** `127.0.0.1:8200`, `[::1]:8200`, `localhost:8200`, `:8200` for all interfaces; undefined for anything else. */
+/**
+ * `127.0.0.1:8200`, `[::1]:8200`, `localhost:8200`, `:8200` for all interfaces; undefined for
+ * anything else.
+ */
 export function parseListenAddress(
   text: string,
 ): { readonly host: string; readonly port: number } | undefined {
@@ -124,7 +128,9 @@ export function parseListenAddress(
   return { host: host === '' ? '::' : host, port }
 }
 
-/** Options of X-Forwarded-For from configuration texts; the error names the address that is none. */
+/**
+ * Options of X-Forwarded-For from configuration texts; the error names the address that is none.
+ */
 export function parseForwardedFor(options: {
   readonly authorizedAddresses: readonly string[]
   readonly hopSkips?: number

@@ -100,7 +100,8 @@ export class Listener {
         this.#server.listen({ host: options.host, port: options.port, backlog: 4096 }, bound)
       } else {
         this.#server.listen({ path: options.path, backlog: 4096 }, bound)
-        // Binding a path happens inside the call; nobody gets a turn between it and the narrower mode.
+        // Binding a path happens inside the call; nobody gets a turn between it and the narrower
+        // mode.
         restrictSocket(options)
       }
     })
@@ -122,7 +123,10 @@ export class Listener {
     }
   }
 
-  /** New connections get the certificate that the files hold now; rejects, and keeps the old one, when it is unusable. */
+  /**
+   * New connections get the certificate that the files hold now; rejects, and keeps the old one,
+   * when it is unusable.
+   */
   async reloadTls(): Promise<void> {
     if (this.#options.kind !== 'tcp' || this.#options.tls === undefined) return
     const material = await loadTlsMaterial(this.#options.tls)
@@ -137,7 +141,8 @@ export class Listener {
   async stop(graceMs: number): Promise<void> {
     const { clock } = this.#context
     const closed = new Promise<void>((resolve) => {
-      // Not the HTTP server's own close: that one cuts connections whose next request is already on the wire.
+      // Not the HTTP server's own close: that one cuts connections whose next request is already on
+      // the wire.
       NetServer.prototype.close.call(this.#server, () => resolve())
     })
     const cancelEnd = clock.after(graceMs, () => {

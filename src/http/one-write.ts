@@ -1,10 +1,11 @@
 /**
- * An answer as one text. The platform hands head and body to the socket in pieces, which costs a gathered write of several
- * buffers; what is one short ASCII text goes out as one plain write instead.
+ * An answer as one text. The platform hands head and body to the socket in pieces, which costs a
+ * gathered write of several buffers; what is one short ASCII text goes out as one plain write
+ * instead.
  *
- * There is no public way to say so: the head that `writeHead` has made is a field of the response, and it is made longer by
- * the body before it leaves. Where a trial at the first use does not find exactly that on the wire, everything goes the
- * ordinary way.
+ * There is no public way to say so: the head that `writeHead` has made is a field of the response,
+ * and it is made longer by the body before it leaves. Where a trial at the first use does not find
+ * exactly that on the wire, everything goes the ordinary way.
  */
 
 import { IncomingMessage, ServerResponse } from 'node:http'

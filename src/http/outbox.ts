@@ -1,6 +1,7 @@
 /**
- * Answers that are ready leave together, once all input that was waiting has been looked at. Each write on its own would
- * wake the reader on the other core for every single answer, which costs more than making the answer did.
+ * Answers that are ready leave together, once all input that was waiting has been looked at. Each
+ * write on its own would wake the reader on the other core for every single answer, which costs
+ * more than making the answer did.
  */
 
 import type { Clock } from '../platform/clock.ts'
@@ -13,7 +14,10 @@ export class Outbox {
     this.#clock = clock
   }
 
-  /** `send` runs in this turn of the event loop, after the input that is already there; it must not throw. */
+  /**
+   * `send` runs in this turn of the event loop, after the input that is already there; it must not
+   * throw.
+   */
   add(send: () => void): void {
     if (this.#waiting.push(send) === 1) this.#clock.soon(() => this.#flush())
   }

@@ -1,6 +1,7 @@
 /**
- * What the platform's HTTP server puts on a socket, so that the socket can be taken away from its parser and live on. Known
- * by looking before and after, so that nothing here depends on which listeners those are or on who else has some.
+ * What the platform's HTTP server puts on a socket, so that the socket can be taken away from its
+ * parser and live on. Known by looking before and after, so that nothing here depends on which
+ * listeners those are or on who else has some.
  */
 
 import type { Socket } from 'node:net'

@@ -49,7 +49,10 @@ function noRoom(): Refusal {
   })
 }
 
-/** All bytes of the body; stops taking them at the cap, or where there is no room for them. A negative cap is none. */
+/**
+ * All bytes of the body; stops taking them at the cap, or where there is no room for them. A
+ * negative cap is none.
+ */
 export function readBody(
   request: IncomingMessage,
   bytesMax: number,
@@ -95,7 +98,10 @@ export interface BodyRules {
   readonly repeats: 'refuse' | undefined
 }
 
-/** The fields of a body; throws a refusal when it is not an object. A large one takes turns with other requests. */
+/**
+ * The fields of a body; throws a refusal when it is not an object. A large one takes turns with
+ * other requests.
+ */
 export async function parseBody(
   bytes: Buffer,
   contentType: string | undefined,

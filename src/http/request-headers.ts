@@ -1,4 +1,7 @@
-/** Request headers that change how a request is carried out (platform.md §1.6). All others are passed on or ignored. */
+/**
+ * Request headers that change how a request is carried out (platform.md §1.6). All others are
+ * passed on or ignored.
+ */
 
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 
@@ -8,8 +11,9 @@ import { parseDurationSeconds } from '../lib/duration.ts'
 const headerLinesMax = 200
 
 /**
- * Headers that have one value. Of two, one reader takes the first and another the last or both joined, so they are refused.
- * Content-Length is the parser's business, Transfer-Encoding that of `request-framing.ts`.
+ * Headers that have one value. Of two, one reader takes the first and another the last or both
+ * joined, so they are refused. Content-Length is the parser's business, Transfer-Encoding that of
+ * `request-framing.ts`.
  */
 const single = new Set([
   'host',

@@ -37,7 +37,10 @@ export function queryData(pairs: readonly QueryPair[], reserved: readonly string
   return data
 }
 
-/** Throws a refusal when a name is there twice: one reader takes the first value and another the last (SEC-OID-05). */
+/**
+ * Throws a refusal when a name is there twice: one reader takes the first value and another the
+ * last (SEC-OID-05).
+ */
 export function requireNoRepeats(pairs: readonly QueryPair[]): void {
   const seen = new Set<string>()
   for (const [name] of pairs) {

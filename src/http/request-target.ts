@@ -1,6 +1,7 @@
 /**
- * The request target of a request line (RFC 9112 §3.2) as one decoded path and a raw query. platform.md §1.1, §1.8
- * ("Names in URLs"). A path is decoded once and here; router, policy and handler see that one text, and nobody decodes again.
+ * The request target of a request line (RFC 9112 §3.2) as one decoded path and a raw query.
+ * platform.md §1.1, §1.8 ("Names in URLs"). A path is decoded once and here; router, policy and
+ * handler see that one text, and nobody decodes again.
  */
 
 import { invalid, Refusal } from '../framework/refusal.ts'
@@ -19,7 +20,8 @@ const absoluteForm = /^https?:\/\/[^/?#]*/i
 
 /** Throws a refusal when the target is not a path that can be served. */
 export function parseRequestTarget(url: string): RequestTarget {
-  // The parser of this platform may let them through, one character for a byte, which is not what they mean.
+  // The parser of this platform may let them through, one character for a byte, which is not what
+  // they mean.
   if (/[^!-~]/.test(url)) throw invalid('the request target has a byte that must be escaped')
   let target = url
   if (target.charCodeAt(0) !== 0x2f) {
@@ -36,7 +38,10 @@ export function parseRequestTarget(url: string): RequestTarget {
   return { path: decodePath(raw), query: mark === -1 ? '' : target.slice(mark + 1) }
 }
 
-/** An escaped slash is a slash, for clients send nested names so; what the text looks like is judged after the decoding. */
+/**
+ * An escaped slash is a slash, for clients send nested names so; what the text looks like is judged
+ * after the decoding.
+ */
 function decodePath(raw: string): string {
   let path = raw
   if (raw.includes('%')) {

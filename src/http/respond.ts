@@ -1,6 +1,6 @@
 /**
- * The only place that makes status lines, headers and body texts of answers (platform.md §1.2 to §1.4).
- * One string and one writeHead per answer: this is on the path of every request.
+ * The only place that makes status lines, headers and body texts of answers (platform.md §1.2 to
+ * §1.4). One string and one writeHead per answer: this is on the path of every request.
  */
 
 import {
@@ -85,7 +85,8 @@ export function sendAnswer(
   for (const name of Object.keys(answer.headers)) {
     if (name.length === 13 && name.toLowerCase() === 'cache-control') isCacheable = true
     const value = answer.headers[name] ?? ''
-    // A head that fails half-way would leave the response unusable for the refusal that has to follow.
+    // A head that fails half-way would leave the response unusable for the refusal that has to
+    // follow.
     validateHeaderName(name)
     validateHeaderValue(name, value)
     head.push(name, value)
@@ -115,7 +116,9 @@ export function sendAnswer(
   else response.end(body)
 }
 
-/** An answer for a connection on which no request could be made out; the connection ends after it. */
+/**
+ * An answer for a connection on which no request could be made out; the connection ends after it.
+ */
 export function brokenRequestText(
   status: 400 | 405 | 408 | 431,
   errors: readonly string[],
@@ -150,7 +153,8 @@ export class FixedHeaders {
         merged.set(name.toLowerCase(), [name, value])
       }
     }
-    // Those are not the configuration's to change: they frame the message or are compared by clients.
+    // Those are not the configuration's to change: they frame the message or are compared by
+    // clients.
     for (const name of [
       'content-type',
       'content-length',

@@ -1,4 +1,7 @@
-/** Certificates, keys and suites of a TLS listener, read again at every reload. RFC 8446; RFC 5246 for the suites. */
+/**
+ * Certificates, keys and suites of a TLS listener, read again at every reload. RFC 8446; RFC 5246
+ * for the suites.
+ */
 
 import { readFile } from 'node:fs/promises'
 import { getCiphers, type SecureContextOptions } from 'node:tls'

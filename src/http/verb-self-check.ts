@@ -1,6 +1,7 @@
 /**
- * LIST, SCAN and HELP are served against the will of the platform's parser (`extra-verb.ts`), by what it happens to tell of
- * its refusals. Another version may tell less, so a server tries it on itself before it says that it is ready.
+ * LIST, SCAN and HELP are served against the will of the platform's parser (`extra-verb.ts`), by
+ * what it happens to tell of its refusals. Another version may tell less, so a server tries it on
+ * itself before it says that it is ready.
  */
 
 import { connect } from 'node:net'
@@ -28,7 +29,10 @@ const done: ApiOutcome = {
   answer: { requestId: '', body: { kind: 'empty', status: 204 }, headers: {} },
 }
 
-/** Throws, with a sentence for whoever starts the server, when requests with these verbs do not arrive as what they are. */
+/**
+ * Throws, with a sentence for whoever starts the server, when requests with these verbs do not
+ * arrive as what they are.
+ */
 export async function requireVerbsServed(
   context: Pick<ExchangeContext, 'clock' | 'logger' | 'random' | 'inbox' | 'outbox'>,
   requests: readonly (readonly [string, Verb])[] = asked,

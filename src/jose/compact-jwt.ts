@@ -1,7 +1,7 @@
 /**
- * The form of a token: a signed JWT in compact serialisation (RFC 7515 §7.1, RFC 7519 §7.2), rulings R1 to R6.
- * Says nothing about its signature or the meaning of its claims. A problem's `detail` describes the form only:
- * nothing of an unproven token is repeated.
+ * The form of a token: a signed JWT in compact serialisation (RFC 7515 §7.1, RFC 7519 §7.2),
+ * rulings R1 to R6. Says nothing about its signature or the meaning of its claims. A problem's
+ * `detail` describes the form only: nothing of an unproven token is repeated.
  */
 
 import { isAscii } from 'node:buffer'
@@ -26,7 +26,9 @@ export type { JwtHeader, JwtProblem }
 export interface ParsedJwt {
   readonly header: JwtHeader
   readonly claims: JsonObject
-  /** The bytes the signature covers: the first two parts as they came, with the dot between them. */
+  /**
+   * The bytes the signature covers: the first two parts as they came, with the dot between them.
+   */
   readonly signed: Uint8Array
   readonly signature: Uint8Array
 }
@@ -34,7 +36,10 @@ export interface ParsedJwt {
 /** Ruling R1. */
 const jwtCharactersMax = 262_144
 
-/** Ruling R3. The list and string limits only keep later work on claims short; the size of the text is the real bound. */
+/**
+ * Ruling R3. The list and string limits only keep later work on claims short; the size of the text
+ * is the real bound.
+ */
 const jwtJsonLimits: JsonLimits = {
   depthMax: 64,
   stringLengthMax: jwtCharactersMax,
@@ -49,7 +54,8 @@ const logoutEvent = 'http://schemas.openid.net/event/backchannel-logout'
 const headerTextMax = 512
 const knownHeaders = new BoundedCache<string, JwtHeader>(1_000)
 
-// A byte order mark is not skipped: it stays in the text, where the JSON reader refuses it (RFC 8259 §8.1).
+// A byte order mark is not skipped: it stays in the text, where the JSON reader refuses it
+// (RFC 8259 §8.1).
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 export function parseCompactJwt(
@@ -132,7 +138,8 @@ function readClaims(payload: Buffer): Result<JsonObject, JwtProblem> {
   if (text === undefined) return refuse('claims_malformed', 'the claims of the token are not UTF-8')
   const json = parseJson(text, jwtJsonLimits)
   if (!json.ok) {
-    // RFC 8725 §2.3: a payload that is a token of its own is signed twice, and only one signature would be seen.
+    // RFC 8725 §2.3: a payload that is a token of its own is signed twice, and only one signature
+    // would be seen.
     const what = /^[\w-]+\.[\w-]+\.[\w-]*$/.test(text) ? 'another token' : 'no acceptable JSON'
     return refuse('claims_malformed', `the claims of the token are ${what}: ${json.error.detail}`)
   }

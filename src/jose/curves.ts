@@ -1,4 +1,7 @@
-/** The numbers of the curves (FIPS 186-5, SEC 2, RFC 8032), for the checks that the platform leaves out or does dearly. */
+/**
+ * The numbers of the curves (FIPS 186-5, SEC 2, RFC 8032), for the checks that the platform leaves
+ * out or does dearly.
+ */
 
 import type { CurveName } from './algorithms.ts'
 
@@ -46,7 +49,10 @@ export const ed25519Order = Buffer.from(
   'hex',
 )
 
-/** y² = x³ − 3x + b with both coordinates below p. The three groups have no subgroups, so this is all. */
+/**
+ * y² = x³ − 3x + b with both coordinates below p. The three groups have no subgroups, so this is
+ * all.
+ */
 export function isOnCurve(curve: Curve, x: Uint8Array, y: Uint8Array): boolean {
   const { p, b } = curve
   const left = bigintOf(y)
@@ -55,7 +61,8 @@ export function isOnCurve(curve: Curve, x: Uint8Array, y: Uint8Array): boolean {
   return (left * left - (right * right * right - 3n * right + b)) % p === 0n
 }
 
-// The y coordinates (little-endian, sign bit off) of the points of order 1, 2, 4 and 8, and their unreduced forms.
+// The y coordinates (little-endian, sign bit off) of the points of order 1, 2, 4 and 8, and their
+// unreduced forms.
 const smallOrderY: ReadonlySet<string> = new Set([
   '0000000000000000000000000000000000000000000000000000000000000000',
   '0100000000000000000000000000000000000000000000000000000000000000',

@@ -1,6 +1,7 @@
 /**
- * JWK Sets (RFC 7517 §5, RFC 7518 §6, RFC 8037 §2), ruling R7: a member that cannot be used is passed over with a
- * word why and never spoils its neighbours; only a document that is no JWK Set is a problem.
+ * JWK Sets (RFC 7517 §5, RFC 7518 §6, RFC 8037 §2), ruling R7: a member that cannot be used is
+ * passed over with a word why and never spoils its neighbours; only a document that is no JWK Set
+ * is a problem.
  */
 
 import {

@@ -1,4 +1,7 @@
-/** What a token's header may say (RFC 7515 §4), rulings R4 to R6. Members that carry or point to keys are never read. */
+/**
+ * What a token's header may say (RFC 7515 §4), rulings R4 to R6. Members that carry or point to
+ * keys are never read.
+ */
 
 import { member, type JsonObject, type JsonValue } from '../lib/json.ts'
 import { err, ok, type Result } from '../lib/result.ts'
@@ -14,12 +17,16 @@ export interface JwtHeader {
 // RFC 8725 §3.11: tokens made for another purpose by the same issuer.
 const foreignTypes: readonly string[] = ['logout+jwt', 'secevent+jwt', 'dpop+jwt']
 
-/** The part of the check that does not depend on who asks; which algorithms are allowed is for the caller. */
+/**
+ * The part of the check that does not depend on who asks; which algorithms are allowed is for the
+ * caller.
+ */
 export function parseJwtHeader(header: JsonObject): Result<JwtHeader, JwtProblem> {
   if (Object.hasOwn(header, 'enc')) {
     return refuse('jwt_encrypted', 'the token is encrypted; a signed one is expected')
   }
-  // RFC 7515 §4.1.11: nothing critical is understood here, and an empty or wrongly typed list is malformed.
+  // RFC 7515 §4.1.11: nothing critical is understood here, and an empty or wrongly typed list is
+  // malformed.
   if (Object.hasOwn(header, 'crit')) {
     return refuse('header_refused', 'the header of the token asks for critical extensions')
   }
@@ -52,7 +59,10 @@ export function parseJwtHeader(header: JsonObject): Result<JwtHeader, JwtProblem
   return ok({ alg, kid, typ })
 }
 
-/** RFC 7515 §4.1.9: names without regard to case, `application/` may be left out, parameters do not matter. */
+/**
+ * RFC 7515 §4.1.9: names without regard to case, `application/` may be left out, parameters do not
+ * matter.
+ */
 function mediaType(typ: string): string {
   const semicolon = typ.indexOf(';')
   const name = (semicolon === -1 ? typ : typ.slice(0, semicolon)).trim().toLowerCase()

@@ -1,4 +1,7 @@
-/** What somebody sent instead of a compact JWT, told by its look alone, so that the refusal says what to change. */
+/**
+ * What somebody sent instead of a compact JWT, told by its look alone, so that the refusal says
+ * what to change.
+ */
 
 import type { JwtProblem } from './jwt-problem.ts'
 

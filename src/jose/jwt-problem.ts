@@ -1,4 +1,7 @@
-/** Why a text is no token that can be looked at. The codes are reasons of a refused login (explain.md §1). */
+/**
+ * Why a text is no token that can be looked at. The codes are reasons of a refused login
+ * (explain.md §1).
+ */
 
 export interface JwtProblem {
   readonly reason:

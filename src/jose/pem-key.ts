@@ -1,4 +1,7 @@
-/** Keys and CA certificates that an operator pastes as PEM (RFC 7468; jwt-oidc.md §1.3). Errors never repeat the text. */
+/**
+ * Keys and CA certificates that an operator pastes as PEM (RFC 7468; jwt-oidc.md §1.3). Errors
+ * never repeat the text.
+ */
 
 import { createPublicKey, X509Certificate, type KeyObject } from 'node:crypto'
 import { err, ok, type Result } from '../lib/result.ts'
@@ -27,7 +30,10 @@ const curveOf: ReadonlyMap<string, CurveName> = new Map([
   ['secp521r1', 'P-521'],
 ])
 
-/** One block of a public key or certificate. Text in front of the block is skipped, as PEM readers do. */
+/**
+ * One block of a public key or certificate. Text in front of the block is skipped, as PEM readers
+ * do.
+ */
 export function parsePemKey(text: string): Result<VerificationKey, PemProblem> {
   if (text.length > pemCharactersMax) {
     return problem(`a key is at most ${pemCharactersMax} characters long`)
@@ -54,7 +60,9 @@ export function parsePemKey(text: string): Result<VerificationKey, PemProblem> {
   return parsed.ok ? parsed : problem(parsed.error)
 }
 
-/** Every certificate of a CA bundle, each as a PEM text of its own; at least one has to be readable. */
+/**
+ * Every certificate of a CA bundle, each as a PEM text of its own; at least one has to be readable.
+ */
 export function parsePemCertificates(text: string): Result<readonly string[], PemProblem> {
   if (text.length > bundleCharactersMax) {
     return problem(`a certificate bundle is at most ${bundleCharactersMax} characters long`)
@@ -123,7 +131,10 @@ function readCertificate(bytes: Buffer): X509Certificate | undefined {
   }
 }
 
-/** RSASSA-PSS keys (another object identifier) and every other type have no place in the ten algorithms. */
+/**
+ * RSASSA-PSS keys (another object identifier) and every other type have no place in the ten
+ * algorithms.
+ */
 function jwkOf(key: KeyObject): PublicJwk | undefined {
   const crv = curveOf.get(key.asymmetricKeyDetails?.namedCurve ?? '')
   if (key.asymmetricKeyType === 'ec' && crv === undefined) return undefined

@@ -1,6 +1,6 @@
 /**
- * A public key that verifies signatures. Owns the size rules of ruling R7 and the thumbprint (RFC 7638); the
- * document it comes from is read in `jwk.ts` and `pem-key.ts`.
+ * A public key that verifies signatures. Owns the size rules of ruling R7 and the thumbprint (RFC
+ * 7638); the document it comes from is read in `jwk.ts` and `pem-key.ts`.
  */
 
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
@@ -19,7 +19,10 @@ export interface VerificationKey {
   readonly thumbprint: string
   /** The RSA modulus, big-endian without leading zeros. */
   readonly modulus: Uint8Array | undefined
-  /** Roughly the microseconds one verification takes on a small machine, for the bound on trying many keys. */
+  /**
+   * Roughly the microseconds one verification takes on a small machine, for the bound on trying
+   * many keys.
+   */
   readonly costMicros: number
 }
 
@@ -100,7 +103,10 @@ function parseEd25519(x: string, labels: KeyLabels): Result<VerificationKey, str
   return ok(new PreparedKey('Ed25519', { crv: 'Ed25519', kty: 'OKP', x }, labels, 90, undefined))
 }
 
-/** The platform's key is made at first use: a set of a thousand curve points would take seconds at once. */
+/**
+ * The platform's key is made at first use: a set of a thousand curve points would take seconds at
+ * once.
+ */
 class PreparedKey implements VerificationKey {
   readonly kid: string | undefined
   readonly kind: KeyKind

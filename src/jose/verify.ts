@@ -1,6 +1,6 @@
 /**
- * Signatures of tokens (RFC 7515 §5.2, RFC 7518 §3, RFC 8037 §3.1), ruling R8. Which key may speak for which issuer
- * is decided elsewhere; here a key is asked only for the algorithm that fits it.
+ * Signatures of tokens (RFC 7515 §5.2, RFC 7518 §3, RFC 8037 §3.1), ruling R8. Which key may speak
+ * for which issuer is decided elsewhere; here a key is asked only for the algorithm that fits it.
  */
 
 import { constants, verify, type SigningOptions } from 'node:crypto'
@@ -17,14 +17,18 @@ import type { VerificationKey } from './verification-key.ts'
 
 export type KeySetRefusal = 'key_unknown' | 'key_unusable' | 'signature_invalid'
 
-/** Bound on trying key after key for one token (ruling R12); a thousand RSA keys of 2048 bits fit in. */
+/**
+ * Bound on trying key after key for one token (ruling R12); a thousand RSA keys of 2048 bits fit
+ * in.
+ */
 const triesCostMicrosMax = 60_000
 /** Each try hashes the whole token again, and anybody can send one of a quarter of a megabyte. */
 const hashedBytesPerMicro = 500
 
 const optionsOf: Readonly<Record<'pkcs1' | 'pss' | 'ecdsa' | 'ed25519', SigningOptions>> = {
   pkcs1: { padding: constants.RSA_PKCS1_PADDING },
-  // RFC 7518 §3.5: the salt is as long as the hash; the mask uses the same hash, which is the platform's default.
+  // RFC 7518 §3.5: the salt is as long as the hash; the mask uses the same hash, which is the
+  // platform's default.
   pss: {
     padding: constants.RSA_PKCS1_PSS_PADDING,
     saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
@@ -41,13 +45,19 @@ export function verifySignature(jwt: ParsedJwt, key: VerificationKey): boolean {
   return verify(hash, jwt.signed, { key: key.key, ...optionsOf[scheme] }, jwt.signature)
 }
 
-/** True when the key's type, curve and pinned algorithm allow it to have made a signature of that algorithm. */
+/**
+ * True when the key's type, curve and pinned algorithm allow it to have made a signature of that
+ * algorithm.
+ */
 function isFitting(key: VerificationKey, alg: SignatureAlgorithm): boolean {
   // RFC 8725 §3.1: one key, one algorithm, if the key says so.
   return algorithmFacts[alg].kind === key.kind && (key.alg === undefined || key.alg === alg)
 }
 
-/** The keys of a set that may have signed the token: with a `kid` those of exactly that name, else all that fit. */
+/**
+ * The keys of a set that may have signed the token: with a `kid` those of exactly that name, else
+ * all that fit.
+ */
 function selectKeys(
   jwt: ParsedJwt,
   keys: readonly VerificationKey[],

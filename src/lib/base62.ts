@@ -1,6 +1,6 @@
 /**
- * Bytes as letters and digits. Each four bytes become six characters, so that it is cheap and of fixed length,
- * and every text has one reading: groups above 2^32-1 are refused.
+ * Bytes as letters and digits. Each four bytes become six characters, so that it is cheap and of
+ * fixed length, and every text has one reading: groups above 2^32-1 are refused.
  */
 
 const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'

@@ -1,9 +1,15 @@
-/** A map that drops its oldest entry when it is full. Reading does not make an entry younger: it stays cheap. */
+/**
+ * A map that drops its oldest entry when it is full. Reading does not make an entry younger: it
+ * stays cheap.
+ */
 
 export class BoundedCache<K, V> {
   readonly #entriesMax: number
   readonly #entries = new Map<K, V>()
-  /** Goes on from eviction to eviction: a new one would step over every place that was freed before it. */
+  /**
+   * Goes on from eviction to eviction: a new one would step over every place that was freed before
+   * it.
+   */
   #oldest = this.#entries.keys()
 
   constructor(entriesMax: number) {

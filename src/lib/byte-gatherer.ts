@@ -1,6 +1,7 @@
 /**
- * The pieces of a body as one buffer. Pieces are copied as they come: each one that is kept is an object of a hundred bytes
- * and more, and a sender who chooses pieces of one byte would choose a hundred times his bytes of our memory.
+ * The pieces of a body as one buffer. Pieces are copied as they come: each one that is kept is an
+ * object of a hundred bytes and more, and a sender who chooses pieces of one byte would choose a
+ * hundred times his bytes of our memory.
  */
 
 const capacityMin = 4096

@@ -1,8 +1,9 @@
 /**
  * Networks in CIDR form (RFC 4632, RFC 4291 §2.3) and single addresses.
  *
- * Addresses are read strictly: no leading zeros, no short or octal forms, no zone. An IPv4 address and its
- * IPv4-mapped IPv6 form (::ffff:a.b.c.d) are one address here, because a dual-stack socket reports the latter.
+ * Addresses are read strictly: no leading zeros, no short or octal forms, no zone. An IPv4 address
+ * and its IPv4-mapped IPv6 form (::ffff:a.b.c.d) are one address here, because a dual-stack socket
+ * reports the latter.
  */
 
 import { isIPv4, isIPv6 } from 'node:net'
@@ -47,8 +48,9 @@ export function cidrContains(cidr: Cidr, address: string): boolean {
 }
 
 /**
- * The IPv4 address that an IPv6 address stands for where a translator or a tunnel is on the way; undefined for others. The
- * mapped form is no other address but the same one, and does not come here.
+ * The IPv4 address that an IPv6 address stands for where a translator or a tunnel is on the way;
+ * undefined for others. The mapped form is no other address but the same one, and does not come
+ * here.
  */
 export function carriedAddress(address: string): string | undefined {
   const groups = parseAddress(address)
@@ -64,7 +66,8 @@ export function carriedAddress(address: string): string | undefined {
 }
 
 const carriers: readonly { readonly prefix: readonly number[]; readonly at: number }[] = [
-  // NAT64: the prefix of everybody (RFC 6052 §2.1) and the one of a network of its own (RFC 8215), both with /96.
+  // NAT64: the prefix of everybody (RFC 6052 §2.1) and the one of a network of its own (RFC 8215),
+  // both with /96.
   { prefix: [0x64, 0xff9b, 0, 0, 0, 0], at: 6 },
   { prefix: [0x64, 0xff9b, 1], at: 6 },
   // 6to4 (RFC 3056 §2), translated (RFC 2765 §2.1) and compatible (RFC 4291 §2.5.5.1) addresses.

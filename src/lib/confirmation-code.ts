@@ -1,4 +1,7 @@
-/** A short code that two screens show, so that a person sees that both belong to one sign-in (RFC 8628 §5.4). */
+/**
+ * A short code that two screens show, so that a person sees that both belong to one sign-in
+ * (RFC 8628 §5.4).
+ */
 
 import { createHash } from 'node:crypto'
 

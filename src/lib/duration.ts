@@ -1,6 +1,7 @@
 /**
- * Durations as Vault's API and policies write them: whole seconds, Go durations (`1h30m`, `300ms`), whole days (`7d`).
- * platform.md §1.8. Results are milliseconds or whole seconds, as the name of the function says.
+ * Durations as Vault's API and policies write them: whole seconds, Go durations (`1h30m`, `300ms`),
+ * whole days (`7d`). platform.md §1.8. Results are milliseconds or whole seconds, as the name of
+ * the function says.
  */
 
 const unitMs: Readonly<Record<string, number>> = {

@@ -1,6 +1,7 @@
 /**
- * The canonical layout of HCL text, for `policy fmt`. Changes space, commas and line ends only: strings, numbers,
- * heredocs and comments stay as they were written, and so does the order of everything.
+ * The canonical layout of HCL text, for `policy fmt`. Changes space, commas and line ends only:
+ * strings, numbers, heredocs and comments stay as they were written, and so does the order of
+ * everything.
  */
 
 import { HclScanner, type HclProblem, type HclToken } from './hcl-scan.ts'

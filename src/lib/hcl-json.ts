@@ -1,7 +1,7 @@
 /**
- * The JSON twin of HCL, read into the tree of `hcl.ts`. Syntax and limits are judged by `json.ts`; the walk
- * here runs on text known to be JSON and adds what the HCL tree needs: positions, and both of two members
- * with one name (a `deny` must not vanish because its path is written twice).
+ * The JSON twin of HCL, read into the tree of `hcl.ts`. Syntax and limits are judged by `json.ts`;
+ * the walk here runs on text known to be JSON and adds what the HCL tree needs: positions, and both
+ * of two members with one name (a `deny` must not vanish because its path is written twice).
  */
 
 import type { HclBody, HclItem, HclLimits, HclValue } from './hcl-tree.ts'

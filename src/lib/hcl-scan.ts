@@ -1,6 +1,7 @@
 /**
- * Tokens of HCL 1, the language of policies and server config files. Owns characters, positions, escapes and
- * heredocs; the grammar is in `hcl.ts`. Newlines are plain space here: HCL 1 needs none between attributes.
+ * Tokens of HCL 1, the language of policies and server config files. Owns characters, positions,
+ * escapes and heredocs; the grammar is in `hcl.ts`. Newlines are plain space here: HCL 1 needs none
+ * between attributes.
  */
 
 export interface HclPosition {
@@ -22,7 +23,9 @@ export interface HclToken extends HclPosition {
   readonly kind: HclTokenKind
   /** The token as written. */
   readonly text: string
-  /** What it stands for: the unescaped string, the lines of the heredoc; else the same as `text`. */
+  /**
+   * What it stands for: the unescaped string, the lines of the heredoc; else the same as `text`.
+   */
   readonly value: string
   /** Line of the last character. */
   readonly lastLine: number
@@ -61,7 +64,10 @@ const simpleEscapes: Readonly<Record<string, string>> = {
 }
 const codeEscape = /\\(?:([0-7]{3})|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))/y
 
-/** Reads tokens one after the other, comments included; the last one is of kind `end`, again and again. */
+/**
+ * Reads tokens one after the other, comments included; the last one is of kind `end`, again and
+ * again.
+ */
 export class HclScanner {
   readonly #text: string
   #at = 0
@@ -108,7 +114,8 @@ export class HclScanner {
     const digits = this.#match(number)
     if (digits === undefined) this.#stop('this character has no meaning here')
     const end = this.#at + digits.length
-    // The reference reads `1h` as a number and a new key; a unit without quotes deserves a clear answer.
+    // The reference reads `1h` as a number and a new key; a unit without quotes deserves a clear
+    // answer.
     identCharacter.lastIndex = end
     if (identCharacter.test(this.#text)) {
       this.#stop('a number runs into a letter; a value with a unit needs quotes')
@@ -127,7 +134,8 @@ export class HclScanner {
     const parts: string[] = []
     let from = this.#at + 1
     let at = from
-    // Inside `${...}` quotes and newlines are ordinary and nothing is unescaped: other tools fill it later.
+    // Inside `${...}` quotes and newlines are ordinary and nothing is unescaped: other tools fill
+    // it later.
     let braces = 0
     for (;;) {
       const character = text.charAt(at)

@@ -36,7 +36,9 @@ export interface HclList extends HclPosition {
   readonly values: readonly HclValue[]
 }
 
-/** The items of a block, of an object, or of the whole text, in their order; a name may come twice. */
+/**
+ * The items of a block, of an object, or of the whole text, in their order; a name may come twice.
+ */
 export interface HclBody extends HclPosition {
   readonly kind: 'body'
   readonly items: readonly HclItem[]

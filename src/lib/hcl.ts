@@ -1,8 +1,8 @@
 /**
- * HCL 1 read into a tree, and its JSON twin read into the same tree. Policies (platform.md §4.1) and
- * server config files (platform.md §9.7) are written in it. HCL 2 readers drop one-line blocks with
- * several attributes that HCL 1 accepts, so this is our own. What the words mean is the caller's
- * business: every item and value carries its position so that the caller can say where it
+ * HCL 1 read into a tree, and its JSON twin read into the same tree. Policies (platform.md §4.1)
+ * and server config files (platform.md §9.7) are written in it. HCL 2 readers drop one-line blocks
+ * with several attributes that HCL 1 accepts, so this is our own. What the words mean is the
+ * caller's business: every item and value carries its position so that the caller can say where it
  * disagrees.
  */
 
@@ -39,7 +39,10 @@ export function parseHcl(
   return readWithin(text, limits, () => new Parser(text, limits).readDocument())
 }
 
-/** Reads JSON when the first character that is not space is `{`, which no HCL text begins with; else HCL. */
+/**
+ * Reads JSON when the first character that is not space is `{`, which no HCL text begins with; else
+ * HCL.
+ */
 export function parseHclOrJson(
   text: string,
   limits: HclLimits = defaultHclLimits,
@@ -66,7 +69,8 @@ function readWithin(
 
 /**
  * Every block of that name with exactly `labelCount` labels. `path "a" {}`, `path = { a = {} }`,
- * `{"path": {"a": {}}}` and `{"path": [{"a": {}}]}` are the same block, as the reference decodes them.
+ * `{"path": {"a": {}}}` and `{"path": [{"a": {}}]}` are the same block, as the reference decodes
+ * them.
  */
 export function listHclBlocks(
   body: HclBody,
@@ -107,7 +111,9 @@ function collectBlocks(
   return undefined
 }
 
-/** The plain value; of two items with one name the last counts, and labels become nested objects. */
+/**
+ * The plain value; of two items with one name the last counts, and labels become nested objects.
+ */
 export function toJsonValue(value: HclValue): JsonValue {
   switch (value.kind) {
     case 'null':

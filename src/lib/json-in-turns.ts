@@ -1,6 +1,6 @@
 /**
- * Large JSON texts, read and written a slice at a time with a turn of the event loop between the slices: one caller's
- * megabytes are nobody else's wait. Results are those of `json.ts`.
+ * Large JSON texts, read and written a slice at a time with a turn of the event loop between the
+ * slices: one caller's megabytes are nobody else's wait. Results are those of `json.ts`.
  */
 
 import {
@@ -84,7 +84,10 @@ async function writeValue(text: TextInTurns, value: JsonValue, before: string): 
   if (text.isSliceFull) await text.pause()
 }
 
-/** Undefined when there is nothing to wait for: most entries are plain, and a promise for each costs more than they do. */
+/**
+ * Undefined when there is nothing to wait for: most entries are plain, and a promise for each costs
+ * more than they do.
+ */
 function writeEntry(
   text: TextInTurns,
   value: JsonValue,

@@ -1,9 +1,10 @@
 /**
  * JSON texts (RFC 8259) read strictly and without losing digits.
  *
- * The platform's own parser keeps the last of two members with one name and turns every number into a
- * double. A token with two `sub` members must be refused (RFC 7519 §4) and a secret's number must come
- * back as it was written, so both have to be visible here. Limits bound what a hostile text can cost.
+ * The platform's own parser keeps the last of two members with one name and turns every number into
+ * a double. A token with two `sub` members must be refused (RFC 7519 §4) and a secret's number must
+ * come back as it was written, so both have to be visible here. Limits bound what a hostile text
+ * can cost.
  */
 
 import { BoundedCache } from './bounded-cache.ts'
@@ -41,7 +42,10 @@ export interface JsonLimits {
   readonly stringLengthMax: number
   /** Elements of one list, members of one object. */
   readonly entriesMax: number
-  /** All of them together: many short lists cost as much as one long one. Unbounded when it is not said. */
+  /**
+   * All of them together: many short lists cost as much as one long one. Unbounded when it is not
+   * said.
+   */
   readonly entriesTotalMax?: number
   /** Two members of one name in one object: the last wins, or the text is refused. */
   readonly duplicates: 'last' | 'refuse'
@@ -84,7 +88,10 @@ export function isJsonArray(value: unknown): value is readonly JsonValue[] {
   return Array.isArray(value)
 }
 
-/** The member of that name if the object itself has it; names of inherited properties are ordinary names. */
+/**
+ * The member of that name if the object itself has it; names of inherited properties are ordinary
+ * names.
+ */
 export function member(object: JsonObject, name: string): JsonValue | undefined {
   return Object.hasOwn(object, name) ? object[name] : undefined
 }
@@ -101,7 +108,10 @@ export function parseJson(text: string, limits: JsonLimits): Result<JsonValue, J
   return result
 }
 
-/** Writes a value as JSON text; numbers kept as text and ready JSON go in as they are. Absent members are left out. */
+/**
+ * Writes a value as JSON text; numbers kept as text and ready JSON go in as they are. Absent
+ * members are left out.
+ */
 export function encodeJson(value: JsonValue | undefined): string {
   if (value === null || value === undefined) return 'null'
   switch (typeof value) {
@@ -173,8 +183,8 @@ type Open =
     }
 
 /**
- * Reads one text, in one go or in slices: what is open stands in a list of our own and not on the call stack, so that the
- * reader can stop between two values and go on later.
+ * Reads one text, in one go or in slices: what is open stands in a list of our own and not on the
+ * call stack, so that the reader can stop between two values and go on later.
  */
 export class JsonReader {
   readonly #text: string
@@ -194,7 +204,10 @@ export class JsonReader {
     this.#entriesTotalMax = limits.entriesTotalMax ?? Infinity
   }
 
-  /** Undefined until the text is read to its end or has a problem. A value is never cut, so a slice may be exceeded by one. */
+  /**
+   * Undefined until the text is read to its end or has a problem. A value is never cut, so a slice
+   * may be exceeded by one.
+   */
   read(charactersMax = Infinity): Result<JsonValue, JsonProblem> | undefined {
     const stopAt = this.#at + charactersMax
     try {

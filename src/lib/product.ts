@@ -1,4 +1,6 @@
-/** What the product is called and which versions it reports. The only place where these are written. */
+/**
+ * What the product is called and which versions it reports. The only place where these are written.
+ */
 
 export const product = {
   name: 'tokenstile',
@@ -8,7 +10,7 @@ export const product = {
 } as const
 
 /**
- * The `version` of seal-status and health. It has to be a semantic version, and Terraform's provider takes
- * build metadata with the letters "ent" for an Enterprise server.
+ * The `version` of seal-status and health. It has to be a semantic version, and Terraform's
+ * provider takes build metadata with the letters "ent" for an Enterprise server.
  */
 export const wireVersion = `${product.compatibleVersion}+${product.name}.${product.version}`

@@ -1,4 +1,7 @@
-/** Bytes that are known to be UTF-8 as text, at the speed of the machine also where they are not ASCII. */
+/**
+ * Bytes that are known to be UTF-8 as text, at the speed of the machine also where they are not
+ * ASCII.
+ */
 
 import { isAscii, transcode } from 'node:buffer'
 

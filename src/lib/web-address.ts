@@ -1,7 +1,8 @@
 /**
- * Which address may be handed to a program that opens it, or to a person as a link. It comes from a provider, from a mount or
- * from the server one logs in to, and is read again by shells, launchers and terminals. So only what means nothing
- * to any of them passes: letters, digits and a few marks (RFC 3986 §2), never a quote, a blank, `|`, `^` or `%NAME%`.
+ * Which address may be handed to a program that opens it, or to a person as a link. It comes from a
+ * provider, from a mount or from the server one logs in to, and is read again by shells, launchers
+ * and terminals. So only what means nothing to any of them passes: letters, digits and a few marks
+ * (RFC 3986 §2), never a quote, a blank, `|`, `^` or `%NAME%`.
  */
 
 /** An authorization request with everything that a role may ask for is far shorter. */
@@ -10,7 +11,10 @@ const marks = new Set(':/?&=._~#+,;@-')
 /** RFC 3986 §3.2.2: an IPv6 address stands in brackets, which are allowed nowhere else here. */
 const start = /^https?:\/\/(?:\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Za-z])/i
 
-/** An absolute http or https address without credentials, of harmless characters and well-formed escapes. */
+/**
+ * An absolute http or https address without credentials, of harmless characters and well-formed
+ * escapes.
+ */
 export function isPlainWebAddress(text: string): boolean {
   if (text.length > charactersMax || !URL.canParse(text)) return false
   const url = new URL(text)

@@ -1,4 +1,6 @@
-/** Key pairs with which this server proves itself as a client (RFC 7523 §2.2, `private_key_jwt`). */
+/**
+ * Key pairs with which this server proves itself as a client (RFC 7523 §2.2, `private_key_jwt`).
+ */
 
 import { createHash, createPublicKey, generateKeyPair } from 'node:crypto'
 import type { CryptoKey } from 'oauth4webapi'

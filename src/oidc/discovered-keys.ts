@@ -229,7 +229,10 @@ export class DiscoveredKeys implements KeySource {
     return ok(this.#held)
   }
 
-  /** Asks in the background whether the keys have moved, or for the document a restart had to do without. */
+  /**
+   * Asks in the background whether the keys have moved, or for the document a restart had to do
+   * without.
+   */
   #checkMove(): void {
     const sinceMs = this.#parts.clock.monotonicMs() - this.#askedAtMs
     if (sinceMs >= moveCheckEveryMs) void this.#fly()

@@ -1,6 +1,7 @@
 /**
- * The discovery document of an identity provider (OpenID Connect Discovery 1.0; jwt-oidc.md §1.3). Owns the form of its address
- * and the comparison of the issuer; when it is fetched and kept is decided in `discovered-keys.ts`.
+ * The discovery document of an identity provider (OpenID Connect Discovery 1.0; jwt-oidc.md §1.3).
+ * Owns the form of its address and the comparison of the issuer; when it is fetched and kept is
+ * decided in `discovered-keys.ts`.
  */
 
 import { isJsonObject, member, parseJson, type JsonLimits, type JsonObject } from '../lib/json.ts'
@@ -26,7 +27,10 @@ export interface DiscoveryProblem {
   readonly detail: string
 }
 
-/** Which issuer the document must name; nothing for a Kubernetes API server, which is known by its address and CA. */
+/**
+ * Which issuer the document must name; nothing for a Kubernetes API server, which is known by its
+ * address and CA.
+ */
 export type ExpectedIssuer =
   | { readonly kind: 'exact'; readonly issuer: string }
   | { readonly kind: 'slash_tolerant'; readonly issuer: string }
@@ -61,7 +65,10 @@ export function parseDiscoveryUrl(value: string): Result<DiscoveryUrl, string> {
   return ok({ base, isSuffixRemoved })
 }
 
-/** The document's address: one final slash of the issuer is dropped (OpenID Connect Discovery 1.0 §4.1). */
+/**
+ * The document's address: one final slash of the issuer is dropped
+ * (OpenID Connect Discovery 1.0 §4.1).
+ */
 export function discoveryDocumentUrl(base: string): string {
   return `${base.replace(/\/$/, '')}${wellKnown}`
 }
@@ -91,7 +98,10 @@ export function parseDiscoveryDocument(
   return ok({ issuer, jwksUri, members: json.value })
 }
 
-/** Where the keys are; an https issuer cannot send the server to keys that anybody on the way may change. */
+/**
+ * Where the keys are; an https issuer cannot send the server to keys that anybody on the way may
+ * change.
+ */
 export function checkJwksUri(
   document: DiscoveryDocument,
   documentUrl: string,

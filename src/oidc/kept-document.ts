@@ -1,4 +1,7 @@
-/** What of an identity provider outlives the process: its last good documents. The plugin keeps them in its storage. */
+/**
+ * What of an identity provider outlives the process: its last good documents. The plugin keeps them
+ * in its storage.
+ */
 
 export interface KeptDocument {
   readonly url: string
@@ -11,7 +14,10 @@ export interface KeptDocument {
   readonly sourceId: string
 }
 
-/** One key source's documents, found by their address: a key set, a discovery document, or one set for each pair. */
+/**
+ * One key source's documents, found by their address: a key set, a discovery document, or one set
+ * for each pair.
+ */
 export interface KeptDocumentStore {
   load(url: string): Promise<KeptDocument | undefined>
   save(document: KeptDocument): Promise<void>

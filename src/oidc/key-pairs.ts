@@ -1,6 +1,6 @@
 /**
- * `jwks_pairs`: several key sets, each with its own CA. A token must name its key; the first pair that lists the name verifies
- * alone (jwt-oidc.md §3.6).
+ * `jwks_pairs`: several key sets, each with its own CA. A token must name its key; the first pair
+ * that lists the name verifies alone (jwt-oidc.md §3.6).
  */
 
 import type { ParsedJwt } from '../jose/compact-jwt.ts'

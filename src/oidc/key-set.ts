@@ -1,10 +1,11 @@
 /**
- * The keys published at one address: one object per source, shared by all logins of a mount (jwt-oidc.md §3.6, design.md §6).
+ * The keys published at one address: one object per source, shared by all logins of a mount
+ * (jwt-oidc.md §3.6, design.md §6).
  *
- * Within its life a document is used without any call. After it the next login renews it; a token that no key verifies
- * asks for one refetch within a budget. A document that cannot be renewed goes on serving until `maxStaleMs`, also after a
- * restart: an outage of the identity provider does not stop logins. A document is replaced whole or not at all, and never by
- * an older one.
+ * Within its life a document is used without any call. After it the next login renews it; a token
+ * that no key verifies asks for one refetch within a budget. A document that cannot be renewed goes
+ * on serving until `maxStaleMs`, also after a restart: an outage of the identity provider does not
+ * stop logins. A document is replaced whole or not at all, and never by an older one.
  */
 
 import { parseJwkSet, type JwkSet } from '../jose/jwk.ts'
@@ -154,7 +155,9 @@ export class RemoteKeySet {
     return usable.ok ? ok(undefined) : usable
   }
 
-  /** Fetches once more because a key was missed, as the budget allows; undefined when it does not. */
+  /**
+   * Fetches once more because a key was missed, as the budget allows; undefined when it does not.
+   */
   refetchForKid(kid: string): Promise<Result<void, FetchProblem>> | undefined {
     const isRepeat = kid.length > missedKidLengthMax || this.#missedKids.get(kid) === true
     const flight = this.#refetchForMiss(isRepeat)
@@ -257,7 +260,10 @@ export class RemoteKeySet {
     return this.#ageMs(held) >= Math.max(this.#options.maxStaleMs, held.lifeMs)
   }
 
-  /** Counted from the start of the fetch, so that of many logins during an outage only the first ones wait. */
+  /**
+   * Counted from the start of the fetch, so that of many logins during an outage only the first
+   * ones wait.
+   */
   async #waitForRenewal(flight: Flight, old: Held): Promise<void> {
     const isTroubled = this.#failuresInRow > 0 || old.origin === 'kept'
     const limitMs = isTroubled ? shortWaitMs : renewalWaitMs

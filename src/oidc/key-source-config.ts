@@ -1,7 +1,7 @@
 /**
- * The key source of a mount as it is configured: wire fields in, one closed description out. Owns the checks of
- * jwt-oidc.md §1.3 and §5.6 that need no network (rows 2 to 8, the form of row 10, rows 11 and 17);
- * those that do are `KeySource.check`.
+ * The key source of a mount as it is configured: wire fields in, one closed description out. Owns
+ * the checks of jwt-oidc.md §1.3 and §5.6 that need no network (rows 2 to 8, the form of row 10,
+ * rows 11 and 17); those that do are `KeySource.check`.
  */
 
 import { parsePemCertificates, parsePemKey } from '../jose/pem-key.ts'

@@ -1,4 +1,7 @@
-/** The one face of all key sources, and what those that fetch are built from. They are made in `key-source.ts`. */
+/**
+ * The one face of all key sources, and what those that fetch are built from. They are made in
+ * `key-source.ts`.
+ */
 
 import type { ParsedJwt } from '../jose/compact-jwt.ts'
 import type { Result } from '../lib/result.ts'
@@ -29,9 +32,15 @@ export interface KeySource {
   /** The verdict when a fresh cached key gives it without any waiting: the hot path. */
   verifyCached(jwt: ParsedJwt): KeyVerdict | 'needs_refresh'
   verify(jwt: ParsedJwt): Promise<KeyVerdict>
-  /** The issuer the discovery document names, fetched at first use; undefined for sources without one. */
+  /**
+   * The issuer the discovery document names, fetched at first use; undefined for sources without
+   * one.
+   */
   discoveredIssuer(): Promise<Result<string | undefined, KeyRefusal>>
-  /** Whether that key is written into the configuration; undefined for sources whose keys are published and rotate. */
+  /**
+   * Whether that key is written into the configuration; undefined for sources whose keys are
+   * published and rotate.
+   */
   readonly hasKey?: (thumbprint: string) => boolean
   /** The provider's own description; undefined for sources without one. */
   discoveryDocument(): Promise<Result<DiscoveryDocument | undefined, KeyRefusal>>

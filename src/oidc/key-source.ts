@@ -1,7 +1,7 @@
 /**
- * Where the keys of a mount come from: static keys, one key set, pairs, discovery, or the cluster the server runs in
- * (jwt-oidc.md §3.6). Each source answers for its own issuer only; nothing here tries a key of
- * another.
+ * Where the keys of a mount come from: static keys, one key set, pairs, discovery, or the cluster
+ * the server runs in (jwt-oidc.md §3.6). Each source answers for its own issuer only; nothing here
+ * tries a key of another.
  */
 
 import { createHash } from 'node:crypto'

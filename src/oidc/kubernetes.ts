@@ -1,6 +1,7 @@
 /**
- * The cluster the server runs in as a key source (jwt-oidc.md §5.6): its address comes from the environment, trust and credential from
- * the service account's files. The API server is known by its address and CA, so the issuer it names is taken as it is.
+ * The cluster the server runs in as a key source (jwt-oidc.md §5.6): its address comes from the
+ * environment, trust and credential from the service account's files. The API server is known by
+ * its address and CA, so the issuer it names is taken as it is.
  */
 
 import { err, ok, type Result } from '../lib/result.ts'
@@ -29,7 +30,8 @@ export function kubernetesDiscovery(cluster: ClusterFiles): DiscoveryPlace {
       const caPem = await readFileText(cluster, serviceAccountCaPath)
       if (!caPem.ok) return caPem
       const token = await readFileText(cluster, serviceAccountTokenPath)
-      // Tokens of service accounts are replaced while the pod runs: read again for each request, and go without if that fails.
+      // Tokens of service accounts are replaced while the pod runs: read again for each request,
+      // and go without if that fails.
       const headers = token.ok ? { authorization: `Bearer ${token.value.trim()}` } : undefined
       // The CA is replaced too, though seldom.
       if (ca?.pem !== caPem.value) ca = readCaBundle(caPem.value)

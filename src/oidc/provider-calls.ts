@@ -1,4 +1,7 @@
-/** GET of a JSON document from an identity provider under one mount's trust settings (jwt-oidc.md §1.6). */
+/**
+ * GET of a JSON document from an identity provider under one mount's trust settings
+ * (jwt-oidc.md §1.6).
+ */
 
 import { err, ok, type Result } from '../lib/result.ts'
 import { OutboundProblem, type Outbound } from '../platform/outbound.ts'

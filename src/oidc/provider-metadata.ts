@@ -1,6 +1,7 @@
 /**
- * What a discovery document says about the endpoints of a provider (OpenID Connect Discovery 1.0 §3, RFC 8414 §2). An
- * endpoint counts only when the server may call it; an https issuer cannot send anybody on to plain http.
+ * What a discovery document says about the endpoints of a provider
+ * (OpenID Connect Discovery 1.0 §3, RFC 8414 §2). An endpoint counts only when the server may call
+ * it; an https issuer cannot send anybody on to plain http.
  */
 
 import { isJsonArray, member, type JsonObject } from '../lib/json.ts'

@@ -3,8 +3,8 @@
 import { hasHiddenCharacter } from '../platform/outbound-url.ts'
 
 /**
- * True when the list has exactly that address; a loopback address may name any port. Nothing is normalised on the way: what is compared is
- * what was written, but for the port.
+ * True when the list has exactly that address; a loopback address may name any port. Nothing is
+ * normalised on the way: what is compared is what was written, but for the port.
  */
 export function isRedirectAllowed(asked: string, allowed: readonly string[]): boolean {
   const loopback = parseLoopback(asked)
@@ -16,13 +16,16 @@ export function isRedirectAllowed(asked: string, allowed: readonly string[]): bo
   })
 }
 
-/** What is left of an address when its port is taken out; undefined unless its host is this machine. */
+/**
+ * What is left of an address when its port is taken out; undefined unless its host is this machine.
+ */
 interface LoopbackAddress {
   readonly before: string
   readonly after: string
 }
 
-// No user info: there is no "@" before the host, and the host ends at a port, a path, a query or the end.
+// No user info: there is no "@" before the host, and the host ends at a port, a path, a query or
+// the end.
 const loopbackAddress =
   /^(https?:\/\/(?:localhost|127\.(?:0|[1-9][0-9]{0,2})\.(?:0|[1-9][0-9]{0,2})\.(?:0|[1-9][0-9]{0,2})|\[::1\]))(?::[0-9]{1,5})?([/?#].*)?$/s
 
@@ -36,7 +39,8 @@ function parseLoopback(address: string): LoopbackAddress | undefined {
 /** An address that a browser may be sent to, and that every reader reads alike. */
 function isAddress(address: string): boolean {
   if (address.length > addressLengthMax || hasHiddenCharacter(address)) return false
-  // RFC 6749 §3.1.2: no fragment. RFC 8252 §7.1: an app's own scheme has a dot; script and data schemes have none.
+  // RFC 6749 §3.1.2: no fragment. RFC 8252 §7.1: an app's own scheme has a dot; script and data
+  // schemes have none.
   if (address.includes('#') || !/^(?:https?:\/\/|[a-z][a-z0-9+-]*\.[a-z0-9.+-]*:)/i.test(address)) {
     return false
   }

@@ -7,7 +7,10 @@ const burst = 5
 const perSecond = 1
 /** What expiry may overdraw, so that a flood cannot keep a set from being renewed. */
 const debtMax = 3
-/** What is held back for a token whose key was never asked for: it may be the first after a rotation. */
+/**
+ * What is held back for a token whose key was never asked for: it may be the first after a
+ * rotation.
+ */
 const reserve = 2
 
 export class RefetchBudget {

@@ -1,6 +1,7 @@
 /**
- * Networks the server may or may not call. The judgement is made on the very addresses that the socket then connects
- * to, so a name that resolves differently a moment later gains nothing (SEC-NET-12).
+ * Networks the server may or may not call. The judgement is made on the very addresses that the
+ * socket then connects to, so a name that resolves differently a moment later gains nothing
+ * (SEC-NET-12).
  */
 
 import { lookup as systemLookup, type LookupAddress } from 'node:dns'
@@ -20,14 +21,15 @@ export interface AddressGuardOptions {
 }
 
 /**
- * Refused unless the operator says otherwise. No identity provider lives there, and what does hands the credentials of the
- * machine to whoever makes the server ask.
+ * Refused unless the operator says otherwise. No identity provider lives there, and what does hands
+ * the credentials of the machine to whoever makes the server ask.
  */
 const neverCalled = [
   // Link-local (RFC 3927, RFC 4291 §2.5.6): 169.254.169.254 is the metadata service of most clouds.
   '169.254.0.0/16',
   'fe80::/10',
-  // Metadata services elsewhere: Amazon and Google over IPv6, Alibaba, Oracle, and the host of an Azure machine.
+  // Metadata services elsewhere: Amazon and Google over IPv6, Alibaba, Oracle, and the host of an
+  // Azure machine.
   'fd00:ec2::/32',
   'fd20:ce::254/128',
   '100.100.100.200/32',
@@ -35,7 +37,10 @@ const neverCalled = [
   '168.63.129.16/32',
 ].flatMap((text) => parseCidr(text) ?? [])
 
-/** No address of anybody (RFC 1122 §3.2.1.3, RFC 4291 §2.5.2); systems take it for this machine, past a rule on loopback. */
+/**
+ * No address of anybody (RFC 1122 §3.2.1.3, RFC 4291 §2.5.2); systems take it for this machine,
+ * past a rule on loopback.
+ */
 const noAddress = ['0.0.0.0/8', '::/128'].flatMap((text) => parseCidr(text) ?? [])
 
 export class AddressGuard {
@@ -61,7 +66,8 @@ export class AddressGuard {
   isAllowed(address: string): boolean {
     const { allowNetworks } = this.#options
     if (this.#isDenied(address)) return false
-    // Written so, it may still arrive at the machine that is denied; it is never allowed for that reason.
+    // Written so, it may still arrive at the machine that is denied; it is never allowed for that
+    // reason.
     const carried = carriedAddress(address)
     if (carried !== undefined && this.#isDenied(carried)) return false
     return (

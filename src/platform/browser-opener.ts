@@ -1,7 +1,7 @@
 /**
- * Opens an address in the person's own browser (jwt-oidc.md §7.2, step 6). The address comes from others, so it
- * is one argument of a program and no shell reads it (CWE-78): never cmd.exe, to which `|`, `^` and `%NAME%`
- * are syntax, and only an address without any such character.
+ * Opens an address in the person's own browser (jwt-oidc.md §7.2, step 6). The address comes from
+ * others, so it is one argument of a program and no shell reads it (CWE-78): never cmd.exe, to
+ * which `|`, `^` and `%NAME%` are syntax, and only an address without any such character.
  */
 
 import { spawn } from 'node:child_process'
@@ -38,8 +38,9 @@ function openersOf(url: string, { system = platform(), variables }: Desktop): re
 }
 
 /**
- * `$BROWSER` as xdg-open reads it: commands apart by colons, words apart by blanks, `%s` the place of the address, which
- * otherwise comes last. Editors on another machine set it to reach the person's own browser.
+ * `$BROWSER` as xdg-open reads it: commands apart by colons, words apart by blanks, `%s` the place
+ * of the address, which otherwise comes last. Editors on another machine set it to reach the
+ * person's own browser.
  */
 function chosenOpeners(
   url: string,

@@ -1,4 +1,7 @@
-/** How many outbound calls run at once: in all, and in one lane to one origin, so that a hanging provider cannot take every place. */
+/**
+ * How many outbound calls run at once: in all, and in one lane to one origin, so that a hanging
+ * provider cannot take every place.
+ */
 
 import { OutboundProblem } from './outbound.ts'
 

@@ -1,11 +1,16 @@
-/** The only door to time. Tests have a second real implementation (test/harness/manual-clock.ts). */
+/**
+ * The only door to time. Tests have a second real implementation (test/harness/manual-clock.ts).
+ */
 
 export interface Clock {
   /** Wall clock, milliseconds since 1970. */
   nowMs(): number
   /** A counter that never goes back, in milliseconds; only differences mean anything. */
   monotonicMs(): number
-  /** Runs `work` once after the delay; gives a function that cancels it. Does not keep the process alive. */
+  /**
+   * Runs `work` once after the delay; gives a function that cancels it. Does not keep the process
+   * alive.
+   */
   after(delayMs: number, work: () => void): () => void
   /** Resolves after the delay. */
   sleep(delayMs: number): Promise<void>

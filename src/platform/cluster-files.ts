@@ -1,4 +1,7 @@
-/** The door to what a Kubernetes pod is given: the files of its service account and the address of the API server. */
+/**
+ * The door to what a Kubernetes pod is given: the files of its service account and the address of
+ * the API server.
+ */
 
 import { readFile } from 'node:fs/promises'
 

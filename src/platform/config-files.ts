@@ -13,7 +13,10 @@ export interface ReadConfigFile {
 const fileBytesMax = 4 * 1024 * 1024
 const filesMax = 256
 
-/** One file, or the `.hcl` and `.json` files of a folder in the order of their names. Throws with a sentence. */
+/**
+ * One file, or the `.hcl` and `.json` files of a folder in the order of their names. Throws with a
+ * sentence.
+ */
 export function readConfigFiles(path: string): readonly ReadConfigFile[] {
   const facts = statOf(path)
   if (!facts.isDirectory()) return [readOne(path)]
@@ -25,7 +28,9 @@ export function readConfigFiles(path: string): readonly ReadConfigFile[] {
   return names.map((name) => readOne(join(path, name)))
 }
 
-/** A key file: 32 raw bytes or their text. Throws with a sentence that never repeats its content. */
+/**
+ * A key file: 32 raw bytes or their text. Throws with a sentence that never repeats its content.
+ */
 export function readKeyFile(path: string): Buffer {
   const facts = statOf(path)
   if (facts.size > 4096) throw new Error(`the key file ${path} is larger than a key can be`)

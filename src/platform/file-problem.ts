@@ -1,4 +1,7 @@
-/** What a system says of a file, as a sentence for a person: no name of a system call, and always the path. */
+/**
+ * What a system says of a file, as a sentence for a person: no name of a system call, and always
+ * the path.
+ */
 
 const sentences: Readonly<Record<string, (path: string) => string>> = {
   ENOENT: (path) => `there is no file ${path}`,

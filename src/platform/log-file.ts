@@ -1,4 +1,6 @@
-/** The log as a file: appended to, private to its owner, and opened again when it was moved away. */
+/**
+ * The log as a file: appended to, private to its owner, and opened again when it was moved away.
+ */
 
 import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { fileProblem } from './file-problem.ts'
@@ -14,7 +16,10 @@ export class LogFile {
     this.#file = open(path)
   }
 
-  /** Never throws: a full disk is no reason to stop the work that is logged. The next line that fits tells what is missing. */
+  /**
+   * Never throws: a full disk is no reason to stop the work that is logged. The next line that fits
+   * tells what is missing.
+   */
   write(line: string): void {
     try {
       if (this.#lost > 0) writeSync(this.#file, `${this.#lost} log lines could not be written\n`)
@@ -25,7 +30,9 @@ export class LogFile {
     }
   }
 
-  /** After the file was moved away; throws and keeps the old one when a new one cannot be opened. */
+  /**
+   * After the file was moved away; throws and keeps the old one when a new one cannot be opened.
+   */
   reopen(): void {
     const old = this.#file
     this.#file = open(this.#path)

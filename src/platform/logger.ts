@@ -1,6 +1,7 @@
 /**
- * Log lines. Fields are named by the caller; values are cut and escaped here, so that one event is one line whatever is in it.
- * Nothing here knows which values are secret: callers never hand one over.
+ * Log lines. Fields are named by the caller; values are cut and escaped here, so that one event is
+ * one line whatever is in it. Nothing here knows which values are secret: callers never hand one
+ * over.
  */
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error'
@@ -79,7 +80,8 @@ function cut(value: string): string {
   return value.length > valueLengthMax ? `${value.slice(0, valueLengthMax)}…` : value
 }
 
-// Controls, line separators and bidirectional marks could forge or reorder lines in a terminal (ASVS 16.4.1).
+// Controls, line separators and bidirectional marks could forge or reorder lines in a terminal
+// (ASVS 16.4.1).
 const mayBeUnsafe = /[^ -~\u00a0-\u200a\u2010-\u2027\u202f-\u2065\u2070-\ufefe]/
 
 function escapeControls(line: string): string {

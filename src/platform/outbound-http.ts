@@ -1,12 +1,14 @@
 /**
- * Outbound calls over node:http and node:https. It alone decides what leaves the server: schemes, networks, TLS, redirects,
- * time and size. What an answer means is the caller's business.
+ * Outbound calls over node:http and node:https. It alone decides what leaves the server: schemes,
+ * networks, TLS, redirects, time and size. What an answer means is the caller's business.
  *
- * Redirects stay on their origin, so nothing confidential can follow one elsewhere and none leads from https to http. Bodies
- * are asked for and accepted uncompressed only: a small body that unpacks to a huge one cannot exist here.
+ * Redirects stay on their origin, so nothing confidential can follow one elsewhere and none leads
+ * from https to http. Bodies are asked for and accepted uncompressed only: a small body that
+ * unpacks to a huge one cannot exist here.
  *
- * Proxies: https goes through CONNECT. Where networks are restricted, plain http does as well, and the name is resolved and
- * judged here and the proxy is given the address: otherwise the proxy would decide where a name leads.
+ * Proxies: https goes through CONNECT. Where networks are restricted, plain http does as well, and
+ * the name is resolved and judged here and the proxy is given the address: otherwise the proxy
+ * would decide where a name leads.
  */
 
 import {
@@ -58,7 +60,10 @@ export interface OutboundOptions {
 const redirectsMax = 3
 const agentsMax = 64
 const headerBytesMax = 32_768
-/** A provider that is asked for many exchanges at once keeps its connections for the next; they close when idle. */
+/**
+ * A provider that is asked for many exchanges at once keeps its connections for the next; they
+ * close when idle.
+ */
 const freeSocketsMax = 16
 const idleMs = 4000
 
@@ -163,7 +168,8 @@ class HttpOutbound implements Outbound {
     try {
       return await sendBody(call, request.body)
     } catch (problem) {
-      // The other side may close an idle connection in the very moment it is taken again (RFC 9112 §9.3.1): a GET is safe to repeat.
+      // The other side may close an idle connection in the very moment it is taken again
+      // (RFC 9112 §9.3.1): a GET is safe to repeat.
       const code = (problem as { code?: unknown }).code
       if (!call.reusedSocket || request.method !== 'GET' || code !== 'ECONNRESET') throw problem
       signal.throwIfAborted()
@@ -238,7 +244,10 @@ class HttpOutbound implements Outbound {
     return httpsRequest({ ...direct, createConnection: () => secured })
   }
 
-  /** Connections are pooled per host and trust: one made under another CA or name list must not be taken over. */
+  /**
+   * Connections are pooled per host and trust: one made under another CA or name list must not be
+   * taken over.
+   */
   #secureAgent(request: OutboundRequest, url: URL): HttpsAgent {
     const host = hostOf(url)
     const id = trustId(host, request)
@@ -343,7 +352,10 @@ async function readAnswer(
   }
 }
 
-/** All bytes, or undefined when there are too many. Taken as they come: the stream's own queue keeps each piece. */
+/**
+ * All bytes, or undefined when there are too many. Taken as they come: the stream's own queue keeps
+ * each piece.
+ */
 function gather(response: IncomingMessage, bytesMax: number): Promise<Buffer | undefined> {
   return new Promise((resolve, reject) => {
     const gathered = new ByteGatherer(bytesMax)
@@ -371,7 +383,8 @@ function decodeBody(bytes: Buffer, contentType: string): string {
   try {
     return strict.decode(bytes)
   } catch {
-    // Two different names that both decode to replacement characters would be one name; an error page may say what it likes.
+    // Two different names that both decode to replacement characters would be one name; an error
+    // page may say what it likes.
     if (!contentType.includes('html') && !contentType.startsWith('text/')) {
       throw new OutboundProblem('protocol', 'the answer is not UTF-8 text')
     }

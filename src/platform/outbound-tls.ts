@@ -1,10 +1,12 @@
 /**
- * TLS of outbound calls: TLS 1.2 or later, the chain is always verified, a given CA replaces the system's roots.
+ * TLS of outbound calls: TLS 1.2 or later, the chain is always verified, a given CA replaces the
+ * system's roots.
  *
- * Critical certificate extensions: OpenSSL, on which Node rests, understands policy constraints (2.5.29.36), inhibit any-policy
- * (2.5.29.54) and name constraints itself, which are the ones that made such a list necessary elsewhere. It offers Node no way to
- * tolerate one that it does not know, and doing the chain's verification over again by hand would be the greater risk, so
- * a certificate with another critical extension is refused whatever the list says.
+ * Critical certificate extensions: OpenSSL, on which Node rests, understands policy constraints
+ * (2.5.29.36), inhibit any-policy (2.5.29.54) and name constraints itself, which are the ones that
+ * made such a list necessary elsewhere. It offers Node no way to tolerate one that it does not
+ * know, and doing the chain's verification over again by hand would be the greater risk, so a
+ * certificate with another critical extension is refused whatever the list says.
  */
 
 import { createHash } from 'node:crypto'
@@ -13,7 +15,10 @@ import { OutboundProblem, type OutboundRequest } from './outbound.ts'
 
 export type TlsTrust = Pick<OutboundRequest, 'caPem' | 'acceptedServerNames'>
 
-/** Options for one origin. They hold for every connection made with them: never share a pool between trusts. */
+/**
+ * Options for one origin. They hold for every connection made with them: never share a pool between
+ * trusts.
+ */
 export function tlsOptions(host: string, trust: TlsTrust): ConnectionOptions {
   const names = trust.acceptedServerNames.length > 0 ? trust.acceptedServerNames : [host]
   return {
@@ -60,7 +65,10 @@ const certificateTexts: Readonly<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_FORMAT: 'the names of the certificate cannot be read',
 }
 
-/** The TLS problem behind a socket's error, if it is one. Nothing of the certificate itself is repeated. */
+/**
+ * The TLS problem behind a socket's error, if it is one. Nothing of the certificate itself is
+ * repeated.
+ */
 export function tlsProblem(code: string): OutboundProblem | undefined {
   const text = certificateTexts[code]
   if (text !== undefined) return new OutboundProblem('tls', `TLS: ${text}`)

@@ -1,15 +1,21 @@
-/** Which addresses an outbound call may be sent to at all. Networks are not judged here: see `address-guard.ts`. */
+/**
+ * Which addresses an outbound call may be sent to at all. Networks are not judged here: see
+ * `address-guard.ts`.
+ */
 
 import { err, ok, type Result } from '../lib/result.ts'
 
 const urlLengthMax = 4096
 
-/** Reads an absolute http or https address; the error says what is wrong without repeating the address. */
+/**
+ * Reads an absolute http or https address; the error says what is wrong without repeating the
+ * address.
+ */
 export function parseOutboundUrl(text: string): Result<URL, string> {
   if (text.length > urlLengthMax)
     return err(`the address is longer than ${urlLengthMax} characters`)
-  // The URL parser silently drops tabs and line breaks and turns backslashes round: what an administrator reads
-  // would not be what is called.
+  // The URL parser silently drops tabs and line breaks and turns backslashes round: what an
+  // administrator reads would not be what is called.
   if (hasHiddenCharacter(text)) {
     return err('the address contains white space, a control character or a backslash')
   }

@@ -1,4 +1,7 @@
-/** The only door to the network outside: GET and POST with limits. The implementation is in `outbound-http.ts`. */
+/**
+ * The only door to the network outside: GET and POST with limits. The implementation is in
+ * `outbound-http.ts`.
+ */
 
 export interface OutboundRequest {
   readonly method: 'GET' | 'POST'
@@ -13,7 +16,10 @@ export interface OutboundRequest {
   readonly toleratedCriticalExtensions: readonly string[]
   readonly timeoutMs: number
   readonly bodyBytesMax: number
-  /** Has places of its own at an origin: a provider that is slow with codes must not hold up its keys. */
+  /**
+   * Has places of its own at an origin: a provider that is slow with codes must not hold up its
+   * keys.
+   */
   readonly lane?: 'documents'
   readonly signal?: AbortSignal
 }

@@ -1,6 +1,7 @@
 /**
- * The system's proxy variables: HTTP_PROXY, HTTPS_PROXY and NO_PROXY, in upper or lower case, read as Go programs read them:
- * this machine itself is never reached through a proxy. Only `http://` proxies are spoken to.
+ * The system's proxy variables: HTTP_PROXY, HTTPS_PROXY and NO_PROXY, in upper or lower case, read
+ * as Go programs read them: this machine itself is never reached through a proxy. Only `http://`
+ * proxies are spoken to.
  */
 
 import { cidrContains, isAddress, parseCidr, type Cidr } from '../lib/cidr.ts'
@@ -27,7 +28,10 @@ interface Exception {
 
 const exceptionsMax = 1000
 
-/** Throws on a proxy address that cannot be used: going direct instead could leak what the proxy should see. */
+/**
+ * Throws on a proxy address that cannot be used: going direct instead could leak what the proxy
+ * should see.
+ */
 export function readProxyEnvironment(environment: ProxyEnvironment): ChooseProxy {
   const plain = parseProxy(pick(environment, 'HTTP_PROXY'))
   const secure = parseProxy(pick(environment, 'HTTPS_PROXY'))
@@ -45,7 +49,8 @@ export function readProxyEnvironment(environment: ProxyEnvironment): ChooseProxy
 }
 
 function pick(environment: ProxyEnvironment, name: string): string {
-  // An upper-case HTTP_PROXY may come from a request header where a server runs programs per request; this one never does.
+  // An upper-case HTTP_PROXY may come from a request header where a server runs programs per
+  // request; this one never does.
   const upper = environment[name]
   return upper !== undefined && upper !== '' ? upper : (environment[name.toLowerCase()] ?? '')
 }

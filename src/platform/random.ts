@@ -1,4 +1,7 @@
-/** The only door to randomness: the operating system's generator, drawn in pools because small draws are dear. */
+/**
+ * The only door to randomness: the operating system's generator, drawn in pools because small draws
+ * are dear.
+ */
 
 import { randomFillSync } from 'node:crypto'
 
@@ -37,7 +40,9 @@ export class SystemRandom implements Random {
 
 const letters = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
-/** That many random letters and digits, each of 62 with the same chance: 43 of them are 256 bits. */
+/**
+ * That many random letters and digits, each of 62 with the same chance: 43 of them are 256 bits.
+ */
 export function randomLetters(random: Random, length: number): string {
   let text = ''
   while (text.length < length) {

@@ -1,4 +1,6 @@
-/** The door to the terminal of a command line program: hidden prompts, other programs, deadlines. */
+/**
+ * The door to the terminal of a command line program: hidden prompts, other programs, deadlines.
+ */
 
 import { spawn } from 'node:child_process'
 import { delayMsMax, SystemClock } from './clock.ts'
@@ -33,8 +35,8 @@ export async function readAllInput(input: TerminalInput): Promise<string> {
 }
 
 /**
- * Asks for a line without showing it. Undefined when nobody can be asked: input that is no terminal is
- * never waited for, so a script cannot hang here.
+ * Asks for a line without showing it. Undefined when nobody can be asked: input that is no terminal
+ * is never waited for, so a script cannot hang here.
  */
 export async function askHidden(
   input: TerminalInput,

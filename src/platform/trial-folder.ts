@@ -1,4 +1,7 @@
-/** The folder of `npm start`: the seal key and the data. Private to its owner, like every data folder. */
+/**
+ * The folder of `npm start`: the seal key and the data. Private to its owner, like every data
+ * folder.
+ */
 
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

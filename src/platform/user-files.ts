@@ -1,4 +1,7 @@
-/** The door to files of the person at the terminal: token file, data files, certificates. Not the server's storage. */
+/**
+ * The door to files of the person at the terminal: token file, data files, certificates. Not the
+ * server's storage.
+ */
 
 import { constants } from 'node:fs'
 import { lstat, open, readdir, readFile, rename, unlink, writeFile } from 'node:fs/promises'
@@ -51,8 +54,8 @@ async function readOf(path: string): Promise<string> {
 }
 
 /**
- * Reads a file that holds a credential. A link that somebody else put there is not followed: whoever can
- * plant one could make us send a file's content to a server.
+ * Reads a file that holds a credential. A link that somebody else put there is not followed:
+ * whoever can plant one could make us send a file's content to a server.
  */
 export async function readPrivateFile(path: string): Promise<string | undefined> {
   await requireOwnLink(path)
@@ -60,8 +63,8 @@ export async function readPrivateFile(path: string): Promise<string | undefined>
 }
 
 /**
- * Replaces a file in one step, readable by its owner alone. The new file is made exclusively beside the old
- * one, so neither a planted link nor another reader's open file receives the text.
+ * Replaces a file in one step, readable by its owner alone. The new file is made exclusively beside
+ * the old one, so neither a planted link nor another reader's open file receives the text.
  */
 export async function writePrivateFile(path: string, text: string): Promise<void> {
   try {

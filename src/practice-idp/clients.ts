@@ -28,7 +28,10 @@ export class PracticeClients {
     return this.#clients.find((client) => client.client_id === id)
   }
 
-  /** The client of a token request, by Basic credentials or by the form; undefined when it is not proven. */
+  /**
+   * The client of a token request, by Basic credentials or by the form; undefined when it is not
+   * proven.
+   */
   authenticate(
     form: URLSearchParams,
     authorization: string | undefined,

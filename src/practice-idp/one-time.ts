@@ -1,4 +1,7 @@
-/** Things that may be taken once and for a while: codes, tokens, device grants. Bounded: the oldest go. */
+/**
+ * Things that may be taken once and for a while: codes, tokens, device grants. Bounded: the oldest
+ * go.
+ */
 
 import { BoundedCache } from '../lib/bounded-cache.ts'
 import type { Clock } from '../platform/clock.ts'

@@ -1,4 +1,7 @@
-/** The people of the practice directory. Nobody proves to be one of them: that is what makes it practice. */
+/**
+ * The people of the practice directory. Nobody proves to be one of them: that is what makes it
+ * practice.
+ */
 
 export interface Person {
   readonly sub: string

@@ -1,6 +1,8 @@
 /**
- * A practice identity provider: an OpenID provider on its own loopback origin that signs real tokens, rotates its keys and gets into trouble on
- * request. It authenticates nobody, so it never listens where another machine could reach it. For the first ten minutes with the product and for tests.
+ * A practice identity provider: an OpenID provider on its own loopback origin that signs real
+ * tokens, rotates its keys and gets into trouble on request. It authenticates nobody, so it never
+ * listens where another machine could reach it. For the first ten minutes with the product and for
+ * tests.
  */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
@@ -48,11 +50,17 @@ export interface PracticeIdp {
   start(): Promise<{ readonly issuer: string }>
   stop(): Promise<void>
   readonly issuer: string
-  /** Signs a token as the provider would now, troubles included. A claim given as undefined is left out. */
+  /**
+   * Signs a token as the provider would now, troubles included. A claim given as undefined is left
+   * out.
+   */
   mint(claims?: Claims, options?: MintOptions): string
   rotate(options?: { readonly withdraw?: boolean }): void
   setTrouble(trouble: Trouble, isOn: boolean): void
-  /** What a click on that person does at this authorization address, without a browser. Throws for a request that is answered by a page. */
+  /**
+   * What a click on that person does at this authorization address, without a browser. Throws for a
+   * request that is answered by a page.
+   */
   authorize(authUrl: string, person: PersonName | 'nobody'): Arrival
   /** Says yes for a device; `nobody` says no. False when none waits with that code. */
   answerDevice(userCode: string, person: PersonName | 'nobody'): boolean

@@ -1,4 +1,7 @@
-/** Signing keys of the practice provider: one per algorithm and generation. Rotation makes a new generation and still publishes the last one. */
+/**
+ * Signing keys of the practice provider: one per algorithm and generation. Rotation makes a new
+ * generation and still publishes the last one.
+ */
 
 import { generateKeyPairSync, sign, type KeyObject, type SigningOptions } from 'node:crypto'
 import { encodeJson, type JsonObject } from '../lib/json.ts'

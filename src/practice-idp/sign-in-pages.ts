@@ -1,4 +1,6 @@
-/** The pages that a person meets at the practice provider. One has a script, and works without it. */
+/**
+ * The pages that a person meets at the practice provider. One has a script, and works without it.
+ */
 
 import { html, ownHtml, type Html } from '../ui/html.ts'
 import { stylesheet } from '../ui/style.ts'
@@ -81,7 +83,10 @@ function page(parts: PracticePageContent): PracticePage {
   }
 }
 
-/** Who signs in; each choice is a link, so that no rule for forms stands in the way of the redirect that follows. */
+/**
+ * Who signs in; each choice is a link, so that no rule for forms stands in the way of the redirect
+ * that follows.
+ */
 export function pickerPage(
   facts: PageFacts,
   parts: {

@@ -1,6 +1,7 @@
 /**
- * The practice provider as an OpenID provider: authorization, token, user info and device endpoints (OpenID Connect Core, RFC 6749, RFC 7636, RFC 8628,
- * RFC 9207). It checks what a real one checks, but for the person.
+ * The practice provider as an OpenID provider: authorization, token, user info and device endpoints
+ * (OpenID Connect Core, RFC 6749, RFC 7636, RFC 8628, RFC 9207). It checks what a real one checks,
+ * but for the person.
  */
 
 import { createHash } from 'node:crypto'

@@ -1,4 +1,7 @@
-/** Troubles that the practice provider can be switched into; each is a fault seen with real providers. */
+/**
+ * Troubles that the practice provider can be switched into; each is a fault seen with real
+ * providers.
+ */
 
 export const troubles = {
   issuer_slash: 'The discovery document names the issuer with one slash too many.',

@@ -1,7 +1,7 @@
 /**
  * Field kinds: how a value from a request becomes a typed one. platform.md §1.8, jwt-oidc.md §0.3.
- * Conversions are weak on purpose, because the command line sends every value as text. What does not convert is
- * refused with a sentence that never repeats the value.
+ * Conversions are weak on purpose, because the command line sends every value as text. What does
+ * not convert is refused with a sentence that never repeats the value.
  */
 
 import { parseDurationMs } from '../lib/duration.ts'
@@ -46,7 +46,10 @@ export interface FieldOptions {
   readonly secret?: boolean
   readonly required?: boolean
   readonly deprecated?: boolean
-  /** Taken because clients send it, and used for nothing; whoever asks for something by it is warned. */
+  /**
+   * Taken because clients send it, and used for nothing; whoever asks for something by it is
+   * warned.
+   */
   readonly withoutEffect?: boolean
   /**
    * UTF-16 units of a text, or of all texts of a list together: what a stranger may store or make

@@ -1,4 +1,6 @@
-/** Every auth method and secrets engine of the product. Adding one is its folder and one line here. */
+/**
+ * Every auth method and secrets engine of the product. Adding one is its folder and one line here.
+ */
 
 import { jwtBackend } from '../auth/jwt/index.ts'
 import { tokenBackend } from '../auth/token/index.ts'
@@ -7,7 +9,9 @@ import type { TokenPort } from '../framework/token-port.ts'
 import { cubbyholeBackend } from '../secrets/cubbyhole/index.ts'
 import { kvBackend } from '../secrets/kv/index.ts'
 
-/** The token method works on what an open core offers; it knows nothing of what a caller is there. */
+/**
+ * The token method works on what an open core offers; it knows nothing of what a caller is there.
+ */
 export function builtIns<Known>(tokens: () => TokenPort<Known>): readonly BackendType[] {
   return [tokenBackend(tokens), jwtBackend, cubbyholeBackend, kvBackend]
 }

@@ -1,7 +1,8 @@
 /**
- * Reads one block of a server configuration: each setting by name and kind, with file, line and column in every
- * complaint. What the block's table does not have is reported as unknown, what has no effect by its name. Values are never
- * quoted, because any of them may be a secret; the coercions are those of the reference ("true", 1 and true are the same).
+ * Reads one block of a server configuration: each setting by name and kind, with file, line and
+ * column in every complaint. What the block's table does not have is reported as unknown, what has
+ * no effect by its name. Values are never quoted, because any of them may be a secret; the
+ * coercions are those of the reference ("true", 1 and true are the same).
  */
 
 import { nearestName } from '../lib/nearest-name.ts'
@@ -132,7 +133,10 @@ export class ConfigBlock {
     return choice ?? this.refuse(name, `must be one of ${choices.join(', ')}`)
   }
 
-  /** A block inside this one, without labels; several of one name count together. Without a table its names are free. */
+  /**
+   * A block inside this one, without labels; several of one name count together. Without a table
+   * its names are free.
+   */
   block(name: string, table?: SettingTable): ConfigBlock | undefined {
     const parts = this.settings(name).flatMap(({ place, value }) => {
       const bodies = value.kind === 'list' ? value.values : [value]
@@ -220,7 +224,10 @@ function effectIn(table: SettingTable, name: string): SettingTable[string] | und
   return Object.hasOwn(table, name) ? table[name] : undefined
 }
 
-/** A block with labels where a value is expected, such as `telemetry "x" {}`, counts by its name alone. */
+/**
+ * A block with labels where a value is expected, such as `telemetry "x" {}`, counts by its name
+ * alone.
+ */
 function settingOf(file: string, item: HclItem): Setting {
   const { name, line, column, value } = item
   return { place: { file, line, column }, name, value }

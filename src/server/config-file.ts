@@ -1,7 +1,8 @@
 /**
- * Server configuration files, HCL or JSON, read into one typed `ServerConfig` (platform.md §9.7). Pure: the files and
- * the environment are handed in. Several files count together, in order: listeners add up, any other setting of a later
- * file overrides. Unknown settings warn; an error names file, line and column; no value is ever repeated in a message.
+ * Server configuration files, HCL or JSON, read into one typed `ServerConfig` (platform.md §9.7).
+ * Pure: the files and the environment are handed in. Several files count together, in order:
+ * listeners add up, any other setting of a later file overrides. Unknown settings warn; an error
+ * names file, line and column; no value is ever repeated in a message.
  */
 
 import type { ListenerOptions } from '../http/listener-options.ts'
@@ -268,7 +269,10 @@ function readStaticSeal(block: ConfigBlock, env: Variables): SealConfig {
   return { kind: 'static', key }
 }
 
-/** OpenBao compatibility: `file://…` and `env://…`. The bare key is refused: a configuration file is no place for it. */
+/**
+ * OpenBao compatibility: `file://…` and `env://…`. The bare key is refused: a configuration file is
+ * no place for it.
+ */
 function readKeyUrl(block: ConfigBlock, url: string): SealKeySource {
   if (url.startsWith('file://')) return { from: 'file', file: url.slice('file://'.length) }
   if (url.startsWith('env://')) return { from: 'environment', name: url.slice('env://'.length) }

@@ -1,6 +1,7 @@
 /**
- * The `listener` blocks of a server configuration (platform.md §9.7): `tcp` and `unix`, each turned into complete
- * options for `http`. Owns the rule that nothing is served in clear without saying so.
+ * The `listener` blocks of a server configuration (platform.md §9.7): `tcp` and `unix`, each turned
+ * into complete options for `http`. Owns the rule that nothing is served in clear without saying
+ * so.
  */
 
 import { isIPv4 } from 'node:net'
@@ -100,7 +101,10 @@ function parseTls(block: ConfigBlock): TlsOptions | undefined {
   })
 }
 
-/** Settings of TLS that `tls_disable` makes idle; asking for client certificates stops the start instead. */
+/**
+ * Settings of TLS that `tls_disable` makes idle; asking for client certificates stops the start
+ * instead.
+ */
 const tlsNames = [
   'tls_cert_file',
   'tls_key_file',
@@ -138,7 +142,10 @@ function parseUnix(block: ConfigBlock): ListenerOptions {
   })
 }
 
-/** The number alone: names would have to be looked up where the process may not be able to. -1 leaves it as it is. */
+/**
+ * The number alone: names would have to be looked up where the process may not be able to. -1
+ * leaves it as it is.
+ */
 function parseAccountId(block: ConfigBlock, name: string): number | undefined {
   const text = block.text(name) ?? ''
   if (text === '') return undefined

@@ -1,4 +1,7 @@
-/** Finds and reads the configuration files that the command line names, and the key of a static seal. */
+/**
+ * Finds and reads the configuration files that the command line names, and the key of a static
+ * seal.
+ */
 
 import { err, ok, type Result } from '../lib/result.ts'
 import { isReadableByOthers, readConfigFiles, readKeyFile } from '../platform/config-files.ts'

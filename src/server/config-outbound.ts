@@ -1,6 +1,7 @@
 /**
- * The `outbound` block of a server configuration: where the server may call, and by which proxy. Whoever may write the
- * configuration of a mount names addresses; this block is the operator's word on them (SEC-NET-12).
+ * The `outbound` block of a server configuration: where the server may call, and by which proxy.
+ * Whoever may write the configuration of a mount names addresses; this block is the operator's word
+ * on them (SEC-NET-12).
  */
 
 import { parseCidr, type Cidr } from '../lib/cidr.ts'

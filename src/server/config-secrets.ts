@@ -1,4 +1,7 @@
-/** Finds the first secret that stands in a configuration file, known setting or not, to judge who may read the file. */
+/**
+ * Finds the first secret that stands in a configuration file, known setting or not, to judge who
+ * may read the file.
+ */
 
 import type { HclPosition } from '../lib/hcl.ts'
 import type { HclBody, HclValue } from '../lib/hcl-tree.ts'

@@ -1,7 +1,8 @@
 /**
- * Every setting that a configuration file may have, block by block, with what becomes of it. The reader refuses to ask for a
- * setting that is not here, and to pass over one that is said to be used; whatever has no effect is named at the start by
- * file and line. A test wants a proof for each row (SEC-CFG-S4).
+ * Every setting that a configuration file may have, block by block, with what becomes of it. The
+ * reader refuses to ask for a setting that is not here, and to pass over one that is said to be
+ * used; whatever has no effect is named at the start by file and line. A test wants a proof for
+ * each row (SEC-CFG-S4).
  */
 
 /** `refused` stops the start: leaving it out would be worse than not starting. */

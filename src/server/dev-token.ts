@@ -8,7 +8,8 @@ export async function storeDevToken(
   token: string,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<void> {
-  // As the command line reads it: the first name that is set decides, and an empty one means the usual file.
+  // As the command line reads it: the first name that is set decides, and an empty one means the
+  // usual file.
   const named = env['TOKENSTILE_TOKEN_PATH'] ?? env['BAO_TOKEN_PATH'] ?? env['VAULT_TOKEN_PATH']
   try {
     const path = named || join(env['HOME'] ?? homedir(), '.vault-token')

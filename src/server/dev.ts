@@ -1,4 +1,7 @@
-/** Dev mode: in memory, initialised and unsealed at once, with `secret/` and a root token (platform.md §9.7). */
+/**
+ * Dev mode: in memory, initialised and unsealed at once, with `secret/` and a root token
+ * (platform.md §9.7).
+ */
 
 import { initialise } from '../sys/seal-paths.ts'
 import { localCall } from './local-call.ts'

@@ -19,7 +19,10 @@ export interface EmbeddedServer {
   stop(): Promise<void>
 }
 
-/** Starts a dev server in memory on a loopback port (0 takes a free one): initialised, open, with `secret/`. */
+/**
+ * Starts a dev server in memory on a loopback port (0 takes a free one): initialised, open, with
+ * `secret/`.
+ */
 export async function startDevServer(
   options: { readonly port?: number; readonly rootToken?: string } = {},
 ): Promise<EmbeddedServer> {

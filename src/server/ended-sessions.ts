@@ -1,7 +1,7 @@
 /**
- * Browser sessions that were signed out while their token lives on. A session is a sealed cookie and nothing on the server,
- * so that a copy of it would go on signing in (ASVS 7.4.1): what is kept is a hash of each ended one, for as long as it
- * could have lived.
+ * Browser sessions that were signed out while their token lives on. A session is a sealed cookie
+ * and nothing on the server, so that a copy of it would go on signing in (ASVS 7.4.1): what is kept
+ * is a hash of each ended one, for as long as it could have lived.
  */
 
 import { createHash } from 'node:crypto'

@@ -1,4 +1,7 @@
-/** Calls the server's own API without a socket: what start-up in dev mode needs, and programs that embed the server. */
+/**
+ * Calls the server's own API without a socket: what start-up in dev mode needs, and programs that
+ * embed the server.
+ */
 
 import type { Answer, ApiHandler, Verb } from '../framework/api.ts'
 import { JsonText, type JsonObject } from '../lib/json.ts'

@@ -1,4 +1,7 @@
-/** The web pages' doors: the API in-process, texts sealed by the barrier, and the names this server goes by. */
+/**
+ * The web pages' doors: the API in-process, texts sealed by the barrier, and the names this server
+ * goes by.
+ */
 
 import type { Refusal } from '../framework/refusal.ts'
 import type { OtherHandler } from '../http/exchange.ts'
@@ -99,8 +102,9 @@ function originOf({ isSecure, header }: WebRequest): string | undefined {
 }
 
 /**
- * Texts that leave the server and come back, such as the values of cookies: sealed by the barrier as batch tokens are, so
- * that every node and a restarted server can open them, and under purposes of their own, so that none is a token.
+ * Texts that leave the server and come back, such as the values of cookies: sealed by the barrier
+ * as batch tokens are, so that every node and a restarted server can open them, and under purposes
+ * of their own, so that none is a token.
  */
 class SealedTexts {
   readonly #sealer: TextSealer

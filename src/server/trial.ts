@@ -1,4 +1,7 @@
-/** What `npm start` sets up through the server's own API: mounts, a role, policies, a secret; and one real login. */
+/**
+ * What `npm start` sets up through the server's own API: mounts, a role, policies, a secret; and
+ * one real login.
+ */
 
 import type { SealPort } from '../core/ports/system-ports.ts'
 import { Refusal } from '../framework/refusal.ts'
@@ -76,7 +79,9 @@ export async function prepareTrial(
 
 type Write = (path: string, data: JsonObject) => Promise<unknown>
 
-/** Where the browser of a person may come back to: the pages of this server, and the command line. */
+/**
+ * Where the browser of a person may come back to: the pages of this server, and the command line.
+ */
 async function preparePeople(
   write: Write,
   { url, issuer }: { readonly url: string; readonly issuer: string },

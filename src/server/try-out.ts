@@ -1,7 +1,8 @@
 /**
- * `npm start`: the real server on the real store, with what one needs to try it. Only the root token, the practice
- * identity provider and the loopback listener are for trying. What it sets up stays in the data folder, so a second
- * start finds mounts, roles, secrets and live tokens of the first.
+ * `npm start`: the real server on the real store, with what one needs to try it. Only the root
+ * token, the practice identity provider and the loopback listener are for trying. What it sets up
+ * stays in the data folder, so a second start finds mounts, roles, secrets and live tokens of the
+ * first.
  */
 
 import { systemLeaseTtlSeconds } from '../core/settings.ts'

@@ -1,4 +1,7 @@
-/** Builds a whole server, top to bottom: doors, storage, seal, core, plugins, sockets. Nothing is built anywhere else. */
+/**
+ * Builds a whole server, top to bottom: doors, storage, seal, core, plugins, sockets. Nothing is
+ * built anywhere else.
+ */
 
 import type { CoreSettings } from '../core/settings.ts'
 import { Core } from '../core/core.ts'

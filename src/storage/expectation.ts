@@ -1,4 +1,6 @@
-/** Whether what a change rests on still holds; used by the engines that check it in this process. */
+/**
+ * Whether what a change rests on still holds; used by the engines that check it in this process.
+ */
 
 import type { Expectation, KeyRange } from './store.ts'
 

@@ -1,14 +1,18 @@
 /**
- * Group commit: whatever arrives while a commit is running forms the next batch, so one sync serves many requests.
- * No timer and no added delay: a change that arrives alone starts at once.
+ * Group commit: whatever arrives while a commit is running forms the next batch, so one sync serves
+ * many requests. No timer and no added delay: a change that arrives alone starts at once.
  *
- * A batch that failed with `StoreUnavailable` wrote nothing and the next one may succeed. After any other failure nobody
- * knows what is durable (fsync does not repeat what it lost), so nothing is ever submitted again and the owner is told.
+ * A batch that failed with `StoreUnavailable` wrote nothing and the next one may succeed. After any
+ * other failure nobody knows what is durable (fsync does not repeat what it lost), so nothing is
+ * ever submitted again and the owner is told.
  */
 
 import { StoreUnavailable, type Change, type CommitOutcome, type Engine } from './store.ts'
 
-/** Changes in one commit. Bounds the memory and the time of a batch, and with it the wait of the next one. */
+/**
+ * Changes in one commit. Bounds the memory and the time of a batch, and with it the wait of the
+ * next one.
+ */
 const batchChangesMax = 4096
 
 /** Changes waiting for a commit; beyond it a caller is told to come again. */

@@ -1,12 +1,15 @@
-/** The order of keys: by their UTF-8 bytes, as every engine keeps them. JavaScript compares UTF-16 units, which differs above U+D7FF. */
+/**
+ * The order of keys: by their UTF-8 bytes, as every engine keeps them. JavaScript compares UTF-16
+ * units, which differs above U+D7FF.
+ */
 
 import { keyBytesMax, type KeyRange } from './store.ts'
 
 const beyondPlain = /[\ud800-\uffff]/
 
 /**
- * A text whose JavaScript order is the UTF-8 order of the key: surrogates are moved above the other units.
- * Nearly every key is its own order text.
+ * A text whose JavaScript order is the UTF-8 order of the key: surrogates are moved above the other
+ * units. Nearly every key is its own order text.
  */
 export function orderText(key: string): string {
   return beyondPlain.test(key) ? moveUnits(key, toOrder) : key
@@ -28,8 +31,8 @@ export function isInRange(key: string, range: KeyRange): boolean {
 }
 
 /**
- * True for a key that an engine may hold. Half of a surrogate pair is none: all halves become the same bytes, so two
- * different keys would meet in one record.
+ * True for a key that an engine may hold. Half of a surrogate pair is none: all halves become the
+ * same bytes, so two different keys would meet in one record.
  */
 export function isStorableKey(key: string): boolean {
   // The sealed store marks what is no record with a leading zero byte.

@@ -1,11 +1,13 @@
 /**
- * The barrier: the keys that seal every record (AES-256-GCM, NIST SP 800-38D) and the counts that bound their use.
+ * The barrier: the keys that seal every record (AES-256-GCM, NIST SP 800-38D) and the counts that
+ * bound their use.
  *
- * A keyring has numbered terms. The newest seals; older ones stay to open what they sealed. Besides them it has one
- * base key that never changes, from which keys for other purposes are derived, so that a rotation does not invalidate
- * what depends on those (the hashes that stand for token ids).
+ * A keyring has numbered terms. The newest seals; older ones stay to open what they sealed. Besides
+ * them it has one base key that never changes, from which keys for other purposes are derived, so
+ * that a rotation does not invalidate what depends on those (the hashes that stand for token ids).
  *
- * Sealed record: format byte, term (4 bytes), nonce (12), ciphertext, tag (16). The record's key is the associated data.
+ * Sealed record: format byte, term (4 bytes), nonce (12), ciphertext, tag (16). The record's key is
+ * the associated data.
  */
 
 import {
@@ -25,7 +27,10 @@ const headBytes = 1 + 4 + nonceBytes
 const sealedBytesMin = headBytes + tagBytes
 const keyBytes = 32
 
-/** Random nonces of 96 bits: one term seals less than 2^31 records, half of what SP 800-38D §8.3 allows. */
+/**
+ * Random nonces of 96 bits: one term seals less than 2^31 records, half of what SP 800-38D §8.3
+ * allows.
+ */
 export const sealsPerTermMax = 2 ** 31
 
 /** After so many seals the counts want to be saved. */
@@ -33,7 +38,9 @@ export const sealsUnsavedMax = 65_536
 
 const termsMax = 10_000
 
-/** A record sealed under a term that this keyring does not have: another process may have rotated. */
+/**
+ * A record sealed under a term that this keyring does not have: another process may have rotated.
+ */
 export class TermUnknown extends RecordDamaged {}
 
 interface Term {
@@ -118,7 +125,8 @@ export class Keyring {
   seal(keyText: string, plaintext: Buffer | string): Buffer {
     if (this.#terms.size === 0) throw new StoreSealed()
     if (this.encryptions >= sealsPerTermMax) {
-      // Whoever owns the keyring rotates long before; without that, refusing beats a repeated nonce.
+      // Whoever owns the keyring rotates long before; without that, refusing beats a repeated
+      // nonce.
       throw new Error('the active key has sealed as many records as it may')
     }
     if (++this.#unsavedSeals % sealsUnsavedMax === 0) this.#onSealsDue()

@@ -1,7 +1,7 @@
 /**
- * Opens records and remembers what they decode to. A remembered value counts only while the stored bytes are the very
- * same, so a change by another process is seen by the next read; and it is the same object each time, so that it
- * can key what was compiled from it.
+ * Opens records and remembers what they decode to. A remembered value counts only while the stored
+ * bytes are the very same, so a change by another process is seen by the next read; and it is the
+ * same object each time, so that it can key what was compiled from it.
  */
 
 import { BoundedCache } from '../lib/bounded-cache.ts'
@@ -9,7 +9,10 @@ import { decodeUtf8 } from '../lib/utf8.ts'
 import type { Keyring } from './keyring.ts'
 import type { Codec, Key } from './store.ts'
 
-/** Larger records are opened at each read: a cache that counts entries must not fill the memory with them. */
+/**
+ * Larger records are opened at each read: a cache that counts entries must not fill the memory with
+ * them.
+ */
 const cachedBytesMax = 65_536
 
 interface Remembered {

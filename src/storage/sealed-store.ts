@@ -1,6 +1,7 @@
 /**
- * The store above an engine: typed records, sealed by the barrier's keyring, changed by optimistic transactions whose
- * commits are grouped. Closed until `openWith`, and again after `seal`, which forgets keys and everything read.
+ * The store above an engine: typed records, sealed by the barrier's keyring, changed by optimistic
+ * transactions whose commits are grouped. Closed until `openWith`, and again after `seal`, which
+ * forgets keys and everything read.
  */
 
 import { GroupCommit } from './group-commit.ts'
@@ -83,8 +84,8 @@ export class SealedStore implements Store, TextSealer {
   }
 
   /**
-   * Opens the store, or replaces the keyring of an open one. `load` is asked for a newer keyring when a record names a
-   * term that this one does not have, as after a rotation by another process.
+   * Opens the store, or replaces the keyring of an open one. `load` is asked for a newer keyring
+   * when a record names a term that this one does not have, as after a rotation by another process.
    */
   openWith(keyring: Keyring, load?: () => Promise<Keyring | undefined>): void {
     if (this.#failed) throw new StoreUnavailable('the store has failed and stays sealed')
@@ -114,7 +115,8 @@ export class SealedStore implements Store, TextSealer {
       return this.keyring.open(textPrefix + purpose, sealed).toString()
     } catch (error) {
       if (!(error instanceof RecordDamaged)) throw error
-      // Another process may have rotated. The caller cannot wait for it; the next attempt finds the new term.
+      // Another process may have rotated. The caller cannot wait for it; the next attempt finds the
+      // new term.
       if (error instanceof TermUnknown) void this.#reload().catch(() => false)
       return undefined
     }
@@ -160,8 +162,8 @@ export class SealedStore implements Store, TextSealer {
   }
 
   /**
-   * Runs the work as if the store were open with this keyring and gives the change without committing it: for the
-   * first commit of all, which writes the keyring as well.
+   * Runs the work as if the store were open with this keyring and gives the change without
+   * committing it: for the first commit of all, which writes the keyring as well.
    */
   async prepare<T>(
     keyring: Keyring,
@@ -221,7 +223,10 @@ export class SealedStore implements Store, TextSealer {
   }
 }
 
-/** Deletes every key of the range in steps of at most `stepKeysMax`; gives their number. Not one atomic change. */
+/**
+ * Deletes every key of the range in steps of at most `stepKeysMax`; gives their number. Not one
+ * atomic change.
+ */
 export async function destroyRange(
   store: Store,
   range: KeyRange,

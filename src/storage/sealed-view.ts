@@ -14,7 +14,10 @@ export interface Opening {
   reload(): Promise<boolean>
 }
 
-/** Records that a view remembers: as many as the requests of a step need, and a scan fills no memory. */
+/**
+ * Records that a view remembers: as many as the requests of a step need, and a scan fills no
+ * memory.
+ */
 const rememberedMax = 1024
 /** Of one of them, as it is stored. */
 const rememberedBytesMax = 4096

@@ -1,9 +1,11 @@
 /**
- * One snapshot for all reads of one step of the event loop: what many requests do in step, they do on one state. It is
- * never older than the step, so everything that had come before it is seen, also what another process has committed; and
- * it moves on when a commit of this process is told, so that whoever heard of a write sees it.
+ * One snapshot for all reads of one step of the event loop: what many requests do in step, they do
+ * on one state. It is never older than the step, so everything that had come before it is seen,
+ * also what another process has committed; and it moves on when a commit of this process is told,
+ * so that whoever heard of a write sees it.
  *
- * Whoever took it keeps it until he releases it, as long as he needs, while later steps have newer ones.
+ * Whoever took it keeps it until he releases it, as long as he needs, while later steps have newer
+ * ones.
  */
 
 import { atEndOfStep } from '../platform/step.ts'

@@ -1,10 +1,12 @@
 /**
- * What the rest of the server sees of storage: an ordered map from text keys to records, read in snapshots and
- * changed in atomic, durable steps. `Engine` is what memory, LMDB and PostgreSQL implement (bytes, no secrets
- * visible to it); `Store` is the sealed, typed view above it (see `sealed-store.ts`).
+ * What the rest of the server sees of storage: an ordered map from text keys to records, read in
+ * snapshots and changed in atomic, durable steps. `Engine` is what memory, LMDB and PostgreSQL
+ * implement (bytes, no secrets visible to it); `Store` is the sealed, typed view above it (see
+ * `sealed-store.ts`).
  *
  * Keys are segments joined by "/", at most `keyBytesMax` bytes of UTF-8, ordered by their bytes.
- * Every record is sealed with its own key as associated data; a record moved to another key does not open.
+ * Every record is sealed with its own key as associated data; a record moved to another key does
+ * not open.
  */
 
 import {
@@ -32,9 +34,15 @@ export interface KeyRange {
 }
 
 export interface EngineView {
-  /** One value without waiting, from engines that read from memory of this machine. It is only valid until the next call. */
+  /**
+   * One value without waiting, from engines that read from memory of this machine. It is only valid
+   * until the next call.
+   */
   getNow?(key: string): Uint8Array | undefined
-  /** Values in the order of the keys, from one snapshot; undefined where there is none. A value is only valid until the next call. */
+  /**
+   * Values in the order of the keys, from one snapshot; undefined where there is none. A value is
+   * only valid until the next call.
+   */
   getMany(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]>
   /** Entries in order. */
   range(range: KeyRange): AsyncIterable<readonly [key: string, value: Uint8Array]>
@@ -66,8 +74,9 @@ export interface Engine {
   /** All that is committed now, and nothing of what comes later. */
   snapshot(): EngineSnapshot
   /**
-   * Applies changes in order, each whole or not at all, later ones seeing earlier ones. Resolves when all that
-   * committed is durable. Rejects when durability is unknown: the caller must then stop serving.
+   * Applies changes in order, each whole or not at all, later ones seeing earlier ones. Resolves
+   * when all that committed is durable. Rejects when durability is unknown: the caller must then
+   * stop serving.
    */
   commit(changes: readonly Change[]): Promise<readonly CommitOutcome[]>
   close(): Promise<void>
@@ -107,7 +116,10 @@ export interface Key<T> {
   readonly codec: Codec<T>
 }
 
-/** Records made of plain JSON; what was written by this server is trusted to have its type, since it opened. */
+/**
+ * Records made of plain JSON; what was written by this server is trusted to have its type, since it
+ * opened.
+ */
 export function plainCodec<T>(): Codec<T> {
   return plainJson as Codec<T>
 }
@@ -117,7 +129,10 @@ const plainJson: Codec<unknown> = {
   decode: (text) => JSON.parse(text) as unknown,
 }
 
-/** Records that hold values from requests: every number keeps its digits. Objects come back without a prototype. */
+/**
+ * Records that hold values from requests: every number keeps its digits. Objects come back without
+ * a prototype.
+ */
 export function exactCodec<T extends object>(): Codec<T> {
   return exactJson as unknown as Codec<T>
 }
@@ -153,18 +168,20 @@ export function textKey(text: string): Key<string> {
 
 export interface StoreView {
   /**
-   * The record, or undefined. The same object comes back as long as the stored bytes are the same and it is still
-   * cached, so it can key a WeakMap of what was compiled from it. Never change it.
+   * The record, or undefined. The same object comes back as long as the stored bytes are the same
+   * and it is still cached, so it can key a WeakMap of what was compiled from it. Never change it.
    */
   get<T>(key: Key<T>): Promise<T | undefined>
   /** Two records and the epoch from one moment, in one step: for hot paths. */
   getMany(keys: readonly Key<unknown>[]): Promise<readonly unknown[]>
   /**
-   * The same without waiting, for hot paths: `view.getNow(keys) ?? (await view.getMany(keys))`. Undefined when the engine
-   * cannot answer at once.
+   * The same without waiting, for hot paths: `view.getNow(keys) ?? (await view.getMany(keys))`.
+   * Undefined when the engine cannot answer at once.
    */
   getNow(keys: readonly Key<unknown>[]): readonly unknown[] | undefined
-  /** Grows with every commit that changed a record below `configurationPrefix`, on whichever node. */
+  /**
+   * Grows with every commit that changed a record below `configurationPrefix`, on whichever node.
+   */
   epoch(): Promise<number>
   /** Keys in order. */
   keys(range: KeyRange): AsyncIterable<string>
@@ -224,7 +241,10 @@ export class RecordDamaged extends Error {
   }
 }
 
-/** The engine cannot take a commit now (disk full, read-only, connection lost before anything was sent). */
+/**
+ * The engine cannot take a commit now (disk full, read-only, connection lost before anything was
+ * sent).
+ */
 export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable'
 }

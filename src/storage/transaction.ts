@@ -1,6 +1,7 @@
 /**
- * One run of the work of a `write`: reads from one snapshot, buffers what it puts and deletes, and remembers what it
- * read as expectations of the change that comes out of it. Work that only writes has no snapshot and expects nothing.
+ * One run of the work of a `write`: reads from one snapshot, buffers what it puts and deletes, and
+ * remembers what it read as expectations of the change that comes out of it. Work that only writes
+ * has no snapshot and expects nothing.
  */
 
 import { compareKeys, isInRange, isStorableKey } from './key-order.ts'
@@ -87,7 +88,8 @@ export class Transaction implements StoreTransaction {
     let next = 0
     return keys.map((key) => {
       const own = this.#pending.get(key.text)
-      // What was put while the stored values were read is younger than they are; they still have their place.
+      // What was put while the stored values were read is younger than they are; they still have
+      // their place.
       if (stored[next] === key) {
         const value = values[next++]
         if (own === undefined) return value
@@ -215,8 +217,8 @@ export class Transaction implements StoreTransaction {
   }
 
   /**
-   * What was listed must be the same at the commit; beyond the key where the listing stopped (null: at once), anything
-   * may happen.
+   * What was listed must be the same at the commit; beyond the key where the listing stopped (null:
+   * at once), anything may happen.
    */
   #expectKeys(range: KeyRange, seen: string[], stoppedAt: string | null | undefined): void {
     if (stoppedAt === null) return

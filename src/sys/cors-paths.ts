@@ -81,7 +81,10 @@ export function corsPaths(ports: CorsPorts): readonly PathDeclaration[] {
   ]
 }
 
-/** The socket side asks for the latest configuration known here, so it has to be known before the answer. */
+/**
+ * The socket side asks for the latest configuration known here, so it has to be known before the
+ * answer.
+ */
 async function save(ports: CorsPorts, record: CorsRecord): Promise<void> {
   await ports.store.write((txn) => txn.put(keys.cors(), record))
   await ports.configuration()

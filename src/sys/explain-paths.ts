@@ -1,4 +1,7 @@
-/** sys/explain/reasons: the table of reasons as data (explain.md §1). It is documentation, so nobody needs a token. */
+/**
+ * sys/explain/reasons: the table of reasons as data (explain.md §1). It is documentation, so nobody
+ * needs a token.
+ */
 
 import { reply } from '../framework/reply.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'

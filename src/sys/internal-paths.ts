@@ -1,4 +1,7 @@
-/** sys/internal/*: what the CLI and web UIs ask about mounts and rights, and the OpenAPI document (platform.md §2.8). */
+/**
+ * sys/internal/*: what the CLI and web UIs ask about mounts and rights, and the OpenAPI document
+ * (platform.md §2.8).
+ */
 
 import { builtInMounts } from '../core/bootstrap.ts'
 import type { ConfigurationPort } from '../core/ports/system-ports.ts'

@@ -1,4 +1,7 @@
-/** sys/init, unseal, seal, seal-status, health, leader, key-status, rotate (platform.md §2.1, §2.2, §2.10). */
+/**
+ * sys/init, unseal, seal, seal-status, health, leader, key-status, rotate (platform.md §2.1, §2.2,
+ * §2.10).
+ */
 
 import { bootstrap, createInitialRoot } from '../core/bootstrap.ts'
 import type { SealPort, SettingsPort } from '../core/ports/system-ports.ts'

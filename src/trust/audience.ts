@@ -1,4 +1,6 @@
-/** Audience rules of a login: who the token was issued for. See RFC 7519 §4.1.3, jwt-oidc.md §3.3. */
+/**
+ * Audience rules of a login: who the token was issued for. See RFC 7519 §4.1.3, jwt-oidc.md §3.3.
+ */
 
 import { isJsonArray, type JsonValue } from '../lib/json.ts'
 import { err, ok, type Result } from '../lib/result.ts'

@@ -1,8 +1,9 @@
 /**
  * Bound claims of a role: which values of which claims it accepts (jwt-oidc.md §2.5).
  *
- * The expected values are sorted by kind once, at role write; a login then costs one look-up per value of
- * the claim. Strings, booleans and numbers never equal each other, numbers compare exactly (`decimal.ts`).
+ * The expected values are sorted by kind once, at role write; a login then costs one look-up per
+ * value of the claim. Strings, booleans and numbers never equal each other, numbers compare exactly
+ * (`decimal.ts`).
  */
 
 import { isJsonArray, type JsonObject, type JsonValue } from '../lib/json.ts'
@@ -29,7 +30,9 @@ export interface ClaimRule {
 type Matcher =
   | { readonly kind: 'exact'; readonly keys: ReadonlySet<string> }
   | { readonly kind: 'glob'; readonly globs: readonly Glob[] }
-  /** The expected value is of a type that nothing matches: an object, or a non-string among globs. */
+  /**
+   * The expected value is of a type that nothing matches: an object, or a non-string among globs.
+   */
   | { readonly kind: 'unsupported' }
 
 export type ClaimRuleProblem =
@@ -57,7 +60,10 @@ export class GlobWork {
   }
 }
 
-/** Some hundredths of a second. A hundred globs over a thousand groups of thirty characters take the half of it. */
+/**
+ * Some hundredths of a second. A hundred globs over a thousand groups of thirty characters take the
+ * half of it.
+ */
 const globPriceMax = 16_000_000
 
 export function parseClaimRules(
@@ -111,7 +117,9 @@ export function checkClaimRule(
   return err({ reason: 'claim_mismatch', rule, got })
 }
 
-/** A list as it is, a string, boolean or number as a list of one, undefined for objects and null. */
+/**
+ * A list as it is, a string, boolean or number as a list of one, undefined for objects and null.
+ */
 export function listOfValues(value: JsonValue): readonly JsonValue[] | undefined {
   if (isJsonArray(value)) return value
   return isScalar(value) ? [value] : undefined

@@ -1,8 +1,10 @@
 /**
- * Exact decimal numbers as JSON writes them (RFC 8259 §6), for comparing without a double in between.
+ * Exact decimal numbers as JSON writes them (RFC 8259 §6), for comparing without a double in
+ * between.
  *
- * Two numbers are equal when their canonical texts are: 10.0 is 10, 1e3 is 1000, and integers beyond 2^53
- * that differ in the last digit differ. No number is ever written out, so 1e999999999 costs nothing.
+ * Two numbers are equal when their canonical texts are: 10.0 is 10, 1e3 is 1000, and integers
+ * beyond 2^53 that differ in the last digit differ. No number is ever written out, so 1e999999999
+ * costs nothing.
  */
 
 import { JsonNumber, type JsonValue } from '../lib/json.ts'
@@ -14,10 +16,14 @@ export interface Decimal {
   readonly exponent: number
 }
 
-/** An exponent of more digits than this never compares equal to anything, and never costs anything. */
+/**
+ * An exponent of more digits than this never compares equal to anything, and never costs anything.
+ */
 const exponentDigitsMax = 15
 
-/** The number behind a JSON value, undefined for other kinds and for what no JSON number can say. */
+/**
+ * The number behind a JSON value, undefined for other kinds and for what no JSON number can say.
+ */
 export function parseDecimal(value: JsonValue | undefined): Decimal | undefined {
   if (typeof value === 'number') {
     return Number.isFinite(value) ? parseDecimalText(String(value)) : undefined
@@ -77,7 +83,10 @@ export function compareDecimals(a: Decimal, b: Decimal): number {
   return a.negative ? -size : size
 }
 
-/** Plain digits without an exponent, or undefined when that would take more than `lengthMax` characters. */
+/**
+ * Plain digits without an exponent, or undefined when that would take more than `lengthMax`
+ * characters.
+ */
 export function plainDecimal(decimal: Decimal, lengthMax: number): string | undefined {
   if (decimal.digits === '') return '0'
   const { digits, exponent } = decimal

@@ -1,9 +1,9 @@
 /**
  * Globs of bound claims: only `*` is special, the whole string must match (jwt-oidc.md §2.5).
  *
- * Pieces between stars are found leftmost first with a search that never steps back, so the time grows with
- * the subject and not with the number of stars (SEC-MAT-08). How many globs look at how much is what a role and a token
- * make of it together, and has its price (SEC-HTP-17).
+ * Pieces between stars are found leftmost first with a search that never steps back, so the time
+ * grows with the subject and not with the number of stars (SEC-MAT-08). How many globs look at how
+ * much is what a role and a token make of it together, and has its price (SEC-HTP-17).
  */
 
 export interface Glob {
@@ -40,7 +40,9 @@ export function priceOfMatch(glob: Glob, subject: string): number {
   return callPrice + subject.length * glob.price
 }
 
-/** The machine's own search is many times faster, and steps back by no more than the piece is long. */
+/**
+ * The machine's own search is many times faster, and steps back by no more than the piece is long.
+ */
 const shortPieceMax = 32
 const comparisonsPerPrice = 8
 const longPiecePrice = 6

@@ -1,4 +1,7 @@
-/** Group names in a token, for the external groups of the identity store (jwt-oidc.md §3.8; ruling R10). */
+/**
+ * Group names in a token, for the external groups of the identity store (jwt-oidc.md §3.8; ruling
+ * R10).
+ */
 
 import { isJsonArray, member, type JsonObject, type JsonValue } from '../lib/json.ts'
 import { err, ok, type Result } from '../lib/result.ts'
@@ -41,8 +44,9 @@ export function checkGroups(
   return ok(groups)
 }
 
-// OpenID Connect Core §5.6.2 (distributed claims) and the `hasgroups` form of implicit tokens: the issuer
-// leaves the list out when it is too long, which is another fault than a claim nobody asked for.
+// OpenID Connect Core §5.6.2 (distributed claims) and the `hasgroups` form of implicit tokens: the
+// issuer leaves the list out when it is too long, which is another fault than a claim nobody asked
+// for.
 function hasGroupOverage(claims: JsonObject): boolean {
   const names = member(claims, '_claim_names')
   if (typeof names === 'object' && names !== null && !isJsonArray(names)) {

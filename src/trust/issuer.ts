@@ -1,4 +1,6 @@
-/** Issuer rule of a login: who made the token (RFC 7519 §4.1.1, jwt-oidc.md §3.2). Exact comparison. */
+/**
+ * Issuer rule of a login: who made the token (RFC 7519 §4.1.1, jwt-oidc.md §3.2). Exact comparison.
+ */
 
 import { err, ok, type Result } from '../lib/result.ts'
 
@@ -17,7 +19,8 @@ export interface IssuerProblem {
 /** The issuer a token must have, empty when any will do. */
 export function expectedIssuer(config: IssuerExpectation, compat: 'strict' | 'vault'): string {
   if (config.bound_issuer !== '') return config.bound_issuer
-  // Vault compatibility: the references compare the discovered issuer with nothing, against their own documentation.
+  // Vault compatibility: the references compare the discovered issuer with nothing, against their
+  // own documentation.
   return compat === 'vault' ? '' : (config.discovered_issuer ?? '')
 }
 

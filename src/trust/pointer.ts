@@ -42,8 +42,8 @@ export function resolveReference(
 }
 
 /**
- * A copy of the claims with that value put in; missing objects on the way are made. Undefined when a step
- * leads through a scalar or outside a list.
+ * A copy of the claims with that value put in; missing objects on the way are made. Undefined when
+ * a step leads through a scalar or outside a list.
  */
 export function assignReference(
   claims: JsonObject,

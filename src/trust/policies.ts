@@ -1,4 +1,7 @@
-/** Policy names that a login gives: filled in from templates, tidied, and never root (jwt-oidc.md §3.8). */
+/**
+ * Policy names that a login gives: filled in from templates, tidied, and never root
+ * (jwt-oidc.md §3.8).
+ */
 
 import type { JsonObject } from '../lib/json.ts'
 import { err, ok, type Result } from '../lib/result.ts'
@@ -53,7 +56,9 @@ export function checkPolicies(
   return tidyPolicies(names)
 }
 
-/** Trimmed, lower-cased, without empty ones and repetitions, sorted; `default` is not added here. */
+/**
+ * Trimmed, lower-cased, without empty ones and repetitions, sorted; `default` is not added here.
+ */
 function tidyPolicies(names: readonly string[]): Result<readonly string[], PoliciesProblem> {
   const tidy = new Set<string>()
   for (const name of names) {

@@ -1,8 +1,9 @@
 /**
  * Policy names filled in from claims (jwt-oidc.md §2.8): parsed at role write, rendered at login.
  *
- * A template comes from whoever writes roles, the claims from whoever logs in. Steps and output are bounded
- * whatever either of them holds, and a member that is absent stops the login instead of leaving a gap in a name.
+ * A template comes from whoever writes roles, the claims from whoever logs in. Steps and output are
+ * bounded whatever either of them holds, and a member that is absent stops the login instead of
+ * leaving a gap in a name.
  */
 
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from '../lib/json.ts'

@@ -1,4 +1,6 @@
-/** The reasons of refused logins as they are documented; the table itself is `lib/reason-rows.ts`. */
+/**
+ * The reasons of refused logins as they are documented; the table itself is `lib/reason-rows.ts`.
+ */
 
 import { reasonRows, type Reason, type ReasonRow } from '../lib/reason-rows.ts'
 

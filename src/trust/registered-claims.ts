@@ -1,6 +1,6 @@
 /**
- * The registered claims of a token: no look-alikes of their names, and the JSON types the standard asks for
- * (RFC 7519 §4.1, jwt-oidc.md §3.7, ruling R9). Dates are in `times.ts`.
+ * The registered claims of a token: no look-alikes of their names, and the JSON types the standard
+ * asks for (RFC 7519 §4.1, jwt-oidc.md §3.7, ruling R9). Dates are in `times.ts`.
  */
 
 import { member, type JsonObject, type JsonValue } from '../lib/json.ts'
@@ -23,12 +23,14 @@ export interface ClaimTypeProblem {
 }
 
 const registeredNames = ['iss', 'sub', 'aud', 'exp', 'nbf', 'iat', 'jti']
-// With the flags i and u the comparison is Unicode simple case folding, so the long s (U+017F) is an s.
+// With the flags i and u the comparison is Unicode simple case folding, so the long s (U+017F) is
+// an s.
 const lookAlike = /^(?:iss|sub|aud|exp|nbf|iat|jti)$/iu
 
 /**
- * A reader that ignores case would take the second spelling for the first: `sub` and `SUB` in one token
- * could be two people. Refused also without the genuine twin; nested members are not looked at.
+ * A reader that ignores case would take the second spelling for the first: `sub` and `SUB` in one
+ * token could be two people. Refused also without the genuine twin; nested members are not looked
+ * at.
  */
 export function checkClaimNames(claims: JsonObject): Result<void, AmbiguousClaim> {
   for (const claim in claims) {

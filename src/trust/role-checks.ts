@@ -1,7 +1,8 @@
 /**
  * What a role write refuses, and rules it accepts although they can never match (jwt-oidc.md §2.4).
  *
- * Only what the deciding fields alone can tell; lifetimes, redirect URIs and the mount are the writer's.
+ * Only what the deciding fields alone can tell; lifetimes, redirect URIs and the mount are the
+ * writer's.
  */
 
 import { parseCidr } from '../lib/cidr.ts'

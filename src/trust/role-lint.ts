@@ -1,4 +1,7 @@
-/** Advice about a role that is valid and still risky (explain.md §6), as far as the role alone tells. */
+/**
+ * Advice about a role that is valid and still risky (explain.md §6), as far as the role alone
+ * tells.
+ */
 
 import { isJsonArray, type JsonValue } from '../lib/json.ts'
 import type { RoleRules } from './role-rules.ts'

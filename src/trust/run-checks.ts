@@ -71,7 +71,9 @@ export interface Asking {
   readonly found: Found
 }
 
-/** Throws for a list that could accept somebody without a proof, or whose rows cannot be told apart. */
+/**
+ * Throws for a list that could accept somebody without a proof, or whose rows cannot be told apart.
+ */
 export function createLogin<F>(checks: readonly LoginCheck<F>[]): LoginList<F> {
   const proofs = checks.filter((check) => check.proves === true).length
   if (proofs === 0) throw new Error('a login has no check that proves anything')

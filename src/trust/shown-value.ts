@@ -1,6 +1,7 @@
 /**
- * Values of tokens and requests as they appear in texts for people: quoted, cut, and with everything
- * escaped that could act on a terminal or hide (ASVS 16.4.1), and never a signature part.
+ * Values of tokens and requests as they appear in texts for people: quoted, cut, and with
+ * everything escaped that could act on a terminal or hide (ASVS 16.4.1), and never a signature
+ * part.
  */
 
 import { encodeJson, isJsonArray, type JsonValue } from '../lib/json.ts'

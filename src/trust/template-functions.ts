@@ -1,6 +1,6 @@
 /**
- * Functions of policy templates: the standard ones of Go's text/template that compare, index and print, and
- * those of jwt-oidc.md §2.8. Clock and randomness come in through the environment.
+ * Functions of policy templates: the standard ones of Go's text/template that compare, index and
+ * print, and those of jwt-oidc.md §2.8. Clock and randomness come in through the environment.
  */
 
 import { createHash } from 'node:crypto'
@@ -231,7 +231,10 @@ function lengthOf(value: JsonValue, work: TemplateWork): number {
   throw new TemplateStop('takes a string, a list or an object')
 }
 
-/** An absent member is nil, as in Go, so that `if index . "x"` can ask for it; printing nil still fails. */
+/**
+ * An absent member is nil, as in Go, so that `if index . "x"` can ask for it; printing nil still
+ * fails.
+ */
 function index(args: readonly JsonValue[]): JsonValue {
   const [first, ...steps] = args
   if (first === undefined || steps.length === 0)

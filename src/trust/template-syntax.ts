@@ -1,8 +1,10 @@
 /**
- * Syntax of policy templates: text with `{{ actions }}` in the manner of Go's text/template, as a tree.
+ * Syntax of policy templates: text with `{{ actions }}` in the manner of Go's text/template, as a
+ * tree.
  *
- * The subset is what policy names need: fields, variables, pipelines, function calls, if, with, range and
- * comments. Templates that call other templates are refused by name. Parsing is done once, at role write.
+ * The subset is what policy names need: fields, variables, pipelines, function calls, if, with,
+ * range and comments. Templates that call other templates are refused by name. Parsing is done
+ * once, at role write.
  */
 
 import { err, ok, type Result } from '../lib/result.ts'

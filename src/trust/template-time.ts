@@ -1,4 +1,7 @@
-/** Times in the notation of Go's layouts, whose reference time is Mon Jan 2 15:04:05 MST 2006. Always UTC. */
+/**
+ * Times in the notation of Go's layouts, whose reference time is Mon Jan 2 15:04:05 MST 2006.
+ * Always UTC.
+ */
 
 const months = [
   'January',

@@ -1,4 +1,6 @@
-/** The first half of reading a policy template: its actions, and the words and signs inside each. */
+/**
+ * The first half of reading a policy template: its actions, and the words and signs inside each.
+ */
 
 export class SyntaxProblem extends Error {}
 

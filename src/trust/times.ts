@@ -2,8 +2,9 @@
  * Time rules of a JWT login: the window of a token and how the leeway fields size it
  * (jwt-oidc.md §3.5, RFC 7519 §4.1.4 to §4.1.6). All values are seconds.
  *
- * Only `clock_skew_leeway` moves bounds that are present in the token. The other two size the window that is
- * made up for an absent claim, which is why a token with nothing but a distant `exp` is not valid yet.
+ * Only `clock_skew_leeway` moves bounds that are present in the token. The other two size the
+ * window that is made up for an absent claim, which is why a token with nothing but a distant `exp`
+ * is not valid yet.
  */
 
 import { member, type JsonObject, type JsonValue } from '../lib/json.ts'
@@ -56,7 +57,9 @@ export function checkDateTypes(claims: JsonObject): Result<void, DateProblem> {
   return ok(undefined)
 }
 
-/** Every date that is present lies after 1970 and before the year 10000; at least one is present. */
+/**
+ * Every date that is present lies after 1970 and before the year 10000; at least one is present.
+ */
 export function parseTokenDates(
   claims: JsonObject,
 ): Result<TokenDates, DateProblem | { readonly reason: 'time_missing' }> {
@@ -65,7 +68,8 @@ export function parseTokenDates(
     const got = member(claims, claim)
     if (got === undefined) continue
     const seconds = wholeSeconds(got)
-    // The references take 0 for absent; a token that says 1970 is a mistake and not a token without the claim.
+    // The references take 0 for absent; a token that says 1970 is a mistake and not a token without
+    // the claim.
     if (seconds === undefined || seconds <= 0 || seconds > dateSecondsMax) {
       return err({ reason: 'time_malformed', claim, got })
     }

@@ -1,4 +1,7 @@
-/** The claim that names the caller; it becomes the alias name of the identity (jwt-oidc.md §3.8; ruling R10). */
+/**
+ * The claim that names the caller; it becomes the alias name of the identity (jwt-oidc.md §3.8;
+ * ruling R10).
+ */
 
 import type { JsonObject, JsonValue } from '../lib/json.ts'
 import { err, ok, type Result } from '../lib/result.ts'

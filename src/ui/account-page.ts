@@ -171,7 +171,10 @@ function metadataPart(metadata: TokenFacts['metadata']): Html {
   </section>`
 }
 
-/** Signing out ends the token. One that was pasted may be needed elsewhere, so that there is a choice. */
+/**
+ * Signing out ends the token. One that was pasted may be needed elsewhere, so that there is a
+ * choice.
+ */
 function signOutForm({ formToken, isPasted }: AccountModel): Html {
   return html`<form method="post" action="/ui/sign-out" class="trail">
     <input type="hidden" name="form_token" value="${formToken}" />

@@ -1,4 +1,6 @@
-/** Who am I, and the way out: what the API says of the token of this browser, and the end of both. */
+/**
+ * Who am I, and the way out: what the API says of the token of this browser, and the end of both.
+ */
 
 import { member } from '../lib/json.ts'
 import { accountPage, type Right, type TokenFacts } from './account-page.ts'
@@ -103,7 +105,10 @@ export async function signOut(visit: Visit, form: URLSearchParams): Promise<WebA
   return visit.redirect(`/ui/login?signed_out=${isAlive ? 'alive' : '1'}`)
 }
 
-/** Gone already is gone; but a batch token has no end before its time, and some tokens lack the right to end themselves. */
+/**
+ * Gone already is gone; but a batch token has no end before its time, and some tokens lack the
+ * right to end themselves.
+ */
 async function revokeToken(
   visit: Visit,
   { token }: Session,

@@ -1,4 +1,6 @@
-/** Reads what the pages need from answers of the API; a member of another type is as good as none. */
+/**
+ * Reads what the pages need from answers of the API; a member of another type is as good as none.
+ */
 
 import { isJsonArray, isJsonObject, JsonNumber, member, type JsonObject } from '../lib/json.ts'
 import type { ApiResult } from './web-doors.ts'

@@ -1,6 +1,6 @@
 /**
- * `?auto=1`: an address that signs in at once. It must not throw somebody back in who has just signed out, nor go round in
- * circles with a provider that refuses (ux.md §3.4).
+ * `?auto=1`: an address that signs in at once. It must not throw somebody back in who has just
+ * signed out, nor go round in circles with a provider that refuses (ux.md §3.4).
  */
 
 import { cookie } from './cookies.ts'

@@ -1,7 +1,8 @@
 /**
- * Cookies of the pages. All are `__Host-`: only this very host can have set them, over a secure connection, for all paths
- * (RFC 6265bis §4.1.3.2; browsers count loopback as secure). Lax and not Strict: the way back from an identity provider is
- * a navigation from another site, and a Strict cookie would not come along.
+ * Cookies of the pages. All are `__Host-`: only this very host can have set them, over a secure
+ * connection, for all paths (RFC 6265bis §4.1.3.2; browsers count loopback as secure). Lax and not
+ * Strict: the way back from an identity provider is a navigation from another site, and a Strict
+ * cookie would not come along.
  */
 
 export type CookieName = 'session' | 'flows' | 'visit' | 'theme' | 'auto' | 'answer' | 'outcome'
@@ -20,7 +21,8 @@ export function parseCookies(header: string | undefined): ReadonlyMap<string, st
     const name = part.slice(0, equals === -1 ? 0 : equals).trim()
     if (!name.startsWith(prefix)) continue
     const value = part.slice(equals + 1).trim()
-    // Of two with one name the first has the more exact path, which `__Host-` rules out: keep it simple.
+    // Of two with one name the first has the more exact path, which `__Host-` rules out: keep it
+    // simple.
     const short = name.slice(prefix.length)
     if (/^[\w.-]*$/.test(value) && !cookies.has(short)) cookies.set(short, value)
   }

@@ -121,7 +121,10 @@ export function refusalOutcome(visit: Visit, result: ApiResult, parts: RefusalVi
   }
 }
 
-/** A change of colours leads to where one goes from here: the failed request itself must not be repeated. */
+/**
+ * A change of colours leads to where one goes from here: the failed request itself must not be
+ * repeated.
+ */
 function frameOf(visit: Visit, actions: readonly ErrorAction[]) {
   return visit.frame(actions.find(({ address }) => !address.includes('/start'))?.address ?? '/ui/')
 }

@@ -1,6 +1,6 @@
 /**
- * Pages of the browser sign-in: done, failed, confirm, hand-over (jwt-oidc.md §4.4, §4.7, §4.12). Pure: what they
- * show is handed in, and all of it is taken for hostile.
+ * Pages of the browser sign-in: done, failed, confirm, hand-over (jwt-oidc.md §4.4, §4.7, §4.12).
+ * Pure: what they show is handed in, and all of it is taken for hostile.
  */
 
 import { foreign, html, scriptJson, type Html } from './html.ts'
@@ -187,8 +187,9 @@ export interface ConfirmationFacts {
 }
 
 /**
- * Asks the browser's person whether the sign-in is theirs. Somebody else may have started it and sent the link: without
- * this page their terminal would get the token (CVE-2026-33757, RFC 8628 §5.4).
+ * Asks the browser's person whether the sign-in is theirs. Somebody else may have started it and
+ * sent the link: without this page their terminal would get the token (CVE-2026-33757,
+ * RFC 8628 §5.4).
  */
 export function confirmationPage(parts: Framed<ConfirmationFacts>): Page {
   const facts: readonly (readonly [string, Html])[] = [
@@ -259,8 +260,8 @@ export interface HandOverFacts {
 
 /**
  * Tells the window that opened this one that the provider's answer is here (jwt-oidc.md §4.4 step
- * 5). The code itself stays
- * on the server; what goes over is the ticket with which it can be spent. The one page with a script; people see it only when nobody listens.
+ * 5). The code itself stays on the server; what goes over is the ticket with which it can be spent.
+ * The one page with a script; people see it only when nobody listens.
  */
 export function handOverPage(parts: Framed<HandOverFacts>): Page {
   const message = scriptJson({
@@ -287,7 +288,9 @@ export function handOverPage(parts: Framed<HandOverFacts>): Page {
   })
 }
 
-/** One of these pages as what it shows: whoever gives it away need not know what pages look like. */
+/**
+ * One of these pages as what it shows: whoever gives it away need not know what pages look like.
+ */
 export type FlowPage =
   | ({ readonly kind: 'done' } & DoneFacts)
   | { readonly kind: 'blocked' }
@@ -317,7 +320,10 @@ export function moment(iso: string): Html {
   return html`<time datetime="${iso}">${parts[1]} ${parts[2]} UTC</time>`
 }
 
-/** An address that a person may follow: relative to this page, or plain http(s). Never `javascript:` or `data:`. */
+/**
+ * An address that a person may follow: relative to this page, or plain http(s). Never `javascript:`
+ * or `data:`.
+ */
 function requireLink(address: string): string {
   const base = 'https://own.invalid/'
   const isLink = URL.canParse(address, base) && /^https?:$/.test(new URL(address, base).protocol)

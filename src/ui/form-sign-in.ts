@@ -1,4 +1,7 @@
-/** Sign-ins with what somebody has: a token, or a JWT for a mount and a role. Neither is kept, shown or put into an address. */
+/**
+ * Sign-ins with what somebody has: a token, or a JWT for a mount and a role. Neither is kept, shown
+ * or put into an address.
+ */
 
 import { isSuccess, objectAt, textAt } from './api-answer.ts'
 import {

@@ -1,6 +1,7 @@
 /**
- * HTML texts that cannot be forgotten to be escaped: whatever is put into a template is text, unless it is Html itself.
- * Attribute values stand in quotes, always. Against script in what a provider or a caller sends (CVE-2026-33758).
+ * HTML texts that cannot be forgotten to be escaped: whatever is put into a template is text,
+ * unless it is Html itself. Attribute values stand in quotes, always. Against script in what a
+ * provider or a caller sends (CVE-2026-33758).
  */
 
 /** A piece of a page. Only this file makes one from plain text. */
@@ -21,14 +22,17 @@ export function html(strings: TemplateStringsArray, ...values: readonly HtmlValu
   return new Html(text)
 }
 
-/** For constants of our own, such as the stylesheet. Never for anything that was read from somewhere. */
+/**
+ * For constants of our own, such as the stylesheet. Never for anything that was read from
+ * somewhere.
+ */
 export function ownHtml(text: string): Html {
   return new Html(text)
 }
 
 /**
- * Somebody else's text: kept apart from the direction of ours, cut, and with what is invisible made visible, so that
- * two names that look alike are alike.
+ * Somebody else's text: kept apart from the direction of ours, cut, and with what is invisible made
+ * visible, so that two names that look alike are alike.
  */
 export function foreign(text: string, charsMax = 500): Html {
   const isLong = text.length > charsMax
@@ -47,7 +51,10 @@ function visibleText(text: string): string {
   )
 }
 
-/** A value as JSON inside a script: no character of it can end the script or begin a comment in HTML. */
+/**
+ * A value as JSON inside a script: no character of it can end the script or begin a comment in
+ * HTML.
+ */
 export function scriptJson(value: unknown): string {
   return JSON.stringify(value).replace(
     /[<>&\u2028\u2029]/g,

@@ -1,4 +1,7 @@
-/** The few pictures of the pages: inline SVG in the colour of the text around it, hidden from screen readers. */
+/**
+ * The few pictures of the pages: inline SVG in the colour of the text around it, hidden from screen
+ * readers.
+ */
 
 import { ownHtml, type Html } from './html.ts'
 

@@ -1,4 +1,7 @@
-/** The sign-in page: the mounts that may be shown as links, and behind "More ways" everything else. Pure. */
+/**
+ * The sign-in page: the mounts that may be shown as links, and behind "More ways" everything else.
+ * Pure.
+ */
 
 import { foreign, html, type Html } from './html.ts'
 import { icons } from './icons.ts'
@@ -88,8 +91,8 @@ function mountLinks(model: LoginModel, mounts: readonly ShownMount[]): Html {
 }
 
 /**
- * A link, not a form: with `form-action 'self'` a form whose answer leads to the identity provider goes nowhere
- * (ux.md §3.4, measured).
+ * A link, not a form: with `form-action 'self'` a form whose answer leads to the identity provider
+ * goes nowhere (ux.md §3.4, measured).
  */
 function firstLink(model: LoginModel, mount: ShownMount): Html {
   return html`<li class="first">
@@ -202,7 +205,10 @@ function jwtForm(model: LoginModel): Html {
   </form>`
 }
 
-/** A GET to the page itself: what it leads to is on this server, and the link to the provider is one more step. */
+/**
+ * A GET to the page itself: what it leads to is on this server, and the link to the provider is one
+ * more step.
+ */
 function otherForm(model: LoginModel): Html {
   return html`<form method="get" action="/ui/login">
     <input type="hidden" name="return_to" value="${model.returnTo}" />

@@ -1,6 +1,7 @@
 /**
- * How a sign-in ended that did not succeed, told at an address of its own: the address of a callback has a code and a state
- * in it, so that nothing is shown there (RFC 9700 §4.3). What is to be told comes along in a sealed cookie.
+ * How a sign-in ended that did not succeed, told at an address of its own: the address of a
+ * callback has a code and a state in it, so that nothing is shown there (RFC 9700 §4.3). What is to
+ * be told comes along in a sealed cookie.
  */
 
 import { cookie, cookieValueCharsMax } from './cookies.ts'
@@ -24,7 +25,10 @@ export function sendToOutcome(visit: Visit, outcome: Outcome): WebAnswer {
   return visit.redirect(outcomeAddress)
 }
 
-/** What others said may be long, and a cookie is short: they lose their words before the page loses its own. */
+/**
+ * What others said may be long, and a cookie is short: they lose their words before the page loses
+ * its own.
+ */
 function* shorterAndShorter(outcome: Outcome): Generator<Outcome> {
   const cut = (charsMax: number): Outcome => ({
     ...outcome,

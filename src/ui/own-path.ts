@@ -1,4 +1,7 @@
-/** Addresses inside these pages: where a visitor may be sent after a sign-in, and how links are put together. */
+/**
+ * Addresses inside these pages: where a visitor may be sent after a sign-in, and how links are put
+ * together.
+ */
 
 import { trimEnd, trimStart } from '../lib/trim.ts'
 
@@ -6,8 +9,8 @@ const pathCharsMax = 300
 const base = 'https://own.invalid'
 
 /**
- * The path and query when the text is one below `/ui/` and stays there however it is read; undefined for everything else.
- * Against open redirects (SEC-WEB-11).
+ * The path and query when the text is one below `/ui/` and stays there however it is read;
+ * undefined for everything else. Against open redirects (SEC-WEB-11).
  */
 export function parseOwnPath(text: string): string | undefined {
   // Backslashes and control characters are read as slashes, or not at all, by some browsers.
@@ -50,7 +53,10 @@ const mountCharsMax = 128
 /** The name with what may stand around it: spaces, `auth/`, slashes. */
 const givenCharsMax = 256
 
-/** The name of an auth mount, without slashes at its ends, from what a person or an address says; undefined if it is none. */
+/**
+ * The name of an auth mount, without slashes at its ends, from what a person or an address says;
+ * undefined if it is none.
+ */
 export function parseMountName(text: string): string | undefined {
   // What a stranger sends is measured before anything looks at it.
   if (text.length > givenCharsMax) return undefined

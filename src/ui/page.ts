@@ -1,6 +1,7 @@
 /**
- * The frame around every page and the headers that go with it. A page loads nothing: its style is inline under a fresh
- * nonce, its icons are part of it, and it has no script (one page has; see hand-over-page.ts).
+ * The frame around every page and the headers that go with it. A page loads nothing: its style is
+ * inline under a fresh nonce, its icons are part of it, and it has no script (one page has; see
+ * hand-over-page.ts).
  */
 
 import { product } from '../lib/product.ts'
@@ -96,7 +97,10 @@ export function createPage(parts: Framed<PageContent>): Page {
   }
 }
 
-/** An answer that only sends the browser on; with the same headers, since it is as good a place to attack. */
+/**
+ * An answer that only sends the browser on; with the same headers, since it is as good a place to
+ * attack.
+ */
 export function redirectHeaders(): Readonly<Record<string, string>> {
   return {
     ...commonHeaders,

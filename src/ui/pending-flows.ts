@@ -1,6 +1,6 @@
 /**
- * Sign-ins that this browser has begun: in a sealed cookie, so that an answer of a provider counts only in the browser
- * that asked for it (RFC 6749 §10.12), and no server has to remember them.
+ * Sign-ins that this browser has begun: in a sealed cookie, so that an answer of a provider counts
+ * only in the browser that asked for it (RFC 6749 §10.12), and no server has to remember them.
  */
 
 import { cookie, cookieValueCharsMax, noCookie } from './cookies.ts'
@@ -17,7 +17,10 @@ export interface PendingFlow {
 
 const purpose = 'flows'
 const flowsMax = 5
-/** Longer than a sign-in may take, so that one that took too long can be told from one that was never begun. */
+/**
+ * Longer than a sign-in may take, so that one that took too long can be told from one that was
+ * never begun.
+ */
 const lifeMs = 3_600_000
 
 interface StoredFlows {

@@ -5,8 +5,8 @@ import { sessionLifeMs, sessionPurpose, type Session } from './session.ts'
 import type { Visit } from './visit.ts'
 
 /**
- * Ends the session there was, and its token if it was made for it; then the browser has this one. False when the token
- * is longer than a cookie can be.
+ * Ends the session there was, and its token if it was made for it; then the browser has this one.
+ * False when the token is longer than a cookie can be.
  */
 export async function startSession(
   visit: Visit,

@@ -1,13 +1,17 @@
 /**
- * The signed-in browser: a cookie that holds the token, sealed, so that whoever reads the cookie has no token, and whoever
- * has a token has no cookie. Nothing about it is kept on the server while it lives; of one that was signed out, that it was.
+ * The signed-in browser: a cookie that holds the token, sealed, so that whoever reads the cookie
+ * has no token, and whoever has a token has no cookie. Nothing about it is kept on the server while
+ * it lives; of one that was signed out, that it was.
  */
 
 import type { WebDoors } from './web-doors.ts'
 
 export interface Session {
   readonly token: string
-  /** A pasted token belongs to somebody who may still need it; one from a sign-in belongs to this session. */
+  /**
+   * A pasted token belongs to somebody who may still need it; one from a sign-in belongs to this
+   * session.
+   */
   readonly kind: 'login' | 'pasted'
 }
 

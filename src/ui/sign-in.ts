@@ -1,6 +1,6 @@
 /**
- * Sign-ins of a browser through an identity provider: there and back (jwt-oidc.md §4.1, §4.3, §4.4). Who may sign
- * in, the API decides; here is kept which browser asked.
+ * Sign-ins of a browser through an identity provider: there and back (jwt-oidc.md §4.1, §4.3,
+ * §4.4). Who may sign in, the API decides; here is kept which browser asked.
  */
 
 import { remaining } from './account-page.ts'
@@ -28,7 +28,8 @@ export async function startSignIn(visit: Visit, mount: string): Promise<WebAnswe
   const wish = wishOf(visit.query, mount)
   const refused = refuseUnlessNavigation(visit, wish)
   if (refused !== undefined) return refused
-  // Any site can send a browser here, and a sign-in ends the session there is: then the person is asked first.
+  // Any site can send a browser here, and a sign-in ends the session there is: then the person is
+  // asked first.
   if (isFromElsewhere(visit) && (await visit.session()) !== undefined) {
     const { role, returnTo } = wish
     return visit.redirect(link(`/ui/login/${mountPath(mount)}`, { role, return_to: returnTo }))
@@ -142,7 +143,10 @@ export async function finishSignIn(visit: Visit, mount: string): Promise<WebAnsw
   return enter(visit, { token: textAt(auth, 'client_token'), kind: 'login' }, { auth, wish: flow })
 }
 
-/** By its state, and by nothing else: two tabs have two. An answer at the callback of another mount is none (RFC 9700 §4.4). */
+/**
+ * By its state, and by nothing else: two tabs have two. An answer at the callback of another mount
+ * is none (RFC 9700 §4.4).
+ */
 function findFlow(
   flows: readonly PendingFlow[],
   mount: string,

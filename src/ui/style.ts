@@ -1,8 +1,12 @@
-/** The one stylesheet of the pages, inline in each: design tokens first, then the few parts that pages are made of. */
+/**
+ * The one stylesheet of the pages, inline in each: design tokens first, then the few parts that
+ * pages are made of.
+ */
 
 /**
- * Colours come in pairs, light and dark. `color-scheme` decides between them: the system's wish, or the class that the
- * server put on the root. Both halves of every pair that carries text have a contrast of 4.5 or more, a test measures it.
+ * Colours come in pairs, light and dark. `color-scheme` decides between them: the system's wish, or
+ * the class that the server put on the root. Both halves of every pair that carries text have a
+ * contrast of 4.5 or more, a test measures it.
  */
 const tokens = `
 :root{

@@ -35,7 +35,10 @@ export class Visit {
     return themeOf(this.cookies)
   }
 
-  /** Undefined when there is none, and when it was signed out: a copy of its cookie is worth nothing then. */
+  /**
+   * Undefined when there is none, and when it was signed out: a copy of its cookie is worth nothing
+   * then.
+   */
   session(): Promise<Session | undefined> {
     this.#session ??= openSession(this.doors, this.cookies.get('session'))
     return this.#session
@@ -84,8 +87,8 @@ export class Visit {
   // ---------------------------------------------------------------- forms
 
   /**
-   * A text that only a form of this page in this browser has: sealed, for a while, and bound to a cookie that another
-   * site can neither read nor set.
+   * A text that only a form of this page in this browser has: sealed, for a while, and bound to a
+   * cookie that another site can neither read nor set.
    */
   formToken(): string {
     this.#visitId ??= this.#knownVisitId() ?? this.#newVisitId()
@@ -115,7 +118,10 @@ export class Visit {
     return id
   }
 
-  /** What the browser itself says about where a form was sent from; old ones and programs say nothing. */
+  /**
+   * What the browser itself says about where a form was sent from; old ones and programs say
+   * nothing.
+   */
   #comesFromHere(): boolean {
     const site = this.request.header('sec-fetch-site')
     if (site !== undefined && site !== 'same-origin') return false

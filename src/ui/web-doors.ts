@@ -1,4 +1,7 @@
-/** What the web pages are given to work with: the server's own API, sealed texts, time and chance. They have no other door. */
+/**
+ * What the web pages are given to work with: the server's own API, sealed texts, time and chance.
+ * They have no other door.
+ */
 
 import type { JsonObject } from '../lib/json.ts'
 
@@ -73,7 +76,10 @@ export interface WebDoors {
   /** Fresh base64url text of 18 bytes. */
   readonly randomText: () => string
   readonly nowMs: () => number
-  /** Such as `https://stile.example:8200`: what a browser calls this server. Undefined when nobody can tell. */
+  /**
+   * Such as `https://stile.example:8200`: what a browser calls this server. Undefined when nobody
+   * can tell.
+   */
   readonly publicOrigin: (request: WebRequest) => string | undefined
   readonly isSealed: () => boolean
   readonly reasonText: (reason: string) => ReasonText | undefined

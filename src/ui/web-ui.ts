@@ -1,6 +1,6 @@
 /**
- * The pages below `/ui/`: which address is which page (ux.md §3.2), and who may use it. Server-rendered, no script;
- * every verdict comes from the API. Sign-ins are in sign-in.ts.
+ * The pages below `/ui/`: which address is which page (ux.md §3.2), and who may use it.
+ * Server-rendered, no script; every verdict comes from the API. Sign-ins are in sign-in.ts.
  */
 
 import { home, signOut } from './account.ts'

@@ -2,6 +2,7 @@
 
 import { posix } from 'node:path'
 import { complaint, type Rule } from './rule.ts'
+import type { SourceFile } from './source-text.ts'
 
 const emptyNames = ['utils', 'util', 'helpers', 'helper', 'common', 'shared', 'misc', 'types']
 
@@ -39,6 +40,20 @@ export const sourceFileRules: readonly Rule[] = [
     good: [{ path: 'src/lib/x.ts', text: '/** Numbers as the wire writes them. */\n' }],
   },
   {
+    title: 'a comment fits into the columns of the code',
+    find: findWideComments,
+    bad: [
+      { path: 'src/lib/x.ts', text: `/** ${'word '.repeat(20)}*/` },
+      { path: 'src/lib/x.ts', text: `/**\n * ${'word '.repeat(20)}\n */` },
+      { path: 'src/lib/x.ts', text: `  // ${'word '.repeat(20)}` },
+    ],
+    good: [
+      { path: 'src/lib/x.ts', text: `/** ${'word '.repeat(18)}*/` },
+      { path: 'src/lib/x.ts', text: `const text = '// ${'word '.repeat(20)}'` },
+      { path: 'test/x.test.ts', text: `// ${'word '.repeat(20)}` },
+    ],
+  },
+  {
     title: 'a file is a kebab-case noun that says something',
     find: ({ path }) => {
       const name = posix.basename(path).split('.')[0] ?? ''
@@ -67,6 +82,19 @@ export const sourceFileRules: readonly Rule[] = [
     ],
   },
 ]
+
+const columnsMax = 100
+
+/** Complaints about lines that are comment alone; prettier keeps the others within the columns. */
+function findWideComments(file: SourceFile): readonly string[] {
+  if (!file.path.startsWith('src/')) return []
+  const code = file.code.split('\n')
+  return file.text.split('\n').flatMap((line, place) => {
+    const isWide = line.length > columnsMax && /^(?:\/[/*]|\*)/.test(line.trimStart())
+    if (!isWide || (code[place] ?? '').trim() !== '') return []
+    return [`${file.path}:${place + 1}: ${line.length} columns: break the comment at ${columnsMax}`]
+  })
+}
 
 export const committedTextRules: readonly Rule[] = [
   {

@@ -1,6 +1,8 @@
 /**
- * The key with which a mount proves itself to its provider (`oidc_client_auth_method=private_key_jwt`). Made here at first need, replaced on request,
- * never shown. The provider reads the public halves: the one in use, and the one before, so that a rotation interrupts nobody.
+ * The key with which a mount proves itself to its provider
+ * (`oidc_client_auth_method=private_key_jwt`). Made here at first need, replaced on request, never
+ * shown. The provider reads the public halves: the one in use, and the one before, so that a
+ * rotation interrupts nobody.
  */
 
 import type { BackendContext } from '../../framework/backend.ts'

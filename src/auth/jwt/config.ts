@@ -1,4 +1,7 @@
-/** Configuration of a mount: fields, write checks in the contract's order, read shape, key source (jwt-oidc.md §1). */
+/**
+ * Configuration of a mount: fields, write checks in the contract's order, read shape, key source
+ * (jwt-oidc.md §1).
+ */
 
 import type { BackendContext } from '../../framework/backend.ts'
 import { reply } from '../../framework/reply.ts'
@@ -88,8 +91,8 @@ export type IssuerRoute = {
 }
 
 /**
- * What a mount trusts: the classic configuration and where named issuers are. One record, so that a login reads both in
- * one step and a mount without named issuers pays nothing for them.
+ * What a mount trusts: the classic configuration and where named issuers are. One record, so that a
+ * login reads both in one step and a mount without named issuers pays nothing for them.
  */
 export const trustRecord = defineRecord({
   config: optionalPart(configRecord),
@@ -207,7 +210,9 @@ export class JwtConfigs {
     }
   }
 
-  /** Why tokens cannot be judged now; discovery mounts ask their provider once, others ask nobody. */
+  /**
+   * Why tokens cannot be judged now; discovery mounts ask their provider once, others ask nobody.
+   */
   async #problemOf(config: ConfigRecord): Promise<string | undefined> {
     let problem: string | undefined = 'the provider did not answer in time'
     const asked = this.keySource(config)

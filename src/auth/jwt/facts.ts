@@ -29,7 +29,10 @@ export type Voucher =
   | {
       readonly flow: 'jwt'
       readonly issuer: string | undefined
-      /** Thumbprint of the key, where the configuration itself names it: whoever takes it out trusts it no more. */
+      /**
+       * Thumbprint of the key, where the configuration itself names it: whoever takes it out trusts
+       * it no more.
+       */
       readonly key?: string | undefined
     }
   | { readonly flow: 'oidc'; readonly clientId: string }
@@ -64,7 +67,10 @@ export interface KeptLogin {
   readonly flow: 'jwt' | 'oidc'
   /** Name of the named issuer that vouched for it. */
   readonly issuer: string | undefined
-  /** Thumbprint of the configured key that vouched for it; undefined of published ones, and of earlier versions. */
+  /**
+   * Thumbprint of the configured key that vouched for it; undefined of published ones, and of
+   * earlier versions.
+   */
   readonly key: string | undefined
   readonly iss: string | undefined
   /**

@@ -1,4 +1,7 @@
-/** Where a mount keeps the last good key documents, so that neither a restart nor an outage of the provider stops logins. */
+/**
+ * Where a mount keeps the last good key documents, so that neither a restart nor an outage of the
+ * provider stops logins.
+ */
 
 import { createHash } from 'node:crypto'
 import type { MountStore } from '../../framework/backend.ts'
@@ -27,7 +30,8 @@ export function keptDocuments(
   return {
     load: async (url) => {
       const kept = await store.view((view) => view.get(key(url)))
-      // jwt-oidc.md §1.3: a config write drops all caches. Whoever writes the same values again wants fresh keys.
+      // jwt-oidc.md §1.3: a config write drops all caches. Whoever writes the same values again
+      // wants fresh keys.
       return kept?.revision === revision ? kept : undefined
     },
     save: (document) => store.write((txn) => txn.put(key(document.url), { ...document, revision })),

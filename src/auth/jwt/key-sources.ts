@@ -1,6 +1,7 @@
 /**
- * The live key sources of a mount: one for each issuer, made at its first login. Caches live and die with the revision
- * of the record they were made from, and no source ever answers for another issuer (design.md §6).
+ * The live key sources of a mount: one for each issuer, made at its first login. Caches live and
+ * die with the revision of the record they were made from, and no source ever answers for another
+ * issuer (design.md §6).
  */
 
 import type { BackendContext } from '../../framework/backend.ts'
@@ -116,7 +117,10 @@ export class KeySources {
     for (const name of this.#live.keys()) this.drop(name)
   }
 
-  /** Issuers that another node deleted leave their source here; the oldest goes when there are too many. */
+  /**
+   * Issuers that another node deleted leave their source here; the oldest goes when there are too
+   * many.
+   */
   #evict(): void {
     for (const name of this.#live.keys()) {
       if (this.#live.size <= issuersMax + 1) return

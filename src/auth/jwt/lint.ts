@@ -1,4 +1,7 @@
-/** Advice about roles that are valid and still risky: on role writes and at `GET lint` (explain.md §6). */
+/**
+ * Advice about roles that are valid and still risky: on role writes and at `GET lint`
+ * (explain.md §6).
+ */
 
 import { reply } from '../../framework/reply.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
@@ -18,8 +21,9 @@ interface StoredRoles {
 }
 
 /**
- * Shown by `GET lint` only. A role bound by subject, network or claims alone is written with a plain 204 (ROL-004, ROL-006
- * and ROL-007, which Terraform and hvac rely on), and each of them is without an audience.
+ * Shown by `GET lint` only. A role bound by subject, network or claims alone is written with a
+ * plain 204 (ROL-004, ROL-006 and ROL-007, which Terraform and hvac rely on), and each of them is
+ * without an audience.
  */
 const silentAtWrite: ReadonlySet<LintCode> = new Set(['audience_any'])
 

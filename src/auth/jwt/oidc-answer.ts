@@ -1,4 +1,7 @@
-/** What a browser brings back from the provider, read once into one object (RFC 6749 §4.1.2, jwt-oidc.md §4.3, §4.4). Pure. */
+/**
+ * What a browser brings back from the provider, read once into one object (RFC 6749 §4.1.2,
+ * jwt-oidc.md §4.3, §4.4). Pure.
+ */
 
 import { equalSecrets } from '../../lib/constant-time.ts'
 import { mountOfRedirect } from '../../oidc/redirect-uri.ts'
@@ -15,7 +18,10 @@ export interface AnswerParameters {
   readonly iss?: string | undefined
 }
 
-/** An error is the whole answer, whatever stands beside it. An ID token comes by a form only (OAuth 2.0 Form Post Response Mode). */
+/**
+ * An error is the whole answer, whatever stands beside it. An ID token comes by a form only (OAuth
+ * 2.0 Form Post Response Mode).
+ */
 export function readAnswer(
   origin: ProviderAnswer['origin'],
   parameters: AnswerParameters,
@@ -35,7 +41,10 @@ function resultOf({
   return code === '' ? { kind: 'nothing' } : { kind: 'code', code }
 }
 
-/** RFC 6749 §4.1.2.1 and OpenID Connect Core §3.1.2.6: what is not of the standards could say anything to whoever reads the page. */
+/**
+ * RFC 6749 §4.1.2.1 and OpenID Connect Core §3.1.2.6: what is not of the standards could say
+ * anything to whoever reads the page.
+ */
 const knownErrors = new Set([
   'invalid_request',
   'unauthorized_client',

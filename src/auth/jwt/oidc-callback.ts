@@ -1,7 +1,8 @@
 /**
- * The way back from the provider: GET and POST `oidc/callback` (jwt-oidc.md §4.3, §4.4, §4.7). Each request is: read
- * the answer, one transition of the sign-in, judge, a second transition, a page. The transitions are in
- * `sign-in-transitions.ts`, the judgement in `oidc-judge.ts`, the pages in `oidc-pages.ts`.
+ * The way back from the provider: GET and POST `oidc/callback` (jwt-oidc.md §4.3, §4.4, §4.7). Each
+ * request is: read the answer, one transition of the sign-in, judge, a second transition, a page.
+ * The transitions are in `sign-in-transitions.ts`, the judgement in `oidc-judge.ts`, the pages in
+ * `oidc-pages.ts`.
  */
 
 import type { BackendContext } from '../../framework/backend.ts'
@@ -185,7 +186,8 @@ export class OidcCallback {
       const arrived = { found: { config, state, signIn }, answer: screened.value, record, ticket }
       return this.#answerDirectPost(request, arrived)
     }
-    // Kept before this is asked: a command line posts what came to its loopback address, and finishes whatever this answers.
+    // Kept before this is asked: a command line posts what came to its loopback address, and
+    // finishes whatever this answers.
     const mount = mountOfRedirect(signIn.redirectUri)
     if (mount === undefined) {
       return this.#refusalPage(request, failed('redirect_uri_refused', 'Invalid redirect path.'))
@@ -213,7 +215,10 @@ export class OidcCallback {
     return this.#concludedPage(request, found, { ticket, coming: answer })
   }
 
-  /** The form of the page that asks. What another site sends, or what has no ticket of that page, is no answer. */
+  /**
+   * The form of the page that asks. What another site sends, or what has no ticket of that page, is
+   * no answer.
+   */
   async #personAnswers(
     request: CallbackRequest,
     config: ConfigRecord,
@@ -256,7 +261,9 @@ export class OidcCallback {
 
   // ---------------------------------------------------------------- direct mode, from yes to done
 
-  /** Of many with one ticket one goes on. Undefined: it is not the ticket of the answer that waits. */
+  /**
+   * Of many with one ticket one goes on. Undefined: it is not the ticket of the answer that waits.
+   */
   async #conclude(
     request: CallbackRequest,
     { config, state, signIn }: Found,
@@ -320,7 +327,10 @@ export class OidcCallback {
 
   // ---------------------------------------------------------------- parts
 
-  /** Strangers can make this server call the provider with codes of their own: what was in vain counts (SEC-OID-33). */
+  /**
+   * Strangers can make this server call the provider with codes of their own: what was in vain
+   * counts (SEC-OID-33).
+   */
   async #withinBudget<T>(
     request: CallbackRequest,
     coming: ProviderAnswer | undefined,

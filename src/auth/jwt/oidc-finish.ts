@@ -88,7 +88,10 @@ export class OidcFinish {
     })
   }
 
-  /** Whether the provider has made that token for the sign-in with this nonce, whatever else it says. */
+  /**
+   * Whether the provider has made that token for the sign-in with this nonce, whatever else it
+   * says.
+   */
   async isMadeFor(nonce: string, provider: OidcProvider, idToken: string): Promise<boolean> {
     const token = parseCompactJwt(idToken, provider.algorithms)
     if (!token.ok) return false

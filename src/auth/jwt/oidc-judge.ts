@@ -1,4 +1,7 @@
-/** From the provider's answer to a proven identity (jwt-oidc.md §4.3 steps 7 to 12): the same for each mode. */
+/**
+ * From the provider's answer to a proven identity (jwt-oidc.md §4.3 steps 7 to 12): the same for
+ * each mode.
+ */
 
 import type { Login } from '../../framework/reply.ts'
 import type { BackendRequest } from '../../framework/request.ts'
@@ -35,7 +38,10 @@ export interface Case {
 
 /** The one call to the provider that a request may make for a code. */
 export interface ProviderCall {
-  /** Taken from the budget. What was looked at before a transition may be another sign-in after it: without this nobody is asked. */
+  /**
+   * Taken from the budget. What was looked at before a transition may be another sign-in after it:
+   * without this nobody is asked.
+   */
   readonly isPaid: boolean
   /** Told afterwards: what came of it. */
   outcome: 'unasked' | 'in_vain' | 'answered'
@@ -108,9 +114,9 @@ export class OidcJudge {
   }
 
   /**
-   * What may be kept of a posted answer until somebody spends it. A code is short. An ID token may be long, and anybody
-   * can post one, also one of their own to a thousand sign-ins: it is kept only when the provider has made it for this
-   * very one, and of any other only why it was refused.
+   * What may be kept of a posted answer until somebody spends it. A code is short. An ID token may
+   * be long, and anybody can post one, also one of their own to a thousand sign-ins: it is kept
+   * only when the provider has made it for this very one, and of any other only why it was refused.
    */
   async screen(one: Omit<Case, 'call'>): Promise<Result<ProviderAnswer, Refusal>> {
     const { answer, signIn, config } = one

@@ -1,7 +1,8 @@
 /**
- * The pages of sign-ins whose browser comes to the API itself (jwt-oidc.md §4.12). A callback's address has the
- * code and the state in it, so it shows nothing: it leads to the same address without them (RFC 9700 §4.3), and what is to
- * be shown there comes along in a sealed cookie of ten minutes. The cookie decides about a page and about nothing else.
+ * The pages of sign-ins whose browser comes to the API itself (jwt-oidc.md §4.12). A callback's
+ * address has the code and the state in it, so it shows nothing: it leads to the same address
+ * without them (RFC 9700 §4.3), and what is to be shown there comes along in a sealed cookie of ten
+ * minutes. The cookie decides about a page and about nothing else.
  */
 
 import type { BackendContext } from '../../framework/backend.ts'
@@ -132,7 +133,10 @@ export class OidcPages {
   }
 }
 
-/** Whether a person goes there: no picture, frame or prefetch does, and programs say nothing (Fetch Metadata). */
+/**
+ * Whether a person goes there: no picture, frame or prefetch does, and programs say nothing (Fetch
+ * Metadata).
+ */
 export function isNavigation({ header }: Pick<Request, 'header'>): boolean {
   const destination = header('sec-fetch-dest') ?? 'document'
   const purpose = `${header('sec-purpose') ?? ''} ${header('purpose') ?? ''}`

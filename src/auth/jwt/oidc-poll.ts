@@ -1,4 +1,7 @@
-/** Clients without a browser of their own ask here whether their sign-in is done (jwt-oidc.md §4.7 to §4.9). Every poll is answered at once. */
+/**
+ * Clients without a browser of their own ask here whether their sign-in is done (jwt-oidc.md §4.7
+ * to §4.9). Every poll is answered at once.
+ */
 
 import type { Login, Reply } from '../../framework/reply.ts'
 import type { BackendRequest } from '../../framework/request.ts'
@@ -87,7 +90,10 @@ export class OidcPoll {
     return { kind: 'login', login: boundTo(request, record, login, signIn.mode) }
   }
 
-  /** The person's yes may be ten minutes old, and the token is made now: what made it right has to be so still (SEC-OID-16). */
+  /**
+   * The person's yes may be ten minutes old, and the token is made now: what made it right has to
+   * be so still (SEC-OID-16).
+   */
   async #requireStill(
     login: Login,
     record: RoleRecord | undefined,
@@ -150,11 +156,13 @@ export class OidcPoll {
       await states.release(claim)
       throw answer.error.refusal
     }
-    // The provider has spoken: the sign-in is spent, unless somebody was told meanwhile that it was broken off.
+    // The provider has spoken: the sign-in is spent, unless somebody was told meanwhile that it was
+    // broken off.
     const ending = { text: 'spent', reason: 'state_used', status: 400 } as const
     if (!(await states.finish(claim, { kind: 'failure', failure: ending }))) throw stateGone()
     if (!answer.ok) throw answer.error.refusal
-    // A person has said yes, so neither the start nor this poll was junk. To ask alone costs a stranger nothing.
+    // A person has said yes, so neither the start nor this poll was junk. To ask alone costs a
+    // stranger nothing.
     this.#services.budgets.devices.repay(request.clientAddress)
     this.#services.budgets.polls.repay(request.clientAddress)
     return this.#finish(asked, answer.value)
@@ -187,7 +195,9 @@ export class OidcPoll {
   }
 }
 
-/** A token of direct mode is bound to who receives it and not to the browser that proved the person. */
+/**
+ * A token of direct mode is bound to who receives it and not to the browser that proved the person.
+ */
 function boundTo(
   { clientAddress }: PollRequest,
   record: RoleRecord | undefined,

@@ -1,4 +1,7 @@
-/** Refusals of sign-ins: the texts that stock clients split into summary and detail (jwt-oidc.md §0.4). */
+/**
+ * Refusals of sign-ins: the texts that stock clients split into summary and detail
+ * (jwt-oidc.md §0.4).
+ */
 
 import type { MountFacts } from '../../framework/backend.ts'
 import type { LoginNote } from '../../framework/login-log.ts'
@@ -84,7 +87,10 @@ export function sourceRefused(): Refusal {
   return new Refusal('token_refused', { reason: 'source_address_refused', note: {} })
 }
 
-/** The refusal as this mount may tell it. design.md §8: with compat=vault it is as bare as the reference's. */
+/**
+ * The refusal as this mount may tell it. design.md §8: with compat=vault it is as bare as the
+ * reference's.
+ */
 export function toldBy(mount: MountFacts, refusal: Refusal): Refusal {
   if (mount.compat !== 'vault' && mount.explainToCaller !== 'none') return refusal
   const { detail } = refusal

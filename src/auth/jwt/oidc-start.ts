@@ -37,7 +37,10 @@ export const startFields = {
 type StartRequest = BackendRequest<Input<typeof startFields>>
 
 const pollSecondsDefault = 5
-/** RFC 8628 §3.5: clients wait that long; a number of others must not make it for ever, or not at all. */
+/**
+ * RFC 8628 §3.5: clients wait that long; a number of others must not make it for ever, or not at
+ * all.
+ */
 const pollSecondsMax = 60
 /** 43 characters of 62 are 256 bits. */
 const secretLength = 43

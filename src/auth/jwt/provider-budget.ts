@@ -22,12 +22,16 @@ const ofMount: Allowance = { burst: 100, perMinute: 300 }
  */
 const addressesMax = 1024
 
-/** Customers from whose network somebody has signed in through the provider, since this process began. */
+/**
+ * Customers from whose network somebody has signed in through the provider, since this process
+ * began.
+ */
 const knownCustomersMax = 10_000
 
 /**
- * Whoever has many addresses could spend all that strangers together may have, and with it everybody's sign-ins. A customer
- * of whom the provider has proven somebody is no stranger: only the allowance of the own address counts there.
+ * Whoever has many addresses could spend all that strangers together may have, and with it
+ * everybody's sign-ins. A customer of whom the provider has proven somebody is no stranger: only
+ * the allowance of the own address counts there.
  */
 export class KnownCustomers {
   readonly #customers = new BoundedCache<string, true>(knownCustomersMax)

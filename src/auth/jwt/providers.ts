@@ -1,6 +1,7 @@
 /**
- * What a mount's provider adds to the claims before they are judged (jwt-oidc.md §5). Here are those parts that need no
- * network; a configuration that asks for a look-up is refused at its write until that is built.
+ * What a mount's provider adds to the claims before they are judged (jwt-oidc.md §5). Here are
+ * those parts that need no network; a configuration that asks for a look-up is refused at its write
+ * until that is built.
  */
 
 import { err, ok, type Result } from '../../lib/result.ts'

@@ -20,7 +20,10 @@ import { readFacts, type KeptLogin } from './facts.ts'
 import { issuerOfConfig, loginConfig, type JwtIssuers, type NamedIssuer } from './issuers.ts'
 import type { JwtRoles } from './role.ts'
 
-/** Published keys rotate by themselves; one that stood in the configuration was taken out by somebody. */
+/**
+ * Published keys rotate by themselves; one that stood in the configuration was taken out by
+ * somebody.
+ */
 const keyTakenOut: Result<never, SignatureProblem> = err({
   reason: 'key_source_invalid',
   detail: 'the key that signed it is no longer configured',
@@ -90,7 +93,9 @@ export class JwtRenewal {
     return renewedBy(record)
   }
 
-  /** A mount that has moved from configured keys to published ones is asked for the issuer alone. */
+  /**
+   * A mount that has moved from configured keys to published ones is asked for the issuer alone.
+   */
   #hasKey({ key }: KeptLogin, { trust, issuer }: Trusted): boolean {
     const { config } = trust
     const named = issuer && this.#configs.sources.of(issuer.name, issuer.record)

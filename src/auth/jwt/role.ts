@@ -56,7 +56,10 @@ export class JwtRoles {
     return this.#records.names(page)
   }
 
-  /** Last version of a deleted role: a new one of that name goes on counting, since tokens of the old one know their number. */
+  /**
+   * Last version of a deleted role: a new one of that name goes on counting, since tokens of the
+   * old one know their number.
+   */
   #lastVersionKey(name: string): Key<number> {
     return this.#context.store.key(`role-version/${name}`)
   }
@@ -81,7 +84,8 @@ export class JwtRoles {
       const role_type = asked ?? inferRoleType(merged, this.#isForJwtsOnly(trust))
       const record = this.#checked({ ...merged, role_type })
       const last = current?.version ?? (await txn.get(this.#lastVersionKey(name))) ?? 0
-      // Every write counts: what was judged before it (a confirmed sign-in that waits for its poll) is judged again.
+      // Every write counts: what was judged before it (a confirmed sign-in that waits for its poll)
+      // is judged again.
       txn.put(key, { ...record, version: last + 1 })
       return [...this.#warnings(record), ...lintWarnings(record, issuersOf(trust))]
     })
@@ -155,7 +159,10 @@ function parseRoleType(asked: string | undefined): 'jwt' | 'oidc' | undefined {
   throw invalid(`invalid 'role_type': ${JSON.stringify(asked.slice(0, 64))}; use jwt or oidc`)
 }
 
-/** jwt-oidc.md §2.3: a role without redirect URIs on a mount without a browser flow can only be for JWTs. */
+/**
+ * jwt-oidc.md §2.3: a role without redirect URIs on a mount without a browser flow can only be for
+ * JWTs.
+ */
 function inferRoleType(merged: RoleDraft, isForJwtsOnly: boolean): 'jwt' | 'oidc' {
   const hasRedirects = (merged.allowed_redirect_uris ?? []).length > 0
   // Device sign-ins need none, and asking for them says what the role is for.

@@ -1,10 +1,12 @@
 /**
- * Where sign-ins are kept between their start and their end (jwt-oidc.md §4.2): in the mount's store, sealed, so that any node finishes any
- * sign-in and a restart in between does no harm. What may become of one is said in `sign-in-transitions.ts`; here each transition is one atomic
- * step, so that of many callers one succeeds.
+ * Where sign-ins are kept between their start and their end (jwt-oidc.md §4.2): in the mount's
+ * store, sealed, so that any node finishes any sign-in and a restart in between does no harm. What
+ * may become of one is said in `sign-in-transitions.ts`; here each transition is one atomic step,
+ * so that of many callers one succeeds.
  *
- * A record is kept under a hash of its state. Two index rows lead to it: by expiry, and by the address that started it. Nobody can fill the store:
- * records expire, and beyond the ceilings of mount and address the oldest goes.
+ * A record is kept under a hash of its state. Two index rows lead to it: by expiry, and by the
+ * address that started it. Nobody can fill the store: records expire, and beyond the ceilings of
+ * mount and address the oldest goes.
  */
 
 import { createHash } from 'node:crypto'
@@ -18,7 +20,10 @@ import { signInLifeMs, type NewSignIn, type ProviderAnswer, type SignIn } from '
 import * as transitions from './sign-in-transitions.ts'
 import type { Transition } from './sign-in-transitions.ts'
 
-/** Bounds in bytes are those of the fields: see `oidc-callback.ts`. These bound how many records there are. */
+/**
+ * Bounds in bytes are those of the fields: see `oidc-callback.ts`. These bound how many records
+ * there are.
+ */
 const signInsMax = 100_000
 const signInsOfAddressMax = 10_000
 /** Dropped at once when a ceiling is reached, so that counting is rare. */
@@ -41,7 +46,10 @@ export interface Claim {
 export class SignInStates {
   readonly #context: BackendContext
   readonly #store: MountStore
-  /** Started since the last count, beside what was counted then. Undefined until the first count of this process. */
+  /**
+   * Started since the last count, beside what was counted then. Undefined until the first count of
+   * this process.
+   */
   #estimate: number | undefined
   readonly #ofAddress = new BoundedCache<string, number>(countedAddressesMax)
   readonly #dropping = new Map<string, Promise<void>>()
@@ -66,7 +74,10 @@ export class SignInStates {
     this.#scheduleSweep()
   }
 
-  /** The ticket with which the answer may be spent; for the browser that brought it and for nobody else. */
+  /**
+   * The ticket with which the answer may be spent; for the browser that brought it and for nobody
+   * else.
+   */
   async park(
     state: string,
     answer: ProviderAnswer,
@@ -138,7 +149,10 @@ export class SignInStates {
 
   // ---------------------------------------------------------------- reads
 
-  /** The sign-in as it is now, which may be another one a moment later: good for a look, never for a decision. */
+  /**
+   * The sign-in as it is now, which may be another one a moment later: good for a look, never for a
+   * decision.
+   */
   async load(state: string): Promise<SignIn | undefined> {
     const record = await this.#store.view((view) => view.get(this.#key(hashOf(state))))
     return this.#isAlive(record) ? record : undefined
@@ -310,7 +324,10 @@ export class SignInStates {
 
 const expiryPrefix = 'oidc/expiry/'
 
-/** All addresses of one IPv6 customer are one: else whoever has a network could push out everybody's sign-ins. */
+/**
+ * All addresses of one IPv6 customer are one: else whoever has a network could push out everybody's
+ * sign-ins.
+ */
 function addressPrefix(address: string): string {
   const customer = address.includes(':') ? customerOf(address) : address
   return `oidc/address/${customer === '' ? 'unknown' : customer}/`

@@ -1,10 +1,11 @@
 /**
- * The state machine of a sign-in: every way in which one moves from phase to phase. Each transition is a pure function from
- * the sign-in as it is stored to what becomes of it and what its caller is told; `sign-in-states.ts` carries it out in one
- * atomic step, so that of any number of callers at once one is told that it was theirs.
+ * The state machine of a sign-in: every way in which one moves from phase to phase. Each transition
+ * is a pure function from the sign-in as it is stored to what becomes of it and what its caller is
+ * told; `sign-in-states.ts` carries it out in one atomic step, so that of any number of callers at
+ * once one is told that it was theirs.
  *
- * The table stands in ARCHITECTURE.md ("Sign-ins with OpenID Connect"); `test/jwt/sign-in-transitions.test.ts` walks mode ×
- * phase × event. jwt-oidc.md §4.2 to §4.9.
+ * The table stands in ARCHITECTURE.md ("Sign-ins with OpenID Connect");
+ * `test/jwt/sign-in-transitions.test.ts` walks mode × phase × event. jwt-oidc.md §4.2 to §4.9.
  */
 
 import type { Login } from '../../framework/reply.ts'
@@ -41,8 +42,8 @@ export interface Parking {
 }
 
 /**
- * The browser brings the provider's answer. Whoever *began* the sign-in may be an attacker, so the answer waits for the
- * browser that brought it (RFC 9700 §4.7, CVE-2026-33757).
+ * The browser brings the provider's answer. Whoever *began* the sign-in may be an attacker, so the
+ * answer waits for the browser that brought it (RFC 9700 §4.7, CVE-2026-33757).
  */
 export function park(signIn: SignIn, parking: Parking): Transition<'parked' | 'waiting' | 'over'> {
   const { phase, mode } = signIn
@@ -212,8 +213,8 @@ export type Ending =
   | { readonly kind: 'failure'; readonly failure: SignInFailure }
 
 /**
- * What came of the claim. In direct mode it waits for the client's poll; in device mode the poll itself has it. `lost`: the
- * poller was told meanwhile that it was broken off.
+ * What came of the claim. In direct mode it waits for the client's poll; in device mode the poll
+ * itself has it. `lost`: the poller was told meanwhile that it was broken off.
  */
 export function finish(
   { mode, phase }: SignIn,

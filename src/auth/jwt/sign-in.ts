@@ -1,12 +1,16 @@
 /**
- * A sign-in between its start and its end: what is kept of it, and in which phase it is. The phases and what moves a
- * sign-in from one to another are in `sign-in-transitions.ts`; where it is kept is in `sign-in-states.ts`.
+ * A sign-in between its start and its end: what is kept of it, and in which phase it is. The phases
+ * and what moves a sign-in from one to another are in `sign-in-transitions.ts`; where it is kept is
+ * in `sign-in-states.ts`.
  */
 
 import type { Login } from '../../framework/reply.ts'
 import type { Reason } from '../../trust/reasons.ts'
 
-/** What the provider sent the browser back with: one object, from one place, never put together from two. */
+/**
+ * What the provider sent the browser back with: one object, from one place, never put together from
+ * two.
+ */
 export interface ProviderAnswer {
   /** In the address of a GET, or in the form of a POST (`response_mode=form_post`). */
   readonly origin: 'query' | 'posted'
@@ -39,10 +43,16 @@ export type SignInPhase =
       readonly answer: ProviderAnswer
       /** Hash of the ticket. */
       readonly ticket: string
-      /** Whoever brought the answer knew the client's nonce, so that this nonce may spend it as well. */
+      /**
+       * Whoever brought the answer knew the client's nonce, so that this nonce may spend it as
+       * well.
+       */
       readonly isNonceBound: boolean
     }
-  /** One caller is talking to the provider; after `untilMs` nobody is any more, whatever became of it. */
+  /**
+   * One caller is talking to the provider; after `untilMs` nobody is any more, whatever became of
+   * it.
+   */
   | { readonly kind: 'claimed'; readonly claim: string; readonly untilMs: number }
   | { readonly kind: 'done'; readonly login: Login }
   | { readonly kind: 'failed'; readonly failure: SignInFailure }
@@ -63,7 +73,10 @@ export interface SignIn {
   readonly expiresAtMs: number
   /** Seconds; 0 when the role asks for none. */
   readonly maxAge: number
-  /** This server's own pages know the browser that began by its cookie; of another client nothing is known. */
+  /**
+   * This server's own pages know the browser that began by its cookie; of another client nothing is
+   * known.
+   */
   readonly begunBy: 'pages' | 'client'
   readonly deviceCode?: string
   readonly phase: SignInPhase

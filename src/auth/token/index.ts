@@ -1,4 +1,7 @@
-/** The token method: auth/token/ (platform.md §3.3). Rules of tokens are the core's; here are the paths. */
+/**
+ * The token method: auth/token/ (platform.md §3.3). Rules of tokens are the core's; here are the
+ * paths.
+ */
 
 import type { Backend, BackendType } from '../../framework/backend.ts'
 import { reply, type Reply } from '../../framework/reply.ts'

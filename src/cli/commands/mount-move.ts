@@ -1,4 +1,7 @@
-/** `auth move` and `secrets move`: gives a mount another path and waits until the server has moved it. */
+/**
+ * `auth move` and `secrets move`: gives a mount another path and waits until the server has moved
+ * it.
+ */
 
 import { objectMember, textMember } from '../../client/secret.ts'
 import type { Command } from '../command.ts'

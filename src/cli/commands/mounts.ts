@@ -1,6 +1,6 @@
 /**
- * `auth …` and `secrets …`: list, enable, tune and disable mounts. Both do the same with other paths and
- * words, so each command is written once and made for both kinds. platform.md §2.3.
+ * `auth …` and `secrets …`: list, enable, tune and disable mounts. Both do the same with other
+ * paths and words, so each command is written once and made for both kinds. platform.md §2.3.
  */
 
 import { numberMember, objectMember, objectOf, textMember } from '../../client/secret.ts'

@@ -1,4 +1,7 @@
-/** Login with a JWT that one has. The existing clients have no such method; `write auth/jwt/login` is the same. */
+/**
+ * Login with a JWT that one has. The existing clients have no such method; `write auth/jwt/login`
+ * is the same.
+ */
 
 import { objectOf } from '../../client/secret.ts'
 import { CommandFailure } from '../failure.ts'

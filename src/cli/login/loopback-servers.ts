@@ -1,6 +1,7 @@
 /**
- * Listens on this machine, at every address that a browser may try for a name. `localhost` is 127.0.0.1 and ::1, and a stranger
- * at the other one would be given what was meant for us (RFC 8252 §8.3).
+ * Listens on this machine, at every address that a browser may try for a name. `localhost` is
+ * 127.0.0.1 and ::1, and a stranger at the other one would be given what was meant for us
+ * (RFC 8252 §8.3).
  */
 
 import { createServer, type RequestListener, type Server } from 'node:http'

@@ -11,7 +11,10 @@ const loaders: Readonly<Record<string, () => Promise<LoginMethod>>> = {
   approle: async () => (await import('./approle.ts')).approleLogin,
 }
 
-/** Ways that the stock programs lack; under their names nothing answers that they would not (platform.md §10.4). */
+/**
+ * Ways that the stock programs lack; under their names nothing answers that they would not
+ * (platform.md §10.4).
+ */
 const ownWays: Readonly<Record<string, string>> = {
   jwt: 'role=ROLE jwt=@FILE',
   approle: 'role_id=ID secret_id=@FILE',

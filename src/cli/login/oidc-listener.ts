@@ -1,7 +1,8 @@
 /**
- * Waits on this machine for the browser to come back (jwt-oidc.md §7.2, step 7). One path, one sign-in, one answer: the
- * first request with the right state ends it. Everything else is turned away and changes nothing. The browser is then sent on
- * to the path alone, so that neither code nor state stays in its address bar and history (RFC 9700 §4.3).
+ * Waits on this machine for the browser to come back (jwt-oidc.md §7.2, step 7). One path, one
+ * sign-in, one answer: the first request with the right state ends it. Everything else is turned
+ * away and changes nothing. The browser is then sent on to the path alone, so that neither code nor
+ * state stays in its address bar and history (RFC 9700 §4.3).
  */
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
@@ -59,7 +60,8 @@ export class OidcListener {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://localhost')
-    // RFC 8252 §8.3: a page of another name that resolves to this machine is not the browser coming back.
+    // RFC 8252 §8.3: a page of another name that resolves to this machine is not the browser coming
+    // back.
     if (!this.#isOwnHost(request.headers.host ?? '')) return refuse(response, 400)
     if (url.pathname !== path) return refuse(response, 404)
     if (request.method !== 'GET' && request.method !== 'POST') return refuse(response, 405)
@@ -94,7 +96,10 @@ export class OidcListener {
   }
 }
 
-/** Values of the body win over those of the query. Undefined where one of them has a name twice (RFC 6749 §3.1). */
+/**
+ * Values of the body win over those of the query. Undefined where one of them has a name twice
+ * (RFC 6749 §3.1).
+ */
 function readParameters(
   query: URLSearchParams,
   body: URLSearchParams,

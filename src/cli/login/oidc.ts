@@ -21,7 +21,10 @@ const doing = 'Error authenticating'
 const waitMsMax = 600_000
 const goodbyeMsMax = 2000
 const serverFaultsMax = 3
-/** RFC 8628 §3.5: whatever a provider or a role names, nobody is asked without a pause, and nobody waits for ever. */
+/**
+ * RFC 8628 §3.5: whatever a provider or a role names, nobody is asked without a pause, and nobody
+ * waits for ever.
+ */
 const pollSecondsMin = 1
 const pollSecondsMax = 60
 
@@ -162,7 +165,10 @@ async function complete(begun: Begun, { method, parameters }: Arrival): Promise<
 
 type Client = Awaited<ReturnType<CommandContext['client']>>
 
-/** The server answers with a page; that it kept the values is all that counts. A 400 says that this is no address of its own. */
+/**
+ * The server answers with a page; that it kept the values is all that counts. A 400 says that this
+ * is no address of its own.
+ */
 async function park(client: Client, request: Parameters<Client['send']>[0]): Promise<void> {
   try {
     const answer = await client.send(request)
@@ -217,7 +223,8 @@ function boundedSeconds(seconds: number): number {
 async function show(begun: Begun): Promise<void> {
   const { context, parameters, authUrl, userCode, state } = begun
   const say = (text: string) => context.print.error(text)
-  // The code has to be typed by a person anyway, and where to is the provider's word alone (SEC-OID-23).
+  // The code has to be typed by a person anyway, and where to is the provider's word alone
+  // (SEC-OID-23).
   const isToOpen = !parameters.skipBrowser && parameters.mode !== 'device'
   const isOpened = isToOpen && (await context.openBrowser(authUrl))
   const failed = isToOpen && !isOpened
@@ -259,7 +266,9 @@ function sayWithoutBrowser(context: CommandContext, mode: OidcParameters['mode']
   context.print.error('')
 }
 
-/** The work, unless Ctrl-C or the end of the sign-in's life comes first; both take the sign-in back. */
+/**
+ * The work, unless Ctrl-C or the end of the sign-in's life comes first; both take the sign-in back.
+ */
 async function interruptible<T>(begun: Begun, work: () => Promise<T>): Promise<T> {
   const { context } = begun
   let stop: () => void = () => undefined

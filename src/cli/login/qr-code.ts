@@ -1,4 +1,7 @@
-/** A QR code for a terminal (jwt-oidc.md §7.4): light modules are drawn, two rows of modules to a line of text. */
+/**
+ * A QR code for a terminal (jwt-oidc.md §7.4): light modules are drawn, two rows of modules to a
+ * line of text.
+ */
 
 import { encode } from 'uqr'
 

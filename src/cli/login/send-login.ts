@@ -1,4 +1,6 @@
-/** The one request that most methods consist of. No token goes with it: a login starts from nothing. */
+/**
+ * The one request that most methods consist of. No token goes with it: a login starts from nothing.
+ */
 
 import type { Secret } from '../../client/secret.ts'
 import type { JsonObject } from '../../lib/json.ts'

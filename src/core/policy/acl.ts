@@ -1,6 +1,7 @@
 /**
- * What a token may do: one decision per request from the rules of all its policies (platform.md §4.3
- * to §4.6). Exactly one pattern decides. No I/O; policies come parsed and, where they have templates, filled.
+ * What a token may do: one decision per request from the rules of all its policies
+ * (platform.md §4.3 to §4.6). Exactly one pattern decides. No I/O; policies come parsed and, where
+ * they have templates, filled.
  */
 
 import { emptyObject, type JsonObject, type JsonValue } from '../../lib/json.ts'
@@ -22,7 +23,9 @@ export interface AclRequest {
   /** Without `/v1/` and without a leading slash; a list path ends with a slash. */
   readonly path: string
   readonly operation: Operation
-  /** Body fields, or the query of a read; `unread` asks whether there are any that would be allowed. */
+  /**
+   * Body fields, or the query of a read; `unread` asks whether there are any that would be allowed.
+   */
   readonly data?: JsonObject | 'unread'
   /** 0 when no wrapping is asked for. */
   readonly wrapTtlSeconds: number
@@ -128,7 +131,10 @@ class CompiledAcl implements Acl {
     return { root: false, exact_paths: exact, glob_paths: glob }
   }
 
-  /** Vault compatibility: asked as a list, so that a rule without the slash answers for the path with it. */
+  /**
+   * Vault compatibility: asked as a list, so that a rule without the slash answers for the path
+   * with it.
+   */
   #capabilityBits(path: string): number {
     return this.#rules.find(path, true)?.terms.capabilities ?? 0
   }

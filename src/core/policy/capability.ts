@@ -56,7 +56,10 @@ const resultantOrder: readonly Capability[] = [
   'scan',
 ]
 
-/** HashiCorp words for features that do not exist here: known, so that such policies load; they grant nothing. */
+/**
+ * HashiCorp words for features that do not exist here: known, so that such policies load; they
+ * grant nothing.
+ */
 const grantsNothing = new Set(['subscribe', 'recover'])
 
 /** The bit of a word in `capabilities`; undefined for a word nobody knows. */

@@ -1,6 +1,9 @@
 /** Texts of the policies every server starts with (platform.md §4.8). */
 
-/** Given to every token unless it asks not to have it. Written once at first start; operators may rewrite it. */
+/**
+ * Given to every token unless it asks not to have it. Written once at first start; operators may
+ * rewrite it.
+ */
 export const defaultPolicyText = `# What every token may do with itself.
 path "auth/token/lookup-self" {
   capabilities = ["read"]

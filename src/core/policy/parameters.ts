@@ -111,7 +111,9 @@ export function areParametersAllowed(limits: ParameterLimits, data: JsonObject):
   })
 }
 
-/** Some hundredths of a second: a megabyte beside three globs, or what people write beside hundreds. */
+/**
+ * Some hundredths of a second: a megabyte beside three globs, or what people write beside hundreds.
+ */
 const charactersMax = 4_000_000
 /** Looking at a value costs something, however short it is. */
 const lookCharacters = 32
@@ -177,7 +179,10 @@ function matchesGlob(glob: string, text: string): boolean {
   return text === glob
 }
 
-/** Deep equality of JSON; numbers by value whatever their spelling, so that a numeric deny fires (SEC-ACL-05). */
+/**
+ * Deep equality of JSON; numbers by value whatever their spelling, so that a numeric deny fires
+ * (SEC-ACL-05).
+ */
 function isSameValue(a: JsonValue, b: JsonValue, work: MatchWork): boolean {
   if (a === b) return true
   const numberA = canonicalNumber(a)

@@ -51,7 +51,10 @@ export function parseTemplateBraces(text: string): Result<boolean, { readonly me
   return isBalanced ? ok(rest.length > 0) : err({ message: 'unbalanced templating characters' })
 }
 
-/** Matches a path given in its pieces: a `+` takes exactly one, empty or not; a final `*` the rest of the path. */
+/**
+ * Matches a path given in its pieces: a `+` takes exactly one, empty or not; a final `*` the rest
+ * of the path.
+ */
 export function matchesSegments(pattern: SegmentPattern, pieces: readonly string[]): boolean {
   const { segments, hasStar } = pattern
   if (hasStar ? pieces.length < segments.length : pieces.length !== segments.length) return false
@@ -65,7 +68,10 @@ export function matchesSegments(pattern: SegmentPattern, pieces: readonly string
   return true
 }
 
-/** Whether some path below a mount could match: the mount's pieces, without the last slash, fit the first segments. */
+/**
+ * Whether some path below a mount could match: the mount's pieces, without the last slash, fit the
+ * first segments.
+ */
 export function fitsBelow(pattern: SegmentPattern, mountPieces: readonly string[]): boolean {
   const { segments, hasStar } = pattern
   for (let i = 0; i < mountPieces.length; i++) {

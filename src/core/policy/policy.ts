@@ -1,6 +1,7 @@
 /**
  * Text of one policy to its rules (platform.md §4.1, §2.4). What the rules of several policies mean
- * together is in `acl.ts`. A text that asks for a limit we cannot keep is refused: ignoring it would grant more.
+ * together is in `acl.ts`. A text that asks for a limit we cannot keep is refused: ignoring it
+ * would grant more.
  */
 
 import { parseDurationMs } from '../../lib/duration.ts'

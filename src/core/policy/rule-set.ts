@@ -97,8 +97,9 @@ export class RuleSet {
   }
 
   /**
-   * Every prefix of the path sorts before it, and whatever sorts between the longest of them and the path
-   * begins with it too: so it is the nearest entry, or one that the nearest entry begins with.
+   * Every prefix of the path sorts before it, and whatever sorts between the longest of them and
+   * the path begins with it too: so it is the nearest entry, or one that the nearest entry begins
+   * with.
    */
   #findPrefix(path: string): PrefixEntry | undefined {
     let low = 0

@@ -1,7 +1,7 @@
 /**
- * What the paths below `sys/` may do with the core, one port for each role. The core implements them
- * all; a group of paths names those that it uses. What belongs to an open seal throws `StoreSealed`
- * while there is none.
+ * What the paths below `sys/` may do with the core, one port for each role. The core implements
+ * them all; a group of paths names those that it uses. What belongs to an open seal throws
+ * `StoreSealed` while there is none.
  */
 
 import type { PathDeclaration } from '../../framework/path.ts'

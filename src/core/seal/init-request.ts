@@ -19,7 +19,10 @@ export interface ShareCounts {
   readonly threshold: number
 }
 
-/** The shares to make: unseal keys for `shamir`, recovery keys for a seal that opens itself. Throws SealProblem. */
+/**
+ * The shares to make: unseal keys for `shamir`, recovery keys for a seal that opens itself. Throws
+ * SealProblem.
+ */
 export function requireShareCounts(type: SealType['type'], request: InitRequest): ShareCounts {
   const isShamir = type === 'shamir'
   // The official client sends 0 and null for everything it does not use.

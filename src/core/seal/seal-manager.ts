@@ -1,7 +1,8 @@
 /**
- * Opens and closes the store: initialisation, unsealing by shares or by the static key, sealing, and rotation of the
- * barrier key (platform.md §2.1, §2.10). Owns the root key while the store is open. Knows nothing of tokens and
- * mounts: those register with `onUnsealed` and hand their first records to `init`.
+ * Opens and closes the store: initialisation, unsealing by shares or by the static key, sealing,
+ * and rotation of the barrier key (platform.md §2.1, §2.10). Owns the root key while the store is
+ * open. Knows nothing of tokens and mounts: those register with `onUnsealed` and hand their first
+ * records to `init`.
  */
 
 import type { Clock } from '../../platform/clock.ts'
@@ -36,7 +37,10 @@ import { UnsealAttempt } from './unseal-attempt.ts'
 
 const rootKeyBytes = 32
 
-/** Half of what a term may seal: the rotation has time, and other processes' unsaved counts do not matter. */
+/**
+ * Half of what a term may seal: the rotation has time, and other processes' unsaved counts do not
+ * matter.
+ */
 const rotateAtSeals = sealsPerTermMax / 2
 
 const rotateAttemptsMax = 16
@@ -86,7 +90,10 @@ export interface InitOutcome<T> {
   readonly value: T
 }
 
-/** Writes the first records; the keyring is the one that they are sealed with, for what needs its subkeys. */
+/**
+ * Writes the first records; the keyring is the one that they are sealed with, for what needs its
+ * subkeys.
+ */
 export type InitWork<T> = (txn: StoreTransaction, keyring: Keyring) => Promise<T> | T
 
 export class SealManager {
@@ -99,7 +106,9 @@ export class SealManager {
   readonly #clusterName: string
   readonly #unsealedWork: (() => Promise<void> | void)[] = []
   readonly #sealingWork: (() => Promise<void> | void)[] = []
-  /** Operations one after the other: two shares that arrive together must not both be the last one. */
+  /**
+   * Operations one after the other: two shares that arrive together must not both be the last one.
+   */
   #queue: Promise<unknown> = Promise.resolve()
   #config: SealConfig | undefined
   #attempt: UnsealAttempt | undefined
@@ -116,17 +125,26 @@ export class SealManager {
     this.#clusterName = options.clusterName ?? ''
   }
 
-  /** False from the end of a successful unseal, with all that `onUnsealed` registered done, until the next seal. */
+  /**
+   * False from the end of a successful unseal, with all that `onUnsealed` registered done, until
+   * the next seal.
+   */
   get sealed(): boolean {
     return !this.#ready || this.#store.sealed
   }
 
-  /** Work that makes the server ready, in order, after each unseal. If it fails, the store is sealed again. */
+  /**
+   * Work that makes the server ready, in order, after each unseal. If it fails, the store is sealed
+   * again.
+   */
   onUnsealed(work: () => Promise<void> | void): void {
     this.#unsealedWork.push(work)
   }
 
-  /** Work that stops what runs on the open store and forgets what was made from it, in order, before each seal. */
+  /**
+   * Work that stops what runs on the open store and forgets what was made from it, in order, before
+   * each seal.
+   */
   onSealing(work: () => Promise<void> | void): void {
     this.#sealingWork.push(work)
   }
@@ -159,8 +177,9 @@ export class SealManager {
   }
 
   /**
-   * Makes keyring, seal and the caller's first records in one atomic commit: a crash leaves an empty store or a whole
-   * one, and keys are given out only for the latter. With `shamir` the store stays sealed.
+   * Makes keyring, seal and the caller's first records in one atomic commit: a crash leaves an
+   * empty store or a whole one, and keys are given out only for the latter. With `shamir` the store
+   * stays sealed.
    */
   init<T>(request: InitRequest, work: InitWork<T>): Promise<InitOutcome<T>> {
     return this.#inTurn(() => this.#init(request, work))
@@ -175,8 +194,8 @@ export class SealManager {
   }
 
   /**
-   * At start: opens the store when the seal needs nobody; true when it did. Throws when the store was made with another
-   * seal or another key.
+   * At start: opens the store when the seal needs nobody; true when it did. Throws when the store
+   * was made with another seal or another key.
    */
   autoUnseal(): Promise<boolean> {
     return this.#inTurn(async () => {
@@ -367,7 +386,8 @@ export class SealManager {
         deletes: [],
       })
       if (!committed) continue
-      // Sealed in the meantime by a failed commit: then the new term is there and nobody uses it yet.
+      // Sealed in the meantime by a failed commit: then the new term is there and nobody uses it
+      // yet.
       if (this.#store.sealed) throw new StoreSealed()
       await this.#prepareKeyring(keyring)
       this.#store.openWith(keyring)
@@ -387,7 +407,10 @@ export class SealManager {
     })
   }
 
-  /** Saves the count; rotates long before the active term has sealed as much as it may (NIST SP 800-38D §8.3). */
+  /**
+   * Saves the count; rotates long before the active term has sealed as much as it may (NIST
+   * SP 800-38D §8.3).
+   */
   async #saveEncryptions(): Promise<void> {
     if (this.#store.sealed) return
     const keyring = this.#store.keyring

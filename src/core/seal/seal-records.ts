@@ -1,6 +1,6 @@
 /**
- * The records that exist before and outside the barrier. They lie in the engine as they are: the keyring is sealed under
- * the root key, the root key under the static key, the rest is public.
+ * The records that exist before and outside the barrier. They lie in the engine as they are: the
+ * keyring is sealed under the root key, the root key under the static key, the rest is public.
  */
 
 import {

@@ -1,6 +1,6 @@
 /**
- * Shares of a key after Shamir. One share of one is the key itself, as in Vault; of several each is one byte longer than
- * the key, its last byte being the place of the share.
+ * Shares of a key after Shamir. One share of one is the key itself, as in Vault; of several each is
+ * one byte longer than the key, its last byte being the place of the share.
  */
 
 import { combine, split } from 'shamir-secret-sharing'

@@ -1,6 +1,6 @@
 /**
- * The key of the `static` seal: it opens the store without people. It comes from a file or the environment, as 32 raw
- * bytes or as their hex or base64 text.
+ * The key of the `static` seal: it opens the store without people. It comes from a file or the
+ * environment, as 32 raw bytes or as their hex or base64 text.
  */
 
 const keyBytes = 32

@@ -1,4 +1,7 @@
-/** The shares given so far. They are kept in this process only and overwritten when the attempt ends. */
+/**
+ * The shares given so far. They are kept in this process only and overwritten when the attempt
+ * ends.
+ */
 
 import { timingSafeEqual } from 'node:crypto'
 

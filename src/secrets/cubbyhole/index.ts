@@ -1,6 +1,6 @@
 /**
- * The cubbyhole: secrets of one token that nobody else reaches and that go with it (platform.md §7.1). The core
- * deletes what stands below a token's id when the token ends.
+ * The cubbyhole: secrets of one token that nobody else reaches and that go with it
+ * (platform.md §7.1). The core deletes what stands below a token's id when the token ends.
  */
 
 import type { BackendType } from '../../framework/backend.ts'

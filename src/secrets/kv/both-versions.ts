@@ -1,6 +1,7 @@
 /**
- * One set of paths for both versions, since a mount may be tuned from 1 to 2 while it is served. Each version declares its
- * paths as if it were alone; here they are laid over each other, and the mount's version decides at each request.
+ * One set of paths for both versions, since a mount may be tuned from 1 to 2 while it is served.
+ * Each version declares its paths as if it were alone; here they are laid over each other, and the
+ * mount's version decides at each request.
  */
 
 import type { BackendContext } from '../../framework/backend.ts'
@@ -69,7 +70,10 @@ export function eitherVersion(
   }
 }
 
-/** The same fields, for help and reference, taking any value: a member of a version 1 secret must not be refused. */
+/**
+ * The same fields, for help and reference, taking any value: a member of a version 1 secret must
+ * not be refused.
+ */
 function untyped(fields: FieldTable): FieldTable {
   return Object.fromEntries(Object.entries(fields).map(([name, one]) => [name, anyValue(one)]))
 }
@@ -83,7 +87,10 @@ interface Narrowed {
   readonly warnings: readonly string[]
 }
 
-/** The request as the path of that version would have received it; `captureAt` is negative where nothing is captured. */
+/**
+ * The request as the path of that version would have received it; `captureAt` is negative where
+ * nothing is captured.
+ */
 function narrowed(request: Request, path: PathDeclaration, captureAt: number): Narrowed {
   const captures: Record<string, string> = {}
   if (captureAt >= 0 && request.path.length >= captureAt) {

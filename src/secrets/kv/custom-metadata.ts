@@ -1,4 +1,7 @@
-/** Custom metadata of a key: words for people, with the limits of alias metadata (platform.md §5.1, §7.3). */
+/**
+ * Custom metadata of a key: words for people, with the limits of alias metadata (platform.md §5.1,
+ * §7.3).
+ */
 
 import { invalid } from '../../framework/refusal.ts'
 import type { JsonObject } from '../../lib/json.ts'
@@ -9,7 +12,10 @@ const valueCharactersMax = 512
 
 export type CustomMetadata = Readonly<Record<string, string>>
 
-/** The given pairs over the present ones; null takes one away where that is allowed. Null for none at all. */
+/**
+ * The given pairs over the present ones; null takes one away where that is allowed. Null for none
+ * at all.
+ */
 export function requireCustomMetadata(
   given: JsonObject,
   present: CustomMetadata | null,

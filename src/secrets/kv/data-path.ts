@@ -1,4 +1,7 @@
-/** `data/`: reading, writing, patching and soft-deleting the newest version of a secret (platform.md §7.3). */
+/**
+ * `data/`: reading, writing, patching and soft-deleting the newest version of a secret
+ * (platform.md §7.3).
+ */
 
 import type { BackendContext } from '../../framework/backend.ts'
 import { reply, type Reply } from '../../framework/reply.ts'

@@ -1,6 +1,7 @@
 /**
- * What stands directly in a folder: names, and folders with a slash at their end, in the order of their bytes. What is
- * inside a folder is stepped over with a new range, so a folder of millions costs one seek.
+ * What stands directly in a folder: names, and folders with a slash at their end, in the order of
+ * their bytes. What is inside a folder is stepped over with a new range, so a folder of millions
+ * costs one seek.
  */
 
 import type { MountStore } from '../../framework/backend.ts'

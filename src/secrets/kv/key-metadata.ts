@@ -1,6 +1,7 @@
 /**
- * What is kept about a key of a version 2 store beside the bodies of its versions, and every rule about it: which
- * versions stay, when one counts as deleted, what the next number is. Pure (platform.md §7.3).
+ * What is kept about a key of a version 2 store beside the bodies of its versions, and every rule
+ * about it: which versions stay, when one counts as deleted, what the next number is. Pure
+ * (platform.md §7.3).
  */
 
 import { emptyObject, type JsonObject, type JsonValue } from '../../lib/json.ts'
@@ -100,7 +101,10 @@ export function addVersion(
   return { metadata: next, number: currentVersion(next), dropped }
 }
 
-/** The metadata with the named versions changed; unknown ones are passed over. The same object when nothing changed. */
+/**
+ * The metadata with the named versions changed; unknown ones are passed over. The same object when
+ * nothing changed.
+ */
 export function changeVersions(
   metadata: KeyMetadata,
   numbers: readonly number[],

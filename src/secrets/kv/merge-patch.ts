@@ -2,7 +2,10 @@
 
 import { emptyObject, isJsonObject, type JsonObject, type JsonValue } from '../../lib/json.ts'
 
-/** The target with the patch applied; neither is changed. The depth is bounded by what the parser of both accepts. */
+/**
+ * The target with the patch applied; neither is changed. The depth is bounded by what the parser of
+ * both accepts.
+ */
 export function mergePatch(target: JsonObject, patch: JsonObject): JsonObject {
   const merged = emptyObject()
   for (const name of Object.keys(target)) merged[name] = target[name] ?? null

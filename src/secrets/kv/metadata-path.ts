@@ -1,4 +1,7 @@
-/** `metadata/`: the settings of a key, its custom metadata, its versions, and the list of keys (platform.md §7.3). */
+/**
+ * `metadata/`: the settings of a key, its custom metadata, its versions, and the list of keys
+ * (platform.md §7.3).
+ */
 
 import type { BackendContext } from '../../framework/backend.ts'
 import { reply } from '../../framework/reply.ts'

@@ -19,7 +19,10 @@ type Request = BackendRequest<Input<typeof fields>>
 export function plainPath(context: BackendContext): PathDeclaration {
   const { store } = context
 
-  /** A write that began before the mount became version 2 must not leave a secret behind that nobody moves. */
+  /**
+   * A write that began before the mount became version 2 must not leave a secret behind that nobody
+   * moves.
+   */
   async function requirePlainLayout(txn: StoreTransaction): Promise<void> {
     if ((await txn.get(layoutKey(store))) !== undefined) throw invalid(upgradeText)
   }

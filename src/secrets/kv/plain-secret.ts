@@ -1,4 +1,7 @@
-/** The record of a version 1 secret: its lease in a line of its own, then its JSON text as it is answered. */
+/**
+ * The record of a version 1 secret: its lease in a line of its own, then its JSON text as it is
+ * answered.
+ */
 
 import { parseDurationSeconds } from '../../lib/duration.ts'
 import { JsonNumber, JsonText, member, type JsonObject } from '../../lib/json.ts'

@@ -1,4 +1,6 @@
-/** The path of a secret inside its mount: which ones there can be, and the field that captures it. */
+/**
+ * The path of a secret inside its mount: which ones there can be, and the field that captures it.
+ */
 
 import { invalid } from '../../framework/refusal.ts'
 import { field } from '../../schema/field.ts'
@@ -9,8 +11,8 @@ import { field } from '../../schema/field.ts'
 const pathBytesMax = 1200
 
 /**
- * The capture of the patterns. Version 1 takes any member, and a captured part comes back among the members, so the
- * name is one that hardly any secret uses.
+ * The capture of the patterns. Version 1 takes any member, and a captured part comes back among the
+ * members, so the name is one that hardly any secret uses.
  */
 export const pathField = 'secret_path'
 

@@ -41,7 +41,10 @@ export function subkeysPath(context: BackendContext): PathDeclaration {
   })
 }
 
-/** The object with null for every leaf, and for everything below the given level; 0 shows all levels. */
+/**
+ * The object with null for every leaf, and for everything below the given level; 0 shows all
+ * levels.
+ */
 function namesOf(object: JsonObject, levels: number): JsonObject {
   const names = emptyObject()
   for (const name of Object.keys(object)) {

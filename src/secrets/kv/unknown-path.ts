@@ -1,4 +1,7 @@
-/** Every other path of a version 2 store: nearly always a version 1 path, so the answer says so (platform.md §7.3). */
+/**
+ * Every other path of a version 2 store: nearly always a version 1 path, so the answer says so
+ * (platform.md §7.3).
+ */
 
 import type { Reply } from '../../framework/reply.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'

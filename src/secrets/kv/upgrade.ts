@@ -1,7 +1,7 @@
 /**
- * From version 1 to version 2. The first request after the tune moves the secrets in small durable steps: a small mount
- * is ready within that request, a large one answers 400 until the rest has moved. A stop half-way only delays it: the
- * next request goes on, on whichever node.
+ * From version 1 to version 2. The first request after the tune moves the secrets in small durable
+ * steps: a small mount is ready within that request, a large one answers 400 until the rest has
+ * moved. A stop half-way only delays it: the next request goes on, on whichever node.
  */
 
 import type { BackendContext, MountStore } from '../../framework/backend.ts'

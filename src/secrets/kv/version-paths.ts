@@ -1,4 +1,6 @@
-/** `delete/`, `undelete/` and `destroy/`: what can be done to single versions (platform.md §7.3). */
+/**
+ * `delete/`, `undelete/` and `destroy/`: what can be done to single versions (platform.md §7.3).
+ */
 
 import type { BackendContext } from '../../framework/backend.ts'
 import { reply } from '../../framework/reply.ts'

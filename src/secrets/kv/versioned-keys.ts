@@ -1,4 +1,7 @@
-/** Where a version 2 store keeps its records: settings, one record for each key, one for each version. */
+/**
+ * Where a version 2 store keeps its records: settings, one record for each key, one for each
+ * version.
+ */
 
 import type { MountStore } from '../../framework/backend.ts'
 import { isJsonObject, type JsonObject } from '../../lib/json.ts'
@@ -17,7 +20,10 @@ export function metadataKey(store: MountStore, path: string): Key<KeyMetadata> {
   return store.key<KeyMetadata>(metadataPrefix + path)
 }
 
-/** The JSON text of one version. A secret's path has no empty segment, so none is taken for another's version. */
+/**
+ * The JSON text of one version. A secret's path has no empty segment, so none is taken for
+ * another's version.
+ */
 export function versionKey(store: MountStore, path: string, number: number): Key<string> {
   return store.key(`v/${path}//${String(number).padStart(10, '0')}`, textCodec)
 }

@@ -3,9 +3,9 @@
 import { statfsSync } from 'node:fs'
 
 /**
- * Failures of writing pages, after which LMDB drops the transaction: the root page still names the old state. Failures of
- * the sync are not among them; nobody knows what they left on the disk (USENIX ATC 2020, "Can applications recover
- * from fsync failures?").
+ * Failures of writing pages, after which LMDB drops the transaction: the root page still names the
+ * old state. Failures of the sync are not among them; nobody knows what they left on the disk
+ * (USENIX ATC 2020, "Can applications recover from fsync failures?").
  */
 const nothingWritten: readonly number[] = [
   28, // ENOSPC

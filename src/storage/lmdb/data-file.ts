@@ -1,7 +1,8 @@
 /**
- * Looks at LMDB's data file before LMDB does. LMDB takes an empty file for a new store, and reads pages beyond the end of
- * a cut file through its memory map, which ends the process without a word. Layout: `mdb.c` of the lmdb package
- * (MDB_meta, MDB_page, MDB_node), whose page header has 24 bytes, as it is on little-endian 64-bit machines.
+ * Looks at LMDB's data file before LMDB does. LMDB takes an empty file for a new store, and reads
+ * pages beyond the end of a cut file through its memory map, which ends the process without a word.
+ * Layout: `mdb.c` of the lmdb package (MDB_meta, MDB_page, MDB_node), whose page header has 24
+ * bytes, as it is on little-endian 64-bit machines.
  */
 
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
@@ -42,7 +43,8 @@ function findProblem(file: number, sizeBytes: bigint): string | undefined {
   const meta = first.transaction > second.transaction ? first : second
   const pages = sizeBytes / BigInt(meta.pageBytes)
   if (pages > meta.lastPage) return undefined
-  // LMDB may leave the last pages unwritten when they are free, so a short file is not yet a damaged one.
+  // LMDB may leave the last pages unwritten when they are free, so a short file is not yet a
+  // damaged one.
   if (meta.pagesInUse > pages) return 'was cut: it is shorter than its content'
   const whole = meta.roots.every((root) => isTreeWithin(file, meta.pageBytes, pages, root, 0))
   return whole ? undefined : 'was cut: pages in use are beyond its end'
@@ -53,7 +55,8 @@ function readMeta(file: number, position: number): Meta | undefined {
   if (page === undefined || page.readUInt32LE(0) !== magic) return undefined
   const pageBytes = page.readUInt32LE(24)
   if (pageBytes < 256 || pageBytes > 65_536) return undefined
-  // Two trees: the free list and the records. Each: pad, flags, depth, then branch, leaf and overflow pages, entries, root.
+  // Two trees: the free list and the records. Each: pad, flags, depth, then branch, leaf and
+  // overflow pages, entries, root.
   const trees = [24, 72]
   const pagesInUse = trees
     .flatMap((at) => [at + 8, at + 16, at + 24])
@@ -79,7 +82,8 @@ function isTreeWithin(
   if (page === undefined) return false
   const flags = page.readUInt16LE(18)
   if ((flags & (branchFlag | leafFlag)) === 0) return false
-  // The list of nodes begins after the header and ends at `lower`; positions count from the start of the page.
+  // The list of nodes begins after the header and ends at `lower`; positions count from the start
+  // of the page.
   const lower = page.readUInt16LE(20)
   for (let at = pageHeaderBytes; at + 1 < lower && at + 1 < pageBytes; at += 2) {
     const node = page.readUInt16LE(at)

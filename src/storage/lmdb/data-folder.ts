@@ -1,7 +1,7 @@
 /**
- * The folder of an LMDB store: its rights, and the record that says whose it is and in which format. Decides whether
- * LMDB may open what lies there; a folder of somebody else, of a newer version or with a damaged data file is refused and
- * left exactly as it is.
+ * The folder of an LMDB store: its rights, and the record that says whose it is and in which
+ * format. Decides whether LMDB may open what lies there; a folder of somebody else, of a newer
+ * version or with a damaged data file is refused and left exactly as it is.
  */
 
 import {
@@ -78,7 +78,8 @@ export function refuse(folder: string, problem: string): never {
 function readRecord(folder: string): FolderRecord {
   const path = join(folder, 'format.json')
   if (!existsSync(path)) {
-    // A mounted volume has a folder of its own, and nothing else that belongs to nobody is expected here.
+    // A mounted volume has a folder of its own, and nothing else that belongs to nobody is expected
+    // here.
     const others = readdirSync(folder).filter((name) => name !== 'lost+found')
     if (others.length > 0 && !others.every((name) => name.startsWith('format.json.'))) {
       refuse(folder, 'is not empty and was not made by this server; choose another or empty it')

@@ -1,12 +1,13 @@
 /**
  * Who uses a data folder: one process, or several that all asked for sharing.
  *
- * Node has no file locks. Each process listens on a socket of its own and enters it in a list that lies in the store and
- * is only changed inside LMDB write transactions, which exclude each other between processes. An entry counts as long as
- * its socket answers: the kernel closes the socket with the process, however that ends, so a kill frees the folder,
- * and no stale file, reused process id or race between two starters can hold or open it wrongly. Where the
- * socket's file was deleted, the process id with its start time decides (Linux). The list is bound to the inode of the data
- * file: entries of a copied folder are nobody's.
+ * Node has no file locks. Each process listens on a socket of its own and enters it in a list that
+ * lies in the store and is only changed inside LMDB write transactions, which exclude each other
+ * between processes. An entry counts as long as its socket answers: the kernel closes the socket
+ * with the process, however that ends, so a kill frees the folder, and no stale file, reused
+ * process id or race between two starters can hold or open it wrongly. Where the socket's file was
+ * deleted, the process id with its start time decides (Linux). The list is bound to the inode of
+ * the data file: entries of a copied folder are nobody's.
  */
 
 import {
@@ -33,7 +34,10 @@ const ownersMax = 256
 
 interface Owner {
   readonly pid: number
-  /** Ticks since boot at which the process began, and which boot; empty where the system does not tell. */
+  /**
+   * Ticks since boot at which the process began, and which boot; empty where the system does not
+   * tell.
+   */
   readonly started: string
   readonly socket: string
   readonly shared: boolean
@@ -92,7 +96,10 @@ export class FolderOwner {
     }
   }
 
-  /** Takes this process off the list. A full disk may refuse that; the closed socket alone frees the folder as well. */
+  /**
+   * Takes this process off the list. A full disk may refuse that; the closed socket alone frees the
+   * folder as well.
+   */
   async release(): Promise<void> {
     const { list } = this.#options
     try {
@@ -212,7 +219,8 @@ function readStart(pid: number): string {
   const path = `/proc/${pid}/stat`
   if (!existsSync(path)) return ''
   try {
-    // The name in parentheses may hold anything; the start time is the 20th field after it (proc(5)).
+    // The name in parentheses may hold anything; the start time is the 20th field after it
+    // (proc(5)).
     const fields = readFileSync(path, 'utf8').split(') ').at(-1)?.split(' ')
     return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}:${fields?.[19] ?? ''}`
   } catch {

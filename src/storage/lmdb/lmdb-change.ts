@@ -18,7 +18,8 @@ export async function applyChanges(
       })
       return changes.map(() => 'committed')
     }
-    // The callback runs on this thread while the writing thread holds the transaction; it must not wait for anything.
+    // The callback runs on this thread while the writing thread holds the transaction; it must not
+    // wait for anything.
     return await database.transaction(() => changes.map((change) => applyOne(database, change)))
   } catch (error) {
     throw await findCause(error)
@@ -26,7 +27,8 @@ export async function applyChanges(
 }
 
 function applyOne(database: Database, change: Change): CommitOutcome {
-  // Inside a write transaction every read of the database goes to it and sees what earlier changes of the batch did.
+  // Inside a write transaction every read of the database goes to it and sees what earlier changes
+  // of the batch did.
   const reader = {
     get: (key: string) => database.getBinary(key),
     keys: (range: KeyRange) => readEntries(database, undefined, range).map(([key]) => key),
@@ -51,12 +53,18 @@ function put(database: Database, change: Change): void {
   for (const key of change.deletes) drop(database.remove(key))
 }
 
-/** The outcome of a single write is that of its batch; a rejection that nobody hears would end the process. */
+/**
+ * The outcome of a single write is that of its batch; a rejection that nobody hears would end the
+ * process.
+ */
 function drop(promise: Promise<boolean>): void {
   promise.catch(() => {})
 }
 
-/** lmdb rejects with a general error whose `commitError` is a promise that rejects with the real one. */
+/**
+ * lmdb rejects with a general error whose `commitError` is a promise that rejects with the real
+ * one.
+ */
 async function findCause(error: unknown): Promise<Error> {
   const general = error instanceof Error ? error : new Error('the commit failed')
   if (!('commitError' in general)) return general

@@ -1,9 +1,11 @@
 /**
- * The embedded engine: LMDB in one folder. Reads go to the memory map; commits are written and synced by a pool thread.
+ * The embedded engine: LMDB in one folder. Reads go to the memory map; commits are written and
+ * synced by a pool thread.
  *
- * `overlappingSync` is off: a commit resolves after its data and its root page have been synced, and several
- * processes can share the folder. Keys are raw UTF-8, so the order is that of their bytes. The few records of the engine
- * itself have keys that begin with a byte that UTF-8 never uses, out of reach of every range.
+ * `overlappingSync` is off: a commit resolves after its data and its root page have been synced,
+ * and several processes can share the folder. Keys are raw UTF-8, so the order is that of their
+ * bytes. The few records of the engine itself have keys that begin with a byte that UTF-8 never
+ * uses, out of reach of every range.
  */
 
 import { realpathSync } from 'node:fs'
@@ -43,7 +45,9 @@ export interface LmdbEngineOptions {
 /** Folders open in this process: LMDB must not be opened twice by one process. */
 const openFolders = new Set<string>()
 
-/** Opens the folder's store, or makes one in an empty or absent folder. Throws DataFolderProblem. */
+/**
+ * Opens the folder's store, or makes one in an empty or absent folder. Throws DataFolderProblem.
+ */
 export async function openLmdbEngine(options: LmdbEngineOptions): Promise<LmdbEngine> {
   const { path, shared, random, logger } = options
   const record = prepareFolder(path, random.uuid())
@@ -106,7 +110,8 @@ export class LmdbEngine implements Engine {
   snapshot(): EngineSnapshot {
     this.#requireOpen()
     const database = this.#database
-    // Otherwise it may be the snapshot of a moment ago and miss what another process has committed since.
+    // Otherwise it may be the snapshot of a moment ago and miss what another process has committed
+    // since.
     database.resetReadTxn()
     return new LmdbView(database, database.useReadTransaction())
   }
@@ -155,8 +160,9 @@ export class LmdbEngine implements Engine {
   }
 
   /**
-   * After a write that found the disk full: LMDB refuses every further transaction when it was the root page that could
-   * not be written, and an asynchronous one would then never end. Throws in that case, which is the end of the process.
+   * After a write that found the disk full: LMDB refuses every further transaction when it was the
+   * root page that could not be written, and an asynchronous one would then never end. Throws in
+   * that case, which is the end of the process.
    */
   #checkHealth(): void {
     this.#database.transactionSync(() => {})
@@ -221,7 +227,10 @@ function checkMark(path: string, database: Database, uuid: string): void {
   refuse(path, 'holds a data.mdb of another store; restore both files from one backup')
 }
 
-/** Marks a new data file; gives the mark of another process that makes the same store at this moment. */
+/**
+ * Marks a new data file; gives the mark of another process that makes the same store at this
+ * moment.
+ */
 function setMark(database: Database, uuid: string): string {
   return database.transactionSync(() => {
     const mark = database.getBinary(uuidKey)?.toString()

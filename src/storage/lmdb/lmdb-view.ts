@@ -77,7 +77,10 @@ function binaryReads(database: Database): BinaryReads {
   return database as unknown as BinaryReads
 }
 
-/** Entries of a range in order, within a snapshot or, without one, within the write transaction that is running. */
+/**
+ * Entries of a range in order, within a snapshot or, without one, within the write transaction that
+ * is running.
+ */
 export function readEntries(
   database: Database,
   snapshot: Snapshot | undefined,

@@ -1,4 +1,7 @@
-/** The engine of tests and of `-dev`: everything in this process, gone with it. "Durable" means applied. */
+/**
+ * The engine of tests and of `-dev`: everything in this process, gone with it. "Durable" means
+ * applied.
+ */
 
 import { epochKey, nextEpoch } from '../epoch.ts'
 import { checkExpectation } from '../expectation.ts'

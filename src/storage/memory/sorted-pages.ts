@@ -1,6 +1,7 @@
 /**
- * An ordered map of texts to bytes in pages of a few hundred entries, with snapshots that cost nothing: a page that
- * a snapshot may still see is copied before its first change. Keys are order texts (see `key-order.ts`).
+ * An ordered map of texts to bytes in pages of a few hundred entries, with snapshots that cost
+ * nothing: a page that a snapshot may still see is copied before its first change. Keys are order
+ * texts (see `key-order.ts`).
  */
 
 const pageEntriesMax = 512
@@ -125,7 +126,8 @@ export class SortedPages {
   }
 
   #split(index: number, page: Page, insertedAt: number): void {
-    // Growing ids always add at the end: a page left full instead of half full needs half the memory.
+    // Growing ids always add at the end: a page left full instead of half full needs half the
+    // memory.
     const isLast = index === this.#pages.length - 1 && insertedAt === page.keys.length - 1
     const keep = isLast ? pageEntriesMax : page.keys.length >>> 1
     const right: Page = {
