@@ -619,8 +619,9 @@ test('the list of reasons of this method is complete', () => {
     'token_replayed',
     // Look-ups at a provider come later.
     'provider_failed',
-    // Provoked in keys.test.ts.
+    // Provoked in keys.test.ts and claims.test.ts.
     'keys_stale',
+    'claim_too_large',
     // Of the core, not of the method.
     'entity_disabled',
     'quota_exceeded',
