@@ -169,7 +169,8 @@ export class ApiClient {
   }
 
   #exchange(wire: WireRequest): Promise<ApiResponse> {
-    const { address, timeoutMs = defaultTimeoutMs } = this.#options
+    const { timeoutMs = defaultTimeoutMs } = this.#options
+    const address = shownAddress(this.#options.address)
     const send = wire.url.protocol === 'https:' ? httpsRequest : httpRequest
     const signal = timeoutMs > 0 ? deadline(timeoutMs) : undefined
     return new Promise((resolve, reject) => {
@@ -223,7 +224,7 @@ export class ApiClient {
       if (size > bodyBytesMax) {
         incoming.destroy()
         throw new ConnectionError(
-          `${this.#options.address}: the answer is larger than ${bodyBytesMax} bytes`,
+          `${shownAddress(this.#options.address)}: the answer is larger than ${bodyBytesMax} bytes`,
         )
       }
       chunks.push(chunk)
@@ -257,13 +258,23 @@ function parseAddress(address: string): URL {
   const url = URL.canParse(address) ? new URL(address) : undefined
   if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
     throw new ConnectionError(
-      `the address "${address}" is not usable`,
+      `the address "${shownAddress(address)}" is not usable`,
       'Write http://HOST:PORT, https://HOST:PORT or unix:///PATH.',
     )
   }
   url.search = ''
   url.hash = ''
   return url
+}
+
+/** As it may stand in a message: a name and a password in it are for the server alone. */
+function shownAddress(address: string): string {
+  const slashes = address.indexOf('//')
+  const start = slashes === -1 ? 0 : slashes + 2
+  // A backslash ends the host as a slash does; what looks like a host behind it is none.
+  const end = start + address.slice(start).search(/[/?#\\]|$/)
+  const at = address.lastIndexOf('@', end)
+  return at < start ? address : address.slice(0, start) + address.slice(at + 1)
 }
 
 function tlsAgent(tls: TlsOptions): HttpsAgent {

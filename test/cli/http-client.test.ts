@@ -53,6 +53,23 @@ test('a path with dots for segments is refused, because a URL would resolve them
     assert.deepEqual(server.seen, [])
   }))
 
+test('a name and a password in the address stand in no message', async () => {
+  for (const [address, shown] of [
+    ['http://user:canary@127.0.0.1:1', 'http://127.0.0.1:1'],
+    ['http://user:ca@nary@127.0.0.1:1/x', 'http://127.0.0.1:1/x'],
+    ['ftp://user:canary@host', 'ftp://host'],
+    ['user:canary@host:8200', 'host:8200'],
+    ['http://user:canary@127.0.0.1:99999', 'http://127.0.0.1:99999'],
+    // The host of that one is what stands before the backslash.
+    ['http://host.invalid\\@127.0.0.1', 'http://host.invalid\\@127.0.0.1'],
+  ] as const) {
+    const result = await run(['read', 'a'], { env: { VAULT_ADDR: address } })
+    assert.equal(result.code, 2, address)
+    assert.ok(result.err.includes(shown), result.err)
+    assert.doesNotMatch(result.err, /canary|ca@nary/)
+  }
+})
+
 test('a refusal becomes an error with its texts, and its text has no token', () =>
   withServer(
     { 'GET /v1/a': { status: 403, body: { errors: ['permission denied'] } } },

@@ -28,7 +28,7 @@ const lastWords = [
   'NONSENSE\r\n\r\n',
 ]
 
-test('whoever breaks off while answers before a strange request are outstanding stops nobody (SEC-HTP-08, SEC-SUP-02)', async (t) => {
+test('whoever breaks off while answers before a strange request are outstanding stops nobody (SEC-HTP-08)', async (t) => {
   const server = await start(t)
   // More than the sockets between take, so that the answer cannot leave while the client does not read.
   const data = Object.fromEntries(

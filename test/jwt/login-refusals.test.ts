@@ -356,6 +356,17 @@ const cases: readonly Case[] = [
     expected: 'secret-value',
   },
   {
+    title: 'more globs beside more characters than one login may look at',
+    reason: 'claim_too_large',
+    text: 'error validating claims: claim "env" is too large for the globs that it is compared with',
+    role: {
+      bound_claims_type: 'glob',
+      bound_claims: { env: Array.from({ length: 500 }, (_, i) => `*secret-value-${i}*`) },
+    },
+    claims: { env: canary.repeat(4000) },
+    expected: 'secret-value',
+  },
+  {
     title: 'CLM-037: a bound claim is an object',
     reason: 'claim_type',
     text: 'error validating claims: received claim "env" is not a string, bool, int or list',
