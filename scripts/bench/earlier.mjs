@@ -28,6 +28,6 @@ export function besideEarlier(version, report, names) {
 
 function figures({ ratio, floorPerSecond, cpuRatio }) {
   const floor = `(${floorPerSecond.toFixed(0)}/s)`
-  const cpu = cpuRatio == null ? '' : ` CPU x ${cpuRatio.toFixed(2)}`
+  const cpu = Number.isFinite(cpuRatio) ? ` CPU x ${cpuRatio.toFixed(2)}` : ''
   return `${ratio.toFixed(2)} ${floor.padStart(10)}${cpu}`
 }
