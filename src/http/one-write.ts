@@ -15,6 +15,8 @@ import { Socket } from 'node:net'
 const charactersMax = 16_384
 
 const headEnd = '\r\n\r\n'
+/** Where the platform keeps it until it leaves. */
+const headField = '_header'
 
 let isTrusted: boolean | undefined
 
@@ -29,10 +31,10 @@ export function endWithBody(response: ServerResponse, body: string, byteLength: 
 
 function extendHead(response: ServerResponse, body: string): boolean {
   // The answer of a HEAD has the length of a body and none.
-  if (response.req.method === 'HEAD' || !('_header' in response)) return false
-  const head = response._header
+  if (response.req.method === 'HEAD' || !(headField in response)) return false
+  const head = response[headField]
   if (typeof head !== 'string' || !head.endsWith(headEnd)) return false
-  response._header = head + body
+  response[headField] = head + body
   return true
 }
 

@@ -48,6 +48,15 @@ function node(engine: MemoryEngine, key: Buffer, clock: ManualClock): Core {
   return core
 }
 
+/** A request comes to a node in a step of its own, as from a socket: what another node has committed is older than that. */
+async function call(
+  core: Core,
+  request: Parameters<typeof localCall>[1],
+): ReturnType<typeof localCall> {
+  await new Promise<void>((resolve) => new SystemClock().soon(resolve))
+  return localCall(core, request)
+}
+
 async function pair() {
   const engine = new MemoryEngine()
   const key = randomBytes(32)
@@ -58,14 +67,14 @@ async function pair() {
   await ahead.seal.autoUnseal()
   const create = async (core: Core): Promise<string> => {
     const data = { policies: ['default'], no_parent: true, ttl: '10m' }
-    const answer = await localCall(core, { verb: 'write', path: 'auth/token/create', token, data })
+    const answer = await call(core, { verb: 'write', path: 'auth/token/create', token, data })
     return answer.body.kind === 'envelope' ? String(answer.body.auth?.client_token) : ''
   }
   const revoke = (core: Core) =>
-    localCall(core, { verb: 'write', path: 'sys/leases/revoke-prefix/auth/token/create', token })
+    call(core, { verb: 'write', path: 'sys/leases/revoke-prefix/auth/token/create', token })
   const isAlive = async (core: Core, text: string): Promise<boolean> => {
-    const call = { verb: 'read', path: 'auth/token/lookup-self', token: text } as const
-    return localCall(core, call).then(
+    const request = { verb: 'read', path: 'auth/token/lookup-self', token: text } as const
+    return call(core, request).then(
       () => true,
       () => false,
     )
