@@ -110,10 +110,10 @@ suite('costly requests', () => {
       bound_claims: { groups: globs },
     })
     const tokenOf = (groups: readonly string[]): string => keyK.sign({ ...plainClaims, groups })
-    const honest = Array.from({ length: 1_000 }, (_, at) => `g${at}`)
+    const honest = Array.from({ length: 100 }, (_, at) => `g${at}`)
     assertStatus(await login(server, mount, 'r', tokenOf([...honest, 'x999'])), 200)
     const many = tokenOf(Array.from({ length: 30_000 }, () => 'g'))
-    assertReason(await costly(() => login(server, mount, 'r', many)), 'claim_mismatch')
+    assertReason(await costly(() => login(server, mount, 'r', many)), 'claim_too_large')
   })
 
   for (const template of [
