@@ -6,8 +6,7 @@ import type { TestServer } from './test-server.ts'
 
 /**
  * A single step of a faulty server took seconds, and a right one stays below 100 ms when the machine
- * has nothing else to do; client and
- * server share a thread here.
+ * has nothing else to do; client and server share a thread here.
  */
 export const otherCallerMsMax = 600
 
