@@ -15,6 +15,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
+import { findDataFileProblem } from '../../src/storage/lmdb/data-file.ts'
 import { viewOf, type Engine } from '../../src/storage/store.ts'
 import { startWriter } from './child.ts'
 import { damages, hashFiles } from './damages.ts'
@@ -211,6 +212,21 @@ test('processes that all ask for it share a folder, see each other at once, and 
   await Promise.all(others.map((other) => other.ended))
   assert.equal(await get(engine, 'counter'), '200')
   await engine.close()
+})
+
+test('a data file that other processes are writing is never called damaged', async () => {
+  const path = freshFolder()
+  await (await openAt(path, true)).close()
+  const writers = [1, 2].map(() => startWriter('count', path, 'shared', 200))
+  await Promise.race(writers.map((writer) => writer.ready))
+  const data = join(path, 'data.mdb')
+  let isOver = false
+  const ended = Promise.all(writers.map((writer) => writer.ended)).then(() => (isOver = true))
+  while (!isOver) {
+    for (let look = 0; look < 200; look++) assert.equal(findDataFileProblem(data), undefined)
+    await new Promise(setImmediate)
+  }
+  await ended
 })
 
 test('SEC-STO-14: the map grows with what is stored', async () => {

@@ -10,6 +10,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 const magic = 0xbeefc0de
 const pageHeaderBytes = 24
 const metaBytes = 168
+const pageBytesMax = 65_536
 const branchFlag = 0x01
 const leafFlag = 0x02
 const overflowFlag = 0x04
@@ -25,14 +26,36 @@ interface Meta {
   readonly roots: readonly bigint[]
 }
 
-/** What is wrong with the file, as half a sentence; undefined when LMDB may open it. Reads only. */
+/** Looks at a file that another process is writing; by then it is alive, and LMDB's own lock rules. */
+const looksMax = 100
+
+/**
+ * What is wrong with the file, as half a sentence; undefined when LMDB may open it. Reads only. A
+ * problem counts only in a file that stood still meanwhile: while another process commits, the
+ * length may be of one transaction and the pages of the next.
+ */
 export function findDataFileProblem(path: string): string | undefined {
   const file = openSync(path, 'r')
   try {
-    return findProblem(file, BigInt(fstatSync(file).size))
+    let before = stateOf(file)
+    for (let look = 0; look < looksMax; look++) {
+      const problem = findProblem(file, before.sizeBytes)
+      if (problem === undefined) return undefined
+      const after = stateOf(file)
+      if (before.sizeBytes === after.sizeBytes && before.heads.equals(after.heads)) return problem
+      before = after
+    }
+    return undefined
   } finally {
     closeSync(file)
   }
+}
+
+/** What every commit changes: one of the two head pages, whatever the page size is. */
+function stateOf(file: number): { readonly sizeBytes: bigint; readonly heads: Buffer } {
+  const heads = Buffer.alloc(2 * pageBytesMax)
+  const count = readSync(file, heads, 0, heads.length, 0)
+  return { sizeBytes: BigInt(fstatSync(file).size), heads: heads.subarray(0, count) }
 }
 
 function findProblem(file: number, sizeBytes: bigint): string | undefined {
@@ -54,7 +77,7 @@ function readMeta(file: number, position: number): Meta | undefined {
   const page = readAt(file, position + pageHeaderBytes, metaBytes - pageHeaderBytes)
   if (page === undefined || page.readUInt32LE(0) !== magic) return undefined
   const pageBytes = page.readUInt32LE(24)
-  if (pageBytes < 256 || pageBytes > 65_536) return undefined
+  if (pageBytes < 256 || pageBytes > pageBytesMax) return undefined
   // Two trees: the free list and the records. Each: pad, flags, depth, then branch, leaf and
   // overflow pages, entries, root.
   const trees = [24, 72]
