@@ -111,6 +111,20 @@ test('strangers with many addresses stop nobody of whom the provider has proven 
   for (let i = 0; i < 2 * burst; i++) assertStatus(await signIn(), 200)
 })
 
+test('sixty-four people of one address sign in at the same moment, and junk among them takes no place (SEC-OID-33)', async () => {
+  const role = await setup.role({ bound_claims: {} })
+  const office = nextAddress()
+  const begun = await Promise.all(Array.from({ length: 64 }, () => codeOf(role)))
+  const junk = await Promise.all(Array.from({ length: burst - 1 }, () => codeOf(role)))
+  const asked = [
+    ...junk.map(({ state }) => setup.callback({ state, code: 'junk' }, office)),
+    ...begun.map((one) => setup.callback(one, office)),
+  ]
+  const statuses = (await Promise.all(asked)).map(({ status }) => status)
+  assert.equal(statuses.filter((status) => status === 400).length, junk.length)
+  assert.equal(statuses.filter((status) => status === 200).length, begun.length)
+})
+
 async function codeOf(role: string): Promise<{ code: string; state: string }> {
   const { code, state } = await setup.begin(role)
   return { code, state }

@@ -3,7 +3,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { KnownCustomers, ProviderBudget } from '../../src/auth/jwt/provider-budget.ts'
+import {
+  KnownCustomers,
+  ProviderBudget,
+  type AdmittedCall,
+  type CallOutcome,
+} from '../../src/auth/jwt/provider-budget.ts'
 
 /** How many of so many attempts go through. */
 function taken(budget: ProviderBudget, attempts: number, address: string, atMs: number): number {
@@ -82,4 +87,76 @@ test('a known customer has the allowance of the own address whatever strangers s
     for (let i = 0; i < 10; i++) budget.giveBack('203.0.113.9')
     assert.equal(taken(budget, 20, '203.0.113.10', 0), 0)
   }
+})
+
+/** Calls that end one after the other in a later turn, each with what the function says of it. */
+async function crowd(
+  budget: ProviderBudget,
+  addresses: readonly string[],
+  outcomeOf: (n: number) => CallOutcome,
+): Promise<{ admitted: number; mostAtOnce: number }> {
+  const open: AdmittedCall[] = []
+  let [admitted, mostAtOnce] = [0, 0]
+  const asked = addresses.map(async (address) => {
+    const call = await budget.admit(address, 0)
+    if (call === undefined) return
+    admitted++
+    open.push(call)
+    mostAtOnce = Math.max(mostAtOnce, open.length)
+    while (open[0] !== call) await new Promise(setImmediate)
+    await new Promise(setImmediate)
+    open.shift()
+    call.end(outcomeOf(admitted))
+  })
+  await Promise.all(asked)
+  return { admitted, mostAtOnce }
+}
+
+const repeat = (address: string, times: number) => Array.from({ length: times }, () => address)
+
+test('a whole office signs in at once: whoever has no call left waits for one that is under way', async () => {
+  const budget = new ProviderBudget()
+  const office = await crowd(budget, repeat('203.0.113.9', 200), () => 'answered')
+  assert.deepEqual(office, { admitted: 200, mostAtOnce: 10 })
+  assert.equal(taken(budget, 100, '203.0.113.9', 0), 10)
+})
+
+test('a crowd of junk makes no more calls than its burst, and nobody waits for nothing', async () => {
+  const budget = new ProviderBudget()
+  const junk = await crowd(budget, repeat('203.0.113.9', 200), () => 'in_vain')
+  assert.equal(junk.admitted, 10)
+  assert.equal(await budget.admit('203.0.113.9', 0), undefined)
+  const mixed = await crowd(budget, repeat('203.0.113.10', 200), (n) =>
+    n % 2 === 0 ? 'in_vain' : 'answered',
+  )
+  assert.ok(mixed.admitted <= 20, `${mixed.admitted}`)
+})
+
+test('a crowd from many addresses shares what strangers may cause together, and new addresses have one bucket each', async () => {
+  const budget = new ProviderBudget()
+  const many = Array.from({ length: 50 }, (_, n) => repeat(`10.0.0.${n}`, 20)).flat()
+  const honest = await crowd(budget, many, () => 'answered')
+  assert.deepEqual(honest.admitted, 1000)
+  const strangers = Array.from({ length: 50 }, (_, n) => repeat(`10.1.0.${n}`, 20)).flat()
+  const junk = await crowd(budget, strangers, () => 'in_vain')
+  assert.equal(junk.admitted, 100)
+  assert.ok(junk.mostAtOnce <= 100)
+})
+
+test('no more wait than a bound, of one customer and of all', async () => {
+  const budget = new ProviderBudget()
+  const calls = Array.from({ length: 600 }, () => budget.admit('203.0.113.9', 0))
+  let answered = 0
+  for (const call of calls) void call.then(() => answered++)
+  await new Promise(setImmediate)
+  // Ten were let through, and those beyond ten and the 256 that wait are turned away at once.
+  assert.equal(answered, 600 - 256)
+  for (let round = 0; round < 300; round++) {
+    for (const call of calls.slice(0, 266)) {
+      const admitted = await Promise.race([call, new Promise<void>((r) => void setImmediate(r))])
+      admitted?.end('answered')
+    }
+    if (answered === 600) break
+  }
+  assert.equal(answered, 600)
 })

@@ -338,13 +338,13 @@ export class OidcCallback {
   ): Promise<T> {
     if (coming?.result.kind !== 'code') return work(unpaidCall())
     const { codes } = this.#services.budgets
-    if (!codes.take(request.clientAddress, request.nowMs)) throw tooManyCalls()
+    const admitted = await codes.admit(request.clientAddress, request.nowMs)
+    if (admitted === undefined) throw tooManyCalls()
     const call: ProviderCall = { isPaid: true, outcome: 'unasked' }
     try {
       return await work(call)
     } finally {
-      if (call.outcome === 'answered') codes.repay(request.clientAddress)
-      if (call.outcome === 'unasked') codes.giveBack(request.clientAddress)
+      admitted.end(call.outcome)
     }
   }
 

@@ -13,6 +13,7 @@ import { checkAnswerIssuer, errorRefusal } from './oidc-answer.ts'
 import type { FinishInput } from './oidc-finish.ts'
 import type { OidcServices } from './oidc-services.ts'
 import type { OidcProvider } from './oidc-provider.ts'
+import type { CallOutcome } from './provider-budget.ts'
 import {
   failed,
   idTokenMissing,
@@ -44,7 +45,7 @@ export interface ProviderCall {
    */
   readonly isPaid: boolean
   /** Told afterwards: what came of it. */
-  outcome: 'unasked' | 'in_vain' | 'answered'
+  outcome: CallOutcome
 }
 
 export class OidcJudge {

@@ -45,10 +45,33 @@ export class KnownCustomers {
   }
 }
 
+/** Requests that wait for a call of others to end, of one customer and of all together. */
+const waitingOfCustomerMax = 256
+const waitingMax = 1024
+
+/** What came of a call: not made after all, refused by the provider, or a person's sign-in. */
+export type CallOutcome = 'unasked' | 'in_vain' | 'answered'
+
+/** A call that may be made now; `end` is told once what came of it. */
+export interface AdmittedCall {
+  readonly end: (outcome: CallOutcome) => void
+}
+
+interface Caller {
+  readonly customer: string
+  readonly own: Bucket
+}
+
+interface Waiting {
+  readonly caller: Caller
+  readonly resolve: (call: AdmittedCall | undefined) => void
+}
+
 export class ProviderBudget {
   readonly #mount = new Bucket(ofMount)
   readonly #addresses = new BoundedCache<string, Bucket>(addressesMax)
   readonly #known: KnownCustomers
+  #waiting: Waiting[] = []
 
   /** The budgets of one mount know the same customers. */
   constructor(known = new KnownCustomers()) {
@@ -57,16 +80,9 @@ export class ProviderBudget {
 
   /** Takes one call for a request from that address; false when there is none left. */
   take(address: string | undefined, nowMs: number): boolean {
-    const customer = customerOf(address)
-    const own = this.#addresses.get(customer) ?? new Bucket(ofAddress)
-    const isKnown = this.#known.has(customer)
-    // The address is asked first: what it may not have costs the others nothing.
-    if (!own.has(nowMs) || (!isKnown && !this.#mount.has(nowMs))) return false
-    own.take()
-    if (!isKnown) this.#mount.take()
-    // Taken out and put in again, so that the one that goes first is the one longest left alone.
-    this.#addresses.delete(customer)
-    this.#addresses.set(customer, own)
+    const caller = this.#caller(address, nowMs)
+    if (!this.#has(caller)) return false
+    this.#take(caller)
     return true
   }
 
@@ -82,24 +98,103 @@ export class ProviderBudget {
     this.giveBack(address)
     this.#known.add(customerOf(address))
   }
+
+  /**
+   * Takes one call, and waits for one where others of the same budget are being made that may yet
+   * turn out to be people's sign-ins; undefined when there is none left. So an office of any size
+   * signs in at once, and what was in vain is never more than the allowance.
+   */
+  async admit(address: string | undefined, nowMs: number): Promise<AdmittedCall | undefined> {
+    const caller = this.#caller(address, nowMs)
+    // Whoever came before goes first.
+    const ahead = this.#waiting.filter((one) => one.caller.customer === caller.customer).length
+    if (this.#has(caller) && ahead === 0) return this.#begin(caller)
+    const isFull = this.#waiting.length >= waitingMax || ahead >= waitingOfCustomerMax
+    if (isFull || !this.#mayYet(caller)) return undefined
+    return new Promise((resolve) => this.#waiting.push({ caller, resolve }))
+  }
+
+  #caller(address: string | undefined, nowMs: number): Caller {
+    const customer = customerOf(address)
+    const own = this.#addresses.get(customer) ?? new Bucket(ofAddress)
+    own.refill(nowMs)
+    this.#mount.refill(nowMs)
+    return { customer, own }
+  }
+
+  #has({ customer, own }: Caller): boolean {
+    return own.has() && (this.#known.has(customer) || this.#mount.has())
+  }
+
+  #take({ customer, own }: Caller): void {
+    own.take()
+    if (!this.#known.has(customer)) this.#mount.take()
+    // Taken out and put in again, so that the one that goes first is the one longest left alone.
+    this.#addresses.delete(customer)
+    this.#addresses.set(customer, own)
+  }
+
+  #begin(caller: Caller): AdmittedCall {
+    this.#take(caller)
+    const { customer, own } = caller
+    const buckets = this.#known.has(customer) ? [own] : [own, this.#mount]
+    for (const bucket of buckets) bucket.underWay++
+    let isOver = false
+    const end = (outcome: CallOutcome): void => {
+      if (isOver) return
+      isOver = true
+      for (const bucket of buckets) {
+        bucket.underWay--
+        if (outcome !== 'in_vain') bucket.giveBack()
+      }
+      if (outcome === 'answered') this.#known.add(customer)
+      this.#wake()
+    }
+    return { end }
+  }
+
+  /** Whether a call under way may give back what is missing: nobody else would come to wake it. */
+  #mayYet(caller: Caller): boolean {
+    const missing = caller.own.has() ? this.#mount : caller.own
+    return this.#has(caller) || missing.underWay > 0
+  }
+
+  /** Lets those go on who now may, in the order of their coming, and turns away who never will. */
+  #wake(): void {
+    if (this.#waiting.length === 0) return
+    this.#waiting = this.#waiting.filter(({ caller, resolve }) => {
+      // Of two that came from a new address each has brought its own bucket; the first one's counts.
+      const own = this.#addresses.get(caller.customer) ?? caller.own
+      const now = { ...caller, own }
+      if (this.#has(now)) resolve(this.#begin(now))
+      else if (this.#mayYet(now)) return true
+      else resolve(undefined)
+      return false
+    })
+  }
 }
 
 class Bucket {
   readonly #allowance: Allowance
   #left: number
   #countedAtMs: number | undefined
+  /** Calls that are being made and may be given back. */
+  underWay = 0
 
   constructor(allowance: Allowance) {
     this.#allowance = allowance
     this.#left = allowance.burst
   }
 
-  has(nowMs: number): boolean {
+  refill(nowMs: number): void {
     const { burst, perMinute } = this.#allowance
     // A clock that went back gives nothing and takes nothing.
     const minutes = Math.max(0, nowMs - (this.#countedAtMs ?? nowMs)) / 60_000
     this.#left = Math.min(burst, this.#left + minutes * perMinute)
     this.#countedAtMs = nowMs
+  }
+
+  has(): boolean {
     return this.#left >= 1
   }
 
