@@ -162,6 +162,45 @@ test('a customer with a whole IPv6 network has the ceiling of one address, and p
   states.close()
 })
 
+test('SEC-OID-24 answers that wait weigh no more than their ceiling, and those go that belong to whoever has most', async () => {
+  const clock = new ManualClock(1_000_000)
+  const harness = new PluginHarness(noBackend)
+  const states = statesOn(harness, clock)
+  const wide: ProviderAnswer = {
+    origin: 'posted',
+    result: { kind: 'code', code: 'c'.repeat(4096) },
+    iss: 'i'.repeat(2048),
+  }
+  await states.start('st_quiet', { ...record, address: '192.0.2.200' })
+  await states.park('st_quiet', codeAnswer, '')
+  const crowd = 14_000
+  const answered = async (n: number): Promise<void> => {
+    await states.start(`st_${n}`, { ...record, address: `192.0.2.${n % 20}` })
+    await states.park(`st_${n}`, wide, '')
+  }
+  for (let n = 0; n < crowd; n += 100) {
+    await Promise.all(Array.from({ length: 100 }, (_, i) => answered(n + i)))
+  }
+  let bytes = 0
+  let left = 0
+  for (let n = 0; n < crowd; n++) {
+    const signIn = await states.load(`st_${n}`)
+    if (signIn === undefined) continue
+    left++
+    bytes += Buffer.byteLength(JSON.stringify(signIn))
+  }
+  // Each takes two pages of the data file, and something for its rows.
+  const taken = left * (8192 + 512)
+  assert.ok(taken <= 96 * 1024 * 1024 * 1.01, `${left} sign-ins, ${bytes} bytes`)
+  assert.ok(left >= 9_000, `${left}`)
+  assert.equal((await states.load('st_quiet'))?.phase.kind, 'parked')
+  assert.equal((await states.load(`st_${crowd - 1}`))?.phase.kind, 'parked')
+  assert.equal(await keysOf(harness), 3 * (left + 1))
+  clock.advance(700_000)
+  for (let i = 0; i < 200 && (await keysOf(harness)) > 0; i++) await new Promise(setImmediate)
+  assert.equal(await keysOf(harness), 0)
+})
+
 test('SEC-OID-24 an open sign-in takes less than a KiB', () => {
   assert.ok(JSON.stringify({ ...record, expiresAtMs: 1_790_000_000_000 }).length < 1024)
 })

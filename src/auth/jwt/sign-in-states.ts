@@ -4,32 +4,20 @@
  * may become of one is said in `sign-in-transitions.ts`; here each transition is one atomic step,
  * so that of many callers one succeeds.
  *
- * A record is kept under a hash of its state. Two index rows lead to it: by expiry, and by the
- * address that started it. Nobody can fill the store: records expire, and beyond the ceilings of
- * mount and address the oldest goes.
+ * A record is kept under a hash of its state. Nobody can fill the store: records expire, and how
+ * much there may be of them is said in `sign-in-room.ts`.
  */
 
 import { createHash } from 'node:crypto'
 import type { BackendContext, MountStore } from '../../framework/backend.ts'
 import type { JsonObject } from '../../lib/json.ts'
-import { BoundedCache } from '../../lib/bounded-cache.ts'
-import { customerOf } from '../../lib/cidr.ts'
 import { equalSecrets } from '../../lib/constant-time.ts'
 import { exactCodec, type Codec, type Key, type StoreTransaction } from '../../storage/store.ts'
+import { SignInRoom, rowsOf, weightOf, type SignInPlace } from './sign-in-room.ts'
 import { signInLifeMs, type NewSignIn, type ProviderAnswer, type SignIn } from './sign-in.ts'
 import * as transitions from './sign-in-transitions.ts'
 import type { Transition } from './sign-in-transitions.ts'
 
-/**
- * Bounds in bytes are those of the fields: see `oidc-callback.ts`. These bound how many records
- * there are.
- */
-const signInsMax = 100_000
-const signInsOfAddressMax = 10_000
-/** Dropped at once when a ceiling is reached, so that counting is rare. */
-const roomMade = 1_000
-const deletedAtOnce = 100
-const countedAddressesMax = 10_000
 /** One call to the provider may take ten seconds; five more, and nobody is coming back. */
 const claimLifeMs = 15_000
 
@@ -46,19 +34,14 @@ export interface Claim {
 export class SignInStates {
   readonly #context: BackendContext
   readonly #store: MountStore
-  /**
-   * Started since the last count, beside what was counted then. Undefined until the first count of
-   * this process.
-   */
-  #estimate: number | undefined
-  readonly #ofAddress = new BoundedCache<string, number>(countedAddressesMax)
-  readonly #dropping = new Map<string, Promise<void>>()
+  readonly #room: SignInRoom
   #cancelSweep: (() => void) | undefined
   #isClosed = false
 
   constructor(context: BackendContext) {
     this.#context = context
     this.#store = context.store
+    this.#room = new SignInRoom(context, (hashes, rows) => this.#drop(hashes, rows))
     // What a restart left behind goes by itself too.
     this.#scheduleSweep()
   }
@@ -67,9 +50,9 @@ export class SignInStates {
 
   /** Durable when it resolves. */
   async start(state: string, signIn: NewSignIn): Promise<void> {
-    await this.#makeRoom(signIn.address)
     const expiresAtMs = this.#context.clock.nowMs() + signInLifeMs
     const whole: SignIn = { ...signIn, phase: { kind: 'open' }, expiresAtMs }
+    await this.#room.makeRoom(signIn.address, weightOfRecord(whole))
     await this.#store.write((txn) => this.#put(txn, hashOf(state), whole))
     this.#scheduleSweep()
   }
@@ -87,6 +70,7 @@ export class SignInStates {
   > {
     const ticket = this.#context.random.bytes(32).toString('base64url')
     const parking = { answer, ticketHash: hashOf(ticket), clientNonce }
+    await this.#room.makeRoomToGrow(weightOfRecord(answer))
     const told = await this.#apply(state, (signIn) => transitions.park(signIn, parking))
     return told === 'parked' ? { kind: told, ticket } : { kind: told ?? 'over' }
   }
@@ -165,6 +149,7 @@ export class SignInStates {
 
   close(): void {
     this.#isClosed = true
+    this.#room.close()
     this.#cancelSweep?.()
   }
 
@@ -212,98 +197,22 @@ export class SignInStates {
 
   #put(txn: StoreTransaction, hash: string, record: SignIn): void {
     txn.put(this.#key(hash), record as StoredSignIn)
-    for (const row of this.#rows(hash, record)) txn.putIndex(row)
+    for (const row of rowsOf(placeOf(hash, record))) txn.putIndex(this.#store.key(row).text)
   }
 
   #delete(txn: StoreTransaction, hash: string, record: SignIn): void {
     txn.delete(this.#key(hash).text)
-    for (const row of this.#rows(hash, record)) txn.delete(row)
+    for (const row of rowsOf(placeOf(hash, record))) txn.delete(this.#store.key(row).text)
   }
 
-  #rows(hash: string, { address, expiresAtMs }: SignIn): readonly string[] {
-    const order = `${sortable(expiresAtMs)}/${hash}`
-    return [
-      this.#store.key(`${expiryPrefix}${order}`).text,
-      this.#store.key(`${addressPrefix(address)}${order}`).text,
-    ]
-  }
-
-  // ---------------------------------------------------------------- ceilings
-
-  async #makeRoom(address: string): Promise<void> {
-    this.#estimate ??= await this.#count(expiryPrefix)
-    this.#estimate++
-    const prefix = addressPrefix(address)
-    const started = (this.#ofAddress.get(prefix) ?? 0) + 1
-    this.#ofAddress.set(prefix, started)
-    if (this.#estimate > signInsMax) {
-      await this.#dropOnce(expiryPrefix, signInsMax, (left) => {
-        this.#estimate = left
-      })
-    }
-    if (started > signInsOfAddressMax) {
-      await this.#dropOnce(prefix, signInsOfAddressMax, (left) => this.#ofAddress.set(prefix, left))
-    }
-  }
-
-  /** Starts that come while room is made wait for it and do not make more. */
-  async #dropOnce(prefix: string, ceiling: number, told: (left: number) => void): Promise<void> {
-    const running = this.#dropping.get(prefix)
-    if (running !== undefined) return running
-    const work = this.#dropOldest(prefix, ceiling)
-      .then(told)
-      .finally(() => this.#dropping.delete(prefix))
-    this.#dropping.set(prefix, work)
-    return work
-  }
-
-  async #count(prefix: string): Promise<number> {
-    return this.#store.view(async (view) => {
-      let count = 0
-      for await (const _ of view.keys(this.#store.keyRange(prefix))) count++
-      return count
+  async #drop(hashes: readonly string[], rows: readonly string[]): Promise<void> {
+    await this.#store.write(async (txn) => {
+      for (const hash of hashes) {
+        const record = await txn.get(this.#key(hash))
+        if (record !== undefined) this.#delete(txn, hash, record)
+      }
+      for (const row of rows) txn.delete(this.#store.key(row).text)
     })
-  }
-
-  /** Leaves room below the ceiling; gives how many are left. */
-  async #dropOldest(prefix: string, ceiling: number): Promise<number> {
-    const count = await this.#count(prefix)
-    const excess = count - (ceiling - roomMade)
-    if (count < ceiling || excess <= 0) return count
-    await this.#deleteFirst(prefix, excess)
-    this.#context.logger.log('warn', 'too many open sign-ins: the oldest were dropped', {
-      mount: this.#context.mount().path,
-      dropped: excess,
-    })
-    return count - excess
-  }
-
-  async #deleteFirst(prefix: string, count: number, upTo?: string): Promise<number> {
-    let deleted = 0
-    while (deleted < count && !this.#isClosed) {
-      const limit = Math.min(deletedAtOnce, count - deleted)
-      const rows = await this.#store.view(async (view) => {
-        const found: string[] = []
-        for await (const key of view.keys(this.#store.keyRange(prefix, { limit }))) {
-          const row = this.#store.pathOf(key).slice(prefix.length)
-          if (upTo !== undefined && row >= upTo) break
-          found.push(row)
-        }
-        return found
-      })
-      if (rows.length === 0) break
-      await this.#store.write(async (txn) => {
-        for (const row of rows) {
-          const hash = row.slice(row.indexOf('/') + 1)
-          const record = await txn.get(this.#key(hash))
-          if (record !== undefined) this.#delete(txn, hash, record)
-          // Also when its record is gone: a row that leads nowhere must not be found again.
-          txn.delete(this.#store.key(prefix + row).text)
-        }
-      })
-      deleted += rows.length
-    }
-    return deleted
   }
 
   #scheduleSweep(): void {
@@ -315,26 +224,17 @@ export class SignInStates {
   }
 
   async #sweep(): Promise<void> {
-    const now = sortable(this.#context.clock.nowMs())
-    await this.#deleteFirst(expiryPrefix, signInsMax, now)
-    this.#estimate = await this.#count(expiryPrefix)
-    if (this.#estimate > 0) this.#scheduleSweep()
+    if ((await this.#room.sweep()) > 0) this.#scheduleSweep()
   }
 }
 
-const expiryPrefix = 'oidc/expiry/'
-
-/**
- * All addresses of one IPv6 customer are one: else whoever has a network could push out everybody's
- * sign-ins.
- */
-function addressPrefix(address: string): string {
-  const customer = address.includes(':') ? customerOf(address) : address
-  return `oidc/address/${customer === '' ? 'unknown' : customer}/`
+function placeOf(hash: string, record: SignIn): SignInPlace {
+  const { address, expiresAtMs } = record
+  return { hash, address, expiresAtMs, weight: weightOfRecord(record) }
 }
 
-function sortable(ms: number): string {
-  return String(Math.floor(ms)).padStart(15, '0')
+function weightOfRecord(record: SignIn | ProviderAnswer): number {
+  return weightOf(Buffer.byteLength(JSON.stringify(record)))
 }
 
 /** Keys are visible to the storage engine, a state is not for it. */
