@@ -191,6 +191,12 @@ export class Connection {
     this.raw.destroy()
   }
 
+  /** Takes what still comes, and looks at none of it. */
+  discard(): void {
+    this.#takesNoMore = true
+    this.#takeUnread()
+  }
+
   /**
    * Says the last word, then keeps taking bytes for a moment: closing at once would reset the
    * answer away.

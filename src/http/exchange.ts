@@ -35,6 +35,7 @@ import {
   readBody,
   requireLengthWithin,
   requirePlainBody,
+  type BodyLimits,
 } from './request-body.ts'
 import {
   requestNamespace,
@@ -281,7 +282,7 @@ export class Exchange implements Outstanding {
     const json = isOpen ? openJsonLimits : requestJsonLimits
     const { strangers, callers } = this.#context.bodies
     const share = (isAdmitted ? callers : strangers).open(asked.clientAddress)
-    const bytes = await this.#body(bytesMax, share)
+    const bytes = await this.#body({ bytesMax, isOpen }, share)
     await this.#join()
     return parseBody(bytes, headers['content-type'], { json, repeats }, this.#context.clock)
   }
@@ -292,7 +293,7 @@ export class Exchange implements Outstanding {
     return this.#context.inbox.turn()
   }
 
-  async #body(bytesMax: number, share: BodyShare): Promise<Buffer> {
+  async #body(limits: BodyLimits, share: BodyShare): Promise<Buffer> {
     if (!hasBody(this.#request)) return Buffer.alloc(0)
     if (this.#isOver) throw new ClientGone()
     this.#bodyShare = share
@@ -301,7 +302,7 @@ export class Exchange implements Outstanding {
       this.#awaitsContinue = false
       this.#response.writeContinue()
     }
-    return readBody(this.#request, bytesMax, share)
+    return readBody(this.#request, limits, share)
   }
 
   #clientAddress(): string | undefined {
@@ -359,11 +360,12 @@ export class Exchange implements Outstanding {
     if (other === undefined) throw new Refusal('not_found')
     requireLengthWithin(this.#request, openBodyBytesMax)
     const { headers } = this.#request
+    const share = this.#context.bodies.strangers.open(clientAddress)
     const answer = await other({
       method,
       ...target,
       header: (name) => headerText(headers[name]),
-      body: await this.#body(openBodyBytesMax, this.#context.bodies.strangers.open(clientAddress)),
+      body: await this.#body({ bytesMax: openBodyBytesMax, isOpen: true }, share),
       clientAddress,
       isSecure: this.#connection.isSecure,
       signal: this.signal,
@@ -416,7 +418,9 @@ export class Exchange implements Outstanding {
     const cancel = this.#context.clock.after(discardMs, end)
     this.#request.once('end', end)
     this.#request.once('close', end)
-    this.#request.resume()
+    // Chunks that nobody wants are not even counted: each one would cost as much as a read one.
+    if (this.#request.headers['content-length'] === undefined) this.#connection.discard()
+    else this.#request.resume()
   }
 }
 

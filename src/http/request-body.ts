@@ -14,6 +14,14 @@ import { parsePairs, requireNoRepeats } from './request-query.ts'
 /** A form is for a handful of fields: its values are unescaped in one piece. */
 const formBytesMax = 1_048_576
 
+/**
+ * What a piece counts for at least, where no token is asked for. Each chunk costs a microsecond or
+ * two whatever is in it: half a million of one byte would stop everybody else for a second.
+ */
+const strangersPieceBytes = 64
+/** The last piece of an honest body is as small as it happens to be. */
+const smallPiecesBytes = 4096
+
 /** The client went away before its request was complete; there is nobody to answer. */
 export class ClientGone extends Error {
   override readonly name = 'ClientGone'
@@ -49,20 +57,26 @@ function noRoom(): Refusal {
   })
 }
 
-/**
- * All bytes of the body; stops taking them at the cap, or where there is no room for them. A
- * negative cap is none.
- */
+export interface BodyLimits {
+  /** A negative cap is none. */
+  readonly bytesMax: number
+  /** Whether anybody may send it. */
+  readonly isOpen: boolean
+}
+
+/** All bytes of the body; stops taking them at the cap, or where there is no room for them. */
 export function readBody(
   request: IncomingMessage,
-  bytesMax: number,
+  { bytesMax, isOpen }: BodyLimits,
   share: BodyShare,
 ): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const gathered = new ByteGatherer(bytesMax < 0 ? Infinity : bytesMax)
+    let left = isOpen ? bytesMax + smallPiecesBytes : Infinity
     const onData = (chunk: Buffer): void => {
+      left -= Math.max(chunk.length, strangersPieceBytes)
       const hasRoom = share.add(chunk.length)
-      if (hasRoom && gathered.add(chunk)) return
+      if (hasRoom && left >= 0 && gathered.add(chunk)) return
       gathered.forget()
       request.off('data', onData)
       request.pause()

@@ -99,6 +99,30 @@ test('a million chunks of one byte cost a few times their bytes and not a hundre
   other.close()
 })
 
+test('where anybody may send, a body in pieces of one byte ends early, and one of a few thousand is read (SEC-HTP-18)', async (t) => {
+  const server = await start(t)
+  await server.root.must('sys/auth/jwt', { type: 'jwt' })
+  const chunked = head('POST /v1/auth/jwt/login', 'Transfer-Encoding: chunked')
+  const pieces = (text: string): string => text.replace(/[^]/g, '1\r\n$&\r\n')
+  const honest = await RawConnection.open(server.port)
+  honest.write(chunked + pieces(JSON.stringify({ role: 'r', jwt: 'x'.repeat(4000) })) + '0\r\n\r\n')
+  const refused = await honest.read()
+  assert.equal(refused.status, 400)
+  assert.doesNotMatch(refused.body, /too large/)
+  honest.close()
+  const hostile = await RawConnection.open(server.port)
+  const block = pieces(' '.repeat(10_000))
+  let sent = 0
+  hostile.write(chunked)
+  // A quarter of what may be sent in larger pieces.
+  for (; sent < 131_072 && !hostile.socket.destroyed; sent += 10_000) {
+    await new Promise((resolve) => hostile.socket.write(block, resolve))
+  }
+  const answer = await hostile.read()
+  assert.equal(answer.status, 413)
+  hostile.close()
+})
+
 test('an answer of a provider in pieces of one byte costs a few times its bytes (SEC-HTP-18)', async (t) => {
   const server = await start(t)
   const count = 500_000
