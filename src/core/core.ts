@@ -36,6 +36,7 @@ import { TokenOperations } from './token-operations.ts'
 import { TokenScan } from './token-scan.ts'
 import { TokenSweep } from './token-sweep.ts'
 import { Tokens } from './tokens.ts'
+import { Wrapping } from './wrapping.ts'
 
 export interface CoreContext {
   readonly store: SealedStore
@@ -63,6 +64,7 @@ interface Opened {
   readonly sweep: TokenSweep
   readonly tokenOperations: TokenOperations
   readonly mounts: Mounts
+  readonly wrapping: Wrapping
 }
 
 export class Core implements SystemPorts, PipelineContext {
@@ -140,6 +142,10 @@ export class Core implements SystemPorts, PipelineContext {
 
   get tokenOperations(): TokenOperations {
     return this.#require().tokenOperations
+  }
+
+  get wrapping(): Wrapping {
+    return this.#require().wrapping
   }
 
   get mounts(): Mounts {
@@ -228,8 +234,15 @@ export class Core implements SystemPorts, PipelineContext {
       backends,
       configuration: () => this.configuration(),
     })
+    const wrapping = new Wrapping({
+      store,
+      tokens,
+      settings,
+      configuration: () => this.configuration(),
+      revoke: (id) => tokenOperations.revokeId(id, false),
+    })
     await store.write((txn) => bootstrap(txn, { random, clock }))
-    this.#opened = { tokens, identity, logins, sweep, tokenOperations, mounts }
+    this.#opened = { tokens, identity, logins, sweep, tokenOperations, mounts, wrapping }
     this.#cubbyhole = (await this.configuration()).mounts.byPath('cubbyhole/')?.uuid
     sweep.start()
   }

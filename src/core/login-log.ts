@@ -61,16 +61,16 @@ export class LoginLog {
   /** The end of any request; what was no login leaves no line. */
   ended(outcome: ApiOutcome, request: ApiRequest, startedMs: number): void {
     if (outcome.kind === 'answer') {
-      const { login, requestId, body } = outcome.answer
+      const { login, requestId } = outcome.answer
       if (login === undefined) return
-      const auth = body.kind === 'envelope' ? body.auth : null
       this.#write({
         requestId,
         end: login.isBrokenOff ? 'broken_off' : 'accepted',
         ...this.#requestParts(request, startedMs),
         mount: login.mount,
         note: login.note,
-        ...(auth === null ? {} : { accessor: auth.accessor, entityId: auth.entity_id }),
+        accessor: login.accessor,
+        entityId: login.entityId,
       })
       return
     }

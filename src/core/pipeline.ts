@@ -10,12 +10,15 @@ import type {
   ApiRequest,
   Asking,
   AuthFields,
+  EnvelopeBody,
   PathTraits,
   Verb,
+  WrapInfo,
 } from '../framework/api.ts'
 import type { Reply } from '../framework/reply.ts'
 import type { BackendRequest, Caller, Operation } from '../framework/request.ts'
 import type { CoreRequest } from '../framework/core-path.ts'
+import { envelopeText } from '../framework/envelope.ts'
 import { parseInput, type ParsedInput } from '../framework/input.ts'
 import {
   declaredOperation,
@@ -41,7 +44,7 @@ import type { CallerFacts } from './caller-facts.ts'
 import type { CoreConfiguration } from './configuration.ts'
 import { keys } from './keys.ts'
 import type { LoginLog } from './login-log.ts'
-import type { Logins } from './login.ts'
+import type { LoginResult, Logins } from './login.ts'
 import { fullPath } from './mount-table.ts'
 import { effectivePolicies } from './policy-names.ts'
 import type { PagePort } from './ports/page-port.ts'
@@ -50,6 +53,7 @@ import type { EntityRecord, MountRecord } from './records.ts'
 import type { Mounted, MountedBackends } from './mounted-backends.ts'
 import type { TokenOperations } from './token-operations.ts'
 import type { LiveToken, Tokens } from './tokens.ts'
+import { notLive, type Wrapping } from './wrapping.ts'
 
 const noNames: readonly string[] = []
 const epochKeys = [epochKey]
@@ -79,6 +83,8 @@ interface Admitted {
   readonly admission: Admission | undefined
 }
 
+type Enveloped = Answer & { readonly body: EnvelopeBody }
+
 /** What carries a request out. */
 interface Service {
   readonly route: Route
@@ -103,6 +109,7 @@ export interface PipelineContext {
   readonly isOpen: boolean
   readonly tokens: Tokens
   readonly logins: Logins
+  readonly wrapping: Wrapping
   readonly tokenOperations: Pick<TokenOperations, 'revokeId'>
   /** What the last request knew: for questions that may not wait. */
   readonly latestConfiguration: CoreConfiguration | undefined
@@ -203,7 +210,9 @@ export class Pipeline {
     const token =
       text === undefined ? undefined : await this.#core.tokens.resolve(text, view, configuration)
     if (token === undefined || !mayComeFrom(token, request.clientAddress)) {
-      throw new Refusal('token_refused')
+      throw route?.match?.declaration.deadToken === 'wrapping'
+        ? notLive()
+        : new Refusal('token_refused')
     }
     const admission = await this.#admitToken(token, epoch, view)
     if (admission === undefined) throw new Refusal('token_refused')
@@ -314,7 +323,11 @@ export class Pipeline {
     }
     if (reply.kind === 'page') return this.#draw(requestId, request, reply)
     const isTold = tellsInput(parsed, service, operation)
-    return toAnswer(requestId, reply, operation, declaration, { warnings, isTold })
+    const answer = toAnswer(requestId, reply, operation, declaration, { warnings, isTold })
+    if (request.wrapTtlSeconds === 0 || answer.body.kind !== 'envelope') return answer
+    // Who has shown nothing may not have things kept here.
+    if (admission === undefined) throw invalid('an answer to a stranger cannot be wrapped')
+    return this.#wrap(request, { ...answer, body: answer.body }, wrappedAccessorOf(reply))
   }
 
   /** What the core's own paths are told besides, and no other backend. */
@@ -377,8 +390,36 @@ export class Pipeline {
       await this.#core.tokenOperations.revokeId(done.token.id, false)
     }
     const warnings = [...(reply.warnings ?? []), ...done.warnings, ...inputWarnings]
-    const answer = envelope(requestId, 200, { auth: done.auth, warnings, duplicateData: false })
-    return { ...answer, login: { mount: mount.path, note: reply.login.note ?? {}, isBrokenOff } }
+    const plain = envelope(requestId, 200, { auth: done.auth, warnings, duplicateData: false })
+    const isWrapped = request.wrapTtlSeconds > 0 && !isBrokenOff
+    const answer = isWrapped ? await this.#wrapLogin(request, plain, done) : plain
+    const { accessor, entity_id: entityId } = done.auth
+    const note = reply.login.note ?? {}
+    return { ...answer, login: { mount: mount.path, note, accessor, entityId, isBrokenOff } }
+  }
+
+  async #wrapLogin(request: ApiRequest, plain: Enveloped, { token }: LoginResult): Promise<Answer> {
+    try {
+      return await this.#wrap(request, plain, token.accessor)
+    } catch (problem) {
+      // Nobody will ever have its text.
+      if (token.id !== '' && this.#core.isOpen) {
+        await this.#core.tokenOperations.revokeId(token.id, false).catch(unlessUnavailable)
+      }
+      throw problem
+    }
+  }
+
+  /** Keeps the answer in a wrapping token, and gives that. */
+  async #wrap(request: ApiRequest, plain: Enveloped, accessor: string): Promise<Answer> {
+    const info = await this.#core.wrapping.wrap({
+      text: envelopeText(plain.requestId, plain.body),
+      path: request.path,
+      ttlSeconds: request.wrapTtlSeconds,
+      accessor,
+    })
+    const { requestId, headers, body } = plain
+    return { ...wrapped(requestId, info, body.warnings), headers }
   }
 
   #draw(requestId: string, request: ApiRequest, reply: Extract<Reply, { kind: 'page' }>): Answer {
@@ -495,10 +536,6 @@ function requireService(
   if (served === undefined) {
     throw new Refusal(declaration.bare === true ? 'verb_unsupported' : 'operation_unsupported')
   }
-  if (request.wrapTtlSeconds > 0) {
-    // Answering in clear what was asked to be wrapped would hand the secret to the wrong party.
-    throw invalid('response wrapping is not available in this version')
-  }
   return { route, declaration, captures, handler: served.handler }
 }
 
@@ -588,10 +625,17 @@ function toAnswer(
         },
         headers: reply.headers ?? noHeaders,
       }
+    case 'wrapped':
+      return wrapped(requestId, reply.info, inputWarnings)
     case 'login':
     case 'page':
       throw new Error(`a ${reply.kind} reply is completed before it becomes an answer`)
   }
+}
+
+/** Of the token in the answer. */
+function wrappedAccessorOf(reply: Reply): string {
+  return reply.kind === 'auth' ? reply.auth.accessor : ''
 }
 
 function joined(a: readonly string[] | undefined, b: readonly string[]): readonly string[] {
@@ -608,8 +652,9 @@ function envelope(
     readonly warnings: readonly string[]
     readonly duplicateData: boolean
     readonly leaseSeconds?: number
+    readonly wrapInfo?: WrapInfo
   },
-): Answer {
+): Enveloped {
   return {
     requestId,
     body: {
@@ -620,12 +665,16 @@ function envelope(
       leaseSeconds: parts.leaseSeconds ?? 0,
       data: parts.data ?? null,
       auth: parts.auth ?? null,
-      wrapInfo: null,
+      wrapInfo: parts.wrapInfo ?? null,
       warnings: parts.warnings,
       duplicateData: parts.duplicateData,
     },
     headers: noHeaders,
   }
+}
+
+function wrapped(requestId: string, wrapInfo: WrapInfo, warnings: readonly string[]): Enveloped {
+  return envelope(requestId, 200, { wrapInfo, warnings, duplicateData: false })
 }
 
 function bare(requestId: string, status: number, body: string): Answer {

@@ -75,24 +75,27 @@ export interface WrapInfo {
   readonly wrapped_accessor?: string
 }
 
+/** The members of the envelope, platform.md §1.2. */
+export interface EnvelopeBody {
+  readonly kind: 'envelope'
+  readonly status: number
+  readonly leaseId: string
+  readonly renewable: boolean
+  readonly leaseSeconds: number
+  readonly data: JsonObject | JsonText | null
+  readonly auth: AuthFields | null
+  readonly wrapInfo: WrapInfo | null
+  readonly warnings: readonly string[]
+  /** Each key of `data` also stands at the top level (old clients of some sys/ paths). */
+  readonly duplicateData: boolean
+}
+
 /** A request that was carried out. */
 export interface Answer {
   readonly requestId: string
   readonly body:
     | { readonly kind: 'empty'; readonly status: 204 | 202 }
-    | {
-        readonly kind: 'envelope'
-        readonly status: number
-        readonly leaseId: string
-        readonly renewable: boolean
-        readonly leaseSeconds: number
-        readonly data: JsonObject | JsonText | null
-        readonly auth: AuthFields | null
-        readonly wrapInfo: WrapInfo | null
-        readonly warnings: readonly string[]
-        /** Each key of `data` also stands at the top level (old clients of some sys/ paths). */
-        readonly duplicateData: boolean
-      }
+    | EnvelopeBody
     | {
         readonly kind: 'bare'
         readonly status: number
@@ -107,6 +110,9 @@ export interface Answer {
 export interface AnsweredLogin {
   readonly mount: string
   readonly note: LoginNote
+  /** Of the token; empty for a batch token. */
+  readonly accessor: string
+  readonly entityId: string
   /** Nobody was there any more to receive the token. */
   readonly isBrokenOff: boolean
 }

@@ -69,6 +69,11 @@ export interface TypedPath<F extends FieldTable> {
    */
   readonly tellsUnknown?: boolean
   /**
+   * What a token is called that is dead or none: of a path that is given wrapping tokens it is
+   * told that it is no live one, and not that it has no rights (platform.md §2.7).
+   */
+  readonly deadToken?: 'wrapping'
+  /**
    * Answers without the envelope; a verb it does not know is 405 with an empty list
    * (platform.md §1.2, §1.3).
    */

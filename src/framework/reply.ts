@@ -2,7 +2,7 @@
 
 import type { JsonObject, JsonText, JsonValue } from '../lib/json.ts'
 import type { FlowPage } from '../ui/flow-pages.ts'
-import type { AuthFields } from './api.ts'
+import type { AuthFields, WrapInfo } from './api.ts'
 import type { LoginNote } from './login-log.ts'
 
 /** A proven identity, from which the core makes a token (platform.md §3.12). */
@@ -53,6 +53,8 @@ export type Reply =
       readonly auth: AuthFields
       readonly warnings?: readonly string[]
     }
+  /** The answer is in a wrapping token already. */
+  | { readonly kind: 'wrapped'; readonly info: WrapInfo }
   /**
    * For a person: what the page shows. The server draws it in the frame that all its pages have.
    */

@@ -10,9 +10,9 @@ import {
   type ServerResponse,
 } from 'node:http'
 
-import type { Answer, ApiOutcome, AuthFields, WrapInfo } from '../framework/api.ts'
+import type { Answer, ApiOutcome } from '../framework/api.ts'
+import { envelopeText } from '../framework/envelope.ts'
 import type { Refusal } from '../framework/refusal.ts'
-import { encodeJson, JsonText, type JsonObject } from '../lib/json.ts'
 import type { CustomResponseHeaders } from './listener-options.ts'
 import { endWithBody } from './one-write.ts'
 
@@ -177,7 +177,7 @@ function handlerAnswer(answer: Answer): WireAnswer {
       return {
         status: body.status,
         contentType: json,
-        body: envelope(requestId, body),
+        body: envelopeText(requestId, body),
         headers,
         requestId,
       }
@@ -192,71 +192,6 @@ function handlerAnswer(answer: Answer): WireAnswer {
     case 'empty':
       return { status: body.status, contentType: undefined, body: undefined, headers, requestId }
   }
-}
-
-/** All eight keys are always there. */
-function envelope(requestId: string, body: Extract<Answer['body'], { kind: 'envelope' }>): string {
-  const data = body.data === null ? 'null' : encodeJson(body.data)
-  return (
-    // The outer body of a wrapped answer has no id of its own (platform.md §1.10).
-    `{"request_id":"${body.wrapInfo === null ? requestId : ''}","lease_id":${JSON.stringify(body.leaseId)},` +
-    `"renewable":${body.renewable},"lease_duration":${body.leaseSeconds},"data":${data},` +
-    `"wrap_info":${body.wrapInfo === null ? 'null' : wrapInfoText(body.wrapInfo)},` +
-    `"warnings":${body.warnings.length === 0 ? 'null' : JSON.stringify(body.warnings)},` +
-    `"auth":${body.auth === null ? 'null' : authText(body.auth)}` +
-    `${body.duplicateData && body.data !== null ? repeatedMembers(body.data, data) : ''}}\n`
-  )
-}
-
-const envelopeNames = new Set([
-  'request_id',
-  'lease_id',
-  'renewable',
-  'lease_duration',
-  'data',
-  'wrap_info',
-  'warnings',
-  'auth',
-])
-
-/** Vault compatibility: the members of `data` once more beside the keys of the envelope. */
-function repeatedMembers(data: JsonObject | JsonText, dataText: string): string {
-  if (data instanceof JsonText) {
-    const inner = dataText.trim().slice(1, -1).trim()
-    return inner === '' ? '' : `,${inner}`
-  }
-  let text = ''
-  for (const name of Object.keys(data)) {
-    const value = data[name]
-    if (value === undefined || envelopeNames.has(name)) continue
-    text += `,${JSON.stringify(name)}:${encodeJson(value)}`
-  }
-  return text
-}
-
-function authText(auth: AuthFields): string {
-  const { token_policies: own, identity_policies: identity } = auth
-  return (
-    `{"client_token":${JSON.stringify(auth.client_token)},"accessor":${JSON.stringify(auth.accessor)},` +
-    `"policies":${JSON.stringify(auth.policies)},` +
-    (own.length === 0 ? '' : `"token_policies":${JSON.stringify(own)},`) +
-    (identity.length === 0 ? '' : `"identity_policies":${JSON.stringify(identity)},`) +
-    `"metadata":${JSON.stringify(auth.metadata)},"lease_duration":${auth.lease_duration},` +
-    `"renewable":${auth.renewable},"entity_id":${JSON.stringify(auth.entity_id)},` +
-    `"token_type":"${auth.token_type}","orphan":${auth.orphan},"mfa_requirement":null,` +
-    `"num_uses":${auth.num_uses}}`
-  )
-}
-
-function wrapInfoText(info: WrapInfo): string {
-  return JSON.stringify({
-    token: info.token,
-    accessor: info.accessor,
-    ttl: info.ttl,
-    creation_time: info.creation_time,
-    creation_path: info.creation_path,
-    wrapped_accessor: info.wrapped_accessor,
-  })
 }
 
 function byteLength(body: string | Uint8Array): number {

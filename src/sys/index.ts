@@ -12,6 +12,7 @@ import { helpText, openApiDocument } from './openapi.ts'
 import { policyPaths } from './policy-paths.ts'
 import { sealPaths } from './seal-paths.ts'
 import { toolPaths } from './tool-paths.ts'
+import { wrappingPaths } from './wrapping-paths.ts'
 
 export function createSystem(ports: SystemPorts): System {
   return {
@@ -33,6 +34,7 @@ function systemPaths(ports: SystemPorts): readonly PathDeclaration[] {
     ...explainPaths(),
     ...corsPaths(ports),
     ...toolPaths(ports),
+    ...wrappingPaths(ports),
     ...mountPaths(ports),
   ]
 }

@@ -204,14 +204,14 @@ test('CLI-56: a dry run prints the policy that the request needs', async () => {
   )
 })
 
-test('CLI-57: wrapping is refused with a sentence, and unwrapping fails with exit code 2', async () => {
-  const wrap = await shell.run(['read', '-wrap-ttl=60s', 'kv1/a'])
-  assert.equal(wrap.code, 2)
-  assert.match(wrap.err, /Code: 400[^]*response wrapping is not available in this version/)
-  const before = (await shell.json(['list', 'auth/token/accessors'])).length
-  const create = await shell.run(['token', 'create', '-wrap-ttl=60s'])
-  assert.equal(create.code, 2)
-  assert.equal((await shell.json(['list', 'auth/token/accessors'])).length, before)
+test('CLI-57: wrapping and unwrapping, and a second unwrapping fails with exit code 2', async () => {
+  const wrap = await shell.json(['read', '-wrap-ttl=60s', '-format=json', 'kv1/a'])
+  assert.equal(wrap.wrap_info.ttl, 60)
+  const table = await shell.must(['token', 'create', '-wrap-ttl=60s'])
+  assert.match(table, /wrapping_token:\s+hvs\./)
+  assert.match(table, /wrapped_accessor:/)
+  const inside = await shell.json(['unwrap', '-format=json', wrap.wrap_info.token])
+  assert.ok(Object.keys(inside.data).length > 0)
   for (const words of [['unwrap', 'hvs.x'], ['unwrap']]) {
     const result = await shell.run(words)
     assert.equal(result.code, 2)

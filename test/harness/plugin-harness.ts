@@ -243,6 +243,7 @@ function answerOf(
     case 'auth':
     case 'page':
     case 'raw':
+    case 'wrapped':
       throw new Error(`the harness does not know a reply of kind ${reply.kind}`)
   }
 }

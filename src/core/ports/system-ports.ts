@@ -17,6 +17,7 @@ import type { SealManager } from '../seal/seal-manager.ts'
 import type { CoreSettings } from '../settings.ts'
 import type { TokenOperations } from '../token-operations.ts'
 import type { Tokens } from '../tokens.ts'
+import type { Wrapping } from '../wrapping.ts'
 
 /** Reads and writes records. */
 export interface RecordPort {
@@ -70,6 +71,11 @@ export interface BackendPort {
   readonly backends: Pick<MountedBackends, 'typeNames' | 'of'>
 }
 
+/** Keeps answers until somebody unwraps them. */
+export interface WrappingPort {
+  readonly wrapping: Wrapping
+}
+
 export interface RandomPort {
   readonly random: Random
 }
@@ -86,6 +92,7 @@ export interface SystemPorts
     PolicyPort,
     MountPort,
     BackendPort,
+    WrappingPort,
     RandomPort {}
 
 /** The part of the server that is about the server; it is mounted at `sys/` and is no plugin. */
