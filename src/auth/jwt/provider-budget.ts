@@ -163,7 +163,7 @@ export class ProviderBudget {
   #wake(): void {
     if (this.#waiting.length === 0) return
     this.#waiting = this.#waiting.filter(({ caller, resolve }) => {
-      // Of two that came from a new address each has brought its own bucket; the first one's counts.
+      // Two that came from a new address have a bucket each; the first one's counts.
       const own = this.#addresses.get(caller.customer) ?? caller.own
       const now = { ...caller, own }
       if (this.#has(now)) resolve(this.#begin(now))

@@ -26,7 +26,7 @@ interface Meta {
   readonly roots: readonly bigint[]
 }
 
-/** Looks at a file that another process is writing; by then it is alive, and LMDB's own lock rules. */
+/** Of a file that another process is writing: by then it is alive, and LMDB's own lock rules. */
 const looksMax = 100
 
 /**
