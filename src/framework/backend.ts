@@ -9,6 +9,7 @@ import type { Logger } from '../platform/logger.ts'
 import type { Outbound } from '../platform/outbound.ts'
 import type { Random } from '../platform/random.ts'
 import type { Codec, Key, KeyRange, StoreTransaction, StoreView } from '../storage/store.ts'
+import type { LoginExplainer } from './explain.ts'
 import type { LoginRecorder } from './login-log.ts'
 import type { PathDeclaration } from './path.ts'
 
@@ -87,6 +88,8 @@ export interface Backend {
   readonly paths: readonly PathDeclaration[]
   /** Judges a renewal; throws a `Refusal` when the token may not be renewed. Auth methods only. */
   renew?(request: RenewRequest): Promise<RenewTerms>
+  /** Says why a login would be accepted or refused. Auth methods only. */
+  readonly explainer?: LoginExplainer
   /** Called when mount options were tuned; throws a `Refusal` to refuse the change. */
   checkTune?(
     options: Readonly<Record<string, string>>,

@@ -31,7 +31,7 @@ function systemPaths(ports: SystemPorts): readonly PathDeclaration[] {
     ...policyPaths(ports),
     ...leasePaths(ports),
     ...internalPaths(ports),
-    ...explainPaths(),
+    ...explainPaths(ports),
     ...corsPaths(ports),
     ...toolPaths(ports),
     ...wrappingPaths(ports),

@@ -11,6 +11,7 @@ import type { LoginNote } from '../../framework/login-log.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { grantedBy, loginRefusal } from '../../framework/role-login.ts'
 import { parseCompactJwt } from '../../jose/compact-jwt.ts'
+import type { JsonObject } from '../../lib/json.ts'
 import { err, ok } from '../../lib/result.ts'
 import type { KeySource } from '../../oidc/key-source.ts'
 import { field, type Input } from '../../schema/field.ts'
@@ -20,6 +21,7 @@ import {
   type Decision,
   type JwtLoginInput,
   type LoginOutcome,
+  type Presented,
 } from '../../trust/decide.ts'
 import { allAlgorithms, type ConfigRecord, type JwtConfigs, type TrustRecord } from './config.ts'
 import { keepFacts, type Voucher } from './facts.ts'
@@ -28,7 +30,7 @@ import { noteOf } from './login-note.ts'
 import { provideClaims } from './providers.ts'
 import { roleNameCharsMax, type RoleRecord } from './role-record.ts'
 import type { JwtRoles } from './role.ts'
-import { settle } from './settle.ts'
+import { settle, type Answers } from './settle.ts'
 
 /** Above what a JWT may have, so that a longer one is refused for that very reason. */
 const jwtFieldCharsMax = 524_288
@@ -51,11 +53,23 @@ const loginFields = {
   }),
 } as const
 
+/** What a login is asked with; a login that is only explained asks with the same. */
+export interface JwtAsked {
+  /** Empty for the mount's default role. */
+  readonly role: string
+  readonly jwt: string
+  /** In place of a token: to be explained, and never to log in with. */
+  readonly claims?: JsonObject
+  readonly clientAddress: string | undefined
+  readonly nowMs: number
+  readonly requestId: string
+}
+
 /**
  * What of the mount judges one token: a named issuer, or the classic configuration, or nothing that
  * fits.
  */
-interface Prepared {
+export interface Prepared {
   readonly config: ConfigRecord | undefined
   readonly issuer: NamedIssuer | undefined
   readonly record: RoleRecord | undefined
@@ -86,22 +100,32 @@ export class JwtLogin {
   }
 
   async login(request: BackendRequest<Input<typeof loginFields>>): Promise<Reply> {
-    const prepared = await this.#prepare(request)
+    const { role = '', jwt = '' } = request.input
+    const { clientAddress, nowMs, requestId } = request
+    const prepared = await this.prepare({ role, jwt, clientAddress, nowMs, requestId })
+    const { record } = prepared
+    const answers = this.answers(prepared)
+    const { decision, input } = await settle(prepared.input, decideJwtLogin, answers)
+    const note = this.#note(prepared, decision, input)
+    if (decision.kind === 'refused') throw loginRefusal(decision.failure, prepared.mount, note)
+    if (record === undefined) throw new Error('a login was accepted without a role')
+    const voucher = this.voucherOf(prepared, input)
+    return { kind: 'login', login: { ...loginOf(decision.outcome, record, voucher), note } }
+  }
+
+  /** What a decision about it may ask outside. */
+  answers(prepared: Prepared): Answers<JwtLoginInput> {
     const { config, record } = prepared
-    const { decision, input } = await settle(prepared.input, decideJwtLogin, {
+    return {
       signature: () => this.#verify(prepared),
       provider: (_, claims) => ({
         provided: provideClaims(config?.provider_config ?? {}, record?.groups_claim ?? '', claims),
       }),
-    })
-    const note = this.#note(prepared, decision, input)
-    if (decision.kind === 'refused') throw loginRefusal(decision.failure, prepared.mount, note)
-    if (record === undefined) throw new Error('a login was accepted without a role')
-    const voucher = this.#voucherOf(prepared, input)
-    return { kind: 'login', login: { ...loginOf(decision.outcome, record, voucher), note } }
+    }
   }
 
-  #voucherOf({ config, issuer }: Prepared, { signature }: JwtLoginInput): Voucher {
+  /** Who vouches for the login: the issuer, and the key where the mount names its keys. */
+  voucherOf({ config, issuer }: Prepared, { signature }: JwtLoginInput): Voucher {
     const isConfigured = this.#keySource(config, issuer)?.hasKey !== undefined
     const key = isConfigured && signature?.ok === true ? signature.value.thumbprint : undefined
     return { flow: 'jwt', issuer: issuer?.name, key }
@@ -124,11 +148,11 @@ export class JwtLogin {
   }
 
   /** Everything the decision needs that can be had without the network. */
-  async #prepare(request: BackendRequest<Input<typeof loginFields>>): Promise<Prepared> {
+  async prepare(asked: JwtAsked): Promise<Prepared> {
     const { store, random } = this.#context
     const mount = this.#context.mount()
-    const requestedRole = request.input.role ?? ''
-    const jwt = (request.input.jwt ?? '').trim()
+    const requestedRole = asked.role
+    const jwt = asked.jwt.trim()
     const { trust, record, read } = await store.view(async (view) => {
       const found = await this.#configs.loadTrust(view)
       const name = requestedRole === '' ? (found.config?.default_role ?? '') : requestedRole
@@ -136,7 +160,12 @@ export class JwtLogin {
         trust: found,
         record: name === '' ? undefined : await this.#roles.load(name, view),
         // Only a mount with named issuers has more to look up.
-        read: found.routes.length === 0 ? undefined : await this.#readToken(jwt, found, view),
+        read:
+          asked.claims !== undefined
+            ? await this.#readClaims(asked.claims, found, view)
+            : found.routes.length === 0
+              ? undefined
+              : await this.#readToken(jwt, found, view),
       }
     })
     const { config } = trust
@@ -148,12 +177,12 @@ export class JwtLogin {
       role: record === undefined ? undefined : this.#roles.compiled(record),
       compat: mount.compat,
       token,
-      sourceAddress: request.clientAddress,
+      sourceAddress: asked.clientAddress,
       signature: undefined,
-      nowSeconds: Math.floor(request.nowMs / 1000),
-      env: { nowMs: request.nowMs, randomBytes: (count) => random.bytes(count) },
+      nowSeconds: Math.floor(asked.nowMs / 1000),
+      env: { nowMs: asked.nowMs, randomBytes: (count) => random.bytes(count) },
       explainToCaller: mount.explainToCaller,
-      requestId: request.requestId,
+      requestId: asked.requestId,
     }
     return { config, issuer, record, mount, input }
   }
@@ -164,6 +193,18 @@ export class JwtLogin {
   ): Pick<Prepared, 'issuer'> & { readonly token: ReadToken | undefined } {
     const algorithms = this.#configs.algorithms(config?.jwt_supported_algs ?? [])
     return { token: jwt === '' ? undefined : parseCompactJwt(jwt, algorithms), issuer: undefined }
+  }
+
+  async #readClaims(
+    claims: JsonObject,
+    trust: TrustRecord,
+    view: StoreView,
+  ): Promise<Pick<Prepared, 'issuer'> & { readonly token: Presented }> {
+    const isNamed = trust.routes.length > 0
+    const issuer = isNamed
+      ? await this.#issuers.find(trust, claimedIssuer(claims), view)
+      : undefined
+    return { token: { claims }, issuer }
   }
 
   /**

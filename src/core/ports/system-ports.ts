@@ -10,6 +10,7 @@ import type { Random } from '../../platform/random.ts'
 import type { Store } from '../../storage/store.ts'
 import type { PolicyAccess } from '../access.ts'
 import type { CoreConfiguration } from '../configuration.ts'
+import type { Logins } from '../login.ts'
 import type { MountedBackends } from '../mounted-backends.ts'
 import type { Mounts } from '../mounts.ts'
 import type { Policies } from '../policies.ts'
@@ -71,6 +72,11 @@ export interface BackendPort {
   readonly backends: Pick<MountedBackends, 'typeNames' | 'of'>
 }
 
+/** Says what a login would come to. */
+export interface LoginPreviewPort {
+  readonly logins: Pick<Logins, 'preview'>
+}
+
 /** Keeps answers until somebody unwraps them. */
 export interface WrappingPort {
   readonly wrapping: Wrapping
@@ -93,6 +99,7 @@ export interface SystemPorts
     MountPort,
     BackendPort,
     WrappingPort,
+    LoginPreviewPort,
     RandomPort {}
 
 /** The part of the server that is about the server; it is mounted at `sys/` and is no plugin. */
