@@ -8,6 +8,7 @@ import type { CommandEntry } from './command.ts'
 // One function per file, so that a command loads its own file only.
 const audit = () => import('./commands/audit.ts')
 const authHelp = () => import('./commands/auth-help.ts')
+const explain = () => import('./commands/explain.ts')
 const kv = () => import('./commands/kv.ts')
 const kvMetadata = () => import('./commands/kv-metadata.ts')
 const lease = () => import('./commands/lease.ts')
@@ -45,6 +46,11 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await logical()).list,
   },
   { name: 'login', summary: 'Log in and keep the token', load: async () => (await login()).login },
+  {
+    name: 'explain',
+    summary: 'Show why a login would be accepted or refused',
+    load: async () => (await explain()).explain,
+  },
   {
     name: 'status',
     summary: 'Show whether the server is sealed',
