@@ -14,6 +14,7 @@ const kvMetadata = () => import('./commands/kv-metadata.ts')
 const lease = () => import('./commands/lease.ts')
 const logical = () => import('./commands/logical.ts')
 const login = () => import('./commands/login.ts')
+const logins = () => import('./commands/logins.ts')
 const mountMove = () => import('./commands/mount-move.ts')
 const mounts = () => import('./commands/mounts.ts')
 const operator = () => import('./commands/operator.ts')
@@ -50,6 +51,21 @@ export const commandTable: readonly CommandEntry[] = [
     name: 'explain',
     summary: 'Show why a login would be accepted or refused',
     load: async () => (await explain()).explain,
+  },
+  {
+    name: 'logins tail',
+    summary: 'Show the last logins',
+    load: async () => (await logins()).tail,
+  },
+  {
+    name: 'logins show',
+    summary: 'Show one login by its request id',
+    load: async () => (await logins()).show,
+  },
+  {
+    name: 'logins summary',
+    summary: 'Count logins by mount, role and reason',
+    load: async () => (await logins()).summary,
   },
   {
     name: 'status',

@@ -16,6 +16,7 @@ import { PolicyAccess } from './access.ts'
 import { bootstrap } from './bootstrap.ts'
 import type { CallerFacts } from './caller-facts.ts'
 import { readConfiguration, type CoreConfiguration } from './configuration.ts'
+import { DecisionRecords } from './decision-records.ts'
 import { Identity } from './identity.ts'
 import { keys, lastSegment } from './keys.ts'
 import { Logins } from './login.ts'
@@ -65,6 +66,7 @@ interface Opened {
   readonly tokenOperations: TokenOperations
   readonly mounts: Mounts
   readonly wrapping: Wrapping
+  readonly records: DecisionRecords
 }
 
 export class Core implements SystemPorts, PipelineContext {
@@ -144,6 +146,10 @@ export class Core implements SystemPorts, PipelineContext {
     return this.#require().tokenOperations
   }
 
+  get records(): DecisionRecords {
+    return this.#require().records
+  }
+
   get wrapping(): Wrapping {
     return this.#require().wrapping
   }
@@ -216,12 +222,19 @@ export class Core implements SystemPorts, PipelineContext {
       configuration: () => this.configuration(),
       backendOf: (mount) => backends.of(mount).backend,
     })
+    const records = new DecisionRecords({
+      store,
+      clock,
+      random,
+      recordsMax: settings.loginRecordsMax,
+    })
     const logins = new Logins({
       store,
       tokens,
       identity,
       settings,
       log: this.loginLog,
+      records,
       hasExactAliases: (type) => backends.typeOf(type, 'auth')?.exactAliases === true,
     })
     const mounts = new Mounts({
@@ -242,7 +255,9 @@ export class Core implements SystemPorts, PipelineContext {
       revoke: (id) => tokenOperations.revokeId(id, false),
     })
     await store.write((txn) => bootstrap(txn, { random, clock }))
-    this.#opened = { tokens, identity, logins, sweep, tokenOperations, mounts, wrapping }
+    this.#opened = { tokens, identity, logins, sweep, tokenOperations, mounts, wrapping, records }
+    this.loginLog.keepIn(records)
+    store.sendAlong(() => records.takeCompanion())
     this.#cubbyhole = (await this.configuration()).mounts.byPath('cubbyhole/')?.uuid
     sweep.start()
   }
@@ -251,6 +266,9 @@ export class Core implements SystemPorts, PipelineContext {
   async close(): Promise<void> {
     const opened = this.#opened
     this.#opened = undefined
+    this.loginLog.keepIn(undefined)
+    this.store.sendAlong(undefined)
+    opened?.records.close()
     await opened?.sweep.stop()
     await this.backends.close()
     this.#configuration.clear()

@@ -9,6 +9,7 @@ import type { LoginNote } from '../framework/login-log.ts'
 import { invalid, Refusal } from '../framework/refusal.ts'
 import type { Reason } from '../trust/reasons.ts'
 import type { Store, StoreTransaction } from '../storage/store.ts'
+import { decisionRecord, type DecisionRecords } from './decision-records.ts'
 import type { CoreSettings } from './settings.ts'
 import type { Identity, LoginIdentity } from './identity.ts'
 import type { LoginLog } from './login-log.ts'
@@ -54,6 +55,7 @@ export class Logins {
   readonly #identity: Identity
   readonly #settings: CoreSettings
   readonly #log: LoginLog
+  readonly #records: DecisionRecords
   readonly #hasExactAliases: (type: string) => boolean
 
   constructor(parts: {
@@ -62,6 +64,7 @@ export class Logins {
     readonly identity: Identity
     readonly settings: CoreSettings
     readonly log: LoginLog
+    readonly records: DecisionRecords
     /** Whether the method tells aliases apart by case. */
     readonly hasExactAliases: (type: string) => boolean
   }) {
@@ -70,6 +73,7 @@ export class Logins {
     this.#identity = parts.identity
     this.#settings = parts.settings
     this.#log = parts.log
+    this.#records = parts.records
     this.#hasExactAliases = parts.hasExactAliases
   }
 
@@ -95,7 +99,7 @@ export class Logins {
   async #complete(
     login: Login,
     mount: MountRecord,
-    { path, nowMs }: LoginAttempt,
+    { path, nowMs, requestId, clientAddress }: LoginAttempt,
   ): Promise<LoginResult> {
     const type = tokenType(mount.config.tokenType ?? 'default-service', login.tokenType)
     const now = this.#tokens.nowMs
@@ -136,7 +140,22 @@ export class Logins {
         policies,
         entity,
       })
-      return { entity, token: this.#tokens.issue(txn, type, content) }
+      const token = this.#tokens.issue(txn, type, content)
+      // Beside the token in one commit; work that runs again replaces nothing, and says the same.
+      this.#records.add(
+        decisionRecord({
+          note: login.note ?? {},
+          requestId,
+          end: 'accepted',
+          mount: mount.path,
+          clientAddress,
+          timeMs: nowMs,
+          displayName: content.name,
+          accessor: token.accessor,
+          entityId: content.entity,
+        }),
+      )
+      return { entity, token }
     }
     // A batch token of a known entity needs no write at all: the transaction stays empty.
     const { entity, token } = await this.#store.write(write)

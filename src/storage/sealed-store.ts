@@ -15,6 +15,7 @@ import {
   StoreUnavailable,
   type Change,
   type CommitOutcome,
+  type Companion,
   type Engine,
   type KeyRange,
   type Store,
@@ -54,6 +55,7 @@ export class SealedStore implements Store, TextSealer {
   readonly #opening: Opening
   readonly #snapshots: StepSnapshots<SealedView>
   #reader: RecordReader | undefined
+  #takeCompanion: (() => Companion | undefined) | undefined
   #loadKeyring: () => Promise<Keyring | undefined> = () => Promise.resolve(undefined)
   #reloading: Promise<boolean> | undefined
   #failed = false
@@ -187,10 +189,24 @@ export class SealedStore implements Store, TextSealer {
     }
   }
 
+  /** Asked before each commit for a record that goes along: it is written with it or not at all. */
+  sendAlong(take: (() => Companion | undefined) | undefined): void {
+    this.#takeCompanion = take
+  }
+
+  #companion(): readonly Change[] {
+    const companion = this.sealed ? undefined : this.#takeCompanion?.()
+    if (companion === undefined) return []
+    const { key, value } = companion
+    const sealed = this.keyring.seal(key.text, key.codec.encode(value as never))
+    return [{ expects: [], puts: [[key.text, sealed]], deletes: [] }]
+  }
+
   /** Whoever hears of the commit reads a snapshot that has it. */
   async #commit(changes: readonly Change[]): Promise<readonly CommitOutcome[]> {
     try {
-      return await this.engine.commit(changes)
+      const outcomes = await this.engine.commit([...changes, ...this.#companion()])
+      return outcomes.slice(0, changes.length)
     } finally {
       this.#snapshots.renew()
     }

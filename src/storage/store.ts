@@ -158,6 +158,12 @@ export const storedJsonLimits: JsonLimits = {
 /** Text records, for bodies that must come back digit by digit. */
 export const textCodec: Codec<string> = { encode: (value) => value, decode: (text) => text }
 
+/** A record that goes along with somebody else's commit. */
+export interface Companion {
+  readonly key: Key<never>
+  readonly value: unknown
+}
+
 export function recordKey<T>(text: string): Key<T> {
   return { text, codec: plainCodec<T>() }
 }

@@ -4,12 +4,13 @@
  */
 
 import type { CallerFacts } from '../core/caller-facts.ts'
+import type { DecisionRecord } from '../core/decision-records.ts'
 import type { PreviewedLogin } from '../core/login.ts'
 import type {
   BackendPort,
   ConfigurationPort,
   LoginPreviewPort,
-  SealPort,
+  RecordedLoginsPort,
 } from '../core/ports/system-ports.ts'
 import type { MountRecord } from '../core/records.ts'
 import { corePaths, type CoreRequest } from '../framework/core-path.ts'
@@ -27,6 +28,7 @@ import { parseCidr } from '../lib/cidr.ts'
 import { isJsonObject, parseJson, type JsonObject, type JsonValue } from '../lib/json.ts'
 import { rfc3339 } from '../lib/time.ts'
 import { field, type Input } from '../schema/field.ts'
+import { shownRecord } from './login-record-paths.ts'
 import { refuseAfterwards, type Explanation } from '../trust/decide.ts'
 import { fixesOf } from '../trust/fixes.ts'
 import { reasons } from '../trust/reasons.ts'
@@ -51,7 +53,7 @@ const fields = {
 } as const
 
 type Request = CoreRequest<Input<typeof fields>, CallerFacts>
-type Ports = BackendPort & ConfigurationPort & LoginPreviewPort & Pick<SealPort, 'clock'>
+type Ports = BackendPort & ConfigurationPort & LoginPreviewPort & RecordedLoginsPort
 
 const claimsLimits = {
   depthMax: 64,
@@ -121,14 +123,17 @@ class Questions {
 
 async function explain(ports: Ports, request: Request): Promise<Reply> {
   const { input } = request
-  const presented = presentedBy(input)
-  const { mount, explainer } = await explainable(ports, input.mount ?? '')
-  const atMs = input.at ?? request.nowMs
+  const given = presentedBy(input)
+  const record = typeof given === 'string' ? await recorded(ports, given) : undefined
+  const presented = typeof given === 'string' ? claimsOfRecord(record) : given
+  const named = input.mount ?? record?.mount ?? ''
+  const { mount, explainer } = await explainable(ports, named)
+  const atMs = input.at ?? record?.timeMs ?? request.nowMs
   const asked: ExplainAsked = {
-    role: input.role ?? '',
+    role: input.role ?? record?.role ?? '',
     presented,
-    kind: kindOf(input.kind ?? ''),
-    clientAddress: addressOf(input.source_address) ?? request.clientAddress,
+    kind: kindOf(input.kind ?? record?.kind ?? ''),
+    clientAddress: addressOf(input.source_address) ?? record?.source ?? request.clientAddress,
     nowMs: atMs,
     requestId: request.requestId,
   }
@@ -149,6 +154,7 @@ async function explain(ports: Ports, request: Request): Promise<Reply> {
     checks: explanation.checks.map((check) => ({ ...check })),
     also_fails: [...explanation.also_fails],
     outcome: preview === undefined ? null : outcomeOf(explained, preview),
+    ...(record === undefined ? {} : { record: shownRecord(record) }),
     ...(all === undefined
       ? {}
       : {
@@ -206,15 +212,27 @@ function outcomeOf({ login }: ExplainedLogin, preview: PreviewedLogin): JsonObje
 
 // ---------------------------------------------------------------- what is asked
 
-function presentedBy(input: Request['input']): PresentedLogin {
+/** What is to be judged, or the id of a record. */
+function presentedBy(input: Request['input']): PresentedLogin | string {
   const { jwt = '', claims, id = '' } = input
   const given = [jwt !== '', claims !== undefined && claims !== null, id !== '']
   if (given.filter(Boolean).length !== 1) {
     throw invalid('exactly one of "jwt", "claims" and "id" says what is to be explained')
   }
-  if (id !== '') throw invalid(`there is no decision record with the id ${JSON.stringify(id)}`)
+  if (id !== '') return id
   if (jwt !== '') return { kind: 'jwt', jwt }
   return { kind: 'claims', claims: claimsOf(claims ?? null) }
+}
+
+async function recorded(ports: Ports, id: string): Promise<DecisionRecord> {
+  const record = await ports.records.find(id)
+  if (record !== undefined) return record
+  throw invalid(`there is no decision record with the id ${JSON.stringify(id)}`)
+}
+
+/** Those that were kept: what the role did not look at is not among them. */
+function claimsOfRecord(record: DecisionRecord | undefined): PresentedLogin {
+  return { kind: 'claims', claims: record?.claims ?? {} }
 }
 
 function claimsOf(given: JsonValue): JsonObject {

@@ -7,6 +7,7 @@ import { corsPaths } from './cors-paths.ts'
 import { explainPaths } from './explain-paths.ts'
 import { internalPaths } from './internal-paths.ts'
 import { leasePaths } from './lease-paths.ts'
+import { loginRecordPaths } from './login-record-paths.ts'
 import { mountPaths } from './mount-paths.ts'
 import { helpText, openApiDocument } from './openapi.ts'
 import { policyPaths } from './policy-paths.ts'
@@ -32,6 +33,7 @@ function systemPaths(ports: SystemPorts): readonly PathDeclaration[] {
     ...leasePaths(ports),
     ...internalPaths(ports),
     ...explainPaths(ports),
+    ...loginRecordPaths(ports),
     ...corsPaths(ports),
     ...toolPaths(ports),
     ...wrappingPaths(ports),

@@ -76,6 +76,22 @@ test('claims in place of a token, and what cannot be judged', async () => {
   assert.equal((await shell.run(['explain', '-mount=none', 'x'])).code, 2)
 })
 
+test('a refused login is found, shown and explained afterwards', async () => {
+  const jwt = key.sign({ ...good, team: 'blue' })
+  const { root } = shell.server
+  const refused = await root.as(undefined).write('auth/jwt/login', { role: 'deploy', jwt })
+  assert.equal(refused.status, 400)
+  const id = refused.headers['x-request-id'] ?? ''
+  const tail = await shell.must(['logins', 'tail', '-decision=refused'])
+  assert.match(tail, new RegExp(`refused\\s+jwt/\\s+deploy\\s+claim_mismatch.*${id}`))
+  assert.match(await shell.must(['logins', 'show', id]), /reason\s+claim_mismatch/)
+  assert.match(await shell.must(['logins', 'summary']), /1\s+jwt\/\s+deploy\s+refused/)
+  const last = await shell.run(['explain', '-last'])
+  assert.equal(last.code, 3, last.err)
+  assert.match(last.out, /Bound claims?: claim_mismatch/)
+  assert.equal((await shell.run(['logins', 'show', 'none'])).code, 2)
+})
+
 test('what a token says cannot draw on the terminal', async () => {
   const jwt = key.sign({ ...good, aud: '\u001b[2Jx', team: '\u001b]0;y\u0007' })
   const result = await shell.run(['explain', '-role=deploy', jwt])

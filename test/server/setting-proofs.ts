@@ -45,6 +45,7 @@ export const configProofs: Readonly<Record<string, Proofs>> = {
   top: {
     ...rows(ofTop, 'storage', 'listener', 'seal', 'api_addr', 'cluster_name', 'ui', 'pid_file'),
     ...rows(ofTop, 'default_lease_ttl', 'max_lease_ttl', 'log_level', 'log_format', 'log_file'),
+    record_max: ['platform/login-records.test.ts', 'the ring keeps so many'],
     backend: [effects, 'the old word for storage'],
     outbound: [ofNetworks, 'a denied network is not called'],
   },

@@ -138,6 +138,7 @@ export class JwtLogin {
   ): LoginNote {
     if (!this.#context.loginLog.isEnabled(decision.kind)) return {}
     return noteOf({
+      kind: 'jwt',
       roleName: role?.name ?? (requestedRole === '' ? config.default_role : requestedRole),
       role,
       decision,

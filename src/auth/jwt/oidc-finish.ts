@@ -90,6 +90,7 @@ export class OidcFinish {
     if (!this.#context.loginLog.isEnabled(decision.kind)) return {}
     const { idToken, signature, facts } = judged
     return noteOf({
+      kind: 'oidc',
       roleName: judged.role.name,
       role: judged.role,
       decision,

@@ -38,6 +38,7 @@ export const explain: Command = {
     { name: 'source-address', kind: 'text', help: 'As if called from that address.' },
     { name: 'claims', kind: 'text', help: 'Claims in place of a token: JSON, @FILE or -.' },
     { name: 'id', kind: 'text', help: 'A login of the past, by its request id.' },
+    { name: 'last', kind: 'bool', help: 'The last login that was refused.' },
   ],
   kind: 'remote',
   output: 'field',
@@ -70,13 +71,34 @@ async function question(context: CommandContext): Promise<JsonObject> {
   const address = flags.text('source-address') ?? ''
   if (address !== '') fields.push(['source_address', address])
   if (flags.bool('all-roles')) fields.push(['all_roles', true])
+  if (flags.bool('last')) fields.push(['id', await lastRefused(context)])
   const claims = flags.text('claims') ?? ''
   if (claims !== '') fields.push(['claims', await textOf(context, claims)])
   const [word] = context.args
   if (word !== undefined) fields.push(['jwt', (await textOf(context, word)).trim()])
   const given = fields.filter(([name]) => name === 'jwt' || name === 'claims' || name === 'id')
   if (given.length === 1) return objectOf(fields)
-  throw new CommandFailure('give a token, or -claims, or -id: exactly one of them')
+  throw new CommandFailure('give a token, -claims, -id or -last: exactly one of them')
+}
+
+async function lastRefused(context: CommandContext): Promise<string> {
+  const { flags } = context
+  const query: (readonly [string, string])[] = [
+    ['decision', 'refused'],
+    ['limit', '1'],
+  ]
+  for (const name of ['mount', 'role'] as const) {
+    const text = flags.text(name) ?? ''
+    if (text !== '') query.push([name, text])
+  }
+  const secret = await context.fetch(
+    { method: 'GET', path: 'sys/logins', query },
+    { doing: 'Error reading sys/logins', preflight: true },
+  )
+  const [last] = listOf(secret?.data ?? {}, 'logins')
+  const id = textOfMember(last, 'request_id')
+  if (id === '') throw new CommandFailure('no refused login is kept', exitCodes.remote)
+  return id
 }
 
 /** A word as it is, what a file holds, or standard input. */

@@ -10,6 +10,7 @@ import type { Random } from '../../platform/random.ts'
 import type { Store } from '../../storage/store.ts'
 import type { PolicyAccess } from '../access.ts'
 import type { CoreConfiguration } from '../configuration.ts'
+import type { DecisionRecords } from '../decision-records.ts'
 import type { Logins } from '../login.ts'
 import type { MountedBackends } from '../mounted-backends.ts'
 import type { Mounts } from '../mounts.ts'
@@ -72,6 +73,11 @@ export interface BackendPort {
   readonly backends: Pick<MountedBackends, 'typeNames' | 'of'>
 }
 
+/** What was decided about logins. */
+export interface RecordedLoginsPort {
+  readonly records: Pick<DecisionRecords, 'find' | 'list' | 'isOn'>
+}
+
 /** Says what a login would come to. */
 export interface LoginPreviewPort {
   readonly logins: Pick<Logins, 'preview'>
@@ -100,6 +106,7 @@ export interface SystemPorts
     BackendPort,
     WrappingPort,
     LoginPreviewPort,
+    RecordedLoginsPort,
     RandomPort {}
 
 /** The part of the server that is about the server; it is mounted at `sys/` and is no plugin. */
