@@ -12,6 +12,7 @@ import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { grantedBy, loginRefusal } from '../../framework/role-login.ts'
 import { parseCompactJwt } from '../../jose/compact-jwt.ts'
 import { err, ok } from '../../lib/result.ts'
+import { after, type Soon } from '../../lib/soon.ts'
 import type { KeySource } from '../../oidc/key-source.ts'
 import { field, type Input } from '../../schema/field.ts'
 import type { StoreView } from '../../storage/store.ts'
@@ -63,7 +64,11 @@ interface Prepared {
   readonly input: JwtLoginInput
 }
 
-type ReadToken = ReturnType<typeof parseCompactJwt>
+/** The token, unless there is none, and the named issuer that it claims to be from. */
+interface Read {
+  readonly token: ReturnType<typeof parseCompactJwt> | undefined
+  readonly issuer: NamedIssuer | undefined
+}
 
 export class JwtLogin {
   readonly #context: BackendContext
@@ -86,6 +91,7 @@ export class JwtLogin {
   }
 
   async login(request: BackendRequest<Input<typeof loginFields>>): Promise<Reply> {
+    // Each wait is a place where the logins of a turn have come equally far: they go on together.
     const prepared = await this.#prepare(request)
     const { config, record } = prepared
     const { decision, input } = await settle(prepared.input, decideJwtLogin, {
@@ -98,7 +104,7 @@ export class JwtLogin {
     if (decision.kind === 'refused') throw loginRefusal(decision.failure, prepared.mount, note)
     if (record === undefined) throw new Error('a login was accepted without a role')
     const voucher = this.#voucherOf(prepared, input)
-    return { kind: 'login', login: { ...loginOf(decision.outcome, record, voucher), note } }
+    return { kind: 'login', login: loginOf({ outcome: decision.outcome, record, note }, voucher) }
   }
 
   #voucherOf({ config, issuer }: Prepared, { signature }: JwtLoginInput): Voucher {
@@ -124,27 +130,34 @@ export class JwtLogin {
   }
 
   /** Everything the decision needs that can be had without the network. */
-  async #prepare(request: BackendRequest<Input<typeof loginFields>>): Promise<Prepared> {
-    const { store, random } = this.#context
-    const mount = this.#context.mount()
+  #prepare(request: BackendRequest<Input<typeof loginFields>>): Soon<Prepared> {
     const requestedRole = request.input.role ?? ''
     const jwt = (request.input.jwt ?? '').trim()
-    const { trust, record, read } = await store.view(async (view) => {
-      const found = await this.#configs.loadTrust(view)
-      const name = requestedRole === '' ? (found.config?.default_role ?? '') : requestedRole
-      return {
-        trust: found,
-        record: name === '' ? undefined : await this.#roles.load(name, view),
-        // Only a mount with named issuers has more to look up.
-        read: found.routes.length === 0 ? undefined : await this.#readToken(jwt, found, view),
-      }
-    })
-    const { config } = trust
-    const { issuer, token } = read ?? this.#readOwnToken(jwt, config)
+    return this.#context.store.look((view) =>
+      after(this.#configs.loadTrust(view), (trust) => {
+        const name = requestedRole === '' ? (trust.config?.default_role ?? '') : requestedRole
+        const found = name === '' ? undefined : this.#roles.load(name, view)
+        return after(found, (record) =>
+          after(this.#readToken(jwt, trust, view), (read) =>
+            this.#prepared(request, trust, record, read),
+          ),
+        )
+      }),
+    )
+  }
+
+  #prepared(
+    request: BackendRequest<Input<typeof loginFields>>,
+    trust: TrustRecord,
+    record: RoleRecord | undefined,
+    { issuer, token }: Read,
+  ): Prepared {
+    const { random } = this.#context
+    const mount = this.#context.mount()
     const input: JwtLoginInput = {
       mountPath: mount.path,
       config: loginConfig(trust, issuer),
-      requestedRole,
+      requestedRole: request.input.role ?? '',
       role: record === undefined ? undefined : this.#roles.compiled(record),
       compat: mount.compat,
       token,
@@ -155,49 +168,39 @@ export class JwtLogin {
       explainToCaller: mount.explainToCaller,
       requestId: request.requestId,
     }
-    return { config, issuer, record, mount, input }
-  }
-
-  #readOwnToken(
-    jwt: string,
-    config: ConfigRecord | undefined,
-  ): Pick<Prepared, 'issuer'> & { readonly token: ReadToken | undefined } {
-    const algorithms = this.#configs.algorithms(config?.jwt_supported_algs ?? [])
-    return { token: jwt === '' ? undefined : parseCompactJwt(jwt, algorithms), issuer: undefined }
+    return { config: trust.config, issuer, record, mount, input }
   }
 
   /**
    * Reads the token, and finds the named issuer it claims to be from, which says what algorithms it
    * may use.
    */
-  async #readToken(
-    jwt: string,
-    trust: TrustRecord,
-    view: StoreView,
-  ): Promise<Pick<Prepared, 'issuer'> & { readonly token: ReadToken | undefined }> {
-    const { config } = trust
+  #readToken(jwt: string, trust: TrustRecord, view: StoreView): Soon<Read> {
+    const { config, routes } = trust
     if (jwt === '') return { token: undefined, issuer: undefined }
     const ownAlgorithms = this.#configs.algorithms(config?.jwt_supported_algs ?? [])
+    // Only a mount with named issuers has more to look up.
+    if (routes.length === 0) {
+      return { token: parseCompactJwt(jwt, ownAlgorithms), issuer: undefined }
+    }
     const token = parseCompactJwt(jwt, allAlgorithms)
     if (!token.ok) return { token, issuer: undefined }
-    const issuer = await this.#issuers.find(trust, claimedIssuer(token.value.claims), view)
-    const allowed =
-      issuer === undefined
-        ? ownAlgorithms
-        : this.#configs.algorithms(issuer.record.jwt_supported_algs)
-    // Read again for the refusal that a narrower list gives.
-    return {
-      token: allowed.has(token.value.header.alg) ? token : parseCompactJwt(jwt, allowed),
-      issuer,
-    }
+    const found = this.#issuers.find(trust, claimedIssuer(token.value.claims), view)
+    return after(found, (issuer) => {
+      const allowed =
+        issuer === undefined
+          ? ownAlgorithms
+          : this.#configs.algorithms(issuer.record.jwt_supported_algs)
+      // Read again for the refusal that a narrower list gives.
+      return {
+        token: allowed.has(token.value.header.alg) ? token : parseCompactJwt(jwt, allowed),
+        issuer,
+      }
+    })
   }
 
   /** The verdict about the signature, and the issuer that the key source belongs to. */
-  async #verify({
-    config,
-    issuer,
-    input,
-  }: Prepared): Promise<Pick<JwtLoginInput, 'signature' | 'config'>> {
+  #verify({ config, issuer, input }: Prepared): Soon<Pick<JwtLoginInput, 'signature' | 'config'>> {
     const { token } = input
     if (token === undefined || 'claims' in token || !token.ok)
       return { signature: undefined, config: input.config }
@@ -209,16 +212,19 @@ export class JwtLogin {
       return { signature: err({ reason, detail }), config: input.config }
     }
     const cached = source.verifyCached(token.value)
-    const verified = cached === 'needs_refresh' ? await source.verify(token.value) : cached
-    if (!verified.ok) return { signature: verified, config: input.config }
-    const { kid, thumbprint } = verified.value.key
-    const signature = ok({ keyId: kid, thumbprint })
-    const hasIssuer = source.kind === 'discovery' || source.kind === 'kubernetes'
-    if (issuer !== undefined || !hasIssuer) return { signature, config: input.config }
-    const discovered = await source.discoveredIssuer()
-    // Without knowing its issuer, the key source vouches for nobody.
-    if (!discovered.ok) return { signature: discovered, config: input.config }
-    return { signature, config: { ...input.config, discovered_issuer: discovered.value } }
+    const verdict = cached === 'needs_refresh' ? source.verify(token.value) : cached
+    return after(verdict, (verified) => {
+      if (!verified.ok) return { signature: verified, config: input.config }
+      const { kid, thumbprint } = verified.value.key
+      const signature = ok({ keyId: kid, thumbprint })
+      const hasIssuer = source.kind === 'discovery' || source.kind === 'kubernetes'
+      if (issuer !== undefined || !hasIssuer) return { signature, config: input.config }
+      return source.discoveredIssuer().then((discovered) => {
+        // Without knowing its issuer, the key source vouches for nobody.
+        if (!discovered.ok) return { signature: discovered, config: input.config }
+        return { signature, config: { ...input.config, discovered_issuer: discovered.value } }
+      })
+    })
   }
 
   /** Exactly one source: keys are never tried across issuers. */
@@ -228,10 +234,15 @@ export class JwtLogin {
   }
 }
 
+interface Accepted {
+  readonly outcome: LoginOutcome
+  readonly record: RoleRecord
+  readonly note: LoginNote
+}
+
 /** What the core makes a token from. */
-export function loginOf(outcome: LoginOutcome, record: RoleRecord, voucher: Voucher): Login {
+export function loginOf({ outcome, record, note }: Accepted, voucher: Voucher): Login {
   return {
-    ...grantedBy(record),
     alias: { name: outcome.aliasName, metadata: outcome.aliasMetadata },
     groups: outcome.groups,
     metadata: outcome.metadata,
@@ -239,6 +250,8 @@ export function loginOf(outcome: LoginOutcome, record: RoleRecord, voucher: Vouc
     policies: outcome.tokenPolicies,
     boundCidrs: outcome.boundCidrs,
     facts: keepFacts(record, outcome.claims, voucher),
+    note,
+    ...grantedBy(record),
   }
 }
 
