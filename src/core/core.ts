@@ -6,6 +6,7 @@
 import type { ApiHandler, PathTraitsOf, RequireMayAsk } from '../framework/api.ts'
 import type { BackendType } from '../framework/backend.ts'
 import type { TokenPort } from '../framework/token-port.ts'
+import type { Soon } from '../lib/soon.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Outbound } from '../platform/outbound.ts'
@@ -158,15 +159,12 @@ export class Core implements SystemPorts, PipelineContext {
     return this.#require().mounts
   }
 
-  /** The configuration of that epoch if it is already read: the hot path. */
-  peekConfiguration(epoch: number): CoreConfiguration | undefined {
-    return this.#configuration.peek(epoch)
+  /** Configuration as of an epoch; read again only when the epoch moved. */
+  configurationAt(epoch: number): Soon<CoreConfiguration> {
+    return this.#configuration.peek(epoch) ?? this.#readConfiguration(epoch)
   }
 
-  /** Configuration as of an epoch; read again only when the epoch moved. */
-  async configurationAt(epoch: number): Promise<CoreConfiguration> {
-    const known = this.#configuration.peek(epoch)
-    if (known !== undefined) return known
+  async #readConfiguration(epoch: number): Promise<CoreConfiguration> {
     const configuration = await this.#configuration.at(epoch, this.store)
     // A node whose clock is ahead may have revoked: a token made now must not fall under that.
     const { revokedUpTo } = configuration

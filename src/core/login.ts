@@ -122,7 +122,7 @@ export class Logins {
     const known =
       who === undefined
         ? undefined
-        : await this.#store.view((view) => this.#identity.find(who, view))
+        : await this.#store.look((view) => this.#identity.find(who, view))
     if (known?.entity.disabled === true) throw disabledEntity(mount, this.#settings)
 
     const write = async (txn: StoreTransaction) => {

@@ -153,6 +153,7 @@ function mountStore(uuid: string, store: Store & TextSealer): MountStore {
     configRange: (prefix, options) => prefixRange(config + prefix, options),
     pathOf: (keyText) => keyText.slice(keyText.startsWith(data) ? data.length : config.length),
     view: (work) => store.view(work),
+    look: (work) => store.look(work),
     write: (work) => store.write(work),
     sealText: (purpose, text) => encodeBase64Url(store.sealText(purposeOf(purpose), text)),
     openText: (purpose, sealed) => {

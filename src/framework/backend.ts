@@ -4,6 +4,7 @@
  */
 
 import type { JsonObject } from '../lib/json.ts'
+import type { Soon } from '../lib/soon.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Outbound } from '../platform/outbound.ts'
@@ -44,8 +45,10 @@ export interface MountStore {
   ): KeyRange
   /** The path that was given to `key` or `configKey`. */
   pathOf(keyText: string): string
-  view<T>(work: (view: StoreView) => Promise<T>): Promise<T>
-  write<T>(work: (txn: StoreTransaction) => Promise<T> | T): Promise<T>
+  view<T>(work: (view: StoreView) => Soon<T>): Promise<T>
+  /** Without waiting, where nothing has to be waited for. */
+  look<T>(work: (view: StoreView) => Soon<T>): Soon<T>
+  write<T>(work: (txn: StoreTransaction) => Soon<T>): Promise<T>
   /**
    * Seals a text that leaves the server for one purpose of this mount, such as the value of a
    * cookie; base64url.

@@ -4,6 +4,7 @@
  * forgets keys and everything read.
  */
 
+import { conclude, type Soon } from '../lib/soon.ts'
 import { GroupCommit } from './group-commit.ts'
 import { TermUnknown, type Keyring } from './keyring.ts'
 import { RecordReader } from './record-reader.ts'
@@ -124,17 +125,27 @@ export class SealedStore implements Store, TextSealer {
     }
   }
 
-  async view<T>(work: (view: StoreView) => Promise<T>): Promise<T> {
-    this.#requireReader()
-    const snapshot = this.#snapshots.take()
-    try {
-      return await work(snapshot.view)
-    } finally {
-      snapshot.release()
-    }
+  async view<T>(work: (view: StoreView) => Soon<T>): Promise<T> {
+    return this.look(work)
   }
 
-  async write<T>(work: (txn: StoreTransaction) => Promise<T> | T): Promise<T> {
+  look<T>(work: (view: StoreView) => Soon<T>): Soon<T> {
+    this.#requireReader()
+    const snapshot = this.#snapshots.take()
+    return conclude(
+      () => work(snapshot.view),
+      (value) => {
+        snapshot.release()
+        return value
+      },
+      (problem) => {
+        snapshot.release()
+        throw problem
+      },
+    )
+  }
+
+  async write<T>(work: (txn: StoreTransaction) => Soon<T>): Promise<T> {
     for (let attempt = 0; attempt < attemptsAmongOthersMax; attempt++) {
       const outcome = await this.#attempt(work, () => this.#turn.others())
       if (outcome.committed) return outcome.value
@@ -150,10 +161,11 @@ export class SealedStore implements Store, TextSealer {
 
   /** One run of the work and its commit, which `mayCommit` may hold back. */
   async #attempt<T>(
-    work: (txn: StoreTransaction) => Promise<T> | T,
+    work: (txn: StoreTransaction) => Soon<T>,
     mayCommit?: () => Promise<void> | undefined,
   ): Promise<{ readonly committed: boolean; readonly value: T }> {
-    const { change, value } = await this.#run(work, this.#opening)
+    const run = this.#run(work, this.#opening)
+    const { change, value } = run instanceof Promise ? await run : run
     if (change === undefined) return { committed: true, value }
     const turn = mayCommit?.()
     if (turn !== undefined) await turn
@@ -169,24 +181,33 @@ export class SealedStore implements Store, TextSealer {
    */
   async prepare<T>(
     keyring: Keyring,
-    work: (txn: StoreTransaction) => Promise<T> | T,
+    work: (txn: StoreTransaction) => Soon<T>,
   ): Promise<{ change: Change | undefined; value: T }> {
     const reader = new RecordReader(keyring, 1)
     return this.#run(work, { reader: () => reader, reload: () => Promise.resolve(false) })
   }
 
-  async #run<T>(
-    work: (txn: StoreTransaction) => Promise<T> | T,
+  #run<T>(
+    work: (txn: StoreTransaction) => Soon<T>,
     opening: Opening,
-  ): Promise<{ change: Change | undefined; value: T }> {
+  ): Soon<{ change: Change | undefined; value: T }> {
     opening.reader()
     const txn = new Transaction(this.engine, opening)
-    try {
-      const value = await work(txn)
-      return { change: txn.toChange(), value }
-    } finally {
-      txn.end()
+    const end = <R>(result: () => R): R => {
+      try {
+        return result()
+      } finally {
+        txn.end()
+      }
     }
+    return conclude(
+      () => work(txn),
+      (value) => end(() => ({ change: txn.toChange(), value })),
+      (problem) =>
+        end(() => {
+          throw problem
+        }),
+    )
   }
 
   /** Asked before each commit for a record that goes along: it is written with it or not at all. */

@@ -265,6 +265,7 @@ function mountStore(store: Store & TextSealer): MountStore {
     pathOf: (key) =>
       key.slice(key.startsWith(dataPrefix) ? dataPrefix.length : configPrefix.length),
     view: (work) => store.view(work),
+    look: (work) => store.look(work),
     write: (work) => store.write(work),
     sealText: (purpose, text) => store.sealText(purpose, text).toString('base64url'),
     openText: (purpose, sealed) => store.openText(purpose, Buffer.from(sealed, 'base64url')),

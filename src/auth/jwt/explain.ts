@@ -13,6 +13,7 @@ import type {
 } from '../../framework/explain.ts'
 import { parseCompactJwt } from '../../jose/compact-jwt.ts'
 import { member } from '../../lib/json.ts'
+import type { Soon } from '../../lib/soon.ts'
 import { turn } from '../../lib/turns.ts'
 import {
   explainJwtLogin,
@@ -72,7 +73,7 @@ export class JwtExplainer implements LoginExplainer {
     return { roles, truncated: names.length > rolesMax }
   }
 
-  #prepare({ role, presented, clientAddress, nowMs, requestId }: ExplainAsked): Promise<Prepared> {
+  #prepare({ role, presented, clientAddress, nowMs, requestId }: ExplainAsked): Soon<Prepared> {
     const shown =
       presented.kind === 'jwt' ? { jwt: presented.jwt } : { jwt: '', claims: presented.claims }
     return this.#login.prepare({ role, ...shown, clientAddress, nowMs, requestId })
@@ -156,7 +157,7 @@ export class JwtExplainer implements LoginExplainer {
       login:
         outcome === undefined || record === undefined
           ? undefined
-          : loginOf(outcome, record, voucher),
+          : loginOf({ outcome, record, note: {} }, voucher),
     }
   }
 }

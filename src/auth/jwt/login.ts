@@ -13,6 +13,7 @@ import { grantedBy, loginRefusal } from '../../framework/role-login.ts'
 import { parseCompactJwt } from '../../jose/compact-jwt.ts'
 import type { JsonObject } from '../../lib/json.ts'
 import { err, ok } from '../../lib/result.ts'
+import { after, type Soon } from '../../lib/soon.ts'
 import type { KeySource } from '../../oidc/key-source.ts'
 import { field, type Input } from '../../schema/field.ts'
 import type { StoreView } from '../../storage/store.ts'
@@ -77,7 +78,11 @@ export interface Prepared {
   readonly input: JwtLoginInput
 }
 
-type ReadToken = ReturnType<typeof parseCompactJwt>
+/** The token, unless there is none, and the named issuer that it claims to be from. */
+interface Read {
+  readonly token: Presented | undefined
+  readonly issuer: NamedIssuer | undefined
+}
 
 export class JwtLogin {
   readonly #context: BackendContext
@@ -100,6 +105,7 @@ export class JwtLogin {
   }
 
   async login(request: BackendRequest<Input<typeof loginFields>>): Promise<Reply> {
+    // Each wait is a place where the logins of a turn have come equally far: they go on together.
     const { role = '', jwt = '' } = request.input
     const { clientAddress, nowMs, requestId } = request
     const prepared = await this.prepare({ role, jwt, clientAddress, nowMs, requestId })
@@ -110,7 +116,7 @@ export class JwtLogin {
     if (decision.kind === 'refused') throw loginRefusal(decision.failure, prepared.mount, note)
     if (record === undefined) throw new Error('a login was accepted without a role')
     const voucher = this.voucherOf(prepared, input)
-    return { kind: 'login', login: { ...loginOf(decision.outcome, record, voucher), note } }
+    return { kind: 'login', login: loginOf({ outcome: decision.outcome, record, note }, voucher) }
   }
 
   /** What a decision about it may ask outside. */
@@ -149,32 +155,34 @@ export class JwtLogin {
   }
 
   /** Everything the decision needs that can be had without the network. */
-  async prepare(asked: JwtAsked): Promise<Prepared> {
-    const { store, random } = this.#context
-    const mount = this.#context.mount()
+  prepare(asked: JwtAsked): Soon<Prepared> {
     const requestedRole = asked.role
     const jwt = asked.jwt.trim()
-    const { trust, record, read } = await store.view(async (view) => {
-      const found = await this.#configs.loadTrust(view)
-      const name = requestedRole === '' ? (found.config?.default_role ?? '') : requestedRole
-      return {
-        trust: found,
-        record: name === '' ? undefined : await this.#roles.load(name, view),
-        // Only a mount with named issuers has more to look up.
-        read:
-          asked.claims !== undefined
-            ? await this.#readClaims(asked.claims, found, view)
-            : found.routes.length === 0
-              ? undefined
-              : await this.#readToken(jwt, found, view),
-      }
-    })
-    const { config } = trust
-    const { issuer, token } = read ?? this.#readOwnToken(jwt, config)
+    return this.#context.store.look((view) =>
+      after(this.#configs.loadTrust(view), (trust) => {
+        const name = requestedRole === '' ? (trust.config?.default_role ?? '') : requestedRole
+        const found = name === '' ? undefined : this.#roles.load(name, view)
+        return after(found, (record) =>
+          after(this.#read(asked.claims ?? jwt, trust, view), (read) =>
+            this.#prepared(asked, trust, record, read),
+          ),
+        )
+      }),
+    )
+  }
+
+  #prepared(
+    asked: JwtAsked,
+    trust: TrustRecord,
+    record: RoleRecord | undefined,
+    { issuer, token }: Read,
+  ): Prepared {
+    const { random } = this.#context
+    const mount = this.#context.mount()
     const input: JwtLoginInput = {
       mountPath: mount.path,
       config: loginConfig(trust, issuer),
-      requestedRole,
+      requestedRole: asked.role,
       role: record === undefined ? undefined : this.#roles.compiled(record),
       compat: mount.compat,
       token,
@@ -185,61 +193,48 @@ export class JwtLogin {
       explainToCaller: mount.explainToCaller,
       requestId: asked.requestId,
     }
-    return { config, issuer, record, mount, input }
+    return { config: trust.config, issuer, record, mount, input }
   }
 
-  #readOwnToken(
-    jwt: string,
-    config: ConfigRecord | undefined,
-  ): Pick<Prepared, 'issuer'> & { readonly token: ReadToken | undefined } {
-    const algorithms = this.#configs.algorithms(config?.jwt_supported_algs ?? [])
-    return { token: jwt === '' ? undefined : parseCompactJwt(jwt, algorithms), issuer: undefined }
-  }
-
-  async #readClaims(
-    claims: JsonObject,
-    trust: TrustRecord,
-    view: StoreView,
-  ): Promise<Pick<Prepared, 'issuer'> & { readonly token: Presented }> {
-    const isNamed = trust.routes.length > 0
-    const issuer = isNamed
-      ? await this.#issuers.find(trust, claimedIssuer(claims), view)
-      : undefined
-    return { token: { claims }, issuer }
+  /** What there is to judge: a token, or claims in place of one. */
+  #read(presented: string | JsonObject, trust: TrustRecord, view: StoreView): Soon<Read> {
+    if (typeof presented === 'string') return this.#readToken(presented, trust, view)
+    const token = { claims: presented }
+    if (trust.routes.length === 0) return { token, issuer: undefined }
+    const found = this.#issuers.find(trust, claimedIssuer(presented), view)
+    return after(found, (issuer) => ({ token, issuer }))
   }
 
   /**
    * Reads the token, and finds the named issuer it claims to be from, which says what algorithms it
    * may use.
    */
-  async #readToken(
-    jwt: string,
-    trust: TrustRecord,
-    view: StoreView,
-  ): Promise<Pick<Prepared, 'issuer'> & { readonly token: ReadToken | undefined }> {
-    const { config } = trust
+  #readToken(jwt: string, trust: TrustRecord, view: StoreView): Soon<Read> {
+    const { config, routes } = trust
     if (jwt === '') return { token: undefined, issuer: undefined }
     const ownAlgorithms = this.#configs.algorithms(config?.jwt_supported_algs ?? [])
+    // Only a mount with named issuers has more to look up.
+    if (routes.length === 0) {
+      return { token: parseCompactJwt(jwt, ownAlgorithms), issuer: undefined }
+    }
     const token = parseCompactJwt(jwt, allAlgorithms)
     if (!token.ok) return { token, issuer: undefined }
-    const issuer = await this.#issuers.find(trust, claimedIssuer(token.value.claims), view)
-    const allowed =
-      issuer === undefined
-        ? ownAlgorithms
-        : this.#configs.algorithms(issuer.record.jwt_supported_algs)
-    // Read again for the refusal that a narrower list gives.
-    return {
-      token: allowed.has(token.value.header.alg) ? token : parseCompactJwt(jwt, allowed),
-      issuer,
-    }
+    const found = this.#issuers.find(trust, claimedIssuer(token.value.claims), view)
+    return after(found, (issuer) => {
+      const allowed =
+        issuer === undefined
+          ? ownAlgorithms
+          : this.#configs.algorithms(issuer.record.jwt_supported_algs)
+      // Read again for the refusal that a narrower list gives.
+      return {
+        token: allowed.has(token.value.header.alg) ? token : parseCompactJwt(jwt, allowed),
+        issuer,
+      }
+    })
   }
 
   /** The verdict about the signature, and the issuer that the key source belongs to. */
-  async #verify({
-    config,
-    issuer,
-    input,
-  }: Prepared): Promise<Pick<JwtLoginInput, 'signature' | 'config'>> {
+  #verify({ config, issuer, input }: Prepared): Soon<Pick<JwtLoginInput, 'signature' | 'config'>> {
     const { token } = input
     if (token === undefined || 'claims' in token || !token.ok)
       return { signature: undefined, config: input.config }
@@ -251,16 +246,19 @@ export class JwtLogin {
       return { signature: err({ reason, detail }), config: input.config }
     }
     const cached = source.verifyCached(token.value)
-    const verified = cached === 'needs_refresh' ? await source.verify(token.value) : cached
-    if (!verified.ok) return { signature: verified, config: input.config }
-    const { kid, thumbprint } = verified.value.key
-    const signature = ok({ keyId: kid, thumbprint })
-    const hasIssuer = source.kind === 'discovery' || source.kind === 'kubernetes'
-    if (issuer !== undefined || !hasIssuer) return { signature, config: input.config }
-    const discovered = await source.discoveredIssuer()
-    // Without knowing its issuer, the key source vouches for nobody.
-    if (!discovered.ok) return { signature: discovered, config: input.config }
-    return { signature, config: { ...input.config, discovered_issuer: discovered.value } }
+    const verdict = cached === 'needs_refresh' ? source.verify(token.value) : cached
+    return after(verdict, (verified) => {
+      if (!verified.ok) return { signature: verified, config: input.config }
+      const { kid, thumbprint } = verified.value.key
+      const signature = ok({ keyId: kid, thumbprint })
+      const hasIssuer = source.kind === 'discovery' || source.kind === 'kubernetes'
+      if (issuer !== undefined || !hasIssuer) return { signature, config: input.config }
+      return source.discoveredIssuer().then((discovered) => {
+        // Without knowing its issuer, the key source vouches for nobody.
+        if (!discovered.ok) return { signature: discovered, config: input.config }
+        return { signature, config: { ...input.config, discovered_issuer: discovered.value } }
+      })
+    })
   }
 
   /** Exactly one source: keys are never tried across issuers. */
@@ -270,10 +268,15 @@ export class JwtLogin {
   }
 }
 
+interface Accepted {
+  readonly outcome: LoginOutcome
+  readonly record: RoleRecord
+  readonly note: LoginNote
+}
+
 /** What the core makes a token from. */
-export function loginOf(outcome: LoginOutcome, record: RoleRecord, voucher: Voucher): Login {
+export function loginOf({ outcome, record, note }: Accepted, voucher: Voucher): Login {
   return {
-    ...grantedBy(record),
     alias: { name: outcome.aliasName, metadata: outcome.aliasMetadata },
     groups: outcome.groups,
     metadata: outcome.metadata,
@@ -281,6 +284,8 @@ export function loginOf(outcome: LoginOutcome, record: RoleRecord, voucher: Vouc
     policies: outcome.tokenPolicies,
     boundCidrs: outcome.boundCidrs,
     facts: keepFacts(record, outcome.claims, voucher),
+    note,
+    ...grantedBy(record),
   }
 }
 

@@ -81,9 +81,9 @@ export class OidcFinish {
     const note = this.#note(decision, judged)
     if (decision.kind === 'refused') return err(checkFailed(decision.failure, note))
     const clientId = provider.config.oidc_client_id
-    const login = loginOf(decision.outcome, record, { flow: 'oidc', clientId })
+    const login = loginOf({ outcome: decision.outcome, record, note }, { flow: 'oidc', clientId })
     const metadata = { ...login.metadata, ...providerTokens(record, tokens) }
-    return ok({ ...login, metadata, note })
+    return ok({ ...login, metadata })
   }
 
   #note(decision: Decision, judged: OidcLoginInput): LoginNote {

@@ -12,6 +12,7 @@ import {
   renameOlder,
 } from '../../framework/token-settings.ts'
 import { shortDuration } from '../../lib/duration.ts'
+import type { Soon } from '../../lib/soon.ts'
 import { field, type Input } from '../../schema/field.ts'
 import type { Key, StoreView } from '../../storage/store.ts'
 import { checkRoleRules } from '../../trust/role-checks.ts'
@@ -48,7 +49,7 @@ export class JwtRoles {
     this.#records = new NamedRecords(context.store, 'role/', roleCodec)
   }
 
-  load(name: string, view?: StoreView): Promise<RoleRecord | undefined> {
+  load(name: string, view?: StoreView): Soon<RoleRecord | undefined> {
     return this.#records.load(name, view)
   }
 

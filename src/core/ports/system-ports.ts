@@ -5,6 +5,7 @@
  */
 
 import type { PathDeclaration } from '../../framework/path.ts'
+import type { Soon } from '../../lib/soon.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Random } from '../../platform/random.ts'
 import type { Store } from '../../storage/store.ts'
@@ -29,7 +30,7 @@ export interface RecordPort {
 /** Mounts, marks of revocation and CORS, of now or of an epoch. */
 export interface ConfigurationPort {
   configuration(): Promise<CoreConfiguration>
-  configurationAt(epoch: number): Promise<CoreConfiguration>
+  configurationAt(epoch: number): Soon<CoreConfiguration>
 }
 
 /** The server's own settings, which no request changes. */
