@@ -4,6 +4,7 @@
  * forgets keys and everything read.
  */
 
+import { createHmac } from 'node:crypto'
 import { GroupCommit } from './group-commit.ts'
 import { TermUnknown, type Keyring } from './keyring.ts'
 import { RecordReader } from './record-reader.ts'
@@ -36,6 +37,7 @@ const attemptsAloneMax = 64
 
 /** Keeps texts apart from records: no record's key begins with a zero byte. */
 const textPrefix = '\u0000'
+const hashPrefix = 'text hash '
 
 export interface SealedStoreOptions {
   readonly engine: Engine
@@ -120,6 +122,12 @@ export class SealedStore implements Store, TextSealer {
       if (error instanceof TermUnknown) void this.#reload().catch(() => false)
       return undefined
     }
+  }
+
+  /** Its key does not change when the barrier's key rotates. */
+  hashText(purpose: string, text: string): string {
+    const key = this.keyring.subkey(`${hashPrefix}${purpose}`)
+    return createHmac('sha256', key).update(text).digest('base64url')
   }
 
   async view<T>(work: (view: StoreView) => Promise<T>): Promise<T> {
