@@ -4,6 +4,7 @@
 
 import { jwtBackend } from '../auth/jwt/index.ts'
 import { tokenBackend } from '../auth/token/index.ts'
+import { userpassBackend } from '../auth/userpass/index.ts'
 import type { BackendType } from '../framework/backend.ts'
 import type { TokenPort } from '../framework/token-port.ts'
 import { cubbyholeBackend } from '../secrets/cubbyhole/index.ts'
@@ -13,5 +14,5 @@ import { kvBackend } from '../secrets/kv/index.ts'
  * The token method works on what an open core offers; it knows nothing of what a caller is there.
  */
 export function builtIns<Known>(tokens: () => TokenPort<Known>): readonly BackendType[] {
-  return [tokenBackend(tokens), jwtBackend, cubbyholeBackend, kvBackend]
+  return [tokenBackend(tokens), jwtBackend, userpassBackend(), cubbyholeBackend, kvBackend]
 }
