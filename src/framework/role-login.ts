@@ -71,10 +71,14 @@ export function loginOf(role: KnownRole, proven: Proven): Login {
 }
 
 /** Whether a login or a renewal may come from there. */
-export function mayComeFrom(role: TokenSettings, clientAddress: string | undefined): boolean {
-  const rule = parseSourceRule(role.token_bound_cidrs, role.token_strictly_bind_ip)
-  return isSourceAllowed(rule, clientAddress)
+export function mayComeFrom(
+  { token_bound_cidrs, token_strictly_bind_ip }: Networks,
+  clientAddress: string | undefined,
+): boolean {
+  return isSourceAllowed(parseSourceRule(token_bound_cidrs, token_strictly_bind_ip), clientAddress)
 }
+
+type Networks = Pick<TokenSettings, 'token_bound_cidrs' | 'token_strictly_bind_ip'>
 
 export function renewedBy(role: TokenSettings): RenewTerms {
   return {

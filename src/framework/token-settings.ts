@@ -130,18 +130,23 @@ export function checkTokenSettings(settings: TokenDraft): void {
       )
     }
   }
-  for (const text of settings.token_bound_cidrs) {
-    if (parseCidr(text) === undefined) {
-      throw invalid(
-        `'token_bound_cidrs' has ${JSON.stringify(text.slice(0, 64))}, which is no IP address or CIDR`,
-      )
-    }
-  }
+  requireCidrs('token_bound_cidrs', settings.token_bound_cidrs)
   if (settings.token_strictly_bind_ip && settings.token_bound_cidrs.length > 0) {
     throw invalid("'token_strictly_bind_ip' conflicts with 'token_bound_cidrs'; set only one")
   }
   if (settings.token_max_ttl > 0 && settings.token_ttl > settings.token_max_ttl) {
     throw invalid("'token_ttl' cannot be greater than 'token_max_ttl'")
+  }
+}
+
+/** Throws a 400 for the first text of the field that is no network. */
+export function requireCidrs(fieldName: string, texts: readonly string[]): void {
+  for (const text of texts) {
+    if (parseCidr(text) === undefined) {
+      throw invalid(
+        `'${fieldName}' has ${JSON.stringify(text.slice(0, 64))}, which is no IP address or CIDR`,
+      )
+    }
   }
 }
 

@@ -123,7 +123,10 @@ test('an operator unlocks a name, or tunes the lock (SEC-ACL-15)', async () => {
   const { accessor } = (await root.read('sys/auth/userpass')).body.data
   const unlock = `sys/locked-users/${accessor}/unlock`
   assert.equal((await server.client().write(`${unlock}/frank`)).status, 403)
+  // As the name is kept: a policy for one spelling is one for all of them.
   assert.equal((await root.write(`${unlock}/FRANK`)).status, 204)
+  assert.equal((await login('frank', 'right')).status, 403)
+  assert.equal((await root.write(`${unlock}/frank`)).status, 204)
   assert.equal((await root.write('sys/locked-users/nowhere/unlock/frank')).status, 400)
   assert.equal((await login('frank', 'right')).status, 200)
   const lock = { lockout_threshold: '2', lockout_duration: '1m' }

@@ -20,13 +20,8 @@ export function userpassBackend(): BackendType {
       return {
         paths: [...userPaths(users), loginPath(login)],
         renew: (request) => login.renew(request),
-        unlock: (name) => lockout.unlock(userNameOf(name)),
+        unlock: (name) => lockout.unlock(name),
       }
     },
   }
-}
-
-/** As the paths read it. */
-function userNameOf(name: string): string {
-  return name.toLowerCase()
 }
