@@ -126,6 +126,7 @@ export class Logins {
     if (known?.entity.disabled === true) throw disabledEntity(mount, this.#settings)
 
     const write = async (txn: StoreTransaction) => {
+      await login.alongside?.(txn)
       let entity: EntityRecord | undefined = known?.entity
       if (who !== undefined && (known === undefined || !this.#identity.isCurrent(known, who))) {
         entity = await this.#identity.ensure(who, txn, nowMs)

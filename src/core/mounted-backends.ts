@@ -26,6 +26,7 @@ import { cubbyholeStore } from './cubbyhole-store.ts'
 import { keys } from './keys.ts'
 import type { LoginLog } from './login-log.ts'
 import type { MountTable } from './mount-table.ts'
+import { userLockoutOf } from './user-lockout.ts'
 import type { MountRecord } from './records.ts'
 
 export interface Mounted {
@@ -135,6 +136,7 @@ function mountFacts(record: MountRecord, settings: CoreSettings): MountFacts {
     maxLeaseTtlSeconds: record.config.maxLeaseTtl || settings.maxLeaseTtl,
     compat: record.config.compat ?? 'strict',
     explainToCaller: record.config.explainToCaller ?? settings.explainToCaller,
+    userLockout: userLockoutOf(record.config.userLockout),
   }
 }
 
@@ -160,5 +162,6 @@ function mountStore(uuid: string, store: Store & TextSealer): MountStore {
       const bytes = decodeBase64Url(sealed)
       return bytes === undefined ? undefined : store.openText(purposeOf(purpose), bytes)
     },
+    hashText: (purpose, text) => store.hashText(purposeOf(purpose), text),
   }
 }

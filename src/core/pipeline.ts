@@ -665,7 +665,8 @@ function toAnswer(
 
 /** Of the token in the answer. */
 function wrappedAccessorOf(reply: Reply): string {
-  return reply.kind === 'auth' ? reply.auth.accessor : ''
+  if (reply.kind === 'auth') return reply.auth.accessor
+  return reply.kind === 'data' ? (reply.wrappedAccessor ?? '') : ''
 }
 
 function joined(a: readonly string[] | undefined, b: readonly string[]): readonly string[] {

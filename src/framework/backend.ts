@@ -29,6 +29,16 @@ export interface MountFacts {
   readonly maxLeaseTtlSeconds: number
   readonly compat: 'strict' | 'vault'
   readonly explainToCaller: 'none' | 'own_claims' | 'full'
+  readonly userLockout: UserLockout
+}
+
+/** After how many wrong attempts one name of a mount is locked, and for how long. */
+export interface UserLockout {
+  readonly threshold: number
+  readonly durationSeconds: number
+  /** A failure that is older counts no more. */
+  readonly counterResetSeconds: number
+  readonly isDisabled: boolean
 }
 
 /** The part of the store that belongs to one mount; gone when the mount is disabled. */
@@ -59,6 +69,11 @@ export interface MountStore {
    * open it.
    */
   openText(purpose: string, sealed: string): string | undefined
+  /**
+   * A keyed hash of a text for one purpose of this mount, the same for ever; base64url. It stands
+   * for a secret that is only compared, and for a name that a key of the store must not tell.
+   */
+  hashText(purpose: string, text: string): string
 }
 
 export interface BackendContext {
@@ -98,6 +113,8 @@ export interface Backend {
     options: Readonly<Record<string, string>>,
     before: Readonly<Record<string, string>>,
   ): Promise<readonly string[]>
+  /** Takes the lock from a name that too many wrong attempts have locked. */
+  unlock?(aliasName: string): Promise<void>
   /** The mount goes away or the server stops. */
   close?(): Promise<void>
 }

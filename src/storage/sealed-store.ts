@@ -4,6 +4,7 @@
  * forgets keys and everything read.
  */
 
+import { createHmac } from 'node:crypto'
 import { conclude, type Soon } from '../lib/soon.ts'
 import { GroupCommit } from './group-commit.ts'
 import { TermUnknown, type Keyring } from './keyring.ts'
@@ -38,6 +39,7 @@ const attemptsAloneMax = 64
 
 /** Keeps texts apart from records: no record's key begins with a zero byte. */
 const textPrefix = '\u0000'
+const hashPrefix = 'text hash '
 
 export interface SealedStoreOptions {
   readonly engine: Engine
@@ -123,6 +125,12 @@ export class SealedStore implements Store, TextSealer {
       if (error instanceof TermUnknown) void this.#reload().catch(() => false)
       return undefined
     }
+  }
+
+  /** Its key does not change when the barrier's key rotates. */
+  hashText(purpose: string, text: string): string {
+    const key = this.keyring.subkey(`${hashPrefix}${purpose}`)
+    return createHmac('sha256', key).update(text).digest('base64url')
   }
 
   async view<T>(work: (view: StoreView) => Soon<T>): Promise<T> {

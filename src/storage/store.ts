@@ -225,6 +225,8 @@ export interface TextSealer {
   sealText(purpose: string, text: string): Buffer
   /** The text, or undefined for anything that was not sealed here for this purpose. */
   openText(purpose: string, sealed: Uint8Array): string | undefined
+  /** A keyed hash of a text, the same for ever: what stands for a secret that is only compared. */
+  hashText(purpose: string, text: string): string
 }
 
 /** The range of all keys that begin with the prefix. */

@@ -8,6 +8,7 @@ import { explainPaths } from './explain-paths.ts'
 import { internalPaths } from './internal-paths.ts'
 import { leasePaths } from './lease-paths.ts'
 import { loginRecordPaths } from './login-record-paths.ts'
+import { lockedUserPaths } from './locked-user-paths.ts'
 import { mountPaths } from './mount-paths.ts'
 import { helpText, openApiDocument } from './openapi.ts'
 import { policyPaths } from './policy-paths.ts'
@@ -31,6 +32,7 @@ function systemPaths(ports: SystemPorts): readonly PathDeclaration[] {
     ...capabilityPaths(ports),
     ...policyPaths(ports),
     ...leasePaths(ports),
+    ...lockedUserPaths(ports),
     ...internalPaths(ports),
     ...explainPaths(ports),
     ...loginRecordPaths(ports),

@@ -13,6 +13,7 @@ import type {
 import type { Reply } from '../../src/framework/reply.ts'
 import type { BackendRequest, Caller, Operation } from '../../src/framework/request.ts'
 import type { Verb } from '../../src/framework/api.ts'
+import { userLockoutOf } from '../../src/core/user-lockout.ts'
 import { parseInput } from '../../src/framework/input.ts'
 import { declaredOperation } from '../../src/framework/path.ts'
 import { Refusal } from '../../src/framework/refusal.ts'
@@ -195,6 +196,7 @@ export class PluginHarness {
       maxLeaseTtlSeconds: 2_764_800,
       compat: 'strict',
       explainToCaller: 'own_claims',
+      userLockout: userLockoutOf(undefined),
     }
   }
 }
@@ -269,5 +271,6 @@ function mountStore(store: Store & TextSealer): MountStore {
     write: (work) => store.write(work),
     sealText: (purpose, text) => store.sealText(purpose, text).toString('base64url'),
     openText: (purpose, sealed) => store.openText(purpose, Buffer.from(sealed, 'base64url')),
+    hashText: (purpose, text) => store.hashText(purpose, text),
   }
 }

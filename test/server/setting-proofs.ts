@@ -163,7 +163,8 @@ const onTune: Proofs = {
   explain_to_caller: ['jwt/login-refusals.test.ts', 'explain_to_caller'],
   ...rows('idle', 'force_no_cache', 'audit_non_hmac_request_keys', 'plugin_version'),
   ...rows('idle', 'audit_non_hmac_response_keys', 'passthrough_request_headers'),
-  ...rows('idle', 'allowed_response_headers', 'user_lockout_config'),
+  ...rows('idle', 'allowed_response_headers'),
+  user_lockout_config: ['userpass/login.test.ts', "lockout_threshold: '2'"],
 }
 
 /** By path, as the server's own OpenAPI document has it. */
