@@ -210,6 +210,7 @@ export class Core implements SystemPorts, PipelineContext {
     const tokenOperations = new TokenOperations({
       store,
       tokens,
+      identity,
       scan,
       sweep,
       settings,

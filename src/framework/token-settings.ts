@@ -128,19 +128,22 @@ export function checkTokenSettings(settings: TokenDraft): void {
       )
     }
   }
-  for (const text of settings.token_bound_cidrs) {
-    if (parseCidr(text) === undefined) {
-      throw invalid(
-        `'token_bound_cidrs' has ${JSON.stringify(text.slice(0, 64))}, which is no IP address or CIDR`,
-      )
-    }
-  }
+  requireNetworks('token_bound_cidrs', settings.token_bound_cidrs)
   if (settings.token_strictly_bind_ip && settings.token_bound_cidrs.length > 0) {
     throw invalid("'token_strictly_bind_ip' conflicts with 'token_bound_cidrs'; set only one")
   }
   if (settings.token_max_ttl > 0 && settings.token_ttl > settings.token_max_ttl) {
     throw invalid("'token_ttl' cannot be greater than 'token_max_ttl'")
   }
+}
+
+/** Throws a 400 that names the field for the first text that is neither address nor network. */
+export function requireNetworks(name: string, texts: readonly string[]): void {
+  const stranger = texts.find((text) => parseCidr(text) === undefined)
+  if (stranger === undefined) return
+  throw invalid(
+    `'${name}' has ${JSON.stringify(stranger.slice(0, 64))}, which is no IP address or CIDR`,
+  )
 }
 
 /** The older names that a read shows beside the newer ones. */
