@@ -313,6 +313,7 @@ export class Pipeline {
       header: request.header,
       wrapTtlSeconds: request.wrapTtlSeconds,
       via: request.via,
+      listener: request.listener,
     }
     const reply = await service.handler(
       declaration.privileged === true ? this.#withFacts(call, request, admission) : call,
@@ -364,6 +365,7 @@ export class Pipeline {
       header: request.header,
       wrapTtlSeconds: 0,
       via: request.via,
+      listener: request.listener,
     }
     const reply = await handler.handler(call)
     return toAnswer(requestId, reply, 'update', declaration.declaration, silent)

@@ -10,6 +10,8 @@ import { leasePaths } from './lease-paths.ts'
 import { mountPaths } from './mount-paths.ts'
 import { helpText, openApiDocument } from './openapi.ts'
 import { policyPaths } from './policy-paths.ts'
+import { rekeyPaths } from './rekey-paths.ts'
+import { rootGenerationPaths } from './root-generation-paths.ts'
 import { sealPaths } from './seal-paths.ts'
 import { toolPaths } from './tool-paths.ts'
 import { wrappingPaths } from './wrapping-paths.ts'
@@ -27,6 +29,8 @@ export function createSystem(ports: SystemPorts): System {
 function systemPaths(ports: SystemPorts): readonly PathDeclaration[] {
   return [
     ...sealPaths(ports),
+    ...rootGenerationPaths(ports),
+    ...rekeyPaths(ports),
     ...capabilityPaths(ports),
     ...policyPaths(ports),
     ...leasePaths(ports),
