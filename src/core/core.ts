@@ -30,6 +30,7 @@ import type { PagePort } from './ports/page-port.ts'
 import type { System, SystemPorts } from './ports/system-ports.ts'
 import type { CorsRecord } from './records.ts'
 import { Rekey } from './seal/rekey.ts'
+import { Quotas } from './quotas/quotas.ts'
 import { RootGeneration } from './seal/root-generation.ts'
 import type { SealManager } from './seal/seal-manager.ts'
 import type { CoreSettings } from './settings.ts'
@@ -82,6 +83,7 @@ export class Core implements SystemPorts, PipelineContext {
   readonly loginLog: LoginLog
   readonly rootGeneration: RootGeneration
   readonly rekey: Rekey
+  readonly quotas: Quotas
   readonly #pipeline: Pipeline
   readonly #configuration = new EpochValue<CoreConfiguration>(readConfiguration)
   /** Epoch of the newest configuration by which backends of removed mounts were closed. */
@@ -101,6 +103,7 @@ export class Core implements SystemPorts, PipelineContext {
     const mountOf = (path: string): string | undefined => this.backends.mountPathOf(path)
     this.loginLog = new LoginLog({ logger, clock, mountOf })
     const { seal, random } = context
+    this.quotas = new Quotas(clock)
     this.rekey = new Rekey({ seal, random })
     this.rootGeneration = new RootGeneration({
       seal,

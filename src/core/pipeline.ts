@@ -49,6 +49,7 @@ import { fullPath } from './mount-table.ts'
 import { effectivePolicies } from './policy-names.ts'
 import type { PagePort } from './ports/page-port.ts'
 import type { System } from './ports/system-ports.ts'
+import type { Quotas } from './quotas/quotas.ts'
 import type { EntityRecord, MountRecord } from './records.ts'
 import type { Mounted, MountedBackends } from './mounted-backends.ts'
 import type { TokenOperations } from './token-operations.ts'
@@ -110,6 +111,7 @@ export interface PipelineContext {
   readonly tokens: Tokens
   readonly logins: Logins
   readonly wrapping: Wrapping
+  readonly quotas: Quotas
   readonly tokenOperations: Pick<TokenOperations, 'revokeId'>
   /** What the last request knew: for questions that may not wait. */
   readonly latestConfiguration: CoreConfiguration | undefined
@@ -177,6 +179,21 @@ export class Pipeline {
       throw new Refusal('namespace_unknown')
     }
     if (this.#core.seal.sealed) return this.#serveSealed(request, requestId)
+    const told = this.#countRequest(request)
+    const answer = await this.#serveOpen(request, requestId)
+    return told === undefined ? answer : { ...answer, headers: { ...answer.headers, ...told } }
+  }
+
+  /**
+   * What the client is told of its quota, by the last configuration that was read: this step waits
+   * for nothing.
+   */
+  #countRequest(request: ApiRequest): Answer['headers'] | undefined {
+    const rules = this.#core.latestConfiguration?.quotas
+    return rules === undefined || rules.isEmpty ? undefined : this.#core.quotas.take(request, rules)
+  }
+
+  async #serveOpen(request: ApiRequest, requestId: string): Promise<Answer> {
     const admitted = await this.#core.store.view((view) => this.#admit(request, view))
     let { admission } = admitted
     let spent: LiveToken | undefined

@@ -10,6 +10,7 @@ import { leasePaths } from './lease-paths.ts'
 import { mountPaths } from './mount-paths.ts'
 import { helpText, openApiDocument } from './openapi.ts'
 import { policyPaths } from './policy-paths.ts'
+import { quotaPaths } from './quota-paths.ts'
 import { rekeyPaths } from './rekey-paths.ts'
 import { rootGenerationPaths } from './root-generation-paths.ts'
 import { sealPaths } from './seal-paths.ts'
@@ -38,6 +39,7 @@ function systemPaths(ports: SystemPorts): readonly PathDeclaration[] {
     ...explainPaths(),
     ...corsPaths(ports),
     ...toolPaths(ports),
+    ...quotaPaths(ports),
     ...wrappingPaths(ports),
     ...mountPaths(ports),
   ]
