@@ -14,7 +14,7 @@ import type { Random } from '../platform/random.ts'
 import type { SealedStore } from '../storage/sealed-store.ts'
 import { prefixRange, StoreSealed } from '../storage/store.ts'
 import { PolicyAccess } from './access.ts'
-import { bootstrap } from './bootstrap.ts'
+import { bootstrap, createInitialRoot } from './bootstrap.ts'
 import type { CallerFacts } from './caller-facts.ts'
 import { readConfiguration, type CoreConfiguration } from './configuration.ts'
 import { DecisionRecords } from './decision-records.ts'
@@ -31,9 +31,12 @@ import { Policies } from './policies.ts'
 import type { PagePort } from './ports/page-port.ts'
 import type { System, SystemPorts } from './ports/system-ports.ts'
 import type { CorsRecord } from './records.ts'
+import { Rekey } from './seal/rekey.ts'
+import { Quotas } from './quotas/quotas.ts'
+import { RootGeneration } from './seal/root-generation.ts'
 import type { SealManager } from './seal/seal-manager.ts'
 import type { CoreSettings } from './settings.ts'
-import { tokenIdsOf, type TokenIds } from './token-id.ts'
+import { serviceTextChars, tokenIdsOf, type TokenIds } from './token-id.ts'
 import { TokenOperations } from './token-operations.ts'
 import { TokenScan } from './token-scan.ts'
 import { TokenSweep } from './token-sweep.ts'
@@ -81,6 +84,9 @@ export class Core implements SystemPorts, PipelineContext {
   readonly backends: MountedBackends
   readonly policies: Policies
   readonly loginLog: LoginLog
+  readonly rootGeneration: RootGeneration
+  readonly rekey: Rekey
+  readonly quotas: Quotas
   readonly #pipeline: Pipeline
   readonly #configuration = new EpochValue<CoreConfiguration>(readConfiguration)
   /** Epoch of the newest configuration by which backends of removed mounts were closed. */
@@ -99,6 +105,16 @@ export class Core implements SystemPorts, PipelineContext {
     const { logger, clock } = context
     const mountOf = (path: string): string | undefined => this.backends.mountPathOf(path)
     this.loginLog = new LoginLog({ logger, clock, mountOf })
+    const { seal, random } = context
+    this.quotas = new Quotas(clock)
+    this.rekey = new Rekey({ seal, random })
+    this.rootGeneration = new RootGeneration({
+      seal,
+      random,
+      logger,
+      tokenChars: serviceTextChars,
+      makeToken: () => this.#makeRootToken(),
+    })
     const system = context.system(this)
     const types = [
       ...builtInTypes(system),
@@ -214,6 +230,7 @@ export class Core implements SystemPorts, PipelineContext {
     const tokenOperations = new TokenOperations({
       store,
       tokens,
+      identity,
       scan,
       sweep,
       settings,
@@ -267,6 +284,8 @@ export class Core implements SystemPorts, PipelineContext {
     this.loginLog.keepIn(undefined)
     this.store.sendAlong(undefined)
     opened?.records.close()
+    this.rootGeneration.forget()
+    this.rekey.forget()
     await opened?.sweep.stop()
     await this.backends.close()
     this.#configuration.clear()
@@ -276,6 +295,11 @@ export class Core implements SystemPorts, PipelineContext {
 
   get isOpen(): boolean {
     return this.#opened !== undefined
+  }
+
+  async #makeRootToken(): Promise<string> {
+    const { ids, nowMs } = this.tokens
+    return this.store.write((txn) => createInitialRoot(txn, ids, nowMs))
   }
 
   #cubbyhole: string | undefined

@@ -7,6 +7,12 @@
 import { plainRecordCodec } from '../storage/record-codec.ts'
 import { configurationPrefix, recordKey, type Key, type KeyRange } from '../storage/store.ts'
 import {
+  quotaConfigRecord,
+  rateLimitRecord,
+  type QuotaConfig,
+  type RateLimit,
+} from './quotas/rate-limit.ts'
+import {
   aliasRecord,
   corsRecord,
   entityRecord,
@@ -31,6 +37,8 @@ const codecs = {
   token: plainRecordCodec(tokenRecord),
   entity: plainRecordCodec(entityRecord),
   alias: plainRecordCodec(aliasRecord),
+  rateLimit: plainRecordCodec(rateLimitRecord),
+  quotaConfig: plainRecordCodec(quotaConfigRecord),
 }
 
 /** The only namespace so far. */
@@ -41,6 +49,16 @@ const c = configurationPrefix
 
 export const keys = {
   cors: (): Key<CorsRecord> => ({ text: `${c}cors`, codec: codecs.cors }),
+
+  rateLimitPrefix: `${c}${ns}/quota/rate-limit/`,
+  rateLimit: (name: string): Key<RateLimit> => ({
+    text: `${c}${ns}/quota/rate-limit/${name}`,
+    codec: codecs.rateLimit,
+  }),
+  quotaConfig: (): Key<QuotaConfig> => ({
+    text: `${c}${ns}/quota/config`,
+    codec: codecs.quotaConfig,
+  }),
 
   mountPrefix: `${c}${ns}/mount/`,
   mount: (uuid: string): Key<MountRecord> => ({

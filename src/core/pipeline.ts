@@ -49,6 +49,7 @@ import { fullPath } from './mount-table.ts'
 import { effectivePolicies } from './policy-names.ts'
 import type { PagePort } from './ports/page-port.ts'
 import type { System } from './ports/system-ports.ts'
+import type { Quotas } from './quotas/quotas.ts'
 import type { MountRecord } from './records.ts'
 import type { Mounted, MountedBackends } from './mounted-backends.ts'
 import type { TokenOperations } from './token-operations.ts'
@@ -109,6 +110,7 @@ export interface PipelineContext {
   readonly tokens: Tokens
   readonly logins: Logins
   readonly wrapping: Wrapping
+  readonly quotas: Quotas
   readonly tokenOperations: Pick<TokenOperations, 'revokeId'>
   /** What the last request knew: for questions that may not wait. */
   readonly latestConfiguration: CoreConfiguration | undefined
@@ -177,6 +179,23 @@ export class Pipeline {
       throw new Refusal('namespace_unknown')
     }
     if (this.#core.seal.sealed) return this.#serveSealed(request, requestId)
+    const told = this.#countRequest(request)
+    const answer = this.#serveOpen(request, requestId)
+    return told === undefined
+      ? answer
+      : after(answer, (given) => ({ ...given, headers: { ...given.headers, ...told } }))
+  }
+
+  /**
+   * What the client is told of its quota, by the last configuration that was read: this step waits
+   * for nothing.
+   */
+  #countRequest(request: ApiRequest): Answer['headers'] | undefined {
+    const rules = this.#core.latestConfiguration?.quotas
+    return rules === undefined || rules.isEmpty ? undefined : this.#core.quotas.take(request, rules)
+  }
+
+  #serveOpen(request: ApiRequest, requestId: string): Soon<Answer> {
     const admitted = this.#core.store.look((view) => this.#admit(request, view))
     return after(admitted, (known) => {
       const { admission } = known
@@ -345,6 +364,7 @@ export class Pipeline {
       wrapTtlSeconds: request.wrapTtlSeconds,
       via: request.via,
       facts: declaration.privileged === true ? this.#facts(request, admission) : undefined,
+      listener: request.listener,
     }
     return after(service.handler(call), (reply) => {
       const { warnings } = parsed
@@ -390,6 +410,7 @@ export class Pipeline {
       header: request.header,
       wrapTtlSeconds: 0,
       via: request.via,
+      listener: request.listener,
     }
     const reply = await handler.handler(call)
     return toAnswer(requestId, reply, 'update', declaration.declaration, silent)

@@ -49,6 +49,17 @@ export interface ApiRequest {
 
 export interface ListenerSwitches {
   readonly unauthenticatedMetricsAccess: boolean
+  /** Who knows enough unseal keys may make a root token without showing any. */
+  readonly unauthenticatedGenerateRoot: boolean
+  /** Likewise for other unseal keys. */
+  readonly unauthenticatedRekey: boolean
+}
+
+/** Nothing is open that does not have to be. */
+export const closedSwitches: ListenerSwitches = {
+  unauthenticatedMetricsAccess: false,
+  unauthenticatedGenerateRoot: false,
+  unauthenticatedRekey: false,
 }
 
 /** Members of the `auth` object, platform.md §1.2. */

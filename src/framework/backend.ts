@@ -100,6 +100,8 @@ export interface RenewTerms {
   readonly ttlSeconds: number
   readonly maxTtlSeconds: number
   readonly periodSeconds: number
+  /** A limit from the token's making on; of it and the token's own the smaller one counts. */
+  readonly explicitMaxTtlSeconds?: number
 }
 
 export interface Backend {

@@ -98,6 +98,7 @@ const capturable: Readonly<Record<FieldKind, boolean>> = {
   path: true,
   name: true,
   int: true,
+  float: false,
   bool: false,
   duration: false,
   signed_duration: false,

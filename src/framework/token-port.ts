@@ -6,6 +6,7 @@
 import type { JsonObject } from '../lib/json.ts'
 import type { Soon } from '../lib/soon.ts'
 import type { AuthFields } from './api.ts'
+import type { TokenRole } from './token-role.ts'
 
 export interface TokenCreation {
   readonly id: string | undefined
@@ -29,6 +30,8 @@ export interface TokenCreation {
   /** Made through `create-orphan`: an orphan without sudo. */
   readonly orphanPath: boolean
   readonly path: string
+  /** Made through `create/<role>`. */
+  readonly role: TokenRole | undefined
 }
 
 export interface TokenAnswer {

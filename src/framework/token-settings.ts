@@ -130,7 +130,7 @@ export function checkTokenSettings(settings: TokenDraft): void {
       )
     }
   }
-  requireCidrs('token_bound_cidrs', settings.token_bound_cidrs)
+  requireNetworks('token_bound_cidrs', settings.token_bound_cidrs)
   if (settings.token_strictly_bind_ip && settings.token_bound_cidrs.length > 0) {
     throw invalid("'token_strictly_bind_ip' conflicts with 'token_bound_cidrs'; set only one")
   }
@@ -139,15 +139,13 @@ export function checkTokenSettings(settings: TokenDraft): void {
   }
 }
 
-/** Throws a 400 for the first text of the field that is no network. */
-export function requireCidrs(fieldName: string, texts: readonly string[]): void {
-  for (const text of texts) {
-    if (parseCidr(text) === undefined) {
-      throw invalid(
-        `'${fieldName}' has ${JSON.stringify(text.slice(0, 64))}, which is no IP address or CIDR`,
-      )
-    }
-  }
+/** Throws a 400 that names the field for the first text that is neither address nor network. */
+export function requireNetworks(name: string, texts: readonly string[]): void {
+  const stranger = texts.find((text) => parseCidr(text) === undefined)
+  if (stranger === undefined) return
+  throw invalid(
+    `'${name}' has ${JSON.stringify(stranger.slice(0, 64))}, which is no IP address or CIDR`,
+  )
 }
 
 /** The older names that a read shows beside the newer ones. */

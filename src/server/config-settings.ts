@@ -29,6 +29,8 @@ const serving: SettingTable = {
     'x_forwarded_for_reject_not_authorized',
     'x_forwarded_for_reject_not_present',
     'custom_response_headers',
+    'disable_unauthed_generate_root_endpoints',
+    'disable_unauthed_rekey_endpoints',
   ),
   ...rows(
     'without_effect',
@@ -38,8 +40,6 @@ const serving: SettingTable = {
     'redact_version',
     'redact_cluster_name',
     'role',
-    'disable_unauthed_generate_root_endpoints',
-    'disable_unauthed_rekey_endpoints',
     'agent_api',
     'profiling',
     'telemetry',

@@ -12,6 +12,9 @@ import { lockedUserPaths } from './locked-user-paths.ts'
 import { mountPaths } from './mount-paths.ts'
 import { helpText, openApiDocument } from './openapi.ts'
 import { policyPaths } from './policy-paths.ts'
+import { quotaPaths } from './quota-paths.ts'
+import { rekeyPaths } from './rekey-paths.ts'
+import { rootGenerationPaths } from './root-generation-paths.ts'
 import { sealPaths } from './seal-paths.ts'
 import { toolPaths } from './tool-paths.ts'
 import { wrappingPaths } from './wrapping-paths.ts'
@@ -29,6 +32,8 @@ export function createSystem(ports: SystemPorts): System {
 function systemPaths(ports: SystemPorts): readonly PathDeclaration[] {
   return [
     ...sealPaths(ports),
+    ...rootGenerationPaths(ports),
+    ...rekeyPaths(ports),
     ...capabilityPaths(ports),
     ...policyPaths(ports),
     ...leasePaths(ports),
@@ -38,6 +43,7 @@ function systemPaths(ports: SystemPorts): readonly PathDeclaration[] {
     ...loginRecordPaths(ports),
     ...corsPaths(ports),
     ...toolPaths(ports),
+    ...quotaPaths(ports),
     ...wrappingPaths(ports),
     ...mountPaths(ports),
   ]

@@ -12,7 +12,7 @@ import type {
 } from '../../src/framework/backend.ts'
 import type { Reply } from '../../src/framework/reply.ts'
 import type { BackendRequest, Caller, Operation } from '../../src/framework/request.ts'
-import type { Verb } from '../../src/framework/api.ts'
+import { closedSwitches, type Verb } from '../../src/framework/api.ts'
 import { userLockoutOf } from '../../src/core/user-lockout.ts'
 import { parseInput } from '../../src/framework/input.ts'
 import { declaredOperation } from '../../src/framework/path.ts'
@@ -149,6 +149,7 @@ export class PluginHarness {
         header: () => undefined,
         wrapTtlSeconds: 0,
         via: 'socket',
+        listener: closedSwitches,
       }
       if (verb === 'write' && declaration.exists !== undefined) {
         const exists = await declaration.exists({ path, captures, caller })

@@ -18,6 +18,7 @@ const scalars: readonly FieldKind[] = [
   'bool',
   'duration',
   'signed_duration',
+  'float',
   'comma_int_list',
   'time',
 ]

@@ -17,6 +17,7 @@ const ofSizes = [effects, 'sizes, headers and proxies of a listener'] as const
 const ofTimes = [effects, 'every time limit of a listener'] as const
 const ofTls = [effects, 'TLS is served with the versions'] as const
 const ofLeaving = [effects, 'a seal that is to be left'] as const
+const ofShareHolders = ['platform/share-holders.test.ts', 'a switch of the configuration'] as const
 const ofNetworks = 'server/outbound-networks.test.ts'
 
 const serving: Proofs = {
@@ -29,6 +30,11 @@ const serving: Proofs = {
     'x_forwarded_for_reject_not_authorized',
     'x_forwarded_for_reject_not_present',
     'custom_response_headers',
+  ),
+  ...rows(
+    ofShareHolders,
+    'disable_unauthed_generate_root_endpoints',
+    'disable_unauthed_rekey_endpoints',
   ),
   ...rows(
     ofTimes,

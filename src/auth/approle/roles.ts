@@ -9,7 +9,7 @@ import {
   olderNamesAfter,
   renameOlder,
   requireChoices,
-  requireCidrs,
+  requireNetworks,
 } from '../../framework/token-settings.ts'
 import type { Soon } from '../../lib/soon.ts'
 import type { Key, StoreTransaction, StoreView } from '../../storage/store.ts'
@@ -105,7 +105,7 @@ function merged(current: RoleRecord, input: RoleInput): RoleRecord {
   }
   checkTokenSettings(draft)
   const cidrs = draft.secret_id_bound_cidrs ?? []
-  requireCidrs('secret_id_bound_cidrs', cidrs)
+  requireNetworks('secret_id_bound_cidrs', cidrs)
   if (draft.secret_id_num_uses < 0) throw invalid("'secret_id_num_uses' cannot be negative")
   const isBound = draft.bind_secret_id || cidrs.length > 0 || draft.token_bound_cidrs.length > 0
   if (!isBound) {

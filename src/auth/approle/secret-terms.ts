@@ -1,7 +1,7 @@
 /** What a new secret id may be: the wishes of a request within the bounds of its role. */
 
 import { invalid } from '../../framework/refusal.ts'
-import { requireCidrs } from '../../framework/token-settings.ts'
+import { requireNetworks } from '../../framework/token-settings.ts'
 import { cidrCovers, parseCidr } from '../../lib/cidr.ts'
 import { isJsonObject, parseJson, requestJsonLimits } from '../../lib/json.ts'
 import { field, type Input } from '../../schema/field.ts'
@@ -60,7 +60,7 @@ function isBeyond(asked: number, bound: number): boolean {
 }
 
 function requireWithin(name: string, texts: readonly string[], bounds: readonly string[]): void {
-  requireCidrs(name, texts)
+  requireNetworks(name, texts)
   if (bounds.length === 0) return
   const outer = bounds.map(parseCidr).filter((cidr) => cidr !== undefined)
   for (const text of texts) {

@@ -16,6 +16,8 @@ import type { Logins } from '../login.ts'
 import type { MountedBackends } from '../mounted-backends.ts'
 import type { Mounts } from '../mounts.ts'
 import type { Policies } from '../policies.ts'
+import type { Rekey } from '../seal/rekey.ts'
+import type { RootGeneration } from '../seal/root-generation.ts'
 import type { SealManager } from '../seal/seal-manager.ts'
 import type { CoreSettings } from '../settings.ts'
 import type { TokenOperations } from '../token-operations.ts'
@@ -43,6 +45,12 @@ export interface SealPort {
   readonly seal: SealManager
   readonly clock: Clock
   readonly random: Random
+}
+
+/** What holders of unseal keys may do together. */
+export interface ShareHolderPort {
+  readonly rootGeneration: RootGeneration
+  readonly rekey: Rekey
 }
 
 /** Finds live tokens. */
@@ -99,6 +107,7 @@ export interface SystemPorts
     ConfigurationPort,
     SettingsPort,
     SealPort,
+    ShareHolderPort,
     TokenFinder,
     TokenKeeper,
     RightsPort,
