@@ -29,7 +29,9 @@ import { Policies } from './policies.ts'
 import type { PagePort } from './ports/page-port.ts'
 import type { System, SystemPorts } from './ports/system-ports.ts'
 import type { CorsRecord } from './records.ts'
+import { KeyRotation } from './seal/key-rotation.ts'
 import { Rekey } from './seal/rekey.ts'
+import { InFlight } from './in-flight.ts'
 import { Quotas } from './quotas/quotas.ts'
 import { RootGeneration } from './seal/root-generation.ts'
 import type { SealManager } from './seal/seal-manager.ts'
@@ -84,6 +86,8 @@ export class Core implements SystemPorts, PipelineContext {
   readonly rootGeneration: RootGeneration
   readonly rekey: Rekey
   readonly quotas: Quotas
+  readonly inFlight = new InFlight()
+  readonly rotation: KeyRotation
   readonly #pipeline: Pipeline
   readonly #configuration = new EpochValue<CoreConfiguration>(readConfiguration)
   /** Epoch of the newest configuration by which backends of removed mounts were closed. */
@@ -104,6 +108,7 @@ export class Core implements SystemPorts, PipelineContext {
     this.loginLog = new LoginLog({ logger, clock, mountOf })
     const { seal, random } = context
     this.quotas = new Quotas(clock)
+    this.rotation = new KeyRotation({ store: context.store, seal, clock, logger })
     this.rekey = new Rekey({ seal, random })
     this.rootGeneration = new RootGeneration({
       seal,
@@ -201,6 +206,11 @@ export class Core implements SystemPorts, PipelineContext {
     return cors?.enabled === true ? cors : undefined
   }
 
+  /** What the last request knew, likewise. */
+  get uiHeaders(): Readonly<Record<string, string>> | undefined {
+    return this.#configuration.latest?.uiHeaders
+  }
+
   async configuration(): Promise<CoreConfiguration> {
     return this.configurationAt(await this.store.view((view) => view.epoch()))
   }
@@ -261,6 +271,7 @@ export class Core implements SystemPorts, PipelineContext {
     await store.write((txn) => bootstrap(txn, { random, clock }))
     this.#opened = { tokens, identity, logins, sweep, tokenOperations, mounts, wrapping }
     this.#cubbyhole = (await this.configuration()).mounts.byPath('cubbyhole/')?.uuid
+    await this.rotation.start()
     sweep.start()
   }
 
@@ -268,6 +279,7 @@ export class Core implements SystemPorts, PipelineContext {
   async close(): Promise<void> {
     const opened = this.#opened
     this.#opened = undefined
+    this.rotation.stop()
     this.rootGeneration.forget()
     this.rekey.forget()
     await opened?.sweep.stop()

@@ -42,6 +42,7 @@ import { KeyNotStorable } from '../storage/transaction.ts'
 import type { PolicyAccess } from './access.ts'
 import type { CallerFacts } from './caller-facts.ts'
 import type { CoreConfiguration } from './configuration.ts'
+import type { InFlight } from './in-flight.ts'
 import { keys } from './keys.ts'
 import type { LoginLog } from './login-log.ts'
 import type { LoginResult, Logins } from './login.ts'
@@ -112,6 +113,7 @@ export interface PipelineContext {
   readonly logins: Logins
   readonly wrapping: Wrapping
   readonly quotas: Quotas
+  readonly inFlight: InFlight
   readonly tokenOperations: Pick<TokenOperations, 'revokeId'>
   /** What the last request knew: for questions that may not wait. */
   readonly latestConfiguration: CoreConfiguration | undefined
@@ -138,6 +140,7 @@ export class Pipeline {
   async handle(request: ApiRequest): Promise<ApiOutcome> {
     const requestId = this.#core.random.uuid()
     const startedMs = this.#core.clock.monotonicMs()
+    this.#core.inFlight.enter(requestId, request, this.#core.clock.nowMs())
     let outcome: ApiOutcome
     try {
       outcome = { kind: 'answer', answer: await this.#serve(request, requestId) }
@@ -145,6 +148,7 @@ export class Pipeline {
       const refusal = this.#asRefusal(problem, request, requestId)
       outcome = { kind: 'refusal', requestId, refusal }
     }
+    this.#core.inFlight.leave(requestId)
     this.#core.loginLog.ended(outcome, request, startedMs)
     return outcome
   }
