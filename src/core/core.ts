@@ -31,7 +31,9 @@ import { Policies } from './policies.ts'
 import type { PagePort } from './ports/page-port.ts'
 import type { System, SystemPorts } from './ports/system-ports.ts'
 import type { CorsRecord } from './records.ts'
+import { KeyRotation } from './seal/key-rotation.ts'
 import { Rekey } from './seal/rekey.ts'
+import { InFlight } from './in-flight.ts'
 import { Quotas } from './quotas/quotas.ts'
 import { RootGeneration } from './seal/root-generation.ts'
 import type { SealManager } from './seal/seal-manager.ts'
@@ -87,6 +89,8 @@ export class Core implements SystemPorts, PipelineContext {
   readonly rootGeneration: RootGeneration
   readonly rekey: Rekey
   readonly quotas: Quotas
+  readonly inFlight = new InFlight()
+  readonly rotation: KeyRotation
   readonly #pipeline: Pipeline
   readonly #configuration = new EpochValue<CoreConfiguration>(readConfiguration)
   /** Epoch of the newest configuration by which backends of removed mounts were closed. */
@@ -107,6 +111,7 @@ export class Core implements SystemPorts, PipelineContext {
     this.loginLog = new LoginLog({ logger, clock, mountOf })
     const { seal, random } = context
     this.quotas = new Quotas(clock)
+    this.rotation = new KeyRotation({ store: context.store, seal, clock, logger })
     this.rekey = new Rekey({ seal, random })
     this.rootGeneration = new RootGeneration({
       seal,
@@ -205,6 +210,11 @@ export class Core implements SystemPorts, PipelineContext {
     return cors?.enabled === true ? cors : undefined
   }
 
+  /** What the last request knew, likewise. */
+  get uiHeaders(): Readonly<Record<string, string>> | undefined {
+    return this.#configuration.latest?.uiHeaders
+  }
+
   async configuration(): Promise<CoreConfiguration> {
     return this.configurationAt(await this.store.view((view) => view.epoch()))
   }
@@ -274,6 +284,7 @@ export class Core implements SystemPorts, PipelineContext {
     this.loginLog.keepIn(records)
     store.sendAlong(() => records.takeCompanion())
     this.#cubbyhole = (await this.configuration()).mounts.byPath('cubbyhole/')?.uuid
+    await this.rotation.start()
     sweep.start()
   }
 
@@ -284,6 +295,7 @@ export class Core implements SystemPorts, PipelineContext {
     this.loginLog.keepIn(undefined)
     this.store.sendAlong(undefined)
     opened?.records.close()
+    this.rotation.stop()
     this.rootGeneration.forget()
     this.rekey.forget()
     await opened?.sweep.stop()

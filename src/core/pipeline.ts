@@ -42,6 +42,7 @@ import { KeyNotStorable } from '../storage/transaction.ts'
 import type { PolicyAccess } from './access.ts'
 import type { CallerFacts } from './caller-facts.ts'
 import type { CoreConfiguration } from './configuration.ts'
+import type { InFlight } from './in-flight.ts'
 import { keys } from './keys.ts'
 import type { LoginLog } from './login-log.ts'
 import type { LoginResult, Logins } from './login.ts'
@@ -111,6 +112,7 @@ export interface PipelineContext {
   readonly logins: Logins
   readonly wrapping: Wrapping
   readonly quotas: Quotas
+  readonly inFlight: InFlight
   readonly tokenOperations: Pick<TokenOperations, 'revokeId'>
   /** What the last request knew: for questions that may not wait. */
   readonly latestConfiguration: CoreConfiguration | undefined
@@ -135,7 +137,9 @@ export class Pipeline {
   handle(request: ApiRequest): Soon<ApiOutcome> {
     const requestId = this.#core.random.uuid()
     const startedMs = this.#core.clock.monotonicMs()
+    this.#core.inFlight.enter(requestId, request, this.#core.clock.nowMs())
     const end = (outcome: ApiOutcome): ApiOutcome => {
+      this.#core.inFlight.leave(requestId)
       this.#core.loginLog.ended(outcome, request, startedMs)
       return outcome
     }

@@ -15,8 +15,11 @@ import { policyPaths } from './policy-paths.ts'
 import { quotaPaths } from './quota-paths.ts'
 import { rekeyPaths } from './rekey-paths.ts'
 import { rootGenerationPaths } from './root-generation-paths.ts'
+import { rotationPaths } from './rotation-paths.ts'
 import { sealPaths } from './seal-paths.ts'
+import { serverPaths } from './server-paths.ts'
 import { toolPaths } from './tool-paths.ts'
+import { uiHeaderPaths } from './ui-header-paths.ts'
 import { wrappingPaths } from './wrapping-paths.ts'
 
 export function createSystem(ports: SystemPorts): System {
@@ -44,6 +47,9 @@ function systemPaths(ports: SystemPorts): readonly PathDeclaration[] {
     ...corsPaths(ports),
     ...toolPaths(ports),
     ...quotaPaths(ports),
+    ...rotationPaths(ports),
+    ...serverPaths(ports),
+    ...uiHeaderPaths(ports),
     ...wrappingPaths(ports),
     ...mountPaths(ports),
   ]

@@ -7,15 +7,18 @@
 import type { PathDeclaration } from '../../framework/path.ts'
 import type { Soon } from '../../lib/soon.ts'
 import type { Clock } from '../../platform/clock.ts'
+import type { Logger } from '../../platform/logger.ts'
 import type { Random } from '../../platform/random.ts'
 import type { Store } from '../../storage/store.ts'
 import type { PolicyAccess } from '../access.ts'
 import type { CoreConfiguration } from '../configuration.ts'
 import type { DecisionRecords } from '../decision-records.ts'
+import type { InFlight } from '../in-flight.ts'
 import type { Logins } from '../login.ts'
 import type { MountedBackends } from '../mounted-backends.ts'
 import type { Mounts } from '../mounts.ts'
 import type { Policies } from '../policies.ts'
+import type { KeyRotation } from '../seal/key-rotation.ts'
 import type { Rekey } from '../seal/rekey.ts'
 import type { RootGeneration } from '../seal/root-generation.ts'
 import type { SealManager } from '../seal/seal-manager.ts'
@@ -51,6 +54,24 @@ export interface SealPort {
 export interface ShareHolderPort {
   readonly rootGeneration: RootGeneration
   readonly rekey: Rekey
+}
+
+/** Rotates the barrier key when it is due. */
+export interface RotationPort {
+  readonly rotation: Pick<KeyRotation, 'check'>
+}
+
+export interface ClockPort {
+  readonly clock: Clock
+}
+
+export interface LoggerPort {
+  readonly logger: Logger
+}
+
+/** Requests that are being carried out. */
+export interface InFlightPort {
+  readonly inFlight: Pick<InFlight, 'entries'>
 }
 
 /** Finds live tokens. */
@@ -108,6 +129,10 @@ export interface SystemPorts
     SettingsPort,
     SealPort,
     ShareHolderPort,
+    RotationPort,
+    ClockPort,
+    LoggerPort,
+    InFlightPort,
     TokenFinder,
     TokenKeeper,
     RightsPort,

@@ -8,7 +8,7 @@
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { Random } from '../../platform/random.ts'
-import { Keyring, openUnder, sealUnder, sealsPerTermMax } from '../../storage/keyring.ts'
+import { Keyring, openUnder, sealUnder } from '../../storage/keyring.ts'
 import type { SealedStore } from '../../storage/sealed-store.ts'
 import {
   RecordDamaged,
@@ -19,6 +19,7 @@ import {
 } from '../../storage/store.ts'
 import { InTurn } from './in-turn.ts'
 import { requireShareCounts, type InitRequest, type ShareCounts } from './init-request.ts'
+import { operationsMax } from './key-rotation.ts'
 import { SealProblem } from './seal-problem.ts'
 import {
   addEncryptions,
@@ -44,12 +45,6 @@ import {
   splitKeyBytes,
 } from './shares.ts'
 import type { SealType } from './static-seal.ts'
-
-/**
- * Half of what a term may seal: the rotation has time, and other processes' unsaved counts do not
- * matter.
- */
-const rotateAtSeals = sealsPerTermMax / 2
 
 const rotateAttemptsMax = 16
 
@@ -122,6 +117,7 @@ export class SealManager {
   #attempt: ShareAttempt | undefined
   #rootKey: Buffer | undefined
   #ready = false
+  #rotateAtSeals = operationsMax
 
   constructor(options: SealManagerOptions) {
     this.#engine = options.engine
@@ -244,6 +240,11 @@ export class SealManager {
       install_time: new Date(keyring.installedAtMs).toISOString(),
       encryptions: keyring.encryptions,
     }
+  }
+
+  /** After so many records the next term begins, at the latest after what is safe; 0 is that. */
+  setRotation(seals: number): void {
+    this.#rotateAtSeals = seals > 0 ? Math.min(seals, operationsMax) : operationsMax
   }
 
   /** A new term seals from now on; what older terms sealed stays readable. */
@@ -516,7 +517,7 @@ export class SealManager {
     const keyring = this.#store.keyring
     const count = keyring.takeUnsavedSeals()
     keyring.setSavedSeals(await addEncryptions(this.#engine, keyring.activeTerm, count))
-    if (keyring.encryptions >= rotateAtSeals) await this.#rotate()
+    if (keyring.encryptions >= this.#rotateAtSeals) await this.#rotate()
   }
 
   async #reloadKeyring(): Promise<Keyring | undefined> {
