@@ -7,6 +7,7 @@ import type { ApiHandler, PathTraitsOf, RequireMayAsk } from '../framework/api.t
 import type { BackendType } from '../framework/backend.ts'
 import type { TokenPort } from '../framework/token-port.ts'
 import type { Soon } from '../lib/soon.ts'
+import { united, type Family } from '../lib/metrics.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Outbound } from '../platform/outbound.ts'
@@ -23,6 +24,7 @@ import { keys, lastSegment } from './keys.ts'
 import { Logins } from './login.ts'
 import { BoundedLogger } from './line-budget.ts'
 import { LoginLog } from './login-log.ts'
+import { ServerMetrics } from './metrics.ts'
 import { MountedBackends } from './mounted-backends.ts'
 import { Mounts } from './mounts.ts'
 import { EpochValue } from './mount-table.ts'
@@ -86,6 +88,7 @@ export class Core implements SystemPorts, PipelineContext {
   readonly backends: MountedBackends
   readonly policies: Policies
   readonly loginLog: LoginLog
+  readonly metrics: ServerMetrics
   readonly rootGeneration: RootGeneration
   readonly rekey: Rekey
   readonly quotas: Quotas
@@ -108,7 +111,9 @@ export class Core implements SystemPorts, PipelineContext {
     this.access = new PolicyAccess(context.clock)
     const { logger, clock } = context
     const mountOf = (path: string): string | undefined => this.backends.mountPathOf(path)
-    this.loginLog = new LoginLog({ logger, clock, mountOf })
+    this.metrics = new ServerMetrics(clock)
+    this.loginLog = new LoginLog({ logger, clock, mountOf, metrics: this.metrics })
+    this.store.watchCommits((changes) => this.metrics.commit(changes))
     const { seal, random } = context
     this.quotas = new Quotas(clock)
     this.rotation = new KeyRotation({ store: context.store, seal, clock, logger })
@@ -146,6 +151,14 @@ export class Core implements SystemPorts, PipelineContext {
 
   get requireMayAsk(): RequireMayAsk {
     return (asking) => this.#pipeline.requireMayAsk(asking)
+  }
+
+  async collectMetrics(): Promise<readonly Family[]> {
+    const { mounts } = await this.configuration()
+    const ofMounts = mounts.mounts.flatMap((mount) =>
+      mount.tainted === true ? [] : (this.backends.of(mount).backend.metrics?.() ?? []),
+    )
+    return this.metrics.collect(united(ofMounts))
   }
 
   get tokens(): Tokens {

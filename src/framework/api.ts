@@ -151,7 +151,8 @@ export type PathTraitsOf = (path: string, verb: Verb) => PathTraits
 export type Asking = Pick<
   ApiRequest,
   'verb' | 'path' | 'token' | 'clientAddress' | 'wrapTtlSeconds'
->
+> &
+  Partial<Pick<ApiRequest, 'listener'>>
 
 /** Rejects, with the refusal of the request, whoever may not come there whatever the body says. */
 export type RequireMayAsk = (asking: Asking) => Promise<void>

@@ -9,6 +9,7 @@ import { internalPaths } from './internal-paths.ts'
 import { leasePaths } from './lease-paths.ts'
 import { loginRecordPaths } from './login-record-paths.ts'
 import { lockedUserPaths } from './locked-user-paths.ts'
+import { metricsPaths } from './metrics-paths.ts'
 import { mountPaths } from './mount-paths.ts'
 import { helpText, openApiDocument } from './openapi.ts'
 import { policyPaths } from './policy-paths.ts'
@@ -44,6 +45,7 @@ function systemPaths(ports: SystemPorts): readonly PathDeclaration[] {
     ...internalPaths(ports),
     ...explainPaths(ports),
     ...loginRecordPaths(ports),
+    ...metricsPaths(ports),
     ...corsPaths(ports),
     ...toolPaths(ports),
     ...quotaPaths(ports),

@@ -5,6 +5,7 @@
  */
 
 import type { PathDeclaration } from '../../framework/path.ts'
+import type { Family } from '../../lib/metrics.ts'
 import type { Soon } from '../../lib/soon.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/logger.ts'
@@ -108,6 +109,11 @@ export interface RecordedLoginsPort {
   readonly records: Pick<DecisionRecords, 'find' | 'list' | 'isOn'>
 }
 
+/** What the server has counted, with what its mounts know. */
+export interface MetricsPort {
+  collectMetrics(): Promise<readonly Family[]>
+}
+
 /** Says what a login would come to. */
 export interface LoginPreviewPort {
   readonly logins: Pick<Logins, 'preview'>
@@ -141,6 +147,7 @@ export interface SystemPorts
     BackendPort,
     WrappingPort,
     LoginPreviewPort,
+    MetricsPort,
     RecordedLoginsPort,
     RandomPort {}
 
