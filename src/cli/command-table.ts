@@ -16,6 +16,7 @@ const login = () => import('./commands/login.ts')
 const mountMove = () => import('./commands/mount-move.ts')
 const mounts = () => import('./commands/mounts.ts')
 const operator = () => import('./commands/operator.ts')
+const operatorBackup = () => import('./commands/operator-backup.ts')
 const pathHelp = () => import('./commands/path-help.ts')
 const policy = () => import('./commands/policy.ts')
 const policyFmt = () => import('./commands/policy-fmt.ts')
@@ -283,6 +284,21 @@ export const commandTable: readonly CommandEntry[] = [
     name: 'operator rotate',
     summary: 'Make a new encryption key',
     load: async () => (await operator()).rotate,
+  },
+  {
+    name: 'operator backup',
+    summary: 'Take a backup of the store while it is served',
+    load: async () => (await operatorBackup()).backup,
+  },
+  {
+    name: 'operator restore',
+    summary: 'Make a data folder from a backup',
+    load: async () => (await operatorBackup()).restore,
+  },
+  {
+    name: 'operator check',
+    summary: 'Say whether the store is whole',
+    load: async () => (await operatorBackup()).check,
   },
   {
     name: 'operator step-down',
