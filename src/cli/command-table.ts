@@ -16,6 +16,7 @@ const login = () => import('./commands/login.ts')
 const mountMove = () => import('./commands/mount-move.ts')
 const mounts = () => import('./commands/mounts.ts')
 const operator = () => import('./commands/operator.ts')
+const operatorShares = () => import('./commands/operator-shares.ts')
 const operatorBackup = () => import('./commands/operator-backup.ts')
 const pathHelp = () => import('./commands/path-help.ts')
 const policy = () => import('./commands/policy.ts')
@@ -284,6 +285,16 @@ export const commandTable: readonly CommandEntry[] = [
     name: 'operator rotate',
     summary: 'Make a new encryption key',
     load: async () => (await operator()).rotate,
+  },
+  {
+    name: 'operator generate-root',
+    summary: 'Make another root token with unseal keys',
+    load: async () => (await operatorShares()).generateRoot,
+  },
+  {
+    name: 'operator rekey',
+    summary: 'Make other unseal keys',
+    load: async () => (await operatorShares()).rekey,
   },
   {
     name: 'operator backup',
