@@ -15,6 +15,7 @@ import type { Random } from '../platform/random.ts'
 import type { SealedStore } from '../storage/sealed-store.ts'
 import { prefixRange, StoreSealed } from '../storage/store.ts'
 import { PolicyAccess } from './access.ts'
+import { Backups } from './backups.ts'
 import { bootstrap, createInitialRoot } from './bootstrap.ts'
 import type { CallerFacts } from './caller-facts.ts'
 import { readConfiguration, type CoreConfiguration } from './configuration.ts'
@@ -37,9 +38,11 @@ import { KeyRotation } from './seal/key-rotation.ts'
 import { Rekey } from './seal/rekey.ts'
 import { InFlight } from './in-flight.ts'
 import { Quotas } from './quotas/quotas.ts'
+import { hasRestoreNote, removeRestoreNote } from './seal/restore-note.ts'
 import { RootGeneration } from './seal/root-generation.ts'
 import type { SealManager } from './seal/seal-manager.ts'
 import type { CoreSettings } from './settings.ts'
+import { StoreCheck } from './store-check.ts'
 import { serviceTextChars, tokenIdsOf, type TokenIds } from './token-id.ts'
 import { TokenOperations } from './token-operations.ts'
 import { TokenScan } from './token-scan.ts'
@@ -93,6 +96,8 @@ export class Core implements SystemPorts, PipelineContext {
   readonly rekey: Rekey
   readonly quotas: Quotas
   readonly inFlight = new InFlight()
+  readonly backups: Backups
+  readonly storeCheck: StoreCheck
   readonly rotation: KeyRotation
   readonly #pipeline: Pipeline
   readonly #configuration = new EpochValue<CoreConfiguration>(readConfiguration)
@@ -117,6 +122,8 @@ export class Core implements SystemPorts, PipelineContext {
     const { seal, random } = context
     this.quotas = new Quotas(clock)
     this.rotation = new KeyRotation({ store: context.store, seal, clock, logger })
+    this.backups = new Backups({ engine: context.store.engine, seal, clock, logger })
+    this.storeCheck = new StoreCheck({ store: context.store, clock })
     this.rekey = new Rekey({ seal, random })
     this.rootGeneration = new RootGeneration({
       seal,
@@ -297,6 +304,7 @@ export class Core implements SystemPorts, PipelineContext {
     this.loginLog.keepIn(records)
     store.sendAlong(() => records.takeCompanion())
     this.#cubbyhole = (await this.configuration()).mounts.byPath('cubbyhole/')?.uuid
+    await this.#endRestoration(mounts)
     await this.rotation.start()
     sweep.start()
   }
@@ -320,6 +328,18 @@ export class Core implements SystemPorts, PipelineContext {
 
   get isOpen(): boolean {
     return this.#opened !== undefined
+  }
+
+  /** A store that was made from a backup knows nothing of what was revoked after it. */
+  async #endRestoration(mounts: Mounts): Promise<void> {
+    const { engine } = this.store
+    if (!(await hasRestoreNote(engine))) return
+    await mounts.voidBatchTokens()
+    await removeRestoreNote(engine)
+    this.logger.log(
+      'warn',
+      'this store was restored from a backup: batch tokens are void, and what was revoked after the backup is valid again',
+    )
   }
 
   async #makeRootToken(): Promise<string> {

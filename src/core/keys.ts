@@ -94,6 +94,7 @@ export const keys = {
   token: (id: string): Key<TokenRecord> => ({ text: `t/${ns}/${id}`, codec: codecs.token }),
   /** Token id behind a text that its maker chose. */
   customToken: (hash: string): Key<{ readonly id: string }> => recordKey(`n/${ns}/${hash}`),
+  childrenPrefix: `p/${ns}/`,
   childPrefix: (parent: string): string => `p/${ns}/${parent}/`,
   child: (parent: string, child: string): string => `p/${ns}/${parent}/${child}`,
   expiryPrefix: 'x/',

@@ -690,6 +690,10 @@ function toAnswer(
         },
         headers: reply.headers ?? noHeaders,
       }
+    case 'stream': {
+      const { contentType, chunks } = reply
+      return { requestId, body: { kind: 'stream', contentType, chunks }, headers: noHeaders }
+    }
     case 'wrapped':
       return wrapped(requestId, reply.info, inputWarnings)
     case 'login':

@@ -114,6 +114,11 @@ export interface Answer {
         readonly contentType: string
         readonly body: string | Uint8Array
       }
+    | {
+        readonly kind: 'stream'
+        readonly contentType: string
+        readonly chunks: AsyncIterable<Uint8Array>
+      }
   readonly headers: Readonly<Record<string, string>>
   /** What made the token in it, for the log alone. */
   readonly login?: AnsweredLogin

@@ -22,6 +22,8 @@ import { storeDevToken } from './dev-token.ts'
 import { parseServerFlags, type ServerFlags } from './server-flags.ts'
 import { createServer, type Server, type ServerOptions } from './wire.ts'
 
+export { restoreStore } from './restore.ts'
+
 export interface ServerIo {
   readonly stdout: TerminalOutput
   readonly stderr: TerminalOutput

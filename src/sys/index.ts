@@ -19,6 +19,7 @@ import { rootGenerationPaths } from './root-generation-paths.ts'
 import { rotationPaths } from './rotation-paths.ts'
 import { sealPaths } from './seal-paths.ts'
 import { serverPaths } from './server-paths.ts'
+import { storagePaths } from './storage-paths.ts'
 import { toolPaths } from './tool-paths.ts'
 import { uiHeaderPaths } from './ui-header-paths.ts'
 import { wrappingPaths } from './wrapping-paths.ts'
@@ -51,6 +52,7 @@ function systemPaths(ports: SystemPorts): readonly PathDeclaration[] {
     ...quotaPaths(ports),
     ...rotationPaths(ports),
     ...serverPaths(ports),
+    ...storagePaths(ports),
     ...uiHeaderPaths(ports),
     ...wrappingPaths(ports),
     ...mountPaths(ports),

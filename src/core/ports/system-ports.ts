@@ -12,6 +12,7 @@ import type { Logger } from '../../platform/logger.ts'
 import type { Random } from '../../platform/random.ts'
 import type { Store } from '../../storage/store.ts'
 import type { PolicyAccess } from '../access.ts'
+import type { Backups } from '../backups.ts'
 import type { CoreConfiguration } from '../configuration.ts'
 import type { DecisionRecords } from '../decision-records.ts'
 import type { InFlight } from '../in-flight.ts'
@@ -24,6 +25,7 @@ import type { Rekey } from '../seal/rekey.ts'
 import type { RootGeneration } from '../seal/root-generation.ts'
 import type { SealManager } from '../seal/seal-manager.ts'
 import type { CoreSettings } from '../settings.ts'
+import type { StoreCheck } from '../store-check.ts'
 import type { TokenOperations } from '../token-operations.ts'
 import type { Tokens } from '../tokens.ts'
 import type { Wrapping } from '../wrapping.ts'
@@ -73,6 +75,12 @@ export interface LoggerPort {
 /** Requests that are being carried out. */
 export interface InFlightPort {
   readonly inFlight: Pick<InFlight, 'entries'>
+}
+
+/** Copies and checks the whole store while it is served. */
+export interface BackupPort {
+  readonly backups: Backups
+  readonly storeCheck: StoreCheck
 }
 
 /** Finds live tokens. */
@@ -139,6 +147,7 @@ export interface SystemPorts
     ClockPort,
     LoggerPort,
     InFlightPort,
+    BackupPort,
     TokenFinder,
     TokenKeeper,
     RightsPort,
