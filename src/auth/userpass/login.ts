@@ -6,10 +6,11 @@
 import type { BackendContext, RenewRequest, RenewTerms } from '../../framework/backend.ts'
 import { Lockout } from '../../framework/lockout.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
-import { invalid, Refusal } from '../../framework/refusal.ts'
+import { invalid, type Refusal } from '../../framework/refusal.ts'
 import type { Reply } from '../../framework/reply.ts'
 import type { BackendRequest } from '../../framework/request.ts'
 import {
+  busyRefusal,
   loginOf,
   mayComeFrom,
   refusalOf,
@@ -58,7 +59,8 @@ export class UserLogin {
     // Whoever is locked takes no place from others.
     await this.#requireUnlocked(name, attempt)
     const turn = await this.#line.enter(customerOf(request.clientAddress))
-    if (turn === undefined) throw tooMany(attempt)
+    if (turn === undefined)
+      throw busyRefusal('too many passwords wait to be checked; try again in a moment', attempt)
     let outcome: WorkOutcome = 'unasked'
     try {
       // Asked again: others may have failed under this name while this one waited.
@@ -150,17 +152,6 @@ function isSameSet(one: readonly string[], other: readonly string[]): boolean {
 function wrongCredentials(attempt: RefusedAttempt): Refusal {
   const text = 'invalid username or password'
   return refusalOf({ reason: 'credentials_refused', text }, attempt)
-}
-
-function tooMany({ mount, note }: RefusedAttempt): Refusal {
-  const reason = 'quota_exceeded'
-  const mayHint = mount.compat !== 'vault' && mount.explainToCaller !== 'none'
-  return new Refusal('rate_limited', {
-    text: 'too many passwords wait to be checked; try again in a moment',
-    ...(mayHint ? { reason } : {}),
-    headers: { 'Retry-After': '2' },
-    note: { ...note, reason },
-  })
 }
 
 export function loginPath(login: UserLogin): PathDeclaration {
