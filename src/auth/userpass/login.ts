@@ -4,7 +4,7 @@
  */
 
 import type { BackendContext, RenewRequest, RenewTerms } from '../../framework/backend.ts'
-import { Lockout } from '../../framework/lockout.ts'
+import type { Lockout } from '../../framework/lockout.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid, type Refusal } from '../../framework/refusal.ts'
 import type { Reply } from '../../framework/reply.ts'
@@ -23,7 +23,13 @@ import type { Input } from '../../schema/field.ts'
 import type { StoreView } from '../../storage/store.ts'
 import { nobodysPassword, verifyPassword, type PasswordRecord } from './password-hash.ts'
 import type { PasswordLine, WorkOutcome } from './password-line.ts'
-import { passwordField, userNameField, type UserRecord, type Users } from './users.ts'
+import {
+  passwordField,
+  userNameField,
+  type UserParts,
+  type UserRecord,
+  type Users,
+} from './users.ts'
 
 const loginFields = { username: userNameField, password: passwordField } as const
 
@@ -42,11 +48,11 @@ export class UserLogin {
   readonly #lockout: Lockout
   readonly #nobody: PasswordRecord
 
-  constructor(context: BackendContext, users: Users, line: PasswordLine) {
+  constructor(context: BackendContext, users: Users, { line, lockout }: UserParts) {
     this.#context = context
     this.#users = users
     this.#line = line
-    this.#lockout = new Lockout(context)
+    this.#lockout = lockout
     this.#nobody = nobodysPassword(context.random)
   }
 
