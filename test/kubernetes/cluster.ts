@@ -84,8 +84,12 @@ export class Cluster {
     return this.#url
   }
 
+  get caPem(): string {
+    return this.#ca.certificate
+  }
+
   get config(): object {
-    const kubernetes_ca_cert = this.#ca.certificate
+    const kubernetes_ca_cert = this.caPem
     return { kubernetes_host: this.#url, kubernetes_ca_cert, token_reviewer_jwt: this.reviewer }
   }
 
@@ -141,6 +145,10 @@ export class Cluster {
   }
 
   #answer({ path, bearer, spec }: Asked): Answer {
+    if (path === '/.well-known/openid-configuration') {
+      return { body: { issuer: this.#url, jwks_uri: `${this.#url}/openid/v1/jwks` } }
+    }
+    if (path === '/openid/v1/jwks') return { body: { keys: [this.key.jwk] } }
     if (bearer !== this.reviewer && !this.#tokens.has(bearer)) {
       return { status: 401, body: { kind: 'Status', message: 'Unauthorized' } }
     }

@@ -328,6 +328,39 @@ test('without a reviewer the token itself asks', async () => {
   assert.equal(cluster.reviews[0]?.bearer, jwt)
 })
 
+test('the same token logs in through jwt mounts, by discovery or by pasted keys', async () => {
+  const { root } = server
+  const aud = 'https://tokens.test'
+  const iss = cluster.url
+  const discovered = { oidc_discovery_url: iss, oidc_discovery_ca_pem: cluster.caPem }
+  const pasted = { jwt_validation_pubkeys: [cluster.key.pem], bound_issuer: iss }
+  const role = {
+    role_type: 'jwt',
+    user_claim: 'sub',
+    bound_audiences: [aud],
+    bound_subject: 'system:serviceaccount:shop:api',
+    claim_mappings: { '/kubernetes.io/namespace': 'namespace' },
+  }
+  const jwt = cluster.tokenOf(api, [aud], { iss })
+  const other = cluster.tokenOf({ ...api, name: 'other' }, [aud], { iss })
+  for (const [path, config] of Object.entries({ discovered, pasted })) {
+    await root.must(`sys/auth/${path}`, { type: 'jwt' })
+    await root.must(`auth/${path}/config`, config)
+    await root.must(`auth/${path}/role/app`, role)
+    const tryWith = (one: string) =>
+      server.client().write(`auth/${path}/login`, { role: 'app', jwt: one })
+    const made = await tryWith(jwt)
+    assert.equal(made.status, 200, made.text)
+    assert.equal(made.body.auth.metadata.namespace, 'shop')
+    assert.equal((await tryWith(other)).status, 400)
+  }
+  // What the guide says of both: keys know nothing of a pod that is gone.
+  cluster.forget(jwt)
+  const gone = await server.client().write('auth/pasted/login', { role: 'app', jwt })
+  assert.equal(gone.status, 200)
+  assert.equal(cluster.reviews.length, 0)
+})
+
 test('a renewal goes by the role as it is now', async () => {
   await server.root.must(`${at}/role/later`, plainRole)
   const { client_token } = (await login('later', cluster.tokenOf(api))).body.auth
