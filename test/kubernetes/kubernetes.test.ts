@@ -6,7 +6,7 @@ import { parseLabelSelector, selectorMatches } from '../../src/auth/kubernetes/l
 import { LineLogger } from '../../src/platform/logger.ts'
 import { firstError, type ApiResult } from '../harness/api-client.ts'
 import { besideOtherCaller, otherCallerMsMax } from '../harness/other-caller.ts'
-import { startTestServer, type TestServer } from '../harness/test-server.ts'
+import { manualClock, startTestServer, type TestServer } from '../harness/test-server.ts'
 import { makeJwtMaker } from '../harness/jwt-maker.ts'
 import { apiAudience, Cluster } from './cluster.ts'
 
@@ -192,6 +192,24 @@ test('an API server that hangs ends a login in ten seconds and holds up nobody (
   assert.ok(otherCallerMs < otherCallerMsMax, `${otherCallerMs} ms`)
 })
 
+test('a flood of forged tokens asks the cluster a bounded number of times (AUT-24)', async () => {
+  const flooded = await startTestServer({ clock: manualClock() })
+  await flooded.root.must('sys/auth/kubernetes', { type: 'kubernetes' })
+  await flooded.root.must(`${at}/config`, cluster.config)
+  await flooded.root.must(`${at}/role/app`, plainRole)
+  const forged = cluster.tokenOf(api)
+  cluster.forget(forged)
+  const tryFrom = (address: string, jwt: string) =>
+    flooded.client().from(address).write(`${at}/login`, { role: 'app', jwt })
+  const statuses: number[] = []
+  for (let i = 0; i < 200; i++) statuses.push((await tryFrom('127.0.0.2', forged)).status)
+  assert.equal(cluster.reviews.length, 30)
+  assert.deepEqual([statuses[29], statuses[30], statuses.at(-1)], [403, 429, 429])
+  // Others are not asked to pay for it.
+  assert.equal((await tryFrom('127.0.0.3', cluster.tokenOf(api))).status, 200)
+  await flooded.stop()
+})
+
 test('a name or a namespace that is none of the role is refused without asking (AUT-25)', async () => {
   const nameRefused = await login('app', cluster.tokenOf({ ...api, name: 'other' }))
   assertDenied(nameRefused, 'service_account_refused', 'service account name not authorized')
@@ -326,6 +344,8 @@ test('without a reviewer the token itself asks', async () => {
   const jwt = cluster.tokenOf(api)
   assert.equal((await login('app', jwt)).status, 200)
   assert.equal(cluster.reviews[0]?.bearer, jwt)
+  cluster.forget(jwt)
+  assertDenied(await login('app', jwt), 'token_review_refused')
 })
 
 test('the same token logs in through jwt mounts, by discovery or by pasted keys', async () => {

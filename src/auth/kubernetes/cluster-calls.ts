@@ -103,6 +103,8 @@ export class ClusterCalls {
         timeoutMs,
         bodyBytesMax,
       })
+      // The token that logs in asked about itself.
+      if (status === 401 && token === '') return refused('the API server does not know the token')
       if (status !== 200 && status !== 201) return failed(`the API server answered ${status}`)
       const parsed = parseJson(body, requestJsonLimits)
       return parsed.ok && isJsonObject(parsed.value)

@@ -21,13 +21,13 @@ import {
 import { signatureAlgorithms, type SignatureAlgorithm } from '../../jose/algorithms.ts'
 import { parseCompactJwt, type ParsedJwt } from '../../jose/compact-jwt.ts'
 import { verifyWithStaticKeys } from '../../jose/verify.ts'
-import { customerOf } from '../../lib/cidr.ts'
 import { member } from '../../lib/json.ts'
 import { field, type Input } from '../../schema/field.ts'
 import type { Reason } from '../../trust/reasons.ts'
 import type { ClusterCalls, ClusterProblem, Reviewed } from './cluster-calls.ts'
 import type { ClusterConfigs, ConfigRecord } from './config.ts'
 import { parseLabelSelector, selectorMatches } from './label-selector.ts'
+import { ReviewBudget, type ReviewOutcome } from './review-budget.ts'
 import { isBound, roleNameField, type ClusterRoles, type RoleRecord } from './roles.ts'
 import { audiencesOf, serviceAccountOf, type ServiceAccount } from './service-account.ts'
 
@@ -53,10 +53,6 @@ const issuerDefault = 'kubernetes/serviceaccount'
 /** The API server judges to the second; here only what is long over costs it no question. */
 const expiredLeewaySeconds = 60
 
-/** Logins of a mount that wait for the API server, of one customer and of all. */
-const askingOfCustomerMax = 64
-const askingMax = 256
-
 interface Parts {
   readonly configs: ClusterConfigs
   readonly roles: ClusterRoles
@@ -73,17 +69,17 @@ interface Candidate extends Reviewed {
 export class ClusterLogin {
   readonly #context: BackendContext
   readonly #parts: Parts
-  readonly #asking = new Map<string, number>()
-  #askingCount = 0
+  readonly #budget: ReviewBudget
 
   constructor(context: BackendContext, parts: Parts) {
     this.#context = context
     this.#parts = parts
+    this.#budget = new ReviewBudget(context.clock)
   }
 
   async login(request: LoginRequest): Promise<Reply> {
     const candidate = await this.#candidate(request)
-    await this.#whileAsking(request, candidate, () => this.#requireVouched(candidate))
+    await this.#requireVouched(request, candidate)
     return this.#proven(request, candidate)
   }
 
@@ -152,38 +148,35 @@ export class ClusterLogin {
 
   // ------------------------------------------------------------ with it
 
-  async #requireVouched(candidate: Candidate): Promise<void> {
+  async #requireVouched({ clientAddress }: LoginRequest, candidate: Candidate): Promise<void> {
+    const { config, attempt } = candidate
+    const admitted = this.#budget.enter(clientAddress)
+    if (admitted === undefined) {
+      const text = 'too many logins wait for the API server of the cluster, or were refused by it'
+      throw busyRefusal(text, attempt)
+    }
+    let outcome: ReviewOutcome = 'unanswered'
+    try {
+      const reviewed = await this.#parts.calls.review(config, candidate)
+      if (!reviewed.ok) {
+        if (reviewed.error.reason === 'token_review_refused') outcome = 'refused'
+        throw this.#clusterRefusal(reviewed.error, attempt)
+      }
+      outcome = 'vouched'
+      await this.#requireNamespace(candidate)
+    } finally {
+      admitted.end(outcome)
+    }
+  }
+
+  async #requireNamespace(candidate: Candidate): Promise<void> {
     const { role, config, account, attempt } = candidate
-    const reviewed = await this.#parts.calls.review(config, candidate)
-    if (!reviewed.ok) throw this.#clusterRefusal(reviewed.error, attempt)
     if (isBound(role.bound_service_account_namespaces, account.namespace)) return
     const labels = await this.#parts.calls.labelsOf(config, candidate)
     if (!labels.ok) throw this.#clusterRefusal(labels.error, attempt)
     const selector = parseLabelSelector(role.bound_service_account_namespace_selector)
     if (!selector.ok || !selectorMatches(selector.value, labels.value)) {
       throw notAuthorized('namespace_refused', attempt)
-    }
-  }
-
-  /** An API server that hangs holds so many logins and no more. */
-  async #whileAsking(
-    { clientAddress }: LoginRequest,
-    { attempt }: Candidate,
-    work: () => Promise<void>,
-  ): Promise<void> {
-    const customer = customerOf(clientAddress)
-    const own = this.#asking.get(customer) ?? 0
-    if (own >= askingOfCustomerMax || this.#askingCount >= askingMax)
-      throw busyRefusal('too many logins wait for the API server of the cluster', attempt)
-    this.#asking.set(customer, own + 1)
-    this.#askingCount++
-    try {
-      await work()
-    } finally {
-      this.#askingCount--
-      const left = (this.#asking.get(customer) ?? 1) - 1
-      if (left === 0) this.#asking.delete(customer)
-      else this.#asking.set(customer, left)
     }
   }
 
