@@ -4,7 +4,9 @@
  * remembered together with it.
  */
 
+import type { JsonValue } from '../lib/json.ts'
 import type { RecordDefinition, RecordTable, StoredOf } from '../schema/record.ts'
+import { PackedRecord } from '../schema/packed-record.ts'
 import { exactCodec, plainCodec, type Codec } from './store.ts'
 
 /** For records that hold values from requests: every number keeps its digits. */
@@ -19,6 +21,22 @@ export function plainRecordCodec<T extends RecordTable>(
   definition: RecordDefinition<T>,
 ): Codec<StoredOf<T>> {
   return upgrading(definition, plainCodec<StoredOf<T>>())
+}
+
+/**
+ * The same in the shortest form, for records of which there are millions. Those that an earlier
+ * version has written in full are told apart by their first character.
+ */
+export function packedRecordCodec<T extends RecordTable>(
+  definition: RecordDefinition<T>,
+): Codec<StoredOf<T>> {
+  const full = plainRecordCodec(definition)
+  const packed = new PackedRecord(definition)
+  const { decode } = plainCodec<JsonValue>()
+  return {
+    encode: (record) => JSON.stringify(packed.pack(record)),
+    decode: (text) => (text.startsWith('[') ? packed.unpack(decode(text)) : full.decode(text)),
+  }
 }
 
 function upgrading<T extends RecordTable>(
