@@ -1,8 +1,8 @@
 /**
  * A record without the names of its members, for those of which there are millions: a list that
- * begins with a number. Each of its bits says whether the member in that place of the table follows;
- * one that is at its default does not. So a table that is packed grows at its end alone: no member
- * moves, goes or gets another default.
+ * begins with a number. Each of its bits says whether the member in that place of the table
+ * follows; one that is at its default does not. So a table that is packed grows at its end alone:
+ * no member moves, goes or gets another default.
  */
 
 import { isJsonArray, isJsonObject, type JsonValue } from '../lib/json.ts'
