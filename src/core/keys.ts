@@ -28,7 +28,7 @@ const codecs = {
   cors: plainRecordCodec(corsRecord),
   mount: plainRecordCodec(mountRecord),
   policy: plainRecordCodec(policyRecord),
-  token: packedRecordCodec(tokenRecord),
+  token: packedRecordCodec(tokenRecord, ({ login }) => login?.alias ?? ''),
   entity: plainRecordCodec(entityRecord),
   alias: plainRecordCodec(aliasRecord),
 }

@@ -42,6 +42,11 @@ const token: TokenRecord = {
   login: { role: 'r', kind: 'native', version: 2, alias: 'u', groups: [], facts: { sub: 'u' } },
 }
 
+function loginOf({ login }: TokenRecord): NonNullable<TokenRecord['login']> {
+  assert.ok(login)
+  return login
+}
+
 const stored =
   '[4868989,"hash",["default","reader"],"auth/jwt/login","a mount",{"role":"r"},"jwt-u",' +
   '1764322222.125,3600,1764325822.125,true,"an entity",true,[47,"r","native",2,"u",{"sub":"u"}]]'
@@ -54,6 +59,35 @@ test('the members of a packed table keep their places', () => {
 test('a token is stored without names and defaults, and is read as it was', () => {
   assert.equal(codec.encode(token), stored)
   assert.deepEqual(codec.decode(stored), token)
+})
+
+test('a long name that stands in a token several times is stored once', () => {
+  const alias = 'repo:acme/app:ref:refs/heads/main'
+  const login = { ...loginOf(token), alias, facts: { sub: alias } }
+  const named: TokenRecord = { ...token, name: `jwt-${alias}`, login }
+  const text = codec.encode(named)
+  assert.equal(text.split(alias).length, 2, text)
+  assert.deepEqual(codec.decode(text), named)
+})
+
+test('a token with any name comes back as it was, whatever else has that name in it', () => {
+  const part = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 12 }),
+    fc.constantFrom('\u007f', '"', '\\', '\n', '$&', '$1', 'default', 'aaaaaaaa', '[1]', '\ud800'),
+  )
+  const text = fc.array(part, { maxLength: 4 }).map((parts) => parts.join(''))
+  fc.assert(
+    fc.property(text, text, (alias, other) => {
+      const login = { ...loginOf(token), alias, facts: { sub: alias, [other]: alias } }
+      const one: TokenRecord = {
+        ...token,
+        name: other + alias + alias,
+        meta: { [alias]: other },
+        login,
+      }
+      assert.deepEqual(codec.decode(codec.encode(one)), one)
+    }),
+  )
 })
 
 test('a token that version 0.1 has stored in full is read as before', () => {

@@ -22,7 +22,10 @@ import { join } from 'node:path'
 import { product } from '../../lib/product.ts'
 import { findDataFileProblem } from './data-file.ts'
 
-const formatNow = 1
+/** What version 0.1 has made: all records are in the root. It stays so for the folder's life. */
+export const formatOfOneTree = 1
+/** What grows at its end has trees of its own, see `trees.ts`. */
+const formatNow = 2
 const folderMode = 0o700
 export const fileMode = 0o600
 
@@ -96,10 +99,10 @@ function readRecord(folder: string): FolderRecord {
   if (record?.product !== product.name || typeof format !== 'number' || typeof uuid !== 'string') {
     return refuse(folder, `has a format.json that ${product.name} did not write`)
   }
-  if (format !== formatNow) {
+  if (format !== formatNow && format !== formatOfOneTree) {
     refuse(
       folder,
-      `has format ${format}, and this version reads format ${formatNow} only; use the version that wrote it`,
+      `has format ${format}, and this version reads formats ${formatOfOneTree} and ${formatNow} only; use the version that wrote it`,
     )
   }
   return { product: product.name, format, uuid, state: state === 'creating' ? 'creating' : 'ready' }

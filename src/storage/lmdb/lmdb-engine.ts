@@ -21,11 +21,19 @@ import {
   type EngineSnapshot,
 } from '../store.ts'
 import { isNothingWritten } from './commit-failure.ts'
-import { completeFolder, fileMode, prepareFolder, refuse, restrictFiles } from './data-folder.ts'
+import {
+  completeFolder,
+  fileMode,
+  formatOfOneTree,
+  prepareFolder,
+  refuse,
+  restrictFiles,
+} from './data-folder.ts'
 import { FolderOwner, type OwnerList } from './folder-owner.ts'
 import { applyChanges } from './lmdb-change.ts'
-import type { Database, RawKey } from './database.ts'
+import type { Database, RawKey, Tree } from './database.ts'
 import { LmdbView } from './lmdb-view.ts'
+import { growingPrefixes, Trees } from './trees.ts'
 
 /** Snapshots open at once; each has a slot in the lock file. */
 const snapshotsMax = 1024
@@ -73,7 +81,7 @@ export async function openLmdbEngine(options: LmdbEngineOptions): Promise<LmdbEn
     }
     return new LmdbEngine({
       folder,
-      database,
+      trees: openTrees(path, database, record.format === formatOfOneTree ? [] : growingPrefixes),
       owner,
       onClosed: () => openFolders.delete(folder),
     })
@@ -87,7 +95,7 @@ export async function openLmdbEngine(options: LmdbEngineOptions): Promise<LmdbEn
 export class LmdbEngine implements Engine {
   readonly type = 'lmdb'
   readonly #folder: string
-  readonly #database: Database
+  readonly #trees: Trees
   readonly #owner: FolderOwner
   readonly #onClosed: () => void
   readonly #open = new Set<Promise<unknown>>()
@@ -97,23 +105,23 @@ export class LmdbEngine implements Engine {
 
   constructor(parts: {
     readonly folder: string
-    readonly database: Database
+    readonly trees: Trees
     readonly owner: FolderOwner
     readonly onClosed: () => void
   }) {
     this.#folder = parts.folder
-    this.#database = parts.database
+    this.#trees = parts.trees
     this.#owner = parts.owner
     this.#onClosed = parts.onClosed
   }
 
   snapshot(): EngineSnapshot {
     this.#requireOpen()
-    const database = this.#database
+    const { root } = this.#trees
     // Otherwise it may be the snapshot of a moment ago and miss what another process has committed
     // since.
-    database.resetReadTxn()
-    return new LmdbView(database, database.useReadTransaction())
+    root.resetReadTxn()
+    return new LmdbView(this.#trees, root.useReadTransaction())
   }
 
   async commit(changes: readonly Change[]): Promise<readonly CommitOutcome[]> {
@@ -122,7 +130,7 @@ export class LmdbEngine implements Engine {
     // LMDB may never answer again after such a failure.
     if (this.#failure !== undefined) throw this.#failure
     if (this.#suspect) this.#checkHealth()
-    const running = applyChanges(this.#database, changes)
+    const running = applyChanges(this.#trees, changes)
     this.#open.add(running)
     try {
       return await running
@@ -150,7 +158,7 @@ export class LmdbEngine implements Engine {
     try {
       await this.#owner.release()
     } finally {
-      await this.#database.close()
+      await this.#trees.root.close()
       this.#onClosed()
     }
   }
@@ -165,32 +173,53 @@ export class LmdbEngine implements Engine {
    * that case, which is the end of the process.
    */
   #checkHealth(): void {
-    this.#database.transactionSync(() => {})
+    this.#trees.root.transactionSync(() => {})
     this.#suspect = false
   }
+}
+
+/** Of every tree, the root too. */
+const treeSettings = {
+  encoding: 'binary' as const,
+  compression: false,
+  keyEncoder: { writeKey, readKey },
 }
 
 function openDatabase(path: string): Database {
   const settings = {
     path,
     noSubdir: false,
-    encoding: 'binary' as const,
     pageSize: 8192,
     overlappingSync: false,
-    compression: false,
     // A commit is one batch already; waiting for the end of the event turn would only delay it.
     eventTurnBatching: false,
     txnStartThreshold: 1,
     maxReaders: snapshotsMax,
     permissionsMode: fileMode,
-    keyEncoder: { writeKey, readKey },
+    ...treeSettings,
   }
   try {
     return open<Uint8Array, RawKey>(settings)
   } catch (error) {
-    const text = error instanceof Error ? error.message : 'unknown error'
-    return refuse(path, `cannot be opened by LMDB: ${text}`)
+    return refuseLmdb(path, error)
   }
+}
+
+/** Each is made when it is first opened; whoever opens it later finds it. */
+function openTrees(path: string, root: Database, prefixes: readonly string[]): Trees {
+  try {
+    return new Trees(root, prefixes, (name) => {
+      const tree: Tree = root.openDB<Uint8Array, RawKey>({ name, ...treeSettings })
+      return tree
+    })
+  } catch (error) {
+    return refuseLmdb(path, error)
+  }
+}
+
+function refuseLmdb(path: string, error: unknown): never {
+  const text = error instanceof Error ? error.message : 'unknown error'
+  refuse(path, `cannot be opened by LMDB: ${text}`)
 }
 
 function writeKey(key: RawKey, target: Buffer, position: number): number {
