@@ -3,7 +3,7 @@
 import { compareKeys } from '../key-order.ts'
 import type { EngineSnapshot, KeyRange } from '../store.ts'
 import type { Database, Tree } from './database.ts'
-import { isTreeName, type TreeRange, type Trees } from './trees.ts'
+import type { TreeRange, Trees } from './trees.ts'
 
 export type Snapshot = ReturnType<Database['useReadTransaction']>
 
@@ -121,7 +121,7 @@ function readPiece(
     ...(isCut || limit === Infinity ? {} : { limit }),
   })
   for (const { key, value } of found) {
-    if (typeof key !== 'string' || isTreeName(key)) continue
+    if (typeof key !== 'string') continue
     if (isCut && (compareKeys(key, range.start) < 0 || compareKeys(key, range.end) >= 0)) continue
     entries.push([key, value])
     if (entries.length >= limit) break

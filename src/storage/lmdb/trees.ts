@@ -24,7 +24,8 @@ interface Apart {
   /** The keys that are in this tree. */
   readonly start: string
   readonly end: string
-  readonly tree: Tree
+  /** Undefined for the names of the trees, which are nobody's records. */
+  readonly tree: Tree | undefined
 }
 
 /** A piece of a range that lies in one tree. */
@@ -41,17 +42,19 @@ export class Trees {
   /** `openTree` is asked for each tree that the folder's format has beside the root. */
   constructor(root: Database, prefixes: readonly string[], openTree: (name: string) => Tree) {
     this.root = root
-    this.#apart = prefixes.map((start) => ({
-      start,
-      end: endOf(start),
-      tree: openTree(namePrefix + start),
-    }))
+    const names = { start: namePrefix, end: endOf(namePrefix), tree: undefined }
+    const apart = prefixes.map((start) => {
+      return { start, end: endOf(start), tree: openTree(namePrefix + start) }
+    })
+    this.#apart = [names, ...apart]
   }
 
   /** The tree that a record with this key is in, whether or not there is one. */
   of(key: RawKey): Tree {
     if (typeof key !== 'string') return this.root
-    for (const { start, tree } of this.#apart) if (key.startsWith(start)) return tree
+    for (const { start, tree } of this.#apart) {
+      if (tree !== undefined && key.startsWith(start)) return tree
+    }
     return this.root
   }
 
@@ -61,18 +64,15 @@ export class Trees {
     let at = start
     for (const apart of this.#apart) {
       pieces.push({ tree: this.root, start: at, end: smaller(end, apart.start) })
-      at = larger(at, apart.start)
-      pieces.push({ tree: apart.tree, start: at, end: smaller(end, apart.end) })
+      if (apart.tree !== undefined) {
+        const { tree, start: first } = apart
+        pieces.push({ tree, start: larger(at, first), end: smaller(end, apart.end) })
+      }
       at = larger(at, apart.end)
     }
     pieces.push({ tree: this.root, start: at, end })
     return pieces.filter((piece) => compareKeys(piece.start, piece.end) < 0)
   }
-}
-
-/** Whether a key of the root is the name of a tree. */
-export function isTreeName(key: string): boolean {
-  return key.startsWith(namePrefix)
 }
 
 /** The first key behind all those that begin with the prefix. */
