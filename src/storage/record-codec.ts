@@ -24,8 +24,8 @@ export function plainRecordCodec<T extends RecordTable>(
 }
 
 /**
- * The same in the shortest form, for records of which there are millions. `wordOf` names a text that
- * may stand in a record more than once, such as the name of whoever logged in. Records that an
+ * The same in the shortest form, for records of which there are millions. `wordOf` names a text
+ * that may stand in a record more than once, such as the name of whoever logged in. Records that an
  * earlier version has written in full are told apart by their first character.
  */
 export function packedRecordCodec<T extends RecordTable>(

@@ -29,7 +29,9 @@ interface Meta {
   readonly roots: readonly bigint[]
 }
 
-/** Looks at a file that another process is writing; by then it is alive, and LMDB's own lock rules. */
+/**
+ * Looks at a file that another process is writing; by then it is alive, and LMDB's own lock rules.
+ */
 const looksMax = 100
 
 /**
