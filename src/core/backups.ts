@@ -46,10 +46,10 @@ export class Backups {
     try {
       const copy = engine.copy?.()
       if (copy === undefined) return
-      const { store, bytes, content } = copy
+      const { store, format, bytes, content } = copy
       const created = rfc3339(clock.nowMs())
       yield* encodeBackup(
-        { engine: engine.type, store, cluster_id: clusterId, created, bytes },
+        { engine: engine.type, format, store, cluster_id: clusterId, created, bytes },
         content,
       )
       logger.log('info', 'a backup was taken', { bytes })

@@ -3,7 +3,7 @@
  * somebody asks, and never from a token's record.
  */
 
-import type { ApiOutcome } from '../framework/api.ts'
+import type { Answer, ApiOutcome } from '../framework/api.ts'
 import type { LoginEnd } from '../framework/login-log.ts'
 import { Counter, gauge, Histogram, type Family, type Reading } from '../lib/metrics.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -62,7 +62,7 @@ export class ServerMetrics {
   }
 
   request(outcome: ApiOutcome): void {
-    const status = outcome.kind === 'answer' ? outcome.answer.body.status : outcome.refusal.status
+    const status = outcome.kind === 'answer' ? statusOf(outcome.answer) : outcome.refusal.status
     this.#requests.add({ code: `${Math.floor(status / 100)}xx` })
   }
 
@@ -96,6 +96,10 @@ export class ServerMetrics {
     this.#roles.add(name)
     return role
   }
+}
+
+function statusOf({ body }: Answer): number {
+  return body.kind === 'stream' ? 200 : body.status
 }
 
 function usage(): readonly Family[] {
