@@ -29,7 +29,7 @@ import { Policies } from './policies.ts'
 import type { PagePort } from './ports/page-port.ts'
 import type { System, SystemPorts } from './ports/system-ports.ts'
 import type { CorsRecord } from './records.ts'
-import type { SealManager } from './seal/seal-manager.ts'
+import type { Seal } from './seal/seal-manager.ts'
 import type { CoreSettings } from './settings.ts'
 import { tokenIdsOf, type TokenIds } from './token-id.ts'
 import { TokenOperations } from './token-operations.ts'
@@ -40,7 +40,7 @@ import { Wrapping } from './wrapping.ts'
 
 export interface CoreContext {
   readonly store: SealedStore
-  readonly seal: SealManager
+  readonly seal: Seal
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -51,6 +51,10 @@ export interface CoreContext {
   /** The paths below `sys/`, over the ports of the core. */
   readonly system: (ports: SystemPorts) => System
   readonly pages: PagePort
+  /** Processes of this server; each has its part of what all of them may do. */
+  readonly processes?: number
+  /** Whether this process does the work that one does for all; the only one does. */
+  readonly leads?: () => boolean
 }
 
 /** Two machines that share a store may differ by that much without a word. */
@@ -69,7 +73,7 @@ interface Opened {
 
 export class Core implements SystemPorts, PipelineContext {
   readonly store: SealedStore
-  readonly seal: SealManager
+  readonly seal: Seal
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -79,6 +83,7 @@ export class Core implements SystemPorts, PipelineContext {
   readonly policies: Policies
   readonly loginLog: LoginLog
   readonly #pipeline: Pipeline
+  readonly #leads: () => boolean
   readonly #configuration = new EpochValue<CoreConfiguration>(readConfiguration)
   /** Epoch of the newest configuration by which backends of removed mounts were closed. */
   #keptEpoch = 0
@@ -90,12 +95,13 @@ export class Core implements SystemPorts, PipelineContext {
     this.clock = context.clock
     this.random = context.random
     // Whatever serves requests speaks through this one; only an accepted login always has its line.
-    this.logger = new BoundedLogger(context.logger, context.clock)
+    this.logger = new BoundedLogger(context.logger, context.clock, context.processes)
     this.settings = context.settings
     this.access = new PolicyAccess(context.clock)
-    const { logger, clock } = context
+    this.#leads = context.leads ?? (() => true)
+    const { logger, clock, processes = 1 } = context
     const mountOf = (path: string): string | undefined => this.backends.mountPathOf(path)
-    this.loginLog = new LoginLog({ logger, clock, mountOf })
+    this.loginLog = new LoginLog({ logger, clock, mountOf, processes })
     const system = context.system(this)
     const types = [
       ...builtInTypes(system),
@@ -205,6 +211,7 @@ export class Core implements SystemPorts, PipelineContext {
       scan,
       clock,
       logger,
+      leads: this.#leads,
       cubbyholePrefix: (tokenId) => this.#cubbyholePrefix(tokenId),
     })
     const tokenOperations = new TokenOperations({

@@ -46,15 +46,19 @@ export class LoginLog {
     readonly logger: Logger
     readonly clock: Clock
     readonly mountOf: (path: string) => string | undefined
+    readonly processes?: number
   }) {
     this.#logger = parts.logger
     this.#clock = parts.clock
     this.#mountOf = parts.mountOf
-    this.#refusedLines = new LineBudget(parts.clock, (count) =>
-      parts.logger.log('warn', 'refused logins were left out of this log', {
-        event: 'login',
-        count,
-      }),
+    this.#refusedLines = new LineBudget(
+      parts.clock,
+      (count) =>
+        parts.logger.log('warn', 'refused logins were left out of this log', {
+          event: 'login',
+          count,
+        }),
+      parts.processes,
     )
   }
 

@@ -50,7 +50,7 @@ export const configSettings = {
   top: {
     ...rows('used', 'storage', 'backend', 'listener', 'seal', 'outbound', 'api_addr'),
     ...rows('used', 'cluster_name', 'default_lease_ttl', 'max_lease_ttl', 'ui'),
-    ...rows('used', 'log_level', 'log_format', 'log_file', 'pid_file'),
+    ...rows('used', 'log_level', 'log_format', 'log_file', 'pid_file', 'workers'),
     ...rows(
       'without_effect',
       'cluster_addr',

@@ -47,6 +47,7 @@ export const configProofs: Readonly<Record<string, Proofs>> = {
     ...rows(ofTop, 'default_lease_ttl', 'max_lease_ttl', 'log_level', 'log_format', 'log_file'),
     backend: [effects, 'the old word for storage'],
     outbound: [ofNetworks, 'a denied network is not called'],
+    workers: ['server/workers.test.ts', 'auto is one worker for each processor'],
   },
   'storage inmem': {},
   'storage lmdb': { path: ofTop, shared: ofFolder },

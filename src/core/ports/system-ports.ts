@@ -13,7 +13,7 @@ import type { CoreConfiguration } from '../configuration.ts'
 import type { MountedBackends } from '../mounted-backends.ts'
 import type { Mounts } from '../mounts.ts'
 import type { Policies } from '../policies.ts'
-import type { SealManager } from '../seal/seal-manager.ts'
+import type { Seal } from '../seal/seal-manager.ts'
 import type { CoreSettings } from '../settings.ts'
 import type { TokenOperations } from '../token-operations.ts'
 import type { Tokens } from '../tokens.ts'
@@ -37,7 +37,7 @@ export interface SettingsPort {
 
 /** Makes, opens, closes and rotates the keys. */
 export interface SealPort {
-  readonly seal: SealManager
+  readonly seal: Seal
   readonly clock: Clock
   readonly random: Random
 }

@@ -37,6 +37,8 @@ import { UnsealAttempt } from './unseal-attempt.ts'
 
 const rootKeyBytes = 32
 
+const alreadyInitialized = 'Vault is already initialized'
+
 /**
  * Half of what a term may seal: the rotation has time, and other processes' unsaved counts do not
  * matter.
@@ -96,6 +98,20 @@ export interface InitOutcome<T> {
  */
 export type InitWork<T> = (txn: StoreTransaction, keyring: Keyring) => Promise<T> | T
 
+/** What the core asks of the seal; with several processes, of the seal of all of them. */
+export type Seal = Pick<
+  SealManager,
+  | 'sealed'
+  | 'isInitialized'
+  | 'status'
+  | 'init'
+  | 'autoUnseal'
+  | 'unseal'
+  | 'seal'
+  | 'keyStatus'
+  | 'rotate'
+>
+
 export class SealManager {
   readonly #engine: Engine
   readonly #store: SealedStore
@@ -106,6 +122,7 @@ export class SealManager {
   readonly #clusterName: string
   readonly #unsealedWork: (() => Promise<void> | void)[] = []
   readonly #sealingWork: (() => Promise<void> | void)[] = []
+  #tellRotated: () => void = () => {}
   /**
    * Operations one after the other: two shares that arrive together must not both be the last one.
    */
@@ -147,6 +164,11 @@ export class SealManager {
    */
   onSealing(work: () => Promise<void> | void): void {
     this.#sealingWork.push(work)
+  }
+
+  /** Called after each rotation, also one that no request asked for. */
+  onRotated(work: () => void): void {
+    this.#tellRotated = work
   }
 
   async isInitialized(): Promise<boolean> {
@@ -218,6 +240,29 @@ export class SealManager {
     })
   }
 
+  /** Opens the store with the root key, which another process of this server had open. */
+  openWith(rootKey: Buffer): Promise<void> {
+    return this.#inTurn(async () => {
+      if (!this.sealed) rootKey.fill(0)
+      else await this.#open(rootKey, await this.#openKeyring(rootKey))
+    })
+  }
+
+  /** What `work` makes of the root key, for another process; undefined when this one is sealed. */
+  useRootKey<T>(work: (rootKey: Buffer) => T): T | undefined {
+    return this.sealed || this.#rootKey === undefined ? undefined : work(this.#rootKey)
+  }
+
+  /** After a rotation by another process. */
+  reloadKeyring(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#store.sealed) return
+      const keyring = await this.#reloadKeyring()
+      const isNewer = (keyring?.activeTerm ?? 0) > this.#store.keyring.activeTerm
+      if (keyring !== undefined && isNewer) this.#store.openWith(keyring)
+    })
+  }
+
   seal(): Promise<void> {
     return this.#inTurn(async () => {
       if (!this.#store.sealed) {
@@ -244,11 +289,17 @@ export class SealManager {
   }
 
   async #init<T>(request: InitRequest, work: InitWork<T>): Promise<InitOutcome<T>> {
-    if (await this.isInitialized()) throw new SealProblem('Vault is already initialized')
+    if (await this.isInitialized()) throw new SealProblem(alreadyInitialized)
     const counts = requireShareCounts(this.#type.type, request)
     const rootKey = this.#random.bytes(rootKeyBytes)
     const keyring = Keyring.create(this.#random, this.#clock.nowMs())
-    const { change, value } = await this.#store.prepare(keyring, (txn) => work(txn, keyring))
+    const { change, value } = await this.#store
+      .prepare(keyring, (txn) => work(txn, keyring))
+      .catch(async (problem: unknown) => {
+        // What another process has made meanwhile does not open with this keyring.
+        if (await this.isInitialized()) throw new SealProblem(alreadyInitialized)
+        throw problem
+      })
     const puts: [string, Uint8Array][] = [
       [configKey, this.#createConfig(counts.shares, counts.threshold)],
       [keyringKey, this.#sealKeyring(rootKey, keyring)],
@@ -277,7 +328,7 @@ export class SealManager {
       puts: [...(change?.puts ?? []), ...puts],
       deletes: change?.deletes ?? [],
     })
-    if (!committed) throw new SealProblem('Vault is already initialized')
+    if (!committed) throw new SealProblem(alreadyInitialized)
     this.#logger.log('info', 'initialised', { seal: this.#type.type })
     if (this.#type.type === 'shamir') {
       keyring.destroy()
@@ -392,6 +443,7 @@ export class SealManager {
       await this.#prepareKeyring(keyring)
       this.#store.openWith(keyring)
       this.#logger.log('info', 'rotated the barrier key', { term: keyring.activeTerm })
+      this.#tellRotated()
       return
     }
     throw new Error('the barrier key is being rotated by others all the time')

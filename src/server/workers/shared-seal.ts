@@ -1,0 +1,174 @@
+/**
+ * The seal of a server of several workers: what is asked of any of them holds for all before it is
+ * answered. Shares are gathered by one, the leader, so that there is one progress; what opens the
+ * store goes from worker to worker in sealed letters.
+ */
+
+import type { InitRequest } from '../../core/seal/init-request.ts'
+import type {
+  InitOutcome,
+  InitWork,
+  KeyStatus,
+  Seal,
+  SealManager,
+  SealStatus,
+} from '../../core/seal/seal-manager.ts'
+import { SealProblem } from '../../core/seal/seal-problem.ts'
+import type { Random } from '../../platform/random.ts'
+import { LetterBox, writeLetter, type Letter } from './letter.ts'
+import type { Link } from './link.ts'
+import { nothing, type OfPrimary, type Progress, type ShareOutcome } from './questions.ts'
+
+/** The leader may die while a share is on its way. */
+const shareAttemptsMax = 5
+
+export interface UnsealRequest {
+  readonly key?: string
+  readonly reset?: boolean
+}
+
+export class SharedSeal implements Seal {
+  readonly #own: SealManager
+  readonly #primary: Link<OfPrimary>
+  readonly #random: Random
+  readonly #box = new LetterBox()
+  #leaderKey = ''
+
+  constructor(parts: {
+    readonly own: SealManager
+    readonly primary: Link<OfPrimary>
+    readonly random: Random
+  }) {
+    this.#own = parts.own
+    this.#primary = parts.primary
+    this.#random = parts.random
+    // The rotation itself does not wait: others may be rotating and wait for this worker.
+    this.#own.onRotated(() => {
+      this.#primary.ask('rotated', nothing).catch(() => undefined)
+    })
+  }
+
+  get sealed(): boolean {
+    return this.#own.sealed
+  }
+
+  get isLeader(): boolean {
+    return this.#leaderKey === this.#box.publicKey
+  }
+
+  setLeader(publicKey: string): void {
+    this.#leaderKey = publicKey
+  }
+
+  isInitialized(): Promise<boolean> {
+    return this.#own.isInitialized()
+  }
+
+  /** The store itself lets one of any number of processes do this. */
+  async init<T>(request: InitRequest, work: InitWork<T>): Promise<InitOutcome<T>> {
+    const outcome = await this.#own.init(request, work)
+    if (!this.#own.sealed) await this.#primary.ask('opened', nothing)
+    return outcome
+  }
+
+  async status(): Promise<SealStatus> {
+    const status = await this.#own.status()
+    const isGathering = status.sealed && status.initialized && status.type === 'shamir'
+    if (!isGathering || this.isLeader) return status
+    return { ...status, ...(await this.#primary.ask('progress', nothing)) }
+  }
+
+  async unseal(request: UnsealRequest): Promise<SealStatus> {
+    if (!this.#own.sealed || this.isLeader) return this.#unsealHere(request)
+    for (let attempt = 0; attempt < shareAttemptsMax; attempt++) {
+      const outcome = await this.#primary.ask('share', { letter: this.#letterOf(request) })
+      if (outcome.kind === 'taken') return outcome.status
+      if (outcome.kind === 'refused') throw new SealProblem(outcome.text)
+      if (this.isLeader) return this.#unsealHere(request)
+    }
+    throw new SealProblem('the workers are changing; give the key again')
+  }
+
+  /** The others first: whoever is told that it is sealed finds none open. */
+  async seal(): Promise<void> {
+    await this.#primary.ask('seal', nothing)
+    await this.#own.seal()
+  }
+
+  keyStatus(): KeyStatus {
+    return this.#own.keyStatus()
+  }
+
+  async rotate(): Promise<void> {
+    await this.#own.rotate()
+    await this.#primary.ask('rotated', nothing)
+  }
+
+  /** At start: becomes as open or sealed as the others are, or opens by itself as the first. */
+  async autoUnseal(): Promise<boolean> {
+    const { publicKey } = this.#box
+    const { mayOpenItself } = await this.#primary.ask('join', { publicKey })
+    if (!mayOpenItself || !(await this.#own.autoUnseal())) return !this.#own.sealed
+    await this.#primary.ask('opened', nothing)
+    return true
+  }
+
+  // ------------------------------------------------------------ asked by the others
+
+  /** The root key, sealed to another worker; undefined when there is none. */
+  rootKeyFor(publicKey: string): Letter | undefined {
+    return this.#own.useRootKey((rootKey) =>
+      writeLetter(publicKey, 'root-key', rootKey, this.#random),
+    )
+  }
+
+  async openWith(letter: Letter): Promise<void> {
+    const rootKey = this.#box.open('root-key', letter)
+    if (rootKey === undefined) throw new Error('the root key is for another worker')
+    await this.#own.openWith(rootKey)
+  }
+
+  async sealOwn(): Promise<void> {
+    if (!this.#own.sealed) await this.#own.seal()
+  }
+
+  reloadKeyring(): Promise<void> {
+    return this.#own.reloadKeyring()
+  }
+
+  async takeShare(letter: Letter): Promise<ShareOutcome> {
+    const content = this.#box.open('share', letter)
+    if (content === undefined || !this.isLeader) return { kind: 'elsewhere' }
+    const { key, reset } = JSON.parse(content.toString()) as UnsealRequest
+    content.fill(0)
+    try {
+      const status = await this.#unsealHere({
+        ...(key === undefined ? {} : { key }),
+        ...(reset === undefined ? {} : { reset }),
+      })
+      return { kind: 'taken', status }
+    } catch (problem) {
+      if (problem instanceof SealProblem) return { kind: 'refused', text: problem.message }
+      throw problem
+    }
+  }
+
+  async progress(): Promise<Progress> {
+    const { progress, nonce } = await this.#own.status()
+    return { progress, nonce }
+  }
+
+  async #unsealHere(request: UnsealRequest): Promise<SealStatus> {
+    const wasSealed = this.#own.sealed
+    const status = await this.#own.unseal(request)
+    if (wasSealed && !status.sealed) await this.#primary.ask('opened', nothing)
+    return status
+  }
+
+  #letterOf(request: UnsealRequest): Letter {
+    const content = Buffer.from(JSON.stringify(request))
+    const letter = writeLetter(this.#leaderKey, 'share', content, this.#random)
+    content.fill(0)
+    return letter
+  }
+}

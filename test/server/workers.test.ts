@@ -1,0 +1,132 @@
+/** A server of several workers, seen from outside: one log, one process id to watch, one folder. */
+
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { ApiClient } from '../harness/api-client.ts'
+import { plainServer } from './server-process.ts'
+import { replaceWorkers, until, workerPids } from './worker-connections.ts'
+import { initStatic, mustAt, pairOf, staticSeal, WorkerFolder } from './worker-folder.ts'
+
+const folder = new WorkerFolder()
+after(() => folder.remove())
+
+test('what one worker revokes, changes or rotates the others know with the next request', async (t) => {
+  const server = folder.start(t, 'at-once', { more: staticSeal })
+  const [a, b] = await pairOf(server)
+  const root = await initStatic(a)
+  for (let round = 0; round < 20; round++) {
+    const [maker, user] = round % 2 === 0 ? [a, b] : [b, a]
+    const made = await mustAt(maker, 'POST', 'auth/token/create', root, { policies: ['p'] })
+    const token = String(made.body.auth.client_token)
+    await mustAt(user, 'POST', 'sys/policies/acl/p', root, {
+      policy: `path "auth/token/lookup-self" { capabilities = ["${round % 4 < 2 ? 'read' : 'deny'}"] }`,
+    })
+    const looked = await maker.call('GET', 'auth/token/lookup-self', token)
+    assert.equal(looked.status, round % 4 < 2 ? 200 : 403, `round ${round}`)
+    await mustAt(maker, 'POST', 'auth/token/revoke', root, { token })
+    const after = await user.call('POST', 'auth/token/renew-self', token)
+    assert.equal(after.status, 403, `round ${round}`)
+    await mustAt(maker, 'PUT', 'sys/rotate', root)
+    const terms = await Promise.all(
+      [a, b].map(async (client) => (await mustAt(client, 'GET', 'sys/key-status', root)).body.term),
+    )
+    assert.deepEqual(terms, [round + 2, round + 2])
+  }
+})
+
+test('one process id is watched: pid file, reload, one log of whole lines, an end with all', async (t) => {
+  const server = folder.start(t, 'watched', {
+    more: `${staticSeal}log_format = "json"\nlog_file = "${folder.at('log')}"\npid_file = "${folder.at('pid')}"\n`,
+  })
+  const [a, b] = await pairOf(server)
+  assert.equal(readFileSync(folder.at('pid'), 'utf8').trim(), String(server.child.pid))
+  assert.equal(statSync(folder.at('pid')).mode & 0o777, 0o644)
+  const token = await initStatic(a)
+  renameSync(folder.at('log'), folder.at('log.1'))
+  server.child.kill('SIGHUP')
+  await until(
+    () => existsSync(folder.at('log')) && /"reloaded"/.test(readFileSync(folder.at('log'), 'utf8')),
+    'reload',
+  )
+  for (const client of [a, b]) {
+    await mustAt(client, 'POST', 'sys/auth/jwt', token, { type: 'jwt' }).catch(() => undefined)
+    await client.call('POST', 'auth/jwt/login', undefined, { role: 'nobody', jwt: 'x' })
+  }
+  await mustAt(a, 'PUT', 'sys/rotate', token)
+  const pids = workerPids(server)
+  assert.equal(pids.length, 2)
+  // A terminal sends what somebody types to every process of the group.
+  for (const pid of pids) process.kill(pid, 'SIGINT')
+  assert.equal((await a.call('GET', 'sys/health')).status, 200)
+  assert.equal(await server.stop(), 0)
+  assert.equal(existsSync(folder.at('pid')), false)
+  for (const pid of pids) assert.equal(existsSync(`/proc/${pid}`), false)
+  const lines = readFileSync(folder.at('log'), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  const count = (text: string) => lines.filter((line) => line['@message'] === text).length
+  assert.deepEqual([count('stopped'), count('reloaded'), count('login refused')], [2, 1, 2])
+})
+
+test('a socket that is a file has its mode with workers, too (SEC-STO-16)', async (t) => {
+  const listener = `listener "unix" {\n  address = "${folder.at('s.sock')}"\n  socket_mode = "0660"\n}\n`
+  const server = folder.start(t, 'unix', { listener })
+  const [a, b] = await pairOf(server)
+  assert.equal(statSync(folder.at('s.sock')).mode & 0o777, 0o660)
+  for (const client of await replaceWorkers(server, [a.pid, b.pid])) {
+    assert.equal((await client.call('GET', 'sys/health')).status, 501)
+  }
+  assert.equal(statSync(folder.at('s.sock')).mode & 0o777, 0o660)
+  assert.equal(await server.stop(), 0)
+  assert.equal(existsSync(folder.at('s.sock')), false)
+})
+
+test('a folder of workers belongs to their server alone (SEC-STO-10)', async (t) => {
+  const server = folder.start(t, 'mine', { more: staticSeal })
+  const [a] = await pairOf(server)
+  await initStatic(a)
+  const second = folder.start(t, 'mine', { more: staticSeal })
+  assert.equal(await second.exit, 1)
+  assert.match(second.output, /is in use by process \d+/)
+  const single = folder.start(t, 'mine', { workers: 1, more: staticSeal })
+  assert.equal(await single.exit, 1)
+})
+
+test('workers that cannot serve end the server with the reason', async (t) => {
+  const memory = folder.startText(t, 'memory', `workers = 2\n${plainServer}`)
+  assert.equal(await memory.exit, 1)
+  assert.match(memory.output, /memory\.hcl:1:1: "workers" above 1 needs storage "lmdb"/)
+  for (const wrong of ['0', '17', 'many', '1.5', '-1']) {
+    const server = folder.startText(t, 'wrong', `workers = "${wrong}"\n${plainServer}`)
+    assert.equal(await server.exit, 1)
+    assert.match(server.output, /"workers" must be a number from 1 to 16, or "auto"/)
+  }
+  const one = folder.start(t, 'bound')
+  const port = new URL(await one.url()).port
+  const listener = `listener "tcp" {\n  address = "127.0.0.1:${port}"\n  tls_disable = true\n}\n`
+  const taken = folder.start(t, 'taken', { listener })
+  assert.equal(await taken.exit, 1)
+  assert.match(taken.output, /EADDRINUSE/)
+})
+
+test('workers that end again and again end the server', async (t) => {
+  const server = folder.start(t, 'again', { more: staticSeal })
+  await pairOf(server)
+  // What the next ones find is no store any more.
+  writeFileSync(join(folder.at('again'), 'format.json'), 'not a store')
+  for (const pid of workerPids(server)) process.kill(pid, 'SIGKILL')
+  assert.equal(await server.exit, 1)
+  assert.match(server.output, /workers end as soon as they are started, stopping/)
+})
+
+test('auto is one worker for each processor, and one process where memory is the storage', async (t) => {
+  const server = folder.start(t, 'auto', { workers: 'auto' })
+  await server.url()
+  const memory = folder.startText(t, 'auto-memory', `workers = "auto"\n${plainServer}`)
+  const client = new ApiClient(await memory.url())
+  assert.equal((await client.read('sys/health')).status, 501)
+  assert.equal(workerPids(memory).length, 0)
+})
