@@ -67,6 +67,7 @@ suite('whole files', () => {
       logFormat: 'standard',
       logFile: '',
       pidFile: '',
+      workers: 1,
       ui: false,
     })
   })
