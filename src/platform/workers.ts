@@ -119,6 +119,9 @@ export const primaryChannel: Channel = {
   },
 }
 
+/** What a pipe takes as one piece, among others that write to it (POSIX `write`, PIPE_BUF). */
+export const wholeWriteBytesMax = 4096
+
 /** Where a worker writes its log when there is no file for it: what the first process writes to. */
 export const workerErrors = {
   write: (text: string): void => {

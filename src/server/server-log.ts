@@ -17,6 +17,7 @@ function createLogger(
   flags: ServerFlags,
   config: ServerConfig | undefined,
   stderr: TerminalOutput,
+  lineBytesMax?: number,
 ): ServerLog {
   const level = flags.logLevel ?? config?.logLevel ?? 'info'
   const format = flags.logFormat ?? config?.logFormat ?? 'standard'
@@ -27,6 +28,7 @@ function createLogger(
     level,
     format,
     nowMs: () => clock.nowMs(),
+    lineBytesMax,
     write: (line) => {
       if (output === undefined) stderr.write(line)
       else output.write(line)
@@ -35,13 +37,15 @@ function createLogger(
   return { logger, reopen: () => output?.reopen() }
 }
 
+/** `lineBytesMax` where other processes write to the same place. */
 export function openLog(
   flags: ServerFlags,
   config: ServerConfig | undefined,
   stderr: TerminalOutput,
+  lineBytesMax?: number,
 ): Result<ServerLog, string> {
   try {
-    return ok(createLogger(flags, config, stderr))
+    return ok(createLogger(flags, config, stderr, lineBytesMax))
   } catch (problem) {
     return err(problem instanceof Error ? problem.message : 'the log file cannot be opened')
   }

@@ -8,7 +8,7 @@ import { describeFault } from '../lib/fault.ts'
 import type { Logger } from '../platform/logger.ts'
 import { systemProcess } from '../platform/process.ts'
 import { SystemRandom } from '../platform/random.ts'
-import { primaryChannel, workerErrors } from '../platform/workers.ts'
+import { primaryChannel, wholeWriteBytesMax, workerErrors } from '../platform/workers.ts'
 import { loadFromFiles } from './config-load.ts'
 import { Ending } from './ending.ts'
 import { parseServerFlags } from './server-flags.ts'
@@ -99,7 +99,7 @@ async function create(setup: WorkerSetup): Promise<Result<Running, string>> {
   if (!flags.ok) return flags
   const loaded = loadFromFiles(setup.files, systemProcess.env)
   if (!loaded.ok) return loaded
-  const log = openLog(flags.value, loaded.value.config, workerErrors)
+  const log = openLog(flags.value, loaded.value.config, workerErrors, wholeWriteBytesMax)
   if (!log.ok) return log
   const { logger } = log.value
   const options = serverOptions(flags.value, loaded.value, { process: systemProcess, logger, end })
