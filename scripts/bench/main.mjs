@@ -317,7 +317,7 @@ async function workerRatios() {
       await product.start()
       await product.prepare()
     }
-    const report = await benchWorkers({ one, two, jwts, rounds, seconds, median })
+    const report = await benchWorkers({ one, two, jwts, rounds, seconds, median, cpuSeconds })
     await Promise.all([one.stop(), two.stop()])
     return report
   } finally {
@@ -326,14 +326,14 @@ async function workerRatios() {
 }
 
 function printWorkers({ bad, kinds: byKind }) {
-  for (const [name, { ratio, onePerSecond, twoPerSecond }] of Object.entries(byKind)) {
+  for (const [name, { ratio, ...of }] of Object.entries(byKind)) {
     const bound = name === 'login' ? 1.15 : 1
     console.log(
       `two workers / one process, ${name}`.padEnd(44),
       `${ratio.toFixed(2).padStart(10)}   ${`>= ${bound}`.padEnd(10)} ${ratio >= bound ? 'ok' : 'SHORT'}`.padEnd(
         32,
       ),
-      `${onePerSecond.toFixed(0)}/s, ${twoPerSecond.toFixed(0)}/s`,
+      `${of.onePerSecond.toFixed(0)}/s, ${of.twoPerSecond.toFixed(0)}/s  CPU ${of.oneCpuMicros.toFixed(0)} us, ${of.twoCpuMicros.toFixed(0)} us`,
     )
   }
   console.log(`answers that were not 2xx: ${bad}`)

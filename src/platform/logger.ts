@@ -54,12 +54,15 @@ export class LineLogger implements Logger {
 
   log(level: LogLevel, message: string, fields: LogFields = {}): void {
     if (!this.isEnabled(level)) return
-    const { nowMs, write, lineBytesMax = Infinity } = this.#options
+    const { nowMs, write, lineBytesMax } = this.#options
     const head = { level, message, time: new Date(nowMs()).toISOString() }
     let line = this.#lineOf(head, fields, valueLengthMax)
-    for (let length = valueLengthMax / 2; length >= valueLengthMin; length /= 2) {
-      if (Buffer.byteLength(line) <= lineBytesMax) break
-      line = this.#lineOf(head, fields, length)
+    if (lineBytesMax !== undefined) {
+      let length = valueLengthMax / 2
+      while (length >= valueLengthMin && Buffer.byteLength(line) > lineBytesMax) {
+        line = this.#lineOf(head, fields, length)
+        length /= 2
+      }
     }
     write(line)
   }

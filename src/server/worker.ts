@@ -17,6 +17,7 @@ import { serverOptions } from './server-options.ts'
 import { createServer, type Server, type ServerOptions } from './wire.ts'
 import { Link } from './workers/link.ts'
 import { nothing, type OfPrimary, type OfWorker, type WorkerSetup } from './workers/questions.ts'
+import { SharedLogger } from './workers/shared-logger.ts'
 import { SharedSeal } from './workers/shared-seal.ts'
 
 /** What exists once the first process has told what to be. */
@@ -58,6 +59,10 @@ primary.serve<OfWorker>(
     },
     share: ({ letter }) => requireRunning().seal.takeShare(letter),
     progress: () => requireRunning().seal.progress(),
+    logLevel: async ({ level }) => {
+      running?.log.logger.setLevel(level)
+      return undefined
+    },
     reload: () => reload(requireRunning()),
     stop: async () => {
       end.with(0)
@@ -101,7 +106,8 @@ async function create(setup: WorkerSetup): Promise<Result<Running, string>> {
   if (!loaded.ok) return loaded
   const log = openLog(flags.value, loaded.value.config, workerErrors, wholeWriteBytesMax)
   if (!log.ok) return log
-  const { logger } = log.value
+  if (setup.logLevel !== undefined) log.value.logger.setLevel(setup.logLevel)
+  const logger = new SharedLogger(log.value.logger, primary)
   const options = serverOptions(flags.value, loaded.value, { process: systemProcess, logger, end })
   if (!options.ok) return err(options.error)
   const { server, seal } = await createMember(options.value, setup)

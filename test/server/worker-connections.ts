@@ -71,24 +71,34 @@ export function workerPids({ child }: ServerProcess): readonly number[] {
   return text.split(' ').filter(Boolean).map(Number)
 }
 
-/** One client for each worker: the others stand still while it connects. */
+/** One client for each worker. */
 export async function clientsOfAll(server: ServerProcess): Promise<readonly WorkerClient[]> {
   const url = await server.url()
+  return atEachWorker(server, async (pid) => {
+    const client = new WorkerClient(url, pid)
+    await client.call('GET', 'sys/leader')
+    return client
+  })
+}
+
+/** Does work whose connection one worker accepts, for each: the others stand still meanwhile. */
+export async function atEachWorker<T>(
+  server: ServerProcess,
+  work: (pid: number) => Promise<T>,
+): Promise<readonly T[]> {
   const pids = workerPids(server)
-  const clients: WorkerClient[] = []
+  const done: T[] = []
   for (const pid of pids) {
     const others = pids.filter((other) => other !== pid)
     for (const other of others) process.kill(other, 'SIGSTOP')
     try {
       await until(() => others.every(isStopped), 'the other workers stand still')
-      const client = new WorkerClient(url, pid)
-      await client.call('GET', 'sys/leader')
-      clients.push(client)
+      done.push(await work(pid))
     } finally {
       for (const other of others) process.kill(other, 'SIGCONT')
     }
   }
-  return clients
+  return done
 }
 
 /** Ends these workers on the spot and waits until others serve in their place. */

@@ -4,9 +4,12 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { connect } from 'node:tls'
+import { Computer } from '../cli-server/program.ts'
 import { ApiClient } from '../harness/api-client.ts'
+import { makeCertificate } from '../http/self-signed.ts'
 import { plainServer } from './server-process.ts'
-import { replaceWorkers, until, workerPids } from './worker-connections.ts'
+import { atEachWorker, replaceWorkers, until, workerPids } from './worker-connections.ts'
 import { initStatic, mustAt, pairOf, staticSeal, WorkerFolder } from './worker-folder.ts'
 
 const folder = new WorkerFolder()
@@ -93,6 +96,79 @@ test('a folder of workers belongs to their server alone (SEC-STO-10)', async (t)
   assert.match(second.output, /is in use by process \d+/)
   const single = folder.start(t, 'mine', { workers: 1, more: staticSeal })
   assert.equal(await single.exit, 1)
+})
+
+test('a new certificate is served by all of them after SIGHUP', async (t) => {
+  const files = [folder.at('tls.pem'), folder.at('tls.key')] as const
+  const issue = (commonName: string): void => {
+    const made = makeCertificate({ commonName, altNames: ['127.0.0.1'] })
+    writeFileSync(files[0], made.certificate)
+    writeFileSync(files[1], made.key, { mode: 0o600 })
+  }
+  issue('first')
+  const listener = `listener "tcp" {\n  address = "127.0.0.1:0"\n  tls_cert_file = "${files[0]}"\n  tls_key_file = "${files[1]}"\n}\n`
+  const server = folder.start(t, 'tls', { listener })
+  const [, port = ''] = await server.until(/https:\/\/127\.0\.0\.1:(\d+)/)
+  const names = () => atEachWorker(server, () => nameServedAt(Number(port)))
+  assert.deepEqual(await names(), ['first', 'first'])
+  issue('second')
+  server.child.kill('SIGHUP')
+  await server.until(/\] reloaded/)
+  assert.deepEqual(await names(), ['second', 'second'])
+  writeFileSync(files[0], 'no certificate')
+  server.child.kill('SIGHUP')
+  await server.until(/reload failed, the old settings stay/)
+  assert.deepEqual(await names(), ['second', 'second'])
+})
+
+function nameServedAt(port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false }, () => {
+      resolve(String(socket.getPeerCertificate().subject.CN))
+      socket.destroy()
+    })
+    socket.once('error', reject)
+  })
+}
+
+test('refused logins at all workers together leave no more lines than at one', async (t) => {
+  const server = folder.start(t, 'lines', {
+    more: `${staticSeal}log_file = "${folder.at('lines.log')}"\n`,
+  })
+  const pair = await pairOf(server)
+  const root = await initStatic(pair[0])
+  await mustAt(pair[0], 'POST', 'sys/auth/jwt', root, { type: 'jwt' })
+  const startedMs = performance.now()
+  const ofEach = 600
+  await Promise.all(
+    pair.map(async (client) => {
+      for (let i = 0; i < ofEach; i++) {
+        await client.call('POST', 'auth/jwt/login', undefined, { role: 'nobody', jwt: `x${i}` })
+      }
+    }),
+  )
+  const seconds = Math.ceil((performance.now() - startedMs) / 1000) + 1
+  const lines = readFileSync(folder.at('lines.log'), 'utf8').split('\n')
+  const refused = lines.filter((line) => line.includes('login refused')).length
+  assert.ok(refused >= 100, `${refused} lines`)
+  assert.ok(refused <= 200 * seconds, `${refused} lines in ${seconds} s`)
+})
+
+test('the program that is shipped starts its workers', async () => {
+  const computer = new Computer()
+  const file = join(computer.folder, 'server.hcl')
+  writeFileSync(
+    file,
+    `workers = 2\nstorage "lmdb" { path = "${join(computer.folder, 'data')}" }\nlistener "tcp" {\n  address = "127.0.0.1:0"\n  tls_disable = true\n}\n`,
+    { mode: 0o600 },
+  )
+  const program = computer.start(['server', `-config=${file}`])
+  const [, url = ''] = await program.until(/Api Address: (http:[^\s,]+)/)
+  assert.equal((await new ApiClient(url).read('sys/health')).status, 501)
+  const ended = await program.stop()
+  assert.equal(ended.code, 0, ended.err)
+  assert.match(ended.out, /shutdown complete/)
+  await computer.remove()
 })
 
 test('workers that cannot serve end the server with the reason', async (t) => {

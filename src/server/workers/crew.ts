@@ -4,7 +4,7 @@
  */
 
 import type { Clock } from '../../platform/clock.ts'
-import type { Logger } from '../../platform/logger.ts'
+import type { Logger, LogLevel } from '../../platform/logger.ts'
 import type { WorkerProcess } from '../../platform/workers.ts'
 import { describeFault } from '../../lib/fault.ts'
 import { Link, LinkBroken } from './link.ts'
@@ -48,6 +48,7 @@ export class Crew {
   #queue: Promise<unknown> = Promise.resolve()
   /** Somebody sealed the server: no worker that comes later opens it by itself. */
   #isSealedByRequest = false
+  #logLevel: LogLevel | undefined
 
   constructor(parts: {
     readonly setup: WorkerSetup
@@ -71,7 +72,8 @@ export class Crew {
     this.#members.push(member)
     link.serve<OfPrimary>(
       {
-        setup: async () => this.#setup,
+        setup: async () =>
+          this.#logLevel === undefined ? this.#setup : { ...this.#setup, logLevel: this.#logLevel },
         join: ({ publicKey }) => this.#inTurn(() => this.#join(member, publicKey)),
         listening: async ({ addresses }) => {
           member.listensSinceMs = this.#clock.monotonicMs()
@@ -88,6 +90,7 @@ export class Crew {
         rotated: () => this.#inTurn(() => this.#toEach(member, 'keyring')),
         share: ({ letter }) => this.#share(letter),
         progress: () => this.#progress(),
+        logLevel: async ({ level }) => this.#setLogLevel(member, level),
       },
       (fault) => {
         this.#logger.log('warn', 'a worker could not be answered', { detail: describeFault(fault) })
@@ -195,6 +198,14 @@ export class Crew {
         .then(resolve, reject)
         .finally(cancel)
     })
+  }
+
+  #setLogLevel(asking: Member, level: LogLevel): undefined {
+    this.#logLevel = level
+    this.#logger.setLevel(level)
+    for (const member of this.#members) {
+      if (member !== asking) member.link.ask('logLevel', { level }).catch(ignoreGone)
+    }
   }
 
   #tellLeader(): void {

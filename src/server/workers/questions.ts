@@ -1,6 +1,7 @@
 /** What the first process and a worker ask each other. */
 
 import type { SealStatus } from '../../core/seal/seal-manager.ts'
+import type { LogLevel } from '../../platform/logger.ts'
 import type { BoundAddress } from '../../http/listener.ts'
 import type { ConfigFile } from '../config-file.ts'
 import type { Letter } from './letter.ts'
@@ -19,6 +20,8 @@ export interface WorkerSetup {
   readonly freePorts: readonly number[]
   /** Known to the processes of this run alone: they share the folder, others do not. */
   readonly folderGroup: string
+  /** Set where somebody has changed it since the start. */
+  readonly logLevel?: LogLevel
 }
 
 /** What came of a share that another worker was given. */
@@ -57,6 +60,7 @@ export interface OfPrimary {
   /** For whoever gathers shares. */
   readonly share: { readonly asked: { readonly letter: Letter }; readonly answer: ShareOutcome }
   readonly progress: { readonly asked: Nothing; readonly answer: Progress }
+  readonly logLevel: { readonly asked: { readonly level: LogLevel }; readonly answer: undefined }
 }
 
 /** Asked by the first process, answered by a worker. */
@@ -73,6 +77,7 @@ export interface OfWorker {
   readonly keyring: { readonly asked: Nothing; readonly answer: undefined }
   readonly share: OfPrimary['share']
   readonly progress: OfPrimary['progress']
+  readonly logLevel: OfPrimary['logLevel']
   /** SIGHUP: certificates and the log file once more; what could not be had is told. */
   readonly reload: { readonly asked: Nothing; readonly answer: { readonly problem?: string } }
   /** It ends when it has answered what it took. */
