@@ -59,6 +59,7 @@ primary.serve<OfWorker>(
     },
     share: ({ letter }) => requireRunning().seal.takeShare(letter),
     progress: () => requireRunning().seal.progress(),
+    unsavedSeals: async ({ term }) => ({ count: requireRunning().seal.unsavedSeals(term) }),
     logLevel: async ({ level }) => {
       running?.log.logger.setLevel(level)
       return undefined

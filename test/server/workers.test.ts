@@ -9,7 +9,13 @@ import { Computer } from '../cli-server/program.ts'
 import { ApiClient } from '../harness/api-client.ts'
 import { makeCertificate } from '../http/self-signed.ts'
 import { plainServer } from './server-process.ts'
-import { atEachWorker, replaceWorkers, until, workerPids } from './worker-connections.ts'
+import {
+  atEachWorker,
+  replaceWorkers,
+  until,
+  workerPids,
+  type WorkerClient,
+} from './worker-connections.ts'
 import { initStatic, mustAt, pairOf, staticSeal, WorkerFolder } from './worker-folder.ts'
 
 const folder = new WorkerFolder()
@@ -37,6 +43,11 @@ test('what one worker revokes, changes or rotates the others know with the next 
     )
     assert.deepEqual(terms, [round + 2, round + 2])
   }
+  const seals = async (client: WorkerClient) =>
+    Number((await mustAt(client, 'GET', 'sys/key-status', root)).body.encryptions)
+  const before = await seals(a)
+  for (let i = 0; i < 10; i++) await mustAt(b, 'POST', 'auth/token/create', root)
+  assert.ok((await seals(a)) >= before + 10, 'what one seals counts at the other')
 })
 
 test('one process id is watched: pid file, reload, one log of whole lines, an end with all', async (t) => {
@@ -72,6 +83,19 @@ test('one process id is watched: pid file, reload, one log of whole lines, an en
     .map((line) => JSON.parse(line))
   const count = (text: string) => lines.filter((line) => line['@message'] === text).length
   assert.deepEqual([count('stopped'), count('reloaded'), count('login refused')], [2, 1, 2])
+})
+
+test('workers end with the first process, however that ends, and leave the folder free', async (t) => {
+  const server = folder.start(t, 'orphans', { more: staticSeal })
+  const [a] = await pairOf(server)
+  const root = await initStatic(a)
+  const pids = workerPids(server)
+  server.child.kill('SIGKILL')
+  await server.exit
+  await until(() => pids.every((pid) => !existsSync(`/proc/${pid}`)), 'the workers have ended')
+  const again = folder.start(t, 'orphans', { more: staticSeal })
+  const [b] = await pairOf(again)
+  await mustAt(b, 'GET', 'auth/token/lookup-self', root)
 })
 
 test('a socket that is a file has its mode with workers, too (SEC-STO-16)', async (t) => {

@@ -101,16 +101,8 @@ export type InitWork<T> = (txn: StoreTransaction, keyring: Keyring) => Promise<T
 /** What the core asks of the seal; with several processes, of the seal of all of them. */
 export type Seal = Pick<
   SealManager,
-  | 'sealed'
-  | 'isInitialized'
-  | 'status'
-  | 'init'
-  | 'autoUnseal'
-  | 'unseal'
-  | 'seal'
-  | 'keyStatus'
-  | 'rotate'
->
+  'sealed' | 'isInitialized' | 'status' | 'init' | 'autoUnseal' | 'unseal' | 'seal' | 'rotate'
+> & { keyStatus(): KeyStatus | Promise<KeyStatus> }
 
 export class SealManager {
   readonly #engine: Engine
@@ -281,6 +273,23 @@ export class SealManager {
       install_time: new Date(keyring.installedAtMs).toISOString(),
       encryptions: keyring.encryptions,
     }
+  }
+
+  /** Records that this process has sealed under that term and not counted in the store yet. */
+  unsavedSeals(term: number): number {
+    if (this.#store.sealed) return 0
+    const { keyring } = this.#store
+    return keyring.activeTerm === term ? keyring.unsavedSeals : 0
+  }
+
+  /** With what all processes have counted in the store, and what others have not yet. */
+  async keyStatusWith(unsavedOfOthers: (term: number) => Promise<number>): Promise<KeyStatus> {
+    const keyring = this.#store.keyring
+    const term = keyring.activeTerm
+    keyring.setSavedSeals(await addEncryptions(this.#engine, term, 0))
+    const others = await unsavedOfOthers(term)
+    const status = this.keyStatus()
+    return { ...status, encryptions: status.encryptions + others }
   }
 
   /** A new term seals from now on; what older terms sealed stays readable. */

@@ -90,6 +90,7 @@ export class Crew {
         rotated: () => this.#inTurn(() => this.#toEach(member, 'keyring')),
         share: ({ letter }) => this.#share(letter),
         progress: () => this.#progress(),
+        unsavedSeals: ({ term }) => this.#unsavedSeals(member, term),
         logLevel: async ({ level }) => this.#setLogLevel(member, level),
       },
       (fault) => {
@@ -173,6 +174,14 @@ export class Crew {
     const others = this.#joined.filter((member) => member !== asking)
     await Promise.all(others.map((member) => this.#bounded(member, member.link.ask(name, nothing))))
     return undefined
+  }
+
+  async #unsavedSeals(asking: Member, term: number): Promise<{ readonly count: number }> {
+    const others = this.#joined.filter((member) => member !== asking)
+    const counts = await Promise.all(
+      others.map((member) => this.#bounded(member, member.link.ask('unsavedSeals', { term }))),
+    )
+    return { count: counts.reduce((sum, answer) => sum + (answer?.count ?? 0), 0) }
   }
 
   async #share(letter: Letter): Promise<ShareOutcome> {

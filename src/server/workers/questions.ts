@@ -60,6 +60,11 @@ export interface OfPrimary {
   /** For whoever gathers shares. */
   readonly share: { readonly asked: { readonly letter: Letter }; readonly answer: ShareOutcome }
   readonly progress: { readonly asked: Nothing; readonly answer: Progress }
+  /** Records that the others have sealed under that term and not counted in the store yet. */
+  readonly unsavedSeals: {
+    readonly asked: { readonly term: number }
+    readonly answer: { readonly count: number }
+  }
   readonly logLevel: { readonly asked: { readonly level: LogLevel }; readonly answer: undefined }
 }
 
@@ -77,6 +82,8 @@ export interface OfWorker {
   readonly keyring: { readonly asked: Nothing; readonly answer: undefined }
   readonly share: OfPrimary['share']
   readonly progress: OfPrimary['progress']
+  /** The same of this one. */
+  readonly unsavedSeals: OfPrimary['unsavedSeals']
   readonly logLevel: OfPrimary['logLevel']
   /** SIGHUP: certificates and the log file once more; what could not be had is told. */
   readonly reload: { readonly asked: Nothing; readonly answer: { readonly problem?: string } }

@@ -95,8 +95,11 @@ export class SharedSeal implements Seal {
     await this.#own.seal()
   }
 
-  keyStatus(): KeyStatus {
-    return this.#own.keyStatus()
+  keyStatus(): Promise<KeyStatus> {
+    return this.#own.keyStatusWith(async (term) => {
+      const { count } = await this.#primary.ask('unsavedSeals', { term })
+      return count
+    })
   }
 
   async rotate(): Promise<void> {
@@ -130,6 +133,10 @@ export class SharedSeal implements Seal {
 
   async sealOwn(): Promise<void> {
     if (!this.#own.sealed) await this.#own.seal()
+  }
+
+  unsavedSeals(term: number): number {
+    return this.#own.unsavedSeals(term)
   }
 
   reloadKeyring(): Promise<void> {
