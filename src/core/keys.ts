@@ -7,6 +7,12 @@
 import { plainRecordCodec } from '../storage/record-codec.ts'
 import { configurationPrefix, recordKey, type Key, type KeyRange } from '../storage/store.ts'
 import {
+  quotaConfigRecord,
+  rateLimitRecord,
+  type QuotaConfig,
+  type RateLimit,
+} from './quotas/rate-limit.ts'
+import {
   aliasRecord,
   corsRecord,
   entityRecord,
@@ -31,6 +37,8 @@ const codecs = {
   token: plainRecordCodec(tokenRecord),
   entity: plainRecordCodec(entityRecord),
   alias: plainRecordCodec(aliasRecord),
+  rateLimit: plainRecordCodec(rateLimitRecord),
+  quotaConfig: plainRecordCodec(quotaConfigRecord),
 }
 
 /** The only namespace so far. */
@@ -41,6 +49,16 @@ const c = configurationPrefix
 
 export const keys = {
   cors: (): Key<CorsRecord> => ({ text: `${c}cors`, codec: codecs.cors }),
+
+  rateLimitPrefix: `${c}${ns}/quota/rate-limit/`,
+  rateLimit: (name: string): Key<RateLimit> => ({
+    text: `${c}${ns}/quota/rate-limit/${name}`,
+    codec: codecs.rateLimit,
+  }),
+  quotaConfig: (): Key<QuotaConfig> => ({
+    text: `${c}${ns}/quota/config`,
+    codec: codecs.quotaConfig,
+  }),
 
   mountPrefix: `${c}${ns}/mount/`,
   mount: (uuid: string): Key<MountRecord> => ({
@@ -88,6 +106,12 @@ export const keys = {
     end: `w/until/${(nowSeconds + 1).toString(36).padStart(8, '0')}`,
     limit,
   }),
+
+  /** Blocks of decided logins, ordered by time; each says how many are in it. */
+  decisionPrefix: `l/${ns}/`,
+  decisionBlock: (ms: number, suffix: string, count: number): string =>
+    `l/${ns}/${ms.toString(36).padStart(9, '0')}/${suffix}/${count}`,
+  decisionsIn: (key: string): number => Number(lastSegment(key)) || 0,
 
   entity: (id: string): Key<EntityRecord> => ({ text: `e/${ns}/${id}`, codec: codecs.entity }),
   alias: (mountAccessor: string, nameHash: string): Key<AliasRecord> => ({

@@ -68,6 +68,7 @@ export function serverOptions(
       seal: sealOf(loaded),
       listeners: config.listeners,
       defaultLeaseTtlSeconds: config.defaultLeaseTtlSeconds,
+      loginRecordsMax: config.loginRecordsMax,
       maxLeaseTtlSeconds: config.maxLeaseTtlSeconds,
       explainToCaller: 'own_claims',
       ui: config.ui,

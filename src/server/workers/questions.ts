@@ -51,7 +51,7 @@ export interface OfPrimary {
   }
   /** It cannot go on, and why. */
   readonly failed: { readonly asked: { readonly text: string }; readonly answer: undefined }
-  /** It has opened the store: the others are to be open, too. */
+  /** It has opened the store, or changed the root key: the others are to be open with it. */
   readonly opened: { readonly asked: Nothing; readonly answer: undefined }
   /** All the others are to be sealed. */
   readonly seal: { readonly asked: Nothing; readonly answer: undefined }

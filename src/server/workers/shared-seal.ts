@@ -4,7 +4,7 @@
  * store goes from worker to worker in sealed letters.
  */
 
-import type { InitRequest } from '../../core/seal/init-request.ts'
+import type { InitRequest, ShareCounts } from '../../core/seal/init-request.ts'
 import type {
   InitOutcome,
   InitWork,
@@ -105,6 +105,24 @@ export class SharedSeal implements Seal {
   async rotate(): Promise<void> {
     await this.#own.rotate()
     await this.#primary.ask('rotated', nothing)
+  }
+
+  shareCounts(): Promise<ShareCounts> {
+    return this.#own.shareCounts()
+  }
+
+  areTrue(shares: readonly Buffer[]): Promise<boolean> {
+    return this.#own.areTrue(shares)
+  }
+
+  async replaceSplitKey(key: Buffer, counts: ShareCounts): Promise<void> {
+    await this.#own.replaceSplitKey(key, counts)
+    await this.#primary.ask('opened', nothing)
+  }
+
+  async rotateRootKey(): Promise<void> {
+    await this.#own.rotateRootKey()
+    await this.#primary.ask('opened', nothing)
   }
 
   /** At start: becomes as open or sealed as the others are, or opens by itself as the first. */
