@@ -26,14 +26,19 @@ import { LoginLog } from './login-log.ts'
 import { MountedBackends } from './mounted-backends.ts'
 import { Mounts } from './mounts.ts'
 import { EpochValue } from './mount-table.ts'
+import { theOnlyOne, type OneOfAll } from './one-of-all.ts'
 import { Pipeline, type PipelineContext } from './pipeline.ts'
 import { Policies } from './policies.ts'
 import type { PagePort } from './ports/page-port.ts'
 import type { System, SystemPorts } from './ports/system-ports.ts'
 import type { CorsRecord } from './records.ts'
-import { Rekey } from './seal/rekey.ts'
+import { Rekey, rekeySteps, type RekeySteps } from './seal/rekey.ts'
 import { Quotas } from './quotas/quotas.ts'
-import { RootGeneration } from './seal/root-generation.ts'
+import {
+  RootGeneration,
+  rootGenerationSteps,
+  type RootGenerationSteps,
+} from './seal/root-generation.ts'
 import type { Seal } from './seal/seal-manager.ts'
 import type { CoreSettings } from './settings.ts'
 import { serviceTextChars, tokenIdsOf, type TokenIds } from './token-id.ts'
@@ -60,6 +65,8 @@ export interface CoreContext {
   readonly processes?: number
   /** Whether this process does the work that one does for all; the only one does. */
   readonly leads?: () => boolean
+  /** Where steps are remembered that one process remembers for all. */
+  readonly oneOfAll?: OneOfAll
 }
 
 /** Two machines that share a store may differ by that much without a word. */
@@ -88,8 +95,10 @@ export class Core implements SystemPorts, PipelineContext {
   readonly backends: MountedBackends
   readonly policies: Policies
   readonly loginLog: LoginLog
-  readonly rootGeneration: RootGeneration
-  readonly rekey: Rekey
+  readonly rootGeneration: RootGenerationSteps
+  readonly rekey: RekeySteps
+  readonly #ownRootGeneration: RootGeneration
+  readonly #ownRekey: Rekey
   readonly quotas: Quotas
   readonly #pipeline: Pipeline
   readonly #leads: () => boolean
@@ -111,16 +120,18 @@ export class Core implements SystemPorts, PipelineContext {
     const { logger, clock, processes = 1 } = context
     const mountOf = (path: string): string | undefined => this.backends.mountPathOf(path)
     this.loginLog = new LoginLog({ logger, clock, mountOf, processes })
-    const { seal, random } = context
-    this.quotas = new Quotas(clock)
-    this.rekey = new Rekey({ seal, random })
-    this.rootGeneration = new RootGeneration({
+    const { seal, random, oneOfAll = theOnlyOne } = context
+    this.quotas = new Quotas(clock, processes)
+    this.#ownRekey = new Rekey({ seal, random })
+    this.rekey = oneOfAll('rekey', this.#ownRekey, rekeySteps)
+    this.#ownRootGeneration = new RootGeneration({
       seal,
       random,
       logger,
       tokenChars: serviceTextChars,
       makeToken: () => this.#makeRootToken(),
     })
+    this.rootGeneration = oneOfAll('root-generation', this.#ownRootGeneration, rootGenerationSteps)
     const system = context.system(this)
     const types = [
       ...builtInTypes(system),
@@ -291,8 +302,8 @@ export class Core implements SystemPorts, PipelineContext {
     this.loginLog.keepIn(undefined)
     this.store.sendAlong(undefined)
     opened?.records.close()
-    this.rootGeneration.forget()
-    this.rekey.forget()
+    this.#ownRootGeneration.forget()
+    this.#ownRekey.forget()
     await opened?.sweep.stop()
     await this.backends.close()
     this.#configuration.clear()

@@ -5,6 +5,7 @@
 
 import { loginRecordsUsual, type CoreSettings } from '../core/settings.ts'
 import { Core } from '../core/core.ts'
+import type { OneOfAll } from '../core/one-of-all.ts'
 import { SealManager, type Seal } from '../core/seal/seal-manager.ts'
 import type { SealType } from '../core/seal/static-seal.ts'
 import type { BackendType } from '../framework/backend.ts'
@@ -29,6 +30,7 @@ import { openEngine, type StorageOptions } from './storage-engine.ts'
 export interface MemberSeal extends Seal {
   /** This process does what one does for all. */
   readonly isLeader: boolean
+  readonly oneOfAll: OneOfAll
 }
 
 /** Set in one of several processes of a server. */
@@ -154,6 +156,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       pages: createPageShell({ random, environment, ui: options.ui }),
       processes,
       leads: () => member?.isLeader ?? true,
+      ...(member === undefined ? {} : { oneOfAll: member.oneOfAll }),
     })
     ownSeal.onUnsealed(() => core.open())
     ownSeal.onSealing(() => core.close())

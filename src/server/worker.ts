@@ -38,7 +38,7 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
 primary.serve<OfWorker>(
   {
     leader: async ({ publicKey }) => {
-      requireRunning().seal.setLeader(publicKey)
+      requireRunning().seal.errands.setLeader(publicKey)
       return undefined
     },
     rootKey: async ({ publicKey }) => {
@@ -57,7 +57,7 @@ primary.serve<OfWorker>(
       await requireRunning().seal.reloadKeyring()
       return undefined
     },
-    share: ({ letter }) => requireRunning().seal.takeShare(letter),
+    errand: ({ letter, replyTo }) => requireRunning().seal.errands.take(letter, replyTo),
     progress: () => requireRunning().seal.progress(),
     unsavedSeals: async ({ term }) => ({ count: requireRunning().seal.unsavedSeals(term) }),
     logLevel: async ({ level }) => {

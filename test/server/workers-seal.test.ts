@@ -101,3 +101,54 @@ test('a server that opens itself does so in each worker, and none after somebody
     assert.equal((await client.call('GET', 'sys/health')).status, 503)
   }
 })
+
+test('holders of keys take their steps at any workers, and new keys count in all', async (t) => {
+  const server = folder.start(t, 'rekey')
+  const [a, b] = await pairOf(server)
+  const init = { secret_shares: 2, secret_threshold: 2 }
+  const made = await mustAt(a, 'PUT', 'sys/init', undefined, init)
+  const token = String(made.body.root_token)
+  const old: readonly string[] = made.body.keys
+  for (const key of old) await mustAt(b, 'PUT', 'sys/unseal', undefined, { key })
+
+  const attempt = await mustAt(a, 'PUT', 'sys/generate-root-token/attempt', token, {})
+  const { nonce, otp } = attempt.body.data
+  for (const [client, progress] of [[b, 1] as const, [a, 2] as const]) {
+    const key = old[progress - 1]
+    const path = 'sys/generate-root-token/update'
+    const given = await mustAt(client, 'PUT', path, token, { key, nonce })
+    assert.equal(given.body.data.progress, progress)
+    if (progress === 1) {
+      const seen = await mustAt(a, 'GET', 'sys/generate-root-token/attempt', token)
+      assert.deepEqual([seen.body.data.progress, seen.body.data.nonce], [1, nonce])
+      continue
+    }
+    const pad = Buffer.from(String(otp))
+    const bytes = Buffer.from(String(given.body.data.encoded_token), 'base64')
+    const second = Buffer.from(bytes.map((byte, at) => byte ^ (pad[at] ?? 0))).toString()
+    for (const one of [a, b]) await mustAt(one, 'GET', 'auth/token/lookup-self', second)
+  }
+
+  const begun = await mustAt(b, 'PUT', 'sys/rotate/root/init', token, init)
+  const change = { nonce: begun.body.data.nonce }
+  await mustAt(a, 'PUT', 'sys/rotate/root/update', token, { ...change, key: old[0] })
+  const wrong = await a.call('PUT', 'sys/rotate/root/update', token, { key: old[1], nonce: 'x' })
+  assert.equal(wrong.status, 400)
+  const changed = await mustAt(b, 'PUT', 'sys/rotate/root/update', token, {
+    ...change,
+    key: old[1],
+  })
+  const fresh: readonly string[] = changed.body.data.keys
+  assert.equal(fresh.length, 2)
+  // Each of them has the new root key: it rotates, and opens another worker with it.
+  for (const client of [a, b]) await mustAt(client, 'PUT', 'sys/rotate', token)
+  const [c] = await replaceWorkers(server, [a.pid])
+  const [d] = await replaceWorkers(server, [b.pid])
+  assert.ok(c !== undefined && d !== undefined)
+  await mustAt(d, 'GET', 'auth/token/lookup-self', token)
+  await mustAt(d, 'PUT', 'sys/seal', token)
+  await mustAt(d, 'PUT', 'sys/unseal', undefined, { key: old[0] })
+  assert.equal((await d.call('PUT', 'sys/unseal', undefined, { key: old[1] })).status, 400)
+  for (const key of fresh) await mustAt(d, 'PUT', 'sys/unseal', undefined, { key })
+  await mustAt(d, 'GET', 'auth/token/lookup-self', token)
+})

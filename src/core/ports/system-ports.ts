@@ -16,8 +16,8 @@ import type { Logins } from '../login.ts'
 import type { MountedBackends } from '../mounted-backends.ts'
 import type { Mounts } from '../mounts.ts'
 import type { Policies } from '../policies.ts'
-import type { Rekey } from '../seal/rekey.ts'
-import type { RootGeneration } from '../seal/root-generation.ts'
+import type { RekeySteps } from '../seal/rekey.ts'
+import type { RootGenerationSteps } from '../seal/root-generation.ts'
 import type { Seal } from '../seal/seal-manager.ts'
 import type { CoreSettings } from '../settings.ts'
 import type { TokenOperations } from '../token-operations.ts'
@@ -49,8 +49,8 @@ export interface SealPort {
 
 /** What holders of unseal keys may do together. */
 export interface ShareHolderPort {
-  readonly rootGeneration: RootGeneration
-  readonly rekey: Rekey
+  readonly rootGeneration: RootGenerationSteps
+  readonly rekey: RekeySteps
 }
 
 /** Finds live tokens. */

@@ -282,6 +282,7 @@ export class SealManager {
 
   seal(): Promise<void> {
     return this.#turn.run(async () => {
+      if (this.#store.sealed && this.#rootKey === undefined) return this.#endAttempt()
       if (!this.#store.sealed) {
         await this.#saveEncryptions().catch((error: unknown) => this.#warnUnsaved(error))
       }

@@ -10,13 +10,12 @@ import { describeFault } from '../../lib/fault.ts'
 import { Link, LinkBroken } from './link.ts'
 import {
   nothing,
+  type ErrandOutcome,
   type OfPrimary,
   type OfWorker,
   type Progress,
-  type ShareOutcome,
   type WorkerSetup,
 } from './questions.ts'
-import type { Letter } from './letter.ts'
 import type { BoundAddress } from '../../http/listener.ts'
 
 /** A worker that has not sealed or opened itself by then is ended: what it holds goes with it. */
@@ -88,7 +87,7 @@ export class Crew {
         opened: () => this.#inTurn(() => this.#openAllAs(member)),
         seal: () => this.#inTurn(() => this.#sealAllBut(member)),
         rotated: () => this.#inTurn(() => this.#toEach(member, 'keyring')),
-        share: ({ letter }) => this.#share(letter),
+        errand: (errand) => this.#errand(errand),
         progress: () => this.#progress(),
         unsavedSeals: ({ term }) => this.#unsavedSeals(member, term),
         logLevel: async ({ level }) => this.#setLogLevel(member, level),
@@ -184,15 +183,10 @@ export class Crew {
     return { count: counts.reduce((sum, answer) => sum + (answer?.count ?? 0), 0) }
   }
 
-  async #share(letter: Letter): Promise<ShareOutcome> {
+  async #errand(errand: OfPrimary['errand']['asked']): Promise<ErrandOutcome> {
     const leader = this.#leader
     if (leader === undefined) return { kind: 'elsewhere' }
-    try {
-      return await leader.link.ask('share', { letter })
-    } catch (problem) {
-      ignoreGone(problem)
-      return { kind: 'elsewhere' }
-    }
+    return (await leader.link.ask('errand', errand).catch(ignoreGone)) ?? { kind: 'elsewhere' }
   }
 
   /** Health is asked for all the time: a leader that hangs must not hold it up. */

@@ -17,7 +17,7 @@ import { openUnder, sealUnder } from '../../storage/keyring.ts'
 import { RecordDamaged } from '../../storage/store.ts'
 
 /** What a letter holds; one cannot be taken for another. */
-export type LetterKind = 'root-key' | 'share'
+export type LetterKind = 'root-key' | 'errand' | 'answer'
 
 export interface Letter {
   /** The sender's half of the agreement, made for this letter alone. */

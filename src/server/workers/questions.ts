@@ -1,6 +1,5 @@
 /** What the first process and a worker ask each other. */
 
-import type { SealStatus } from '../../core/seal/seal-manager.ts'
 import type { LogLevel } from '../../platform/logger.ts'
 import type { BoundAddress } from '../../http/listener.ts'
 import type { ConfigFile } from '../config-file.ts'
@@ -24,11 +23,10 @@ export interface WorkerSetup {
   readonly logLevel?: LogLevel
 }
 
-/** What came of a share that another worker was given. */
-export type ShareOutcome =
-  | { readonly kind: 'taken'; readonly status: SealStatus }
-  | { readonly kind: 'refused'; readonly text: string }
-  /** Somebody else gathers the shares by now. */
+/** What came of something that the leader was to do for another worker. */
+export type ErrandOutcome =
+  | { readonly kind: 'done'; readonly letter: Letter }
+  /** Somebody else leads by now. */
   | { readonly kind: 'elsewhere' }
 
 export interface Progress {
@@ -57,8 +55,11 @@ export interface OfPrimary {
   readonly seal: { readonly asked: Nothing; readonly answer: undefined }
   /** There is a new term of the barrier key. */
   readonly rotated: { readonly asked: Nothing; readonly answer: undefined }
-  /** For whoever gathers shares. */
-  readonly share: { readonly asked: { readonly letter: Letter }; readonly answer: ShareOutcome }
+  /** For the leader to do; the answer is sealed to whoever asks. */
+  readonly errand: {
+    readonly asked: { readonly letter: Letter; readonly replyTo: string }
+    readonly answer: ErrandOutcome
+  }
   readonly progress: { readonly asked: Nothing; readonly answer: Progress }
   /** Records that the others have sealed under that term and not counted in the store yet. */
   readonly unsavedSeals: {
@@ -80,7 +81,7 @@ export interface OfWorker {
   readonly open: { readonly asked: { readonly letter: Letter }; readonly answer: undefined }
   readonly seal: { readonly asked: Nothing; readonly answer: undefined }
   readonly keyring: { readonly asked: Nothing; readonly answer: undefined }
-  readonly share: OfPrimary['share']
+  readonly errand: OfPrimary['errand']
   readonly progress: OfPrimary['progress']
   /** The same of this one. */
   readonly unsavedSeals: OfPrimary['unsavedSeals']

@@ -4,6 +4,7 @@
  * store goes from worker to worker in sealed letters.
  */
 
+import type { OneOfAll } from '../../core/one-of-all.ts'
 import type { InitRequest, ShareCounts } from '../../core/seal/init-request.ts'
 import type {
   InitOutcome,
@@ -13,14 +14,11 @@ import type {
   SealManager,
   SealStatus,
 } from '../../core/seal/seal-manager.ts'
-import { SealProblem } from '../../core/seal/seal-problem.ts'
 import type { Random } from '../../platform/random.ts'
+import { Errands } from './errands.ts'
 import { LetterBox, writeLetter, type Letter } from './letter.ts'
 import type { Link } from './link.ts'
-import { nothing, type OfPrimary, type Progress, type ShareOutcome } from './questions.ts'
-
-/** The leader may die while a share is on its way. */
-const shareAttemptsMax = 5
+import { nothing, type OfPrimary, type Progress } from './questions.ts'
 
 export interface UnsealRequest {
   readonly key?: string
@@ -32,7 +30,9 @@ export class SharedSeal implements Seal {
   readonly #primary: Link<OfPrimary>
   readonly #random: Random
   readonly #box = new LetterBox()
-  #leaderKey = ''
+  readonly #unsealing: { readonly unseal: (request: UnsealRequest) => Promise<SealStatus> }
+  /** What is done at the leader alone. */
+  readonly errands: Errands
 
   constructor(parts: {
     readonly own: SealManager
@@ -42,6 +42,9 @@ export class SharedSeal implements Seal {
     this.#own = parts.own
     this.#primary = parts.primary
     this.#random = parts.random
+    this.errands = new Errands({ ...parts, box: this.#box })
+    const unsealing = { unseal: (request: UnsealRequest) => this.#unsealHere(request) }
+    this.#unsealing = this.errands.oneOfAll('seal', unsealing, ['unseal'])
     // The rotation itself does not wait: others may be rotating and wait for this worker.
     this.#own.onRotated(() => {
       this.#primary.ask('rotated', nothing).catch(() => undefined)
@@ -53,11 +56,11 @@ export class SharedSeal implements Seal {
   }
 
   get isLeader(): boolean {
-    return this.#leaderKey === this.#box.publicKey
+    return this.errands.isLeader
   }
 
-  setLeader(publicKey: string): void {
-    this.#leaderKey = publicKey
+  get oneOfAll(): OneOfAll {
+    return this.errands.oneOfAll
   }
 
   isInitialized(): Promise<boolean> {
@@ -78,15 +81,8 @@ export class SharedSeal implements Seal {
     return { ...status, ...(await this.#primary.ask('progress', nothing)) }
   }
 
-  async unseal(request: UnsealRequest): Promise<SealStatus> {
-    if (!this.#own.sealed || this.isLeader) return this.#unsealHere(request)
-    for (let attempt = 0; attempt < shareAttemptsMax; attempt++) {
-      const outcome = await this.#primary.ask('share', { letter: this.#letterOf(request) })
-      if (outcome.kind === 'taken') return outcome.status
-      if (outcome.kind === 'refused') throw new SealProblem(outcome.text)
-      if (this.isLeader) return this.#unsealHere(request)
-    }
-    throw new SealProblem('the workers are changing; give the key again')
+  unseal(request: UnsealRequest): Promise<SealStatus> {
+    return this.#own.sealed ? this.#unsealing.unseal(request) : this.#own.unseal(request)
   }
 
   /** The others first: whoever is told that it is sealed finds none open. */
@@ -149,8 +145,9 @@ export class SharedSeal implements Seal {
     await this.#own.openWith(rootKey)
   }
 
-  async sealOwn(): Promise<void> {
-    if (!this.#own.sealed) await this.#own.seal()
+  /** Also when it seems sealed: it may be opening itself at this moment. */
+  sealOwn(): Promise<void> {
+    return this.#own.seal()
   }
 
   unsavedSeals(term: number): number {
@@ -159,23 +156,6 @@ export class SharedSeal implements Seal {
 
   reloadKeyring(): Promise<void> {
     return this.#own.reloadKeyring()
-  }
-
-  async takeShare(letter: Letter): Promise<ShareOutcome> {
-    const content = this.#box.open('share', letter)
-    if (content === undefined || !this.isLeader) return { kind: 'elsewhere' }
-    const { key, reset } = JSON.parse(content.toString()) as UnsealRequest
-    content.fill(0)
-    try {
-      const status = await this.#unsealHere({
-        ...(key === undefined ? {} : { key }),
-        ...(reset === undefined ? {} : { reset }),
-      })
-      return { kind: 'taken', status }
-    } catch (problem) {
-      if (problem instanceof SealProblem) return { kind: 'refused', text: problem.message }
-      throw problem
-    }
   }
 
   async progress(): Promise<Progress> {
@@ -188,12 +168,5 @@ export class SharedSeal implements Seal {
     const status = await this.#own.unseal(request)
     if (wasSealed && !status.sealed) await this.#primary.ask('opened', nothing)
     return status
-  }
-
-  #letterOf(request: UnsealRequest): Letter {
-    const content = Buffer.from(JSON.stringify(request))
-    const letter = writeLetter(this.#leaderKey, 'share', content, this.#random)
-    content.fill(0)
-    return letter
   }
 }
