@@ -8,13 +8,22 @@ import { keys, lastSegment } from './keys.ts'
 import { readMounts, type MountTable } from './mount-table.ts'
 import { readQuotaRules } from './quotas/quotas.ts'
 import type { QuotaRules } from './quotas/rate-limit.ts'
-import type { CorsRecord, RevocationMarker, TokenRecord } from './records.ts'
+import {
+  uiHeadersRecord,
+  type CorsRecord,
+  type RevocationMarker,
+  type TokenRecord,
+  type UiHeadersRecord,
+} from './records.ts'
+import { sentUiHeaders } from './ui-headers.ts'
 
 export class CoreConfiguration {
   readonly epoch: number
   readonly mounts: MountTable
   readonly cors: CorsRecord | undefined
   readonly quotas: QuotaRules
+  /** Of the pages, besides their own; undefined when there are none. */
+  readonly uiHeaders: Readonly<Record<string, string>> | undefined
   readonly #markers: readonly RevocationMarker[]
   /** The few that may still name a token with a record: each request asks them. */
   readonly #unswept: readonly RevocationMarker[]
@@ -25,11 +34,13 @@ export class CoreConfiguration {
     readonly markers: readonly RevocationMarker[]
     readonly cors: CorsRecord | undefined
     readonly quotas: QuotaRules
+    readonly uiHeaders: UiHeadersRecord
   }) {
     this.epoch = parts.epoch
     this.mounts = parts.mounts
     this.cors = parts.cors
     this.quotas = parts.quotas
+    this.uiHeaders = sentUiHeaders(parts.uiHeaders)
     this.#markers = parts.markers
     this.#unswept = parts.markers.filter((marker) => marker.swept !== true)
   }
@@ -90,5 +101,6 @@ export async function readConfiguration(view: StoreView): Promise<CoreConfigurat
     markers,
     cors: await view.get(keys.cors()),
     quotas: await readQuotaRules(view, mounts),
+    uiHeaders: (await view.get(keys.uiHeaders())) ?? uiHeadersRecord.defaults,
   })
 }

@@ -7,6 +7,7 @@ import type { ApiHandler, PathTraitsOf, RequireMayAsk } from '../framework/api.t
 import type { BackendType } from '../framework/backend.ts'
 import type { TokenPort } from '../framework/token-port.ts'
 import type { Soon } from '../lib/soon.ts'
+import { united, type Family } from '../lib/metrics.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Outbound } from '../platform/outbound.ts'
@@ -14,6 +15,7 @@ import type { Random } from '../platform/random.ts'
 import type { SealedStore } from '../storage/sealed-store.ts'
 import { prefixRange, StoreSealed } from '../storage/store.ts'
 import { PolicyAccess } from './access.ts'
+import { Backups } from './backups.ts'
 import { bootstrap, createInitialRoot } from './bootstrap.ts'
 import type { CallerFacts } from './caller-facts.ts'
 import { readConfiguration, type CoreConfiguration } from './configuration.ts'
@@ -23,6 +25,7 @@ import { keys, lastSegment } from './keys.ts'
 import { Logins } from './login.ts'
 import { BoundedLogger } from './line-budget.ts'
 import { LoginLog } from './login-log.ts'
+import { ServerMetrics } from './metrics.ts'
 import { MountedBackends } from './mounted-backends.ts'
 import { Mounts } from './mounts.ts'
 import { EpochValue } from './mount-table.ts'
@@ -32,8 +35,11 @@ import { Policies } from './policies.ts'
 import type { PagePort } from './ports/page-port.ts'
 import type { System, SystemPorts } from './ports/system-ports.ts'
 import type { CorsRecord } from './records.ts'
+import { KeyRotation } from './seal/key-rotation.ts'
 import { Rekey, rekeySteps, type RekeySteps } from './seal/rekey.ts'
+import { InFlight } from './in-flight.ts'
 import { Quotas } from './quotas/quotas.ts'
+import { hasRestoreNote, removeRestoreNote } from './seal/restore-note.ts'
 import {
   RootGeneration,
   rootGenerationSteps,
@@ -41,6 +47,7 @@ import {
 } from './seal/root-generation.ts'
 import type { Seal } from './seal/seal-manager.ts'
 import type { CoreSettings } from './settings.ts'
+import { StoreCheck } from './store-check.ts'
 import { serviceTextChars, tokenIdsOf, type TokenIds } from './token-id.ts'
 import { TokenOperations } from './token-operations.ts'
 import { TokenScan } from './token-scan.ts'
@@ -95,11 +102,16 @@ export class Core implements SystemPorts, PipelineContext {
   readonly backends: MountedBackends
   readonly policies: Policies
   readonly loginLog: LoginLog
+  readonly metrics: ServerMetrics
   readonly rootGeneration: RootGenerationSteps
   readonly rekey: RekeySteps
   readonly #ownRootGeneration: RootGeneration
   readonly #ownRekey: Rekey
   readonly quotas: Quotas
+  readonly inFlight = new InFlight()
+  readonly backups: Backups
+  readonly storeCheck: StoreCheck
+  readonly rotation: KeyRotation
   readonly #pipeline: Pipeline
   readonly #leads: () => boolean
   readonly #configuration = new EpochValue<CoreConfiguration>(readConfiguration)
@@ -119,9 +131,20 @@ export class Core implements SystemPorts, PipelineContext {
     this.#leads = context.leads ?? (() => true)
     const { logger, clock, processes = 1 } = context
     const mountOf = (path: string): string | undefined => this.backends.mountPathOf(path)
-    this.loginLog = new LoginLog({ logger, clock, mountOf, processes })
+    this.metrics = new ServerMetrics(clock)
+    this.loginLog = new LoginLog({ logger, clock, mountOf, metrics: this.metrics, processes })
+    this.store.watchCommits((changes) => this.metrics.commit(changes))
     const { seal, random, oneOfAll = theOnlyOne } = context
     this.quotas = new Quotas(clock, processes)
+    this.rotation = new KeyRotation({
+      store: context.store,
+      seal,
+      clock,
+      logger,
+      leads: this.#leads,
+    })
+    this.backups = new Backups({ engine: context.store.engine, seal, clock, logger })
+    this.storeCheck = new StoreCheck({ store: context.store, clock })
     this.#ownRekey = new Rekey({ seal, random })
     this.rekey = oneOfAll('rekey', this.#ownRekey, rekeySteps)
     this.#ownRootGeneration = new RootGeneration({
@@ -158,6 +181,14 @@ export class Core implements SystemPorts, PipelineContext {
 
   get requireMayAsk(): RequireMayAsk {
     return (asking) => this.#pipeline.requireMayAsk(asking)
+  }
+
+  async collectMetrics(): Promise<readonly Family[]> {
+    const { mounts } = await this.configuration()
+    const ofMounts = mounts.mounts.flatMap((mount) =>
+      mount.tainted === true ? [] : (this.backends.of(mount).backend.metrics?.() ?? []),
+    )
+    return this.metrics.collect(united(ofMounts))
   }
 
   get tokens(): Tokens {
@@ -220,6 +251,11 @@ export class Core implements SystemPorts, PipelineContext {
   corsSettings(): CorsRecord | undefined {
     const cors = this.#configuration.latest?.cors
     return cors?.enabled === true ? cors : undefined
+  }
+
+  /** What the last request knew, likewise. */
+  get uiHeaders(): Readonly<Record<string, string>> | undefined {
+    return this.#configuration.latest?.uiHeaders
   }
 
   async configuration(): Promise<CoreConfiguration> {
@@ -292,6 +328,8 @@ export class Core implements SystemPorts, PipelineContext {
     this.loginLog.keepIn(records)
     store.sendAlong(() => records.takeCompanion())
     this.#cubbyhole = (await this.configuration()).mounts.byPath('cubbyhole/')?.uuid
+    await this.#endRestoration(mounts)
+    await this.rotation.start()
     sweep.start()
   }
 
@@ -302,6 +340,7 @@ export class Core implements SystemPorts, PipelineContext {
     this.loginLog.keepIn(undefined)
     this.store.sendAlong(undefined)
     opened?.records.close()
+    this.rotation.stop()
     this.#ownRootGeneration.forget()
     this.#ownRekey.forget()
     await opened?.sweep.stop()
@@ -313,6 +352,18 @@ export class Core implements SystemPorts, PipelineContext {
 
   get isOpen(): boolean {
     return this.#opened !== undefined
+  }
+
+  /** A store that was made from a backup knows nothing of what was revoked after it. */
+  async #endRestoration(mounts: Mounts): Promise<void> {
+    const { engine } = this.store
+    if (!(await hasRestoreNote(engine))) return
+    await mounts.voidBatchTokens()
+    await removeRestoreNote(engine)
+    this.logger.log(
+      'warn',
+      'this store was restored from a backup: batch tokens are void, and what was revoked after the backup is valid again',
+    )
   }
 
   async #makeRootToken(): Promise<string> {

@@ -18,7 +18,9 @@ import {
   entityRecord,
   mountRecord,
   policyRecord,
+  rotationRecord,
   tokenRecord,
+  uiHeadersRecord,
   type AliasRecord,
   type CleanupJob,
   type CorsRecord,
@@ -27,7 +29,9 @@ import {
   type PolicyRecord,
   type RemountRecord,
   type RevocationMarker,
+  type RotationRecord,
   type TokenRecord,
+  type UiHeadersRecord,
 } from './records.ts'
 
 const codecs = {
@@ -39,6 +43,8 @@ const codecs = {
   alias: plainRecordCodec(aliasRecord),
   rateLimit: plainRecordCodec(rateLimitRecord),
   quotaConfig: plainRecordCodec(quotaConfigRecord),
+  rotation: plainRecordCodec(rotationRecord),
+  uiHeaders: plainRecordCodec(uiHeadersRecord),
 }
 
 /** The only namespace so far. */
@@ -49,6 +55,8 @@ const c = configurationPrefix
 
 export const keys = {
   cors: (): Key<CorsRecord> => ({ text: `${c}cors`, codec: codecs.cors }),
+  uiHeaders: (): Key<UiHeadersRecord> => ({ text: `${c}ui-headers`, codec: codecs.uiHeaders }),
+  rotation: (): Key<RotationRecord> => ({ text: `${c}rotation`, codec: codecs.rotation }),
 
   rateLimitPrefix: `${c}${ns}/quota/rate-limit/`,
   rateLimit: (name: string): Key<RateLimit> => ({
@@ -86,6 +94,7 @@ export const keys = {
   token: (id: string): Key<TokenRecord> => ({ text: `t/${ns}/${id}`, codec: codecs.token }),
   /** Token id behind a text that its maker chose. */
   customToken: (hash: string): Key<{ readonly id: string }> => recordKey(`n/${ns}/${hash}`),
+  childrenPrefix: `p/${ns}/`,
   childPrefix: (parent: string): string => `p/${ns}/${parent}/`,
   child: (parent: string, child: string): string => `p/${ns}/${parent}/${child}`,
   expiryPrefix: 'x/',

@@ -11,6 +11,7 @@ import type {
   Asking,
   AuthFields,
   EnvelopeBody,
+  ListenerSwitches,
   PathTraits,
   Verb,
   WrapInfo,
@@ -42,6 +43,7 @@ import { KeyNotStorable } from '../storage/transaction.ts'
 import type { PolicyAccess } from './access.ts'
 import type { CallerFacts } from './caller-facts.ts'
 import type { CoreConfiguration } from './configuration.ts'
+import type { InFlight } from './in-flight.ts'
 import { keys } from './keys.ts'
 import type { LoginLog } from './login-log.ts'
 import type { LoginResult, Logins } from './login.ts'
@@ -50,6 +52,7 @@ import { effectivePolicies } from './policy-names.ts'
 import type { PagePort } from './ports/page-port.ts'
 import type { System } from './ports/system-ports.ts'
 import type { Quotas } from './quotas/quotas.ts'
+import type { ServerMetrics } from './metrics.ts'
 import type { MountRecord } from './records.ts'
 import type { Mounted, MountedBackends } from './mounted-backends.ts'
 import type { TokenOperations } from './token-operations.ts'
@@ -104,6 +107,7 @@ export interface PipelineContext {
   readonly random: Random
   readonly logger: Logger
   readonly loginLog: LoginLog
+  readonly metrics: ServerMetrics
   readonly access: PolicyAccess
   readonly backends: MountedBackends
   readonly isOpen: boolean
@@ -111,6 +115,7 @@ export interface PipelineContext {
   readonly logins: Logins
   readonly wrapping: Wrapping
   readonly quotas: Quotas
+  readonly inFlight: InFlight
   readonly tokenOperations: Pick<TokenOperations, 'revokeId'>
   /** What the last request knew: for questions that may not wait. */
   readonly latestConfiguration: CoreConfiguration | undefined
@@ -135,7 +140,10 @@ export class Pipeline {
   handle(request: ApiRequest): Soon<ApiOutcome> {
     const requestId = this.#core.random.uuid()
     const startedMs = this.#core.clock.monotonicMs()
+    this.#core.inFlight.enter(requestId, request, this.#core.clock.nowMs())
     const end = (outcome: ApiOutcome): ApiOutcome => {
+      this.#core.inFlight.leave(requestId)
+      this.#core.metrics.request(outcome)
       this.#core.loginLog.ended(outcome, request, startedMs)
       return outcome
     }
@@ -231,7 +239,7 @@ export class Pipeline {
     return after(view.epoch(), (epoch) =>
       after(this.#core.configurationAt(epoch), (configuration) => {
         const route = this.#route(request.path, configuration)
-        const access = accessOf(route?.match?.declaration, request.verb)
+        const access = accessOf(route?.match?.declaration, request.verb, request.listener)
         if (access === 'open') return { route, access, admission: undefined }
         const admission = this.#admitText(request, view, configuration, epoch)
         return after(admission, (known) => {
@@ -516,8 +524,14 @@ function deadTokenRefusal(route: Route | undefined): Refusal {
     : new Refusal('token_refused')
 }
 
-function accessOf(declaration: PathDeclaration | undefined, verb: Verb): Access {
+function accessOf(
+  declaration: PathDeclaration | undefined,
+  verb: Verb,
+  listener?: ListenerSwitches,
+): Access {
   if (declaration === undefined) return 'token'
+  const { opensWith } = declaration
+  if (opensWith !== undefined && listener?.[opensWith] === true) return 'open'
   if (verb === 'help' || verb === 'header') return declaration.access
   const declared = declaration.operations[verb === 'write' ? 'write' : verb]
   return declared?.access ?? declaration.access
@@ -676,6 +690,10 @@ function toAnswer(
         },
         headers: reply.headers ?? noHeaders,
       }
+    case 'stream': {
+      const { contentType, chunks } = reply
+      return { requestId, body: { kind: 'stream', contentType, chunks }, headers: noHeaders }
+    }
     case 'wrapped':
       return wrapped(requestId, reply.info, inputWarnings)
     case 'login':

@@ -4,7 +4,8 @@
  * over.
  */
 
-export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error'
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error'] as const
+export type LogLevel = (typeof logLevels)[number]
 
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>
 

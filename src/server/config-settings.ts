@@ -29,6 +29,7 @@ const serving: SettingTable = {
     'x_forwarded_for_reject_not_authorized',
     'x_forwarded_for_reject_not_present',
     'custom_response_headers',
+    'telemetry',
     'disable_unauthed_generate_root_endpoints',
     'disable_unauthed_rekey_endpoints',
   ),
@@ -42,7 +43,6 @@ const serving: SettingTable = {
     'role',
     'agent_api',
     'profiling',
-    'telemetry',
   ),
 }
 
@@ -119,6 +119,13 @@ export const configSettings = {
     ...serving,
     ...rows('used', 'socket_mode', 'socket_user', 'socket_group'),
     ...rows('without_effect', 'tls_disable', 'tls_cert_file', 'tls_key_file'),
+  },
+  /** The block inside a listener; the one at the top has no effect. */
+  telemetry: {
+    unauthenticated_metrics_access: 'used',
+    metrics_path: 'without_effect',
+    // Whoever asks for less than is served would not be served less.
+    ...rows('refused', 'disallow_metrics', 'metrics_only'),
   },
   outbound: rows(
     'used',

@@ -22,6 +22,8 @@ import { serverOptions } from './server-options.ts'
 import { createServer, stopGraceMs, type Server } from './wire.ts'
 import { Supervisor } from './workers/supervisor.ts'
 
+export { restoreStore } from './restore.ts'
+
 export interface ServerIo {
   readonly stdout: TerminalOutput
   readonly stderr: TerminalOutput

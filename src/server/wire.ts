@@ -72,6 +72,8 @@ export interface ServerOptions {
   readonly onFatal: (error: Error) => void
 }
 
+type Headers = Readonly<Record<string, string>>
+
 const cacheEntriesMax = 100_000
 /** Requests that are running at a stop have that long. */
 export const stopGraceMs = 8000
@@ -185,5 +187,18 @@ function otherHandler(core: Core, options: ServerOptions): OtherHandler | undefi
   if (!options.ui) return options.other
   const { clock, random, publicAddress = '', environment = '' } = options
   const pages = createWebHandler({ core, clock, random, publicAddress, environment })
-  return async (request) => (await pages(request)) ?? options.other?.(request)
+  return async (request) => {
+    const page = await pages(request)
+    if (page === undefined) return options.other?.(request)
+    const { uiHeaders } = core
+    return uiHeaders === undefined
+      ? page
+      : { ...page, headers: withHeaders(page.headers, uiHeaders) }
+  }
+}
+
+/** Those that an operator set take the place of the page's own of the same name. */
+function withHeaders(own: Headers, set: Headers): Headers {
+  const kept = Object.entries(own).filter(([name]) => !Object.hasOwn(set, name.toLowerCase()))
+  return { ...Object.fromEntries(kept), ...set }
 }

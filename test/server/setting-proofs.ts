@@ -18,6 +18,7 @@ const ofTimes = [effects, 'every time limit of a listener'] as const
 const ofTls = [effects, 'TLS is served with the versions'] as const
 const ofLeaving = [effects, 'a seal that is to be left'] as const
 const ofShareHolders = ['platform/share-holders.test.ts', 'a switch of the configuration'] as const
+const ofMetrics = ['platform/metrics.test.ts', 'a listener may let everybody read them'] as const
 const ofNetworks = 'server/outbound-networks.test.ts'
 
 const serving: Proofs = {
@@ -36,6 +37,7 @@ const serving: Proofs = {
     'disable_unauthed_generate_root_endpoints',
     'disable_unauthed_rekey_endpoints',
   ),
+  telemetry: ofMetrics,
   ...rows(
     ofTimes,
     'max_request_duration',
@@ -80,6 +82,9 @@ export const configProofs: Readonly<Record<string, Proofs>> = {
     ),
   },
   'listener unix': { ...serving, ...rows(ofSizes, 'socket_mode', 'socket_user', 'socket_group') },
+  telemetry: {
+    unauthenticated_metrics_access: ofMetrics,
+  },
   outbound: {
     deny_networks: [ofNetworks, 'a denied network is not called'],
     allow_networks: [ofNetworks, 'nothing but the allowed networks is called'],

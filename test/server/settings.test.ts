@@ -76,6 +76,9 @@ test('every setting without effect is named at the start by file and line (SEC-C
     'address = "127.0.0.1:0"',
     'tls_disable = true',
     ...lines(idle(configSettings['listener tcp'])),
+    'telemetry {',
+    ...lines(idle(configSettings.telemetry)),
+    '}',
     '}',
     'listener "unix" {',
     `address = "${join(folder.path, 's.sock')}"`,
@@ -102,6 +105,11 @@ test('every setting that is refused stops the start by file and line (SEC-CFG-S4
     [
       'listener tcp',
       (name: string) => `storage "inmem" {}\nlistener "tcp" {\ntls_disable = true\n${name} = 1\n}`,
+    ],
+    [
+      'telemetry',
+      (name: string) =>
+        `storage "inmem" {}\nlistener "tcp" {\ntls_disable = true\ntelemetry {\n${name} = true\n}\n}`,
     ],
   ] as const
   let count = 0

@@ -5,21 +5,27 @@
  */
 
 import type { PathDeclaration } from '../../framework/path.ts'
+import type { Family } from '../../lib/metrics.ts'
 import type { Soon } from '../../lib/soon.ts'
 import type { Clock } from '../../platform/clock.ts'
+import type { Logger } from '../../platform/logger.ts'
 import type { Random } from '../../platform/random.ts'
 import type { Store } from '../../storage/store.ts'
 import type { PolicyAccess } from '../access.ts'
+import type { Backups } from '../backups.ts'
 import type { CoreConfiguration } from '../configuration.ts'
 import type { DecisionRecords } from '../decision-records.ts'
+import type { InFlight } from '../in-flight.ts'
 import type { Logins } from '../login.ts'
 import type { MountedBackends } from '../mounted-backends.ts'
 import type { Mounts } from '../mounts.ts'
 import type { Policies } from '../policies.ts'
+import type { KeyRotation } from '../seal/key-rotation.ts'
 import type { RekeySteps } from '../seal/rekey.ts'
 import type { RootGenerationSteps } from '../seal/root-generation.ts'
 import type { Seal } from '../seal/seal-manager.ts'
 import type { CoreSettings } from '../settings.ts'
+import type { StoreCheck } from '../store-check.ts'
 import type { TokenOperations } from '../token-operations.ts'
 import type { Tokens } from '../tokens.ts'
 import type { Wrapping } from '../wrapping.ts'
@@ -51,6 +57,30 @@ export interface SealPort {
 export interface ShareHolderPort {
   readonly rootGeneration: RootGenerationSteps
   readonly rekey: RekeySteps
+}
+
+/** Rotates the barrier key when it is due. */
+export interface RotationPort {
+  readonly rotation: Pick<KeyRotation, 'check'>
+}
+
+export interface ClockPort {
+  readonly clock: Clock
+}
+
+export interface LoggerPort {
+  readonly logger: Logger
+}
+
+/** Requests that are being carried out. */
+export interface InFlightPort {
+  readonly inFlight: Pick<InFlight, 'entries'>
+}
+
+/** Copies and checks the whole store while it is served. */
+export interface BackupPort {
+  readonly backups: Backups
+  readonly storeCheck: StoreCheck
 }
 
 /** Finds live tokens. */
@@ -87,6 +117,11 @@ export interface RecordedLoginsPort {
   readonly records: Pick<DecisionRecords, 'find' | 'list' | 'isOn'>
 }
 
+/** What the server has counted, with what its mounts know. */
+export interface MetricsPort {
+  collectMetrics(): Promise<readonly Family[]>
+}
+
 /** Says what a login would come to. */
 export interface LoginPreviewPort {
   readonly logins: Pick<Logins, 'preview'>
@@ -108,6 +143,11 @@ export interface SystemPorts
     SettingsPort,
     SealPort,
     ShareHolderPort,
+    RotationPort,
+    ClockPort,
+    LoggerPort,
+    InFlightPort,
+    BackupPort,
     TokenFinder,
     TokenKeeper,
     RightsPort,
@@ -116,6 +156,7 @@ export interface SystemPorts
     BackendPort,
     WrappingPort,
     LoginPreviewPort,
+    MetricsPort,
     RecordedLoginsPort,
     RandomPort {}
 

@@ -8,7 +8,7 @@
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { Random } from '../../platform/random.ts'
-import { Keyring, openUnder, sealUnder, sealsPerTermMax } from '../../storage/keyring.ts'
+import { Keyring, openUnder, sealUnder } from '../../storage/keyring.ts'
 import type { SealedStore } from '../../storage/sealed-store.ts'
 import {
   RecordDamaged,
@@ -19,6 +19,7 @@ import {
 } from '../../storage/store.ts'
 import { InTurn } from './in-turn.ts'
 import { requireShareCounts, type InitRequest, type ShareCounts } from './init-request.ts'
+import { operationsMax } from './key-rotation.ts'
 import { SealProblem } from './seal-problem.ts'
 import {
   addEncryptions,
@@ -46,12 +47,6 @@ import {
 import type { SealType } from './static-seal.ts'
 
 const alreadyInitialized = 'Vault is already initialized'
-
-/**
- * Half of what a term may seal: the rotation has time, and other processes' unsaved counts do not
- * matter.
- */
-const rotateAtSeals = sealsPerTermMax / 2
 
 const rotateAttemptsMax = 16
 
@@ -125,6 +120,7 @@ export type Seal = Pick<
   | 'areTrue'
   | 'replaceSplitKey'
   | 'rotateRootKey'
+  | 'setRotation'
 > & { keyStatus(): KeyStatus | Promise<KeyStatus> }
 
 export class SealManager {
@@ -142,6 +138,7 @@ export class SealManager {
   #attempt: ShareAttempt | undefined
   #rootKey: Buffer | undefined
   #ready = false
+  #rotateAtSeals = operationsMax
 
   constructor(options: SealManagerOptions) {
     this.#engine = options.engine
@@ -316,6 +313,11 @@ export class SealManager {
     const others = await unsavedOfOthers(term)
     const status = this.keyStatus()
     return { ...status, encryptions: status.encryptions + others }
+  }
+
+  /** After so many records the next term begins, at the latest after what is safe; 0 is that. */
+  setRotation(seals: number): void {
+    this.#rotateAtSeals = seals > 0 ? Math.min(seals, operationsMax) : operationsMax
   }
 
   /** A new term seals from now on; what older terms sealed stays readable. */
@@ -595,7 +597,7 @@ export class SealManager {
     const keyring = this.#store.keyring
     const count = keyring.takeUnsavedSeals()
     keyring.setSavedSeals(await addEncryptions(this.#engine, keyring.activeTerm, count))
-    if (keyring.encryptions >= rotateAtSeals) await this.#rotate()
+    if (keyring.encryptions >= this.#rotateAtSeals) await this.#rotate()
   }
 
   async #reloadKeyring(): Promise<Keyring | undefined> {

@@ -111,6 +111,10 @@ export class SharedSeal implements Seal {
     return this.#own.areTrue(shares)
   }
 
+  setRotation(seals: number): void {
+    this.#own.setRotation(seals)
+  }
+
   async replaceSplitKey(key: Buffer, counts: ShareCounts): Promise<void> {
     await this.#own.replaceSplitKey(key, counts)
     await this.#primary.ask('opened', nothing)

@@ -51,6 +51,17 @@ export function findDataFileProblem(path: string): string | undefined {
   }
 }
 
+/** The two head pages, and how far the newest state reaches in the file. */
+export function readDataFileHead(
+  file: number,
+): { readonly headBytes: number; readonly contentBytes: number } | undefined {
+  const first = readMeta(file, 0)
+  const second = first === undefined ? undefined : readMeta(file, first.pageBytes)
+  if (first === undefined || second === undefined) return undefined
+  const { lastPage, pageBytes } = first.transaction > second.transaction ? first : second
+  return { headBytes: 2 * pageBytes, contentBytes: (Number(lastPage) + 1) * pageBytes }
+}
+
 /** What every commit changes: one of the two head pages, whatever the page size is. */
 function stateOf(file: number): { readonly sizeBytes: bigint; readonly heads: Buffer } {
   const heads = Buffer.alloc(2 * pageBytesMax)

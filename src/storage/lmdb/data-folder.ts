@@ -66,6 +66,11 @@ export function completeFolder(folder: string, record: FolderRecord): void {
   saveRecord(folder, { ...record, state: 'ready' })
 }
 
+/** The folder's record for a data file that a backup gave. */
+export function saveRestoredFolder(folder: string, uuid: string): void {
+  saveRecord(folder, { product: product.name, format: formatNow, uuid, state: 'ready' })
+}
+
 /** Gives the files their rights: LMDB made them under whatever umask the process has. */
 export function restrictFiles(folder: string): void {
   for (const name of ['data.mdb', 'lock.mdb', 'format.json']) restrict(join(folder, name), fileMode)

@@ -18,13 +18,22 @@ import {
   type Change,
   type CommitOutcome,
   type Engine,
+  type EngineCopy,
   type EngineSnapshot,
 } from '../store.ts'
 import { isNothingWritten } from './commit-failure.ts'
-import { completeFolder, fileMode, prepareFolder, refuse, restrictFiles } from './data-folder.ts'
+import {
+  completeFolder,
+  dataFilePath,
+  fileMode,
+  prepareFolder,
+  refuse,
+  restrictFiles,
+} from './data-folder.ts'
 import { FolderOwner, type OwnerList } from './folder-owner.ts'
 import { applyChanges } from './lmdb-change.ts'
 import type { Database, RawKey } from './database.ts'
+import { copyDataFile } from './lmdb-backup.ts'
 import { LmdbView } from './lmdb-view.ts'
 
 /** Snapshots open at once; each has a slot in the lock file. */
@@ -76,6 +85,7 @@ export async function openLmdbEngine(options: LmdbEngineOptions): Promise<LmdbEn
     }
     return new LmdbEngine({
       folder,
+      uuid: database.getBinary(uuidKey)?.toString() ?? record.uuid,
       database,
       owner,
       onClosed: () => openFolders.delete(folder),
@@ -90,6 +100,7 @@ export async function openLmdbEngine(options: LmdbEngineOptions): Promise<LmdbEn
 export class LmdbEngine implements Engine {
   readonly type = 'lmdb'
   readonly #folder: string
+  readonly #uuid: string
   readonly #database: Database
   readonly #owner: FolderOwner
   readonly #onClosed: () => void
@@ -100,11 +111,14 @@ export class LmdbEngine implements Engine {
 
   constructor(parts: {
     readonly folder: string
+    /** The mark of the data file. */
+    readonly uuid: string
     readonly database: Database
     readonly owner: FolderOwner
     readonly onClosed: () => void
   }) {
     this.#folder = parts.folder
+    this.#uuid = parts.uuid
     this.#database = parts.database
     this.#owner = parts.owner
     this.#onClosed = parts.onClosed
@@ -142,6 +156,25 @@ export class LmdbEngine implements Engine {
     }
   }
 
+  copy(): EngineCopy {
+    const snapshot = this.snapshot()
+    let file: ReturnType<typeof copyDataFile> | undefined
+    const release = (): void => {
+      file?.close()
+      snapshot.release()
+    }
+    try {
+      // A transaction begins with its first read.
+      snapshot.getNow?.('c/')
+      file = copyDataFile(dataFilePath(this.#folder))
+      const { bytes, content } = file
+      return { store: this.#uuid, bytes, content: releasing(content, release) }
+    } catch (error) {
+      release()
+      throw error
+    }
+  }
+
   /** Waits for what is being committed, then gives the folder free. */
   async close(): Promise<void> {
     this.#closing ??= this.#close()
@@ -170,6 +203,18 @@ export class LmdbEngine implements Engine {
   #checkHealth(): void {
     this.#database.transactionSync(() => {})
     this.#suspect = false
+  }
+}
+
+/** The same content; `release` is called when it was read, or was left before. */
+async function* releasing(
+  content: AsyncIterable<Uint8Array>,
+  release: () => void,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* content
+  } finally {
+    release()
   }
 }
 
