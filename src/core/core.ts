@@ -7,7 +7,7 @@ import type { ApiHandler, PathTraitsOf, RequireMayAsk } from '../framework/api.t
 import type { BackendType } from '../framework/backend.ts'
 import type { TokenPort } from '../framework/token-port.ts'
 import type { Soon } from '../lib/soon.ts'
-import { united, type Family } from '../lib/metrics.ts'
+import { joined, united, type Family } from '../lib/metrics.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Outbound } from '../platform/outbound.ts'
@@ -55,6 +55,8 @@ import { TokenSweep } from './token-sweep.ts'
 import { Tokens } from './tokens.ts'
 import { Wrapping } from './wrapping.ts'
 
+export type MetricsOfOthers = () => Promise<readonly (readonly Family[])[]>
+
 export interface CoreContext {
   readonly store: SealedStore
   readonly seal: Seal
@@ -74,6 +76,8 @@ export interface CoreContext {
   readonly leads?: () => boolean
   /** Where steps are remembered that one process remembers for all. */
   readonly oneOfAll?: OneOfAll
+  /** What the other processes have counted. */
+  readonly metricsOfOthers?: MetricsOfOthers
 }
 
 /** Two machines that share a store may differ by that much without a word. */
@@ -114,6 +118,7 @@ export class Core implements SystemPorts, PipelineContext {
   readonly rotation: KeyRotation
   readonly #pipeline: Pipeline
   readonly #leads: () => boolean
+  readonly #metricsOfOthers: MetricsOfOthers | undefined
   readonly #configuration = new EpochValue<CoreConfiguration>(readConfiguration)
   /** Epoch of the newest configuration by which backends of removed mounts were closed. */
   #keptEpoch = 0
@@ -129,6 +134,7 @@ export class Core implements SystemPorts, PipelineContext {
     this.settings = context.settings
     this.access = new PolicyAccess(context.clock)
     this.#leads = context.leads ?? (() => true)
+    this.#metricsOfOthers = context.metricsOfOthers
     const { logger, clock, processes = 1 } = context
     const mountOf = (path: string): string | undefined => this.backends.mountPathOf(path)
     this.metrics = new ServerMetrics(clock)
@@ -184,6 +190,14 @@ export class Core implements SystemPorts, PipelineContext {
   }
 
   async collectMetrics(): Promise<readonly Family[]> {
+    const own = await this.ownMetrics()
+    return this.#metricsOfOthers === undefined
+      ? own
+      : joined([own, ...(await this.#metricsOfOthers())])
+  }
+
+  /** Of this process alone. */
+  async ownMetrics(): Promise<readonly Family[]> {
     const { mounts } = await this.configuration()
     const ofMounts = mounts.mounts.flatMap((mount) =>
       mount.tainted === true ? [] : (this.backends.of(mount).backend.metrics?.() ?? []),

@@ -4,7 +4,7 @@
  */
 
 import { loginRecordsUsual, type CoreSettings } from '../core/settings.ts'
-import { Core } from '../core/core.ts'
+import { Core, type MetricsOfOthers } from '../core/core.ts'
 import type { OneOfAll } from '../core/one-of-all.ts'
 import { SealManager, type Seal } from '../core/seal/seal-manager.ts'
 import type { SealType } from '../core/seal/static-seal.ts'
@@ -37,6 +37,7 @@ export interface MemberSeal extends Seal {
 export interface Membership {
   /** How many there are. */
   readonly processes: number
+  readonly metricsOfOthers: MetricsOfOthers
   sealOf(own: SealManager): MemberSeal
 }
 
@@ -159,6 +160,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       processes,
       leads: () => member?.isLeader ?? true,
       ...(member === undefined ? {} : { oneOfAll: member.oneOfAll }),
+      ...(membership === undefined ? {} : { metricsOfOthers: membership.metricsOfOthers }),
     })
     ownSeal.onUnsealed(() => core.open())
     ownSeal.onSealing(() => core.close())

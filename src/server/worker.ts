@@ -60,6 +60,10 @@ primary.serve<OfWorker>(
     errand: ({ letter, replyTo }) => requireRunning().seal.errands.take(letter, replyTo),
     progress: () => requireRunning().seal.progress(),
     unsavedSeals: async ({ term }) => ({ count: requireRunning().seal.unsavedSeals(term) }),
+    metrics: async () => {
+      const { core } = requireRunning().server
+      return { own: core.isOpen ? await core.ownMetrics() : [] }
+    },
     logLevel: async ({ level }) => {
       running?.log.logger.setLevel(level)
       return undefined
@@ -135,6 +139,7 @@ async function createMember(
     storage: storage.shared ? storage : { ...storage, shared: true, group: folderGroup },
     membership: {
       processes: workers,
+      metricsOfOthers: async () => (await primary.ask('metrics', nothing)).ofOthers,
       sealOf: (own) => {
         const seal = new SharedSeal({ own, primary, random: new SystemRandom() })
         seals.push(seal)

@@ -43,6 +43,14 @@ test('what one worker revokes, changes or rotates the others know with the next 
     )
     assert.deepEqual(terms, [round + 2, round + 2])
   }
+  const requests = async (client: WorkerClient) => {
+    const { body } = await mustAt(client, 'GET', 'sys/metrics', root)
+    const counted: readonly { readonly Name: string; readonly Count: number }[] = body.Counters
+    return JSON.stringify(counted.filter(({ Name }) => Name.includes('requests_total')))
+  }
+  const countOf = (text: string) => Number(/"Count":(\d+)/.exec(text)?.[1])
+  const [ofA, ofB] = [countOf(await requests(a)), countOf(await requests(b))]
+  assert.ok(ofA > 100 && ofB > ofA && ofB <= ofA + 2, `${ofA} and ${ofB} requests`)
   const seals = async (client: WorkerClient) =>
     Number((await mustAt(client, 'GET', 'sys/key-status', root)).body.encryptions)
   const before = await seals(a)

@@ -90,6 +90,7 @@ export class Crew {
         errand: (errand) => this.#errand(errand),
         progress: () => this.#progress(),
         unsavedSeals: ({ term }) => this.#unsavedSeals(member, term),
+        metrics: () => this.#metrics(member),
         logLevel: async ({ level }) => this.#setLogLevel(member, level),
       },
       (fault) => {
@@ -181,6 +182,14 @@ export class Crew {
       others.map((member) => this.#bounded(member, member.link.ask('unsavedSeals', { term }))),
     )
     return { count: counts.reduce((sum, answer) => sum + (answer?.count ?? 0), 0) }
+  }
+
+  async #metrics(asking: Member): Promise<OfPrimary['metrics']['answer']> {
+    const others = this.#joined.filter((member) => member !== asking)
+    const answers = await Promise.all(
+      others.map((member) => this.#bounded(member, member.link.ask('metrics', nothing))),
+    )
+    return { ofOthers: answers.map((answer) => answer?.own ?? []) }
   }
 
   async #errand(errand: OfPrimary['errand']['asked']): Promise<ErrandOutcome> {

@@ -1,5 +1,6 @@
 /** What the first process and a worker ask each other. */
 
+import type { Family } from '../../lib/metrics.ts'
 import type { LogLevel } from '../../platform/logger.ts'
 import type { BoundAddress } from '../../http/listener.ts'
 import type { ConfigFile } from '../config-file.ts'
@@ -66,6 +67,11 @@ export interface OfPrimary {
     readonly asked: { readonly term: number }
     readonly answer: { readonly count: number }
   }
+  /** What each of the others has counted. */
+  readonly metrics: {
+    readonly asked: Nothing
+    readonly answer: { readonly ofOthers: readonly (readonly Family[])[] }
+  }
   readonly logLevel: { readonly asked: { readonly level: LogLevel }; readonly answer: undefined }
 }
 
@@ -85,6 +91,11 @@ export interface OfWorker {
   readonly progress: OfPrimary['progress']
   /** The same of this one. */
   readonly unsavedSeals: OfPrimary['unsavedSeals']
+  /** What this one has counted; nothing while it is sealed. */
+  readonly metrics: {
+    readonly asked: Nothing
+    readonly answer: { readonly own: readonly Family[] }
+  }
   readonly logLevel: OfPrimary['logLevel']
   /** SIGHUP: certificates and the log file once more; what could not be had is told. */
   readonly reload: { readonly asked: Nothing; readonly answer: { readonly problem?: string } }
