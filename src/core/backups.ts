@@ -6,11 +6,11 @@ import { rfc3339 } from '../lib/time.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Engine } from '../storage/store.ts'
-import type { SealManager } from './seal/seal-manager.ts'
+import type { Seal } from './seal/seal-manager.ts'
 
 export interface BackupsContext {
   readonly engine: Engine
-  readonly seal: Pick<SealManager, 'status'>
+  readonly seal: Pick<Seal, 'status'>
   readonly clock: Clock
   readonly logger: Logger
 }

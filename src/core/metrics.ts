@@ -112,8 +112,14 @@ function usage(): readonly Family[] {
       type: 'counter',
       samples: [{ suffix: '', labels: {}, value: now.cpuSeconds }],
     },
-    gauge('process_resident_memory_bytes', 'Resident memory.', one(now.residentBytes)),
-    gauge('nodejs_heap_size_used_bytes', 'Heap in use.', one(now.heapUsedBytes)),
+    {
+      ...gauge('process_resident_memory_bytes', 'Resident memory.', one(now.residentBytes)),
+      adds: true,
+    },
+    {
+      ...gauge('nodejs_heap_size_used_bytes', 'Heap in use.', one(now.heapUsedBytes)),
+      adds: true,
+    },
     gauge('process_start_time_seconds', 'When the process began.', one(now.startedAtSeconds)),
     gauge(
       'nodejs_eventloop_lag_p99_seconds',

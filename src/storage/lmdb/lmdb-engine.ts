@@ -48,6 +48,8 @@ export interface LmdbEngineOptions {
   readonly path: string
   /** Whether other processes that also ask for it may use the folder at the same time. */
   readonly shared: boolean
+  /** Shared with the processes of that group alone; with any that ask for it when undefined. */
+  readonly group?: string | undefined
   readonly processId: number
   readonly random: Random
   readonly logger: Logger
@@ -75,6 +77,7 @@ export async function openLmdbEngine(options: LmdbEngineOptions): Promise<LmdbEn
       folder,
       list,
       shared,
+      group: options.group,
       processId: options.processId,
       socketId: random.bytes(8).toString('hex'),
     })
