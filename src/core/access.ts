@@ -2,11 +2,14 @@
 
 import { BoundedCache } from '../lib/bounded-cache.ts'
 import { turn, type Turns } from '../lib/turns.ts'
+import type { Clock } from '../platform/clock.ts'
 import type { StoreView } from '../storage/store.ts'
 import { compileRootAcl, mergeAcl, type Acl } from './policy/acl.ts'
 import { responseWrappingPolicyText } from './policy/default-policy.ts'
 import { parsePolicy } from './policy/policy.ts'
-import { compilePolicy, type CompiledPolicy } from './policy/rule-set.ts'
+import type { TemplateFacts } from './policy/path-template.ts'
+import { compileFilled, compilePolicy, fillRules, type CompiledPolicy } from './policy/rule-set.ts'
+import { TemplatedAcl } from './policy/templated-acl.ts'
 import { keys } from './keys.ts'
 import type { PolicyRecord } from './records.ts'
 
@@ -19,35 +22,56 @@ interface CompiledText {
   readonly policy: CompiledPolicy
 }
 
+/** The rules of one set of names, as far as all tokens that have them share them. */
+interface SharedRules {
+  readonly acl: Acl
+  readonly policies: readonly CompiledPolicy[]
+  /** What the paths of templated rules begin with. */
+  readonly heads: readonly string[]
+  /** Tells them from those of another epoch, which may have other texts under these names. */
+  readonly serial: number
+}
+
 export class PolicyAccess {
   readonly #root = compileRootAcl()
-  readonly #responseWrapping = compileText('response-wrapping', responseWrappingPolicyText)
-  readonly #acls = new BoundedCache<string, Acl>(aclsMax)
+  readonly #responseWrapping = compileText({
+    name: 'response-wrapping',
+    text: responseWrappingPolicyText,
+  })
+  readonly #shared = new BoundedCache<string, SharedRules>(aclsMax)
+  /** With templates filled, by the shared rules and by what the templates were filled to. */
+  readonly #filled = new BoundedCache<string, Acl>(aclsMax)
   /** By name; a policy that was not changed is compiled once, however often others are. */
   readonly #compiled = new BoundedCache<string, CompiledText>(compiledMax)
-  readonly #turns: Turns
+  readonly #clock: Turns & Pick<Clock, 'nowMs'>
   #epoch = -1
+  #serial = 0
 
-  constructor(turns: Turns) {
-    this.#turns = turns
+  constructor(clock: Turns & Pick<Clock, 'nowMs'>) {
+    this.#clock = clock
   }
 
   /** The compiled rules if they are there already: the hot path. */
-  peek(names: readonly string[], epoch: number): Acl | undefined {
+  peek(names: readonly string[], facts: TemplateFacts, epoch: number): Acl | undefined {
     if (names.length === 1 && names[0] === 'root') return this.#root
-    return epoch === this.#epoch ? this.#acls.get(names.join('\n')) : undefined
+    const shared = epoch === this.#epoch ? this.#shared.get(names.join('\n')) : undefined
+    return shared && this.#for(facts, shared)
   }
 
   /** The rules of all these policies together; a name without a policy grants nothing. */
-  async acl(names: readonly string[], epoch: number, view: StoreView): Promise<Acl> {
-    if (names.length === 1 && names[0] === 'root') return this.#root
+  async acl(
+    names: readonly string[],
+    facts: TemplateFacts,
+    epoch: number,
+    view: StoreView,
+  ): Promise<Acl> {
+    const known = this.peek(names, facts, epoch)
+    if (known !== undefined) return known
     if (epoch !== this.#epoch) {
-      this.#acls.clear()
+      this.#shared.clear()
+      this.#filled.clear()
       this.#epoch = epoch
     }
-    const cacheKey = names.join('\n')
-    const known = this.#acls.get(cacheKey)
-    if (known !== undefined) return known
     const policies: CompiledPolicy[] = []
     let isNew = false
     for (const name of names) {
@@ -60,19 +84,42 @@ export class PolicyAccess {
       // One of the largest size takes some hundredths of a second, and a token may have many.
       if (!this.#isCompiled(record)) {
         isNew = true
-        await turn(this.#turns)
+        await turn(this.#clock)
       }
       policies.push(this.#compile(record))
     }
-    if (isNew) await turn(this.#turns)
-    const acl = mergeAcl(policies)
-    if (epoch === this.#epoch) this.#acls.set(cacheKey, acl)
+    if (isNew) await turn(this.#clock)
+    const templates = policies.flatMap((policy) => policy.templates)
+    const heads = [...new Set(templates.map(({ template }) => template.head))]
+    const shared = { acl: mergeAcl(policies), policies, heads, serial: ++this.#serial }
+    if (epoch === this.#epoch) this.#shared.set(names.join('\n'), shared)
+    return this.#for(facts, shared)
+  }
+
+  #for(facts: TemplateFacts, shared: SharedRules): Acl {
+    if (shared.heads.length === 0) return shared.acl
+    return new TemplatedAcl(shared.acl, shared.heads, () => this.#fill(facts, shared))
+  }
+
+  #fill(facts: TemplateFacts, { policies, serial }: SharedRules): Acl {
+    const nowSeconds = Math.floor(this.#clock.nowMs() / 1000)
+    const filled = policies.map((policy) => fillRules(policy, facts, nowSeconds))
+    // One place for each template, whether it was filled or not: the same paths of other templates
+    // are other rights.
+    const places = filled.flat().map(([rule]) => rule?.path ?? '')
+    const key = `${serial}\0${places.join('\0')}`
+    const known = this.#filled.get(key)
+    if (known !== undefined) return known
+    const more = policies.map(({ name }, at) => compileFilled(name, (filled[at] ?? []).flat()))
+    const acl = mergeAcl([...policies, ...more])
+    this.#filled.set(key, acl)
     return acl
   }
 
   /** Forgets what was compiled: a sealed server keeps no rules. */
   clear(): void {
-    this.#acls.clear()
+    this.#shared.clear()
+    this.#filled.clear()
     this.#compiled.clear()
     this.#epoch = -1
   }
@@ -81,17 +128,18 @@ export class PolicyAccess {
     return this.#compiled.get(name)?.text === text
   }
 
-  #compile({ name, text }: PolicyRecord): CompiledPolicy {
+  #compile(record: PolicyRecord): CompiledPolicy {
+    const { name, text } = record
     const known = this.#compiled.get(name)
     if (known?.text === text) return known.policy
-    const policy = compileText(name, text)
+    const policy = compileText(record)
     this.#compiled.set(name, { text, policy })
     return policy
   }
 }
 
 /** It parsed when it was stored. Leaving it out would also leave out what it denies. */
-function compileText(name: string, text: string): CompiledPolicy {
+function compileText({ name, text }: Pick<PolicyRecord, 'name' | 'text'>): CompiledPolicy {
   const parsed = parsePolicy(name, text)
   if (!parsed.ok) throw new Error(`the stored policy ${name} does not parse`)
   return compilePolicy(parsed.value)

@@ -16,7 +16,8 @@ import { PolicyAccess } from './access.ts'
 import { bootstrap } from './bootstrap.ts'
 import type { CallerFacts } from './caller-facts.ts'
 import { readConfiguration, type CoreConfiguration } from './configuration.ts'
-import { Identity } from './identity.ts'
+import { IdentityIndex } from './identity/identity-index.ts'
+import { LoginIdentities } from './identity/login-identity.ts'
 import { keys, lastSegment } from './keys.ts'
 import { Logins } from './login.ts'
 import { BoundedLogger } from './line-budget.ts'
@@ -28,11 +29,12 @@ import { Pipeline, type PipelineContext } from './pipeline.ts'
 import { Policies } from './policies.ts'
 import type { PagePort } from './ports/page-port.ts'
 import type { System, SystemPorts } from './ports/system-ports.ts'
-import type { CorsRecord } from './records.ts'
+import type { CorsRecord, MountRecord } from './records.ts'
 import type { SealManager } from './seal/seal-manager.ts'
 import type { CoreSettings } from './settings.ts'
 import { tokenIdsOf, type TokenIds } from './token-id.ts'
 import { TokenOperations } from './token-operations.ts'
+import { RightsOfTokens } from './token-rights.ts'
 import { TokenScan } from './token-scan.ts'
 import { TokenSweep } from './token-sweep.ts'
 import { Tokens } from './tokens.ts'
@@ -58,7 +60,7 @@ const clockBehindMsMax = 5000
 /** What exists only while the seal is open. */
 interface Opened {
   readonly tokens: Tokens
-  readonly identity: Identity
+  readonly rights: RightsOfTokens
   readonly logins: Logins
   readonly sweep: TokenSweep
   readonly tokenOperations: TokenOperations
@@ -130,8 +132,8 @@ export class Core implements SystemPorts, PipelineContext {
     return this.#require().logins
   }
 
-  get identity(): Identity {
-    return this.#require().identity
+  get rights(): RightsOfTokens {
+    return this.#require().rights
   }
 
   get sweep(): TokenSweep {
@@ -191,7 +193,9 @@ export class Core implements SystemPorts, PipelineContext {
     const ids = tokenIdsOf(store.keyring, random)
     await this.#startIdsAfterStored(ids)
     const tokens = new Tokens({ store, clock, ids, startMs: ids.lastMs })
-    const identity = new Identity(ids, random)
+    const index = new IdentityIndex(ids, (mount) => this.#hasExactAliases(mount))
+    const identities = new LoginIdentities(index, random)
+    const rights = new RightsOfTokens(index, (epoch) => this.configurationAt(epoch))
     const scan = new TokenScan({ store, clock, logger })
     const sweep = new TokenSweep({
       store,
@@ -206,6 +210,8 @@ export class Core implements SystemPorts, PipelineContext {
       tokens,
       scan,
       sweep,
+      rights,
+      identities,
       settings,
       configuration: () => this.configuration(),
       backendOf: (mount) => backends.of(mount).backend,
@@ -213,10 +219,10 @@ export class Core implements SystemPorts, PipelineContext {
     const logins = new Logins({
       store,
       tokens,
-      identity,
+      identities,
+      rights,
       settings,
       log: this.loginLog,
-      hasExactAliases: (type) => backends.typeOf(type, 'auth')?.exactAliases === true,
     })
     const mounts = new Mounts({
       store,
@@ -229,7 +235,7 @@ export class Core implements SystemPorts, PipelineContext {
       configuration: () => this.configuration(),
     })
     await store.write((txn) => bootstrap(txn, { random, clock }))
-    this.#opened = { tokens, identity, logins, sweep, tokenOperations, mounts }
+    this.#opened = { tokens, rights, logins, sweep, tokenOperations, mounts }
     this.#cubbyhole = (await this.configuration()).mounts.byPath('cubbyhole/')?.uuid
     sweep.start()
   }
@@ -247,6 +253,11 @@ export class Core implements SystemPorts, PipelineContext {
 
   get isOpen(): boolean {
     return this.#opened !== undefined
+  }
+
+  /** A subject that differs in case is another subject, unless the mount is to be as the references. */
+  #hasExactAliases({ type, config }: MountRecord): boolean {
+    return config.compat !== 'vault' && this.backends.typeOf(type, 'auth')?.exactAliases === true
   }
 
   #cubbyhole: string | undefined

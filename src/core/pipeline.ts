@@ -39,19 +39,17 @@ import { KeyNotStorable } from '../storage/transaction.ts'
 import type { PolicyAccess } from './access.ts'
 import type { CallerFacts } from './caller-facts.ts'
 import type { CoreConfiguration } from './configuration.ts'
-import { keys } from './keys.ts'
 import type { LoginLog } from './login-log.ts'
 import type { Logins } from './login.ts'
 import { fullPath } from './mount-table.ts'
-import { effectivePolicies } from './policy-names.ts'
 import type { PagePort } from './ports/page-port.ts'
 import type { System } from './ports/system-ports.ts'
-import type { EntityRecord, MountRecord } from './records.ts'
+import type { MountRecord } from './records.ts'
 import type { Mounted, MountedBackends } from './mounted-backends.ts'
 import type { TokenOperations } from './token-operations.ts'
+import type { RightsOfTokens } from './token-rights.ts'
 import type { LiveToken, Tokens } from './tokens.ts'
 
-const noNames: readonly string[] = []
 const epochKeys = [epochKey]
 /** Of a path that is not known, or not yet: as a stranger's. */
 const strictTraits: PathTraits = { isOpen: true, repeats: undefined }
@@ -102,6 +100,7 @@ export interface PipelineContext {
   readonly backends: MountedBackends
   readonly isOpen: boolean
   readonly tokens: Tokens
+  readonly rights: RightsOfTokens
   readonly logins: Logins
   readonly tokenOperations: Pick<TokenOperations, 'revokeId'>
   /** What the last request knew: for questions that may not wait. */
@@ -221,28 +220,22 @@ export class Pipeline {
     view: StoreView,
   ): Promise<Admission | undefined> {
     const { record } = token
-    let policies = record.policies
-    let identityPolicies = noNames
-    if (record.entity !== '') {
-      const wanted = [keys.entity(record.entity)]
-      const [found] = view.getNow(wanted) ?? (await view.getMany(wanted))
-      const entity = found as EntityRecord | undefined
-      if (entity === undefined || entity.disabled) return undefined
-      identityPolicies = entity.policies
-      policies = effectivePolicies(policies, identityPolicies)
-    }
+    const known = this.#core.rights.of(record, epoch, view)
+    const rights = known instanceof Promise ? await known : known
+    if (rights.isRefused) return undefined
     const { access } = this.#core
-    const acl = access.peek(policies, epoch) ?? (await access.acl(policies, epoch, view))
+    const { all, facts } = rights
+    const acl = access.peek(all, facts, epoch) ?? (await access.acl(all, facts, epoch, view))
     const caller: Caller = {
       accessor: token.accessor,
       type: token.type,
-      policies,
+      policies: all,
       isRoot: record.policies.length === 1 && record.policies[0] === 'root',
-      entityId: record.entity,
+      entityId: rights.entityId,
       displayName: record.name,
       tokenId: token.id,
     }
-    return { caller, token, acl, identityPolicies }
+    return { caller, token, acl, rights }
   }
 
   /** For open paths that answer more to those who show a live token; never refuses. */

@@ -16,6 +16,7 @@ import type { Store } from '../storage/store.ts'
 import type { CallerFacts } from './caller-facts.ts'
 import type { CoreConfiguration } from './configuration.ts'
 import type { CoreSettings } from './settings.ts'
+import type { LoginIdentities } from './identity/login-identity.ts'
 import { keys } from './keys.ts'
 import { authOf } from './login.ts'
 import { normalisePolicyNames, unionOfNames } from './policy-names.ts'
@@ -23,6 +24,7 @@ import type { MountRecord, TokenRecord } from './records.ts'
 import { creationSeconds, expireTime, issueTime, secondsLeft } from './token-times.ts'
 import type { TokenScan } from './token-scan.ts'
 import type { TokenSweep } from './token-sweep.ts'
+import type { RightsOfTokens, TokenRights } from './token-rights.ts'
 import type { LiveToken, Tokens } from './tokens.ts'
 import { decideTtl, type GrantedTtl } from './ttl.ts'
 
@@ -34,6 +36,8 @@ export interface TokenOperationsContext {
   readonly tokens: Tokens
   readonly scan: TokenScan
   readonly sweep: TokenSweep
+  readonly rights: RightsOfTokens
+  readonly identities: Pick<LoginIdentities, 'refresh'>
   readonly settings: CoreSettings
   readonly configuration: () => Promise<CoreConfiguration>
   readonly backendOf: (mount: MountRecord) => Backend
@@ -106,6 +110,10 @@ export class TokenOperations implements TokenPort<CallerFacts> {
       period: creation.periodSeconds,
       renewable: type === 'service' && ttl !== 0 && creation.renewable,
       entity: orphan ? '' : parent.record.entity,
+      // Else the child would see external groups that its parent does not.
+      ...(orphan || parent.record.external === undefined
+        ? {}
+        : { external: parent.record.external }),
       orphan,
       ...(orphan ? {} : { parent: parent.id }),
       ...(!orphan && parent.record.cidrs !== undefined && ttl !== 0
@@ -129,7 +137,7 @@ export class TokenOperations implements TokenPort<CallerFacts> {
       return tokens.issue(txn, type, content, creation.id)
     })
     return {
-      auth: authOf(issued, await this.#identityPolicies(content.entity), ttl),
+      auth: authOf(issued, (await this.#rights(issued.record)).identity, ttl),
       warnings,
     }
   }
@@ -190,10 +198,10 @@ export class TokenOperations implements TokenPort<CallerFacts> {
     })
   }
 
-  async #identityPolicies(entity: string): Promise<readonly string[]> {
-    if (entity === '') return []
-    const record = await this.#context.store.view((view) => view.get(keys.entity(entity)))
-    return record?.policies ?? []
+  #rights(record: TokenRecord): Promise<TokenRights> {
+    return this.#context.store.view(async (view) =>
+      this.#context.rights.of(record, await view.epoch(), view),
+    )
   }
 
   // ------------------------------------------------------------ find
@@ -210,12 +218,12 @@ export class TokenOperations implements TokenPort<CallerFacts> {
 
   async lookup(name: TokenName, caller: CallerFacts): Promise<JsonObject | undefined> {
     if (name.kind === 'self') {
-      return lookupData(caller.token, caller.identityPolicies, this.#context.tokens.nowSeconds)
+      return lookupData(caller.token, caller.rights, this.#context.tokens.nowSeconds)
     }
     const token = await this.#find(name, caller)
     if (token === undefined) return undefined
-    const identity = await this.#identityPolicies(token.record.entity)
-    return lookupData(token, identity, this.#context.tokens.nowSeconds)
+    const rights = await this.#rights(token.record)
+    return lookupData(token, rights, this.#context.tokens.nowSeconds)
   }
 
   async accessors(limits: {
@@ -279,7 +287,8 @@ export class TokenOperations implements TokenPort<CallerFacts> {
       renewed: Math.floor(nowMs / 1000),
     }))
     if (after === undefined) throw invalid('lease expired')
-    const identity = await this.#identityPolicies(after.entity)
+    await this.#refreshGroups(after, mount)
+    const { identity } = await this.#rights(after)
     const auth: AuthFields = {
       ...authOf({ ...token, text: '', record: after }, identity, ttl),
       client_token: name.kind === 'token' ? name.text : '',
@@ -313,6 +322,18 @@ export class TokenOperations implements TokenPort<CallerFacts> {
       clientAddress,
       nowMs: this.#context.tokens.nowMs,
     })
+  }
+
+  /**
+   * platform.md §5.6: what a login has kept of its groups holds again. A token that brings none, as
+   * one made by another token, says nothing about them.
+   */
+  async #refreshGroups({ login, external, entity }: TokenRecord, mount: MountRecord) {
+    if (login === undefined || login.alias === '' || external !== undefined) return
+    const { store, identities } = this.#context
+    const renewal = { mount, entity, groups: login.groups }
+    const isNew = await store.view((view) => identities.refresh(renewal, view))
+    if (isNew) await store.write((txn) => identities.refresh(renewal, txn, txn))
   }
 
   // ------------------------------------------------------------ revoke
@@ -408,7 +429,11 @@ function displayName(asked: string): string {
   return `token-${asked.replaceAll(/[^A-Za-z0-9-]/g, '-').replace(/-$/, '')}`
 }
 
-function lookupData(token: LiveToken, identity: readonly string[], now: number): JsonObject {
+function lookupData(
+  token: LiveToken,
+  { identity, entityId }: TokenRights,
+  now: number,
+): JsonObject {
   const { record } = token
   const hasLease = record.leaseless !== true
   return {
@@ -426,7 +451,7 @@ function lookupData(token: LiveToken, identity: readonly string[], now: number):
     expire_time: expireTime(record),
     ttl: secondsLeft(record, now),
     explicit_max_ttl: record.explicitMax,
-    entity_id: record.entity,
+    entity_id: entityId,
     type: token.type,
     ...(record.role === undefined ? {} : { role: record.role }),
     ...(record.period > 0 ? { period: record.period } : {}),

@@ -635,6 +635,7 @@ test('the list of reasons of this method is complete', () => {
     'claim_too_large',
     // Of the core, not of the method.
     'entity_disabled',
+    'entity_unknown',
     'quota_exceeded',
     'storage_unavailable',
     'audit_unavailable',

@@ -16,6 +16,7 @@ import type { Policies } from '../policies.ts'
 import type { SealManager } from '../seal/seal-manager.ts'
 import type { CoreSettings } from '../settings.ts'
 import type { TokenOperations } from '../token-operations.ts'
+import type { RightsOfTokens } from '../token-rights.ts'
 import type { Tokens } from '../tokens.ts'
 
 /** Reads and writes records. */
@@ -51,8 +52,9 @@ export interface TokenKeeper {
   readonly tokenOperations: Pick<TokenOperations, 'revokeId' | 'eachLive' | 'tidy'>
 }
 
-/** Compiles the rules of policies. */
+/** What policies a token has, and their compiled rules. */
 export interface RightsPort {
+  readonly rights: Pick<RightsOfTokens, 'of'>
   readonly access: Pick<PolicyAccess, 'acl'>
 }
 

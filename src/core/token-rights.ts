@@ -1,0 +1,180 @@
+/**
+ * What policies a token has, and where each comes from: its own, its entity's, its groups' and
+ * those of the groups they are in (platform.md §5.7). The pipeline, login answers, lookups,
+ * capabilities and renewals all ask here, and nothing else puts policies together.
+ *
+ * It is computed at the request. What was computed is kept with the very records it was made of:
+ * groups are configuration, so the epoch tells when one has changed; an entity that changes, in its
+ * memberships or aliases too, is another record.
+ */
+
+import { emptyObject, isJsonObject, member, type JsonObject } from '../lib/json.ts'
+import { foldText } from '../schema/field.ts'
+import type { StoreView } from '../storage/store.ts'
+import type { CoreConfiguration } from './configuration.ts'
+import { aliasesOf, findEntity } from './identity/entity-rows.ts'
+import { withAncestors } from './identity/group-tree.ts'
+import type { IdentityIndex } from './identity/identity-index.ts'
+import { findKnownGroups, groupsOf } from './identity/membership.ts'
+import { keys } from './keys.ts'
+import type { TemplateFacts } from './policy/path-template.ts'
+import { effectivePolicies } from './policy-names.ts'
+import type { EntityRecord, ExternalGroups, GroupRecord, TokenRecord } from './records.ts'
+
+const noNames: readonly string[] = []
+const noSources: readonly PolicySource[] = []
+
+/** Who gives which policies. */
+export interface PolicySource {
+  readonly kind: 'entity' | 'group'
+  readonly id: string
+  readonly name: string
+  readonly policies: readonly string[]
+}
+
+/** What identity adds to a token. */
+export interface IdentityRights {
+  /** Sorted; without what identity never gives. */
+  readonly policies: readonly string[]
+  /** Names that are stored there and that only the server gives: no login is made with them. */
+  readonly reserved: readonly string[]
+  readonly sources: readonly PolicySource[]
+  /** Those it is in, and all that these are in. */
+  readonly groups: readonly GroupRecord[]
+}
+
+export interface TokenRights {
+  readonly own: readonly string[]
+  readonly identity: readonly string[]
+  /** Own and identity's: what decides. */
+  readonly all: readonly string[]
+  readonly sources: readonly PolicySource[]
+  /** The entity of now, when it was merged into another; empty for a token without one. */
+  readonly entityId: string
+  /** Its entity is gone or disabled: the token may do nothing. */
+  readonly isRefused: boolean
+  readonly facts: TemplateFacts
+}
+
+interface Kept {
+  readonly epoch: number
+  readonly entity: EntityRecord
+  readonly rights: TokenRights
+}
+
+export class RightsOfTokens {
+  readonly #index: IdentityIndex
+  readonly #configurationAt: (epoch: number) => Promise<CoreConfiguration>
+  readonly #kept = new WeakMap<TokenRecord, Kept>()
+
+  constructor(
+    index: IdentityIndex,
+    configurationAt: (epoch: number) => Promise<CoreConfiguration>,
+  ) {
+    this.#index = index
+    this.#configurationAt = configurationAt
+  }
+
+  /** The epoch is the view's own. Answers at once for a token whose rights are known. */
+  of(token: TokenRecord, epoch: number, view: StoreView): TokenRights | Promise<TokenRights> {
+    if (token.entity === '') return ownRights(token)
+    const kept = this.#kept.get(token)
+    if (kept?.epoch === epoch) {
+      const found = view.getNow([keys.entity(token.entity)])
+      if (found?.[0] === kept.entity) return kept.rights
+    }
+    return this.#compute(token, epoch, view)
+  }
+
+  async #compute(token: TokenRecord, epoch: number, view: StoreView): Promise<TokenRights> {
+    const entity = await findEntity(view, token.entity)
+    if (entity === undefined) return { ...ownRights(token), isRefused: true }
+    const identity = await this.identity(entity, token.external, epoch, view)
+    const aliases = (await aliasesOf(view, entity)).map(({ alias }) => alias)
+    const rights: TokenRights = {
+      own: token.policies,
+      identity: identity.policies,
+      all: effectivePolicies(token.policies, identity.policies),
+      sources: identity.sources,
+      entityId: entity.id,
+      isRefused: entity.disabled,
+      facts: { ...tokenFacts(token), entity, aliases, groups: identity.groups },
+    }
+    this.#kept.set(token, { epoch, entity, rights })
+    return rights
+  }
+
+  /** What an entity adds to its tokens; `external` stands in place of its external groups. */
+  async identity(
+    entity: EntityRecord,
+    external: ExternalGroups | undefined,
+    epoch: number,
+    view: StoreView,
+  ): Promise<IdentityRights> {
+    const direct = await this.#directGroups(entity, external, epoch, view)
+    const groups = direct.length === 0 ? direct : await withAncestors(view, direct)
+    const sources: PolicySource[] = []
+    const { id, name, policies } = entity
+    if (policies.length > 0) sources.push({ kind: 'entity', id, name, policies })
+    for (const group of groups) {
+      if (group.policies.length === 0) continue
+      sources.push({ kind: 'group', id: group.id, name: group.name, policies: group.policies })
+    }
+    return { ...addUp(sources), sources, groups }
+  }
+
+  async #directGroups(
+    entity: EntityRecord,
+    external: ExternalGroups | undefined,
+    epoch: number,
+    view: StoreView,
+  ): Promise<readonly GroupRecord[]> {
+    const groups = entity.groups.length === 0 ? [] : await groupsOf(view, entity)
+    if (external === undefined) return groups
+    const internal = groups.filter(({ type }) => type === 'internal')
+    if (external.names.length === 0) return internal
+    const { mounts } = await this.#configurationAt(epoch)
+    const mount = mounts.byAccessor(external.accessor)
+    if (mount === undefined) return internal
+    const known = await findKnownGroups(view, this.#index, mount, external.names)
+    return [...internal, ...known.groups]
+  }
+}
+
+/** Root rights come from a token alone, never from an identity, whatever may be stored there. */
+function addUp(sources: readonly PolicySource[]): Pick<IdentityRights, 'policies' | 'reserved'> {
+  if (sources.length === 0) return { policies: noNames, reserved: noNames }
+  const names = new Set(sources.flatMap(({ policies }) => policies.map(foldText)))
+  names.delete('')
+  const reserved = ['root', 'response-wrapping'].filter((name) => names.delete(name))
+  return { policies: [...names].toSorted(), reserved }
+}
+
+function ownRights(token: TokenRecord): TokenRights {
+  return {
+    own: token.policies,
+    identity: noNames,
+    all: token.policies,
+    sources: noSources,
+    entityId: token.entity,
+    isRefused: false,
+    facts: { ...tokenFacts(token), entity: undefined, aliases: [], groups: [] },
+  }
+}
+
+/** What a token itself brings to the templates of its policies. */
+function tokenFacts({ meta, login }: TokenRecord): Pick<TemplateFacts, 'claims' | 'metadata'> {
+  return { metadata: meta, claims: login === undefined ? emptyObject() : keptClaims(login.facts) }
+}
+
+/** The registered claims that were kept, and those that the role bound. */
+function keptClaims(facts: JsonObject): JsonObject {
+  const bound = member(facts, 'claims')
+  const claims = emptyObject()
+  if (isJsonObject(bound)) Object.assign(claims, bound)
+  for (const name of ['iss', 'sub', 'aud', 'azp']) {
+    const value = member(facts, name)
+    if (value !== undefined) claims[name] = value
+  }
+  return claims
+}
