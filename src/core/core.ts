@@ -5,6 +5,7 @@
 
 import type { ApiHandler, PathTraitsOf, RequireMayAsk } from '../framework/api.ts'
 import type { BackendType } from '../framework/backend.ts'
+import type { PathDeclaration } from '../framework/path.ts'
 import type { TokenPort } from '../framework/token-port.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
@@ -17,7 +18,9 @@ import { bootstrap } from './bootstrap.ts'
 import type { CallerFacts } from './caller-facts.ts'
 import { readConfiguration, type CoreConfiguration } from './configuration.ts'
 import { IdentityIndex } from './identity/identity-index.ts'
+import { createIdentityStore } from './identity/identity-store.ts'
 import { LoginIdentities } from './identity/login-identity.ts'
+import { indexOlderEntities } from './identity/older-entities.ts'
 import { keys, lastSegment } from './keys.ts'
 import { Logins } from './login.ts'
 import { BoundedLogger } from './line-budget.ts'
@@ -27,6 +30,7 @@ import { Mounts } from './mounts.ts'
 import { EpochValue } from './mount-table.ts'
 import { Pipeline, type PipelineContext } from './pipeline.ts'
 import { Policies } from './policies.ts'
+import type { IdentityPaths, IdentityStore } from './ports/identity-ports.ts'
 import type { PagePort } from './ports/page-port.ts'
 import type { System, SystemPorts } from './ports/system-ports.ts'
 import type { CorsRecord, MountRecord } from './records.ts'
@@ -51,6 +55,8 @@ export interface CoreContext {
   readonly plugins: (tokens: () => TokenPort<CallerFacts>) => readonly BackendType[]
   /** The paths below `sys/`, over the ports of the core. */
   readonly system: (ports: SystemPorts) => System
+  /** The paths of the `identity/` mount, over theirs. */
+  readonly identityPaths: IdentityPaths
   readonly pages: PagePort
 }
 
@@ -61,6 +67,7 @@ const clockBehindMsMax = 5000
 interface Opened {
   readonly tokens: Tokens
   readonly rights: RightsOfTokens
+  readonly identities: IdentityStore
   readonly logins: Logins
   readonly sweep: TokenSweep
   readonly tokenOperations: TokenOperations
@@ -98,7 +105,7 @@ export class Core implements SystemPorts, PipelineContext {
     this.loginLog = new LoginLog({ logger, clock, mountOf })
     const system = context.system(this)
     const types = [
-      ...builtInTypes(system),
+      ...builtInTypes(system, () => this.#identityPaths(context)),
       ...context.plugins(() => this.#require().tokenOperations),
     ]
     this.backends = new MountedBackends({
@@ -194,7 +201,7 @@ export class Core implements SystemPorts, PipelineContext {
     await this.#startIdsAfterStored(ids)
     const tokens = new Tokens({ store, clock, ids, startMs: ids.lastMs })
     const index = new IdentityIndex(ids, (mount) => this.#hasExactAliases(mount))
-    const identities = new LoginIdentities(index, random)
+    const loginIdentities = new LoginIdentities(index, random)
     const rights = new RightsOfTokens(index, (epoch) => this.configurationAt(epoch))
     const scan = new TokenScan({ store, clock, logger })
     const sweep = new TokenSweep({
@@ -211,7 +218,7 @@ export class Core implements SystemPorts, PipelineContext {
       scan,
       sweep,
       rights,
-      identities,
+      identities: loginIdentities,
       settings,
       configuration: () => this.configuration(),
       backendOf: (mount) => backends.of(mount).backend,
@@ -219,7 +226,7 @@ export class Core implements SystemPorts, PipelineContext {
     const logins = new Logins({
       store,
       tokens,
-      identities,
+      identities: loginIdentities,
       rights,
       settings,
       log: this.loginLog,
@@ -234,8 +241,11 @@ export class Core implements SystemPorts, PipelineContext {
       backends,
       configuration: () => this.configuration(),
     })
+    const configuration = () => this.configuration()
+    const identities = createIdentityStore({ store, clock, random, index, configuration })
     await store.write((txn) => bootstrap(txn, { random, clock }))
-    this.#opened = { tokens, rights, logins, sweep, tokenOperations, mounts }
+    await indexOlderEntities(store, index)
+    this.#opened = { tokens, rights, identities, logins, sweep, tokenOperations, mounts }
     this.#cubbyhole = (await this.configuration()).mounts.byPath('cubbyhole/')?.uuid
     sweep.start()
   }
@@ -255,7 +265,17 @@ export class Core implements SystemPorts, PipelineContext {
     return this.#opened !== undefined
   }
 
-  /** A subject that differs in case is another subject, unless the mount is to be as the references. */
+  #identityPaths({ identityPaths }: CoreContext): readonly PathDeclaration[] {
+    const store = () => this.#require().identities
+    return identityPaths({
+      get identities() {
+        return store()
+      },
+      mounts: async () => (await this.configuration()).mounts,
+    })
+  }
+
+  /** A subject that differs in case is another one, unless the mount is as the references are. */
   #hasExactAliases({ type, config }: MountRecord): boolean {
     return config.compat !== 'vault' && this.backends.typeOf(type, 'auth')?.exactAliases === true
   }
@@ -297,10 +317,13 @@ export class Core implements SystemPorts, PipelineContext {
   }
 }
 
-/** What every server has mounted, and nobody can enable. Entities are made at login alone. */
-function builtInTypes(system: System): readonly BackendType[] {
+/** What every server has mounted, and nobody can enable. */
+function builtInTypes(
+  system: System,
+  identityPaths: () => readonly PathDeclaration[],
+): readonly BackendType[] {
   return [
     { types: ['system'], class: 'secret', create: () => ({ paths: system.paths }) },
-    { types: ['identity'], class: 'secret', create: () => ({ paths: [] }) },
+    { types: ['identity'], class: 'secret', create: () => ({ paths: identityPaths() }) },
   ]
 }

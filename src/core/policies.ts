@@ -8,11 +8,13 @@ import type { Clock } from '../platform/clock.ts'
 import { prefixRange, type Store } from '../storage/store.ts'
 import { keys } from './keys.ts'
 import { responseWrappingPolicyText } from './policy/default-policy.ts'
-import { decodePolicyText, parseNewPolicy } from './policy/policy.ts'
+import { parsePathTemplate } from './policy/path-template.ts'
+import { decodePolicyText, parseNewPolicy, type Policy } from './policy/policy.ts'
 
 /** Its letters have at most three bytes each, and its storage key has to hold them all. */
 export const policyNameCharsMax = 480
 
+const warningsMax = 10
 const hidden = new Set(['response-wrapping'])
 
 export class Policies {
@@ -57,14 +59,7 @@ export class Policies {
     await this.#store.write((txn) => {
       txn.put(keys.policy(name), { name: name, text, modifiedAt: this.#clock.nowMs() })
     })
-    const warnings: string[] = []
-    if (parsed.value.rules.some((rule) => rule.isTemplated)) {
-      // Leaving this unsaid would hide that a templated deny protects nothing.
-      warnings.push(
-        'paths with {{…}} are not filled in by this version: those stanzas grant nothing and deny nothing',
-      )
-    }
-    return warnings
+    return templateWarnings(parsed.value)
   }
 
   async remove(name: string): Promise<void> {
@@ -75,4 +70,18 @@ export class Policies {
       if ((await txn.get(key)) !== undefined) txn.delete(key.text)
     })
   }
+}
+
+/** What nothing will ever fill; left unsaid, it would hide that a deny protects nothing. */
+function templateWarnings({ rules }: Policy): readonly string[] {
+  const unknown = new Set<string>()
+  for (const { path, isTemplated } of rules) {
+    if (isTemplated) for (const one of parsePathTemplate(path).unknown) unknown.add(one)
+  }
+  return [...unknown]
+    .slice(0, warningsMax)
+    .map(
+      (one) =>
+        `{{${one.slice(0, 128)}}} is never filled: paths with it grant nothing and deny nothing`,
+    )
 }

@@ -17,6 +17,7 @@ import { createPageShell } from '../../src/server/page-shell.ts'
 import { localCall } from '../../src/server/local-call.ts'
 import { MemoryEngine } from '../../src/storage/memory/memory-engine.ts'
 import { SealedStore } from '../../src/storage/sealed-store.ts'
+import { createIdentityPaths } from '../../src/identity/index.ts'
 import { createSystem } from '../../src/sys/index.ts'
 import { initialise } from '../../src/sys/seal-paths.ts'
 
@@ -41,6 +42,7 @@ function node(engine: MemoryEngine, key: Buffer, clock: ManualClock): Core {
     },
     plugins: builtIns,
     system: createSystem,
+    identityPaths: createIdentityPaths,
     pages: createPageShell({ random: parts.random, environment: '', ui: false }),
   })
   seal.onUnsealed(() => core.open())

@@ -149,7 +149,7 @@ function linkPrefixes(
   return entries
 }
 
-/** All rules of one policy, those of one pattern as one, and apart from them those with templates. */
+/** All rules of one policy, those of one pattern as one; those with templates are apart. */
 export interface CompiledPolicy {
   readonly name: string
   readonly rules: ReadonlyMap<string, MergedRule>
@@ -180,7 +180,7 @@ export function compileFilled(name: string, rules: readonly PathRule[]): Compile
   return { name, rules: mergeRulesOf(name, rules), templates: [] }
 }
 
-/** For each templated rule what it is for one token, in every spelling; none if it is not filled. */
+/** For each templated rule what it is for one token, in every spelling; none if not filled. */
 export function fillRules(
   { templates }: CompiledPolicy,
   facts: TemplateFacts,

@@ -12,7 +12,7 @@ export class TemplatedAcl implements Acl {
   readonly #fill: () => Acl
   #filled: Acl | undefined
 
-  /** `heads`: what the paths of all filled rules begin with. `fill`: the rights with those rules. */
+  /** `heads`: what paths of filled rules begin with. `fill`: the rights with those rules. */
   constructor(shared: Acl, heads: readonly string[], fill: () => Acl) {
     this.#shared = shared
     this.#heads = heads
