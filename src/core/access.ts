@@ -19,6 +19,7 @@ const compiledMax = 512
 
 interface CompiledText {
   readonly text: string
+  readonly allowSlashes: true | undefined
   readonly policy: CompiledPolicy
 }
 
@@ -124,23 +125,28 @@ export class PolicyAccess {
     this.#epoch = -1
   }
 
-  #isCompiled({ name, text }: PolicyRecord): boolean {
-    return this.#compiled.get(name)?.text === text
+  #isCompiled({ name, text, allowSlashes }: PolicyRecord): boolean {
+    const known = this.#compiled.get(name)
+    return known?.text === text && known.allowSlashes === allowSlashes
   }
 
   #compile(record: PolicyRecord): CompiledPolicy {
-    const { name, text } = record
+    const { name, text, allowSlashes } = record
     const known = this.#compiled.get(name)
-    if (known?.text === text) return known.policy
+    if (known !== undefined && this.#isCompiled(record)) return known.policy
     const policy = compileText(record)
-    this.#compiled.set(name, { text, policy })
+    this.#compiled.set(name, { text, allowSlashes, policy })
     return policy
   }
 }
 
 /** It parsed when it was stored. Leaving it out would also leave out what it denies. */
-function compileText({ name, text }: Pick<PolicyRecord, 'name' | 'text'>): CompiledPolicy {
+function compileText({
+  name,
+  text,
+  allowSlashes,
+}: Omit<PolicyRecord, 'modifiedAt'>): CompiledPolicy {
   const parsed = parsePolicy(name, text)
   if (!parsed.ok) throw new Error(`the stored policy ${name} does not parse`)
-  return compilePolicy(parsed.value)
+  return compilePolicy(parsed.value, { allowsSlashes: allowSlashes === true })
 }

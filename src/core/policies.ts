@@ -8,8 +8,9 @@ import type { Clock } from '../platform/clock.ts'
 import { prefixRange, type Store } from '../storage/store.ts'
 import { keys } from './keys.ts'
 import { responseWrappingPolicyText } from './policy/default-policy.ts'
-import { parsePathTemplate } from './policy/path-template.ts'
+import { parsePathTemplate, type TemplateOptions } from './policy/path-template.ts'
 import { decodePolicyText, parseNewPolicy, type Policy } from './policy/policy.ts'
+import type { PolicyRecord } from './records.ts'
 
 /** Its letters have at most three bytes each, and its storage key has to hold them all. */
 export const policyNameCharsMax = 480
@@ -41,15 +42,18 @@ export class Policies {
   }
 
   /** The text as written; undefined when there is none. */
-  async read(name: string): Promise<string | undefined> {
-    if (name === 'root') return ''
-    if (name === 'response-wrapping') return responseWrappingPolicyText
-    const record = await this.#store.view((view) => view.get(keys.policy(name)))
-    return record?.text
+  async read(name: string): Promise<Pick<PolicyRecord, 'text' | 'allowSlashes'> | undefined> {
+    if (name === 'root') return { text: '' }
+    if (name === 'response-wrapping') return { text: responseWrappingPolicyText }
+    return this.#store.view((view) => view.get(keys.policy(name)))
   }
 
   /** Stores a policy that parses; gives warnings. */
-  async write(name: string, given: string): Promise<readonly string[]> {
+  async write(
+    name: string,
+    given: string,
+    { allowsSlashes }: TemplateOptions,
+  ): Promise<readonly string[]> {
     if (name === 'root' || hidden.has(name)) throw invalid(`cannot update "${name}" policy`)
     if (name === '') throw invalid('policy name must not be empty')
     if (given.trim() === '') throw invalid("'policy' parameter not supplied or empty")
@@ -57,7 +61,8 @@ export class Policies {
     const parsed = parseNewPolicy(name, text)
     if (!parsed.ok) throw invalid(`failed to parse policy: ${parsed.error.message}`)
     await this.#store.write((txn) => {
-      txn.put(keys.policy(name), { name: name, text, modifiedAt: this.#clock.nowMs() })
+      const record = { name, text, modifiedAt: this.#clock.nowMs() }
+      txn.put(keys.policy(name), allowsSlashes ? { ...record, allowSlashes: true } : record)
     })
     return templateWarnings(parsed.value)
   }

@@ -79,6 +79,8 @@ export const policyRecord = defineRecord({
   name: own<string>(''),
   text: own<string>(''),
   modifiedAt: own<number>(0),
+  /** Values that templates are filled with may be paths of several names. */
+  allowSlashes: optional<true>(),
 })
 export type PolicyRecord = StoredOf<typeof policyRecord.table>
 
