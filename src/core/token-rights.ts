@@ -137,7 +137,7 @@ export class RightsOfTokens {
     const mount = mounts.byAccessor(external.accessor)
     if (mount === undefined) return internal
     const known = await findKnownGroups(view, this.#index, mount, external.names)
-    return [...internal, ...known.groups]
+    return [...internal, ...(await groupsOf(view, { groups: known.ids }))]
   }
 }
 

@@ -1,11 +1,10 @@
 /** What the writers and readers of identities share. */
 
-import { Refusal } from '../../framework/refusal.ts'
+import { invalid } from '../../framework/refusal.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Random } from '../../platform/random.ts'
 import type { Store } from '../../storage/store.ts'
 import type { CoreConfiguration } from '../configuration.ts'
-import { invalid } from '../../framework/refusal.ts'
 import type { MountRecord } from '../records.ts'
 import type { IdentityIndex } from './identity-index.ts'
 
@@ -27,9 +26,4 @@ export async function requireMount(
     throw invalid(`invalid mount accessor ${JSON.stringify(accessor.slice(0, 128))}`)
   }
   return mount
-}
-
-/** What is asked for by its id and is not there. */
-export function notFound(): Refusal {
-  return new Refusal('not_found')
 }

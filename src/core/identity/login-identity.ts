@@ -151,7 +151,7 @@ export class LoginIdentities {
       return { groups: [], external, after: entity.groups }
     }
     const current = entity.groups.length === 0 ? [] : await groupsOf(view, entity)
-    const after = refreshedGroups(current, found.groups, mount.accessor)
+    const after = refreshedGroups(current, found.ids, mount.accessor)
     if (after.length > entityGroupsMax) {
       throw invalid(`the login names more than ${entityGroupsMax} known groups`)
     }

@@ -8,13 +8,13 @@ import { keys } from '../keys.ts'
 import type { EntityRecord, GroupRecord, MountRecord } from '../records.ts'
 import { readMany, type IdentityIndex } from './identity-index.ts'
 
-/** Names that have a group, in their order, and the groups. */
+/** Names that have a group, in their order, and the ids of those groups. */
 export interface KnownGroups {
   readonly names: readonly string[]
-  readonly groups: readonly GroupRecord[]
+  readonly ids: readonly string[]
 }
 
-const nothingKnown: KnownGroups = { names: [], groups: [] }
+const nothingKnown: KnownGroups = { names: [], ids: [] }
 
 /** Those of the names that have a group alias on the mount; others are nobody's business. */
 export async function findKnownGroups(
@@ -33,18 +33,17 @@ export async function findKnownGroups(
     if (row !== undefined) ids.push(row.id)
     return row !== undefined
   })
-  if (ids.length === 0) return nothingKnown
-  const groups = await readMany(
-    view,
-    [...new Set(ids)].map((id) => keys.group(id)),
-  )
-  return { names: known, groups }
+  return { names: known, ids: [...new Set(ids)] }
 }
 
-export function groupsOf(view: StoreView, entity: EntityRecord): Promise<readonly GroupRecord[]> {
+/** The groups that an entity is in, without those that are gone. */
+export function groupsOf(
+  view: StoreView,
+  { groups }: Pick<EntityRecord, 'groups'>,
+): Promise<readonly GroupRecord[]> {
   return readMany(
     view,
-    entity.groups.map((id) => keys.group(id)),
+    groups.map((id) => keys.group(id)),
   )
 }
 
@@ -54,14 +53,14 @@ export function groupsOf(view: StoreView, entity: EntityRecord): Promise<readonl
  */
 export function refreshedGroups(
   current: readonly GroupRecord[],
-  known: readonly GroupRecord[],
+  known: readonly string[],
   accessor: string,
 ): readonly string[] {
   const kept = current.filter(
     ({ type, alias }) =>
       type === 'internal' || (alias !== undefined && alias.accessor !== accessor),
   )
-  return [...new Set([...kept, ...known].map(({ id }) => id))]
+  return [...new Set([...kept.map(({ id }) => id), ...known])]
 }
 
 export function isSameSet(a: readonly string[], b: readonly string[]): boolean {
