@@ -9,7 +9,7 @@ import { aliasesOf, dropEntity, findEntity, freeName, putNewEntity } from './ent
 import { withAncestors } from './group-tree.ts'
 import type { IdentityContext } from './identity-context.ts'
 import { listSegments, readMany, type Page } from './identity-index.ts'
-import { checkMetadata, checkName, checkPolicies } from './identity-rules.ts'
+import { checkMetadata, checkName, checkPolicies, checkRemoval } from './identity-rules.ts'
 import { groupsOf } from './membership.ts'
 
 type Texts = Readonly<Record<string, string>>
@@ -188,10 +188,13 @@ export class Entities {
     const { store, index } = this.#context
     await store.write(async (txn) => {
       const ids = typeof find === 'function' ? [await find(txn)] : find
-      for (const id of ids) {
-        const entity = id === undefined ? undefined : await txn.get(keys.entity(id))
-        if (entity !== undefined) await dropEntity(txn, index, entity)
-      }
+      const known = [...new Set(ids)].filter((id) => id !== undefined)
+      const entities = await readMany(
+        txn,
+        known.map((id) => keys.entity(id)),
+      )
+      checkRemoval('entity_ids', entities)
+      for (const entity of entities) await dropEntity(txn, index, entity)
     })
   }
 

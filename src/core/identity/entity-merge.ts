@@ -11,6 +11,7 @@ import { aliasesOf, changed, setGroups, type PlacedAlias } from './entity-rows.t
 import type { IdentityContext } from './identity-context.ts'
 import {
   checkPolicies,
+  checkRemoval,
   entityAliasesMax,
   entityGroupsMax,
   mergedEntitiesMax,
@@ -52,6 +53,7 @@ export class EntityMerge {
       if (to === undefined) throw invalid("invalid 'to_entity_id': no entity has it")
       const gone: EntityRecord[] = []
       for (const id of from) gone.push(await requireMergeable(txn, id))
+      checkRemoval('from_entity_ids', gone)
       const owned: Owned[] = []
       for (const owner of [to, ...gone]) {
         for (const placed of await aliasesOf(txn, owner)) owned.push({ ...placed, owner })

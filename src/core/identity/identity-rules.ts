@@ -7,6 +7,7 @@ import { invalid } from '../../framework/refusal.ts'
 import { isPrintable } from '../../lib/printable.ts'
 import { foldText } from '../../schema/field.ts'
 import { policyNameCharsMax } from '../policies.ts'
+import type { EntityRecord } from '../records.ts'
 
 type Texts = Readonly<Record<string, string>>
 
@@ -27,6 +28,9 @@ export const groupMembersMax = 10_000
 export const groupLinksMax = 1000
 /** Groups inside groups, the outermost and the innermost counted. */
 export const groupLevelsMax = 32
+
+/** Rows that one request may remove: a change has to fit into one commit. */
+const rowsOfChangeMax = 50_000
 
 const metadataPairsMax = 64
 const metadataKeyCharsMax = 128
@@ -98,4 +102,18 @@ export function checkPolicies(names: readonly string[]): readonly string[] {
     }
   }
   return [...folded].toSorted()
+}
+
+/** Entities that are to go together, with all that leads to them. */
+export function checkRemoval(
+  field: string,
+  entities: readonly Pick<EntityRecord, 'aliases' | 'groups' | 'merged'>[],
+): void {
+  let rows = 0
+  for (const { aliases, groups, merged } of entities) {
+    rows += 2 + aliases.length * 2 + groups.length + merged.length
+  }
+  if (rows > rowsOfChangeMax) {
+    throw invalid(`'${field}' names entities with too many groups and aliases for one request`)
+  }
 }
