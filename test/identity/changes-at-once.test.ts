@@ -52,9 +52,9 @@ test('identities that everybody changes at once stay whole', async () => {
     },
   ]
   for (let round = 0; round < 12; round++) {
-    const work = Array.from({ length: 20 }, (_, at) => (steps[at % steps.length] ?? steps[0])?.())
-    for (const status of await Promise.all(work)) {
-      assert.ok([200, 204, 400].includes(status ?? 0), String(status))
+    const rounds = Array.from({ length: 4 }, () => steps).flat()
+    for (const status of await Promise.all(rounds.map((step) => step()))) {
+      assert.ok([200, 204, 400].includes(status), String(status))
     }
   }
   const { problems } = await checkStore(identity.server.server.core.store)

@@ -185,7 +185,7 @@ test('a tower of groups ends, and so do lists of members', async () => {
   const refused = await post('group', { name: 'tower', member_group_ids: [top] })
   wantError(refused, 400, /'member_group_ids' would nest groups in more than 32 levels/)
   assert.equal((await identity.root.read('identity/group/name/tower')).status, 404)
-  const many = Array.from({ length: 10_001 }, (_, at) => `00000000-0000-0000-0000-${at}`)
+  const many = Array.from({ length: 5001 }, (_, at) => `00000000-0000-0000-0000-${at}`)
   wantError(await post('group', { member_entity_ids: many.join(',') }), 400, /member_entity_ids/)
   wantError(await post('group', { member_group_ids: many.join(',') }), 400, /member_group_ids/)
 })

@@ -35,7 +35,7 @@ test('entities that were stored without rows have them after a start', async () 
   }
   assert.equal((await identity.read(`entity-alias/id/${aliases[0].id}`)).name, 'older')
   const listed = (await identity.root.list('identity/entity/name')).body.data.keys
-  assert.deepEqual(listed.toSorted(), [name, twinName].toSorted())
+  assert.deepEqual(new Set(listed), new Set([name, twinName]))
   assert.equal((await client.read('auth/token/lookup-self')).status, 200)
   assert.equal((await jwt.mustLogin('older')).entity, entity)
   await identity.stop()

@@ -23,7 +23,7 @@ export const entityAliasesMax = 1000
 /** Entities that one may have taken over. */
 export const mergedEntitiesMax = 1000
 /** Members that one write may name. */
-export const groupMembersMax = 10_000
+export const groupMembersMax = 5000
 /** Groups directly in one group, and groups that one group is directly in. */
 export const groupLinksMax = 1000
 /** Groups inside groups, the outermost and the innermost counted. */
