@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { setUpSignIn } from '../jwt/oidc-fixture.ts'
 import { wantError } from '../platform/fixture.ts'
 import { startIdentity, type GroupMount, type IdentityServer } from './fixture.ts'
 
@@ -115,4 +116,29 @@ test('a role maps groups to policies without any group object (group_policies)',
   assert.deepEqual(await policies(['devs']), ['ci', 'default', 'dev'])
   await jwt.role('mapped', { group_policies: {} })
   assert.deepEqual(await policies(['devs']), ['default'])
+})
+
+test('a group that the provider takes away is gone from all tokens of the person at the next sign-in', async () => {
+  const setup = await setUpSignIn()
+  const { root, idp } = setup
+  const role = await setup.role({ token_num_uses: 0 })
+  const accessor = (await root.read('sys/auth/oidc')).body.data.accessor
+  const canonical_id = (await root.must('identity/group', { type: 'external', policies: ['pa'] }))
+    .body.data.id
+  await root.must('identity/group-alias', { name: 'a', mount_accessor: accessor, canonical_id })
+  const signIn = async () => {
+    const done = await setup.callback(await setup.begin(role))
+    assert.equal(done.status, 200, done.text)
+    return done.body.auth
+  }
+  const first = await signIn()
+  assert.deepEqual(first.identity_policies, ['pa'])
+  const client = setup.server.client(first.client_token)
+  idp.claims = { ...idp.claims, nested: { Size: 'medium', secret_code: 'bar', Groups: ['b'] } }
+  const second = await signIn()
+  assert.equal(second.identity_policies, undefined)
+  assert.equal(second.entity_id, first.entity_id)
+  const read = await root.must('auth/token/lookup', { token: client.token })
+  assert.equal(read.body.data.identity_policies, undefined)
+  await setup.stop()
 })
