@@ -53,7 +53,7 @@ export class PolicyAccess {
   }
 
   /** The compiled rules if they are there already: the hot path. */
-  peek(names: readonly string[], facts: TemplateFacts, epoch: number): Acl | undefined {
+  peek(names: readonly string[], facts: () => TemplateFacts, epoch: number): Acl | undefined {
     if (names.length === 1 && names[0] === 'root') return this.#root
     const shared = epoch === this.#epoch ? this.#shared.get(names.join('\n')) : undefined
     return shared && this.#for(facts, shared)
@@ -62,7 +62,7 @@ export class PolicyAccess {
   /** The rules of all these policies together; a name without a policy grants nothing. */
   async acl(
     names: readonly string[],
-    facts: TemplateFacts,
+    facts: () => TemplateFacts,
     epoch: number,
     view: StoreView,
   ): Promise<Acl> {
@@ -97,9 +97,9 @@ export class PolicyAccess {
     return this.#for(facts, shared)
   }
 
-  #for(facts: TemplateFacts, shared: SharedRules): Acl {
+  #for(facts: () => TemplateFacts, shared: SharedRules): Acl {
     if (shared.heads.length === 0) return shared.acl
-    return new TemplatedAcl(shared.acl, shared.heads, () => this.#fill(facts, shared))
+    return new TemplatedAcl(shared.acl, shared.heads, () => this.#fill(facts(), shared))
   }
 
   #fill(facts: TemplateFacts, { policies, serial }: SharedRules): Acl {

@@ -19,7 +19,13 @@ import { findKnownGroups, groupsOf } from './identity/membership.ts'
 import { keys } from './keys.ts'
 import type { TemplateFacts } from './policy/path-template.ts'
 import { effectivePolicies } from './policy-names.ts'
-import type { EntityRecord, ExternalGroups, GroupRecord, TokenRecord } from './records.ts'
+import type {
+  AliasRecord,
+  EntityRecord,
+  ExternalGroups,
+  GroupRecord,
+  TokenRecord,
+} from './records.ts'
 
 const noNames: readonly string[] = []
 const noSources: readonly PolicySource[] = []
@@ -53,19 +59,48 @@ export interface TokenRights {
   readonly entityId: string
   /** Its entity is gone or disabled: the token may do nothing. */
   readonly isRefused: boolean
-  readonly facts: TemplateFacts
+  /** What fills its templates; made when a path asks for it. */
+  readonly facts: () => TemplateFacts
 }
 
+/** What an entity gives, while it and the epoch stand still. */
 interface Kept {
   readonly epoch: number
   readonly entity: EntityRecord
-  readonly rights: TokenRights
+  readonly identity: IdentityRights
+  readonly aliases: readonly AliasRecord[]
+}
+
+/**
+ * By the record that it depends on: an entity for all its tokens, with its external groups or
+ * without them, and a token where it brings groups of its own.
+ */
+class KeptIdentities {
+  readonly #whole = new WeakMap<EntityRecord, Kept>()
+  readonly #internal = new WeakMap<EntityRecord, Kept>()
+  readonly #ofToken = new WeakMap<TokenRecord, Kept>()
+
+  get(token: TokenRecord, entity: EntityRecord, epoch: number): Kept | undefined {
+    const kept = this.#of(token)?.get(entity) ?? this.#ofToken.get(token)
+    return kept?.epoch === epoch && kept.entity === entity ? kept : undefined
+  }
+
+  set(token: TokenRecord, kept: Kept): void {
+    const map = this.#of(token)
+    if (map === undefined) this.#ofToken.set(token, kept)
+    else map.set(kept.entity, kept)
+  }
+
+  #of({ external }: TokenRecord): WeakMap<EntityRecord, Kept> | undefined {
+    if (external === undefined) return this.#whole
+    return external.names.length === 0 ? this.#internal : undefined
+  }
 }
 
 export class RightsOfTokens {
   readonly #index: IdentityIndex
   readonly #configurationAt: (epoch: number) => Promise<CoreConfiguration>
-  readonly #kept = new WeakMap<TokenRecord, Kept>()
+  readonly #kept = new KeptIdentities()
 
   constructor(
     index: IdentityIndex,
@@ -78,12 +113,10 @@ export class RightsOfTokens {
   /** The epoch is the view's own. Answers at once for a token whose rights are known. */
   of(token: TokenRecord, epoch: number, view: StoreView): TokenRights | Promise<TokenRights> {
     if (token.entity === '') return ownRights(token)
-    const kept = this.#kept.get(token)
-    if (kept?.epoch === epoch) {
-      const found = view.getNow([keys.entity(token.entity)])
-      if (found?.[0] === kept.entity) return kept.rights
-    }
-    return this.#compute(token, epoch, view)
+    const found = view.getNow([keys.entity(token.entity)])
+    const entity = found?.[0] as EntityRecord | undefined
+    const kept = entity && this.#kept.get(token, entity, epoch)
+    return kept === undefined ? this.#compute(token, epoch, view) : rightsBy(token, kept)
   }
 
   async #compute(token: TokenRecord, epoch: number, view: StoreView): Promise<TokenRights> {
@@ -91,17 +124,9 @@ export class RightsOfTokens {
     if (entity === undefined) return { ...ownRights(token), isRefused: true }
     const identity = await this.identity(entity, token.external, epoch, view)
     const aliases = (await aliasesOf(view, entity)).map(({ alias }) => alias)
-    const rights: TokenRights = {
-      own: token.policies,
-      identity: identity.policies,
-      all: effectivePolicies(token.policies, identity.policies),
-      sources: identity.sources,
-      entityId: entity.id,
-      isRefused: entity.disabled,
-      facts: { ...tokenFacts(token), entity, aliases, groups: identity.groups },
-    }
-    this.#kept.set(token, { epoch, entity, rights })
-    return rights
+    const kept = { epoch, entity, identity, aliases }
+    this.#kept.set(token, kept)
+    return rightsBy(token, kept)
   }
 
   /** What an entity adds to its tokens; `external` stands in place of its external groups. */
@@ -150,6 +175,18 @@ function addUp(sources: readonly PolicySource[]): Pick<IdentityRights, 'policies
   return { policies: [...names].toSorted(), reserved }
 }
 
+function rightsBy(token: TokenRecord, { entity, identity, aliases }: Kept): TokenRights {
+  return {
+    own: token.policies,
+    identity: identity.policies,
+    all: effectivePolicies(token.policies, identity.policies),
+    sources: identity.sources,
+    entityId: entity.id,
+    isRefused: entity.disabled,
+    facts: () => ({ ...tokenFacts(token), entity, aliases, groups: identity.groups }),
+  }
+}
+
 function ownRights(token: TokenRecord): TokenRights {
   return {
     own: token.policies,
@@ -158,7 +195,7 @@ function ownRights(token: TokenRecord): TokenRights {
     sources: noSources,
     entityId: token.entity,
     isRefused: false,
-    facts: { ...tokenFacts(token), entity: undefined, aliases: [], groups: [] },
+    facts: () => ({ ...tokenFacts(token), entity: undefined, aliases: [], groups: [] }),
   }
 }
 
