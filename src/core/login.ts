@@ -18,7 +18,7 @@ import {
 import type { LoginLog } from './login-log.ts'
 import { effectivePolicies, normalisePolicyNames } from './policy-names.ts'
 import type { MountRecord, TokenRecord } from './records.ts'
-import type { IdentityRights, RightsOfTokens } from './token-rights.ts'
+import { noRights, type IdentityRights, type RightsOfTokens } from './token-rights.ts'
 import type { IssuedToken, Tokens } from './tokens.ts'
 import { decideTtl } from './ttl.ts'
 
@@ -141,16 +141,16 @@ export class Logins {
     const person = await this.#identities.find(who, view)
     if (person === undefined) return undefined
     // What is about to change is judged as it is then.
-    return person.isCurrent
-      ? this.#admit(person, mount, view)
-      : { ...person, rights: { policies: [], reserved: [], sources: [], groups: [] } }
+    return person.isCurrent ? this.#admit(person, mount, view) : { ...person, rights: noRights }
   }
 
   /** The person with what identity adds to the token; refuses whoever may have none. */
   async #admit(person: KnownPerson, mount: MountRecord, view: StoreView): Promise<AdmittedPerson> {
     const { entity, external } = person
     if (entity.disabled) throw disabledEntity(mount, this.#settings)
-    const rights = await this.#rights.identity(entity, external, await view.epoch(), view)
+    // All groups that a login brings are of the mount that it comes through.
+    const coming = this.#rights.identity(entity, external, view, () => mount)
+    const rights = coming instanceof Promise ? await coming : coming
     refuseReserved(rights.reserved)
     return { ...person, rights }
   }

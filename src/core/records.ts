@@ -126,8 +126,11 @@ export const tokenRecord = defineRecord({
   leaseless: optional<true>(),
   renewed: optional<number>(),
   entity: own<string>(''),
-  /** External groups of this token alone, in place of its entity's (`identity_mode=token`). */
-  external: optional<ExternalGroups>(),
+  /**
+   * External groups of this token alone, in place of its entity's (`identity_mode=token`); mostly
+   * none.
+   */
+  external: optional<readonly ExternalGroups[]>(),
   parent: optional<string>(),
   orphan: own<boolean>(false),
   cidrs: optional<readonly string[]>(),

@@ -24,11 +24,13 @@ import type {
   EntityRecord,
   ExternalGroups,
   GroupRecord,
+  MountRecord,
   TokenRecord,
 } from './records.ts'
 
 const noNames: readonly string[] = []
 const noSources: readonly PolicySource[] = []
+const noGroups: readonly GroupRecord[] = []
 
 /** Who gives which policies. */
 export interface PolicySource {
@@ -47,6 +49,13 @@ export interface IdentityRights {
   readonly sources: readonly PolicySource[]
   /** Those it is in, and all that these are in. */
   readonly groups: readonly GroupRecord[]
+}
+
+export const noRights: IdentityRights = {
+  policies: noNames,
+  reserved: noNames,
+  sources: noSources,
+  groups: noGroups,
 }
 
 export interface TokenRights {
@@ -93,7 +102,7 @@ class KeptIdentities {
 
   #of({ external }: TokenRecord): WeakMap<EntityRecord, Kept> | undefined {
     if (external === undefined) return this.#whole
-    return external.names.length === 0 ? this.#internal : undefined
+    return external.length === 0 ? this.#internal : undefined
   }
 }
 
@@ -122,48 +131,72 @@ export class RightsOfTokens {
   async #compute(token: TokenRecord, epoch: number, view: StoreView): Promise<TokenRights> {
     const entity = await findEntity(view, token.entity)
     if (entity === undefined) return { ...ownRights(token), isRefused: true }
-    const identity = await this.identity(entity, token.external, epoch, view)
+    const mountOf = async (accessor: string) =>
+      (await this.#configurationAt(epoch)).mounts.byAccessor(accessor)
+    const identity = await this.identity(entity, token.external, view, mountOf)
     const aliases = (await aliasesOf(view, entity)).map(({ alias }) => alias)
     const kept = { epoch, entity, identity, aliases }
     this.#kept.set(token, kept)
     return rightsBy(token, kept)
   }
 
-  /** What an entity adds to its tokens; `external` stands in place of its external groups. */
-  async identity(
+  /**
+   * What an entity adds to its tokens; `external` stands in place of its external groups. Answers
+   * at once where there are no groups.
+   */
+  identity(
     entity: EntityRecord,
-    external: ExternalGroups | undefined,
-    epoch: number,
+    external: readonly ExternalGroups[] | undefined,
     view: StoreView,
+    mountOf: MountOf,
+  ): IdentityRights | Promise<IdentityRights> {
+    const hasGroups = entity.groups.length > 0 || (external !== undefined && external.length > 0)
+    if (!hasGroups) return rightsOf(entity, noGroups)
+    return this.#throughGroups(entity, external, view, mountOf)
+  }
+
+  async #throughGroups(
+    entity: EntityRecord,
+    external: readonly ExternalGroups[] | undefined,
+    view: StoreView,
+    mountOf: MountOf,
   ): Promise<IdentityRights> {
-    const direct = await this.#directGroups(entity, external, epoch, view)
-    const groups = direct.length === 0 ? direct : await withAncestors(view, direct)
-    const sources: PolicySource[] = []
-    const { id, name, policies } = entity
-    if (policies.length > 0) sources.push({ kind: 'entity', id, name, policies })
-    for (const group of groups) {
-      if (group.policies.length === 0) continue
-      sources.push({ kind: 'group', id: group.id, name: group.name, policies: group.policies })
-    }
-    return { ...addUp(sources), sources, groups }
+    const direct = await this.#directGroups(entity, external, view, mountOf)
+    return rightsOf(entity, await withAncestors(view, direct))
   }
 
   async #directGroups(
     entity: EntityRecord,
-    external: ExternalGroups | undefined,
-    epoch: number,
+    external: readonly ExternalGroups[] | undefined,
     view: StoreView,
+    mountOf: MountOf,
   ): Promise<readonly GroupRecord[]> {
-    const groups = entity.groups.length === 0 ? [] : await groupsOf(view, entity)
+    const groups = entity.groups.length === 0 ? noGroups : await groupsOf(view, entity)
     if (external === undefined) return groups
-    const internal = groups.filter(({ type }) => type === 'internal')
-    if (external.names.length === 0) return internal
-    const { mounts } = await this.#configurationAt(epoch)
-    const mount = mounts.byAccessor(external.accessor)
-    if (mount === undefined) return internal
-    const known = await findKnownGroups(view, this.#index, mount, external.names)
-    return [...internal, ...(await groupsOf(view, { groups: known.ids }))]
+    const direct = groups.filter(({ type }) => type === 'internal')
+    for (const { accessor, names } of external) {
+      const mount = await mountOf(accessor)
+      if (mount === undefined) continue
+      const { ids } = await findKnownGroups(view, this.#index, mount, names)
+      direct.push(...(await groupsOf(view, { groups: ids })))
+    }
+    return direct
   }
+}
+
+/** The mount that external groups are of, while it stands. */
+type MountOf = (accessor: string) => MountRecord | undefined | Promise<MountRecord | undefined>
+
+function rightsOf(entity: EntityRecord, groups: readonly GroupRecord[]): IdentityRights {
+  const { id, name, policies } = entity
+  if (groups.length === 0 && policies.length === 0) return noRights
+  const sources: PolicySource[] = []
+  if (policies.length > 0) sources.push({ kind: 'entity', id, name, policies })
+  for (const group of groups) {
+    if (group.policies.length === 0) continue
+    sources.push({ kind: 'group', id: group.id, name: group.name, policies: group.policies })
+  }
+  return { ...addUp(sources), sources, groups }
 }
 
 /** Root rights come from a token alone, never from an identity, whatever may be stored there. */

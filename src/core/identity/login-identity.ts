@@ -44,7 +44,7 @@ export interface KnownPerson {
   /** The groups that have an alias on the mount: what the token keeps. */
   readonly groups: readonly string[]
   /** In place of the entity's. */
-  readonly external: ExternalGroups | undefined
+  readonly external: readonly ExternalGroups[] | undefined
   /** Stored is already what this login says, so that nothing has to be written. */
   readonly isCurrent: boolean
 }
@@ -65,7 +65,8 @@ export class LoginIdentities {
     if (alias === undefined) return undefined
     const entity = await readOne(view, keys.entity(alias.entity))
     if (entity === undefined) return undefined
-    const { groups, external, after } = await this.#groupsAfter(login, entity, view)
+    const coming = this.#groupsAfter(login, entity, view)
+    const { groups, external, after } = coming instanceof Promise ? await coming : coming
     const isCurrent = !isNewMetadata(alias, login) && isSameSet(entity.groups, after)
     return { entity, groups, external, isCurrent }
   }
@@ -140,15 +141,29 @@ export class LoginIdentities {
     return putNewAlias(txn, entity, alias, hash)
   }
 
-  async #groupsAfter(
+  /** Answers at once where there are no groups: most logins bring none. */
+  #groupsAfter(
+    login: Pick<LoginIdentity, 'mount' | 'groups' | 'mode'>,
+    entity: EntityRecord,
+    view: StoreView,
+  ): GroupsAfter | Promise<GroupsAfter> {
+    const isOfToken = login.mode === 'token'
+    if (login.groups.length === 0 && (isOfToken || entity.groups.length === 0)) {
+      return { groups: noNames, external: isOfToken ? noGroups : undefined, after: entity.groups }
+    }
+    return this.#findGroups(login, entity, view)
+  }
+
+  async #findGroups(
     { mount, groups: names, mode }: Pick<LoginIdentity, 'mount' | 'groups' | 'mode'>,
     entity: EntityRecord,
     view: StoreView,
-  ): Promise<Pick<KnownPerson, 'groups' | 'external'> & { readonly after: readonly string[] }> {
+  ): Promise<GroupsAfter> {
     const found = await findKnownGroups(view, this.#index, mount, names)
     if (mode === 'token') {
-      const external = { accessor: mount.accessor, names: found.names }
-      return { groups: [], external, after: entity.groups }
+      const { accessor } = mount
+      const external = found.names.length === 0 ? noGroups : [{ accessor, names: found.names }]
+      return { groups: noNames, external, after: entity.groups }
     }
     const current = entity.groups.length === 0 ? [] : await groupsOf(view, entity)
     const after = refreshedGroups(current, found.ids, mount.accessor)
@@ -158,6 +173,14 @@ export class LoginIdentities {
     return { groups: found.names, external: undefined, after }
   }
 }
+
+interface GroupsAfter extends Pick<KnownPerson, 'groups' | 'external'> {
+  /** Ids of the groups that the entity is in then. */
+  readonly after: readonly string[]
+}
+
+const noNames: readonly string[] = []
+const noGroups: readonly ExternalGroups[] = []
 
 /** Whoever may not become known by a login. */
 export function unknownPerson(): Refusal {
