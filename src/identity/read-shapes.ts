@@ -30,7 +30,7 @@ export function shownEntity(
     direct_group_ids: direct,
     inherited_group_ids: inherited,
     group_ids: [...direct, ...inherited],
-    aliases: aliases.map((alias) => shownAlias(alias, mounts)),
+    aliases: aliases.map((alias) => aliasMembers(alias, mounts)),
   }
 }
 
@@ -44,16 +44,13 @@ export function listedEntity(
 }
 
 export function shownAlias(alias: AliasRecord, mounts: Mounts): JsonObject {
+  return { ...aliasMembers(alias, mounts), ...namespace }
+}
+
+function aliasMembers(alias: AliasRecord, mounts: Mounts): JsonObject {
   return {
-    id: alias.id,
-    canonical_id: alias.entity,
-    name: alias.name,
-    ...mountFacts(alias.accessor, mounts),
-    metadata: alias.metadata,
-    custom_metadata: alias.customMetadata,
-    local: false,
+    ...listedAlias(alias, mounts),
     merged_from_canonical_ids: alias.mergedFrom.length === 0 ? null : alias.mergedFrom,
-    ...namespace,
     ...times(alias),
   }
 }
