@@ -7,6 +7,7 @@ import type { StoreView } from '../../storage/store.ts'
 import { keys } from '../keys.ts'
 import type { EntityRecord, GroupRecord, MountRecord } from '../records.ts'
 import { readMany, type IdentityIndex } from './identity-index.ts'
+import { identityNameCharsMax } from './identity-rules.ts'
 
 /** Names that have a group, in their order, and the ids of those groups. */
 export interface KnownGroups {
@@ -24,7 +25,9 @@ export async function findKnownGroups(
   names: readonly string[],
 ): Promise<KnownGroups> {
   if (names.length === 0) return nothingKnown
-  const each = [...new Set(names)]
+  // No group has a longer name, and nothing is to be kept of one.
+  const each = [...new Set(names)].filter(({ length }) => length <= identityNameCharsMax)
+  if (each.length === 0) return nothingKnown
   const rows = each.map((name) => keys.groupAlias(mount.accessor, index.aliasHash(mount, name)))
   const found = view.getNow(rows) ?? (await view.getMany(rows))
   const ids: string[] = []
