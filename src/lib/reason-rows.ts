@@ -537,6 +537,13 @@ export const reasonRows = {
     fix: 'Have the operator enable the entity again.',
     status: 403,
   },
+  entity_unknown: {
+    side: 'operator',
+    title: 'Nobody is known here by that identity',
+    text: 'The role lets in those who are known already, and this login is the first of its identity.',
+    fix: 'Have the operator write an entity alias of that name for the mount, or take entity_mode=existing_only off the role.',
+    status: 400,
+  },
   policy_template_failed: {
     side: 'operator',
     title: 'A policy template could not be filled in',

@@ -643,6 +643,7 @@ test('the list of reasons of this method is complete', () => {
     'token_review_failed',
     // Of the core, not of the method.
     'entity_disabled',
+    'entity_unknown',
     'quota_exceeded',
     'storage_unavailable',
     'audit_unavailable',

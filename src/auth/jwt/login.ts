@@ -8,6 +8,7 @@ import type { BackendContext, MountFacts } from '../../framework/backend.ts'
 import type { Login, Reply } from '../../framework/reply.ts'
 import type { BackendRequest } from '../../framework/request.ts'
 import type { LoginNote } from '../../framework/login-log.ts'
+import { bindingOf, policiesOfGroups } from '../../framework/identity-settings.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { grantedBy, loginRefusal } from '../../framework/role-login.ts'
 import { parseCompactJwt } from '../../jose/compact-jwt.ts'
@@ -279,9 +280,10 @@ export function loginOf({ outcome, record, note }: Accepted, voucher: Voucher): 
   return {
     alias: { name: outcome.aliasName, metadata: outcome.aliasMetadata },
     groups: outcome.groups,
+    identity: bindingOf(record, voucher.flow),
     metadata: outcome.metadata,
     displayName: outcome.displayName,
-    policies: outcome.tokenPolicies,
+    policies: [...outcome.tokenPolicies, ...policiesOfGroups(record, outcome.groups)],
     boundCidrs: outcome.boundCidrs,
     facts: keepFacts(record, outcome.claims, voucher),
     note,

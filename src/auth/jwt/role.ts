@@ -2,6 +2,7 @@
 
 import type { BackendContext } from '../../framework/backend.ts'
 import { reply } from '../../framework/reply.ts'
+import { checkIdentitySettings } from '../../framework/identity-settings.ts'
 import { listPath, NamedRecords, type Page } from '../../framework/named-records.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid } from '../../framework/refusal.ts'
@@ -196,7 +197,7 @@ function merge(current: RoleRecord, input: Input<typeof roleFields>): RoleDraft 
   const older_names = olderNamesAfter(current, input)
   const merged = { ...roleRecord.merge(current, renameOlder(input)), older_names }
   checkTokenSettings(merged)
-  return merged
+  return checkIdentitySettings(merged)
 }
 
 export function rolePaths(roles: JwtRoles): readonly PathDeclaration[] {
