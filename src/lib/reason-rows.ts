@@ -337,8 +337,8 @@ export const reasonRows = {
   claim_too_large: {
     side: 'operator',
     title: 'A bound claim is too large to be compared',
-    text: 'The values of the claim and the globs of the role are together more than one login may look at.',
-    fix: 'Have the issuer send fewer groups, or have the operator bind whole values or use fewer globs.',
+    text: 'The values of the claim and the patterns of the role are together more than one login may look at.',
+    fix: 'Have the issuer send fewer groups, or have the operator bind whole values or use fewer patterns.',
     status: 400,
   },
   rule_refused: {

@@ -3,7 +3,7 @@
  * tells.
  */
 
-import { isJsonArray, type JsonValue } from '../lib/json.ts'
+import { isJsonArray, isJsonObject, type JsonValue } from '../lib/json.ts'
 import type { RoleRules } from './role-rules.ts'
 import { quote } from './shown-value.ts'
 
@@ -204,5 +204,11 @@ function hasRenamableSubject(rules: RoleRules): boolean {
 
 function namesCaller(rules: RoleRules): boolean {
   if (rules.bound_subject !== '') return true
-  return Object.keys(rules.bound_claims ?? {}).some((claim) => !formalClaims.has(claim))
+  const bound = Object.entries(rules.bound_claims ?? {})
+  return bound.some(([claim, value]) => !formalClaims.has(claim) && !isOnlyForbidden(value))
+}
+
+/** A condition that says only what a claim must not be leaves everybody else in. */
+function isOnlyForbidden(value: JsonValue): boolean {
+  return isJsonObject(value) && Object.keys(value).every((name) => name === 'not')
 }

@@ -358,7 +358,7 @@ const cases: readonly Case[] = [
   {
     title: 'more globs beside more characters than one login may look at',
     reason: 'claim_too_large',
-    text: 'error validating claims: claim "env" is too large for the globs that it is compared with',
+    text: 'error validating claims: claim "env" is too large for what it is compared with',
     role: {
       bound_claims_type: 'glob',
       bound_claims: { env: Array.from({ length: 500 }, (_, i) => `*secret-value-${i}*`) },
