@@ -4,10 +4,11 @@
  * them: a new check is one element here.
  */
 
+import { celProgram } from './cel-check.ts'
 import { boundSubject, idTokenChecks, userInfo } from './id-token-checks.ts'
 import { identityChecks } from './identity-checks.ts'
-import type { JwtLoginInput, OidcLoginInput } from './login-facts.ts'
-import { requestChecks, roleOfSignIn, sourceAddress } from './request-checks.ts'
+import type { CelLoginInput, JwtLoginInput, OidcLoginInput } from './login-facts.ts'
+import { celRequestChecks, requestChecks, roleOfSignIn, sourceAddress } from './request-checks.ts'
 import { createLogin } from './run-checks.ts'
 import { timeChecks } from './time-checks.ts'
 import { audienceBound, tokenChecks } from './token-checks.ts'
@@ -19,6 +20,17 @@ export const jwtLogin = createLogin<JwtLoginInput>([
   ...timeChecks,
   audienceBound,
   ...identityChecks,
+])
+
+/**
+ * Login with a JWT through a CEL role (jwt-oidc.md §6.4). No subject is bound, and an audience that
+ * nothing binds is the program's own business.
+ */
+export const celLogin = createLogin<CelLoginInput>([
+  ...celRequestChecks,
+  ...tokenChecks,
+  ...timeChecks,
+  celProgram,
 ])
 
 /** The end of a sign-in with OpenID Connect; mount and role were found when it began. */

@@ -39,6 +39,18 @@ export type Voucher =
 
 /** `{ flow, issuer, key, client, iss, sub, aud, azp, claims: { <reference>: value } }`. */
 export function keepFacts(role: RoleRecord, claims: JsonObject, voucher: Voucher): JsonObject {
+  const kept = keepIssuer(claims, voucher)
+  // A claim may be named __proto__.
+  const bound = emptyObject()
+  for (const reference of Object.keys(role.bound_claims ?? {})) {
+    const value = resolveReference(claims, parseReference(reference))
+    if (value !== undefined && isSmall(value, factCharsMax)) bound[reference] = value
+  }
+  return Object.keys(bound).length === 0 ? kept : { ...kept, claims: bound }
+}
+
+/** Without the claims that a role binds: who vouched for whom, and for whom the token was made. */
+export function keepIssuer(claims: JsonObject, voucher: Voucher): JsonObject {
   const kept: Record<string, JsonValue> = emptyObject()
   if (voucher.flow === 'oidc') {
     kept['flow'] = voucher.flow
@@ -53,13 +65,7 @@ export function keepFacts(role: RoleRecord, claims: JsonObject, voucher: Voucher
     const value = member(claims, name)
     if (value !== undefined) kept[name] = isSmall(value, charsMaxOf(name)) ? value : tooLarge
   }
-  // A claim may be named __proto__.
-  const bound = emptyObject()
-  for (const reference of Object.keys(role.bound_claims ?? {})) {
-    const value = resolveReference(claims, parseReference(reference))
-    if (value !== undefined && isSmall(value, factCharsMax)) bound[reference] = value
-  }
-  return Object.keys(bound).length === 0 ? kept : { ...kept, claims: bound }
+  return kept
 }
 
 /** Kept facts as the checks of a login read claims. */

@@ -21,6 +21,7 @@ import {
   type JwtLoginInput,
   type LoginOutcome,
 } from '../../trust/decide.ts'
+import type { CompiledRole } from '../../trust/role-rules.ts'
 import { allAlgorithms, type ConfigRecord, type JwtConfigs, type TrustRecord } from './config.ts'
 import { keepFacts, type Voucher } from './facts.ts'
 import { claimedIssuer, loginConfig, type JwtIssuers, type NamedIssuer } from './issuers.ts'
@@ -33,7 +34,7 @@ import { settle } from './settle.ts'
 /** Above what a JWT may have, so that a longer one is refused for that very reason. */
 const jwtFieldCharsMax = 524_288
 
-const loginFields = {
+export const loginFields = {
   role: field.lowerString({
     help: "Role to log in with; the mount's default_role when absent.",
     charsMax: roleNameCharsMax,
@@ -51,17 +52,27 @@ const loginFields = {
   }),
 } as const
 
+export type LoginInput = Input<typeof loginFields>
+
 /**
  * What of the mount judges one token: a named issuer, or the classic configuration, or nothing that
  * fits.
  */
-interface Prepared {
+export interface Prepared {
   readonly config: ConfigRecord | undefined
   readonly issuer: NamedIssuer | undefined
   readonly record: RoleRecord | undefined
   readonly mount: MountFacts
   readonly input: JwtLoginInput
 }
+
+/** A role as the checks see it, with its record where it is one of `role/`. */
+export interface FoundRole {
+  readonly compiled: CompiledRole
+  readonly record?: RoleRecord
+}
+
+type FindRole = (name: string, view: StoreView) => Promise<FoundRole | undefined>
 
 type ReadToken = ReturnType<typeof parseCompactJwt>
 
@@ -85,29 +96,29 @@ export class JwtLogin {
     this.#roles = parts.roles
   }
 
-  async login(request: BackendRequest<Input<typeof loginFields>>): Promise<Reply> {
-    const prepared = await this.#prepare(request)
+  async login(request: BackendRequest<LoginInput>): Promise<Reply> {
+    const prepared = await this.prepare(request, (name, view) => this.#findRole(name, view))
     const { config, record } = prepared
     const { decision, input } = await settle(prepared.input, decideJwtLogin, {
-      signature: () => this.#verify(prepared),
+      signature: () => this.verify(prepared),
       provider: (_, claims) => ({
         provided: provideClaims(config?.provider_config ?? {}, record?.groups_claim ?? '', claims),
       }),
     })
-    const note = this.#note(prepared, decision, input)
+    const note = this.note(prepared, decision, input)
     if (decision.kind === 'refused') throw loginRefusal(decision.failure, prepared.mount, note)
     if (record === undefined) throw new Error('a login was accepted without a role')
-    const voucher = this.#voucherOf(prepared, input)
+    const voucher = this.voucherOf(prepared, input)
     return { kind: 'login', login: { ...loginOf(decision.outcome, record, voucher), note } }
   }
 
-  #voucherOf({ config, issuer }: Prepared, { signature }: JwtLoginInput): Voucher {
+  voucherOf({ config, issuer }: Prepared, { signature }: JwtLoginInput): Voucher {
     const isConfigured = this.#keySource(config, issuer)?.hasKey !== undefined
     const key = isConfigured && signature?.ok === true ? signature.value.thumbprint : undefined
     return { flow: 'jwt', issuer: issuer?.name, key }
   }
 
-  #note(
+  note(
     { issuer }: Prepared,
     decision: Decision,
     { requestedRole, config, role, token, signature }: JwtLoginInput,
@@ -123,18 +134,23 @@ export class JwtLogin {
     })
   }
 
+  async #findRole(name: string, view: StoreView): Promise<FoundRole | undefined> {
+    const record = await this.#roles.load(name, view)
+    return record === undefined ? undefined : { record, compiled: this.#roles.compiled(record) }
+  }
+
   /** Everything the decision needs that can be had without the network. */
-  async #prepare(request: BackendRequest<Input<typeof loginFields>>): Promise<Prepared> {
+  async prepare(request: BackendRequest<LoginInput>, findRole: FindRole): Promise<Prepared> {
     const { store, random } = this.#context
     const mount = this.#context.mount()
     const requestedRole = request.input.role ?? ''
     const jwt = (request.input.jwt ?? '').trim()
-    const { trust, record, read } = await store.view(async (view) => {
+    const { trust, role, read } = await store.view(async (view) => {
       const found = await this.#configs.loadTrust(view)
       const name = requestedRole === '' ? (found.config?.default_role ?? '') : requestedRole
       return {
         trust: found,
-        record: name === '' ? undefined : await this.#roles.load(name, view),
+        role: name === '' ? undefined : await findRole(name, view),
         // Only a mount with named issuers has more to look up.
         read: found.routes.length === 0 ? undefined : await this.#readToken(jwt, found, view),
       }
@@ -145,7 +161,7 @@ export class JwtLogin {
       mountPath: mount.path,
       config: loginConfig(trust, issuer),
       requestedRole,
-      role: record === undefined ? undefined : this.#roles.compiled(record),
+      role: role?.compiled,
       compat: mount.compat,
       token,
       sourceAddress: request.clientAddress,
@@ -155,7 +171,7 @@ export class JwtLogin {
       explainToCaller: mount.explainToCaller,
       requestId: request.requestId,
     }
-    return { config, issuer, record, mount, input }
+    return { config, issuer, record: role?.record, mount, input }
   }
 
   #readOwnToken(
@@ -193,7 +209,7 @@ export class JwtLogin {
   }
 
   /** The verdict about the signature, and the issuer that the key source belongs to. */
-  async #verify({
+  async verify({
     config,
     issuer,
     input,
