@@ -14,9 +14,10 @@ import type {
   Presented,
   SharedFacts,
 } from './login-facts.ts'
-import { celLogin, jwtLogin, oidcLogin } from './login-lists.ts'
+import { celLogin, jwtLogin, oidcLogin, selectingLogin } from './login-lists.ts'
 import { literalReference } from './pointer.ts'
 import { reasonStatus, type Reason } from './reasons.ts'
+import type { SelectingLoginInput } from './role-choice.ts'
 import type { CompiledRole } from './role-rules.ts'
 import {
   runChecks,
@@ -38,6 +39,10 @@ export function decideJwtLogin(input: JwtLoginInput, login = jwtLogin): Step {
 
 export function decideCelLogin(input: CelLoginInput): Step {
   return stepOf(runChecks(celLogin, input, claimsOf(input.token)), input)
+}
+
+export function decideSelectingLogin(input: SelectingLoginInput): Step {
+  return stepOf(runChecks(selectingLogin, input, claimsOf(input.token)), input)
 }
 
 export function decideOidcLogin(input: OidcLoginInput, login = oidcLogin): Step {

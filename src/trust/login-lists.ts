@@ -8,7 +8,14 @@ import { celProgram } from './cel-check.ts'
 import { boundSubject, idTokenChecks, userInfo } from './id-token-checks.ts'
 import { identityChecks } from './identity-checks.ts'
 import type { CelLoginInput, JwtLoginInput, OidcLoginInput } from './login-facts.ts'
-import { celRequestChecks, requestChecks, roleOfSignIn, sourceAddress } from './request-checks.ts'
+import {
+  celRequestChecks,
+  requestChecks,
+  tokenOnlyChecks,
+  roleOfSignIn,
+  sourceAddress,
+} from './request-checks.ts'
+import { roleChosen, type SelectingLoginInput } from './role-choice.ts'
 import { createLogin } from './run-checks.ts'
 import { timeChecks } from './time-checks.ts'
 import { audienceBound, tokenChecks } from './token-checks.ts'
@@ -31,6 +38,17 @@ export const celLogin = createLogin<CelLoginInput>([
   ...tokenChecks,
   ...timeChecks,
   celProgram,
+])
+
+/**
+ * Login with a JWT that names no role, where the mount chooses by the claims (jwt-oidc.md §2.11).
+ * The token is proven before any role is looked at; each that may fit is then judged by the whole
+ * list of a login that names it.
+ */
+export const selectingLogin = createLogin<SelectingLoginInput>([
+  ...tokenOnlyChecks,
+  ...tokenChecks,
+  roleChosen,
 ])
 
 /** The end of a sign-in with OpenID Connect; mount and role were found when it began. */

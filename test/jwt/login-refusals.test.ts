@@ -633,6 +633,9 @@ test('the list of reasons of this method is complete', () => {
     // Provoked in keys.test.ts and claims.test.ts.
     'keys_stale',
     'claim_too_large',
+    // Of logins that name no role (role-selection.test.ts).
+    'role_unmatched',
+    'role_ambiguous',
     // Of the core, not of the method.
     'entity_disabled',
     'quota_exceeded',

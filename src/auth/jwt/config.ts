@@ -26,6 +26,7 @@ import type { KeySource } from '../../oidc/key-source.ts'
 import { waitAtMost } from '../../oidc/wait.ts'
 import { field, type Input } from '../../schema/field.ts'
 import {
+  choice,
   choiceList,
   defineRecord,
   optionalPart,
@@ -60,6 +61,11 @@ export const configRecord = defineRecord({
       field.lowerString({ help: 'Role of logins that name none.', charsMax: roleNameCharsMax }),
     ),
     provider_config: stored(field.textMap({ help: 'Provider with its options.', secret: true })),
+    role_selection: choice(
+      ['explicit', 'first_match', 'union'],
+      field.string({ help: 'How a login finds its role that names none.' }),
+      { shown: 'unless_default' },
+    ),
     token_audiences: stored(
       field.commaList({
         help: 'Audiences of which every JWT login of this mount must have one.',
@@ -239,11 +245,19 @@ function keySourceOf(draft: ConfigDraft): KeySourceConfig {
 /** Row 13; throws a 400. */
 function settledConfig(draft: ConfigDraft): ConfigRecord {
   const record = configRecord.check(draft)
-  if (record.ok) return record.value
-  throw unsupportedAlgorithm(record.error)
+  if (!record.ok && record.error.field === 'role_selection') {
+    throw invalid(
+      `invalid 'role_selection': ${JSON.stringify(record.error.value.slice(0, 32))}; use ${record.error.choices.join(', ')}`,
+    )
+  }
+  if (!record.ok) throw unsupportedAlgorithm(record.error)
+  if (record.value.role_selection !== 'explicit' && record.value.default_role !== '') {
+    throw invalid("'default_role' and 'role_selection' cannot be used together")
+  }
+  return record.value
 }
 
-/** The only choice of a configuration that is checked after its keys. */
+/** The algorithms that a configuration names are checked after its keys. */
 export function unsupportedAlgorithm({ field: name, value }: ChoiceProblem): Refusal {
   return invalid(`unsupported signing algorithm ${JSON.stringify(value.slice(0, 32))} in '${name}'`)
 }

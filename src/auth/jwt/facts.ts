@@ -38,7 +38,11 @@ export type Voucher =
   | { readonly flow: 'oidc'; readonly clientId: string }
 
 /** `{ flow, issuer, key, client, iss, sub, aud, azp, claims: { <reference>: value } }`. */
-export function keepFacts(role: RoleRecord, claims: JsonObject, voucher: Voucher): JsonObject {
+export function keepFacts(
+  role: Pick<RoleRecord, 'bound_claims'>,
+  claims: JsonObject,
+  voucher: Voucher,
+): JsonObject {
   const kept = keepIssuer(claims, voucher)
   // A claim may be named __proto__.
   const bound = emptyObject()

@@ -17,10 +17,12 @@ import { field, type Input } from '../../schema/field.ts'
 import type { StoreView } from '../../storage/store.ts'
 import {
   decideJwtLogin,
+  decideSelectingLogin,
   type Decision,
   type JwtLoginInput,
   type LoginOutcome,
 } from '../../trust/decide.ts'
+import type { RoleSelection as Selection, SelectingLoginInput } from '../../trust/role-choice.ts'
 import type { CompiledRole } from '../../trust/role-rules.ts'
 import { allAlgorithms, type ConfigRecord, type JwtConfigs, type TrustRecord } from './config.ts'
 import { keepFacts, type Voucher } from './facts.ts'
@@ -29,7 +31,9 @@ import { noteOf } from './login-note.ts'
 import { provideClaims } from './providers.ts'
 import { roleNameCharsMax, type RoleRecord } from './role-record.ts'
 import type { JwtRoles } from './role.ts'
-import { settle } from './settle.ts'
+import { RoleSelection } from './role-selection.ts'
+import { settle, type Settled } from './settle.ts'
+import { unitedLogin } from './united-roles.ts'
 
 /** Above what a JWT may have, so that a longer one is refused for that very reason. */
 const jwtFieldCharsMax = 524_288
@@ -81,6 +85,7 @@ export class JwtLogin {
   readonly #configs: JwtConfigs
   readonly #issuers: JwtIssuers
   readonly #roles: JwtRoles
+  readonly #selection: RoleSelection
 
   constructor(
     context: BackendContext,
@@ -94,22 +99,66 @@ export class JwtLogin {
     this.#configs = parts.configs
     this.#issuers = parts.issuers
     this.#roles = parts.roles
+    this.#selection = new RoleSelection(context, parts.roles)
   }
 
   async login(request: BackendRequest<LoginInput>): Promise<Reply> {
     const prepared = await this.prepare(request, (name, view) => this.#findRole(name, view))
-    const { config, record } = prepared
-    const { decision, input } = await settle(prepared.input, decideJwtLogin, {
-      signature: () => this.verify(prepared),
-      provider: (_, claims) => ({
-        provided: provideClaims(config?.provider_config ?? {}, record?.groups_claim ?? '', claims),
-      }),
-    })
+    const selection = prepared.config?.role_selection ?? 'explicit'
+    if (prepared.input.requestedRole === '' && selection !== 'explicit') {
+      return this.#select(prepared, selection)
+    }
+    const { record } = prepared
+    const { decision, input } = await this.#judge(prepared)
     const note = this.note(prepared, decision, input)
     if (decision.kind === 'refused') throw loginRefusal(decision.failure, prepared.mount, note)
     if (record === undefined) throw new Error('a login was accepted without a role')
     const voucher = this.voucherOf(prepared, input)
     return { kind: 'login', login: { ...loginOf(decision.outcome, record, voucher), note } }
+  }
+
+  #judge(prepared: Prepared): Promise<Settled<JwtLoginInput>> {
+    const { config, record } = prepared
+    return settle(prepared.input, decideJwtLogin, {
+      signature: () => this.verify(prepared),
+      provider: (_, claims) => ({
+        provided: provideClaims(config?.provider_config ?? {}, record?.groups_claim ?? '', claims),
+      }),
+    })
+  }
+
+  /** The roles that accept the token are its roles (jwt-oidc.md §2.11). */
+  async #select(prepared: Prepared, selection: Selection): Promise<Reply> {
+    let records: readonly RoleRecord[] = []
+    const asked: SelectingLoginInput = { ...prepared.input, chosen: undefined }
+    const { decision, input } = await settle(asked, decideSelectingLogin, {
+      signature: () => this.verify(prepared),
+      roles: async (proven, claims) => {
+        const found = await this.#selection.choose(claims, selection, ({ record, role }) =>
+          this.#judge({
+            ...prepared,
+            record,
+            input: { ...proven, role, requestedRole: role.name },
+          }),
+        )
+        records = found.records
+        return { chosen: found.chosen }
+      },
+    })
+    const [first, ...others] = records
+    const names = records.map(({ name }) => name).join(',')
+    const note = {
+      ...this.note(prepared, decision, input),
+      ...(names === '' ? {} : { role: names }),
+    }
+    if (decision.kind === 'refused') throw loginRefusal(decision.failure, prepared.mount, note)
+    if (first === undefined) throw new Error('a login was accepted without a role')
+    const voucher = this.voucherOf(prepared, input)
+    const login =
+      others.length === 0
+        ? loginOf(decision.outcome, first, voucher)
+        : unitedLogin(decision.outcome, records, voucher, input.sourceAddress)
+    return { kind: 'login', login: { ...login, note } }
   }
 
   voucherOf({ config, issuer }: Prepared, { signature }: JwtLoginInput): Voucher {

@@ -4,7 +4,7 @@
  */
 
 import type { BackendContext, RenewRequest, RenewTerms } from '../../framework/backend.ts'
-import { invalid } from '../../framework/refusal.ts'
+import { invalid, type Refusal } from '../../framework/refusal.ts'
 import { renewedBy } from '../../framework/role-login.ts'
 import { isJsonObject, member, type JsonObject } from '../../lib/json.ts'
 import { err, ok, type Result } from '../../lib/result.ts'
@@ -23,7 +23,9 @@ import type { CelRoles } from './cel-role.ts'
 import type { ConfigRecord, JwtConfigs, TrustRecord } from './config.ts'
 import { readFacts, type KeptLogin } from './facts.ts'
 import { issuerOfConfig, loginConfig, type JwtIssuers, type NamedIssuer } from './issuers.ts'
+import type { RoleRecord } from './role-record.ts'
 import type { JwtRoles } from './role.ts'
+import { rolesOfUnion, unitedKind, unitedTerms, versionInUnion } from './united-roles.ts'
 
 /**
  * Published keys rotate by themselves; one that stood in the configuration was taken out by
@@ -37,8 +39,14 @@ const keyTakenOut: Result<never, SignatureProblem> = err({
 /** A role of either kind, as a renewal needs it. */
 interface RoleNow {
   readonly kind: 'native' | 'cel'
-  readonly version: number
+  /** The login was accepted by this very version of it. */
+  readonly isSameVersion: boolean
   readonly compiled: CompiledRole
+}
+
+/** More than one of a token that several roles gave. */
+interface RolesNow {
+  readonly roles: readonly RoleNow[]
   readonly terms: RenewTerms
 }
 
@@ -77,18 +85,16 @@ export class JwtRenewal {
   async renew(request: RenewRequest): Promise<RenewTerms> {
     const { store } = this.#context
     const mount = this.#context.mount()
-    const { role, kept, trusted } = await store.view(async (view) => {
+    const { roles, terms, trusted } = await store.view(async (view) => {
       const found = await this.#find(request, view)
-      const read = readFacts(request.facts, found?.version === request.role.version)
       const trust = await this.#configs.loadTrust(view)
-      const issuer = await this.#issuers.find(trust, read.iss, view)
-      return { role: found, kept: read, trusted: { trust, issuer } }
+      const { iss } = readFacts(request.facts, true)
+      const issuer = await this.#issuers.find(trust, iss, view)
+      return { ...found, trusted: { trust, issuer } }
     })
-    if (role === undefined) {
-      throw invalid(`role ${JSON.stringify(request.role.name)} could not be found, not renewing`)
-    }
     // design.md §8: with compat=vault only the role has to be there.
-    if (mount.compat !== 'vault') {
+    for (const role of mount.compat === 'vault' ? [] : roles) {
+      const kept = readFacts(request.facts, role.isSameVersion)
       const facts = {
         mountPath: mount.path,
         role: role.compiled,
@@ -107,27 +113,36 @@ export class JwtRenewal {
         throw invalid(`the token may no longer be renewed: ${failure.text}; log in again`)
       }
     }
-    return role.terms
+    return terms
   }
 
   /**
-   * The role as it is now. A token of a time before there were kinds belongs to the role of `role/`
-   * where there is one of its name (jwt-oidc.md §3.9).
+   * The roles as they are now. A token of a time before there were kinds belongs to the role of
+   * `role/` where there is one of its name (jwt-oidc.md §3.9).
    */
-  async #find({ role, facts }: RenewRequest, view: StoreView): Promise<RoleNow | undefined> {
-    if (role.kind !== 'cel') {
-      const record = await this.#roles.load(role.name, view)
-      if (record !== undefined) {
-        const { version } = record
-        const compiled = this.#roles.compiled(record)
-        return { kind: 'native', version, compiled, terms: renewedBy(record) }
-      }
+  async #find({ role, facts }: RenewRequest, view: StoreView): Promise<RolesNow> {
+    if (role.kind === unitedKind) {
+      const names = rolesOfUnion(role.name)
+      const records = await Promise.all(names.map((name) => this.#roles.load(name, view)))
+      const found = records.filter((record) => record !== undefined)
+      if (found.length < names.length) throw roleGone(role.name)
+      const roles = found.map((record) => this.#native(record, versionInUnion(facts, record.name)))
+      return { roles, terms: unitedTerms(found) }
     }
-    if (role.kind === 'native') return undefined
-    const found = await this.#celRoles.find(role.name, view)
-    if (found === undefined) return undefined
-    const { compiled, record } = found
-    return { kind: 'cel', version: record.version, compiled, terms: termsOf(facts) }
+    const record = role.kind === 'cel' ? undefined : await this.#roles.load(role.name, view)
+    if (record !== undefined) {
+      return { roles: [this.#native(record, role.version)], terms: renewedBy(record) }
+    }
+    const found = role.kind === 'native' ? undefined : await this.#celRoles.find(role.name, view)
+    if (found === undefined) throw roleGone(role.name)
+    const isSameVersion = found.record.version === role.version
+    const roles = [{ kind: 'cel' as const, isSameVersion, compiled: found.compiled }]
+    return { roles, terms: termsOf(facts) }
+  }
+
+  #native(record: RoleRecord, version: number | undefined): RoleNow {
+    const isSameVersion = record.version === version
+    return { kind: 'native', isSameVersion, compiled: this.#roles.compiled(record) }
   }
 
   /**
@@ -139,6 +154,10 @@ export class JwtRenewal {
     const source = named ?? (config && this.#configs.keySource(config))
     return key === undefined || source?.hasKey?.(key) !== false
   }
+}
+
+function roleGone(name: string): Refusal {
+  return invalid(`role ${JSON.stringify(name)} could not be found, not renewing`)
 }
 
 /** What a CEL program has given stays with its token: the program is not asked again. */
