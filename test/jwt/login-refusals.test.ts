@@ -628,7 +628,7 @@ test('the list of reasons of this method is complete', () => {
     'rule_refused',
     // No role can ask for it yet.
     'token_replayed',
-    // Look-ups at a provider come later.
+    // Of look-ups (providers.test.ts).
     'provider_failed',
     // Provoked in keys.test.ts and claims.test.ts.
     'keys_stale',

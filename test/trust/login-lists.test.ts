@@ -73,7 +73,12 @@ test('a list whose proof was taken for granted accepts nobody', () => {
   assert.throws(() => decideJwtLogin(inputOf(), createLogin(careless)), /neither refused nor/)
 })
 
-for (const [name, { checks }] of Object.entries({ jwtLogin, oidcLogin, celLogin, selectingLogin })) {
+for (const [name, { checks }] of Object.entries({
+  jwtLogin,
+  oidcLogin,
+  celLogin,
+  selectingLogin,
+})) {
   test(`the checks of ${name} have ids of their own and say what they ask`, () => {
     assert.equal(new Set(checks.map(({ id }) => id)).size, checks.length)
     for (const { id, title, question } of checks) {

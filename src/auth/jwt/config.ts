@@ -41,7 +41,8 @@ import { recordCodec } from '../../storage/record-codec.ts'
 import type { Key, StoreTransaction, StoreView } from '../../storage/store.ts'
 import type { ClientKeys } from './client-keys.ts'
 import { defaultIssuerName, KeySources } from './key-sources.ts'
-import { checkProviderConfig, shownProviderConfig } from './providers.ts'
+import { ProviderLookups } from './providers.ts'
+import { shownProviderConfig } from './provider-settings.ts'
 import { roleNameCharsMax } from './role-record.ts'
 
 export const configRecord = defineRecord({
@@ -117,6 +118,7 @@ export class JwtConfigs {
   readonly sources: KeySources
   readonly #context: BackendContext
   readonly #clientKeys: ClientKeys
+  readonly #lookups: ProviderLookups
   readonly #key: Key<TrustRecord>
   readonly #algorithms = new WeakMap<readonly AlgorithmName[], ReadonlySet<SignatureAlgorithm>>()
 
@@ -125,6 +127,7 @@ export class JwtConfigs {
     this.#clientKeys = clientKeys
     this.#key = context.store.configKey('config', trustCodec)
     this.sources = new KeySources(context)
+    this.#lookups = new ProviderLookups(context)
   }
 
   async loadTrust(view?: StoreView): Promise<TrustRecord> {
@@ -186,8 +189,8 @@ export class JwtConfigs {
     }
     const record = settledConfig({ ...draft, ...checked.keys, revision })
     checkFlowFields(record)
-    const provider = checkProviderConfig(record.provider_config)
-    if (!provider.ok) throw invalid(provider.error)
+    const provider = await this.#lookups.check(record)
+    if (provider !== undefined) throw invalid(provider)
     const stored = await this.#context.store.write(async (txn) => {
       const trust = await this.loadTrust(txn)
       const { namespace_in_state } = configRecord.merge(trust.config ?? record, input)
@@ -205,7 +208,7 @@ export class JwtConfigs {
   async read(
     config: ConfigRecord,
   ): Promise<{ readonly data: JsonObject; readonly warnings: readonly string[] }> {
-    const problem = await this.#problemOf(config)
+    const problem = (await this.#problemOf(config)) ?? (await this.#lookups.check(config))
     return {
       data: {
         ...configRecord.shown(config),

@@ -28,7 +28,7 @@ import { allAlgorithms, type ConfigRecord, type JwtConfigs, type TrustRecord } f
 import { keepFacts, type Voucher } from './facts.ts'
 import { claimedIssuer, loginConfig, type JwtIssuers, type NamedIssuer } from './issuers.ts'
 import { noteOf } from './login-note.ts'
-import { provideClaims } from './providers.ts'
+import { ProviderLookups, type LoginLookups } from './providers.ts'
 import { roleNameCharsMax, type RoleRecord } from './role-record.ts'
 import type { JwtRoles } from './role.ts'
 import { RoleSelection } from './role-selection.ts'
@@ -68,6 +68,7 @@ export interface Prepared {
   readonly record: RoleRecord | undefined
   readonly mount: MountFacts
   readonly input: JwtLoginInput
+  readonly lookups: LoginLookups
 }
 
 /** A role as the checks see it, with its record where it is one of `role/`. */
@@ -86,6 +87,7 @@ export class JwtLogin {
   readonly #issuers: JwtIssuers
   readonly #roles: JwtRoles
   readonly #selection: RoleSelection
+  readonly #lookups: ProviderLookups
 
   constructor(
     context: BackendContext,
@@ -100,6 +102,7 @@ export class JwtLogin {
     this.#issuers = parts.issuers
     this.#roles = parts.roles
     this.#selection = new RoleSelection(context, parts.roles)
+    this.#lookups = new ProviderLookups(context)
   }
 
   async login(request: BackendRequest<LoginInput>): Promise<Reply> {
@@ -118,11 +121,10 @@ export class JwtLogin {
   }
 
   #judge(prepared: Prepared): Promise<Settled<JwtLoginInput>> {
-    const { config, record } = prepared
     return settle(prepared.input, decideJwtLogin, {
       signature: () => this.verify(prepared),
-      provider: (_, claims) => ({
-        provided: provideClaims(config?.provider_config ?? {}, record?.groups_claim ?? '', claims),
+      provider: async ({ role }, claims) => ({
+        provided: role && (await prepared.lookups.provide(role.rules, claims)),
       }),
     })
   }
@@ -220,7 +222,9 @@ export class JwtLogin {
       explainToCaller: mount.explainToCaller,
       requestId: request.requestId,
     }
-    return { config, issuer, record: role?.record, mount, input }
+    const accessToken = request.input.distributed_claim_access_token ?? ''
+    const lookups = this.#lookups.forLogin(config, accessToken)
+    return { config, issuer, record: role?.record, mount, input, lookups }
   }
 
   #readOwnToken(
