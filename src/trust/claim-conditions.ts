@@ -114,7 +114,7 @@ function parseRule(name: string, operand: JsonValue, reading: Reading): Result<C
     }
     case 'any_of':
       if (!isJsonArray(operand)) return err(`${rule} needs a list`)
-      return within(parseAlternatives(operand, 'the list', deeper(reading)))
+      return within(parseAlternatives(operand, 'the list', reading))
     case 'all_of':
       if (!isJsonArray(operand)) return err(`${rule} needs a list`)
       if (operand.length === 0) return err(`${rule}: an empty list says nothing`)

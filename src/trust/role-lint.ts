@@ -166,8 +166,23 @@ export function lintRole(rules: RoleRules, issuer?: string): readonly Lint[] {
 }
 
 function globsOf(rules: RoleRules): readonly (readonly [string, string])[] {
+  if (rules.bound_claims_type === 'rules') {
+    return Object.entries(rules.bound_claims ?? {}).flatMap(([claim, condition]) =>
+      globsIn(condition).map((pattern) => [claim, pattern] as const),
+    )
+  }
   if (rules.bound_claims_type !== 'glob') return []
   return boundStrings(rules).filter(([, pattern]) => pattern.includes('*'))
+}
+
+/** The globs that let in, in a condition (jwt-oidc.md §2.10); those under "not" keep out. */
+function globsIn(condition: JsonValue): readonly string[] {
+  if (isJsonArray(condition)) return condition.flatMap(globsIn)
+  if (!isJsonObject(condition)) return []
+  return Object.entries(condition).flatMap(([name, operand]) => {
+    if (name === 'glob') return strings(operand).filter((pattern) => pattern.includes('*'))
+    return name === 'any_of' || name === 'all_of' ? globsIn(operand) : []
+  })
 }
 
 function boundStrings(rules: RoleRules): readonly (readonly [string, string])[] {

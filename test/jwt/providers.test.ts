@@ -22,6 +22,7 @@ import {
   makeMount,
   type Claims,
 } from './fixture.ts'
+import { redirectUri, setUpSignIn } from './oidc-fixture.ts'
 
 const hosts = [
   'graph.microsoft.com',
@@ -233,6 +234,40 @@ describe('azure', () => {
     assertFailed(await enter({}, token), /more than 200 calls/)
     assert.equal(directory.questions.length, 200)
   })
+})
+
+test('a sign-in asks with the access token that its code was exchanged for (PRV-001, PRV-021)', async () => {
+  const setup = await setUpSignIn({ outbound: (real) => directory.rerouted(real, hosts) })
+  try {
+    await setup.configure({ provider_config: { provider: 'azure' } })
+    const claims = {
+      email: 'bob@example.com',
+      _claim_names: { groups: 'src1' },
+      _claim_sources: { src1: { endpoint: 'https://graph.windows.net/t/users/u' } },
+    }
+    setup.idp.claims = claims
+    const people = {
+      role_type: 'oidc',
+      user_claim: 'email',
+      groups_claim: 'groups',
+      allowed_redirect_uris: [redirectUri],
+      bound_claims: { groups: 'g2' },
+    }
+    directory.answer = () => ({ body: { value: ['g1', 'g2'] } })
+    const role = await setup.role({}, people)
+    const signIn = async () => {
+      const { code, state } = await setup.begin(role)
+      return setup.callback({ code, state })
+    }
+    assertStatus(await signIn(), 200)
+    assert.equal(directory.questions[0]?.authorization, 'Bearer access1')
+    directory.answer = () => ({ status: 500, body: {} })
+    const refused = await signIn()
+    assertReason(refused, 'provider_failed')
+    assert.doesNotMatch(refused.text, /access1/)
+  } finally {
+    await setup.stop()
+  }
 })
 
 describe('secureauth and ibmisam', () => {

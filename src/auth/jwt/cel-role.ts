@@ -131,7 +131,9 @@ export class CelRoles {
       if (!draft.ok) throw new Error('a CEL role has no choices')
       const program = await compileProgram(draft.value.cel_program)
       if (!program.ok) throw invalid(`invalid 'cel_program': ${program.error}`)
-      const version = (current?.version ?? 0) + 1
+      // A role of that name that was deleted and made again is another one, and tokens of the old
+      // one know its number.
+      const version = Math.max((current?.version ?? 0) + 1, this.#context.clock.nowMs())
       const record = { ...draft.value, name, version }
       txn.put(key, record)
       return record

@@ -67,7 +67,7 @@ export class ProviderLookups {
 
   /** Why the provider cannot be used as it is configured; asks nobody. */
   async check(config: ProviderPart): Promise<string | undefined> {
-    const settings = parseProvider(config.provider_config, config.oidc_discovery_url)
+    const settings = settingsOf(config)
     if (!settings.ok) return settings.error
     if (settings.value.kind !== 'gsuite') return undefined
     const credential = await readCredential(settings.value)
@@ -97,8 +97,7 @@ export class LoginLookups {
 
   async #provide(role: LookupRole, claims: JsonObject): Promise<Provided> {
     if (this.#config === undefined) return ok(claims)
-    const { provider_config, oidc_discovery_url } = this.#config
-    const settings = parseProvider(provider_config, oidc_discovery_url)
+    const settings = settingsOf(this.#config)
     if (!settings.ok) return failed(settings.error)
     return this.#from(settings.value, role, claims)
   }
@@ -223,6 +222,16 @@ export class LoginLookups {
     })
     return this.#calls
   }
+}
+
+/** A record stays the same object while its stored bytes do: its options are read once. */
+const known = new WeakMap<JsonObject, Result<ProviderSettings, string>>()
+
+function settingsOf(config: ProviderPart): Result<ProviderSettings, string> {
+  const { provider_config, oidc_discovery_url } = config
+  const settings = known.get(provider_config) ?? parseProvider(provider_config, oidc_discovery_url)
+  known.set(provider_config, settings)
+  return settings
 }
 
 /** jwt-oidc.md §5.5. */
