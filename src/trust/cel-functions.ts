@@ -41,12 +41,10 @@ import { expressionFinds, parseExpression, type Expression } from './expression.
 const { BOOL, DOUBLE, DYN, INT, STRING, BYTES } = CelScalar
 const LIST = listType(DYN)
 
-/** A round of a loop: what it does beside its calls. */
-const roundPrice = 24
-const compilePrice = 100_000
+const compilePrice = 25_000
 const expressionsMax = 64
-/** The unit of `expression.ts` is a tenth of the gate's. */
-const expressionUnits = 10
+/** So many units of `expression.ts` are one of the gate's. */
+const expressionUnits = 40
 /** Saying where something matches takes so much longer than saying whether. */
 const placePrice = 3
 
@@ -60,6 +58,8 @@ const decodeLimits: JsonLimits = {
 
 export function celFunctions(gate: CelGate): CelFunc[] {
   const expressions = new BoundedCache<string, Expression>(expressionsMax)
+  /** What is in lists that were joined here: a loop joins one element after the other to them. */
+  const joinedLists = new WeakMap<CelList, CelValue[]>()
 
   function expressionOf(source: string): Expression {
     const known = expressions.get(source)
@@ -82,12 +82,17 @@ export function celFunctions(gate: CelGate): CelFunc[] {
 
   return [
     ...strings,
-    celFunc(tickName, [], BOOL, () => {
-      gate.pay(roundPrice)
+    celFunc(tickName, [INT], BOOL, (price) => {
+      gate.pay(Number(price))
       return true
     }),
     // The library's own joins list to list to list, and walking through ten thousand overflows.
-    celFunc('_+_', [LIST, LIST], LIST, (a, b) => celList([...a, ...b])),
+    celFunc('_+_', [LIST, LIST], LIST, (a, b) => {
+      const joined = (joinedLists.get(a) ?? [...a]).concat(joinedLists.get(b) ?? [...b])
+      const list = celList(joined)
+      joinedLists.set(list, joined)
+      return list
+    }),
     celMethod('matches', STRING, [STRING], BOOL, function (source) {
       return expressionFinds(lookedAt(this, source, 1), this)
     }),

@@ -89,8 +89,10 @@ export function prepareSyntax(expr: Expr, env: CelEnv, variables: ReadonlySet<st
         const loop = kind.value
         each([loop.iterRange, loop.accuInit])
         const inside = new Set([...known, loop.iterVar, loop.iterVar2, loop.accuVar])
-        each([loop.loopCondition, loop.loopStep, loop.result], inside)
-        payEachRound(node, loop)
+        const before = nodes
+        each([loop.loopCondition, loop.loopStep], inside)
+        payEachRound(node, loop, nodes - before)
+        each([loop.result], inside)
         break
       }
       case 'constExpr':
@@ -125,10 +127,14 @@ function becomeMap(
   struct.messageName = ''
 }
 
-/** `tick() && condition`: the first of them is true, or ends everything. */
-function payEachRound(node: Expr, loop: Comprehension): void {
+/** For each part of the body of a loop; what its calls look at is paid for by themselves. */
+const partPrice = 6
+
+/** `tick(price) && condition`: the first of them is true, or ends everything. */
+function payEachRound(node: Expr, loop: Comprehension, parts: number): void {
   if (loop.loopCondition === undefined) throw problem('a loop has no condition')
-  loop.loopCondition = callOf(node, '_&&_', [callOf(node, tickName, []), loop.loopCondition])
+  const price = constOf(node, { case: 'int64Value', value: BigInt(parts * partPrice) })
+  loop.loopCondition = callOf(node, '_&&_', [callOf(node, tickName, [price]), loop.loopCondition])
 }
 
 function callOf({ id, $typeName }: Expr, name: string, args: Expr[]): Expr {
@@ -136,18 +142,15 @@ function callOf({ id, $typeName }: Expr, name: string, args: Expr[]): Expr {
   return { $typeName, id, exprKind: { case: 'callExpr', value } }
 }
 
-function textOf({ id, $typeName }: Expr, text: string): Expr {
-  return {
-    $typeName,
-    id,
-    exprKind: {
-      case: 'constExpr',
-      value: {
-        $typeName: 'cel.expr.Constant',
-        constantKind: { case: 'stringValue', value: text },
-      },
-    },
-  }
+function textOf(node: Expr, text: string): Expr {
+  return constOf(node, { case: 'stringValue', value: text })
+}
+
+type Constant = Extract<Expr['exprKind'], { case: 'constExpr' }>['value']
+
+function constOf({ id, $typeName }: Expr, constantKind: Constant['constantKind']): Expr {
+  const value = { $typeName: 'cel.expr.Constant' as const, constantKind }
+  return { $typeName, id, exprKind: { case: 'constExpr', value } }
 }
 
 function qualifiedName({ exprKind: kind }: Expr): string | undefined {

@@ -388,11 +388,15 @@ test('no token makes a program run long, and others are served meanwhile (SEC-HT
     `claims.bait.indexOf(claims.bait.substring(1) + 'b') > 1 ? pb.Auth{} : pb.Auth{}`,
     `${g}.exists(x, claims.bait.matches(x)) ? pb.Auth{} : pb.Auth{}`,
     `sets.contains(${g}, ${g}) ? pb.Auth{} : false`,
+    `${g}.all(x, (claims.a.b.c || true) && (claims.z || x > 1 || true)) ? pb.Auth{} : false`,
+    `${g}.all(x, [${'x,'.repeat(200)} x][0] == x) ? pb.Auth{} : false`,
+    `int(claims.digits) > 1 ? pb.Auth{} : false`,
+    `'%s %s %s'.format([claims, claims, claims]).size() > 1 ? pb.Auth{} : false`,
   ]
   for (const expression of rows) {
     const name = `p${++count}`
     assertStatus(await write(name, expression), 200, expression)
-    const jwt = key.sign({ ...claims, groups, bait })
+    const jwt = key.sign({ ...claims, groups, bait, digits: '1'.repeat(60_000) })
     const { result, otherCallerMs } = await besideOtherCaller(server, () =>
       server.client().write(`auth/${mount}/cel/login`, { role: name, jwt }),
     )
@@ -401,5 +405,8 @@ test('no token makes a program run long, and others are served meanwhile (SEC-HT
   }
   // What is honest at that size passes.
   assertStatus(await run(`'g8999' in ${g} ? pb.Auth{} : false`, { groups }), 200)
-  assertStatus(await run(`${g}.exists(x, x == 'g8999') ? pb.Auth{} : false`, { groups }), 200)
+  const some = { groups: groups.slice(0, 3000) }
+  const last = `${g}.filter(x, x.endsWith('9')).map(x, x + '!').exists(x, x == 'g2999!')`
+  assertStatus(await run(`${g}.exists(x, x == 'g2999') ? pb.Auth{} : false`, some), 200)
+  assertStatus(await run(`${last} ? pb.Auth{} : false`, { groups: groups.slice(2000, 3000) }), 200)
 })
