@@ -8,14 +8,18 @@ import type { CommandEntry } from './command.ts'
 // One function per file, so that a command loads its own file only.
 const audit = () => import('./commands/audit.ts')
 const authHelp = () => import('./commands/auth-help.ts')
+const explain = () => import('./commands/explain.ts')
 const kv = () => import('./commands/kv.ts')
 const kvMetadata = () => import('./commands/kv-metadata.ts')
 const lease = () => import('./commands/lease.ts')
 const logical = () => import('./commands/logical.ts')
 const login = () => import('./commands/login.ts')
+const logins = () => import('./commands/logins.ts')
 const mountMove = () => import('./commands/mount-move.ts')
 const mounts = () => import('./commands/mounts.ts')
 const operator = () => import('./commands/operator.ts')
+const operatorShares = () => import('./commands/operator-shares.ts')
+const operatorBackup = () => import('./commands/operator-backup.ts')
 const pathHelp = () => import('./commands/path-help.ts')
 const policy = () => import('./commands/policy.ts')
 const policyFmt = () => import('./commands/policy-fmt.ts')
@@ -45,6 +49,26 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await logical()).list,
   },
   { name: 'login', summary: 'Log in and keep the token', load: async () => (await login()).login },
+  {
+    name: 'explain',
+    summary: 'Show why a login would be accepted or refused',
+    load: async () => (await explain()).explain,
+  },
+  {
+    name: 'logins tail',
+    summary: 'Show the last logins',
+    load: async () => (await logins()).tail,
+  },
+  {
+    name: 'logins show',
+    summary: 'Show one login by its request id',
+    load: async () => (await logins()).show,
+  },
+  {
+    name: 'logins summary',
+    summary: 'Count logins by mount, role and reason',
+    load: async () => (await logins()).summary,
+  },
   {
     name: 'status',
     summary: 'Show whether the server is sealed',
@@ -283,6 +307,31 @@ export const commandTable: readonly CommandEntry[] = [
     name: 'operator rotate',
     summary: 'Make a new encryption key',
     load: async () => (await operator()).rotate,
+  },
+  {
+    name: 'operator generate-root',
+    summary: 'Make another root token with unseal keys',
+    load: async () => (await operatorShares()).generateRoot,
+  },
+  {
+    name: 'operator rekey',
+    summary: 'Make other unseal keys',
+    load: async () => (await operatorShares()).rekey,
+  },
+  {
+    name: 'operator backup',
+    summary: 'Take a backup of the store while it is served',
+    load: async () => (await operatorBackup()).backup,
+  },
+  {
+    name: 'operator restore',
+    summary: 'Make a data folder from a backup',
+    load: async () => (await operatorBackup()).restore,
+  },
+  {
+    name: 'operator check',
+    summary: 'Say whether the store is whole',
+    load: async () => (await operatorBackup()).check,
   },
   {
     name: 'operator step-down',

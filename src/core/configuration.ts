@@ -6,27 +6,43 @@
 import { prefixRange, type StoreView } from '../storage/store.ts'
 import { keys, lastSegment } from './keys.ts'
 import { readMounts, type MountTable } from './mount-table.ts'
-import type { CorsRecord, RevocationMarker, TokenRecord } from './records.ts'
+import { readQuotaRules } from './quotas/quotas.ts'
+import type { QuotaRules } from './quotas/rate-limit.ts'
+import {
+  uiHeadersRecord,
+  type CorsRecord,
+  type RevocationMarker,
+  type TokenRecord,
+  type UiHeadersRecord,
+} from './records.ts'
+import { sentUiHeaders } from './ui-headers.ts'
 
 export class CoreConfiguration {
   readonly epoch: number
   readonly mounts: MountTable
   readonly cors: CorsRecord | undefined
+  readonly quotas: QuotaRules
+  /** Of the pages, besides their own; undefined when there are none. */
+  readonly uiHeaders: Readonly<Record<string, string>> | undefined
   readonly #markers: readonly RevocationMarker[]
   /** The few that may still name a token with a record: each request asks them. */
   readonly #unswept: readonly RevocationMarker[]
 
-  constructor(
-    epoch: number,
-    mounts: MountTable,
-    markers: readonly RevocationMarker[],
-    cors: CorsRecord | undefined,
-  ) {
-    this.epoch = epoch
-    this.mounts = mounts
-    this.cors = cors
-    this.#markers = markers
-    this.#unswept = markers.filter((marker) => marker.swept !== true)
+  constructor(parts: {
+    readonly epoch: number
+    readonly mounts: MountTable
+    readonly markers: readonly RevocationMarker[]
+    readonly cors: CorsRecord | undefined
+    readonly quotas: QuotaRules
+    readonly uiHeaders: UiHeadersRecord
+  }) {
+    this.epoch = parts.epoch
+    this.mounts = parts.mounts
+    this.cors = parts.cors
+    this.quotas = parts.quotas
+    this.uiHeaders = sentUiHeaders(parts.uiHeaders)
+    this.#markers = parts.markers
+    this.#unswept = parts.markers.filter((marker) => marker.swept !== true)
   }
 
   /** The highest id that a marker ends, or undefined without markers. */
@@ -78,5 +94,13 @@ export async function readConfiguration(view: StoreView): Promise<CoreConfigurat
     const marker = await view.get(keys.marker(lastSegment(key)))
     if (marker !== undefined) markers.push(marker)
   }
-  return new CoreConfiguration(epoch, await readMounts(view), markers, await view.get(keys.cors()))
+  const mounts = await readMounts(view)
+  return new CoreConfiguration({
+    epoch,
+    mounts,
+    markers,
+    cors: await view.get(keys.cors()),
+    quotas: await readQuotaRules(view, mounts),
+    uiHeaders: (await view.get(keys.uiHeaders())) ?? uiHeadersRecord.defaults,
+  })
 }

@@ -6,6 +6,8 @@
 import type { ApiHandler, PathTraitsOf, RequireMayAsk } from '../framework/api.ts'
 import type { BackendType } from '../framework/backend.ts'
 import type { TokenPort } from '../framework/token-port.ts'
+import type { Soon } from '../lib/soon.ts'
+import { joined, united, type Family } from '../lib/metrics.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Outbound } from '../platform/outbound.ts'
@@ -13,34 +15,51 @@ import type { Random } from '../platform/random.ts'
 import type { SealedStore } from '../storage/sealed-store.ts'
 import { prefixRange, StoreSealed } from '../storage/store.ts'
 import { PolicyAccess } from './access.ts'
-import { bootstrap } from './bootstrap.ts'
+import { Backups } from './backups.ts'
+import { bootstrap, createInitialRoot } from './bootstrap.ts'
 import type { CallerFacts } from './caller-facts.ts'
 import { readConfiguration, type CoreConfiguration } from './configuration.ts'
+import { DecisionRecords } from './decision-records.ts'
 import { Identity } from './identity.ts'
 import { keys, lastSegment } from './keys.ts'
 import { Logins } from './login.ts'
 import { BoundedLogger } from './line-budget.ts'
 import { LoginLog } from './login-log.ts'
+import { ServerMetrics } from './metrics.ts'
 import { MountedBackends } from './mounted-backends.ts'
 import { Mounts } from './mounts.ts'
 import { EpochValue } from './mount-table.ts'
+import { theOnlyOne, type OneOfAll } from './one-of-all.ts'
 import { Pipeline, type PipelineContext } from './pipeline.ts'
 import { Policies } from './policies.ts'
 import type { PagePort } from './ports/page-port.ts'
 import type { System, SystemPorts } from './ports/system-ports.ts'
 import type { CorsRecord } from './records.ts'
-import type { SealManager } from './seal/seal-manager.ts'
+import { KeyRotation } from './seal/key-rotation.ts'
+import { Rekey, rekeySteps, type RekeySteps } from './seal/rekey.ts'
+import { InFlight } from './in-flight.ts'
+import { Quotas } from './quotas/quotas.ts'
+import { hasRestoreNote, removeRestoreNote } from './seal/restore-note.ts'
+import {
+  RootGeneration,
+  rootGenerationSteps,
+  type RootGenerationSteps,
+} from './seal/root-generation.ts'
+import type { Seal } from './seal/seal-manager.ts'
 import type { CoreSettings } from './settings.ts'
-import { tokenIdsOf, type TokenIds } from './token-id.ts'
+import { StoreCheck } from './store-check.ts'
+import { serviceTextChars, tokenIdsOf, type TokenIds } from './token-id.ts'
 import { TokenOperations } from './token-operations.ts'
 import { TokenScan } from './token-scan.ts'
 import { TokenSweep } from './token-sweep.ts'
 import { Tokens } from './tokens.ts'
 import { Wrapping } from './wrapping.ts'
 
+export type MetricsOfOthers = () => Promise<readonly (readonly Family[])[]>
+
 export interface CoreContext {
   readonly store: SealedStore
-  readonly seal: SealManager
+  readonly seal: Seal
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -51,6 +70,14 @@ export interface CoreContext {
   /** The paths below `sys/`, over the ports of the core. */
   readonly system: (ports: SystemPorts) => System
   readonly pages: PagePort
+  /** Processes of this server; each has its part of what all of them may do. */
+  readonly processes?: number
+  /** Whether this process does the work that one does for all; the only one does. */
+  readonly leads?: () => boolean
+  /** Where steps are remembered that one process remembers for all. */
+  readonly oneOfAll?: OneOfAll
+  /** What the other processes have counted. */
+  readonly metricsOfOthers?: MetricsOfOthers
 }
 
 /** Two machines that share a store may differ by that much without a word. */
@@ -65,11 +92,12 @@ interface Opened {
   readonly tokenOperations: TokenOperations
   readonly mounts: Mounts
   readonly wrapping: Wrapping
+  readonly records: DecisionRecords
 }
 
 export class Core implements SystemPorts, PipelineContext {
   readonly store: SealedStore
-  readonly seal: SealManager
+  readonly seal: Seal
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -78,7 +106,19 @@ export class Core implements SystemPorts, PipelineContext {
   readonly backends: MountedBackends
   readonly policies: Policies
   readonly loginLog: LoginLog
+  readonly metrics: ServerMetrics
+  readonly rootGeneration: RootGenerationSteps
+  readonly rekey: RekeySteps
+  readonly #ownRootGeneration: RootGeneration
+  readonly #ownRekey: Rekey
+  readonly quotas: Quotas
+  readonly inFlight = new InFlight()
+  readonly backups: Backups
+  readonly storeCheck: StoreCheck
+  readonly rotation: KeyRotation
   readonly #pipeline: Pipeline
+  readonly #leads: () => boolean
+  readonly #metricsOfOthers: MetricsOfOthers | undefined
   readonly #configuration = new EpochValue<CoreConfiguration>(readConfiguration)
   /** Epoch of the newest configuration by which backends of removed mounts were closed. */
   #keptEpoch = 0
@@ -90,12 +130,37 @@ export class Core implements SystemPorts, PipelineContext {
     this.clock = context.clock
     this.random = context.random
     // Whatever serves requests speaks through this one; only an accepted login always has its line.
-    this.logger = new BoundedLogger(context.logger, context.clock)
+    this.logger = new BoundedLogger(context.logger, context.clock, context.processes)
     this.settings = context.settings
     this.access = new PolicyAccess(context.clock)
-    const { logger, clock } = context
+    this.#leads = context.leads ?? (() => true)
+    this.#metricsOfOthers = context.metricsOfOthers
+    const { logger, clock, processes = 1 } = context
     const mountOf = (path: string): string | undefined => this.backends.mountPathOf(path)
-    this.loginLog = new LoginLog({ logger, clock, mountOf })
+    this.metrics = new ServerMetrics(clock)
+    this.loginLog = new LoginLog({ logger, clock, mountOf, metrics: this.metrics, processes })
+    this.store.watchCommits((changes) => this.metrics.commit(changes))
+    const { seal, random, oneOfAll = theOnlyOne } = context
+    this.quotas = new Quotas(clock, processes)
+    this.rotation = new KeyRotation({
+      store: context.store,
+      seal,
+      clock,
+      logger,
+      leads: this.#leads,
+    })
+    this.backups = new Backups({ engine: context.store.engine, seal, clock, logger })
+    this.storeCheck = new StoreCheck({ store: context.store, clock })
+    this.#ownRekey = new Rekey({ seal, random })
+    this.rekey = oneOfAll('rekey', this.#ownRekey, rekeySteps)
+    this.#ownRootGeneration = new RootGeneration({
+      seal,
+      random,
+      logger,
+      tokenChars: serviceTextChars,
+      makeToken: () => this.#makeRootToken(),
+    })
+    this.rootGeneration = oneOfAll('root-generation', this.#ownRootGeneration, rootGenerationSteps)
     const system = context.system(this)
     const types = [
       ...builtInTypes(system),
@@ -124,6 +189,22 @@ export class Core implements SystemPorts, PipelineContext {
     return (asking) => this.#pipeline.requireMayAsk(asking)
   }
 
+  async collectMetrics(): Promise<readonly Family[]> {
+    const own = await this.ownMetrics()
+    return this.#metricsOfOthers === undefined
+      ? own
+      : joined([own, ...(await this.#metricsOfOthers())])
+  }
+
+  /** Of this process alone. */
+  async ownMetrics(): Promise<readonly Family[]> {
+    const { mounts } = await this.configuration()
+    const ofMounts = mounts.mounts.flatMap((mount) =>
+      mount.tainted === true ? [] : (this.backends.of(mount).backend.metrics?.() ?? []),
+    )
+    return this.metrics.collect(united(ofMounts))
+  }
+
   get tokens(): Tokens {
     return this.#require().tokens
   }
@@ -144,6 +225,10 @@ export class Core implements SystemPorts, PipelineContext {
     return this.#require().tokenOperations
   }
 
+  get records(): DecisionRecords {
+    return this.#require().records
+  }
+
   get wrapping(): Wrapping {
     return this.#require().wrapping
   }
@@ -152,15 +237,12 @@ export class Core implements SystemPorts, PipelineContext {
     return this.#require().mounts
   }
 
-  /** The configuration of that epoch if it is already read: the hot path. */
-  peekConfiguration(epoch: number): CoreConfiguration | undefined {
-    return this.#configuration.peek(epoch)
+  /** Configuration as of an epoch; read again only when the epoch moved. */
+  configurationAt(epoch: number): Soon<CoreConfiguration> {
+    return this.#configuration.peek(epoch) ?? this.#readConfiguration(epoch)
   }
 
-  /** Configuration as of an epoch; read again only when the epoch moved. */
-  async configurationAt(epoch: number): Promise<CoreConfiguration> {
-    const known = this.#configuration.peek(epoch)
-    if (known !== undefined) return known
+  async #readConfiguration(epoch: number): Promise<CoreConfiguration> {
     const configuration = await this.#configuration.at(epoch, this.store)
     // A node whose clock is ahead may have revoked: a token made now must not fall under that.
     const { revokedUpTo } = configuration
@@ -185,6 +267,11 @@ export class Core implements SystemPorts, PipelineContext {
     return cors?.enabled === true ? cors : undefined
   }
 
+  /** What the last request knew, likewise. */
+  get uiHeaders(): Readonly<Record<string, string>> | undefined {
+    return this.#configuration.latest?.uiHeaders
+  }
+
   async configuration(): Promise<CoreConfiguration> {
     return this.configurationAt(await this.store.view((view) => view.epoch()))
   }
@@ -205,16 +292,24 @@ export class Core implements SystemPorts, PipelineContext {
       scan,
       clock,
       logger,
+      leads: this.#leads,
       cubbyholePrefix: (tokenId) => this.#cubbyholePrefix(tokenId),
     })
     const tokenOperations = new TokenOperations({
       store,
       tokens,
+      identity,
       scan,
       sweep,
       settings,
       configuration: () => this.configuration(),
       backendOf: (mount) => backends.of(mount).backend,
+    })
+    const records = new DecisionRecords({
+      store,
+      clock,
+      random,
+      recordsMax: settings.loginRecordsMax,
     })
     const logins = new Logins({
       store,
@@ -222,6 +317,7 @@ export class Core implements SystemPorts, PipelineContext {
       identity,
       settings,
       log: this.loginLog,
+      records,
       hasExactAliases: (type) => backends.typeOf(type, 'auth')?.exactAliases === true,
     })
     const mounts = new Mounts({
@@ -242,8 +338,12 @@ export class Core implements SystemPorts, PipelineContext {
       revoke: (id) => tokenOperations.revokeId(id, false),
     })
     await store.write((txn) => bootstrap(txn, { random, clock }))
-    this.#opened = { tokens, identity, logins, sweep, tokenOperations, mounts, wrapping }
+    this.#opened = { tokens, identity, logins, sweep, tokenOperations, mounts, wrapping, records }
+    this.loginLog.keepIn(records)
+    store.sendAlong(() => records.takeCompanion())
     this.#cubbyhole = (await this.configuration()).mounts.byPath('cubbyhole/')?.uuid
+    await this.#endRestoration(mounts)
+    await this.rotation.start()
     sweep.start()
   }
 
@@ -251,6 +351,12 @@ export class Core implements SystemPorts, PipelineContext {
   async close(): Promise<void> {
     const opened = this.#opened
     this.#opened = undefined
+    this.loginLog.keepIn(undefined)
+    this.store.sendAlong(undefined)
+    opened?.records.close()
+    this.rotation.stop()
+    this.#ownRootGeneration.forget()
+    this.#ownRekey.forget()
     await opened?.sweep.stop()
     await this.backends.close()
     this.#configuration.clear()
@@ -260,6 +366,23 @@ export class Core implements SystemPorts, PipelineContext {
 
   get isOpen(): boolean {
     return this.#opened !== undefined
+  }
+
+  /** A store that was made from a backup knows nothing of what was revoked after it. */
+  async #endRestoration(mounts: Mounts): Promise<void> {
+    const { engine } = this.store
+    if (!(await hasRestoreNote(engine))) return
+    await mounts.voidBatchTokens()
+    await removeRestoreNote(engine)
+    this.logger.log(
+      'warn',
+      'this store was restored from a backup: batch tokens are void, and what was revoked after the backup is valid again',
+    )
+  }
+
+  async #makeRootToken(): Promise<string> {
+    const { ids, nowMs } = this.tokens
+    return this.store.write((txn) => createInitialRoot(txn, ids, nowMs))
   }
 
   #cubbyhole: string | undefined

@@ -4,15 +4,23 @@
  * tell something are hashed by the caller before they come here.
  */
 
-import { plainRecordCodec } from '../storage/record-codec.ts'
+import { packedRecordCodec, plainRecordCodec } from '../storage/record-codec.ts'
 import { configurationPrefix, recordKey, type Key, type KeyRange } from '../storage/store.ts'
+import {
+  quotaConfigRecord,
+  rateLimitRecord,
+  type QuotaConfig,
+  type RateLimit,
+} from './quotas/rate-limit.ts'
 import {
   aliasRecord,
   corsRecord,
   entityRecord,
   mountRecord,
   policyRecord,
+  rotationRecord,
   tokenRecord,
+  uiHeadersRecord,
   type AliasRecord,
   type CleanupJob,
   type CorsRecord,
@@ -21,16 +29,22 @@ import {
   type PolicyRecord,
   type RemountRecord,
   type RevocationMarker,
+  type RotationRecord,
   type TokenRecord,
+  type UiHeadersRecord,
 } from './records.ts'
 
 const codecs = {
   cors: plainRecordCodec(corsRecord),
   mount: plainRecordCodec(mountRecord),
   policy: plainRecordCodec(policyRecord),
-  token: plainRecordCodec(tokenRecord),
+  token: packedRecordCodec(tokenRecord, ({ login }) => login?.alias ?? ''),
   entity: plainRecordCodec(entityRecord),
   alias: plainRecordCodec(aliasRecord),
+  rateLimit: plainRecordCodec(rateLimitRecord),
+  quotaConfig: plainRecordCodec(quotaConfigRecord),
+  rotation: plainRecordCodec(rotationRecord),
+  uiHeaders: plainRecordCodec(uiHeadersRecord),
 }
 
 /** The only namespace so far. */
@@ -41,6 +55,18 @@ const c = configurationPrefix
 
 export const keys = {
   cors: (): Key<CorsRecord> => ({ text: `${c}cors`, codec: codecs.cors }),
+  uiHeaders: (): Key<UiHeadersRecord> => ({ text: `${c}ui-headers`, codec: codecs.uiHeaders }),
+  rotation: (): Key<RotationRecord> => ({ text: `${c}rotation`, codec: codecs.rotation }),
+
+  rateLimitPrefix: `${c}${ns}/quota/rate-limit/`,
+  rateLimit: (name: string): Key<RateLimit> => ({
+    text: `${c}${ns}/quota/rate-limit/${name}`,
+    codec: codecs.rateLimit,
+  }),
+  quotaConfig: (): Key<QuotaConfig> => ({
+    text: `${c}${ns}/quota/config`,
+    codec: codecs.quotaConfig,
+  }),
 
   mountPrefix: `${c}${ns}/mount/`,
   mount: (uuid: string): Key<MountRecord> => ({
@@ -68,6 +94,7 @@ export const keys = {
   token: (id: string): Key<TokenRecord> => ({ text: `t/${ns}/${id}`, codec: codecs.token }),
   /** Token id behind a text that its maker chose. */
   customToken: (hash: string): Key<{ readonly id: string }> => recordKey(`n/${ns}/${hash}`),
+  childrenPrefix: `p/${ns}/`,
   childPrefix: (parent: string): string => `p/${ns}/${parent}/`,
   child: (parent: string, child: string): string => `p/${ns}/${parent}/${child}`,
   expiryPrefix: 'x/',
@@ -88,6 +115,12 @@ export const keys = {
     end: `w/until/${(nowSeconds + 1).toString(36).padStart(8, '0')}`,
     limit,
   }),
+
+  /** Blocks of decided logins, ordered by time; each says how many are in it. */
+  decisionPrefix: `l/${ns}/`,
+  decisionBlock: (ms: number, suffix: string, count: number): string =>
+    `l/${ns}/${ms.toString(36).padStart(9, '0')}/${suffix}/${count}`,
+  decisionsIn: (key: string): number => Number(lastSegment(key)) || 0,
 
   entity: (id: string): Key<EntityRecord> => ({ text: `e/${ns}/${id}`, codec: codecs.entity }),
   alias: (mountAccessor: string, nameHash: string): Key<AliasRecord> => ({

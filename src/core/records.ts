@@ -17,6 +17,20 @@ export const corsRecord = defineRecord({
 })
 export type CorsRecord = StoredOf<typeof corsRecord.table>
 
+/** Headers that pages get besides their own. */
+export const uiHeadersRecord = defineRecord({
+  headers: own<readonly { readonly name: string; readonly values: readonly string[] }[]>([]),
+})
+export type UiHeadersRecord = StoredOf<typeof uiHeadersRecord.table>
+
+/** When the barrier key rotates by itself; 0 is the limit of what is safe, or none. */
+export const rotationRecord = defineRecord({
+  enabled: own<boolean>(true),
+  maxOperations: own<number>(0),
+  intervalSeconds: own<number>(0),
+})
+export type RotationRecord = StoredOf<typeof rotationRecord.table>
+
 /** Tunable settings; seconds, 0 inherits. Absent means never set. */
 export const mountConfig = defineRecord({
   defaultLeaseTtl: own<number>(0),

@@ -32,6 +32,8 @@ const idBytes = 12
 const blockBytes = 16
 const secretBytes = 16
 const tokenChars = 48
+/** Of a whole token text that nobody chose. */
+export const serviceTextChars = servicePrefix.length + tokenChars
 const accessorChars = 24
 const counterMax = 0xffff
 
@@ -66,6 +68,9 @@ function decodeId(id: string): Buffer {
   if (bytes === undefined || bytes.length !== idBytes) throw new TypeError('not a token id')
   return bytes
 }
+
+/** Below every id that was ever made. */
+export const lowestTokenId = encodeBase62(Buffer.alloc(idBytes))
 
 export interface ParsedTokenText {
   readonly id: string

@@ -4,6 +4,7 @@
  */
 
 import type { JsonObject, JsonText } from '../lib/json.ts'
+import type { Soon } from '../lib/soon.ts'
 import type { LoginNote } from './login-log.ts'
 import type { Refusal } from './refusal.ts'
 
@@ -48,6 +49,17 @@ export interface ApiRequest {
 
 export interface ListenerSwitches {
   readonly unauthenticatedMetricsAccess: boolean
+  /** Who knows enough unseal keys may make a root token without showing any. */
+  readonly unauthenticatedGenerateRoot: boolean
+  /** Likewise for other unseal keys. */
+  readonly unauthenticatedRekey: boolean
+}
+
+/** Nothing is open that does not have to be. */
+export const closedSwitches: ListenerSwitches = {
+  unauthenticatedMetricsAccess: false,
+  unauthenticatedGenerateRoot: false,
+  unauthenticatedRekey: false,
 }
 
 /** Members of the `auth` object, platform.md §1.2. */
@@ -102,6 +114,11 @@ export interface Answer {
         readonly contentType: string
         readonly body: string | Uint8Array
       }
+    | {
+        readonly kind: 'stream'
+        readonly contentType: string
+        readonly chunks: AsyncIterable<Uint8Array>
+      }
   readonly headers: Readonly<Record<string, string>>
   /** What made the token in it, for the log alone. */
   readonly login?: AnsweredLogin
@@ -122,7 +139,7 @@ export type ApiOutcome =
   | { readonly kind: 'refusal'; readonly requestId: string; readonly refusal: Refusal }
 
 /** The core as the socket side sees it. Never rejects. */
-export type ApiHandler = (request: ApiRequest) => Promise<ApiOutcome>
+export type ApiHandler = (request: ApiRequest) => Soon<ApiOutcome>
 
 /** What a path's declaration says that the socket side has to know before it reads a body. */
 export interface PathTraits {
@@ -139,7 +156,8 @@ export type PathTraitsOf = (path: string, verb: Verb) => PathTraits
 export type Asking = Pick<
   ApiRequest,
   'verb' | 'path' | 'token' | 'clientAddress' | 'wrapTtlSeconds'
->
+> &
+  Partial<Pick<ApiRequest, 'listener'>>
 
 /** Rejects, with the refusal of the request, whoever may not come there whatever the body says. */
 export type RequireMayAsk = (asking: Asking) => Promise<void>

@@ -4,7 +4,7 @@
  * values into complete, typed options.
  */
 
-import type { ListenerSwitches } from '../framework/api.ts'
+import { closedSwitches, type ListenerSwitches } from '../framework/api.ts'
 import { parseCidr, type Cidr } from '../lib/cidr.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 
@@ -41,6 +41,8 @@ export interface ServingOptions {
   readonly switches: ListenerSwitches
   /** Open connections, idle or not; more are closed as they come. */
   readonly connectionsMax: number
+  /** Other processes of this server accept on the same address. */
+  readonly isShared: boolean
 }
 
 export type PemSource =
@@ -86,8 +88,9 @@ export const servingDefaults: ServingOptions = {
   timeouts: { headersMs: 10_000, readMs: 30_000, idleMs: 300_000, writeMs: 90_000 },
   forwardedFor: undefined,
   customResponseHeaders: {},
-  switches: { unauthenticatedMetricsAccess: false },
+  switches: closedSwitches,
   connectionsMax: 20_000,
+  isShared: false,
 }
 
 export function tcpListener(

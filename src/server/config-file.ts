@@ -6,7 +6,7 @@
  */
 
 import type { ListenerOptions } from '../http/listener-options.ts'
-import { systemLeaseTtlSeconds } from '../core/settings.ts'
+import { loginRecordsUsual, systemLeaseTtlSeconds } from '../core/settings.ts'
 import { listHclBlocks, parseHclOrJson, type HclProblem } from '../lib/hcl.ts'
 import type { HclBlock, HclBody } from '../lib/hcl-tree.ts'
 import { err, ok, type Result } from '../lib/result.ts'
@@ -45,11 +45,15 @@ export interface ServerConfig {
   readonly apiAddress: string
   readonly clusterName: string
   readonly defaultLeaseTtlSeconds: number
+  /** Logins whose decision is kept; 0 keeps none. */
+  readonly loginRecordsMax: number
   readonly maxLeaseTtlSeconds: number
   readonly logLevel: LogLevel
   readonly logFormat: 'standard' | 'json'
   readonly logFile: string
   readonly pidFile: string
+  /** Processes that serve; `auto` is one for each processor. */
+  readonly workers: number | 'auto'
   readonly ui: boolean
 }
 
@@ -61,6 +65,10 @@ export interface ParsedServerConfig {
 type Variables = Readonly<Record<string, string | undefined>>
 
 const listenersMax = 32
+
+/** Each has its part of every budget, which must stay large enough for one request. */
+export const workersMax = 16
+
 const storageNames = ['lmdb', 'inmem', 'file', 'raft', 'postgresql'] as const
 const sealNames = ['shamir', 'static'] as const
 
@@ -174,12 +182,17 @@ function readConfig(sections: Sections, env: Variables): ServerConfig {
     apiAddress: readApiAddress(top, env),
     clusterName: top.text('cluster_name') ?? '',
     defaultLeaseTtlSeconds,
+    loginRecordsMax: readRecordMax(top),
     maxLeaseTtlSeconds,
     logLevel: readLogLevel(top),
     logFormat: top.oneOf('log_format', ['standard', 'json']) ?? 'standard',
     logFile: top.text('log_file') ?? '',
     pidFile: top.text('pid_file') ?? '',
+    workers: readWorkers(top),
     ui: top.bool('ui') ?? false,
+  }
+  if (config.storage.kind === 'inmem' && config.workers !== 'auto' && config.workers > 1) {
+    top.refuse('workers', 'above 1 needs storage "lmdb": memory belongs to one process')
   }
   top.finish()
   return config
@@ -288,9 +301,30 @@ function readLease(top: ConfigBlock, name: string): number {
   return durationMs === 0 ? systemLeaseTtlSeconds : Math.max(1, Math.trunc(durationMs / 1000))
 }
 
+/** A search goes through all of them. */
+const loginRecordsMost = 1_000_000
+
+function readRecordMax(top: ConfigBlock): number {
+  const count = top.integer('record_max') ?? loginRecordsUsual
+  if (count < 0 || count > loginRecordsMost) {
+    top.refuse('record_max', `must be between 0, for none, and ${loginRecordsMost}`)
+  }
+  return count
+}
+
 function readLogLevel(top: ConfigBlock): LogLevel {
   const name = top.oneOf('log_level', Object.keys(logLevels)) ?? 'info'
   return logLevels[name] ?? 'info'
+}
+
+function readWorkers(top: ConfigBlock): number | 'auto' {
+  const text = top.text('workers') ?? '1'
+  if (text === 'auto') return 'auto'
+  const count = /^[0-9]{1,4}$/.test(text) ? Number(text) : 0
+  if (count < 1 || count > workersMax) {
+    top.refuse('workers', `must be a number from 1 to ${workersMax}, or "auto"`)
+  }
+  return count
 }
 
 function readApiAddress(top: ConfigBlock, env: Variables): string {

@@ -636,6 +636,14 @@ test('the list of reasons of this method is complete', () => {
     // Of logins that name no role (role-selection.test.ts).
     'role_unmatched',
     'role_ambiguous',
+    // Of other methods.
+    'credentials_missing',
+    'credentials_refused',
+    'locked_out',
+    'service_account_refused',
+    'namespace_refused',
+    'token_review_refused',
+    'token_review_failed',
     // Of the core, not of the method.
     'entity_disabled',
     'quota_exceeded',

@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LoginLog } from '../../src/core/login-log.ts'
-import type { ApiRequest } from '../../src/framework/api.ts'
+import { closedSwitches, type ApiRequest } from '../../src/framework/api.ts'
 import type { LoginNote } from '../../src/framework/login-log.ts'
 import { invalid, Refusal, type RefusalDetail } from '../../src/framework/refusal.ts'
 import { ManualClock } from '../harness/manual-clock.ts'
+import { ServerMetrics } from '../../src/core/metrics.ts'
 import { LineLogger, type LogLevel } from '../../src/platform/logger.ts'
 
 function makeLog(level: LogLevel = 'info') {
@@ -18,7 +19,8 @@ function makeLog(level: LogLevel = 'info') {
     nowMs: () => clock.nowMs(),
     write: (line) => lines.push(JSON.parse(line) as Record<string, unknown>),
   })
-  const log = new LoginLog({ logger, clock, mountOf: () => 'oidc/' })
+  const metrics = new ServerMetrics(clock)
+  const log = new LoginLog({ logger, clock, mountOf: () => 'oidc/', metrics })
   const refuse = (refusal: Refusal) =>
     log.ended({ kind: 'refusal', requestId: 'id', refusal }, request, clock.monotonicMs())
   return { log, lines, clock, refuse }
@@ -35,7 +37,7 @@ const request: ApiRequest = {
   clientAddress: '192.0.2.1',
   clientPort: 1,
   header: () => undefined,
-  listener: { unauthenticatedMetricsAccess: false },
+  listener: closedSwitches,
   signal: new AbortController().signal,
   isGone: false,
 }

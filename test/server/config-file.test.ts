@@ -62,11 +62,13 @@ suite('whole files', () => {
       apiAddress: '',
       clusterName: '',
       defaultLeaseTtlSeconds: 2_764_800,
+      loginRecordsMax: 10_000,
       maxLeaseTtlSeconds: 2_764_800,
       logLevel: 'info',
       logFormat: 'standard',
       logFile: '',
       pidFile: '',
+      workers: 1,
       ui: false,
     })
   })

@@ -4,14 +4,13 @@
  */
 
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
-import type { BackendRequest } from '../../framework/request.ts'
 import type { Login, Reply } from '../../framework/reply.ts'
 import { loginRefusal } from '../../framework/role-login.ts'
 import type { CelGrant, CelOperation } from '../../trust/cel-program.ts'
 import { decideCelLogin, type CelLoginInput, type LoginOutcome } from '../../trust/decide.ts'
 import type { CelRoleRecord, CelRoles, CompiledCelRole } from './cel-role.ts'
 import { keepIssuer, type Voucher } from './facts.ts'
-import { loginFields, type JwtLogin, type LoginInput } from './login.ts'
+import { askedBy, loginFields, type JwtLogin, type LoginRequest } from './login.ts'
 import { settle } from './settle.ts'
 
 export class CelLogin {
@@ -23,12 +22,9 @@ export class CelLogin {
     this.#roles = roles
   }
 
-  async login(
-    request: BackendRequest<LoginInput>,
-    operation: CelOperation = 'update',
-  ): Promise<Reply> {
+  async login(request: LoginRequest, operation: CelOperation = 'update'): Promise<Reply> {
     let found: CompiledCelRole | undefined
-    const prepared = await this.#login.prepare(request, async (name, view) => {
+    const prepared = await this.#login.prepare(askedBy(request), async (name, view) => {
       found = await this.#roles.find(name, view)
       return found === undefined ? undefined : { compiled: found.compiled }
     })
@@ -93,7 +89,7 @@ export function celLoginPath(login: CelLogin): PathDeclaration {
     operations: {
       write: {
         summary: 'Log in with a JWT through a CEL role.',
-        handler: (request: BackendRequest<LoginInput>) => login.login(request),
+        handler: (request) => login.login(request),
       },
     },
   })

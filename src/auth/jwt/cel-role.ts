@@ -78,7 +78,7 @@ export class CelRoles {
     this.#records = new NamedRecords(context.store, 'cel/role/', recordCodec(celRoleRecord))
   }
 
-  load(name: string, view?: StoreView): Promise<CelRoleRecord | undefined> {
+  async load(name: string, view?: StoreView): Promise<CelRoleRecord | undefined> {
     return this.#records.load(name, view)
   }
 

@@ -50,11 +50,12 @@ export function keepFacts(
     const value = resolveReference(claims, parseReference(reference))
     if (value !== undefined && isSmall(value, factCharsMax)) bound[reference] = value
   }
-  return Object.keys(bound).length === 0 ? kept : { ...kept, claims: bound }
+  if (Object.keys(bound).length > 0) kept['claims'] = bound
+  return kept
 }
 
 /** Without the claims that a role binds: who vouched for whom, and for whom the token was made. */
-export function keepIssuer(claims: JsonObject, voucher: Voucher): JsonObject {
+export function keepIssuer(claims: JsonObject, voucher: Voucher): Record<string, JsonValue> {
   const kept: Record<string, JsonValue> = emptyObject()
   if (voucher.flow === 'oidc') {
     kept['flow'] = voucher.flow
