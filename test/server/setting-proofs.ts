@@ -200,6 +200,10 @@ export const fieldProofs: Readonly<Record<string, Proofs>> = {
     bound_issuer: ['jwt/login.test.ts', 'only bound_issuer counts'],
     default_role: ['jwt/login.test.ts', 'LOG-006, LOG-007: no role, and the default role'],
     provider_config: [config, 'provider_config'],
+    role_selection: [
+      'jwt/role-selection.test.ts',
+      'the one role that fits is the role of the login',
+    ],
     namespace_in_state: ['jwt/oidc-start.test.ts', 'namespace_in_state='],
     override_allowed_server_names: [ofOwnFields, 'takes a certificate of another name'],
     skip_jwks_validation: [network, 'CFG-027: a dead address is stored'],
