@@ -127,9 +127,7 @@ test('CLI-21: json is the whole envelope', async () => {
       renewable: false,
       lease_duration: 2_764_800,
       data: { x: '1' },
-      wrap_info: null,
       warnings: null,
-      auth: null,
     },
   )
 })

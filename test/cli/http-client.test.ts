@@ -35,10 +35,7 @@ test('numbers of an answer keep their digits', () =>
     { 'GET /v1/a': { text: '{"data":{"n":12345678901234567890,"f":1.50}}' } },
     async (server) => {
       const result = await server.run(['read', '-format=json', 'a'])
-      assert.equal(
-        result.out,
-        '{\n  "data": {\n    "n": 12345678901234567890,\n    "f": 1.50\n  }\n}\n',
-      )
+      assert.match(result.out, /\n {4}"f": 1\.50,\n {4}"n": 12345678901234567890\n/u)
       assert.equal((await server.run(['read', '-field=n', 'a'])).out, '12345678901234567890')
     },
   ))

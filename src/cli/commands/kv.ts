@@ -312,7 +312,9 @@ export const kvRollback: Command = {
       { method: 'PUT', path, body: { data, options: { cas } } },
       { doing: `Error writing data to ${path}` },
     )
-    return showWritten(context, path, secret)
+    if (secret !== undefined) return context.show(secret)
+    context.print.success(`Success! Data written to: ${path}`)
+    return exitCodes.ok
   },
 }
 
