@@ -21,6 +21,7 @@ import { CommandFailure, DryRun, exitCodes } from './failure.ts'
 import type { FlagValues } from './flags.ts'
 import { parseKeyValues, type DataSources } from './key-values.ts'
 import type { Printer } from './printer.ts'
+import type { Advice } from './refusal-advice.ts'
 import type { TokenHelper } from './token-helper.ts'
 
 export interface ContextOptions {
@@ -44,6 +45,8 @@ export interface SendOptions {
   readonly accept?: readonly number[]
   /** Sent even in a dry run, and never wrapped: the request only prepares another one. */
   readonly preflight?: boolean
+  /** What the person named, where that is not the path of the request. */
+  readonly about?: string
 }
 
 export class CommandContext implements DataSources {
@@ -117,8 +120,11 @@ export class CommandContext implements DataSources {
       if (cause instanceof CommandFailure || cause instanceof DryRun) throw cause
       // A missing file of the TLS options and its like are this machine's problem, a refusal is
       // not.
-      const text = remoteErrorText(options.doing, cause)
       const status = cause instanceof ApiError ? cause.response.status : undefined
+      const advice =
+        cause instanceof ApiError ? await this.#advise(request, options, cause) : undefined
+      const { programName } = this
+      const text = remoteErrorText({ doing: options.doing, programName, advice }, cause)
       throw new CommandFailure(text, exitCodes.remote, status)
     }
   }
@@ -187,10 +193,37 @@ export class CommandContext implements DataSources {
    * Says that a path has nothing, and why when the server said so: an unknown mount looks the same
    * otherwise.
    */
-  nothingFound(path: string): number {
+  async nothingFound(path: string): Promise<number> {
     this.print.error(`No value found at ${path}`)
     for (const text of this.#absence) this.print.warn(`* ${text.trim()}`)
+    const advice = this.#absence.length === 0 ? undefined : await this.#adviceFor(path, 404)
+    if (advice !== undefined) this.print.warn(`There is ${advice.what}. ${advice.fix}`)
     return exitCodes.remote
+  }
+
+  /** Why it was refused; only for people, and only about requests that go with the token in use. */
+  async #advise(
+    request: ApiRequest,
+    options: SendOptions,
+    error: ApiError,
+  ): Promise<Advice | undefined> {
+    if (error.loginReason !== undefined || request.token !== undefined) return undefined
+    return this.#adviceFor(options.about ?? request.path, error.response.status)
+  }
+
+  async #adviceFor(path: string, status: number): Promise<Advice | undefined> {
+    if (!this.print.isTable) return undefined
+    const { adviseOn } = await import('./refusal-advice.ts')
+    const client = await this.client()
+    const tokenFrom = client.token === '' ? undefined : await this.#tokenOrigin()
+    return adviseOn({ client, programName: this.programName, status, path, tokenFrom })
+  }
+
+  /** Where the token in use came from, as a person would look for it. */
+  async #tokenOrigin(): Promise<string> {
+    const isSet = this.environment.text('TOKEN') !== undefined
+    const variable = isSet ? this.environment.variableName('TOKEN') : undefined
+    return variable ?? (await this.tokenHelper()).place
   }
 
   #stopIfDry(client: ApiClient, request: ApiRequest): void {

@@ -85,28 +85,46 @@ function findCommand(words: readonly string[]): CommandEntry | undefined {
   return undefined
 }
 
-/** Help of a group or of everything, when the words name no command. */
+/**
+ * What is said when the words name no command: help where it was asked for or no word was given,
+ * else one line with the nearest name, for a mistake needs no list of everything.
+ */
 async function showGroup(
   words: readonly string[],
   wantsHelp: boolean,
   options: CliOptions,
 ): Promise<number> {
-  const { groupHelp } = await import('./help.ts')
   const group = [2, 1]
     .filter((count) => words.length >= count)
     .map((count) => words.slice(0, count).join(' '))
     .find((name) => commandTable.some((entry) => entry.name.startsWith(`${name} `)))
-  const output = wantsHelp ? options.stdout : options.stderr
-  const typed = words.find((word) => !word.startsWith('-'))
-  if (!wantsHelp && group === undefined && typed !== undefined) {
-    const firstWords = [...new Set(commandTable.map((entry) => entry.name.split(' ')[0] ?? ''))]
-    const near = nearestName(typed, firstWords)
-    const hint = near === undefined ? '' : ` Did you mean "${near}"?`
-    output.write(`There is no command ${safeText(JSON.stringify(typed))}.${hint}\n\n`)
+  const typed = words.filter((word) => !word.startsWith('-'))
+  const exitCode = group === undefined ? exitCodes.unknownCommand : exitCodes.local
+  if (!wantsHelp && typed.length > (group?.split(' ').length ?? 0)) {
+    options.stderr.write(`${noCommandText(typed, group, options.programName)}\n`)
+    return exitCode
   }
+  const { groupHelp } = await import('./help.ts')
+  const output = wantsHelp ? options.stdout : options.stderr
   output.write(`${groupHelp(options.programName, group ?? '', commandTable)}\n`)
-  if (wantsHelp) return exitCodes.ok
-  return group === undefined ? exitCodes.unknownCommand : exitCodes.local
+  return wantsHelp ? exitCodes.ok : exitCode
+}
+
+function noCommandText(
+  typed: readonly string[],
+  group: string | undefined,
+  programName: string,
+): string {
+  const depth = group === undefined ? 0 : group.split(' ').length
+  const word = typed[depth] ?? ''
+  const prefix = group === undefined ? '' : `${group} `
+  const known = commandTable
+    .filter((entry) => entry.name.startsWith(prefix))
+    .map((entry) => entry.name.split(' ')[depth] ?? '')
+  const near = nearestName(word, [...new Set(known)])
+  const hint = near === undefined ? '' : ` Did you mean "${prefix}${near}"?`
+  const shown = safeText(JSON.stringify(prefix + word))
+  return `There is no command ${shown}.${hint}\nAll commands: ${programName} ${prefix}-h`
 }
 
 async function runCommand(

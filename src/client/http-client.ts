@@ -6,10 +6,23 @@
 
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
-import { encodeJson, parseJson, type JsonLimits, type JsonValue } from '../lib/json.ts'
+import {
+  encodeJson,
+  isJsonObject,
+  member,
+  parseJson,
+  type JsonLimits,
+  type JsonValue,
+} from '../lib/json.ts'
 import { trimEnd } from '../lib/trim.ts'
 import { deadline, pause } from '../platform/terminal.ts'
-import { ApiError, connectionError, ConnectionError, PageInsteadOfJson } from './api-error.ts'
+import {
+  ApiError,
+  connectionError,
+  ConnectionError,
+  ForeignAnswer,
+  PageInsteadOfJson,
+} from './api-error.ts'
 import type { ApiResponse } from './api-response.ts'
 
 export interface TlsOptions {
@@ -244,14 +257,24 @@ function readAnswer(wire: WireRequest, incoming: IncomingMessage, text: string):
   if (parsed?.ok === false && /^\s*</u.test(text)) {
     throw new PageInsteadOfJson(url, status, text.trim().slice(0, 80))
   }
-  return {
-    method: wire.method,
-    url,
-    status,
-    headers,
-    text,
-    json: parsed?.ok ? parsed.value : undefined,
+  const json = parsed?.ok ? parsed.value : undefined
+  if (foreignStatuses.includes(status) && !speaksLikeThisApi(json)) {
+    throw new ForeignAnswer(url, status, text.trim().slice(0, 80))
   }
+  return { method: wire.method, url, status, headers, text, json }
+}
+
+/**
+ * With these this API always sends a JSON object with `errors`, or for a deleted secret its
+ * envelope. A load balancer, or another program on that port, says something else.
+ */
+const foreignStatuses = [401, 404, 405]
+
+function speaksLikeThisApi(json: JsonValue | undefined): boolean {
+  return (
+    isJsonObject(json) &&
+    ['errors', 'request_id', 'data'].some((name) => member(json, name) !== undefined)
+  )
 }
 
 function parseAddress(address: string): URL {

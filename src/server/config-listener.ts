@@ -20,7 +20,7 @@ import {
   type TlsVersion,
 } from '../http/listener-options.ts'
 import { findUnknownSuite } from '../http/tls-material.ts'
-import type { ConfigBlock } from './config-block.ts'
+import { placeText, type ConfigBlock } from './config-block.ts'
 
 const defaultAddress = '127.0.0.1:8200'
 const tlsVersions = ['tls10', 'tls11', 'tls12', 'tls13'] as const
@@ -98,6 +98,11 @@ function parseTls(block: ConfigBlock): TlsOptions | undefined {
     requireClientCertificate,
     clientCa:
       clientCaFile === '' || withoutClients ? undefined : { kind: 'file', file: clientCaFile },
+    places: {
+      tls_cert_file: placeText(block.placeOf('tls_cert_file')),
+      tls_key_file: placeText(block.placeOf('tls_key_file')),
+      tls_client_ca_file: placeText(block.placeOf('tls_client_ca_file')),
+    },
   })
 }
 

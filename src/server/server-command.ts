@@ -104,11 +104,14 @@ async function serve(server: Server, running: Running): Promise<number> {
   const pidFile = running.loaded?.config.pidFile ?? ''
   if (pidFile !== '') writePidFile(pidFile, process.id)
   if (flags.dev) await startDev(server, addresses, running)
+  else if (logFormatOf(flags, running.loaded) === 'json') logListening(addresses, running)
   else announce(addresses, running)
   const code = await end.reached
   await server.stop()
   if (pidFile !== '') removePidFile(pidFile)
-  if (code === 0) io.stdout.write('==> tokenstile shutdown complete\n')
+  if (code !== 0) return code
+  if (!flags.dev && logFormatOf(flags, running.loaded) === 'json') logger.log('info', 'stopped')
+  else io.stdout.write(`==> ${product.name} shutdown complete\n`)
   return code
 }
 
@@ -149,11 +152,40 @@ async function startDev(
   )
 }
 
+/** What whoever starts a server wants to see once: where it can be reached and what it runs on. */
+function startFacts(addresses: readonly BoundAddress[], { flags, loaded }: Running) {
+  return {
+    // The address that other machines are told; without the setting it is where it listens.
+    api_addr: loaded?.config.apiAddress || (addresses.map(urlOf)[0] ?? ''),
+    listeners: addresses.map(listenerText),
+    log_level: flags.logLevel ?? loaded?.config.logLevel ?? 'info',
+    storage: flags.dev ? 'inmem' : (loaded?.config.storage.kind ?? ''),
+  }
+}
+
+function listenerText(address: BoundAddress): string {
+  if (address.kind === 'unix') return `unix ${address.path}`
+  const host = address.host.includes(':') ? `[${address.host}]` : address.host
+  return `tcp ${host}:${address.port} (${address.isSecure ? 'TLS' : 'no TLS'})`
+}
+
+/** Where each line is read by a program, the start is an event and no text for people. */
+function logListening(addresses: readonly BoundAddress[], running: Running): void {
+  const { listeners, ...facts } = startFacts(addresses, running)
+  running.logger.log('info', 'listening', {
+    ...facts,
+    listeners: listeners.join(', '),
+    version: product.version,
+  })
+}
+
 function announce(addresses: readonly BoundAddress[], running: Running): void {
+  const facts = startFacts(addresses, running)
   const rows: readonly (readonly [string, string])[] = [
-    ['Api Address', addresses.map(urlOf).join(', ')],
-    ['Log Level', running.flags.logLevel ?? running.loaded?.config.logLevel ?? 'info'],
-    ['Storage', running.flags.dev ? 'inmem' : (running.loaded?.config.storage.kind ?? '')],
+    ['Api Address', facts.api_addr],
+    ...facts.listeners.map((text, at): [string, string] => [`Listener ${at + 1}`, text]),
+    ['Log Level', facts.log_level],
+    ['Storage', facts.storage],
     ['Version', `${product.name} ${product.version} (API ${wireVersion})`],
   ]
   const width = Math.max(...rows.map(([name]) => name.length))
@@ -256,7 +288,7 @@ function createLogger(
   io: ServerIo,
 ): { readonly logger: Logger; readonly reopen: () => void } {
   const level = flags.logLevel ?? loaded?.config.logLevel ?? 'info'
-  const format = flags.logFormat ?? loaded?.config.logFormat ?? 'standard'
+  const format = logFormatOf(flags, loaded)
   const clock = new SystemClock()
   const file = flags.logFile || (loaded?.config.logFile ?? '')
   const output = file === '' ? undefined : new LogFile(file)
@@ -270,6 +302,10 @@ function createLogger(
     },
   })
   return { logger, reopen: () => output?.reopen() }
+}
+
+function logFormatOf(flags: ServerFlags, loaded: LoadedConfig | undefined): 'standard' | 'json' {
+  return flags.logFormat ?? loaded?.config.logFormat ?? 'standard'
 }
 
 function openLog(

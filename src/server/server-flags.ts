@@ -1,5 +1,6 @@
 /** Flags of the `server` command (platform.md §9.7). */
 
+import { nearestName } from '../lib/nearest-name.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import type { LogLevel } from '../platform/logger.ts'
 
@@ -71,7 +72,7 @@ export function parseServerFlags(
     if (match === null) return err(`server takes no argument ${JSON.stringify(word.slice(0, 80))}`)
     const [, name = '', inline] = match
     const flag = Object.hasOwn(serverFlagTable, name) ? serverFlagTable[name] : undefined
-    if (flag === undefined) return err(`flag provided but not defined: -${name}`)
+    if (flag === undefined) return err(unknownFlagText(name))
     if (flag.effect === 'refused') return err(`-${name} is not available in this version`)
     const { kind } = flag
     let text = inline
@@ -108,6 +109,12 @@ export function parseServerFlags(
     logFile: text('log-file'),
     warnings: idleWarnings([...values.keys()], dev),
   })
+}
+
+function unknownFlagText(name: string): string {
+  const near = nearestName(name, Object.keys(serverFlagTable))
+  const hint = near === undefined ? '' : `. Did you mean -${near}?`
+  return `flag provided but not defined: -${name}${hint}`
 }
 
 function fromEnvironment(env: Readonly<Record<string, string | undefined>>, name: string): string {

@@ -124,7 +124,7 @@ test('a login that is refused keeps nothing and leaves the kept token', () =>
       assert.equal(result.code, 2)
       assert.match(
         result.err,
-        /^Error authenticating: error looking up token: Error making API request\./u,
+        /^Error authenticating: error looking up token: permission denied\n/u,
       )
       assert.doesNotMatch(result.err, /canary/u)
       assert.equal(await readFile(file, 'utf8'), 'before')

@@ -112,6 +112,7 @@ test('CLI-10: a refusal is printed in the layout that scripts know', () =>
     async (server) => {
       const result = await server.run(['read', 'secret/data/x', 'q=1'], {
         env: { VAULT_TOKEN: 'canary' },
+        programName: 'vault',
       })
       assert.equal(result.code, 2)
       assert.equal(
@@ -131,7 +132,9 @@ test('a refused login prints the error, its reason, the sentence and the command
       },
     })
     server.answer(refusal('The audience is "a"; this role expects another one.'))
-    const write = await server.run(['write', 'auth/jwt/login', 'role=r', 'jwt=canary'])
+    const write = await server.run(['write', 'auth/jwt/login', 'role=r', 'jwt=canary'], {
+      programName: 'bao',
+    })
     assert.equal(write.code, 2)
     assert.equal(
       write.err,
@@ -140,7 +143,7 @@ test('a refused login prints the error, its reason, the sentence and the command
     server.answer(refusal('Found under request id 0d7b.'))
     const login = await server.run(['login', '-method=jwt', 'role=r', 'jwt=canary'])
     assert.equal(login.code, 2)
-    assert.match(login.err, /^Error authenticating: Error making API request\./u)
+    assert.match(login.err, /^Error authenticating: error validating token: /u)
     assert.equal(login.err.split('0d7b').length, 2)
     assert.doesNotMatch(write.err + login.err, /canary/u)
   }))
@@ -353,7 +356,7 @@ test('CLI-30: kv put prints the new version; a mismatch of -cas is exit code 2',
       assert.equal(second.code, 2)
       assert.match(
         second.err,
-        /^Error writing data to secret\/data\/app: .*\* check-and-set parameter did not match/su,
+        /^Error writing data to secret\/data\/app: check-and-set parameter did not match/u,
       )
     },
   ))

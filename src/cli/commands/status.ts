@@ -34,6 +34,11 @@ export const status: Command = {
 
 async function showStatus(context: CommandContext): Promise<number> {
   const seal = await ask(context, 'sys/seal-status', 'Error checking seal status')
+  if (typeof member(seal, 'sealed') !== 'boolean') {
+    throw new CommandFailure(
+      'Error checking seal status: the answer is no seal status, so this is another server\nCheck the address: -address=URL or VAULT_ADDR.',
+    )
+  }
   const leader = await askLeader(context, member(seal, 'sealed') === true)
   const all = objectOf([...Object.entries(seal), ...Object.entries(leader)])
   const field = context.flags.text('field')

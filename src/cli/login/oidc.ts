@@ -116,7 +116,9 @@ async function signInHere(begun: Begun): Promise<Secret> {
     state,
     nonce: () => new SystemRandom().bytes(18).toString('base64'),
     onArrival: async (arrival) => {
-      const result = await complete(begun, arrival).catch(asFailure)
+      const result = await complete(begun, arrival).catch((cause: unknown) =>
+        asFailure(cause, context.programName),
+      )
       finish(result)
       return result instanceof CommandFailure ? { ok: false, text: result.message } : { ok: true }
     },
@@ -206,7 +208,7 @@ async function pollUntilDone(begun: Begun): Promise<Secret> {
     const verdict = pollVerdict(error)
     if (verdict === 'slow_down') seconds = boundedSeconds(seconds * 2)
     else if (response.status >= 500 && faults < serverFaultsMax) faults++
-    else if (verdict === 'over') throw asFailure(error)
+    else if (verdict === 'over') throw asFailure(error, context.programName)
   }
 }
 
@@ -313,9 +315,9 @@ async function takeBack({ context, parameters, state }: Begun): Promise<void> {
   await Promise.race([end().catch(() => undefined), context.pause(goodbyeMsMax)])
 }
 
-function asFailure(cause: unknown): CommandFailure {
+function asFailure(cause: unknown, programName: string): CommandFailure {
   if (cause instanceof CommandFailure) return cause
-  return new CommandFailure(remoteErrorText(doing, cause), exitCodes.remote)
+  return new CommandFailure(remoteErrorText({ doing, programName }, cause), exitCodes.remote)
 }
 
 function hostOf(address: string): string {
