@@ -5,6 +5,7 @@
  */
 
 import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import module from 'node:module'
 import { homedir } from 'node:os'
 import { basename, join } from 'node:path'
@@ -30,6 +31,7 @@ if (!existsSync(new URL('../dist/cli.js', import.meta.url))) {
   const code = await runCli({
     argv: words,
     programName: programName(),
+    programPath: fileURLToPath(import.meta.url),
     env,
     stdin,
     stdout,

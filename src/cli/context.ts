@@ -26,6 +26,7 @@ import type { TokenHelper } from './token-helper.ts'
 
 export interface ContextOptions {
   readonly programName: string
+  readonly programPath: string | undefined
   readonly environment: Environment
   readonly flags: FlagValues
   readonly args: readonly string[]
@@ -51,6 +52,8 @@ export interface SendOptions {
 
 export class CommandContext implements DataSources {
   readonly programName: string
+  /** The program's own file. */
+  readonly programPath: string | undefined
   readonly environment: Environment
   readonly flags: FlagValues
   readonly args: readonly string[]
@@ -68,6 +71,7 @@ export class CommandContext implements DataSources {
 
   constructor(options: ContextOptions) {
     this.programName = options.programName
+    this.programPath = options.programPath
     this.environment = options.environment
     this.flags = options.flags
     this.args = options.args
@@ -215,12 +219,12 @@ export class CommandContext implements DataSources {
     if (!this.print.isTable) return undefined
     const { adviseOn } = await import('./refusal-advice.ts')
     const client = await this.client()
-    const tokenFrom = client.token === '' ? undefined : await this.#tokenOrigin()
+    const tokenFrom = client.token === '' ? undefined : await this.tokenOrigin()
     return adviseOn({ client, programName: this.programName, status, path, tokenFrom })
   }
 
   /** Where the token in use came from, as a person would look for it. */
-  async #tokenOrigin(): Promise<string> {
+  async tokenOrigin(): Promise<string> {
     const isSet = this.environment.text('TOKEN') !== undefined
     const variable = isSet ? this.environment.variableName('TOKEN') : undefined
     return variable ?? (await this.tokenHelper()).place

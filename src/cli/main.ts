@@ -21,6 +21,8 @@ export interface CliOptions {
   readonly argv: readonly string[]
   /** How it was called: `tokenstile`, `stile`, `vault` or `bao`. */
   readonly programName: string
+  /** The program's own file, where it has one. */
+  readonly programPath?: string
   readonly env: Variables
   /**
    * Kind of the operating system, which decides how a browser is opened; this one's when absent.
@@ -40,7 +42,14 @@ export interface CliOptions {
 }
 
 const helpWords = ['-h', '-help', '--help', '--h']
-const versionWords = ['-v', '-version', '--version']
+/** Flags that stand alone for a command, as in the existing clients. */
+const shortcuts: Readonly<Record<string, readonly string[]>> = {
+  '-v': ['version'],
+  '-version': ['version'],
+  '--version': ['version'],
+  '-autocomplete-install': ['completion', '-install'],
+  '-autocomplete-uninstall': ['completion', '-uninstall'],
+}
 
 export async function runCli(options: CliOptions): Promise<number> {
   try {
@@ -51,9 +60,11 @@ export async function runCli(options: CliOptions): Promise<number> {
 }
 
 async function dispatch(options: CliOptions): Promise<number> {
+  const line = options.env['COMP_LINE']
+  if (line !== undefined) return complete(line, options)
   const [first] = options.argv
   const single = options.argv.length === 1
-  const words = single && versionWords.includes(first ?? '') ? ['version'] : options.argv
+  const words = single ? (shortcuts[first ?? ''] ?? options.argv) : options.argv
   const end = words.indexOf('--')
   const wantsHelp = words
     .slice(0, end < 0 ? undefined : end)
@@ -72,6 +83,13 @@ async function dispatch(options: CliOptions): Promise<number> {
   }
   const rest = named.slice(entry.name.split(' ').length)
   return runCommand(command, [...early, ...rest], options)
+}
+
+/** A shell asks what can follow the line so far (see completion.ts). */
+async function complete(line: string, options: CliOptions): Promise<number> {
+  const { completionsOf } = await import('./completion.ts')
+  options.stdout.write((await completionsOf(line)).map((word) => `${word}\n`).join(''))
+  return exitCodes.ok
 }
 
 /** The entry with the longest name that the words begin with. */
@@ -159,6 +177,7 @@ async function runCommand(
   return command.run(
     new CommandContext({
       programName: options.programName,
+      programPath: options.programPath,
       environment,
       flags: values,
       args,

@@ -41,6 +41,11 @@ export class Printer {
     return this.format !== 'json' && this.format !== 'yaml'
   }
 
+  /** Whether a person reads along. */
+  get isTerminal(): boolean {
+    return this.#stdout.isTTY === true
+  }
+
   /** One line or several, with unsafe characters escaped. */
   line(text: string): void {
     this.#stdout.write(`${safeText(text)}\n`)

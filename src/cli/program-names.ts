@@ -4,7 +4,7 @@
  * says the same in fewer lines, the cause first.
  */
 
-const stockNames = ['vault', 'bao']
+export const stockNames: readonly string[] = ['vault', 'bao']
 
 export function isStockName(programName: string): boolean {
   return stockNames.includes(programName)
