@@ -1,6 +1,7 @@
 /** Builds the API client from flags and environment (platform.md §9.2). A flag beats a variable. */
 
 import { ApiClient, type TlsOptions } from '../client/http-client.ts'
+import { parsePemCertificates } from '../jose/pem-key.ts'
 import { goDuration } from '../lib/duration.ts'
 import { readUserDirectory, readUserFile } from '../platform/user-files.ts'
 import type { Environment } from './environment.ts'
@@ -86,9 +87,22 @@ async function loadAuthorities(
   environment: Environment,
 ): Promise<readonly string[] | undefined> {
   const file = await loadPem(flags, environment, 'ca-cert', 'CACERT')
-  if (file !== undefined) return [file]
+  if (file !== undefined) return certificatesOf([file], '-ca-cert')
   const directory = chooseText(flags, environment, 'ca-path', 'CAPATH')
-  return directory === undefined ? undefined : readUserDirectory(directory)
+  if (directory === undefined) return undefined
+  return certificatesOf(await readUserDirectory(directory), '-ca-path')
+}
+
+/**
+ * The certificates of these texts, each in one spelling: OpenSSL skips what it cannot read without
+ * a word. A folder may hold other files too; none at all is a mistake.
+ */
+function certificatesOf(texts: readonly string[], setting: string): readonly string[] {
+  const certificates = texts
+    .map(parsePemCertificates)
+    .flatMap((read) => (read.ok ? read.value : []))
+  if (certificates.length > 0) return certificates
+  throw new CommandFailure(`What ${setting} names holds no certificate in PEM.`)
 }
 
 /** PEM text from the file a flag or variable names, or from the variable `<name>_BYTES` itself. */

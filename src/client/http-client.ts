@@ -5,7 +5,7 @@
  */
 
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { Agent as HttpsAgent, request as httpsRequest, type AgentOptions } from 'node:https'
 import {
   encodeJson,
   isJsonObject,
@@ -15,6 +15,8 @@ import {
   type JsonValue,
 } from '../lib/json.ts'
 import { trimEnd } from '../lib/trim.ts'
+import { checkServerName } from '../platform/outbound-tls.ts'
+import { systemRoots, systemTrust } from '../platform/system-roots.ts'
 import { deadline, pause } from '../platform/terminal.ts'
 import {
   ApiError,
@@ -304,11 +306,21 @@ function tlsAgent(tls: TlsOptions): HttpsAgent {
   return new HttpsAgent({
     minVersion: 'TLSv1.2',
     rejectUnauthorized: tls.insecureSkipVerify !== true,
-    ...(tls.authorities === undefined ? {} : { ca: [...tls.authorities] }),
+    ...(tls.authorities === undefined
+      ? systemAuthorities(tls)
+      : { ca: [...tls.authorities], allowPartialTrustChain: true }),
+    checkServerIdentity: checkServerName,
     ...(tls.certificate === undefined ? {} : { cert: tls.certificate }),
     ...(tls.key === undefined ? {} : { key: tls.key }),
     ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
   })
+}
+
+/** A client certificate needs a context of its own; all others share that of the system. */
+function systemAuthorities(tls: TlsOptions): AgentOptions {
+  if (tls.certificate === undefined) return { secureContext: systemTrust() }
+  const ca = systemRoots()
+  return ca === undefined ? {} : { ca: [...ca], allowPartialTrustChain: true }
 }
 
 /**

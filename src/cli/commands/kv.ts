@@ -210,7 +210,7 @@ export const kvDelete: Command = {
       { doing: `Error deleting ${path}` },
     )
     if (secret !== undefined) return context.show(secret)
-    context.print.success(`Success! Data deleted (if it existed) at: ${path}`)
+    context.print.success(`Success! Data deleted (if it existed) at: ${target.pathIn('data')}`)
     return exitCodes.ok
   },
 }

@@ -46,7 +46,7 @@ const configFlags: readonly FlagSpec[] = [
   {
     name: 'default-lease-ttl',
     kind: 'duration',
-    help: 'How long tokens and leases live by default.',
+    help: "How long tokens and leases live by default; -1 is the system's own time.",
   },
   { name: 'max-lease-ttl', kind: 'duration', help: 'How long they can live at most.' },
   {
@@ -289,9 +289,14 @@ function configFields(flags: FlagValues): [string, JsonValue][] {
     .map((flag): [string, JsonValue] => {
       const name = flag.name.replaceAll('-', '_')
       if (flag.kind === 'list') return [name, [...flags.list(flag.name)]]
-      if (flag.kind === 'duration') return [name, goDuration(flags.seconds(flag.name) ?? 0)]
+      if (flag.kind === 'duration') return [name, lifetimeText(flags.seconds(flag.name) ?? 0)]
       return [name, flags.text(flag.name) ?? '']
     })
+}
+
+/** As the API takes it; a negative time is the existing clients' word for the system's own. */
+function lifetimeText(seconds: number): string {
+  return seconds < 0 ? 'system' : goDuration(seconds)
 }
 
 function optionFields(flags: FlagValues): JsonObject | undefined {

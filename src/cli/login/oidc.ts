@@ -97,8 +97,17 @@ async function begin(context: CommandContext, parameters: OidcParameters): Promi
     authUrl,
     state,
     pollSeconds: boundedSeconds(pollSeconds),
-    userCode: textMember(data, 'user_code'),
+    userCode: textMember(data, 'user_code') || codeInLink(authUrl, mode),
   }
+}
+
+/**
+ * RFC 8628 §3.3.1: whoever enters it compares the code of the page with this one, so it is shown
+ * although the link has it already.
+ */
+function codeInLink(authUrl: string, mode: OidcParameters['mode']): string {
+  if (mode !== 'device' || !URL.canParse(authUrl)) return ''
+  return new URL(authUrl).searchParams.get('user_code') ?? ''
 }
 
 // ---------------------------------------------------------------- client mode
