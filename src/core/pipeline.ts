@@ -470,8 +470,8 @@ export class Pipeline {
 
   #help(requestId: string, route: Route | undefined): Answer {
     if (route === undefined) throw new Refusal('path_unsupported')
-    const { match, mounted } = route
-    const text = this.#system.help(mounted.router.declarations, match?.declaration)
+    const { match, mounted, path } = route
+    const text = this.#system.help(mounted.router.declarations, match?.declaration, path)
     return bare(requestId, 200, text)
   }
 

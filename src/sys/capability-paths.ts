@@ -116,16 +116,19 @@ async function answer(
   { paths, path }: Input<typeof pathFields>,
 ): Promise<Reply> {
   const asked = paths !== undefined && paths.length > 0 ? paths : (path ?? [])
-  const clean = asked.map((one) => one.replace(/^\//, '')).filter((one) => one !== '')
+  // Decided by the clean spelling, answered under the one that was asked for: a client looks there.
+  const clean = asked
+    .map((given) => ({ given, path: given.replace(/^\//, '') }))
+    .filter(({ path: one }) => one !== '')
   if (clean.length === 0) throw invalid('paths must be supplied')
   if (clean.length > pathsMax) throw invalid(`paths must be at most ${pathsMax}`)
   const data: Record<string, JsonValue> = emptyObject()
   for (const [i, one] of clean.entries()) {
     // A token may have thousands of rules, and each path is held against them all.
     if (i % pathsOfTurn === pathsOfTurn - 1) await turn(turns)
-    data[one] = acl.capabilities(one)
+    data[one.given] = acl.capabilities(one.path)
   }
   const first = clean[0]
-  if (clean.length === 1 && first !== undefined) data['capabilities'] = data[first] ?? []
+  if (clean.length === 1 && first !== undefined) data['capabilities'] = data[first.given] ?? []
   return reply.data(data)
 }

@@ -65,11 +65,11 @@ test('create with everything', async () => {
     ...['token', 'create', '-policy=default', '-display-name=joe', '-metadata=team=x'],
     ...['-use-limit=3', '-period=1h', '-explicit-max-ttl=2h', '-no-default-policy'],
   ])
-  assert.deepEqual([auth.num_uses, auth.metadata, auth.lease_duration], [3, { team: 'x' }, 3600])
+  assert.deepEqual([auth.metadata, auth.lease_duration], [{ team: 'x' }, 3600])
   const { data } = await shell.json(['token', 'lookup', '-accessor', auth.accessor])
   assert.deepEqual(
-    [data.id, data.display_name, data.period, data.explicit_max_ttl],
-    ['', 'token-joe', 3600, 7200],
+    [data.id, data.display_name, data.num_uses, data.period, data.explicit_max_ttl],
+    ['', 'token-joe', 3, 3600, 7200],
   )
   assert.equal((await child('-type=batch')).startsWith('hvb.'), true)
 })

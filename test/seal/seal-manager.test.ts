@@ -513,7 +513,7 @@ test('a static seal opens at init and at start, and needs no keys', async () => 
   await next.seal.seal()
   await refused(
     next.seal.unseal({ key: 'ab'.repeat(33) }),
-    'unseal keys are not used with seal type static',
+    'unseal keys are not used with seal type static: the server opens itself when it is restarted',
   )
 })
 

@@ -167,5 +167,9 @@ export interface System {
   /** In the order in which patterns are tried. */
   readonly paths: readonly PathDeclaration[]
   /** The answer to a request for help about a mount or one of its paths, as JSON. */
-  help(declarations: readonly PathDeclaration[], declaration: PathDeclaration | undefined): string
+  help(
+    declarations: readonly PathDeclaration[],
+    declaration: PathDeclaration | undefined,
+    path: string,
+  ): string
 }

@@ -435,7 +435,9 @@ export class SealManager {
     if (config === undefined) throw new SealProblem('server is not yet initialized')
     this.#checkType(config)
     if (config.type !== 'shamir') {
-      throw new SealProblem(`unseal keys are not used with seal type ${config.type}`)
+      throw new SealProblem(
+        `unseal keys are not used with seal type ${config.type}: the server opens itself when it is restarted`,
+      )
     }
     const share = decodeShare(text, config.shares)
     if (share === undefined) throw new SealProblem('unseal failed, invalid key: wrong length')
