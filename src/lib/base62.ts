@@ -6,8 +6,9 @@
 const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 const digitOf = new Int8Array(128).fill(-1)
 for (let i = 0; i < alphabet.length; i++) digitOf[alphabet.charCodeAt(i)] = i
+const digits = alphabet.split('')
 /** Two digits at a time. */
-const pairs = [...alphabet].flatMap((first) => [...alphabet].map((second) => first + second))
+const pairs = digits.flatMap((first) => digits.map((second) => first + second))
 const pairCount = 62 * 62
 
 /** Text of 6 characters for each 4 bytes; the length of `bytes` is a multiple of 4. */

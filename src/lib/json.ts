@@ -188,11 +188,11 @@ const leftBrace = 0x7b
 const rightBrace = 0x7d
 
 /**
- * What makes a character of a string mean more than itself, or needs a second look. A text without
- * any of it has strings that end at the next quote. One class and no repetition, so it takes one
- * look at each character.
+ * Any character that means more than itself in a string or needs a second look: a backslash, a
+ * control character, a surrogate. A text without them has strings that end at the next quote. One
+ * class and no repetition, so it takes one look at each character.
  */
-const special = /[\\\u0000-\u001f\ud800-\udfff]/
+const special = /[^ -[\]-\ud7ff\ue000-\uffff]/
 
 /** A longer text is read in slices, and none of them may begin with a look at all of it. */
 const simpleLengthMax = 65_536
