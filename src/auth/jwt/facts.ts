@@ -9,6 +9,7 @@ import {
   encodeJson,
   isJsonObject,
   member,
+  setMember,
   type JsonObject,
   type JsonValue,
 } from '../../lib/json.ts'
@@ -44,11 +45,10 @@ export function keepFacts(
   voucher: Voucher,
 ): JsonObject {
   const kept = keepIssuer(claims, voucher)
-  // A claim may be named __proto__.
-  const bound = emptyObject()
+  const bound: Record<string, JsonValue> = {}
   for (const reference of Object.keys(role.bound_claims ?? {})) {
     const value = resolveReference(claims, parseReference(reference))
-    if (value !== undefined && isSmall(value, factCharsMax)) bound[reference] = value
+    if (value !== undefined && isSmall(value, factCharsMax)) setMember(bound, reference, value)
   }
   if (Object.keys(bound).length > 0) kept['claims'] = bound
   return kept
@@ -56,7 +56,7 @@ export function keepFacts(
 
 /** Without the claims that a role binds: who vouched for whom, and for whom the token was made. */
 export function keepIssuer(claims: JsonObject, voucher: Voucher): Record<string, JsonValue> {
-  const kept: Record<string, JsonValue> = emptyObject()
+  const kept: Record<string, JsonValue> = {}
   if (voucher.flow === 'oidc') {
     kept['flow'] = voucher.flow
     kept['client'] = voucher.clientId
