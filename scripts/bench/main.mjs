@@ -14,6 +14,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { besideEarlier } from './earlier.mjs'
 import { get, post, runLoad } from './load.mjs'
+import { benchMethods } from './methods.mjs'
 import { benchSignIns } from './sign-in.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
@@ -27,6 +28,8 @@ const liveTokens = quick ? 20_000 : 200_000
 const connections = 64
 /** `--sign-in`: nothing but the part with the identity provider. */
 const signInOnly = process.argv.includes('--sign-in')
+/** `--methods`: nothing but the other auth methods. */
+const methodsOnly = process.argv.includes('--methods')
 
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const jwk = publicKey.export({ format: 'jwk' })
@@ -228,9 +231,9 @@ async function main() {
     const product = new Product(folder)
     await product.start()
     await product.prepare()
-    if (signInOnly) {
+    if (signInOnly || methodsOnly) {
       await product.stop()
-      console.log(await signIns())
+      console.log(await (signInOnly ? signIns() : methods()))
       return
     }
     const bytesOf = async (path, init) =>
@@ -287,6 +290,7 @@ async function main() {
     report.live = await manyTokens(product, logins)
     await product.stop()
     report.signIn = await signIns()
+    report.methods = await methods()
   } finally {
     for (const child of children) child.kill('SIGKILL')
     rmSync(folder, { recursive: true, force: true })
@@ -303,6 +307,22 @@ async function signIns() {
     await product.prepare()
     const tools = { start, stop, firstLine, here, residentMiB, median }
     const report = await benchSignIns({ product, tools, quick, rounds, folder })
+    await product.stop()
+    return report
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** On a store of their own as well. */
+async function methods() {
+  const folder = mkdtempSync(join(tmpdir(), 'tokenstile-bench-methods-'))
+  const product = new Product(folder)
+  try {
+    await product.start()
+    await product.prepare()
+    const logins = jwts.map((jwt) => post('/v1/auth/jwt/login', { role: 'service', jwt }))
+    const report = await benchMethods({ product, logins, rounds, seconds, connections, median })
     await product.stop()
     return report
   } finally {
@@ -400,6 +420,8 @@ function print(report) {
     ['ready after start, ms', report.live.startMs, '<=', 1000],
     ['resident memory, MiB', report.live.residentMiB, '<=', 250],
     ['disk per token, bytes', report.live.bytesPerToken, '<=', 800],
+    ['approle logins / JWT logins', report.methods.approle, '>=', 0.7],
+    ['JWT logins under wrong passwords / without', report.methods.flooded, '>=', 0.7],
     ['sign-ins / bare program', report.signIn.ratio, '>=', 0.4],
     ['sign-ins that failed', report.signIn.bad, '<=', 0],
     ['2,000 open sign-ins hold, MiB', report.signIn.openMiB, '<=', 80],

@@ -65,11 +65,11 @@ test('one customer has sixteen places, all strangers together 256', async () => 
   assert.equal(turnedAway.length, 300 - (256 - 16))
 })
 
-test('after work in vain there is a rest of twice its time, and after other work none', async () => {
+test('after work in vain there is a rest of three times as long, and after other work none', async () => {
   const { clock, served, enter, end } = makeLine()
   for (const customer of ['a', 'b', 'c']) void enter(customer)
   await end('in_vain', 300)
-  clock.advance(599)
+  clock.advance(899)
   await settled()
   assert.deepEqual(served, ['a'])
   clock.advance(1)

@@ -11,8 +11,11 @@ import type { Clock } from '../../platform/clock.ts'
 const ofCustomerMax = 16
 const placesMax = 256
 
-/** After work in vain nobody is served for so many times as long as it took. */
-const restFactor = 2
+/**
+ * After work in vain nobody is served for so many times as long as it took: wrong passwords have a
+ * quarter of one core, whoever sends them.
+ */
+const restFactor = 3
 const restMsMax = 2000
 
 /** Whoever waits longer is turned away: his browser has given up by then. */
