@@ -3,7 +3,9 @@
  * passwords a second from thirty addresses.
  */
 
+import { spawn } from 'node:child_process'
 import { Agent, request } from 'node:http'
+import { fileURLToPath } from 'node:url'
 import { post, runLoad } from './load.mjs'
 
 const wrongPerSecond = 200
@@ -47,8 +49,21 @@ export async function benchMethods({ product, logins, rounds, seconds, connectio
   )
 }
 
-/** Gives what ends it, and how many wrong passwords were answered meanwhile. */
+/** In a process of its own: what the load generator has to do must stay the same. Gives what ends it. */
 function startFlood(port) {
+  const child = spawn(process.execPath, [fileURLToPath(import.meta.url), String(port)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  return async () => {
+    child.stdin.end()
+    let answered = ''
+    for await (const text of child.stdout) answered += text
+    return Number(answered)
+  }
+}
+
+/** Tells at the end of its input how many wrong passwords were answered; those that still wait are cut off. */
+function flood(port) {
   const agent = new Agent({ keepAlive: true, maxSockets: 1024 })
   let answered = 0
   let sent = 0
@@ -67,16 +82,16 @@ function startFlood(port) {
       response.resume()
       answered++
     })
-    // Those that still wait when it ends are cut off.
     asked.on('error', () => {})
     asked.end(body)
   }
-  const timer = setInterval(() => {
+  setInterval(() => {
     for (let i = 0; i < (wrongPerSecond * tickMs) / 1000; i++) send()
   }, tickMs)
-  return async () => {
-    clearInterval(timer)
-    agent.destroy()
-    return answered
-  }
+  process.stdin.resume().on('end', () => {
+    console.log(answered)
+    process.exit()
+  })
 }
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) flood(Number(process.argv[2]))
