@@ -16,7 +16,7 @@ const placesMax = 256
  * quarter of one core, whoever sends them.
  */
 const restFactor = 3
-const restMsMax = 2000
+const restMsMax = 5000
 
 /** Whoever waits longer is turned away: his browser has given up by then. */
 const waitMsMax = 15_000
