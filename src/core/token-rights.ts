@@ -232,9 +232,13 @@ function ownRights(token: TokenRecord): TokenRights {
   }
 }
 
-/** What a token itself brings to the templates of its policies. */
+/**
+ * What a token itself brings to the templates of its policies: what its login has proven. The
+ * metadata of a token that another one made is its maker's choice, and would open any path.
+ */
 function tokenFacts({ meta, login }: TokenRecord): Pick<TemplateFacts, 'claims' | 'metadata'> {
-  return { metadata: meta, claims: login === undefined ? emptyObject() : keptClaims(login.facts) }
+  if (login === undefined) return { metadata: null, claims: emptyObject() }
+  return { metadata: meta, claims: keptClaims(login.facts) }
 }
 
 /** The registered claims that were kept, and those that the role bound. */

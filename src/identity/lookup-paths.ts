@@ -84,7 +84,7 @@ async function findEntity(ports: IdentityPorts, asked: Asked): Promise<Reply> {
   const { text } = asked
   switch (asked.by) {
     case 'id':
-      return showEntity(ports, await entities.readById(text))
+      return showEntity(ports, await entities.lookUpId(text))
     case 'name':
       return showEntity(ports, await entities.readByName(text))
     case 'alias_id':

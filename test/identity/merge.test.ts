@@ -132,5 +132,8 @@ test('who was merged into one that is merged in turn is known as the last', asyn
   })
   const { data } = (await a.client.read('auth/token/lookup-self')).body
   assert.equal(data.entity_id, c)
-  assert.equal((await identity.read(`entity/id/${a.entity}`)).id, c)
+  const found = await identity.root.must('identity/lookup/entity', { id: a.entity })
+  assert.equal(found.body.data.id, c)
+  // By its path it is gone: a rule for the one that stays would not be asked.
+  wantError(await identity.root.read(`identity/entity/id/${a.entity}`), 404)
 })

@@ -219,6 +219,28 @@ test('a token fills paths with what it has kept itself: no accessor, and no enti
   assert.equal(await mayRead(blue, 'blue/stage'), true)
 })
 
+test('metadata that a token was given by its maker fills nothing (SEC-ACL-06)', async () => {
+  const name = await roleFor('{{token.metadata.team}}/{{identity.entity.metadata.a}}')
+  await identity.root.must('sys/policies/acl/makes', {
+    policy: 'path "auth/token/create" { capabilities = ["update"] }',
+  })
+  const byMeta = await roleFor('{{token.metadata.team}}')
+  await jwt.role(byMeta, {
+    token_policies: [byMeta, name, 'makes'],
+    claim_mappings: { squad: 'team' },
+  })
+  const claims = { sub: 'maker', squad: 'red', groups: [] }
+  const { body } = await jwt.loginWith(claims, byMeta)
+  const honest = identity.server.client(body.auth.client_token)
+  assert.equal(await mayRead(honest, 'red'), true)
+  for (const team of ['blue', 'red', '*']) {
+    const made = await honest.must('auth/token/create', { meta: { team } })
+    const child = identity.server.client(made.body.auth.client_token)
+    assert.equal(await mayRead(child, 'blue'), false)
+    assert.equal(await mayRead(child, 'red'), false)
+  }
+})
+
 test('an expression that nothing fills is told when the policy is written', async () => {
   const policy = 'path "a/{{identity.entity.nmae}}" { capabilities = ["read"] }'
   const { status, body } = await identity.root.write('sys/policies/acl/misspelt', { policy })
