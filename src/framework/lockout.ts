@@ -37,12 +37,19 @@ export interface Attempted {
 export class Lockout {
   readonly #store: BackendContext['store']
   readonly #mount: BackendContext['mount']
+  /** Each of several processes has its part. */
+  readonly #strangerWritesMax: number
   #second = 0
   #strangerWrites = 0
 
-  constructor({ store, mount }: Pick<BackendContext, 'store' | 'mount'>) {
+  constructor({
+    store,
+    mount,
+    processes = 1,
+  }: Pick<BackendContext, 'store' | 'mount' | 'processes'>) {
     this.#store = store
     this.#mount = mount
+    this.#strangerWritesMax = Math.floor(strangerWritesPerSecondMax / processes)
   }
 
   async isLocked(attempted: Attempted, nowMs: number, view: StoreView): Promise<boolean> {
@@ -86,7 +93,7 @@ export class Lockout {
     const second = Math.floor(nowMs / 1000)
     if (second !== this.#second) this.#strangerWrites = 0
     this.#second = second
-    return ++this.#strangerWrites <= strangerWritesPerSecondMax
+    return ++this.#strangerWrites <= this.#strangerWritesMax
   }
 
   #locks({ failures, lastAtMs }: Counter, nowMs: number): boolean {
