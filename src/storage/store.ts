@@ -73,8 +73,10 @@ export interface EngineCopy {
   /** The store's own name for itself. */
   readonly store: string
   readonly bytes: number
-  /** To be read to its end or left early, once. */
+  /** To be read once, to its end or not. */
   readonly content: AsyncIterable<Uint8Array>
+  /** Whatever was read of it: what it holds back is free again. */
+  release(): void
 }
 
 export interface Engine {

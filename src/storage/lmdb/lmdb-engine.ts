@@ -165,7 +165,7 @@ export class LmdbEngine implements Engine {
       snapshot.getNow?.('c/')
       file = copyDataFile(dataFilePath(this.#folder))
       const { bytes, content } = file
-      return { store: this.#uuid, bytes, content: releasing(content, release) }
+      return { store: this.#uuid, bytes, content, release }
     } catch (error) {
       release()
       throw error
@@ -200,18 +200,6 @@ export class LmdbEngine implements Engine {
   #checkHealth(): void {
     this.#database.transactionSync(() => {})
     this.#suspect = false
-  }
-}
-
-/** The same content; `release` is called when it was read, or was left before. */
-async function* releasing(
-  content: AsyncIterable<Uint8Array>,
-  release: () => void,
-): AsyncGenerator<Uint8Array> {
-  try {
-    yield* content
-  } finally {
-    release()
   }
 }
 
