@@ -6,6 +6,8 @@
 import type { ApiHandler, PathTraitsOf, RequireMayAsk } from '../framework/api.ts'
 import type { BackendType } from '../framework/backend.ts'
 import type { TokenPort } from '../framework/token-port.ts'
+import type { Soon } from '../lib/soon.ts'
+import { united, type Family } from '../lib/metrics.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Outbound } from '../platform/outbound.ts'
@@ -17,11 +19,13 @@ import { Backups } from './backups.ts'
 import { bootstrap, createInitialRoot } from './bootstrap.ts'
 import type { CallerFacts } from './caller-facts.ts'
 import { readConfiguration, type CoreConfiguration } from './configuration.ts'
+import { DecisionRecords } from './decision-records.ts'
 import { Identity } from './identity.ts'
 import { keys, lastSegment } from './keys.ts'
 import { Logins } from './login.ts'
 import { BoundedLogger } from './line-budget.ts'
 import { LoginLog } from './login-log.ts'
+import { ServerMetrics } from './metrics.ts'
 import { MountedBackends } from './mounted-backends.ts'
 import { Mounts } from './mounts.ts'
 import { EpochValue } from './mount-table.ts'
@@ -73,6 +77,7 @@ interface Opened {
   readonly tokenOperations: TokenOperations
   readonly mounts: Mounts
   readonly wrapping: Wrapping
+  readonly records: DecisionRecords
 }
 
 export class Core implements SystemPorts, PipelineContext {
@@ -86,6 +91,7 @@ export class Core implements SystemPorts, PipelineContext {
   readonly backends: MountedBackends
   readonly policies: Policies
   readonly loginLog: LoginLog
+  readonly metrics: ServerMetrics
   readonly rootGeneration: RootGeneration
   readonly rekey: Rekey
   readonly quotas: Quotas
@@ -110,7 +116,9 @@ export class Core implements SystemPorts, PipelineContext {
     this.access = new PolicyAccess(context.clock)
     const { logger, clock } = context
     const mountOf = (path: string): string | undefined => this.backends.mountPathOf(path)
-    this.loginLog = new LoginLog({ logger, clock, mountOf })
+    this.metrics = new ServerMetrics(clock)
+    this.loginLog = new LoginLog({ logger, clock, mountOf, metrics: this.metrics })
+    this.store.watchCommits((changes) => this.metrics.commit(changes))
     const { seal, random } = context
     this.quotas = new Quotas(clock)
     this.rotation = new KeyRotation({ store: context.store, seal, clock, logger })
@@ -152,6 +160,14 @@ export class Core implements SystemPorts, PipelineContext {
     return (asking) => this.#pipeline.requireMayAsk(asking)
   }
 
+  async collectMetrics(): Promise<readonly Family[]> {
+    const { mounts } = await this.configuration()
+    const ofMounts = mounts.mounts.flatMap((mount) =>
+      mount.tainted === true ? [] : (this.backends.of(mount).backend.metrics?.() ?? []),
+    )
+    return this.metrics.collect(united(ofMounts))
+  }
+
   get tokens(): Tokens {
     return this.#require().tokens
   }
@@ -172,6 +188,10 @@ export class Core implements SystemPorts, PipelineContext {
     return this.#require().tokenOperations
   }
 
+  get records(): DecisionRecords {
+    return this.#require().records
+  }
+
   get wrapping(): Wrapping {
     return this.#require().wrapping
   }
@@ -180,15 +200,12 @@ export class Core implements SystemPorts, PipelineContext {
     return this.#require().mounts
   }
 
-  /** The configuration of that epoch if it is already read: the hot path. */
-  peekConfiguration(epoch: number): CoreConfiguration | undefined {
-    return this.#configuration.peek(epoch)
+  /** Configuration as of an epoch; read again only when the epoch moved. */
+  configurationAt(epoch: number): Soon<CoreConfiguration> {
+    return this.#configuration.peek(epoch) ?? this.#readConfiguration(epoch)
   }
 
-  /** Configuration as of an epoch; read again only when the epoch moved. */
-  async configurationAt(epoch: number): Promise<CoreConfiguration> {
-    const known = this.#configuration.peek(epoch)
-    if (known !== undefined) return known
+  async #readConfiguration(epoch: number): Promise<CoreConfiguration> {
     const configuration = await this.#configuration.at(epoch, this.store)
     // A node whose clock is ahead may have revoked: a token made now must not fall under that.
     const { revokedUpTo } = configuration
@@ -250,12 +267,19 @@ export class Core implements SystemPorts, PipelineContext {
       configuration: () => this.configuration(),
       backendOf: (mount) => backends.of(mount).backend,
     })
+    const records = new DecisionRecords({
+      store,
+      clock,
+      random,
+      recordsMax: settings.loginRecordsMax,
+    })
     const logins = new Logins({
       store,
       tokens,
       identity,
       settings,
       log: this.loginLog,
+      records,
       hasExactAliases: (type) => backends.typeOf(type, 'auth')?.exactAliases === true,
     })
     const mounts = new Mounts({
@@ -276,7 +300,9 @@ export class Core implements SystemPorts, PipelineContext {
       revoke: (id) => tokenOperations.revokeId(id, false),
     })
     await store.write((txn) => bootstrap(txn, { random, clock }))
-    this.#opened = { tokens, identity, logins, sweep, tokenOperations, mounts, wrapping }
+    this.#opened = { tokens, identity, logins, sweep, tokenOperations, mounts, wrapping, records }
+    this.loginLog.keepIn(records)
+    store.sendAlong(() => records.takeCompanion())
     this.#cubbyhole = (await this.configuration()).mounts.byPath('cubbyhole/')?.uuid
     await this.#endRestoration(mounts)
     await this.rotation.start()
@@ -287,6 +313,9 @@ export class Core implements SystemPorts, PipelineContext {
   async close(): Promise<void> {
     const opened = this.#opened
     this.#opened = undefined
+    this.loginLog.keepIn(undefined)
+    this.store.sendAlong(undefined)
+    opened?.records.close()
     this.rotation.stop()
     this.rootGeneration.forget()
     this.rekey.forget()

@@ -116,6 +116,12 @@ export const keys = {
     limit,
   }),
 
+  /** Blocks of decided logins, ordered by time; each says how many are in it. */
+  decisionPrefix: `l/${ns}/`,
+  decisionBlock: (ms: number, suffix: string, count: number): string =>
+    `l/${ns}/${ms.toString(36).padStart(9, '0')}/${suffix}/${count}`,
+  decisionsIn: (key: string): number => Number(lastSegment(key)) || 0,
+
   entity: (id: string): Key<EntityRecord> => ({ text: `e/${ns}/${id}`, codec: codecs.entity }),
   alias: (mountAccessor: string, nameHash: string): Key<AliasRecord> => ({
     text: `a/${ns}/${mountAccessor}/${nameHash}`,

@@ -11,7 +11,8 @@ import type {
   TokenPort,
 } from '../framework/token-port.ts'
 import { isMeantBy } from '../framework/token-role.ts'
-import type { JsonObject } from '../lib/json.ts'
+import type { JsonObject, JsonValue } from '../lib/json.ts'
+import type { Soon } from '../lib/soon.ts'
 import { rfc3339 } from '../lib/time.ts'
 import type { Store, StoreTransaction } from '../storage/store.ts'
 import type { CallerFacts } from './caller-facts.ts'
@@ -220,14 +221,23 @@ export class TokenOperations implements TokenPort<CallerFacts> {
     )
   }
 
-  async lookup(name: TokenName, caller: CallerFacts): Promise<JsonObject | undefined> {
-    if (name.kind === 'self') {
-      return lookupData(caller.token, caller.identityPolicies, this.#context.tokens.nowSeconds)
-    }
+  lookup(name: TokenName, caller: CallerFacts, id: string): Soon<JsonObject | undefined> {
+    if (name.kind === 'self') return this.#lookupData(caller.token, caller.identityPolicies, id)
+    return this.#lookupOther(name, caller, id)
+  }
+
+  async #lookupOther(
+    name: TokenName,
+    caller: CallerFacts,
+    id: string,
+  ): Promise<JsonObject | undefined> {
     const token = await this.#find(name, caller)
     if (token === undefined) return undefined
-    const identity = await this.#identityPolicies(token.record.entity)
-    return lookupData(token, identity, this.#context.tokens.nowSeconds)
+    return this.#lookupData(token, await this.#identityPolicies(token.record.entity), id)
+  }
+
+  #lookupData(token: LiveToken, identity: readonly string[], id: string): JsonObject {
+    return lookupData(token, identity, { id, nowSeconds: this.#context.tokens.nowSeconds })
   }
 
   async accessors(limits: {
@@ -534,12 +544,14 @@ function displayName(asked: string): string {
   return `token-${asked.replaceAll(/[^A-Za-z0-9-]/g, '-').replace(/-$/, '')}`
 }
 
-function lookupData(token: LiveToken, identity: readonly string[], now: number): JsonObject {
+function lookupData(
+  token: LiveToken,
+  identity: readonly string[],
+  { id, nowSeconds }: { readonly id: string; readonly nowSeconds: number },
+): JsonObject {
   const { record } = token
-  const hasLease = record.leaseless !== true
-  return {
-    // The caller of the token path puts the text that was presented here; an accessor gives none.
-    id: '',
+  const data: Record<string, JsonValue> = {
+    id,
     accessor: token.accessor,
     policies: record.policies,
     path: record.path,
@@ -550,22 +562,25 @@ function lookupData(token: LiveToken, identity: readonly string[], now: number):
     creation_time: creationSeconds(record),
     creation_ttl: record.ttl,
     expire_time: expireTime(record),
-    ttl: secondsLeft(record, now),
+    ttl: secondsLeft(record, nowSeconds),
     explicit_max_ttl: record.explicitMax,
     entity_id: record.entity,
     type: token.type,
-    ...(record.role === undefined ? {} : { role: record.role }),
-    ...(record.period > 0 ? { period: record.period } : {}),
-    ...(record.cidrs === undefined ? {} : { bound_cidrs: record.cidrs }),
-    ...(record.renewed === undefined
-      ? {}
-      : {
-          last_renewal: rfc3339(record.renewed * 1000),
-          last_renewal_time: record.renewed,
-        }),
-    ...(hasLease ? { renewable: record.renewable, issue_time: issueTime(record) } : {}),
-    ...(identity.length > 0
-      ? { identity_policies: identity, external_namespace_policies: {} }
-      : {}),
   }
+  if (record.role !== undefined) data['role'] = record.role
+  if (record.period > 0) data['period'] = record.period
+  if (record.cidrs !== undefined) data['bound_cidrs'] = record.cidrs
+  if (record.renewed !== undefined) {
+    data['last_renewal'] = rfc3339(record.renewed * 1000)
+    data['last_renewal_time'] = record.renewed
+  }
+  if (record.leaseless !== true) {
+    data['renewable'] = record.renewable
+    data['issue_time'] = issueTime(record)
+  }
+  if (identity.length > 0) {
+    data['identity_policies'] = identity
+    data['external_namespace_policies'] = {}
+  }
+  return data
 }

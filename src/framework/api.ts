@@ -4,6 +4,7 @@
  */
 
 import type { JsonObject, JsonText } from '../lib/json.ts'
+import type { Soon } from '../lib/soon.ts'
 import type { LoginNote } from './login-log.ts'
 import type { Refusal } from './refusal.ts'
 
@@ -138,7 +139,7 @@ export type ApiOutcome =
   | { readonly kind: 'refusal'; readonly requestId: string; readonly refusal: Refusal }
 
 /** The core as the socket side sees it. Never rejects. */
-export type ApiHandler = (request: ApiRequest) => Promise<ApiOutcome>
+export type ApiHandler = (request: ApiRequest) => Soon<ApiOutcome>
 
 /** What a path's declaration says that the socket side has to know before it reads a body. */
 export interface PathTraits {
@@ -155,7 +156,8 @@ export type PathTraitsOf = (path: string, verb: Verb) => PathTraits
 export type Asking = Pick<
   ApiRequest,
   'verb' | 'path' | 'token' | 'clientAddress' | 'wrapTtlSeconds'
->
+> &
+  Partial<Pick<ApiRequest, 'listener'>>
 
 /** Rejects, with the refusal of the request, whoever may not come there whatever the body says. */
 export type RequireMayAsk = (asking: Asking) => Promise<void>

@@ -3,6 +3,7 @@
  * input, warnings, help text, OpenAPI and the reference pages all come from the declaration.
  */
 
+import type { Soon } from '../lib/soon.ts'
 import type { FieldKind, FieldTable, Input } from '../schema/field.ts'
 import type { Reply } from './reply.ts'
 import type { BackendRequest, Caller, Operation } from './request.ts'
@@ -14,7 +15,7 @@ import { capturesOf } from './pattern.ts'
  */
 export type Access = 'token' | 'sudo' | 'open'
 
-export type Handler<I> = (request: BackendRequest<I>) => Promise<Reply>
+export type Handler<I> = (request: BackendRequest<I>) => Soon<Reply>
 
 export interface OperationDeclaration<I> {
   readonly handler: Handler<I>
@@ -55,7 +56,7 @@ export interface TypedPath<F extends FieldTable> {
   /**
    * Whether the thing exists, which tells create from update; without it every write is an update.
    */
-  readonly exists?: (target: WriteTarget) => Promise<boolean>
+  readonly exists?: (target: WriteTarget) => Soon<boolean>
   readonly operations: Readonly<Partial<Record<DeclaredOperation, OperationDeclaration<Input<F>>>>>
   /** `data` is repeated at the top level of the answer (platform.md §1.2). */
   readonly duplicateData?: boolean
@@ -68,6 +69,8 @@ export interface TypedPath<F extends FieldTable> {
    * the references answer 204 in silence: a role whose only rule is misspelt admits everybody.
    */
   readonly tellsUnknown?: boolean
+  /** A switch of the listener that makes the whole path open. */
+  readonly opensWith?: 'unauthenticatedMetricsAccess'
   /**
    * What a token is called that is dead or none: of a path that is given wrapping tokens it is
    * told that it is no live one, and not that it has no rights (platform.md §2.7).

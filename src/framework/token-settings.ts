@@ -12,6 +12,8 @@ import {
   own,
   stored,
   type DraftOf,
+  type RecordDefinition,
+  type RecordTable,
   type StoredOf,
   type WireInput,
 } from '../schema/record.ts'
@@ -150,4 +152,16 @@ export function requireNetworks(name: string, texts: readonly string[]): void {
 export function shownOlderNames(settings: TokenSettings): JsonObject {
   const shown = renamed.filter(([older]) => settings.older_names.includes(older))
   return Object.fromEntries(shown.map(([older, newer]) => [older, settings[newer]]))
+}
+
+/** The record, once nothing is left that is none of its choices; throws a 400 for the first one. */
+export function requireChoices<T extends RecordTable, D extends DraftOf<T>>(
+  definition: RecordDefinition<T>,
+  draft: D,
+): D & StoredOf<T> {
+  const record = definition.check(draft)
+  if (record.ok) return record.value
+  const { field: name, value, choices } = record.error
+  const use = `${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`
+  throw invalid(`invalid '${name}': ${JSON.stringify(value.slice(0, 64))}; use ${use}`)
 }

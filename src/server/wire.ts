@@ -3,7 +3,7 @@
  * built anywhere else.
  */
 
-import type { CoreSettings } from '../core/settings.ts'
+import { loginRecordsUsual, type CoreSettings } from '../core/settings.ts'
 import { Core } from '../core/core.ts'
 import { SealManager } from '../core/seal/seal-manager.ts'
 import type { SealType } from '../core/seal/static-seal.ts'
@@ -32,6 +32,8 @@ export interface ServerOptions {
   readonly defaultLeaseTtlSeconds: number
   readonly maxLeaseTtlSeconds: number
   readonly explainToCaller: CoreSettings['explainToCaller']
+  /** 10,000 unless it is said. */
+  readonly loginRecordsMax?: number
   readonly buildDate: string
   /** Serves the web pages below `/ui/`. */
   readonly ui: boolean
@@ -112,6 +114,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       buildDate: options.buildDate,
       ui: options.ui,
       explainToCaller: options.explainToCaller,
+      loginRecordsMax: options.loginRecordsMax ?? loginRecordsUsual,
     }
     const core = new Core({
       store,

@@ -7,6 +7,9 @@ import { corsPaths } from './cors-paths.ts'
 import { explainPaths } from './explain-paths.ts'
 import { internalPaths } from './internal-paths.ts'
 import { leasePaths } from './lease-paths.ts'
+import { loginRecordPaths } from './login-record-paths.ts'
+import { lockedUserPaths } from './locked-user-paths.ts'
+import { metricsPaths } from './metrics-paths.ts'
 import { mountPaths } from './mount-paths.ts'
 import { helpText, openApiDocument } from './openapi.ts'
 import { policyPaths } from './policy-paths.ts'
@@ -39,8 +42,11 @@ function systemPaths(ports: SystemPorts): readonly PathDeclaration[] {
     ...capabilityPaths(ports),
     ...policyPaths(ports),
     ...leasePaths(ports),
+    ...lockedUserPaths(ports),
     ...internalPaths(ports),
-    ...explainPaths(),
+    ...explainPaths(ports),
+    ...loginRecordPaths(ports),
+    ...metricsPaths(ports),
     ...corsPaths(ports),
     ...toolPaths(ports),
     ...quotaPaths(ports),

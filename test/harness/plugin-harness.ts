@@ -13,6 +13,7 @@ import type {
 import type { Reply } from '../../src/framework/reply.ts'
 import type { BackendRequest, Caller, Operation } from '../../src/framework/request.ts'
 import { closedSwitches, type Verb } from '../../src/framework/api.ts'
+import { userLockoutOf } from '../../src/core/user-lockout.ts'
 import { parseInput } from '../../src/framework/input.ts'
 import { declaredOperation } from '../../src/framework/path.ts'
 import { Refusal } from '../../src/framework/refusal.ts'
@@ -196,6 +197,7 @@ export class PluginHarness {
       maxLeaseTtlSeconds: 2_764_800,
       compat: 'strict',
       explainToCaller: 'own_claims',
+      userLockout: userLockoutOf(undefined),
     }
   }
 }
@@ -267,8 +269,10 @@ function mountStore(store: Store & TextSealer): MountStore {
     pathOf: (key) =>
       key.slice(key.startsWith(dataPrefix) ? dataPrefix.length : configPrefix.length),
     view: (work) => store.view(work),
+    look: (work) => store.look(work),
     write: (work) => store.write(work),
     sealText: (purpose, text) => store.sealText(purpose, text).toString('base64url'),
     openText: (purpose, sealed) => store.openText(purpose, Buffer.from(sealed, 'base64url')),
+    hashText: (purpose, text) => store.hashText(purpose, text),
   }
 }

@@ -18,6 +18,7 @@ const ofTimes = [effects, 'every time limit of a listener'] as const
 const ofTls = [effects, 'TLS is served with the versions'] as const
 const ofLeaving = [effects, 'a seal that is to be left'] as const
 const ofShareHolders = ['platform/share-holders.test.ts', 'a switch of the configuration'] as const
+const ofMetrics = ['platform/metrics.test.ts', 'a listener may let everybody read them'] as const
 const ofNetworks = 'server/outbound-networks.test.ts'
 
 const serving: Proofs = {
@@ -36,6 +37,7 @@ const serving: Proofs = {
     'disable_unauthed_generate_root_endpoints',
     'disable_unauthed_rekey_endpoints',
   ),
+  telemetry: ofMetrics,
   ...rows(
     ofTimes,
     'max_request_duration',
@@ -51,6 +53,7 @@ export const configProofs: Readonly<Record<string, Proofs>> = {
   top: {
     ...rows(ofTop, 'storage', 'listener', 'seal', 'api_addr', 'cluster_name', 'ui', 'pid_file'),
     ...rows(ofTop, 'default_lease_ttl', 'max_lease_ttl', 'log_level', 'log_format', 'log_file'),
+    record_max: ['platform/login-records.test.ts', 'the ring keeps so many'],
     backend: [effects, 'the old word for storage'],
     outbound: [ofNetworks, 'a denied network is not called'],
   },
@@ -78,6 +81,9 @@ export const configProofs: Readonly<Record<string, Proofs>> = {
     ),
   },
   'listener unix': { ...serving, ...rows(ofSizes, 'socket_mode', 'socket_user', 'socket_group') },
+  telemetry: {
+    unauthenticated_metrics_access: ofMetrics,
+  },
   outbound: {
     deny_networks: [ofNetworks, 'a denied network is not called'],
     allow_networks: [ofNetworks, 'nothing but the allowed networks is called'],
@@ -168,7 +174,8 @@ const onTune: Proofs = {
   explain_to_caller: ['jwt/login-refusals.test.ts', 'explain_to_caller'],
   ...rows('idle', 'force_no_cache', 'audit_non_hmac_request_keys', 'plugin_version'),
   ...rows('idle', 'audit_non_hmac_response_keys', 'passthrough_request_headers'),
-  ...rows('idle', 'allowed_response_headers', 'user_lockout_config'),
+  ...rows('idle', 'allowed_response_headers'),
+  user_lockout_config: ['userpass/login.test.ts', "lockout_threshold: '2'"],
 }
 
 /** By path, as the server's own OpenAPI document has it. */

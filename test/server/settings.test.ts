@@ -75,6 +75,9 @@ test('every setting without effect is named at the start by file and line (SEC-C
     'address = "127.0.0.1:0"',
     'tls_disable = true',
     ...lines(idle(configSettings['listener tcp'])),
+    'telemetry {',
+    ...lines(idle(configSettings.telemetry)),
+    '}',
     '}',
     'listener "unix" {',
     `address = "${join(folder.path, 's.sock')}"`,
@@ -101,6 +104,11 @@ test('every setting that is refused stops the start by file and line (SEC-CFG-S4
     [
       'listener tcp',
       (name: string) => `storage "inmem" {}\nlistener "tcp" {\ntls_disable = true\n${name} = 1\n}`,
+    ],
+    [
+      'telemetry',
+      (name: string) =>
+        `storage "inmem" {}\nlistener "tcp" {\ntls_disable = true\ntelemetry {\n${name} = true\n}\n}`,
     ],
   ] as const
   let count = 0
@@ -189,9 +197,7 @@ test('every field of a mount and of a role has its proof or warns at its write (
   const idle = (path: string) =>
     Object.keys(fieldProofs[path] ?? {}).filter((name) => fieldProofs[path]?.[name] === 'idle')
   const bools = ['local', 'seal_wrap', 'external_entropy_access', 'force_no_cache']
-  const maps = ['user_lockout_config']
-  const value = (name: string) =>
-    bools.includes(name) ? true : maps.includes(name) ? { lockout_threshold: 5 } : 'v1.0.0'
+  const value = (name: string) => (bools.includes(name) ? true : 'v1.0.0')
   for (const [at, name] of idle('/sys/auth/{path}').entries()) {
     await warned(`sys/auth/e${at}`, { type: 'jwt', [name]: value(name) }, name)
     await root.must(`sys/auth/quiet${at}`, {

@@ -3,8 +3,10 @@
 import type { Backend, BackendType } from '../../framework/backend.ts'
 import { ClientKeys, clientKeyPaths } from './client-keys.ts'
 import { configPath, JwtConfigs } from './config.ts'
+import { JwtExplainer } from './explain.ts'
 import { issuerPaths, JwtIssuers } from './issuers.ts'
 import { lintPath } from './lint.ts'
+import { keyMetrics } from './key-metrics.ts'
 import { JwtLogin, loginPath } from './login.ts'
 import { OidcCallback } from './oidc-callback.ts'
 import { OidcFinish } from './oidc-finish.ts'
@@ -54,6 +56,8 @@ export const jwtBackend: BackendType = {
         ...clientKeyPaths(clientKeys),
       ],
       renew: (request) => renewal.renew(request),
+      metrics: () => keyMetrics(context.mount().path, configs.sources.status()),
+      explainer: new JwtExplainer(context, { login, roles, providers, finish }),
       close: async () => {
         states.close()
         configs.close()

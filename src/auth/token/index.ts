@@ -11,6 +11,7 @@ import { invalid, Refusal } from '../../framework/refusal.ts'
 import type { TokenRole } from '../../framework/token-role.ts'
 import type { Renewer, TokenAnswer, TokenName, TokenPort } from '../../framework/token-port.ts'
 import { parseDurationSeconds } from '../../lib/duration.ts'
+import { after, type Soon } from '../../lib/soon.ts'
 import { field, type Input } from '../../schema/field.ts'
 import { tokenRoleNameField, tokenRolePaths, TokenRoles } from './role.ts'
 
@@ -91,7 +92,7 @@ function tokenPaths<Known>(
         write: {
           summary: 'Look up by accessor.',
           handler: async ({ input, facts }) => {
-            const data = await port().lookup(accessorName(input.accessor), callerOf(facts))
+            const data = await port().lookup(accessorName(input.accessor), callerOf(facts), '')
             if (data === undefined) throw invalid('invalid accessor')
             return reply.data(data)
           },
@@ -206,19 +207,20 @@ function tokenPaths<Known>(
     }),
   ]
 
-  async function lookupSelf(request: Request<Known>): Promise<Reply> {
-    const data = await port().lookup({ kind: 'self' }, callerOf(request.facts))
-    if (data === undefined) throw new Refusal('token_refused')
-    const text = ownText(request)
-    return reply.data({ ...data, id: text })
+  function lookupSelf(request: Request<Known>): Soon<Reply> {
+    const found = port().lookup({ kind: 'self' }, callerOf(request.facts), ownText(request))
+    return after(found, (data) => {
+      if (data === undefined) throw new Refusal('token_refused')
+      return reply.data(data)
+    })
   }
 
   async function lookup(request: Request<Known>): Promise<Reply> {
     const text = request.input.token ?? ''
     if (text === '') return lookupSelf(request)
-    const data = await port().lookup({ kind: 'token', text }, callerOf(request.facts))
+    const data = await port().lookup({ kind: 'token', text }, callerOf(request.facts), text)
     if (data === undefined) throw new Refusal('token_refused', { text: 'bad token' })
-    return reply.data({ ...data, id: text })
+    return reply.data(data)
   }
 }
 

@@ -5,6 +5,8 @@
  */
 
 import type { PathDeclaration } from '../../framework/path.ts'
+import type { Family } from '../../lib/metrics.ts'
+import type { Soon } from '../../lib/soon.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { Random } from '../../platform/random.ts'
@@ -12,7 +14,9 @@ import type { Store } from '../../storage/store.ts'
 import type { PolicyAccess } from '../access.ts'
 import type { Backups } from '../backups.ts'
 import type { CoreConfiguration } from '../configuration.ts'
+import type { DecisionRecords } from '../decision-records.ts'
 import type { InFlight } from '../in-flight.ts'
+import type { Logins } from '../login.ts'
 import type { MountedBackends } from '../mounted-backends.ts'
 import type { Mounts } from '../mounts.ts'
 import type { Policies } from '../policies.ts'
@@ -34,7 +38,7 @@ export interface RecordPort {
 /** Mounts, marks of revocation and CORS, of now or of an epoch. */
 export interface ConfigurationPort {
   configuration(): Promise<CoreConfiguration>
-  configurationAt(epoch: number): Promise<CoreConfiguration>
+  configurationAt(epoch: number): Soon<CoreConfiguration>
 }
 
 /** The server's own settings, which no request changes. */
@@ -108,6 +112,21 @@ export interface BackendPort {
   readonly backends: Pick<MountedBackends, 'typeNames' | 'of'>
 }
 
+/** What was decided about logins. */
+export interface RecordedLoginsPort {
+  readonly records: Pick<DecisionRecords, 'find' | 'list' | 'isOn'>
+}
+
+/** What the server has counted, with what its mounts know. */
+export interface MetricsPort {
+  collectMetrics(): Promise<readonly Family[]>
+}
+
+/** Says what a login would come to. */
+export interface LoginPreviewPort {
+  readonly logins: Pick<Logins, 'preview'>
+}
+
 /** Keeps answers until somebody unwraps them. */
 export interface WrappingPort {
   readonly wrapping: Wrapping
@@ -136,6 +155,9 @@ export interface SystemPorts
     MountPort,
     BackendPort,
     WrappingPort,
+    LoginPreviewPort,
+    MetricsPort,
+    RecordedLoginsPort,
     RandomPort {}
 
 /** The part of the server that is about the server; it is mounted at `sys/` and is no plugin. */
