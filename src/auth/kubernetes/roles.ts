@@ -64,7 +64,7 @@ export class ClusterRoles {
     this.#records = new NamedRecords(context.store, 'role/', recordCodec(roleRecord))
   }
 
-  load(name: string, view?: StoreView): Promise<RoleRecord | undefined> {
+  async load(name: string, view?: StoreView): Promise<RoleRecord | undefined> {
     return this.#records.load(name, view)
   }
 
