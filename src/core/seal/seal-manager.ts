@@ -418,7 +418,7 @@ export class SealManager {
       const rootKey = this.#requireRootKey()
       // From storage and not from memory: another process may have rotated.
       const before = await requireRecord(this.#engine, keyringKey)
-      const stored = Keyring.parse(this.#random, openUnder(rootKey, keyringKey, before))
+      const stored = Keyring.parse(this.#random, openUnderOwn(rootKey, before))
       const keyring = stored.withNewTerm(this.#clock.nowMs())
       const after = this.#sealKeyring(rootKey, keyring)
       const committed = await commitOne(this.#engine, {
@@ -490,7 +490,8 @@ export class SealManager {
 
   async #reloadKeyring(): Promise<Keyring | undefined> {
     if (this.#rootKey === undefined) return undefined
-    const keyring = await this.#openKeyring(this.#rootKey)
+    const sealed = await requireRecord(this.#engine, keyringKey)
+    const keyring = Keyring.parse(this.#random, openUnderOwn(this.#rootKey, sealed))
     await this.#prepareKeyring(keyring)
     return keyring
   }
@@ -534,5 +535,17 @@ export class SealManager {
 
   #warnUnsaved(error: unknown): void {
     this.#logger.log('warn', 'the encryption count was not saved', { error: String(error) })
+  }
+}
+
+/** The keyring under the root key that this process was opened with. */
+function openUnderOwn(rootKey: Buffer, sealed: Buffer): Buffer {
+  try {
+    return openUnder(rootKey, keyringKey, sealed)
+  } catch (error) {
+    if (!(error instanceof RecordDamaged)) throw error
+    throw new Error('another process has changed the root key: seal this one and open it again', {
+      cause: error,
+    })
   }
 }
