@@ -15,6 +15,7 @@ import { fileURLToPath } from 'node:url'
 import { besideEarlier } from './earlier.mjs'
 import { get, post, runLoad } from './load.mjs'
 import { benchSignIns } from './sign-in.mjs'
+import { benchWorkers } from './workers.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const root = join(here, '..', '..')
@@ -27,6 +28,8 @@ const liveTokens = quick ? 20_000 : 200_000
 const connections = 64
 /** `--sign-in`: nothing but the part with the identity provider. */
 const signInOnly = process.argv.includes('--sign-in')
+/** `--workers`: nothing but two workers against one process. */
+const workersOnly = process.argv.includes('--workers')
 
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const jwk = publicKey.export({ format: 'jwk' })
@@ -122,7 +125,7 @@ async function measured(pid, load) {
 }
 
 class Product {
-  constructor(folder) {
+  constructor(folder, { workers = 1 } = {}) {
     this.folder = folder
     this.configFile = join(folder, 'server.hcl')
     writeFileSync(join(folder, 'key'), randomBytes(32).toString('hex'), { mode: 0o600 })
@@ -134,6 +137,8 @@ class Product {
         'listener "tcp" { address = "127.0.0.1:0"  tls_disable = true }',
         'ui = true',
         'log_level = "error"',
+        // An earlier version that is measured beside this one does not know the setting.
+        ...(workers === 1 ? [] : [`workers = ${workers}`]),
         '',
       ].join('\n'),
       { mode: 0o600 },
@@ -222,6 +227,12 @@ const secret = {
 const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]
 
 async function main() {
+  if (workersOnly) {
+    const report = await workerRatios()
+    if (asJson) console.log(JSON.stringify(report, undefined, 2))
+    else printWorkers(report)
+    return
+  }
   const folder = mkdtempSync(join(tmpdir(), 'tokenstile-bench-'))
   const report = {}
   try {
@@ -287,11 +298,45 @@ async function main() {
     report.live = await manyTokens(product, logins)
     await product.stop()
     report.signIn = await signIns()
+    report.workers = await workerRatios()
   } finally {
     for (const child of children) child.kill('SIGKILL')
     rmSync(folder, { recursive: true, force: true })
   }
   print(report)
+}
+
+/** Two servers of their own, one with two workers. */
+async function workerRatios() {
+  const folders = ['one', 'two'].map((name) =>
+    mkdtempSync(join(tmpdir(), `tokenstile-bench-${name}-`)),
+  )
+  const [one, two] = folders.map((folder, i) => new Product(folder, { workers: i + 1 }))
+  try {
+    for (const product of [one, two]) {
+      await product.start()
+      await product.prepare()
+    }
+    const report = await benchWorkers({ one, two, jwts, rounds, seconds, median, cpuSeconds })
+    await Promise.all([one.stop(), two.stop()])
+    return report
+  } finally {
+    for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function printWorkers({ bad, kinds: byKind }) {
+  for (const [name, { ratio, ...of }] of Object.entries(byKind)) {
+    const bound = name === 'login' ? 1.15 : 1
+    console.log(
+      `two workers / one process, ${name}`.padEnd(44),
+      `${ratio.toFixed(2).padStart(10)}   ${`>= ${bound}`.padEnd(10)} ${ratio >= bound ? 'ok' : 'SHORT'}`.padEnd(
+        32,
+      ),
+      `${of.onePerSecond.toFixed(0)}/s, ${of.twoPerSecond.toFixed(0)}/s  CPU ${of.oneCpuMicros.toFixed(0)} us, ${of.twoCpuMicros.toFixed(0)} us`,
+    )
+  }
+  console.log(`answers that were not 2xx: ${bad}`)
 }
 
 /** On a store of their own, so that what they leave is not counted as tokens. */
@@ -424,6 +469,7 @@ function print(report) {
   console.log(
     `sign-in  ${report.signIn.perSecond.toFixed(0)}/s (bare ${report.signIn.floorPerSecond.toFixed(0)}/s)  starts under flood ${report.signIn.floodPerSecond.toFixed(0)}/s`,
   )
+  printWorkers(report.workers)
   for (const line of besideEarlier('0.1', report, kinds)) console.log(line)
   console.log(
     `medians of ${rounds} alternating rounds of ${seconds} s, ${connections} connections, node ${process.versions.node}`,

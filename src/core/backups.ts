@@ -6,7 +6,7 @@ import { rfc3339 } from '../lib/time.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Engine } from '../storage/store.ts'
-import type { SealManager } from './seal/seal-manager.ts'
+import type { Seal } from './seal/seal-manager.ts'
 
 /**
  * No faster than this, however fast it is taken: reading, summing and sending a megabyte takes two
@@ -16,7 +16,7 @@ const bytesPerSecondMax = 96 * 1024 * 1024
 
 export interface BackupsContext {
   readonly engine: Engine
-  readonly seal: Pick<SealManager, 'status'>
+  readonly seal: Pick<Seal, 'status'>
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -64,10 +64,10 @@ export class Backups {
     if (copy === undefined) return
     this.#isRunning = true
     try {
-      const { store, bytes, content } = copy
+      const { store, format, bytes, content } = copy
       const created = rfc3339(clock.nowMs())
       yield* encodeBackup(
-        { engine: engine.type, store, cluster_id: clusterId, created, bytes },
+        { engine: engine.type, format, store, cluster_id: clusterId, created, bytes },
         this.#paced(content),
       )
       logger.log('info', 'a backup was taken', { bytes })

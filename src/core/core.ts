@@ -7,7 +7,7 @@ import type { ApiHandler, PathTraitsOf, RequireMayAsk } from '../framework/api.t
 import type { BackendType } from '../framework/backend.ts'
 import type { TokenPort } from '../framework/token-port.ts'
 import type { Soon } from '../lib/soon.ts'
-import { united, type Family } from '../lib/metrics.ts'
+import { joined, united, type Family } from '../lib/metrics.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Outbound } from '../platform/outbound.ts'
@@ -29,18 +29,23 @@ import { ServerMetrics } from './metrics.ts'
 import { MountedBackends } from './mounted-backends.ts'
 import { Mounts } from './mounts.ts'
 import { EpochValue } from './mount-table.ts'
+import { theOnlyOne, type OneOfAll } from './one-of-all.ts'
 import { Pipeline, type PipelineContext } from './pipeline.ts'
 import { Policies } from './policies.ts'
 import type { PagePort } from './ports/page-port.ts'
 import type { System, SystemPorts } from './ports/system-ports.ts'
 import type { CorsRecord } from './records.ts'
 import { KeyRotation } from './seal/key-rotation.ts'
-import { Rekey } from './seal/rekey.ts'
+import { Rekey, rekeySteps, type RekeySteps } from './seal/rekey.ts'
 import { InFlight } from './in-flight.ts'
 import { Quotas } from './quotas/quotas.ts'
 import { hasRestoreNote, removeRestoreNote } from './seal/restore-note.ts'
-import { RootGeneration } from './seal/root-generation.ts'
-import type { SealManager } from './seal/seal-manager.ts'
+import {
+  RootGeneration,
+  rootGenerationSteps,
+  type RootGenerationSteps,
+} from './seal/root-generation.ts'
+import type { Seal } from './seal/seal-manager.ts'
 import type { CoreSettings } from './settings.ts'
 import { StoreCheck } from './store-check.ts'
 import { serviceTextChars, tokenIdsOf, type TokenIds } from './token-id.ts'
@@ -50,9 +55,11 @@ import { TokenSweep } from './token-sweep.ts'
 import { Tokens } from './tokens.ts'
 import { Wrapping } from './wrapping.ts'
 
+export type MetricsOfOthers = () => Promise<readonly (readonly Family[])[]>
+
 export interface CoreContext {
   readonly store: SealedStore
-  readonly seal: SealManager
+  readonly seal: Seal
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -63,6 +70,14 @@ export interface CoreContext {
   /** The paths below `sys/`, over the ports of the core. */
   readonly system: (ports: SystemPorts) => System
   readonly pages: PagePort
+  /** Processes of this server; each has its part of what all of them may do. */
+  readonly processes?: number
+  /** Whether this process does the work that one does for all; the only one does. */
+  readonly leads?: () => boolean
+  /** Where steps are remembered that one process remembers for all. */
+  readonly oneOfAll?: OneOfAll
+  /** What the other processes have counted. */
+  readonly metricsOfOthers?: MetricsOfOthers
 }
 
 /** Two machines that share a store may differ by that much without a word. */
@@ -82,7 +97,7 @@ interface Opened {
 
 export class Core implements SystemPorts, PipelineContext {
   readonly store: SealedStore
-  readonly seal: SealManager
+  readonly seal: Seal
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -92,14 +107,18 @@ export class Core implements SystemPorts, PipelineContext {
   readonly policies: Policies
   readonly loginLog: LoginLog
   readonly metrics: ServerMetrics
-  readonly rootGeneration: RootGeneration
-  readonly rekey: Rekey
+  readonly rootGeneration: RootGenerationSteps
+  readonly rekey: RekeySteps
+  readonly #ownRootGeneration: RootGeneration
+  readonly #ownRekey: Rekey
   readonly quotas: Quotas
   readonly inFlight = new InFlight()
   readonly backups: Backups
   readonly storeCheck: StoreCheck
   readonly rotation: KeyRotation
   readonly #pipeline: Pipeline
+  readonly #leads: () => boolean
+  readonly #metricsOfOthers: MetricsOfOthers | undefined
   readonly #configuration = new EpochValue<CoreConfiguration>(readConfiguration)
   /** Epoch of the newest configuration by which backends of removed mounts were closed. */
   #keptEpoch = 0
@@ -111,27 +130,37 @@ export class Core implements SystemPorts, PipelineContext {
     this.clock = context.clock
     this.random = context.random
     // Whatever serves requests speaks through this one; only an accepted login always has its line.
-    this.logger = new BoundedLogger(context.logger, context.clock)
+    this.logger = new BoundedLogger(context.logger, context.clock, context.processes)
     this.settings = context.settings
     this.access = new PolicyAccess(context.clock)
-    const { logger, clock } = context
+    this.#leads = context.leads ?? (() => true)
+    this.#metricsOfOthers = context.metricsOfOthers
+    const { logger, clock, processes = 1 } = context
     const mountOf = (path: string): string | undefined => this.backends.mountPathOf(path)
     this.metrics = new ServerMetrics(clock)
-    this.loginLog = new LoginLog({ logger, clock, mountOf, metrics: this.metrics })
+    this.loginLog = new LoginLog({ logger, clock, mountOf, metrics: this.metrics, processes })
     this.store.watchCommits((changes) => this.metrics.commit(changes))
-    const { seal, random } = context
-    this.quotas = new Quotas(clock)
-    this.rotation = new KeyRotation({ store: context.store, seal, clock, logger })
+    const { seal, random, oneOfAll = theOnlyOne } = context
+    this.quotas = new Quotas(clock, processes)
+    this.rotation = new KeyRotation({
+      store: context.store,
+      seal,
+      clock,
+      logger,
+      leads: this.#leads,
+    })
     this.backups = new Backups({ engine: context.store.engine, seal, clock, logger })
     this.storeCheck = new StoreCheck({ store: context.store, clock })
-    this.rekey = new Rekey({ seal, random })
-    this.rootGeneration = new RootGeneration({
+    this.#ownRekey = new Rekey({ seal, random })
+    this.rekey = oneOfAll('rekey', this.#ownRekey, rekeySteps)
+    this.#ownRootGeneration = new RootGeneration({
       seal,
       random,
       logger,
       tokenChars: serviceTextChars,
       makeToken: () => this.#makeRootToken(),
     })
+    this.rootGeneration = oneOfAll('root-generation', this.#ownRootGeneration, rootGenerationSteps)
     const system = context.system(this)
     const types = [
       ...builtInTypes(system),
@@ -161,6 +190,14 @@ export class Core implements SystemPorts, PipelineContext {
   }
 
   async collectMetrics(): Promise<readonly Family[]> {
+    const own = await this.ownMetrics()
+    return this.#metricsOfOthers === undefined
+      ? own
+      : joined([own, ...(await this.#metricsOfOthers())])
+  }
+
+  /** Of this process alone. */
+  async ownMetrics(): Promise<readonly Family[]> {
     const { mounts } = await this.configuration()
     const ofMounts = mounts.mounts.flatMap((mount) =>
       mount.tainted === true ? [] : (this.backends.of(mount).backend.metrics?.() ?? []),
@@ -255,6 +292,7 @@ export class Core implements SystemPorts, PipelineContext {
       scan,
       clock,
       logger,
+      leads: this.#leads,
       cubbyholePrefix: (tokenId) => this.#cubbyholePrefix(tokenId),
     })
     const tokenOperations = new TokenOperations({
@@ -317,8 +355,8 @@ export class Core implements SystemPorts, PipelineContext {
     this.store.sendAlong(undefined)
     opened?.records.close()
     this.rotation.stop()
-    this.rootGeneration.forget()
-    this.rekey.forget()
+    this.#ownRootGeneration.forget()
+    this.#ownRekey.forget()
     await opened?.sweep.stop()
     await this.backends.close()
     this.#configuration.clear()

@@ -4,7 +4,7 @@
  * tell something are hashed by the caller before they come here.
  */
 
-import { plainRecordCodec } from '../storage/record-codec.ts'
+import { packedRecordCodec, plainRecordCodec } from '../storage/record-codec.ts'
 import { configurationPrefix, recordKey, type Key, type KeyRange } from '../storage/store.ts'
 import {
   quotaConfigRecord,
@@ -38,7 +38,7 @@ const codecs = {
   cors: plainRecordCodec(corsRecord),
   mount: plainRecordCodec(mountRecord),
   policy: plainRecordCodec(policyRecord),
-  token: plainRecordCodec(tokenRecord),
+  token: packedRecordCodec(tokenRecord, ({ login }) => login?.alias ?? ''),
   entity: plainRecordCodec(entityRecord),
   alias: plainRecordCodec(aliasRecord),
   rateLimit: plainRecordCodec(rateLimitRecord),

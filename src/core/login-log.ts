@@ -52,16 +52,20 @@ export class LoginLog {
     readonly clock: Clock
     readonly mountOf: (path: string) => string | undefined
     readonly metrics: ServerMetrics
+    readonly processes?: number
   }) {
     this.#logger = parts.logger
     this.#clock = parts.clock
     this.#mountOf = parts.mountOf
     this.#metrics = parts.metrics
-    this.#refusedLines = new LineBudget(parts.clock, (count) =>
-      parts.logger.log('warn', 'refused logins were left out of this log', {
-        event: 'login',
-        count,
-      }),
+    this.#refusedLines = new LineBudget(
+      parts.clock,
+      (count) =>
+        parts.logger.log('warn', 'refused logins were left out of this log', {
+          event: 'login',
+          count,
+        }),
+      parts.processes,
     )
   }
 

@@ -3,7 +3,7 @@
  * somebody asks, and never from a token's record.
  */
 
-import type { ApiOutcome } from '../framework/api.ts'
+import type { Answer, ApiOutcome } from '../framework/api.ts'
 import type { LoginEnd } from '../framework/login-log.ts'
 import { Counter, gauge, Histogram, type Family, type Reading } from '../lib/metrics.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -62,7 +62,7 @@ export class ServerMetrics {
   }
 
   request(outcome: ApiOutcome): void {
-    const status = outcome.kind === 'answer' ? outcome.answer.body.status : outcome.refusal.status
+    const status = outcome.kind === 'answer' ? statusOf(outcome.answer) : outcome.refusal.status
     this.#requests.add({ code: `${Math.floor(status / 100)}xx` })
   }
 
@@ -98,6 +98,10 @@ export class ServerMetrics {
   }
 }
 
+function statusOf({ body }: Answer): number {
+  return body.kind === 'stream' ? 200 : body.status
+}
+
 function usage(): readonly Family[] {
   const one = (value: number): readonly Reading[] => [{ labels: {}, value }]
   const now = readUsage()
@@ -108,8 +112,14 @@ function usage(): readonly Family[] {
       type: 'counter',
       samples: [{ suffix: '', labels: {}, value: now.cpuSeconds }],
     },
-    gauge('process_resident_memory_bytes', 'Resident memory.', one(now.residentBytes)),
-    gauge('nodejs_heap_size_used_bytes', 'Heap in use.', one(now.heapUsedBytes)),
+    {
+      ...gauge('process_resident_memory_bytes', 'Resident memory.', one(now.residentBytes)),
+      adds: true,
+    },
+    {
+      ...gauge('nodejs_heap_size_used_bytes', 'Heap in use.', one(now.heapUsedBytes)),
+      adds: true,
+    },
     gauge('process_start_time_seconds', 'When the process began.', one(now.startedAtSeconds)),
     gauge(
       'nodejs_eventloop_lag_p99_seconds',

@@ -8,7 +8,7 @@ import { epochKey } from '../storage/epoch.ts'
 import type { SealedStore } from '../storage/sealed-store.ts'
 import { RecordDamaged, viewOf, type EngineView } from '../storage/store.ts'
 import { keys, lastSegment } from './keys.ts'
-import { tokenRecord, type TokenRecord } from './records.ts'
+import type { TokenRecord } from './records.ts'
 import { sealRecordPrefix } from './seal/seal-records.ts'
 import { revokedAtSeconds } from './tokens.ts'
 
@@ -150,5 +150,5 @@ class Reading {
 }
 
 function parseToken(text: string): TokenRecord {
-  return tokenRecord.upgrade(JSON.parse(text) as Partial<TokenRecord>)
+  return keys.token('').codec.decode(text)
 }

@@ -17,6 +17,8 @@ const headBytesMax = 4096
 /** About the store, and what of it follows. */
 export interface BackupHeader {
   readonly engine: string
+  /** Of the engine's own: what lies where in the store. */
+  readonly format: number
   /** The store's own name for itself, which its copies keep. */
   readonly store: string
   readonly cluster_id: string
@@ -129,10 +131,15 @@ function parseHeader(text: string): BackupHeader | undefined {
     const value = member(members, name)
     return typeof value === 'string' ? value : ''
   }
-  const bytes = member(members, 'bytes')
-  if (typeof bytes !== 'number' || !Number.isSafeInteger(bytes) || bytes < 0) return undefined
+  const numberOf = (name: string): number => {
+    const value = member(members, name)
+    return typeof value === 'number' && Number.isSafeInteger(value) ? value : -1
+  }
+  const [bytes, format] = [numberOf('bytes'), numberOf('format')]
+  if (bytes < 0 || format < 0) return undefined
   const header = {
     engine: textOf('engine'),
+    format,
     store: textOf('store'),
     cluster_id: textOf('cluster_id'),
     created: textOf('created'),

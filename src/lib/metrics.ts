@@ -19,6 +19,8 @@ export interface Family {
   readonly name: string
   readonly help: string
   readonly type: 'counter' | 'gauge' | 'histogram'
+  /** A gauge of which several processes have their sum, such as memory, and not the greatest. */
+  readonly adds?: boolean
   readonly samples: readonly Sample[]
 }
 
@@ -121,6 +123,31 @@ export function united(families: readonly Family[]): readonly Family[] {
     byName.set(family.name, { ...family, samples })
   }
   return [...byName.values()]
+}
+
+/** What several processes of one server have counted, as if one had. */
+export function joined(ofProcesses: readonly (readonly Family[])[]): readonly Family[] {
+  const byName = new Map<string, { family: Family; readonly samples: Map<string, Sample> }>()
+  for (const family of ofProcesses.flat()) {
+    const known = byName.get(family.name) ?? { family, samples: new Map<string, Sample>() }
+    byName.set(family.name, known)
+    const isAdded = family.type !== 'gauge' || family.adds === true
+    for (const sample of family.samples) {
+      const key = sample.suffix + keyOf(sample.labels)
+      const before = known.samples.get(key)?.value
+      const value =
+        before === undefined
+          ? sample.value
+          : isAdded
+            ? before + sample.value
+            : Math.max(before, sample.value)
+      known.samples.set(key, { ...sample, value })
+    }
+  }
+  return [...byName.values()].map(({ family, samples }) => ({
+    ...family,
+    samples: [...samples.values()],
+  }))
 }
 
 export function prometheusText(families: readonly Family[]): string {

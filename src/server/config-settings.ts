@@ -51,6 +51,7 @@ export const configSettings = {
     ...rows('used', 'storage', 'backend', 'listener', 'seal', 'outbound', 'api_addr'),
     ...rows('used', 'cluster_name', 'default_lease_ttl', 'max_lease_ttl', 'ui'),
     ...rows('used', 'log_level', 'log_format', 'log_file', 'pid_file', 'record_max'),
+    workers: 'used',
     ...rows(
       'without_effect',
       'cluster_addr',

@@ -4,8 +4,9 @@
  */
 
 import { loginRecordsUsual, type CoreSettings } from '../core/settings.ts'
-import { Core } from '../core/core.ts'
-import { SealManager } from '../core/seal/seal-manager.ts'
+import { Core, type MetricsOfOthers } from '../core/core.ts'
+import type { OneOfAll } from '../core/one-of-all.ts'
+import { SealManager, type Seal } from '../core/seal/seal-manager.ts'
 import type { SealType } from '../core/seal/static-seal.ts'
 import type { BackendType } from '../framework/backend.ts'
 import { createApiServer, type ApiServer } from '../http/api-server.ts'
@@ -25,7 +26,23 @@ import { createPageShell } from './page-shell.ts'
 import { createWebHandler } from './page-doors.ts'
 import { openEngine, type StorageOptions } from './storage-engine.ts'
 
+/** The seal of one of several processes of a server. */
+export interface MemberSeal extends Seal {
+  /** This process does what one does for all. */
+  readonly isLeader: boolean
+  readonly oneOfAll: OneOfAll
+}
+
+/** Set in one of several processes of a server. */
+export interface Membership {
+  /** How many there are. */
+  readonly processes: number
+  readonly metricsOfOthers: MetricsOfOthers
+  sealOf(own: SealManager): MemberSeal
+}
+
 export interface ServerOptions {
+  readonly membership?: Membership
   readonly storage: StorageOptions
   readonly seal: SealType
   readonly listeners: readonly ListenerOptions[]
@@ -59,22 +76,32 @@ export interface ServerOptions {
 type Headers = Readonly<Record<string, string>>
 
 const cacheEntriesMax = 100_000
-const stopGraceMs = 8000
+/** Requests that are running at a stop have that long. */
+export const stopGraceMs = 8000
 
 export class Server {
   readonly core: Core
   readonly #api: ApiServer
   readonly #engine: Engine
+  /** The seal of this process alone. */
+  readonly #ownSeal: SealManager
   readonly #logger: Logger
 
-  constructor(core: Core, api: ApiServer, engine: Engine, logger: Logger) {
-    this.core = core
-    this.#api = api
-    this.#engine = engine
-    this.#logger = logger
+  constructor(parts: {
+    readonly core: Core
+    readonly api: ApiServer
+    readonly engine: Engine
+    readonly ownSeal: SealManager
+    readonly logger: Logger
+  }) {
+    this.core = parts.core
+    this.#api = parts.api
+    this.#engine = parts.engine
+    this.#ownSeal = parts.ownSeal
+    this.#logger = parts.logger
   }
 
-  /** Binds the listeners, then opens the seal if it needs nobody. */
+  /** Opens the seal if it needs nobody, then binds the listeners. */
   async start(): Promise<readonly BoundAddress[]> {
     await this.core.seal.autoUnseal()
     return this.#api.start()
@@ -83,7 +110,7 @@ export class Server {
   /** Cuts no running request; what was acknowledged is durable already. */
   async stop(): Promise<void> {
     await this.#api.stop({ graceMs: stopGraceMs })
-    if (!this.core.seal.sealed) await this.core.seal.seal()
+    if (!this.#ownSeal.sealed) await this.#ownSeal.seal()
     await this.#engine.close()
     this.#logger.log('info', 'stopped')
   }
@@ -94,11 +121,12 @@ export class Server {
 }
 
 export async function createServer(options: ServerOptions): Promise<Server> {
-  const { clock, random, logger, outbound, environment = '' } = options
+  const { clock, random, logger, outbound, environment = '', membership } = options
+  const processes = membership?.processes ?? 1
   const engine = await openEngine(options.storage, options)
   try {
     const store = new SealedStore({ engine, cacheEntriesMax, onFatal: options.onFatal })
-    const seal = new SealManager({
+    const ownSeal = new SealManager({
       engine,
       store,
       type: options.seal,
@@ -107,6 +135,8 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       logger,
       clusterName: options.clusterName,
     })
+    const member = membership?.sealOf(ownSeal)
+    const seal = member ?? ownSeal
     const settings: CoreSettings = {
       defaultLeaseTtl: options.defaultLeaseTtlSeconds,
       maxLeaseTtl: options.maxLeaseTtlSeconds,
@@ -127,9 +157,13 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       plugins: (tokens) => [...builtIns(tokens), ...(options.plugins ?? [])],
       system: createSystem,
       pages: createPageShell({ random, environment, ui: options.ui }),
+      processes,
+      leads: () => member?.isLeader ?? true,
+      ...(member === undefined ? {} : { oneOfAll: member.oneOfAll }),
+      ...(membership === undefined ? {} : { metricsOfOthers: membership.metricsOfOthers }),
     })
-    seal.onUnsealed(() => core.open())
-    seal.onSealing(() => core.close())
+    ownSeal.onUnsealed(() => core.open())
+    ownSeal.onSealing(() => core.close())
     const other = otherHandler(core, options)
     const api = createApiServer({
       listeners: options.listeners,
@@ -140,9 +174,10 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       clock,
       random,
       cors: () => core.corsSettings(),
+      processes,
       ...(other === undefined ? {} : { other }),
     })
-    return new Server(core, api, engine, logger)
+    return new Server({ core, api, engine, ownSeal, logger })
   } catch (problem) {
     await engine.close()
     throw problem

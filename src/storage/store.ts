@@ -73,6 +73,8 @@ export type CommitOutcome = 'committed' | 'conflict'
 export interface EngineCopy {
   /** The store's own name for itself. */
   readonly store: string
+  /** Of the engine's own. */
+  readonly format: number
   readonly bytes: number
   /** To be read once, to its end or not. */
   readonly content: AsyncIterable<Uint8Array>

@@ -68,6 +68,7 @@ suite('whole files', () => {
       logFormat: 'standard',
       logFile: '',
       pidFile: '',
+      workers: 1,
       ui: false,
     })
   })

@@ -56,6 +56,7 @@ export const configProofs: Readonly<Record<string, Proofs>> = {
     record_max: ['platform/login-records.test.ts', 'the ring keeps so many'],
     backend: [effects, 'the old word for storage'],
     outbound: [ofNetworks, 'a denied network is not called'],
+    workers: ['server/workers.test.ts', 'auto is one worker for each processor'],
   },
   'storage inmem': {},
   'storage lmdb': { path: ofTop, shared: ofFolder },

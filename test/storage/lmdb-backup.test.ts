@@ -42,6 +42,7 @@ test('a copy is one state, however much is changed and deleted while it is read'
   const copy = engine.copy()
   const header = {
     engine: 'lmdb',
+    format: copy.format,
     store: copy.store,
     cluster_id: '',
     created: '',
@@ -88,7 +89,14 @@ test('a copy that nobody reads to its end holds nothing back afterwards', async 
 
 test('a backup is checked in pieces of any size', async () => {
   const content = Buffer.alloc(300, 7)
-  const header = { engine: 'lmdb', store: 's', cluster_id: 'c', created: 'now', bytes: 300 }
+  const header = {
+    engine: 'lmdb',
+    format: 1,
+    store: 's',
+    cluster_id: 'c',
+    created: 'now',
+    bytes: 300,
+  }
   const pieces: Uint8Array[] = []
   for await (const piece of encodeBackup(
     header,

@@ -35,9 +35,9 @@ export const jwtBackend: BackendType = {
     const finish = new OidcFinish(context, roles)
     const known = new KnownCustomers()
     const budgets = {
-      codes: new ProviderBudget(known),
-      devices: new ProviderBudget(known),
-      polls: new ProviderBudget(known),
+      codes: new ProviderBudget(known, context.processes),
+      devices: new ProviderBudget(known, context.processes),
+      polls: new ProviderBudget(known, context.processes),
     }
     const flow = { configs, roles, providers, states, finish, budgets }
 

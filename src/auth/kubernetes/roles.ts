@@ -14,6 +14,7 @@ import {
   shownOlderNames,
   tokenTable,
 } from '../../framework/token-settings.ts'
+import type { Soon } from '../../lib/soon.ts'
 import { field, type Input } from '../../schema/field.ts'
 import { choice, defineRecord, own, stored, type StoredOf } from '../../schema/record.ts'
 import { recordCodec } from '../../storage/record-codec.ts'
@@ -64,7 +65,7 @@ export class ClusterRoles {
     this.#records = new NamedRecords(context.store, 'role/', recordCodec(roleRecord))
   }
 
-  async load(name: string, view?: StoreView): Promise<RoleRecord | undefined> {
+  load(name: string, view?: StoreView): Soon<RoleRecord | undefined> {
     return this.#records.load(name, view)
   }
 

@@ -21,9 +21,9 @@ import type { MountedBackends } from '../mounted-backends.ts'
 import type { Mounts } from '../mounts.ts'
 import type { Policies } from '../policies.ts'
 import type { KeyRotation } from '../seal/key-rotation.ts'
-import type { Rekey } from '../seal/rekey.ts'
-import type { RootGeneration } from '../seal/root-generation.ts'
-import type { SealManager } from '../seal/seal-manager.ts'
+import type { RekeySteps } from '../seal/rekey.ts'
+import type { RootGenerationSteps } from '../seal/root-generation.ts'
+import type { Seal } from '../seal/seal-manager.ts'
 import type { CoreSettings } from '../settings.ts'
 import type { StoreCheck } from '../store-check.ts'
 import type { TokenOperations } from '../token-operations.ts'
@@ -48,15 +48,15 @@ export interface SettingsPort {
 
 /** Makes, opens, closes and rotates the keys. */
 export interface SealPort {
-  readonly seal: SealManager
+  readonly seal: Seal
   readonly clock: Clock
   readonly random: Random
 }
 
 /** What holders of unseal keys may do together. */
 export interface ShareHolderPort {
-  readonly rootGeneration: RootGeneration
-  readonly rekey: Rekey
+  readonly rootGeneration: RootGenerationSteps
+  readonly rekey: RekeySteps
 }
 
 /** Rotates the barrier key when it is due. */

@@ -11,7 +11,7 @@ import type { Store } from '../../storage/store.ts'
 import { keys } from '../keys.ts'
 import type { RotationRecord } from '../records.ts'
 import { InTurn } from './in-turn.ts'
-import type { SealManager } from './seal-manager.ts'
+import type { Seal } from './seal-manager.ts'
 
 /**
  * Half of what a term may seal: the rotation has time, and other processes' unsaved counts do not
@@ -23,9 +23,11 @@ const checkEveryMs = 10 * 60_000
 
 export interface KeyRotationContext {
   readonly store: Store
-  readonly seal: Pick<SealManager, 'keyStatus' | 'rotate' | 'setRotation'>
+  readonly seal: Pick<Seal, 'keyStatus' | 'rotate' | 'setRotation'>
   readonly clock: Clock
   readonly logger: Logger
+  /** Of several processes one rotates when the time has come. */
+  readonly leads: () => boolean
 }
 
 export class KeyRotation {
@@ -58,8 +60,14 @@ export class KeyRotation {
     const { seal, clock } = this.#context
     const set = await this.#load()
     const intervalMs = set?.enabled === true ? set.intervalSeconds * 1000 : 0
-    const ageMs = clock.nowMs() - Date.parse(seal.keyStatus().install_time)
+    const ageMs = clock.nowMs() - Date.parse((await seal.keyStatus()).install_time)
     if (intervalMs > 0 && ageMs >= intervalMs) await seal.rotate()
+  }
+
+  /** Every process knows after how many seals it rotates. */
+  async #checkInTime(): Promise<void> {
+    if (this.#context.leads()) await this.check()
+    else await this.#load()
   }
 
   async #load(): Promise<RotationRecord | undefined> {
@@ -71,7 +79,7 @@ export class KeyRotation {
 
   #schedule(): void {
     this.#cancel = this.#context.clock.after(checkEveryMs, () => {
-      void this.check()
+      void this.#checkInTime()
         .catch((problem: unknown) => {
           const error = describeFault(problem)
           this.#context.logger.log('warn', 'the key rotation was not checked', { error })

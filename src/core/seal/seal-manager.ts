@@ -46,6 +46,8 @@ import {
 } from './shares.ts'
 import type { SealType } from './static-seal.ts'
 
+const alreadyInitialized = 'Vault is already initialized'
+
 const rotateAttemptsMax = 16
 
 export interface SealManagerOptions {
@@ -96,6 +98,24 @@ export interface InitOutcome<T> {
  */
 export type InitWork<T> = (txn: StoreTransaction, keyring: Keyring) => Promise<T> | T
 
+/** What the core asks of the seal; with several processes, of the seal of all of them. */
+export type Seal = Pick<
+  SealManager,
+  | 'sealed'
+  | 'isInitialized'
+  | 'status'
+  | 'init'
+  | 'autoUnseal'
+  | 'unseal'
+  | 'seal'
+  | 'rotate'
+  | 'shareCounts'
+  | 'areTrue'
+  | 'replaceSplitKey'
+  | 'rotateRootKey'
+  | 'setRotation'
+> & { keyStatus(): KeyStatus | Promise<KeyStatus> }
+
 export class SealManager {
   readonly #engine: Engine
   readonly #store: SealedStore
@@ -106,6 +126,7 @@ export class SealManager {
   readonly #clusterName: string
   readonly #unsealedWork: (() => Promise<void> | void)[] = []
   readonly #sealingWork: (() => Promise<void> | void)[] = []
+  #tellRotated: () => void = () => {}
   readonly #turn = new InTurn()
   #attempt: ShareAttempt | undefined
   #rootKey: Buffer | undefined
@@ -144,6 +165,11 @@ export class SealManager {
    */
   onSealing(work: () => Promise<void> | void): void {
     this.#sealingWork.push(work)
+  }
+
+  /** Called after each rotation, also one that no request asked for. */
+  onRotated(work: () => void): void {
+    this.#tellRotated = work
   }
 
   async isInitialized(): Promise<boolean> {
@@ -215,8 +241,38 @@ export class SealManager {
     })
   }
 
+  /**
+   * Opens the store with the root key that another process of this server has; an open one has
+   * that root key from now on.
+   */
+  openWith(rootKey: Buffer): Promise<void> {
+    return this.#turn.run(async () => {
+      const keyring = await this.#openKeyring(rootKey)
+      if (this.sealed) return this.#open(rootKey, keyring)
+      keyring.destroy()
+      this.#rootKey?.fill(0)
+      this.#rootKey = rootKey
+    })
+  }
+
+  /** What `work` makes of the root key, for another process; undefined when this one is sealed. */
+  useRootKey<T>(work: (rootKey: Buffer) => T): T | undefined {
+    return this.sealed || this.#rootKey === undefined ? undefined : work(this.#rootKey)
+  }
+
+  /** After a rotation by another process. */
+  reloadKeyring(): Promise<void> {
+    return this.#turn.run(async () => {
+      if (this.#store.sealed) return
+      const keyring = await this.#reloadKeyring()
+      const isNewer = (keyring?.activeTerm ?? 0) > this.#store.keyring.activeTerm
+      if (keyring !== undefined && isNewer) this.#store.openWith(keyring)
+    })
+  }
+
   seal(): Promise<void> {
     return this.#turn.run(async () => {
+      if (this.#store.sealed && this.#rootKey === undefined) return this.#endAttempt()
       if (!this.#store.sealed) {
         await this.#saveEncryptions().catch((error: unknown) => this.#warnUnsaved(error))
       }
@@ -233,6 +289,23 @@ export class SealManager {
       install_time: new Date(keyring.installedAtMs).toISOString(),
       encryptions: keyring.encryptions,
     }
+  }
+
+  /** Records that this process has sealed under that term and not counted in the store yet. */
+  unsavedSeals(term: number): number {
+    if (this.#store.sealed) return 0
+    const { keyring } = this.#store
+    return keyring.activeTerm === term ? keyring.unsavedSeals : 0
+  }
+
+  /** With what all processes have counted in the store, and what others have not yet. */
+  async keyStatusWith(unsavedOfOthers: (term: number) => Promise<number>): Promise<KeyStatus> {
+    const keyring = this.#store.keyring
+    const term = keyring.activeTerm
+    keyring.setSavedSeals(await addEncryptions(this.#engine, term, 0))
+    const others = await unsavedOfOthers(term)
+    const status = this.keyStatus()
+    return { ...status, encryptions: status.encryptions + others }
   }
 
   /** After so many records the next term begins, at the latest after what is safe; 0 is that. */
@@ -288,11 +361,17 @@ export class SealManager {
   }
 
   async #init<T>(request: InitRequest, work: InitWork<T>): Promise<InitOutcome<T>> {
-    if (await this.isInitialized()) throw new SealProblem('Vault is already initialized')
+    if (await this.isInitialized()) throw new SealProblem(alreadyInitialized)
     const counts = requireShareCounts(this.#type.type, request)
     const rootKey = this.#random.bytes(splitKeyBytes)
     const keyring = Keyring.create(this.#random, this.#clock.nowMs())
-    const { change, value } = await this.#store.prepare(keyring, (txn) => work(txn, keyring))
+    const { change, value } = await this.#store
+      .prepare(keyring, (txn) => work(txn, keyring))
+      .catch(async (problem: unknown) => {
+        // What another process has made meanwhile does not open with this keyring.
+        if (await this.isInitialized()) throw new SealProblem(alreadyInitialized)
+        throw problem
+      })
     const puts: [string, Uint8Array][] = [
       [configKey, this.#createConfig(counts.shares, counts.threshold)],
       [keyringKey, this.#sealKeyring(rootKey, keyring)],
@@ -321,7 +400,7 @@ export class SealManager {
       puts: [...(change?.puts ?? []), ...puts],
       deletes: change?.deletes ?? [],
     })
-    if (!committed) throw new SealProblem('Vault is already initialized')
+    if (!committed) throw new SealProblem(alreadyInitialized)
     this.#logger.log('info', 'initialised', { seal: this.#type.type })
     if (this.#type.type === 'shamir') {
       keyring.destroy()
@@ -433,6 +512,7 @@ export class SealManager {
       await this.#prepareKeyring(keyring)
       this.#store.openWith(keyring)
       this.#logger.log('info', 'rotated the barrier key', { term: keyring.activeTerm })
+      this.#tellRotated()
       return
     }
     throw new Error('the barrier key is being rotated by others all the time')

@@ -7,7 +7,13 @@ import { constants } from 'node:fs'
 import { mkdir, open, readdir, type FileHandle } from 'node:fs/promises'
 import { BackupCheck, type BackupHeader, type CheckedBackup } from '../../lib/backup-format.ts'
 import { findDataFileProblem } from './data-file.ts'
-import { dataFilePath, DataFolderProblem, fileMode, saveRestoredFolder } from './data-folder.ts'
+import {
+  dataFilePath,
+  DataFolderProblem,
+  fileMode,
+  isKnownFormat,
+  saveRestoredFolder,
+} from './data-folder.ts'
 
 const chunkBytes = 1024 * 1024
 
@@ -30,7 +36,7 @@ export async function restoreFolder(
     await writeDataFile(file, checked, folder)
     const problem = findDataFileProblem(dataFilePath(folder))
     if (problem !== undefined) throw new DataFolderProblem(`the store in ${backup} ${problem}`)
-    saveRestoredFolder(folder, checked.header.store)
+    saveRestoredFolder(folder, checked.header.store, checked.header.format)
     return checked.header
   } finally {
     await file.close()
@@ -56,6 +62,12 @@ async function check(file: FileHandle, path: string): Promise<CheckedBackup> {
   if (!checked.ok) throw new DataFolderProblem(`the backup ${path} ${checked.error}`)
   if (checked.value.header.engine !== 'lmdb') {
     throw new DataFolderProblem(`the backup ${path} is of another storage engine`)
+  }
+  const { format } = checked.value.header
+  if (!isKnownFormat(format)) {
+    throw new DataFolderProblem(
+      `the backup ${path} has format ${format}, which this version does not know; use the one that made it`,
+    )
   }
   return checked.value
 }
