@@ -52,7 +52,7 @@ async function reasonsPage() {
 }
 
 async function checksPage() {
-  const { jwtLogin, oidcLogin } = await load('trust/login-lists.js')
+  const { celLogin, jwtLogin, oidcLogin, selectingLogin } = await load('trust/login-lists.js')
   const parts = [
     '# The checks of a login',
     notice,
@@ -61,6 +61,10 @@ async function checksPage() {
     checkTable(jwtLogin),
     '## Sign-in with OpenID Connect',
     checkTable(oidcLogin),
+    '## Login with a JWT that names no role',
+    checkTable(selectingLogin),
+    '## Login with a JWT through a CEL role',
+    checkTable(celLogin),
   ]
   return `${parts.join('\n\n')}\n`
 }

@@ -9,6 +9,7 @@ import type { CommandEntry } from './command.ts'
 const audit = () => import('./commands/audit.ts')
 const authHelp = () => import('./commands/auth-help.ts')
 const explain = () => import('./commands/explain.ts')
+const identity = () => import('./commands/identity.ts')
 const kv = () => import('./commands/kv.ts')
 const kvMetadata = () => import('./commands/kv-metadata.ts')
 const lease = () => import('./commands/lease.ts')
@@ -264,6 +265,16 @@ export const commandTable: readonly CommandEntry[] = [
     name: 'kv metadata delete',
     summary: 'Delete a secret with all its versions',
     load: async () => (await kvMetadata()).metadataDelete,
+  },
+  {
+    name: 'identity entity',
+    summary: 'Show who is known to the server',
+    load: async () => (await identity()).identityEntity,
+  },
+  {
+    name: 'identity group',
+    summary: 'Show groups and who is in them',
+    load: async () => (await identity()).identityGroup,
   },
   {
     name: 'lease lookup',

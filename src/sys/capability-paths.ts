@@ -8,8 +8,6 @@ import type {
 } from '../core/ports/system-ports.ts'
 import type { CallerFacts } from '../core/caller-facts.ts'
 import type { CoreConfiguration } from '../core/configuration.ts'
-import { keys } from '../core/keys.ts'
-import { effectivePolicies } from '../core/policy-names.ts'
 import type { Acl } from '../core/policy/acl.ts'
 import type { LiveToken } from '../core/tokens.ts'
 import { reply, type Reply } from '../framework/reply.ts'
@@ -107,13 +105,8 @@ async function aclOf(ports: CapabilityPorts, find: Find): Promise<Acl | undefine
     const configuration = await ports.configurationAt(epoch)
     const token = await find(configuration, view)
     if (token === undefined) return undefined
-    let policies = token.record.policies
-    if (token.record.entity !== '') {
-      const entity = await view.get(keys.entity(token.record.entity))
-      if (entity === undefined || entity.disabled) return undefined
-      policies = effectivePolicies(policies, entity.policies)
-    }
-    return ports.access.acl(policies, epoch, view)
+    const { all, facts, isRefused } = await ports.rights.of(token.record, epoch, view)
+    return isRefused ? undefined : ports.access.acl(all, facts, epoch, view)
   })
 }
 

@@ -156,7 +156,7 @@ test('CLI-45: a policy is written from stdin and from a file', async () => {
 })
 
 test('what the server warns of is shown with the success', async () => {
-  const text = 'path "secret/data/{{identity.entity.name}}" { capabilities = ["read"] }'
+  const text = 'path "secret/data/{{identity.entity.nmae}}" { capabilities = ["read"] }'
   for (const words of [
     ['policy', 'write', 't'],
     ['write', 'sys/policies/acl/t'],

@@ -12,6 +12,7 @@ import { SystemClock, type Clock } from '../../src/platform/clock.ts'
 import { ManualClock } from './manual-clock.ts'
 import { SilentLogger, type Logger } from '../../src/platform/logger.ts'
 import { createOutbound } from '../../src/platform/outbound-http.ts'
+import type { Outbound } from '../../src/platform/outbound.ts'
 import { SystemRandom } from '../../src/platform/random.ts'
 import { prepareDevServer } from '../../src/server/dev.ts'
 import type { StorageOptions } from '../../src/server/storage-engine.ts'
@@ -39,6 +40,8 @@ export interface TestServerOptions {
   readonly ui?: boolean
   readonly publicAddress?: string
   readonly plugins?: readonly BackendType[]
+  /** Leads calls to hosts of the world to stand-ins on this machine. */
+  readonly outbound?: (real: Outbound) => Outbound
 }
 
 export interface TestServer {
@@ -87,7 +90,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     clock,
     random: new SystemRandom(),
     logger: options.logger ?? new SilentLogger(),
-    outbound,
+    outbound: options.outbound?.(outbound) ?? outbound,
     onFatal: (error) => {
       throw error
     },

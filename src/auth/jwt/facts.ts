@@ -38,7 +38,24 @@ export type Voucher =
   | { readonly flow: 'oidc'; readonly clientId: string }
 
 /** `{ flow, issuer, key, client, iss, sub, aud, azp, claims: { <reference>: value } }`. */
-export function keepFacts(role: RoleRecord, claims: JsonObject, voucher: Voucher): JsonObject {
+export function keepFacts(
+  role: Pick<RoleRecord, 'bound_claims'>,
+  claims: JsonObject,
+  voucher: Voucher,
+): JsonObject {
+  const kept = keepIssuer(claims, voucher)
+  // A claim may be named __proto__.
+  const bound = emptyObject()
+  for (const reference of Object.keys(role.bound_claims ?? {})) {
+    const value = resolveReference(claims, parseReference(reference))
+    if (value !== undefined && isSmall(value, factCharsMax)) bound[reference] = value
+  }
+  if (Object.keys(bound).length > 0) kept['claims'] = bound
+  return kept
+}
+
+/** Without the claims that a role binds: who vouched for whom, and for whom the token was made. */
+export function keepIssuer(claims: JsonObject, voucher: Voucher): Record<string, JsonValue> {
   const kept: Record<string, JsonValue> = emptyObject()
   if (voucher.flow === 'oidc') {
     kept['flow'] = voucher.flow
@@ -53,13 +70,6 @@ export function keepFacts(role: RoleRecord, claims: JsonObject, voucher: Voucher
     const value = member(claims, name)
     if (value !== undefined) kept[name] = isSmall(value, charsMaxOf(name)) ? value : tooLarge
   }
-  // A claim may be named __proto__.
-  const bound = emptyObject()
-  for (const reference of Object.keys(role.bound_claims ?? {})) {
-    const value = resolveReference(claims, parseReference(reference))
-    if (value !== undefined && isSmall(value, factCharsMax)) bound[reference] = value
-  }
-  if (Object.keys(bound).length > 0) kept['claims'] = bound
   return kept
 }
 

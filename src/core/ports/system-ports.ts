@@ -27,6 +27,7 @@ import type { Seal } from '../seal/seal-manager.ts'
 import type { CoreSettings } from '../settings.ts'
 import type { StoreCheck } from '../store-check.ts'
 import type { TokenOperations } from '../token-operations.ts'
+import type { RightsOfTokens } from '../token-rights.ts'
 import type { Tokens } from '../tokens.ts'
 import type { Wrapping } from '../wrapping.ts'
 
@@ -93,8 +94,9 @@ export interface TokenKeeper {
   readonly tokenOperations: Pick<TokenOperations, 'revokeId' | 'eachLive' | 'tidy'>
 }
 
-/** Compiles the rules of policies. */
+/** What policies a token has, and their compiled rules. */
 export interface RightsPort {
+  readonly rights: Pick<RightsOfTokens, 'of'>
   readonly access: Pick<PolicyAccess, 'acl'>
 }
 
