@@ -678,7 +678,11 @@ function toAnswer(
       }
     case 'stream': {
       const { contentType, chunks } = reply
-      return { requestId, body: { kind: 'stream', contentType, chunks }, headers: noHeaders }
+      return {
+        requestId,
+        body: { kind: 'stream', status: 200, contentType, chunks },
+        headers: noHeaders,
+      }
     }
     case 'wrapped':
       return wrapped(requestId, reply.info, inputWarnings)

@@ -112,6 +112,16 @@ test('SEC-CLU-05: a token made after a revocation of a node whose clock is ahead
   await stop()
 })
 
+test('a check of the store knows the keys that another node has made since', async () => {
+  const { behind, ahead, create, stop } = await pair()
+  await ahead.seal.rotate()
+  await create(ahead)
+  const { problem_count, problems, tokens } = await behind.storeCheck.run()
+  assert.deepEqual([problem_count, problems], [0, []])
+  assert.equal(tokens, 2)
+  await stop()
+})
+
 test('a change of an entity or a group on one node counts with the next request on the other', async () => {
   const { behind, ahead, token, stop } = await pair()
   const write = async (path: string, data: JsonObject, by: string | undefined = token) => {
