@@ -1,32 +1,49 @@
 /**
- * What every request needs from configuration, read once per epoch: the mounts and the revocation
- * markers.
+ * What every request needs from configuration, read once per epoch: the mounts, the revocation
+ * markers and the audit devices.
  */
 
 import { prefixRange, type StoreView } from '../storage/store.ts'
 import { keys, lastSegment } from './keys.ts'
 import { readMounts, type MountTable } from './mount-table.ts'
-import type { CorsRecord, RevocationMarker, TokenRecord } from './records.ts'
+import type {
+  AuditDeviceRecord,
+  AuditHeadersRecord,
+  CorsRecord,
+  RevocationMarker,
+  TokenRecord,
+} from './records.ts'
+
+/** Who is told of every request, and which of its headers. */
+export interface AuditConfiguration {
+  readonly devices: readonly AuditDeviceRecord[]
+  readonly headers: AuditHeadersRecord
+}
 
 export class CoreConfiguration {
   readonly epoch: number
   readonly mounts: MountTable
   readonly cors: CorsRecord | undefined
+  readonly audit: AuditConfiguration
   readonly #markers: readonly RevocationMarker[]
   /** The few that may still name a token with a record: each request asks them. */
   readonly #unswept: readonly RevocationMarker[]
 
   constructor(
     epoch: number,
-    mounts: MountTable,
-    markers: readonly RevocationMarker[],
-    cors: CorsRecord | undefined,
+    parts: {
+      readonly mounts: MountTable
+      readonly markers: readonly RevocationMarker[]
+      readonly cors: CorsRecord | undefined
+      readonly audit: AuditConfiguration
+    },
   ) {
     this.epoch = epoch
-    this.mounts = mounts
-    this.cors = cors
-    this.#markers = markers
-    this.#unswept = markers.filter((marker) => marker.swept !== true)
+    this.mounts = parts.mounts
+    this.cors = parts.cors
+    this.audit = parts.audit
+    this.#markers = parts.markers
+    this.#unswept = parts.markers.filter((marker) => marker.swept !== true)
   }
 
   /** The highest id that a marker ends, or undefined without markers. */
@@ -78,5 +95,25 @@ export async function readConfiguration(view: StoreView): Promise<CoreConfigurat
     const marker = await view.get(keys.marker(lastSegment(key)))
     if (marker !== undefined) markers.push(marker)
   }
-  return new CoreConfiguration(epoch, await readMounts(view), markers, await view.get(keys.cors()))
+  return new CoreConfiguration(epoch, {
+    mounts: await readMounts(view),
+    markers,
+    cors: await view.get(keys.cors()),
+    audit: await readAudit(view),
+  })
+}
+
+async function readAudit(view: StoreView): Promise<AuditConfiguration> {
+  const headers = (await view.get(keys.auditHeaders())) ?? {}
+  return { devices: await readAuditDevices(view), headers }
+}
+
+/** In the order of their paths. */
+export async function readAuditDevices(view: StoreView): Promise<readonly AuditDeviceRecord[]> {
+  const devices: AuditDeviceRecord[] = []
+  for await (const key of view.keys(prefixRange(keys.auditDevicePrefix))) {
+    const device = await view.get(keys.auditDevice(key.slice(keys.auditDevicePrefix.length)))
+    if (device !== undefined) devices.push(device)
+  }
+  return devices
 }

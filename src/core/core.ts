@@ -3,7 +3,7 @@
  * to life when the seal opens and forgets everything when it closes.
  */
 
-import type { ApiHandler, PathTraitsOf, RequireMayAsk } from '../framework/api.ts'
+import type { ApiHandler, PathTraitsOf, RecordUnread, RequireMayAsk } from '../framework/api.ts'
 import type { BackendType } from '../framework/backend.ts'
 import type { TokenPort } from '../framework/token-port.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -13,6 +13,9 @@ import type { Random } from '../platform/random.ts'
 import type { SealedStore } from '../storage/sealed-store.ts'
 import { prefixRange, StoreSealed } from '../storage/store.ts'
 import { PolicyAccess } from './access.ts'
+import { AuditBroker } from './audit-broker.ts'
+import { AuditDevices, type AuditSettings } from './audit-devices.ts'
+import type { TrailContext } from './audit-trail.ts'
 import { bootstrap } from './bootstrap.ts'
 import type { CallerFacts } from './caller-facts.ts'
 import { readConfiguration, type CoreConfiguration } from './configuration.ts'
@@ -46,6 +49,7 @@ export interface CoreContext {
   readonly logger: Logger
   readonly outbound: Outbound
   readonly settings: CoreSettings
+  readonly audit: AuditSettings
   /** The auth methods and secrets engines, over what the token method asks of an open core. */
   readonly plugins: (tokens: () => TokenPort<CallerFacts>) => readonly BackendType[]
   /** The paths below `sys/`, over the ports of the core. */
@@ -78,6 +82,8 @@ export class Core implements SystemPorts, PipelineContext {
   readonly backends: MountedBackends
   readonly policies: Policies
   readonly loginLog: LoginLog
+  readonly audit: AuditDevices
+  readonly trails: Omit<TrailContext, 'mountOf'>
   readonly #pipeline: Pipeline
   readonly #configuration = new EpochValue<CoreConfiguration>(readConfiguration)
   /** Epoch of the newest configuration by which backends of removed mounts were closed. */
@@ -96,6 +102,14 @@ export class Core implements SystemPorts, PipelineContext {
     const { logger, clock } = context
     const mountOf = (path: string): string | undefined => this.backends.mountPathOf(path)
     this.loginLog = new LoginLog({ logger, clock, mountOf })
+    this.audit = new AuditDevices({
+      ...context,
+      logger: this.logger,
+      settings: context.audit,
+      configuration: () => this.configuration(),
+    })
+    const audience = () => this.audit.audience
+    this.trails = { broker: new AuditBroker(clock), clock, audience }
     const system = context.system(this)
     const types = [
       ...builtInTypes(system),
@@ -122,6 +136,10 @@ export class Core implements SystemPorts, PipelineContext {
 
   get requireMayAsk(): RequireMayAsk {
     return (asking) => this.#pipeline.requireMayAsk(asking)
+  }
+
+  get recordUnread(): RecordUnread {
+    return (request, refusal) => this.#pipeline.recordUnread(request, refusal)
   }
 
   get tokens(): Tokens {
@@ -166,6 +184,7 @@ export class Core implements SystemPorts, PipelineContext {
     const { revokedUpTo } = configuration
     if (revokedUpTo !== undefined) this.#opened?.tokens.ids.startAfter(revokedUpTo)
     this.#opened?.tokens.leaveMoment(configuration.batchRevokedUpToMs)
+    this.audit.follow(configuration)
     // An older configuration that was read meanwhile knows nothing of the newest mounts.
     if (configuration.epoch >= this.#keptEpoch) {
       this.#keptEpoch = configuration.epoch
@@ -241,7 +260,10 @@ export class Core implements SystemPorts, PipelineContext {
       configuration: () => this.configuration(),
       revoke: (id) => tokenOperations.revokeId(id, false),
     })
-    await store.write((txn) => bootstrap(txn, { random, clock }))
+    await store.write(async (txn) => {
+      await bootstrap(txn, { random, clock })
+      await this.audit.declare(txn)
+    })
     this.#opened = { tokens, identity, logins, sweep, tokenOperations, mounts, wrapping }
     this.#cubbyhole = (await this.configuration()).mounts.byPath('cubbyhole/')?.uuid
     sweep.start()
@@ -253,6 +275,7 @@ export class Core implements SystemPorts, PipelineContext {
     this.#opened = undefined
     await opened?.sweep.stop()
     await this.backends.close()
+    this.audit.close()
     this.#configuration.clear()
     this.access.clear()
     this.#keptEpoch = 0

@@ -8,12 +8,15 @@ import { plainRecordCodec } from '../storage/record-codec.ts'
 import { configurationPrefix, recordKey, type Key, type KeyRange } from '../storage/store.ts'
 import {
   aliasRecord,
+  auditDeviceRecord,
   corsRecord,
   entityRecord,
   mountRecord,
   policyRecord,
   tokenRecord,
   type AliasRecord,
+  type AuditDeviceRecord,
+  type AuditHeadersRecord,
   type CleanupJob,
   type CorsRecord,
   type EntityRecord,
@@ -25,6 +28,7 @@ import {
 } from './records.ts'
 
 const codecs = {
+  auditDevice: plainRecordCodec(auditDeviceRecord),
   cors: plainRecordCodec(corsRecord),
   mount: plainRecordCodec(mountRecord),
   policy: plainRecordCodec(policyRecord),
@@ -41,6 +45,13 @@ const c = configurationPrefix
 
 export const keys = {
   cors: (): Key<CorsRecord> => ({ text: `${c}cors`, codec: codecs.cors }),
+
+  auditDevicePrefix: `${c}${ns}/audit/`,
+  auditDevice: (path: string): Key<AuditDeviceRecord> => ({
+    text: `${c}${ns}/audit/${path}`,
+    codec: codecs.auditDevice,
+  }),
+  auditHeaders: (): Key<AuditHeadersRecord> => recordKey(`${c}audit-headers`),
 
   mountPrefix: `${c}${ns}/mount/`,
   mount: (uuid: string): Key<MountRecord> => ({

@@ -19,6 +19,8 @@ import { decideTtl } from './ttl.ts'
 export interface LoginResult {
   readonly auth: AuthFields
   readonly token: IssuedToken
+  /** This login has made the entity. */
+  readonly isEntityNew: boolean
   readonly warnings: readonly string[]
 }
 
@@ -122,7 +124,8 @@ export class Logins {
     }
     // A batch token of a known entity needs no write at all: the transaction stays empty.
     const { entity, token } = await this.#store.write(write)
-    return { auth: authOf(token, entity?.policies ?? [], ttl), token, warnings }
+    const isEntityNew = known === undefined && entity?.createdAt === nowMs
+    return { auth: authOf(token, entity?.policies ?? [], ttl), token, isEntityNew, warnings }
   }
 
   #identityOf(alias: NonNullable<Login['alias']>, mount: MountRecord): LoginIdentity {

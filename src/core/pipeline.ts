@@ -1,10 +1,11 @@
 /**
  * The way of every request, in order (platform.md §1.1): namespace, seal, mount and path, token,
- * uses, policy, fields, backend, token registration, answer. A step that must always run stands
- * here and never in a handler.
+ * uses, policy, first audit record, fields, backend, token registration, wrapping, answer, second
+ * audit record. A step that must always run stands here and never in a handler.
  */
 
 import type {
+  AnsweredLogin,
   Answer,
   ApiOutcome,
   ApiRequest,
@@ -12,6 +13,7 @@ import type {
   AuthFields,
   EnvelopeBody,
   PathTraits,
+  UnreadRequest,
   Verb,
   WrapInfo,
 } from '../framework/api.ts'
@@ -26,6 +28,7 @@ import {
   type Handler,
   type PathDeclaration,
 } from '../framework/path.ts'
+import type { LoginNote } from '../framework/login-log.ts'
 import { invalid, Refusal } from '../framework/refusal.ts'
 import { Router, type PathMatch } from '../framework/router.ts'
 import { cidrContains, parseCidr } from '../lib/cidr.ts'
@@ -40,6 +43,7 @@ import type { SealedStore } from '../storage/sealed-store.ts'
 import { StoreSealed, StoreUnavailable, type StoreView } from '../storage/store.ts'
 import { KeyNotStorable } from '../storage/transaction.ts'
 import type { PolicyAccess } from './access.ts'
+import { AuditTrail, Unrecorded, type TrailContext } from './audit-trail.ts'
 import type { CallerFacts } from './caller-facts.ts'
 import type { CoreConfiguration } from './configuration.ts'
 import { keys } from './keys.ts'
@@ -110,6 +114,7 @@ export interface PipelineContext {
   readonly tokens: Tokens
   readonly logins: Logins
   readonly wrapping: Wrapping
+  readonly trails: Omit<TrailContext, 'mountOf'>
   readonly tokenOperations: Pick<TokenOperations, 'revokeId'>
   /** What the last request knew: for questions that may not wait. */
   readonly latestConfiguration: CoreConfiguration | undefined
@@ -124,27 +129,89 @@ export class Pipeline {
   readonly #pages: PagePort
   /** Serves what must answer while sealed; its patterns are whole paths below `/v1/`. */
   readonly #sealedRouter: Router
+  readonly #trails: TrailContext
 
   constructor(core: PipelineContext, system: System, pages: PagePort) {
     this.#core = core
     this.#system = system
     this.#pages = pages
     this.#sealedRouter = sealedRouter(system.paths)
+    const mountOf = (path: string) => core.latestConfiguration?.mounts.find(path)
+    this.#trails = { ...core.trails, mountOf }
   }
 
   /** Carries out a request; every failure becomes a refusal. */
   async handle(request: ApiRequest): Promise<ApiOutcome> {
     const requestId = this.#core.random.uuid()
     const startedMs = this.#core.clock.monotonicMs()
+    const trail = new AuditTrail(this.#trails, request, requestId)
     let outcome: ApiOutcome
     try {
-      outcome = { kind: 'answer', answer: await this.#serve(request, requestId) }
+      const answer = await this.#serve(request, requestId, trail)
+      const recorded = trail.answered(answer)
+      if (recorded !== undefined) await this.#unlessUnrecorded(recorded, answer)
+      outcome = { kind: 'answer', answer }
     } catch (problem) {
-      const refusal = this.#asRefusal(problem, request, requestId)
+      const refusal = await this.#recordRefusal(this.#asRefusal(problem, request, requestId), trail)
       outcome = { kind: 'refusal', requestId, refusal }
     }
+    trail.end()
     this.#core.loginLog.ended(outcome, request, startedMs)
     return outcome
+  }
+
+  /**
+   * The records of a request that the socket side refuses before its fields are known. Gives the
+   * refusal, or the one that is due when nobody takes the records.
+   */
+  async recordUnread(request: UnreadRequest, refusal: Refusal): Promise<Refusal> {
+    const trail = new AuditTrail(this.#trails, request, this.#core.random.uuid())
+    if (this.#isExempt(request.path)) trail.exempt()
+    const told = await this.#recordRefusal(refusal, trail)
+    trail.end()
+    return told
+  }
+
+  #isExempt(path: string): boolean {
+    return this.#sealedRouter.match(path) !== undefined
+  }
+
+  async #recordRefusal(refusal: Refusal, trail: AuditTrail): Promise<Refusal> {
+    // What could not be recorded is not tried once more.
+    if (refusal instanceof Unrecorded) return refusal
+    try {
+      await trail.refused(refusal)
+      return refusal
+    } catch (problem) {
+      if (problem instanceof Unrecorded) return problem
+      throw problem
+    }
+  }
+
+  /** An answer whose record nobody took is not given, and what was made for it ends. */
+  async #unlessUnrecorded(recorded: Promise<void>, answer: Answer): Promise<void> {
+    try {
+      await recorded
+    } catch (problem) {
+      for (const text of answer.issued ?? []) await this.#takeBack(text)
+      if (!(problem instanceof Unrecorded) || answer.login === undefined) throw problem
+      throw new UnrecordedLogin(answer.login.note)
+    }
+  }
+
+  async #takeBack(text: string): Promise<void> {
+    if (!this.#core.isOpen) return
+    const { store, tokens, tokenOperations } = this.#core
+    try {
+      const configuration = await this.#core.configurationAt(
+        await store.view((view) => view.epoch()),
+      )
+      const token = await store.view((view) => tokens.resolve(text, view, configuration))
+      // A batch token cannot end by itself; its text is known to nobody.
+      if (token !== undefined && token.id !== '') await tokenOperations.revokeId(token.id, false)
+    } catch (problem) {
+      unlessUnavailable(problem)
+    }
   }
 
   /**
@@ -172,20 +239,22 @@ export class Pipeline {
     }
   }
 
-  async #serve(request: ApiRequest, requestId: string): Promise<Answer> {
+  async #serve(request: ApiRequest, requestId: string, trail: AuditTrail): Promise<Answer> {
     if (request.namespace !== '' && request.namespace !== 'root') {
       throw new Refusal('namespace_unknown')
     }
     if (this.#core.seal.sealed) return this.#serveSealed(request, requestId)
     const admitted = await this.#core.store.view((view) => this.#admit(request, view))
     let { admission } = admitted
+    if (admitted.route?.match?.declaration.servedSealed === true) trail.exempt()
     let spent: LiveToken | undefined
     if (admission !== undefined && admission.token.record.uses !== 0) {
       admission = await this.#spendUse(admission)
       spent = admission.token
     }
     try {
-      return await this.#dispatch(request, requestId, { ...admitted, admission })
+      trail.admitted(admitted.route?.mount, admission)
+      return await this.#dispatch(request, requestId, { ...admitted, admission }, trail)
     } finally {
       // A last use that sealed the server has nothing left to end: spent tokens are dead as they
       // are stored.
@@ -290,12 +359,22 @@ export class Pipeline {
    * decided, only the path is looked at. The fields are read last, so that who may not come here
    * does not learn what is wrong with them either.
    */
-  async #dispatch(request: ApiRequest, requestId: string, admitted: Admitted): Promise<Answer> {
+  async #dispatch(
+    request: ApiRequest,
+    requestId: string,
+    admitted: Admitted,
+    trail: AuditTrail,
+  ): Promise<Answer> {
     const { route, admission } = admitted
-    if (request.verb === 'help') return this.#help(requestId, route)
+    if (request.verb === 'help') {
+      await trail.asked('help', noNames)
+      return this.#help(requestId, route)
+    }
     const known = operationOf(request, admitted)
     const operation = typeof known === 'string' ? known : await known
-    const sudo = requireAllowed(request, admitted, operation)
+    const { sudo, grantedBy } = requireAllowed(request, admitted, operation)
+    const recorded = trail.asked(operation, grantedBy)
+    if (recorded !== undefined) await recorded
     const service = requireService(request, route, operation)
     const { declaration } = service
     const parsed = parseInput(declaration, request.data, service.captures)
@@ -393,9 +472,20 @@ export class Pipeline {
     const plain = envelope(requestId, 200, { auth: done.auth, warnings, duplicateData: false })
     const isWrapped = request.wrapTtlSeconds > 0 && !isBrokenOff
     const answer = isWrapped ? await this.#wrapLogin(request, plain, done) : plain
-    const { accessor, entity_id: entityId } = done.auth
-    const note = reply.login.note ?? {}
-    return { ...answer, login: { mount: mount.path, note, accessor, entityId, isBrokenOff } }
+    const { auth, isEntityNew } = done
+    const { name: displayName, created: createdSeconds } = done.token.record
+    const login: AnsweredLogin = {
+      mount: mount.path,
+      note: reply.login.note ?? {},
+      accessor: auth.accessor,
+      entityId: auth.entity_id,
+      isBrokenOff,
+      auth,
+      displayName,
+      createdSeconds,
+      isEntityNew,
+    }
+    return { ...answer, login, issued: [done.token.text, ...(answer.issued ?? [])] }
   }
 
   async #wrapLogin(request: ApiRequest, plain: Enveloped, { token }: LoginResult): Promise<Answer> {
@@ -418,8 +508,9 @@ export class Pipeline {
       ttlSeconds: request.wrapTtlSeconds,
       accessor,
     })
-    const { requestId, headers, body } = plain
-    return { ...wrapped(requestId, info, body.warnings), headers }
+    const { requestId, headers, body, issued = [] } = plain
+    const answer = wrapped(requestId, info, body.warnings)
+    return { ...answer, headers, issued: [...issued, info.token] }
   }
 
   #draw(requestId: string, request: ApiRequest, reply: Extract<Reply, { kind: 'page' }>): Answer {
@@ -444,6 +535,13 @@ export class Pipeline {
       error: describeFault(problem),
     })
     return new Refusal(problem instanceof StoreUnavailable ? 'unavailable' : 'internal')
+  }
+}
+
+/** A token was made and not given: the end of a login as well. */
+class UnrecordedLogin extends Unrecorded {
+  constructor(note: LoginNote) {
+    super({ reason: 'audit_unavailable', note: { ...note, reason: 'audit_unavailable' } })
   }
 }
 
@@ -484,13 +582,22 @@ function operationOf(
   return match.declaration.exists(target).then((exists) => (exists ? 'update' : 'create'))
 }
 
-/** Asks for the path as it was sent and in its one spelling; gives whether policies grant sudo. */
+interface Permit {
+  /** Policies grant sudo. */
+  readonly sudo: boolean
+  /** Those that allow the operation. */
+  readonly grantedBy: readonly string[]
+}
+
+const open: Permit = { sudo: false, grantedBy: noNames }
+
+/** Asks for the path as it was sent and in its one spelling. */
 function requireAllowed(
   request: Asking & { readonly data: JsonObject | 'unread' },
   { route, access, admission }: Admitted,
   operation: Operation,
-): boolean {
-  if (admission === undefined) return false
+): Permit {
+  if (admission === undefined) return open
   const asked = {
     path: request.path,
     operation,
@@ -501,10 +608,11 @@ function requireAllowed(
   const decision = admission.acl.decide(asked)
   if (!decision.allowed) throw new Refusal('policy_denied')
   const canonical = canonicalOf(route, operation)
-  if (canonical === request.path || canonical === undefined) return decision.sudo
+  const { sudo, policies: grantedBy } = decision
+  if (canonical === request.path || canonical === undefined) return { sudo, grantedBy }
   const same = admission.acl.decide({ ...asked, path: canonical })
   if (!same.allowed) throw new Refusal('policy_denied')
-  return decision.sudo && same.sudo
+  return { sudo: sudo && same.sudo, grantedBy }
 }
 
 /** The full path in its one spelling; that of a list ends in a slash. */
@@ -608,12 +716,14 @@ function toAnswer(
           : { keys: reply.keys, key_info: reply.keyInfo }
       return envelope(requestId, 200, { data, warnings: inputWarnings, duplicateData })
     }
-    case 'auth':
-      return envelope(requestId, 200, {
+    case 'auth': {
+      const answer = envelope(requestId, 200, {
         auth: reply.auth,
         warnings: joined(reply.warnings, inputWarnings),
         duplicateData: false,
       })
+      return reply.isNew === true ? { ...answer, issued: [reply.auth.client_token] } : answer
+    }
     case 'raw':
       return {
         requestId,
@@ -624,9 +734,12 @@ function toAnswer(
           body: reply.body,
         },
         headers: reply.headers ?? noHeaders,
+        ...(reply.isUnwrapped === true ? { isUnwrapped: true } : {}),
       }
-    case 'wrapped':
-      return wrapped(requestId, reply.info, inputWarnings)
+    case 'wrapped': {
+      const { info } = reply
+      return { ...wrapped(requestId, info, inputWarnings), issued: [info.token] }
+    }
     case 'login':
     case 'page':
       throw new Error(`a ${reply.kind} reply is completed before it becomes an answer`)

@@ -51,6 +51,8 @@ export type Reply =
   | {
       readonly kind: 'auth'
       readonly auth: AuthFields
+      /** The token was made by this request. */
+      readonly isNew?: true
       readonly warnings?: readonly string[]
     }
   /** The answer is in a wrapping token already. */
@@ -70,6 +72,8 @@ export type Reply =
       readonly contentType: string
       readonly body: string | Uint8Array
       readonly headers?: Readonly<Record<string, string>>
+      /** The body is an answer that had been wrapped. */
+      readonly isUnwrapped?: true
     }
 
 export const reply = {

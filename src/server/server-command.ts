@@ -7,7 +7,12 @@ import { parseListenAddress, tcpListener } from '../http/listener-options.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import { product, wireVersion } from '../lib/product.ts'
 import { SystemClock, type Clock } from '../platform/clock.ts'
-import { removePidFile, writePidFile } from '../platform/config-files.ts'
+import {
+  foldersOfConfig,
+  programFolder,
+  removePidFile,
+  writePidFile,
+} from '../platform/config-files.ts'
 import { LogFile } from '../platform/log-file.ts'
 import { LineLogger, type Logger } from '../platform/logger.ts'
 import { createOutbound } from '../platform/outbound-http.ts'
@@ -20,6 +25,7 @@ import { openOutbound, type OutboundConfig } from './config-outbound.ts'
 import { prepareDevServer } from './dev.ts'
 import { storeDevToken } from './dev-token.ts'
 import { parseServerFlags, type ServerFlags } from './server-flags.ts'
+import type { StorageOptions } from './storage-engine.ts'
 import { createServer, type Server, type ServerOptions } from './wire.ts'
 
 export interface ServerIo {
@@ -196,6 +202,7 @@ function serverOptions(
       end.with(1)
     },
   }
+  const closedFolders = [programFolder(), ...flags.config.flatMap(foldersOfConfig)]
   if (flags.dev) {
     const address = parseListenAddress(flags.devListenAddress)
     if (address === undefined) {
@@ -213,6 +220,7 @@ function serverOptions(
         explainToCaller: 'full',
         ui: true,
         environment: 'dev',
+        audit: { declared: [], mayCreate: true, mayPrefix: false, closedFolders },
       },
     }
   }
@@ -232,8 +240,16 @@ function serverOptions(
       publicAddress: config.apiAddress,
       clusterName: config.clusterName,
       environment: config.clusterName,
+      audit: {
+        ...config.audit,
+        closedFolders: [...closedFolders, ...dataFolders(config.storage)],
+      },
     },
   }
+}
+
+function dataFolders(storage: StorageOptions): readonly string[] {
+  return storage.kind === 'lmdb' ? [storage.path] : []
 }
 
 function openOutboundDoor(

@@ -3,6 +3,7 @@
  * built anywhere else.
  */
 
+import { noAudit, type AuditSettings } from '../core/audit-devices.ts'
 import type { CoreSettings } from '../core/settings.ts'
 import { Core } from '../core/core.ts'
 import { SealManager } from '../core/seal/seal-manager.ts'
@@ -41,6 +42,8 @@ export interface ServerOptions {
   readonly clusterName?: string
   /** Shown on the pages, such as "dev". */
   readonly environment?: string
+  /** None unless it is said. */
+  readonly audit?: AuditSettings
   /** Named to a second process that wants the same data folder. */
   readonly processId: number
   readonly clock: Clock
@@ -85,6 +88,7 @@ export class Server {
   }
 
   async reload(): Promise<void> {
+    await this.core.audit.reopen()
     await this.#api.reloadTls()
   }
 }
@@ -119,6 +123,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       logger,
       outbound,
       settings,
+      audit: options.audit ?? noAudit,
       plugins: (tokens) => [...builtIns(tokens), ...(options.plugins ?? [])],
       system: createSystem,
       pages: createPageShell({ random, environment, ui: options.ui }),
@@ -131,6 +136,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       handler: core.handler,
       traitsOf: core.traitsOf,
       requireMayAsk: core.requireMayAsk,
+      recordUnread: core.recordUnread,
       logger,
       clock,
       random,

@@ -2,6 +2,7 @@
 
 import type { System, SystemPorts } from '../core/ports/system-ports.ts'
 import type { PathDeclaration } from '../framework/path.ts'
+import { auditPaths } from './audit-paths.ts'
 import { capabilityPaths } from './capability-paths.ts'
 import { corsPaths } from './cors-paths.ts'
 import { explainPaths } from './explain-paths.ts'
@@ -34,6 +35,7 @@ function systemPaths(ports: SystemPorts): readonly PathDeclaration[] {
     ...explainPaths(),
     ...corsPaths(ports),
     ...toolPaths(ports),
+    ...auditPaths(ports),
     ...wrappingPaths(ports),
     ...mountPaths(ports),
   ]

@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { noAudit, type AuditSettings } from '../../src/core/audit-devices.ts'
 import { systemLeaseTtlSeconds } from '../../src/core/settings.ts'
 import { createStaticSeal, shamirSeal } from '../../src/core/seal/static-seal.ts'
 import type { BackendType } from '../../src/framework/backend.ts'
@@ -38,6 +39,7 @@ export interface TestServerOptions {
   readonly ui?: boolean
   readonly publicAddress?: string
   readonly plugins?: readonly BackendType[]
+  readonly audit?: Partial<AuditSettings>
 }
 
 export interface TestServer {
@@ -82,6 +84,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     environment: 'dev',
     processId: process.pid,
     plugins: options.plugins ?? [],
+    audit: { ...noAudit, ...options.audit },
     clock,
     random: new SystemRandom(),
     logger: options.logger ?? new SilentLogger(),

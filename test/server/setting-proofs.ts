@@ -19,6 +19,8 @@ const ofTls = [effects, 'TLS is served with the versions'] as const
 const ofLeaving = [effects, 'a seal that is to be left'] as const
 const ofNetworks = 'server/outbound-networks.test.ts'
 
+const ofAudit = 'server/audit-config.test.ts'
+
 const serving: Proofs = {
   ...rows(
     ofSizes,
@@ -47,6 +49,9 @@ export const configProofs: Readonly<Record<string, Proofs>> = {
     ...rows(ofTop, 'default_lease_ttl', 'max_lease_ttl', 'log_level', 'log_format', 'log_file'),
     backend: [effects, 'the old word for storage'],
     outbound: [ofNetworks, 'a denied network is not called'],
+    audit: [ofAudit, 'devices of the configuration file'],
+    unsafe_allow_api_audit_creation: [ofAudit, 'unsafe_allow_api_audit_creation'],
+    allow_audit_log_prefixing: [ofAudit, 'allow_audit_log_prefixing'],
   },
   'storage inmem': {},
   'storage lmdb': { path: ofTop, shared: ofFolder },
@@ -72,6 +77,9 @@ export const configProofs: Readonly<Record<string, Proofs>> = {
     ),
   },
   'listener unix': { ...serving, ...rows(ofSizes, 'socket_mode', 'socket_user', 'socket_group') },
+  audit: {
+    ...rows([ofAudit, 'devices of the configuration file'], 'description', 'local', 'options'),
+  },
   outbound: {
     deny_networks: [ofNetworks, 'a denied network is not called'],
     allow_networks: [ofNetworks, 'nothing but the allowed networks is called'],
@@ -160,8 +168,9 @@ const onTune: Proofs = {
   listing_visibility: ['platform/internal.test.ts', "listing_visibility: 'hidden'"],
   compat: ['jwt/login.test.ts', 'with compat=vault a missing groups claim'],
   explain_to_caller: ['jwt/login-refusals.test.ts', 'explain_to_caller'],
-  ...rows('idle', 'force_no_cache', 'audit_non_hmac_request_keys', 'plugin_version'),
-  ...rows('idle', 'audit_non_hmac_response_keys', 'passthrough_request_headers'),
+  ...rows('idle', 'force_no_cache', 'plugin_version', 'passthrough_request_headers'),
+  audit_non_hmac_request_keys: ['audit/records.test.ts', 'members that the mount names'],
+  audit_non_hmac_response_keys: ['audit/records.test.ts', 'members that the mount names'],
   ...rows('idle', 'allowed_response_headers', 'user_lockout_config'),
 }
 

@@ -6,7 +6,8 @@ import { importsOf, type SourceFile } from './source-text.ts'
 
 /** A file imports from its own folder and from those before it, less the exceptions below. */
 const order = [
-  ...['lib', 'ui', 'platform', 'schema', 'jose', 'oidc', 'trust', 'storage', 'framework', 'core'],
+  ...['lib', 'ui', 'platform', 'schema', 'jose', 'oidc', 'trust', 'storage', 'framework'],
+  ...['audit', 'core'],
   ...['sys', 'auth', 'secrets', 'http', 'practice-idp', 'server', 'client', 'cli', 'test'],
 ]
 const server = ['storage', 'framework', 'core', 'sys', 'auth', 'secrets', 'http', 'server']

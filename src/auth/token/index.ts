@@ -322,7 +322,7 @@ function creationPath<Known>(
             callerOf(facts),
             sudo,
           )
-          return authReply(answer)
+          return { ...authReply(answer), isNew: true }
         },
       },
     },
@@ -363,7 +363,7 @@ function renewerOf<Known>(request: CoreRequest<unknown, Known>): Renewer<Known> 
   return { caller: callerOf(request.facts), clientAddress: request.clientAddress }
 }
 
-function authReply(answer: TokenAnswer): Reply {
+function authReply(answer: TokenAnswer): Extract<Reply, { kind: 'auth' }> {
   return { kind: 'auth', auth: answer.auth, warnings: answer.warnings }
 }
 

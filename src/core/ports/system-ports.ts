@@ -9,6 +9,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Random } from '../../platform/random.ts'
 import type { Store } from '../../storage/store.ts'
 import type { PolicyAccess } from '../access.ts'
+import type { AuditDevices } from '../audit-devices.ts'
 import type { CoreConfiguration } from '../configuration.ts'
 import type { MountedBackends } from '../mounted-backends.ts'
 import type { Mounts } from '../mounts.ts'
@@ -76,6 +77,11 @@ export interface WrappingPort {
   readonly wrapping: Wrapping
 }
 
+/** Makes, lists and removes audit devices. */
+export interface AuditPort {
+  readonly audit: Pick<AuditDevices, 'enable' | 'disable' | 'hash' | 'setHeader'>
+}
+
 export interface RandomPort {
   readonly random: Random
 }
@@ -93,6 +99,7 @@ export interface SystemPorts
     MountPort,
     BackendPort,
     WrappingPort,
+    AuditPort,
     RandomPort {}
 
 /** The part of the server that is about the server; it is mounted at `sys/` and is no plugin. */
