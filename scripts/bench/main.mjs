@@ -12,6 +12,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { auditRows, benchAudit } from './audit.mjs'
 import { besideEarlier } from './earlier.mjs'
 import { get, post, runLoad } from './load.mjs'
 import { benchSignIns } from './sign-in.mjs'
@@ -27,6 +28,8 @@ const liveTokens = quick ? 20_000 : 200_000
 const connections = 64
 /** `--sign-in`: nothing but the part with the identity provider. */
 const signInOnly = process.argv.includes('--sign-in')
+/** `--audit`: nothing but what audit devices cost. */
+const auditOnly = process.argv.includes('--audit')
 
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const jwk = publicKey.export({ format: 'jwk' })
@@ -122,7 +125,7 @@ async function measured(pid, load) {
 }
 
 class Product {
-  constructor(folder) {
+  constructor(folder, settings = []) {
     this.folder = folder
     this.configFile = join(folder, 'server.hcl')
     writeFileSync(join(folder, 'key'), randomBytes(32).toString('hex'), { mode: 0o600 })
@@ -134,6 +137,7 @@ class Product {
         'listener "tcp" { address = "127.0.0.1:0"  tls_disable = true }',
         'ui = true',
         'log_level = "error"',
+        ...settings,
         '',
       ].join('\n'),
       { mode: 0o600 },
@@ -222,6 +226,15 @@ const secret = {
 const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]
 
 async function main() {
+  if (auditOnly) {
+    const report = await audits()
+    printRows(auditRows(report))
+    for (const kind of ['login', 'lookup']) {
+      const cpu = report[kind].cpuMicros.map((micros) => micros.toFixed(0)).join(', ')
+      console.log(`CPU per ${kind} without, with one, with two, µs: ${cpu}`)
+    }
+    return
+  }
   const folder = mkdtempSync(join(tmpdir(), 'tokenstile-bench-'))
   const report = {}
   try {
@@ -287,11 +300,25 @@ async function main() {
     report.live = await manyTokens(product, logins)
     await product.stop()
     report.signIn = await signIns()
+    report.audit = await audits()
   } finally {
     for (const child of children) child.kill('SIGKILL')
     rmSync(folder, { recursive: true, force: true })
   }
   print(report)
+}
+
+/** Without a device, with one and with two. */
+function audits() {
+  const logins = jwts.map((jwt) => post('/v1/auth/jwt/login', { role: 'service', jwt }))
+  return benchAudit({
+    product: (folder, settings) => new Product(folder, settings),
+    loads: (server) => {
+      const lookup = get('/v1/auth/token/lookup-self', `X-Vault-Token: ${server.token}\r\n`)
+      return { login: (n) => logins[n % 256], lookup: () => lookup }
+    },
+    ...{ measured, median, rounds, seconds, connections },
+  })
 }
 
 /** On a store of their own, so that what they leave is not counted as tokens. */
@@ -373,6 +400,16 @@ async function manyTokens(product, logins) {
   }
 }
 
+function printRows(rows) {
+  for (const [name, value, sign, bound] of rows) {
+    const verdict =
+      bound === undefined ? '' : (sign === '>=' ? value >= bound : value <= bound) ? 'ok' : 'SHORT'
+    console.log(
+      `${name.padEnd(44)} ${value.toFixed(2).padStart(10)}   ${bound === undefined ? '' : `${sign} ${bound}`.padEnd(10)} ${verdict}`,
+    )
+  }
+}
+
 function print(report) {
   if (asJson) {
     console.log(JSON.stringify(report, undefined, 2))
@@ -407,14 +444,9 @@ function print(report) {
     ['the same on disk, MiB', report.signIn.floodDiskMiB, '<=', undefined],
     ['first byte of the sign-in page, ms', report.signIn.pageMs, '<=', 5],
     ['weight of the sign-in page, KiB', report.signIn.pageKiB, '<=', 30],
+    ...auditRows(report.audit),
   ]
-  for (const [name, value, sign, bound] of rows) {
-    const verdict =
-      bound === undefined ? '' : (sign === '>=' ? value >= bound : value <= bound) ? 'ok' : 'SHORT'
-    console.log(
-      `${name.padEnd(44)} ${value.toFixed(2).padStart(10)}   ${bound === undefined ? '' : `${sign} ${bound}`.padEnd(10)} ${verdict}`,
-    )
-  }
+  printRows(rows)
   for (const name of kinds) {
     const r = report[name]
     console.log(
