@@ -317,7 +317,11 @@ function audits() {
       const lookup = get('/v1/auth/token/lookup-self', `X-Vault-Token: ${server.token}\r\n`)
       return { login: (n) => logins[n % 256], lookup: () => lookup }
     },
-    ...{ measured, median, rounds, seconds, connections },
+    measured,
+    median,
+    rounds,
+    seconds,
+    connections,
   })
 }
 

@@ -15,7 +15,7 @@ import type { DeviceOptions } from './device-options.ts'
 import type { AuditedHeaders, AuditEntry } from './entry.ts'
 import { withoutExcluded } from './exclusions.ts'
 import { elided, hashInTurns, isLarge, type HashText } from './hashed-data.ts'
-import { recordText, type RecordStyle, type ShownData } from './record-text.ts'
+import { createRecordMemory, recordText, type RecordStyle, type ShownData } from './record-text.ts'
 import { SaltedHash } from './salted-hash.ts'
 
 export interface DeviceContext {
@@ -28,7 +28,7 @@ export interface DeviceContext {
   readonly logger: Logger
 }
 
-const quoted: HashText = (text) => JSON.stringify(text)
+const quoted: HashText = (text) => escapeControls(JSON.stringify(text))
 
 export class AuditDevice {
   readonly path: string
@@ -39,6 +39,8 @@ export class AuditDevice {
   readonly #clock: Clock
   readonly #hash: HashText
   readonly #hashAccessor: HashText
+  readonly #memory = createRecordMemory()
+  #commonStyle: RecordStyle | undefined
   /** Requests that may still bring a record. */
   #holders = 0
   #isRetired = false
@@ -131,7 +133,17 @@ export class AuditDevice {
   }
 
   #style(headers: AuditedHeaders, hashData: HashText): RecordStyle {
-    return { hash: this.#hash, hashAccessor: this.#hashAccessor, hashData, headers }
+    const common = this.#commonStyle
+    if (hashData === this.#hash && common?.headers === headers) return common
+    const style: RecordStyle = {
+      hash: this.#hash,
+      hashAccessor: this.#hashAccessor,
+      hashData,
+      headers,
+      memory: this.#memory,
+    }
+    if (hashData === this.#hash) this.#commonStyle = style
+    return style
   }
 
   #lineOf(entry: AuditEntry, data: ShownData, style: RecordStyle): string {

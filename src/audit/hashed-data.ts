@@ -17,6 +17,7 @@ import {
   type JsonValue,
 } from '../lib/json.ts'
 import { parseJsonInTurns } from '../lib/json-in-turns.ts'
+import { escapeControls } from '../lib/one-line.ts'
 import { turn, type Turns } from '../lib/turns.ts'
 import { storedJsonLimits } from '../storage/store.ts'
 
@@ -43,10 +44,15 @@ export function hashedDataText(data: JsonObject, { hash, plainKeys }: DataView):
   for (const name of Object.keys(data)) {
     const value = data[name]
     if (value === undefined) continue
-    text += (text.length === 1 ? '' : ',') + encodeJsonName(name)
-    text += plainKeys.includes(name) ? encodeJson(value) : hashedText(value, hash)
+    text += (text.length === 1 ? '' : ',') + nameText(name)
+    text += plainKeys.includes(name) ? escapeControls(encodeJson(value)) : hashedText(value, hash)
   }
   return text + '}'
+}
+
+/** A name with its colon. */
+function nameText(name: string): string {
+  return escapeControls(encodeJsonName(name))
 }
 
 function hashedText(value: JsonValue, hash: HashText): string {
@@ -67,7 +73,7 @@ function hashedText(value: JsonValue, hash: HashText): string {
   for (const name of Object.keys(value)) {
     const item = value[name]
     if (item === undefined) continue
-    text += (text.length === 1 ? '' : ',') + encodeJsonName(name) + hashedText(item, hash)
+    text += (text.length === 1 ? '' : ',') + nameText(name) + hashedText(item, hash)
   }
   return text + '}'
 }

@@ -1,11 +1,14 @@
 /**
  * The text of a record: one JSON object on one line (platform.md §8.2). Members that would be empty
- * are left out. Written by hand, since each request has two of them for each device.
+ * are left out. Each request has two records for each device, so that what does not change between
+ * them, and what belongs to a token or a mount, is written once and remembered.
  */
 
 import { createHash } from 'node:crypto'
 import type { AuthFields, WrapInfo } from '../framework/api.ts'
+import { BoundedCache } from '../lib/bounded-cache.ts'
 import type { JsonObject } from '../lib/json.ts'
+import { maskSecrets } from '../lib/masked-text.ts'
 import { escapeControls } from '../lib/one-line.ts'
 import { rfc3339, rfc3339Nano } from '../lib/time.ts'
 import type {
@@ -18,17 +21,23 @@ import type {
   AuditEntry,
 } from './entry.ts'
 import { hashedDataText, type HashText } from './hashed-data.ts'
-import { maskSecrets } from './masked-text.ts'
 
-/** How a device wants its records, with all data read and hashed before. */
+/** How a device wants its records, and what it remembers of them. */
 export interface RecordStyle {
-  /** Stands for secrets; the text itself where a device wants them raw. */
+  /** Stands for secrets, as a string of JSON; the text itself where a device wants them raw. */
   readonly hash: HashText
   /** The same for accessors, which a device may want to see. */
   readonly hashAccessor: HashText
   /** Texts of data, in which large ones are hashed already. */
   readonly hashData: HashText
   readonly headers: AuditedHeaders
+  readonly memory: RecordMemory
+}
+
+/** Texts that were written for one device; they go with what they were written for. */
+export interface RecordMemory {
+  readonly tokens: WeakMap<AuditedToken, string>
+  readonly requests: WeakMap<AuditedRequest, string>
 }
 
 /** Data of the entry as it is to be shown. */
@@ -37,22 +46,31 @@ export interface ShownData {
   readonly response: JsonObject | undefined
 }
 
+export function createRecordMemory(): RecordMemory {
+  return { tokens: new WeakMap(), requests: new WeakMap() }
+}
+
 export function recordText(entry: AuditEntry, shown: ShownData, style: RecordStyle): string {
-  let text =
+  const { auth, request, response, error } = entry
+  return (
     `{"time":"${rfc3339Nano(entry.timeMs)}","type":"${entry.type}",` +
-    `"auth":${authText(entry.auth, style)},` +
-    `"request":${requestText(entry, shown.request, style)}`
-  if (entry.response !== undefined) {
-    const { mount } = entry.request
-    text += `,"response":${responseText(entry.response, { mount, data: shown.response }, style)}`
-  }
-  if (entry.error !== undefined) text += `,"error":${quoted(maskSecrets(entry.error))}`
-  return escapeControls(`${text}}`)
+    `"auth":${authText(auth, style)},` +
+    `"request":{"id":${quoted(request.id)}${clientId(auth)}` +
+    `${requestMembers(request, shown.request, style)}}` +
+    (response === undefined
+      ? ''
+      : `,"response":${responseText(response, { mount: request.mount, data: shown.response }, style)}`) +
+    (error === undefined ? '' : `,"error":${quoted(maskSecrets(error))}`) +
+    '}'
+  )
 }
 
 // ------------------------------------------------------------ members
 
-const quoted = JSON.stringify
+/** JSON that stays on its line and forges none in a terminal. */
+function quoted(value: unknown): string {
+  return escapeControls(JSON.stringify(value))
+}
 
 /** `,"name":value`, or nothing for an empty value. */
 function textMember(name: string, value: string | undefined): string {
@@ -71,25 +89,45 @@ function numberMember(name: string, value: number | undefined): string {
   return value === undefined || value === 0 ? '' : `,"${name}":${value}`
 }
 
-/** An object of members that each begin with a comma. */
-function objectOf(members: string): string {
-  return `{${members.slice(1)}}`
+/** What was written for the object, or is written now. */
+function remembered<K extends object>(
+  memory: WeakMap<K, string>,
+  key: K,
+  write: (key: K) => string,
+): string {
+  const known = memory.get(key)
+  if (known !== undefined) return known
+  const text = write(key)
+  memory.set(key, text)
+  return text
 }
 
 // --------------------------------------------------------------- auth
 
 function authText({ isAllowed, grantedBy, token }: AuditedAuth, style: RecordStyle): string {
   const granted = grantedBy.length === 0 ? '' : `,"granting_policies":${grantText(grantedBy)}`
-  const results = `,"policy_results":{"allowed":${isAllowed}${granted}}`
-  return objectOf(token === undefined ? results : tokenMembers(token, style) + results)
+  const members =
+    token === undefined
+      ? ''
+      : remembered(style.memory.tokens, token, () => tokenMembers(token, style))
+  return `{"policy_results":{"allowed":${isAllowed}${granted}}${members}}`
 }
 
+const grantsMax = 1024
+const grantTexts = new BoundedCache<string, string>(grantsMax)
+
 function grantText(names: readonly string[]): string {
-  return quoted(names.map((name) => ({ name, namespace_id: 'root', type: 'acl' })))
+  const key = names.join('\n')
+  const known = grantTexts.get(key)
+  if (known !== undefined) return known
+  const text = quoted(names.map((name) => ({ name, namespace_id: 'root', type: 'acl' })))
+  grantTexts.set(key, text)
+  return text
 }
 
 function tokenMembers(token: AuditedToken, style: RecordStyle): string {
   const { metadata, tokenPolicies } = token
+  const hasDefault = tokenPolicies.includes('default') || tokenPolicies.includes('root')
   return (
     hashMember('client_token', token.text, style.hash) +
     hashMember('accessor', token.accessor, style.hashAccessor) +
@@ -97,9 +135,7 @@ function tokenMembers(token: AuditedToken, style: RecordStyle): string {
     listMember('policies', token.policies) +
     listMember('token_policies', tokenPolicies) +
     listMember('identity_policies', token.identityPolicies) +
-    (tokenPolicies.includes('default') || tokenPolicies.includes('root')
-      ? ''
-      : ',"no_default_policy":true') +
+    (hasDefault ? '' : ',"no_default_policy":true') +
     (metadata === null ? '' : `,"metadata":${quoted(metadata)}`) +
     numberMember('num_uses', token.usesLeft) +
     numberMember('remaining_uses', token.usesLeft) +
@@ -113,55 +149,60 @@ function tokenMembers(token: AuditedToken, style: RecordStyle): string {
 
 // ------------------------------------------------------------ request
 
-function requestText(
-  { auth, request }: AuditEntry,
-  data: JsonObject | undefined,
-  style: RecordStyle,
-): string {
-  const { mount } = request
-  const plainKeys = mount?.plainRequestKeys ?? []
-  return objectOf(
-    textMember('id', request.id) +
-      clientId(auth) +
-      textMember('operation', request.operation) +
-      mountMembers(mount) +
-      hashMember('client_token', request.token, style.hash) +
-      hashMember('client_token_accessor', request.tokenAccessor, style.hashAccessor) +
-      ',"namespace":{"id":"root"}' +
-      textMember('path', request.path) +
-      dataMember(data, plainKeys, style) +
-      textMember('remote_address', request.remoteAddress) +
-      numberMember('remote_port', request.remotePort) +
-      numberMember('wrap_ttl', request.wrapTtlSeconds) +
-      headersMember(request, style),
-  )
-}
-
 /** The entity, or for tokens without one a name of all that have the same policies. */
 function clientId({ token }: AuditedAuth): string {
   if (token === undefined) return ''
   return textMember('client_id', token.entityId || policiesId(token.policies))
 }
 
-const policyIds = new WeakMap<readonly string[], string>()
+const policiesIdsMax = 1024
+const policiesIds = new BoundedCache<string, string>(policiesIdsMax)
 
 function policiesId(policies: readonly string[]): string {
-  const known = policyIds.get(policies)
-  if (known !== undefined) return known
   // Vault compatibility: names in order, then the namespace.
   const text = `${policies.toSorted().join('\u007f')}.root`
+  const known = policiesIds.get(text)
+  if (known !== undefined) return known
   const id = createHash('sha256').update(text).digest('base64')
-  policyIds.set(policies, id)
+  policiesIds.set(text, id)
   return id
 }
 
+function requestMembers(
+  request: AuditedRequest,
+  data: JsonObject | undefined,
+  style: RecordStyle,
+): string {
+  return remembered(style.memory.requests, request, () => {
+    const { mount } = request
+    return (
+      textMember('operation', request.operation) +
+      mountMembers(mount) +
+      hashMember('client_token', request.token, style.hash) +
+      hashMember('client_token_accessor', request.tokenAccessor, style.hashAccessor) +
+      ',"namespace":{"id":"root"}' +
+      textMember('path', request.path) +
+      dataMember(data, mount?.plainRequestKeys ?? [], style) +
+      textMember('remote_address', request.remoteAddress) +
+      numberMember('remote_port', request.remotePort) +
+      numberMember('wrap_ttl', request.wrapTtlSeconds) +
+      headersMember(request, style)
+    )
+  })
+}
+
+const mountTexts = new WeakMap<AuditedMount, string>()
+
 function mountMembers(mount: AuditedMount | undefined): string {
   if (mount === undefined) return ''
-  return (
-    textMember('mount_point', mount.point) +
-    textMember('mount_type', mount.type) +
-    textMember('mount_accessor', mount.accessor) +
-    textMember('mount_class', mount.class)
+  return remembered(
+    mountTexts,
+    mount,
+    () =>
+      textMember('mount_point', mount.point) +
+      textMember('mount_type', mount.type) +
+      textMember('mount_accessor', mount.accessor) +
+      textMember('mount_class', mount.class),
   )
 }
 
@@ -176,20 +217,25 @@ function dataMember(
 }
 
 function headersMember({ header }: AuditedRequest, { headers, hash }: RecordStyle): string {
-  let members = ''
+  const members: string[] = []
   for (const name of Object.keys(headers)) {
     const value = header(name)
     if (value === undefined) continue
     const shown = headers[name]?.hmac === true ? hash(value) : quoted(maskSecrets(value))
-    members += `,${quoted(name)}:[${shown}]`
+    members.push(`${quoted(name)}:[${shown}]`)
   }
-  return members === '' ? '' : `,"headers":${objectOf(members)}`
+  return members.length === 0 ? '' : `,"headers":{${members.join()}}`
 }
 
 // ----------------------------------------------------------- response
 
+/** An object of members that each begin with a comma. */
+function objectOf(members: string): string {
+  return `{${members.slice(1)}}`
+}
+
 function responseText(
-  { auth, warnings = [], redirect, wrapInfo }: AuditedResponse,
+  { auth, warnings, redirect, wrapInfo }: AuditedResponse,
   {
     mount,
     data,
@@ -197,37 +243,39 @@ function responseText(
   style: RecordStyle,
 ): string {
   return objectOf(
-    (auth === undefined ? '' : `,"auth":${answeredAuthText(auth, style)}`) +
-      mountMembers(mount) +
+    mountMembers(mount) +
+      (auth === undefined ? '' : `,"auth":${answeredAuthText(auth, style)}`) +
       dataMember(data, mount?.plainResponseKeys ?? [], style) +
-      listMember('warnings', warnings.map(maskSecrets)) +
+      (warnings === undefined ? '' : listMember('warnings', warnings.map(maskSecrets))) +
       textMember('redirect', redirect) +
       (wrapInfo === undefined ? '' : `,"wrap_info":${wrapText(wrapInfo, style)}`),
   )
 }
 
 function answeredAuthText(auth: AuthFields, style: RecordStyle): string {
-  return objectOf(
+  return (
+    `{"token_type":"${auth.token_type}"` +
     hashMember('client_token', auth.client_token, style.hash) +
-      hashMember('accessor', auth.accessor, style.hashAccessor) +
-      listMember('policies', auth.policies) +
-      listMember('token_policies', auth.token_policies) +
-      listMember('identity_policies', auth.identity_policies) +
-      (auth.metadata === null ? '' : `,"metadata":${quoted(auth.metadata)}`) +
-      numberMember('num_uses', auth.num_uses) +
-      textMember('entity_id', auth.entity_id) +
-      `,"token_type":"${auth.token_type}"` +
-      numberMember('token_ttl', auth.lease_duration),
+    hashMember('accessor', auth.accessor, style.hashAccessor) +
+    listMember('policies', auth.policies) +
+    listMember('token_policies', auth.token_policies) +
+    listMember('identity_policies', auth.identity_policies) +
+    (auth.metadata === null ? '' : `,"metadata":${quoted(auth.metadata)}`) +
+    numberMember('num_uses', auth.num_uses) +
+    textMember('entity_id', auth.entity_id) +
+    numberMember('token_ttl', auth.lease_duration) +
+    '}'
   )
 }
 
 function wrapText(info: WrapInfo, style: RecordStyle): string {
-  return objectOf(
-    numberMember('ttl', info.ttl) +
-      hashMember('token', info.token, style.hash) +
-      hashMember('accessor', info.accessor, style.hashAccessor) +
-      textMember('creation_time', info.creation_time) +
-      textMember('creation_path', info.creation_path) +
-      hashMember('wrapped_accessor', info.wrapped_accessor, style.hashAccessor),
+  return (
+    `{"ttl":${info.ttl}` +
+    hashMember('token', info.token, style.hash) +
+    hashMember('accessor', info.accessor, style.hashAccessor) +
+    textMember('creation_time', info.creation_time) +
+    textMember('creation_path', info.creation_path) +
+    hashMember('wrapped_accessor', info.wrapped_accessor, style.hashAccessor) +
+    '}'
   )
 }

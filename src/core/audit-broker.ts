@@ -43,22 +43,38 @@ export class AuditBroker {
 
   /** Whether each record was taken by a device that wants it; one that nobody wants is no loss. */
   async record(entries: readonly AuditEntry[], audience: AuditAudience): Promise<boolean> {
-    const lines: (readonly Line[])[] = []
-    for (const entry of entries) lines.push(await this.#linesOf(entry, audience))
-    // All are handed over before any is waited for, so that they stand together in one batch.
-    const taken = await Promise.all(lines.map((each) => this.#submit(each)))
-    return taken.every(Boolean)
+    const waits: Promise<boolean>[] = []
+    for (const entry of entries) {
+      const lines = this.#linesOf(entry, audience)
+      // All are handed over before any is waited for, so that they stand together in one batch.
+      waits.push(this.#submit(lines instanceof Promise ? await lines : lines))
+    }
+    let isTaken = true
+    for (const wait of waits) isTaken = (await wait) && isTaken
+    return isTaken
   }
 
-  async #linesOf(entry: AuditEntry, { devices, headers }: AuditAudience): Promise<Line[]> {
-    const wanting = devices.filter((device) => !device.isFallback && device.wants(entry))
-    const chosen = wanting.length > 0 ? wanting : devices.filter((device) => device.isFallback)
-    const shown = this.#shown(entry)
-    const data = shown instanceof Promise ? await shown : shown
+  #linesOf(entry: AuditEntry, audience: AuditAudience): readonly Line[] | Promise<readonly Line[]> {
+    const data = this.#shown(entry)
+    if (data instanceof Promise) return this.#linesInTurns(entry, data, audience)
     const lines: Line[] = []
-    for (const device of chosen) {
-      const line = device.line(entry, data, headers)
-      lines.push([device, typeof line === 'string' ? line : await line])
+    for (const device of chosenFor(entry, audience)) {
+      const text = device.line(entry, data, audience.headers)
+      if (typeof text !== 'string') return this.#linesInTurns(entry, data, audience)
+      lines.push([device, text])
+    }
+    return lines
+  }
+
+  async #linesInTurns(
+    entry: AuditEntry,
+    shown: ShownData | Promise<ShownData>,
+    audience: AuditAudience,
+  ): Promise<readonly Line[]> {
+    const data = await shown
+    const lines: Line[] = []
+    for (const device of chosenFor(entry, audience)) {
+      lines.push([device, await device.line(entry, data, audience.headers)])
     }
     return lines
   }
@@ -71,11 +87,12 @@ export class AuditBroker {
       : { request: request.data, response: read }
   }
 
-  async #submit(lines: readonly Line[]): Promise<boolean> {
-    if (lines.length === 0) return true
-    const chars = lines.reduce((sum, [, text]) => sum + text.length, 0)
+  #submit(lines: readonly Line[]): Promise<boolean> {
+    if (lines.length === 0) return Promise.resolve(true)
+    let chars = 0
+    for (const [, text] of lines) chars += text.length
     if (this.#waiting.length >= waitingRecordsMax || this.#chars + chars > waitingCharsMax) {
-      return false
+      return Promise.resolve(false)
     }
     this.#chars += chars
     return new Promise((resolve) => {
@@ -116,4 +133,10 @@ export class AuditBroker {
       resolve(lines.some(([device]) => took.has(device)))
     }
   }
+}
+
+/** Those that want it, else those that take what is left over. */
+function chosenFor(entry: AuditEntry, { devices }: AuditAudience): readonly AuditDevice[] {
+  const wanting = devices.filter((device) => !device.isFallback && device.wants(entry))
+  return wanting.length > 0 ? wanting : devices.filter((device) => device.isFallback)
 }

@@ -21,7 +21,7 @@ import { storedJsonLimits } from '../storage/store.ts'
 import type { AuditAudience, AuditBroker } from './audit-broker.ts'
 import type { CallerFacts } from './caller-facts.ts'
 import { fullPath } from './mount-table.ts'
-import type { MountRecord } from './records.ts'
+import type { MountRecord, TokenRecord } from './records.ts'
 
 export interface TrailContext {
   readonly broker: AuditBroker
@@ -152,27 +152,45 @@ export class AuditTrail {
     }
   }
 
-  #callerToken({
-    token,
-    caller,
-    identityPolicies,
-  }: CallerFacts & { caller: Caller }): AuditedToken {
-    const { record, accessor, type } = token
-    return {
-      text: this.#request.token ?? '',
-      accessor,
-      displayName: caller.displayName,
-      policies: caller.policies,
-      tokenPolicies: record.policies,
-      identityPolicies,
-      metadata: record.meta,
-      usesLeft: Math.max(record.uses, 0),
-      entityId: record.entity,
-      type,
-      ttlSeconds: record.ttl,
-      issuedAtMs: record.created * 1000,
-    }
+  #callerToken(facts: CallerFacts & { readonly caller: Caller }): AuditedToken {
+    return auditedToken(facts, this.#request.token ?? '')
   }
+}
+
+const tokenFacts = new WeakMap<TokenRecord, AuditedToken>()
+
+/** The same object for the same facts, so that its text is written once. */
+function auditedToken(
+  { token, caller, identityPolicies }: CallerFacts & { readonly caller: Caller },
+  text: string,
+): AuditedToken {
+  const { record, accessor, type } = token
+  const known = tokenFacts.get(record)
+  const isSame =
+    known?.text === text &&
+    known.identityPolicies === identityPolicies &&
+    sameNames(known.policies, caller.policies)
+  if (isSame) return known
+  const facts: AuditedToken = {
+    text,
+    accessor,
+    displayName: caller.displayName,
+    policies: caller.policies,
+    tokenPolicies: record.policies,
+    identityPolicies,
+    metadata: record.meta,
+    usesLeft: Math.max(record.uses, 0),
+    entityId: record.entity,
+    type,
+    ttlSeconds: record.ttl,
+    issuedAtMs: record.created * 1000,
+  }
+  tokenFacts.set(record, facts)
+  return facts
+}
+
+function sameNames(a: readonly string[], b: readonly string[]): boolean {
+  return a === b || (a.length === b.length && a.every((name, at) => name === b[at]))
 }
 
 /** No device has taken a record: the caller hears no more than that it did not work. */

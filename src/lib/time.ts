@@ -17,5 +17,10 @@ export function rfc3339(ms: number): string {
 
 /** With nine digits of a second, as Go prints them: `2026-01-02T03:04:05.678000000Z`. */
 export function rfc3339Nano(ms: number): string {
-  return new Date(ms).toISOString().replace('Z', '000000Z')
+  if (ms !== lastNano.ms)
+    lastNano = { ms, text: new Date(ms).toISOString().replace('Z', '000000Z') }
+  return lastNano.text
 }
+
+/** Many ask for the same moment, one after the other. */
+let lastNano = { ms: -1, text: '' }

@@ -10,7 +10,7 @@ const order = [
   ...['audit', 'core'],
   ...['sys', 'auth', 'secrets', 'http', 'practice-idp', 'server', 'client', 'cli', 'test'],
 ]
-const server = ['storage', 'framework', 'core', 'sys', 'auth', 'secrets', 'http', 'server']
+const server = ['storage', 'framework', 'audit', 'core', 'sys', 'auth', 'secrets', 'http', 'server']
 const pure = ['platform', 'oidc', 'storage']
 const notAlthoughEarlier: Readonly<Record<string, readonly string[]>> = {
   // They see no clock, socket or store.
