@@ -100,9 +100,11 @@ async function apiPage() {
   const server = await createServer(await memoryServerOptions())
   try {
     const { rootToken: token } = await prepareDevServer(server, { rootTokenId: '', kvVersion: '2' })
-    const data = { type: 'jwt' }
-    await localCall(server.core, { verb: 'write', path: 'sys/auth/jwt', token, data })
     const { core } = server
+    const builtIn = core.backends.typeNames('auth').filter((type) => type !== 'token')
+    for (const type of builtIn.filter((name) => name !== 'oidc')) {
+      await localCall(core, { verb: 'write', path: `sys/auth/${type}`, token, data: { type } })
+    }
     const { mounts: mounted } = await core.configuration()
     const mounts = [...mounted.mounts].toSorted((a, b) => (fullPath(a) < fullPath(b) ? -1 : 1))
     const parts = mounts.flatMap((mount) => {

@@ -9,11 +9,13 @@ import type { CommandEntry } from './command.ts'
 const audit = () => import('./commands/audit.ts')
 const auditVerify = () => import('./commands/audit-verify.ts')
 const authHelp = () => import('./commands/auth-help.ts')
+const explain = () => import('./commands/explain.ts')
 const kv = () => import('./commands/kv.ts')
 const kvMetadata = () => import('./commands/kv-metadata.ts')
 const lease = () => import('./commands/lease.ts')
 const logical = () => import('./commands/logical.ts')
 const login = () => import('./commands/login.ts')
+const logins = () => import('./commands/logins.ts')
 const mountMove = () => import('./commands/mount-move.ts')
 const mounts = () => import('./commands/mounts.ts')
 const operator = () => import('./commands/operator.ts')
@@ -46,6 +48,26 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await logical()).list,
   },
   { name: 'login', summary: 'Log in and keep the token', load: async () => (await login()).login },
+  {
+    name: 'explain',
+    summary: 'Show why a login would be accepted or refused',
+    load: async () => (await explain()).explain,
+  },
+  {
+    name: 'logins tail',
+    summary: 'Show the last logins',
+    load: async () => (await logins()).tail,
+  },
+  {
+    name: 'logins show',
+    summary: 'Show one login by its request id',
+    load: async () => (await logins()).show,
+  },
+  {
+    name: 'logins summary',
+    summary: 'Count logins by mount, role and reason',
+    load: async () => (await logins()).summary,
+  },
   {
     name: 'status',
     summary: 'Show whether the server is sealed',

@@ -1,6 +1,7 @@
 /** Compiled policies of a set of names, kept while the epoch stands still. */
 
 import { BoundedCache } from '../lib/bounded-cache.ts'
+import type { Soon } from '../lib/soon.ts'
 import { turn, type Turns } from '../lib/turns.ts'
 import type { StoreView } from '../storage/store.ts'
 import { compileRootAcl, mergeAcl, type Acl } from './policy/acl.ts'
@@ -32,22 +33,26 @@ export class PolicyAccess {
     this.#turns = turns
   }
 
-  /** The compiled rules if they are there already: the hot path. */
-  peek(names: readonly string[], epoch: number): Acl | undefined {
-    if (names.length === 1 && names[0] === 'root') return this.#root
-    return epoch === this.#epoch ? this.#acls.get(names.join('\n')) : undefined
-  }
-
-  /** The rules of all these policies together; a name without a policy grants nothing. */
-  async acl(names: readonly string[], epoch: number, view: StoreView): Promise<Acl> {
+  /**
+   * The rules of all these policies together, at once when they are compiled; a name without a
+   * policy grants nothing.
+   */
+  acl(names: readonly string[], epoch: number, view: StoreView): Soon<Acl> {
     if (names.length === 1 && names[0] === 'root') return this.#root
     if (epoch !== this.#epoch) {
       this.#acls.clear()
       this.#epoch = epoch
     }
     const cacheKey = names.join('\n')
-    const known = this.#acls.get(cacheKey)
-    if (known !== undefined) return known
+    return this.#acls.get(cacheKey) ?? this.#merge(names, cacheKey, epoch, view)
+  }
+
+  async #merge(
+    names: readonly string[],
+    cacheKey: string,
+    epoch: number,
+    view: StoreView,
+  ): Promise<Acl> {
     const policies: CompiledPolicy[] = []
     let isNew = false
     for (const name of names) {

@@ -52,7 +52,7 @@ export async function bootstrap(txn: StoreTransaction, doors: BootstrapDoors): P
   }
 }
 
-/** The root token that initialisation gives to its caller. Never expires and has no lease. */
+/** The root token of initialisation or root generation. Never expires and has no lease. */
 export async function createInitialRoot(
   txn: StoreTransaction,
   ids: TokenIds,

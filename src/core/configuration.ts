@@ -6,6 +6,8 @@
 import { prefixRange, type StoreView } from '../storage/store.ts'
 import { keys, lastSegment } from './keys.ts'
 import { readMounts, type MountTable } from './mount-table.ts'
+import { readQuotaRules } from './quotas/quotas.ts'
+import type { QuotaRules } from './quotas/rate-limit.ts'
 import type {
   AuditDeviceRecord,
   AuditHeadersRecord,
@@ -25,22 +27,23 @@ export class CoreConfiguration {
   readonly mounts: MountTable
   readonly cors: CorsRecord | undefined
   readonly audit: AuditConfiguration
+  readonly quotas: QuotaRules
   readonly #markers: readonly RevocationMarker[]
   /** The few that may still name a token with a record: each request asks them. */
   readonly #unswept: readonly RevocationMarker[]
 
-  constructor(
-    epoch: number,
-    parts: {
-      readonly mounts: MountTable
-      readonly markers: readonly RevocationMarker[]
-      readonly cors: CorsRecord | undefined
-      readonly audit: AuditConfiguration
-    },
-  ) {
-    this.epoch = epoch
+  constructor(parts: {
+    readonly epoch: number
+    readonly mounts: MountTable
+    readonly markers: readonly RevocationMarker[]
+    readonly cors: CorsRecord | undefined
+    readonly quotas: QuotaRules
+    readonly audit: AuditConfiguration
+  }) {
+    this.epoch = parts.epoch
     this.mounts = parts.mounts
     this.cors = parts.cors
+    this.quotas = parts.quotas
     this.audit = parts.audit
     this.#markers = parts.markers
     this.#unswept = parts.markers.filter((marker) => marker.swept !== true)
@@ -95,10 +98,13 @@ export async function readConfiguration(view: StoreView): Promise<CoreConfigurat
     const marker = await view.get(keys.marker(lastSegment(key)))
     if (marker !== undefined) markers.push(marker)
   }
-  return new CoreConfiguration(epoch, {
-    mounts: await readMounts(view),
+  const mounts = await readMounts(view)
+  return new CoreConfiguration({
+    epoch,
+    mounts,
     markers,
     cors: await view.get(keys.cors()),
+    quotas: await readQuotaRules(view, mounts),
     audit: await readAudit(view),
   })
 }

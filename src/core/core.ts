@@ -6,6 +6,7 @@
 import type { ApiHandler, PathTraitsOf, RecordUnread, RequireMayAsk } from '../framework/api.ts'
 import type { BackendType } from '../framework/backend.ts'
 import type { TokenPort } from '../framework/token-port.ts'
+import type { Soon } from '../lib/soon.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Outbound } from '../platform/outbound.ts'
@@ -16,9 +17,10 @@ import { PolicyAccess } from './access.ts'
 import { AuditBroker } from './audit-broker.ts'
 import { AuditDevices, type AuditSettings } from './audit-devices.ts'
 import type { TrailContext } from './audit-trail.ts'
-import { bootstrap } from './bootstrap.ts'
+import { bootstrap, createInitialRoot } from './bootstrap.ts'
 import type { CallerFacts } from './caller-facts.ts'
 import { readConfiguration, type CoreConfiguration } from './configuration.ts'
+import { DecisionRecords } from './decision-records.ts'
 import { Identity } from './identity.ts'
 import { keys, lastSegment } from './keys.ts'
 import { Logins } from './login.ts'
@@ -32,9 +34,12 @@ import { Policies } from './policies.ts'
 import type { PagePort } from './ports/page-port.ts'
 import type { System, SystemPorts } from './ports/system-ports.ts'
 import type { CorsRecord } from './records.ts'
+import { Rekey } from './seal/rekey.ts'
+import { Quotas } from './quotas/quotas.ts'
+import { RootGeneration } from './seal/root-generation.ts'
 import type { SealManager } from './seal/seal-manager.ts'
 import type { CoreSettings } from './settings.ts'
-import { tokenIdsOf, type TokenIds } from './token-id.ts'
+import { serviceTextChars, tokenIdsOf, type TokenIds } from './token-id.ts'
 import { TokenOperations } from './token-operations.ts'
 import { TokenScan } from './token-scan.ts'
 import { TokenSweep } from './token-sweep.ts'
@@ -69,6 +74,7 @@ interface Opened {
   readonly tokenOperations: TokenOperations
   readonly mounts: Mounts
   readonly wrapping: Wrapping
+  readonly records: DecisionRecords
 }
 
 export class Core implements SystemPorts, PipelineContext {
@@ -84,6 +90,9 @@ export class Core implements SystemPorts, PipelineContext {
   readonly loginLog: LoginLog
   readonly audit: AuditDevices
   readonly trails: Omit<TrailContext, 'mountOf'>
+  readonly rootGeneration: RootGeneration
+  readonly rekey: Rekey
+  readonly quotas: Quotas
   readonly #pipeline: Pipeline
   readonly #configuration = new EpochValue<CoreConfiguration>(readConfiguration)
   /** Epoch of the newest configuration by which backends of removed mounts were closed. */
@@ -110,6 +119,16 @@ export class Core implements SystemPorts, PipelineContext {
     })
     const audience = () => this.audit.audience
     this.trails = { broker: new AuditBroker(clock), clock, audience }
+    const { seal, random } = context
+    this.quotas = new Quotas(clock)
+    this.rekey = new Rekey({ seal, random })
+    this.rootGeneration = new RootGeneration({
+      seal,
+      random,
+      logger,
+      tokenChars: serviceTextChars,
+      makeToken: () => this.#makeRootToken(),
+    })
     const system = context.system(this)
     const types = [
       ...builtInTypes(system),
@@ -162,6 +181,10 @@ export class Core implements SystemPorts, PipelineContext {
     return this.#require().tokenOperations
   }
 
+  get records(): DecisionRecords {
+    return this.#require().records
+  }
+
   get wrapping(): Wrapping {
     return this.#require().wrapping
   }
@@ -170,15 +193,12 @@ export class Core implements SystemPorts, PipelineContext {
     return this.#require().mounts
   }
 
-  /** The configuration of that epoch if it is already read: the hot path. */
-  peekConfiguration(epoch: number): CoreConfiguration | undefined {
-    return this.#configuration.peek(epoch)
+  /** Configuration as of an epoch; read again only when the epoch moved. */
+  configurationAt(epoch: number): Soon<CoreConfiguration> {
+    return this.#configuration.peek(epoch) ?? this.#readConfiguration(epoch)
   }
 
-  /** Configuration as of an epoch; read again only when the epoch moved. */
-  async configurationAt(epoch: number): Promise<CoreConfiguration> {
-    const known = this.#configuration.peek(epoch)
-    if (known !== undefined) return known
+  async #readConfiguration(epoch: number): Promise<CoreConfiguration> {
     const configuration = await this.#configuration.at(epoch, this.store)
     // A node whose clock is ahead may have revoked: a token made now must not fall under that.
     const { revokedUpTo } = configuration
@@ -229,11 +249,18 @@ export class Core implements SystemPorts, PipelineContext {
     const tokenOperations = new TokenOperations({
       store,
       tokens,
+      identity,
       scan,
       sweep,
       settings,
       configuration: () => this.configuration(),
       backendOf: (mount) => backends.of(mount).backend,
+    })
+    const records = new DecisionRecords({
+      store,
+      clock,
+      random,
+      recordsMax: settings.loginRecordsMax,
     })
     const logins = new Logins({
       store,
@@ -241,6 +268,7 @@ export class Core implements SystemPorts, PipelineContext {
       identity,
       settings,
       log: this.loginLog,
+      records,
       hasExactAliases: (type) => backends.typeOf(type, 'auth')?.exactAliases === true,
     })
     const mounts = new Mounts({
@@ -264,7 +292,9 @@ export class Core implements SystemPorts, PipelineContext {
       await bootstrap(txn, { random, clock })
       await this.audit.declare(txn)
     })
-    this.#opened = { tokens, identity, logins, sweep, tokenOperations, mounts, wrapping }
+    this.#opened = { tokens, identity, logins, sweep, tokenOperations, mounts, wrapping, records }
+    this.loginLog.keepIn(records)
+    store.sendAlong(() => records.takeCompanion())
     this.#cubbyhole = (await this.configuration()).mounts.byPath('cubbyhole/')?.uuid
     sweep.start()
   }
@@ -273,6 +303,11 @@ export class Core implements SystemPorts, PipelineContext {
   async close(): Promise<void> {
     const opened = this.#opened
     this.#opened = undefined
+    this.loginLog.keepIn(undefined)
+    this.store.sendAlong(undefined)
+    opened?.records.close()
+    this.rootGeneration.forget()
+    this.rekey.forget()
     await opened?.sweep.stop()
     await this.backends.close()
     this.audit.close()
@@ -283,6 +318,11 @@ export class Core implements SystemPorts, PipelineContext {
 
   get isOpen(): boolean {
     return this.#opened !== undefined
+  }
+
+  async #makeRootToken(): Promise<string> {
+    const { ids, nowMs } = this.tokens
+    return this.store.write((txn) => createInitialRoot(txn, ids, nowMs))
   }
 
   #cubbyhole: string | undefined

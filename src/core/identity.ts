@@ -3,8 +3,9 @@
  * write. The identity API and groups build on these records.
  */
 
+import { after, type Soon } from '../lib/soon.ts'
 import type { Random } from '../platform/random.ts'
-import type { Key, StoreTransaction, StoreView } from '../storage/store.ts'
+import type { StoreTransaction, StoreView } from '../storage/store.ts'
 import { keys } from './keys.ts'
 import type { AliasRecord, EntityRecord } from './records.ts'
 import type { TokenIds } from './token-id.ts'
@@ -36,12 +37,14 @@ export class Identity {
   }
 
   /** The entity and alias of a login if both are there. */
-  async find(login: LoginIdentity, view: StoreView): Promise<KnownEntity | undefined> {
+  find(login: LoginIdentity, view: StoreView): Soon<KnownEntity | undefined> {
     const aliasHash = this.#hash(login)
-    const alias = await readOne(view, keys.alias(login.mountAccessor, aliasHash))
-    if (alias === undefined) return undefined
-    const entity = await readOne(view, keys.entity(alias.entity))
-    return entity === undefined ? undefined : { entity, alias, aliasHash }
+    return after(view.get(keys.alias(login.mountAccessor, aliasHash)), (alias) => {
+      if (alias === undefined) return undefined
+      return after(view.get(keys.entity(alias.entity)), (entity) =>
+        entity === undefined ? undefined : { entity, alias, aliasHash },
+      )
+    })
   }
 
   /** True when the stored alias says what this login says, so that nothing has to be written. */
@@ -89,12 +92,6 @@ export class Identity {
     const name = login.foldCase ? login.aliasName.toLowerCase() : login.aliasName
     return this.#ids.nameHash(login.mountAccessor, name)
   }
-}
-
-/** One record, without waiting where the store can: every login comes through here. */
-function readOne<T>(view: StoreView, key: Key<T>): T | undefined | Promise<T | undefined> {
-  const now = view.getNow([key])
-  return now === undefined ? view.get(key) : (now[0] as T | undefined)
 }
 
 function sameMap(

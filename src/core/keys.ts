@@ -7,6 +7,12 @@
 import { plainRecordCodec } from '../storage/record-codec.ts'
 import { configurationPrefix, recordKey, type Key, type KeyRange } from '../storage/store.ts'
 import {
+  quotaConfigRecord,
+  rateLimitRecord,
+  type QuotaConfig,
+  type RateLimit,
+} from './quotas/rate-limit.ts'
+import {
   aliasRecord,
   auditDeviceRecord,
   corsRecord,
@@ -35,6 +41,8 @@ const codecs = {
   token: plainRecordCodec(tokenRecord),
   entity: plainRecordCodec(entityRecord),
   alias: plainRecordCodec(aliasRecord),
+  rateLimit: plainRecordCodec(rateLimitRecord),
+  quotaConfig: plainRecordCodec(quotaConfigRecord),
 }
 
 /** The only namespace so far. */
@@ -52,6 +60,16 @@ export const keys = {
     codec: codecs.auditDevice,
   }),
   auditHeaders: (): Key<AuditHeadersRecord> => recordKey(`${c}audit-headers`),
+
+  rateLimitPrefix: `${c}${ns}/quota/rate-limit/`,
+  rateLimit: (name: string): Key<RateLimit> => ({
+    text: `${c}${ns}/quota/rate-limit/${name}`,
+    codec: codecs.rateLimit,
+  }),
+  quotaConfig: (): Key<QuotaConfig> => ({
+    text: `${c}${ns}/quota/config`,
+    codec: codecs.quotaConfig,
+  }),
 
   mountPrefix: `${c}${ns}/mount/`,
   mount: (uuid: string): Key<MountRecord> => ({
@@ -99,6 +117,12 @@ export const keys = {
     end: `w/until/${(nowSeconds + 1).toString(36).padStart(8, '0')}`,
     limit,
   }),
+
+  /** Blocks of decided logins, ordered by time; each says how many are in it. */
+  decisionPrefix: `l/${ns}/`,
+  decisionBlock: (ms: number, suffix: string, count: number): string =>
+    `l/${ns}/${ms.toString(36).padStart(9, '0')}/${suffix}/${count}`,
+  decisionsIn: (key: string): number => Number(lastSegment(key)) || 0,
 
   entity: (id: string): Key<EntityRecord> => ({ text: `e/${ns}/${id}`, codec: codecs.entity }),
   alias: (mountAccessor: string, nameHash: string): Key<AliasRecord> => ({

@@ -9,6 +9,8 @@ import type { LoginEnd, LoginEntry, LoginNote, LoginRecorder } from '../framewor
 import type { Clock } from '../platform/clock.ts'
 import type { LogFields, LogLevel, Logger } from '../platform/logger.ts'
 import type { Reason } from '../trust/reasons.ts'
+import { encodeJson } from '../lib/json.ts'
+import { decisionRecord, type DecisionRecord, type DecisionRecords } from './decision-records.ts'
 import { LineBudget } from './line-budget.ts'
 
 const textLengthMax = 256
@@ -41,6 +43,7 @@ export class LoginLog {
   readonly #clock: Clock
   readonly #mountOf: (path: string) => string | undefined
   readonly #refusedLines: LineBudget
+  #records: DecisionRecords | undefined
 
   constructor(parts: {
     readonly logger: Logger
@@ -86,10 +89,15 @@ export class LoginLog {
     })
   }
 
+  /** Where what was decided is kept besides, while the seal is open. */
+  keepIn(records: DecisionRecords | undefined): void {
+    this.#records = records
+  }
+
   /** As a method sees it: its lines carry the mount. */
   ofMount(mount: () => string): LoginRecorder {
     return {
-      isEnabled: (end) => this.#logger.isEnabled(levels[end]),
+      isEnabled: (end) => this.#records?.isOn === true || this.#logger.isEnabled(levels[end]),
       record: (entry) => this.#write({ ...entry, mount: mount() }),
     }
   }
@@ -103,8 +111,11 @@ export class LoginLog {
 
   #write(parts: LogLine): void {
     const { end, note } = parts
-    if (note.isLogged === true || !this.#logger.isEnabled(levels[end])) return
+    if (note.isLogged === true) return
     if (note.reason !== undefined && pending.has(note.reason)) return
+    // An accepted login has its record from the commit that made its token.
+    if (end !== 'accepted') this.#records?.add(recordOf(parts, this.#clock.nowMs()))
+    if (!this.#logger.isEnabled(levels[end])) return
     if (end !== 'accepted' && !this.#refusedLines.take()) return
     this.#logger.log(levels[end], messages[end], fieldsOf(parts))
   }
@@ -132,10 +143,20 @@ function fieldsOf(parts: LogLine): LogFields {
   }
 }
 
+function recordOf(parts: LogLine, timeMs: number): DecisionRecord {
+  const { note, requestId, end, mount = '', clientAddress, accessor, entityId } = parts
+  return decisionRecord({ note, requestId, end, mount, clientAddress, timeMs, accessor, entityId })
+}
+
 function claimsText({ claims }: LoginNote): string | undefined {
   if (claims === undefined) return undefined
-  const entries = Object.entries(claims).slice(0, claimsMax)
-  return JSON.stringify(Object.fromEntries(entries.map(([name, text]) => [cut(name), cut(text)])))
+  const texts = Object.entries(claims)
+    .slice(0, claimsMax)
+    .map(([name, value]) => [
+      cut(name),
+      cut(typeof value === 'string' ? value : encodeJson(value ?? null)),
+    ])
+  return JSON.stringify(Object.fromEntries(texts))
 }
 
 function cut(text: string | undefined): string | undefined {

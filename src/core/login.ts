@@ -7,7 +7,9 @@ import type { AuthFields } from '../framework/api.ts'
 import type { Login } from '../framework/reply.ts'
 import type { LoginNote } from '../framework/login-log.ts'
 import { invalid, Refusal } from '../framework/refusal.ts'
+import type { Reason } from '../trust/reasons.ts'
 import type { Store, StoreTransaction } from '../storage/store.ts'
+import { decisionRecord, type DecisionRecords } from './decision-records.ts'
 import type { CoreSettings } from './settings.ts'
 import type { Identity, LoginIdentity } from './identity.ts'
 import type { LoginLog } from './login-log.ts'
@@ -24,6 +26,23 @@ export interface LoginResult {
   readonly warnings: readonly string[]
 }
 
+/** What a login would come to. */
+export interface PreviewedLogin {
+  /** Why the core would refuse what the method accepts. */
+  readonly refused: { readonly reason: Reason; readonly text: string } | undefined
+  readonly displayName: string
+  /** Undefined for a login without an alias. */
+  readonly entity: { readonly id: string | null; readonly wouldCreate: boolean } | undefined
+  readonly tokenPolicies: readonly string[]
+  readonly identityPolicies: readonly string[]
+  readonly policies: readonly string[]
+  readonly tokenType: 'service' | 'batch'
+  readonly ttlSeconds: number
+  readonly explicitMaxTtlSeconds: number
+  readonly periodSeconds: number
+  readonly numUses: number
+}
+
 /** The request that a login came with. */
 export interface LoginAttempt {
   readonly requestId: string
@@ -38,6 +57,7 @@ export class Logins {
   readonly #identity: Identity
   readonly #settings: CoreSettings
   readonly #log: LoginLog
+  readonly #records: DecisionRecords
   readonly #hasExactAliases: (type: string) => boolean
 
   constructor(parts: {
@@ -46,6 +66,7 @@ export class Logins {
     readonly identity: Identity
     readonly settings: CoreSettings
     readonly log: LoginLog
+    readonly records: DecisionRecords
     /** Whether the method tells aliases apart by case. */
     readonly hasExactAliases: (type: string) => boolean
   }) {
@@ -54,6 +75,7 @@ export class Logins {
     this.#identity = parts.identity
     this.#settings = parts.settings
     this.#log = parts.log
+    this.#records = parts.records
     this.#hasExactAliases = parts.hasExactAliases
   }
 
@@ -79,7 +101,7 @@ export class Logins {
   async #complete(
     login: Login,
     mount: MountRecord,
-    { path, nowMs }: LoginAttempt,
+    { path, nowMs, requestId, clientAddress }: LoginAttempt,
   ): Promise<LoginResult> {
     const type = tokenType(mount.config.tokenType ?? 'default-service', login.tokenType)
     const now = this.#tokens.nowMs
@@ -102,10 +124,11 @@ export class Logins {
     const known =
       who === undefined
         ? undefined
-        : await this.#store.view((view) => this.#identity.find(who, view))
+        : await this.#store.look((view) => this.#identity.find(who, view))
     if (known?.entity.disabled === true) throw disabledEntity(mount, this.#settings)
 
     const write = async (txn: StoreTransaction) => {
+      await login.alongside?.(txn)
       let entity: EntityRecord | undefined = known?.entity
       if (who !== undefined && (known === undefined || !this.#identity.isCurrent(known, who))) {
         entity = await this.#identity.ensure(who, txn, nowMs)
@@ -120,12 +143,73 @@ export class Logins {
         policies,
         entity,
       })
-      return { entity, token: this.#tokens.issue(txn, type, content) }
+      const token = this.#tokens.issue(txn, type, content)
+      // Beside the token in one commit; work that runs again replaces nothing, and says the same.
+      this.#records.add(
+        decisionRecord({
+          note: login.note ?? {},
+          requestId,
+          end: 'accepted',
+          mount: mount.path,
+          clientAddress,
+          timeMs: nowMs,
+          displayName: content.name,
+          accessor: token.accessor,
+          entityId: content.entity,
+        }),
+      )
+      return { entity, token }
     }
     // A batch token of a known entity needs no write at all: the transaction stays empty.
     const { entity, token } = await this.#store.write(write)
     const isEntityNew = known === undefined && entity?.createdAt === nowMs
     return { auth: authOf(token, entity?.policies ?? [], ttl), token, isEntityNew, warnings }
+  }
+
+  /**
+   * What the token of that login would be, without making it; a refusal by what comes after the
+   * method's own decision is given and not thrown.
+   */
+  async preview(login: Login, mount: MountRecord): Promise<PreviewedLogin> {
+    const type = tokenType(mount.config.tokenType ?? 'default-service', login.tokenType)
+    const now = this.#tokens.nowMs
+    const granted = decideTtl({
+      mountDefault: mount.config.defaultLeaseTtl || this.#settings.defaultLeaseTtl,
+      mountMax: mount.config.maxLeaseTtl || this.#settings.maxLeaseTtl,
+      backendTtl: login.ttlSeconds,
+      backendMax: login.maxTtlSeconds,
+      period: login.periodSeconds,
+      explicitMax: login.explicitMaxTtlSeconds,
+      increment: 0,
+      startMs: now,
+      nowMs: now,
+    })
+    const own = normalisePolicyNames(
+      login.noDefaultPolicy ? login.policies : [...login.policies, 'default'],
+    )
+    const who = login.alias === undefined ? undefined : this.#identityOf(login.alias, mount)
+    const known =
+      who === undefined
+        ? undefined
+        : await this.#store.view((view) => this.#identity.find(who, view))
+    const identityPolicies = known?.entity.policies ?? []
+    const isBatch = type === 'batch'
+    return {
+      refused: refusedAfterwards(own, identityPolicies, known?.entity.disabled === true),
+      displayName: displayNameOf(mount.path, login.displayName),
+      entity:
+        who === undefined
+          ? undefined
+          : { id: known?.entity.id ?? null, wouldCreate: known === undefined },
+      tokenPolicies: own,
+      identityPolicies,
+      policies: effectivePolicies(own, identityPolicies),
+      tokenType: type,
+      ttlSeconds: granted.ok ? granted.value.ttl : 0,
+      explicitMaxTtlSeconds: isBatch ? 0 : login.explicitMaxTtlSeconds,
+      periodSeconds: isBatch ? 0 : login.periodSeconds,
+      numUses: isBatch ? 0 : login.numUses,
+    }
   }
 
   #identityOf(alias: NonNullable<Login['alias']>, mount: MountRecord): LoginIdentity {
@@ -194,6 +278,16 @@ function refuseReserved(names: readonly string[]): void {
   if (names.includes('response-wrapping')) {
     throw invalid('cannot assign policy "response-wrapping"')
   }
+}
+
+function refusedAfterwards(
+  own: readonly string[],
+  identity: readonly string[],
+  isDisabled: boolean,
+): PreviewedLogin['refused'] {
+  if (isDisabled) return { reason: 'entity_disabled', text: 'permission denied' }
+  if (!own.includes('root') && !identity.includes('root')) return undefined
+  return { reason: 'root_policy_refused', text: 'auth methods cannot create root tokens' }
 }
 
 function tokenContent(

@@ -26,6 +26,7 @@ import { cubbyholeStore } from './cubbyhole-store.ts'
 import { keys } from './keys.ts'
 import type { LoginLog } from './login-log.ts'
 import type { MountTable } from './mount-table.ts'
+import { userLockoutOf } from './user-lockout.ts'
 import type { MountRecord } from './records.ts'
 
 export interface Mounted {
@@ -135,6 +136,7 @@ function mountFacts(record: MountRecord, settings: CoreSettings): MountFacts {
     maxLeaseTtlSeconds: record.config.maxLeaseTtl || settings.maxLeaseTtl,
     compat: record.config.compat ?? 'strict',
     explainToCaller: record.config.explainToCaller ?? settings.explainToCaller,
+    userLockout: userLockoutOf(record.config.userLockout),
   }
 }
 
@@ -153,11 +155,13 @@ function mountStore(uuid: string, store: Store & TextSealer): MountStore {
     configRange: (prefix, options) => prefixRange(config + prefix, options),
     pathOf: (keyText) => keyText.slice(keyText.startsWith(data) ? data.length : config.length),
     view: (work) => store.view(work),
+    look: (work) => store.look(work),
     write: (work) => store.write(work),
     sealText: (purpose, text) => encodeBase64Url(store.sealText(purposeOf(purpose), text)),
     openText: (purpose, sealed) => {
       const bytes = decodeBase64Url(sealed)
       return bytes === undefined ? undefined : store.openText(purposeOf(purpose), bytes)
     },
+    hashText: (purpose, text) => store.hashText(purposeOf(purpose), text),
   }
 }

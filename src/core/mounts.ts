@@ -26,6 +26,7 @@ import {
 import { systemLeaseTtlSeconds, type CoreSettings } from './settings.ts'
 import type { TokenIds } from './token-id.ts'
 import type { Tokens } from './tokens.ts'
+import { parseUserLockout } from './user-lockout.ts'
 
 export interface EnableRequest {
   readonly class: 'auth' | 'secret'
@@ -151,6 +152,7 @@ export class Mounts {
       throw invalid(`cannot tune "${mount.path}": only the audit lists can be set`)
     }
     let warnings: readonly string[] = []
+    const idle = this.idleWarnings(mount, request.config)
     await this.#context.store.write(async (txn) => {
       const current = await txn.get(keys.mount(mount.uuid))
       if (current === undefined) throw invalid(`no mount at ${mount.path}`)
@@ -168,7 +170,23 @@ export class Mounts {
         config,
       })
     })
-    return warnings
+    return [...warnings, ...idle]
+  }
+
+  /** Settings that a mount of its type takes and does nothing with. */
+  idleWarnings(mount: MountRecord, config: JsonObject): readonly string[] {
+    const asks = (config['user_lockout_config'] ?? '') !== ''
+    if (!asks || this.#context.backends.of(mount).backend.unlock !== undefined) return []
+    return [`"user_lockout_config" has no effect on a mount of type ${mount.type}`]
+  }
+
+  /** Takes the lock from a name of the mount with that accessor (platform.md §2.11). */
+  async unlock(accessor: string, aliasName: string): Promise<void> {
+    const { mounts } = await this.#context.configuration()
+    const mount = mounts.mounts.find((one) => one.accessor === accessor && one.tainted !== true)
+    const backend = mount === undefined ? undefined : this.#context.backends.of(mount).backend
+    if (backend?.unlock === undefined) throw invalid('no mount of this accessor locks names out')
+    await backend.unlock(aliasName)
   }
 
   /**
@@ -332,7 +350,7 @@ const configSetters: Readonly<Record<string, Setter>> = {
   passthrough_request_headers: listSetter('passthroughRequestHeaders'),
   allowed_response_headers: listSetter('allowedResponseHeaders'),
   user_lockout_config: (config, value) => {
-    if (value !== null && typeof value === 'object') config['userLockout'] = value
+    config['userLockout'] = parseUserLockout(value, config['userLockout'])
   },
   compat: (config, value) => {
     if (value !== '' && value !== 'vault' && value !== 'strict') {

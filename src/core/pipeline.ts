@@ -19,7 +19,7 @@ import type {
 } from '../framework/api.ts'
 import type { Reply } from '../framework/reply.ts'
 import type { BackendRequest, Caller, Operation } from '../framework/request.ts'
-import type { CoreRequest } from '../framework/core-path.ts'
+import type { RequestFacts } from '../framework/core-path.ts'
 import { envelopeText } from '../framework/envelope.ts'
 import { parseInput, type ParsedInput } from '../framework/input.ts'
 import {
@@ -34,11 +34,11 @@ import { Router, type PathMatch } from '../framework/router.ts'
 import { cidrContains, parseCidr } from '../lib/cidr.ts'
 import { describeFault } from '../lib/fault.ts'
 import type { JsonObject } from '../lib/json.ts'
+import { after, conclude, type Soon } from '../lib/soon.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Random } from '../platform/random.ts'
 import type { FieldTable, Input } from '../schema/field.ts'
-import { epochKey } from '../storage/epoch.ts'
 import type { SealedStore } from '../storage/sealed-store.ts'
 import { StoreSealed, StoreUnavailable, type StoreView } from '../storage/store.ts'
 import { KeyNotStorable } from '../storage/transaction.ts'
@@ -53,14 +53,14 @@ import { fullPath } from './mount-table.ts'
 import { effectivePolicies } from './policy-names.ts'
 import type { PagePort } from './ports/page-port.ts'
 import type { System } from './ports/system-ports.ts'
-import type { EntityRecord, MountRecord } from './records.ts'
+import type { Quotas } from './quotas/quotas.ts'
+import type { MountRecord } from './records.ts'
 import type { Mounted, MountedBackends } from './mounted-backends.ts'
 import type { TokenOperations } from './token-operations.ts'
 import type { LiveToken, Tokens } from './tokens.ts'
 import { notLive, type Wrapping } from './wrapping.ts'
 
 const noNames: readonly string[] = []
-const epochKeys = [epochKey]
 /** Of a path that is not known, or not yet: as a stranger's. */
 const strictTraits: PathTraits = { isOpen: true, repeats: undefined }
 const noHeaders: Readonly<Record<string, string>> = Object.freeze({})
@@ -115,12 +115,11 @@ export interface PipelineContext {
   readonly logins: Logins
   readonly wrapping: Wrapping
   readonly trails: Omit<TrailContext, 'mountOf'>
+  readonly quotas: Quotas
   readonly tokenOperations: Pick<TokenOperations, 'revokeId'>
   /** What the last request knew: for questions that may not wait. */
   readonly latestConfiguration: CoreConfiguration | undefined
-  /** The configuration of that epoch if it is already read: the hot path. */
-  peekConfiguration(epoch: number): CoreConfiguration | undefined
-  configurationAt(epoch: number): Promise<CoreConfiguration>
+  configurationAt(epoch: number): Soon<CoreConfiguration>
 }
 
 export class Pipeline {
@@ -141,23 +140,28 @@ export class Pipeline {
   }
 
   /** Carries out a request; every failure becomes a refusal. */
-  async handle(request: ApiRequest): Promise<ApiOutcome> {
+  handle(request: ApiRequest): Soon<ApiOutcome> {
     const requestId = this.#core.random.uuid()
     const startedMs = this.#core.clock.monotonicMs()
     const trail = new AuditTrail(this.#trails, request, requestId)
-    let outcome: ApiOutcome
-    try {
-      const answer = await this.#serve(request, requestId, trail)
-      const recorded = trail.answered(answer)
-      if (recorded !== undefined) await this.#unlessUnrecorded(recorded, answer)
-      outcome = { kind: 'answer', answer }
-    } catch (problem) {
-      const refusal = await this.#recordRefusal(this.#asRefusal(problem, request, requestId), trail)
-      outcome = { kind: 'refusal', requestId, refusal }
+    const end = (outcome: ApiOutcome): ApiOutcome => {
+      trail.end()
+      this.#core.loginLog.ended(outcome, request, startedMs)
+      return outcome
     }
-    trail.end()
-    this.#core.loginLog.ended(outcome, request, startedMs)
-    return outcome
+    return conclude(
+      () =>
+        after(this.#serve(request, requestId, trail), (answer) =>
+          this.#recordAnswer(answer, trail),
+        ),
+      (answer) => end({ kind: 'answer', answer }),
+      (problem) => {
+        const refusal = this.#asRefusal(problem, request, requestId)
+        return after(this.#recordRefusal(refusal, trail), (told) =>
+          end({ kind: 'refusal', requestId, refusal: told }),
+        )
+      },
+    )
   }
 
   /**
@@ -176,22 +180,26 @@ export class Pipeline {
     return this.#sealedRouter.match(path) !== undefined
   }
 
-  async #recordRefusal(refusal: Refusal, trail: AuditTrail): Promise<Refusal> {
+  #recordRefusal(refusal: Refusal, trail: AuditTrail): Soon<Refusal> {
     // What could not be recorded is not tried once more.
     if (refusal instanceof Unrecorded) return refusal
-    try {
-      await trail.refused(refusal)
-      return refusal
-    } catch (problem) {
-      if (problem instanceof Unrecorded) return problem
-      throw problem
-    }
+    return conclude(
+      () => trail.refused(refusal),
+      () => refusal,
+      (problem) => (problem instanceof Refusal ? problem : new Unrecorded()),
+    )
+  }
+
+  #recordAnswer(answer: Answer, trail: AuditTrail): Soon<Answer> {
+    const recorded = trail.answered(answer)
+    return recorded === undefined ? answer : this.#unlessUnrecorded(recorded, answer)
   }
 
   /** An answer whose record nobody took is not given, and what was made for it ends. */
-  async #unlessUnrecorded(recorded: Promise<void>, answer: Answer): Promise<void> {
+  async #unlessUnrecorded(recorded: Promise<void>, answer: Answer): Promise<Answer> {
     try {
       await recorded
+      return answer
     } catch (problem) {
       for (const text of answer.issued ?? []) await this.#takeBack(text)
       if (!(problem instanceof Unrecorded) || answer.login === undefined) throw problem
@@ -239,26 +247,52 @@ export class Pipeline {
     }
   }
 
-  async #serve(request: ApiRequest, requestId: string, trail: AuditTrail): Promise<Answer> {
+  #serve(request: ApiRequest, requestId: string, trail: AuditTrail): Soon<Answer> {
     if (request.namespace !== '' && request.namespace !== 'root') {
       throw new Refusal('namespace_unknown')
     }
     if (this.#core.seal.sealed) return this.#serveSealed(request, requestId)
-    const admitted = await this.#core.store.view((view) => this.#admit(request, view))
-    let { admission } = admitted
-    if (admitted.route?.match?.declaration.servedSealed === true) trail.exempt()
-    let spent: LiveToken | undefined
-    if (admission !== undefined && admission.token.record.uses !== 0) {
-      admission = await this.#spendUse(admission)
-      spent = admission.token
-    }
+    const told = this.#countRequest(request)
+    const answer = this.#serveOpen(request, requestId, trail)
+    return told === undefined
+      ? answer
+      : after(answer, (given) => ({ ...given, headers: { ...given.headers, ...told } }))
+  }
+
+  /**
+   * What the client is told of its quota, by the last configuration that was read: this step waits
+   * for nothing.
+   */
+  #countRequest(request: ApiRequest): Answer['headers'] | undefined {
+    const rules = this.#core.latestConfiguration?.quotas
+    return rules === undefined || rules.isEmpty ? undefined : this.#core.quotas.take(request, rules)
+  }
+
+  #serveOpen(request: ApiRequest, requestId: string, trail: AuditTrail): Soon<Answer> {
+    const admitted = this.#core.store.look((view) => this.#admit(request, view))
+    return after(admitted, (known) => {
+      const { admission } = known
+      return admission === undefined || admission.token.record.uses === 0
+        ? this.#dispatch(request, requestId, known, trail)
+        : this.#dispatchUse(request, requestId, { ...known, admission }, trail)
+    })
+  }
+
+  /** A request that takes a use of its token, and ends it when that was the last one. */
+  async #dispatchUse(
+    request: ApiRequest,
+    requestId: string,
+    admitted: Admitted & { readonly admission: Admission },
+    trail: AuditTrail,
+  ): Promise<Answer> {
+    const admission = await this.#spendUse(admitted.admission)
+    const spent = admission.token
     try {
-      trail.admitted(admitted.route?.mount, admission)
       return await this.#dispatch(request, requestId, { ...admitted, admission }, trail)
     } finally {
       // A last use that sealed the server has nothing left to end: spent tokens are dead as they
       // are stored.
-      if (spent !== undefined && spent.record.uses < 0 && this.#core.isOpen) {
+      if (spent.record.uses < 0 && this.#core.isOpen) {
         await this.#core.tokenOperations.revokeId(spent.id, false).catch(unlessUnavailable)
       }
     }
@@ -267,25 +301,35 @@ export class Pipeline {
   // ------------------------------------------------------------ admission
 
   /** Mount, path and, unless the path is open, the token; all from one snapshot. */
-  async #admit(request: Asking, view: StoreView): Promise<Admitted> {
-    const [found] = view.getNow(epochKeys) ?? (await view.getMany(epochKeys))
-    const epoch = typeof found === 'number' ? found : 0
-    const configuration =
-      this.#core.peekConfiguration(epoch) ?? (await this.#core.configurationAt(epoch))
-    const route = this.#route(request.path, configuration)
-    const access = accessOf(route?.match?.declaration, request.verb)
-    if (access === 'open') return { route, access, admission: undefined }
-    const text = request.token
-    const token =
-      text === undefined ? undefined : await this.#core.tokens.resolve(text, view, configuration)
-    if (token === undefined || !mayComeFrom(token, request.clientAddress)) {
-      throw route?.match?.declaration.deadToken === 'wrapping'
-        ? notLive()
-        : new Refusal('token_refused')
-    }
-    const admission = await this.#admitToken(token, epoch, view)
-    if (admission === undefined) throw new Refusal('token_refused')
-    return { route, access, admission }
+  #admit(request: Asking, view: StoreView): Soon<Admitted> {
+    return after(view.epoch(), (epoch) =>
+      after(this.#core.configurationAt(epoch), (configuration) => {
+        const route = this.#route(request.path, configuration)
+        const access = accessOf(route?.match?.declaration, request.verb)
+        if (access === 'open') return { route, access, admission: undefined }
+        const admission = this.#admitText(request, view, configuration, epoch)
+        return after(admission, (known) => {
+          if (known === undefined) throw deadTokenRefusal(route)
+          return { route, access, admission: known }
+        })
+      }),
+    )
+  }
+
+  /** Whoever shows a live token from where it may come; undefined whatever is wrong with it. */
+  #admitText(
+    { token: text, clientAddress }: Asking,
+    view: StoreView,
+    configuration: CoreConfiguration,
+    epoch: number,
+  ): Soon<Admission | undefined> {
+    if (text === undefined) return undefined
+    const token = this.#core.tokens.resolve(text, view, configuration)
+    return after(token, (live) =>
+      live === undefined || !mayComeFrom(live, clientAddress)
+        ? undefined
+        : this.#admitToken(live, epoch, view),
+    )
   }
 
   /**
@@ -293,46 +337,46 @@ export class Pipeline {
    * view's own: compiled rules are kept under it, and the configuration may already be that of a
    * later one.
    */
-  async #admitToken(
+  #admitToken(token: LiveToken, epoch: number, view: StoreView): Soon<Admission | undefined> {
+    const { entity } = token.record
+    if (entity === '') return this.#grant(token, noNames, epoch, view)
+    return after(view.get(keys.entity(entity)), (found) =>
+      found === undefined || found.disabled
+        ? undefined
+        : this.#grant(token, found.policies, epoch, view),
+    )
+  }
+
+  #grant(
     token: LiveToken,
+    identityPolicies: readonly string[],
     epoch: number,
     view: StoreView,
-  ): Promise<Admission | undefined> {
+  ): Soon<Admission> {
     const { record } = token
-    let policies = record.policies
-    let identityPolicies = noNames
-    if (record.entity !== '') {
-      const wanted = [keys.entity(record.entity)]
-      const [found] = view.getNow(wanted) ?? (await view.getMany(wanted))
-      const entity = found as EntityRecord | undefined
-      if (entity === undefined || entity.disabled) return undefined
-      identityPolicies = entity.policies
-      policies = effectivePolicies(policies, identityPolicies)
-    }
-    const { access } = this.#core
-    const acl = access.peek(policies, epoch) ?? (await access.acl(policies, epoch, view))
-    const caller: Caller = {
-      accessor: token.accessor,
-      type: token.type,
-      policies,
-      isRoot: record.policies.length === 1 && record.policies[0] === 'root',
-      entityId: record.entity,
-      displayName: record.name,
-      tokenId: token.id,
-    }
-    return { caller, token, acl, identityPolicies }
+    const policies =
+      record.entity === '' ? record.policies : effectivePolicies(record.policies, identityPolicies)
+    return after(this.#core.access.acl(policies, epoch, view), (acl) => {
+      const caller: Caller = {
+        accessor: token.accessor,
+        type: token.type,
+        policies,
+        isRoot: record.policies.length === 1 && record.policies[0] === 'root',
+        entityId: record.entity,
+        displayName: record.name,
+        tokenId: token.id,
+      }
+      return { caller, token, acl, identityPolicies }
+    })
   }
 
   /** For open paths that answer more to those who show a live token; never refuses. */
   async #shownCaller(request: ApiRequest): Promise<CallerFacts | undefined> {
-    const text = request.token
-    if (text === undefined || this.#core.seal.sealed) return undefined
+    if (request.token === undefined || this.#core.seal.sealed) return undefined
     return this.#core.store.view(async (view) => {
       const epoch = await view.epoch()
       const configuration = await this.#core.configurationAt(epoch)
-      const token = await this.#core.tokens.resolve(text, view, configuration)
-      if (token === undefined || !mayComeFrom(token, request.clientAddress)) return undefined
-      return this.#admitToken(token, epoch, view)
+      return this.#admitText(request, view, configuration, epoch)
     })
   }
 
@@ -359,26 +403,39 @@ export class Pipeline {
    * decided, only the path is looked at. The fields are read last, so that who may not come here
    * does not learn what is wrong with them either.
    */
-  async #dispatch(
+  #dispatch(
     request: ApiRequest,
     requestId: string,
     admitted: Admitted,
     trail: AuditTrail,
-  ): Promise<Answer> {
+  ): Soon<Answer> {
     const { route, admission } = admitted
+    if (route?.match?.declaration.servedSealed === true) trail.exempt()
+    trail.admitted(route?.mount, admission)
     if (request.verb === 'help') {
-      await trail.asked('help', noNames)
-      return this.#help(requestId, route)
+      return after(trail.asked('help', noNames), () => this.#help(requestId, route))
     }
-    const known = operationOf(request, admitted)
-    const operation = typeof known === 'string' ? known : await known
-    const { sudo, grantedBy } = requireAllowed(request, admitted, operation)
-    const recorded = trail.asked(operation, grantedBy)
-    if (recorded !== undefined) await recorded
+    return after(operationOf(request, admitted), (operation) => {
+      const { sudo, grantedBy } = requireAllowed(request, admitted, operation)
+      return after(trail.asked(operation, grantedBy), () =>
+        this.#carryOut(request, requestId, admitted, { operation, sudo }),
+      )
+    })
+  }
+
+  #carryOut(
+    request: ApiRequest,
+    requestId: string,
+    admitted: Admitted,
+    { operation, sudo }: { readonly operation: Operation; readonly sudo: boolean },
+  ): Soon<Answer> {
+    const { route, admission } = admitted
     const service = requireService(request, route, operation)
     const { declaration } = service
     const parsed = parseInput(declaration, request.data, service.captures)
-    const call: BackendRequest<Input<FieldTable>> = {
+    const call: BackendRequest<Input<FieldTable>> & {
+      readonly facts: RequestFacts<CallerFacts> | undefined
+    } = {
       requestId,
       operation,
       path: service.route.path,
@@ -392,31 +449,27 @@ export class Pipeline {
       header: request.header,
       wrapTtlSeconds: request.wrapTtlSeconds,
       via: request.via,
+      facts: declaration.privileged === true ? this.#facts(request, admission) : undefined,
+      listener: request.listener,
     }
-    const reply = await service.handler(
-      declaration.privileged === true ? this.#withFacts(call, request, admission) : call,
-    )
-    const { warnings } = parsed
-    if (reply.kind === 'login') {
-      return this.#completeLogin(requestId, request, service.route.mount, reply, warnings)
-    }
-    if (reply.kind === 'page') return this.#draw(requestId, request, reply)
-    const isTold = tellsInput(parsed, service, operation)
-    const answer = toAnswer(requestId, reply, operation, declaration, { warnings, isTold })
-    if (request.wrapTtlSeconds === 0 || answer.body.kind !== 'envelope') return answer
-    // Who has shown nothing may not have things kept here.
-    if (admission === undefined) throw invalid('an answer to a stranger cannot be wrapped')
-    return this.#wrap(request, { ...answer, body: answer.body }, wrappedAccessorOf(reply))
+    return after(service.handler(call), (reply) => {
+      const { warnings } = parsed
+      if (reply.kind === 'login') {
+        return this.#completeLogin(requestId, request, service.route.mount, reply, warnings)
+      }
+      if (reply.kind === 'page') return this.#draw(requestId, request, reply)
+      const isTold = tellsInput(parsed, service, operation)
+      const answer = toAnswer(requestId, reply, operation, declaration, { warnings, isTold })
+      if (request.wrapTtlSeconds === 0 || answer.body.kind !== 'envelope') return answer
+      // Who has shown nothing may not have things kept here.
+      if (admission === undefined) throw invalid('an answer to a stranger cannot be wrapped')
+      return this.#wrap(request, { ...answer, body: answer.body }, wrappedAccessorOf(reply))
+    })
   }
 
   /** What the core's own paths are told besides, and no other backend. */
-  #withFacts<I>(
-    call: BackendRequest<I>,
-    request: ApiRequest,
-    admission: Admission | undefined,
-  ): CoreRequest<I, CallerFacts> {
-    const facts = { caller: admission, shown: () => this.#shownCaller(request) }
-    return { ...call, facts }
+  #facts(request: ApiRequest, admission: Admission | undefined): RequestFacts<CallerFacts> {
+    return { caller: admission, shown: () => this.#shownCaller(request) }
   }
 
   async #serveSealed(request: ApiRequest, requestId: string): Promise<Answer> {
@@ -443,6 +496,7 @@ export class Pipeline {
       header: request.header,
       wrapTtlSeconds: 0,
       via: request.via,
+      listener: request.listener,
     }
     const reply = await handler.handler(call)
     return toAnswer(requestId, reply, 'update', declaration.declaration, silent)
@@ -560,6 +614,13 @@ function unlessUnavailable(problem: unknown): void {
   if (!(problem instanceof StoreSealed || problem instanceof StoreUnavailable)) throw problem
 }
 
+/** What a path that is given wrapping tokens calls a dead one is no question of rights. */
+function deadTokenRefusal(route: Route | undefined): Refusal {
+  return route?.match?.declaration.deadToken === 'wrapping'
+    ? notLive()
+    : new Refusal('token_refused')
+}
+
 function accessOf(declaration: PathDeclaration | undefined, verb: Verb): Access {
   if (declaration === undefined) return 'token'
   if (verb === 'help' || verb === 'header') return declaration.access
@@ -571,15 +632,12 @@ function accessOf(declaration: PathDeclaration | undefined, verb: Verb): Access 
  * A write to something that is not there yet is a create; only paths that can tell know it
  * (platform.md §1.5).
  */
-function operationOf(
-  request: Asking,
-  { route, admission }: Admitted,
-): Operation | Promise<Operation> {
+function operationOf(request: Asking, { route, admission }: Admitted): Soon<Operation> {
   if (request.verb !== 'write') return request.verb
   const match = route?.match
   if (route === undefined || match?.declaration.exists === undefined) return 'update'
   const target = { path: route.path, captures: match.captures, caller: admission?.caller }
-  return match.declaration.exists(target).then((exists) => (exists ? 'update' : 'create'))
+  return after(match.declaration.exists(target), (exists) => (exists ? 'update' : 'create'))
 }
 
 interface Permit {
@@ -748,7 +806,8 @@ function toAnswer(
 
 /** Of the token in the answer. */
 function wrappedAccessorOf(reply: Reply): string {
-  return reply.kind === 'auth' ? reply.auth.accessor : ''
+  if (reply.kind === 'auth') return reply.auth.accessor
+  return reply.kind === 'data' ? (reply.wrappedAccessor ?? '') : ''
 }
 
 function joined(a: readonly string[] | undefined, b: readonly string[]): readonly string[] {

@@ -10,7 +10,11 @@ export interface CoreSettings {
   /** `/ui/` is served. */
   readonly ui: boolean
   /** Text of `explain_to_caller` for mounts that set none. */
+  /** Logins whose decision is kept; 0 keeps none. */
+  readonly loginRecordsMax: number
   readonly explainToCaller: 'none' | 'own_claims' | 'full'
 }
 
 export const systemLeaseTtlSeconds = 2_764_800
+
+export const loginRecordsUsual = 10_000

@@ -32,6 +32,8 @@ const idBytes = 12
 const blockBytes = 16
 const secretBytes = 16
 const tokenChars = 48
+/** Of a whole token text that nobody chose. */
+export const serviceTextChars = servicePrefix.length + tokenChars
 const accessorChars = 24
 const counterMax = 0xffff
 

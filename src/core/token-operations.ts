@@ -1,7 +1,7 @@
 /** Create, look up, renew and revoke tokens by request: platform.md §3.3 to §3.9, §3.13. */
 
 import type { AuthFields } from '../framework/api.ts'
-import type { Backend } from '../framework/backend.ts'
+import type { Backend, RenewRequest, RenewTerms } from '../framework/backend.ts'
 import { invalid, Refusal } from '../framework/refusal.ts'
 import type {
   Renewer,
@@ -10,15 +10,19 @@ import type {
   TokenName,
   TokenPort,
 } from '../framework/token-port.ts'
-import type { JsonObject } from '../lib/json.ts'
+import { isMeantBy } from '../framework/token-role.ts'
+import type { JsonObject, JsonValue } from '../lib/json.ts'
+import type { Soon } from '../lib/soon.ts'
 import { rfc3339 } from '../lib/time.ts'
-import type { Store } from '../storage/store.ts'
+import type { Store, StoreTransaction } from '../storage/store.ts'
 import type { CallerFacts } from './caller-facts.ts'
 import type { CoreConfiguration } from './configuration.ts'
 import type { CoreSettings } from './settings.ts'
 import { keys } from './keys.ts'
 import { authOf } from './login.ts'
 import { normalisePolicyNames, unionOfNames } from './policy-names.ts'
+import type { Identity, LoginIdentity } from './identity.ts'
+import { decideRolePolicies, limitsPolicies } from './role-policies.ts'
 import type { MountRecord, TokenRecord } from './records.ts'
 import { creationSeconds, expireTime, issueTime, secondsLeft } from './token-times.ts'
 import type { TokenScan } from './token-scan.ts'
@@ -32,6 +36,7 @@ type Granted = Pick<GrantedTtl, 'ttl' | 'expiresAtMs'>
 export interface TokenOperationsContext {
   readonly store: Store
   readonly tokens: Tokens
+  readonly identity: Pick<Identity, 'find' | 'ensure'>
   readonly scan: TokenScan
   readonly sweep: TokenSweep
   readonly settings: CoreSettings
@@ -60,15 +65,16 @@ export class TokenOperations implements TokenPort<CallerFacts> {
     if (parent.record.uses !== 0) {
       throw invalid('restricted use token cannot generate child tokens')
     }
+    const { role } = creation
     const type = creationType(creation)
-    checkUses(creation, type)
-    if (creation.entityAlias !== '') {
-      throw invalid("'entity_alias' is only allowed in combination with token role")
-    }
+    const numUses = smallerSet(creation.numUses, role?.token_num_uses ?? 0)
+    const limits = limitsOf(creation)
+    checkUses({ ...limits, numUses }, type)
+    const alias = aliasOf(creation, mount)
     if (creation.id !== undefined) checkCustomId(creation.id, type, sudo)
 
-    const warnings: string[] = []
-    const policies = childPolicies(creation, parent.record.policies, sudo)
+    const warnings: string[] = [...limits.warnings]
+    const policies = policiesOf(creation, parent.record.policies, sudo)
     if (policies.includes('response-wrapping')) {
       throw invalid('cannot assign policy "response-wrapping"')
     }
@@ -79,16 +85,13 @@ export class TokenOperations implements TokenPort<CallerFacts> {
     if (isRoot && type === 'batch') throw invalid('batch tokens cannot be root tokens')
     await this.#warnMissing(policies, warnings)
 
-    if (creation.noParent && !creation.orphanPath && !sudo) {
-      throw invalid('root or sudo privileges required to create orphan token')
-    }
-    const orphan = creation.noParent || creation.orphanPath
+    const orphan = isOrphan(creation, sudo)
     if (creation.periodSeconds > 0 && !sudo) {
       throw invalid('root or sudo privileges required to create periodic token')
     }
     if (creation.durationProblem !== undefined) throw invalid(creation.durationProblem)
     const now = tokens.nowMs
-    const { ttl, expiresAtMs } = this.#creationTtl(creation, mount, isRoot, now, warnings)
+    const { ttl, expiresAtMs } = this.#creationTtl(limits, mount, isRoot, now, warnings)
     if (isRoot && ttl === 0 && parent.record.expires !== 0) {
       throw invalid('expiring root tokens cannot create non-expiring root tokens')
     }
@@ -98,19 +101,19 @@ export class TokenOperations implements TokenPort<CallerFacts> {
       mount: mount.uuid,
       meta: creation.meta ?? null,
       name: displayName(creation.displayName),
-      uses: creation.numUses,
+      uses: numUses,
       created: now / 1000,
       ttl,
       expires: expiresAtMs / 1000,
+      // What the role says is asked again at each renewal; here is what this request said.
       explicitMax: creation.explicitMaxTtlSeconds,
       period: creation.periodSeconds,
-      renewable: type === 'service' && ttl !== 0 && creation.renewable,
+      renewable: type === 'service' && ttl !== 0 && creation.renewable && role?.renewable !== false,
       entity: orphan ? '' : parent.record.entity,
       orphan,
       ...(orphan ? {} : { parent: parent.id }),
-      ...(!orphan && parent.record.cidrs !== undefined && ttl !== 0
-        ? { cidrs: parent.record.cidrs }
-        : {}),
+      ...networksOf(creation, orphan ? undefined : parent.record, ttl),
+      ...(role === undefined ? {} : { role: role.name }),
     }
     const issued = await store.write(async (txn) => {
       // A token that ends meanwhile makes no other: a child without its parent would never be
@@ -126,16 +129,26 @@ export class TokenOperations implements TokenPort<CallerFacts> {
           throw invalid('cannot create a token with a duplicate ID')
         }
       }
-      return tokens.issue(txn, type, content, creation.id)
+      const entity = alias === undefined ? content.entity : await this.#entityOf(alias, txn)
+      return tokens.issue(txn, type, { ...content, entity }, creation.id)
     })
     return {
-      auth: authOf(issued, await this.#identityPolicies(content.entity), ttl),
+      auth: authOf(issued, await this.#identityPolicies(issued.record.entity), ttl),
       warnings,
     }
   }
 
+  /** The entity behind an alias of the token mount; made with its first token. */
+  async #entityOf(alias: LoginIdentity, txn: StoreTransaction): Promise<string> {
+    const { identity, tokens } = this.#context
+    const known = await identity.find(alias, txn)
+    const entity = known?.entity ?? (await identity.ensure(alias, txn, tokens.nowMs))
+    if (entity.disabled) throw new Refusal('token_refused')
+    return entity.id
+  }
+
   #creationTtl(
-    creation: TokenCreation,
+    creation: CreationLimits,
     mount: MountRecord,
     isRoot: boolean,
     nowMs: number,
@@ -150,7 +163,7 @@ export class TokenOperations implements TokenPort<CallerFacts> {
   }
 
   #grant(
-    creation: TokenCreation,
+    creation: CreationLimits,
     ttlSeconds: number,
     mount: MountRecord,
     nowMs: number,
@@ -208,14 +221,23 @@ export class TokenOperations implements TokenPort<CallerFacts> {
     )
   }
 
-  async lookup(name: TokenName, caller: CallerFacts): Promise<JsonObject | undefined> {
-    if (name.kind === 'self') {
-      return lookupData(caller.token, caller.identityPolicies, this.#context.tokens.nowSeconds)
-    }
+  lookup(name: TokenName, caller: CallerFacts, id: string): Soon<JsonObject | undefined> {
+    if (name.kind === 'self') return this.#lookupData(caller.token, caller.identityPolicies, id)
+    return this.#lookupOther(name, caller, id)
+  }
+
+  async #lookupOther(
+    name: TokenName,
+    caller: CallerFacts,
+    id: string,
+  ): Promise<JsonObject | undefined> {
     const token = await this.#find(name, caller)
     if (token === undefined) return undefined
-    const identity = await this.#identityPolicies(token.record.entity)
-    return lookupData(token, identity, this.#context.tokens.nowSeconds)
+    return this.#lookupData(token, await this.#identityPolicies(token.record.entity), id)
+  }
+
+  #lookupData(token: LiveToken, identity: readonly string[], id: string): JsonObject {
+    return lookupData(token, identity, { id, nowSeconds: this.#context.tokens.nowSeconds })
   }
 
   async accessors(limits: {
@@ -266,7 +288,7 @@ export class TokenOperations implements TokenPort<CallerFacts> {
       backendTtl: terms.ttlSeconds,
       backendMax: terms.maxTtlSeconds,
       period: terms.periodSeconds,
-      explicitMax: record.explicitMax,
+      explicitMax: smallerSet(record.explicitMax, terms.explicitMaxTtlSeconds ?? 0),
       increment: incrementSeconds,
       startMs: Math.round(record.created * 1000),
       nowMs,
@@ -291,28 +313,39 @@ export class TokenOperations implements TokenPort<CallerFacts> {
     record: TokenRecord,
     mount: MountRecord,
     clientAddress: string | undefined,
-  ): Promise<{ ttlSeconds: number; maxTtlSeconds: number; periodSeconds: number }> {
-    if (record.login === undefined) {
-      // The last granted TTL is the new default for tokens made by the token store.
+  ): Promise<RenewTerms> {
+    const { login, role = '', policies } = record
+    if (login === undefined) {
+      const terms =
+        role === ''
+          ? undefined
+          : await this.#askBackend(mount, {
+              role: { name: role, kind: '', version: 0 },
+              facts: {},
+              policies,
+              clientAddress,
+            })
       return {
+        // The last granted TTL is the new default for tokens made by the token store.
         ttlSeconds: record.lastTtl ?? record.ttl,
         maxTtlSeconds: 0,
-        periodSeconds: record.period,
+        periodSeconds: smallerSet(record.period, terms?.periodSeconds ?? 0),
+        explicitMaxTtlSeconds: terms?.explicitMaxTtlSeconds ?? 0,
       }
     }
+    const { kind, version, facts } = login
+    return this.#askBackend(mount, {
+      role: { name: login.role, kind, version },
+      facts,
+      policies,
+      clientAddress,
+    })
+  }
+
+  async #askBackend(mount: MountRecord, asked: Omit<RenewRequest, 'nowMs'>): Promise<RenewTerms> {
     const backend = this.#context.backendOf(mount)
     if (backend.renew === undefined) throw invalid('lease is not renewable')
-    return backend.renew({
-      role: {
-        name: record.login.role,
-        kind: record.login.kind,
-        version: record.login.version,
-      },
-      facts: record.login.facts,
-      policies: record.policies,
-      clientAddress,
-      nowMs: this.#context.tokens.nowMs,
-    })
+    return backend.renew({ ...asked, nowMs: this.#context.tokens.nowMs })
   }
 
   // ------------------------------------------------------------ revoke
@@ -348,20 +381,123 @@ export class TokenOperations implements TokenPort<CallerFacts> {
 
 // -------------------------------------------------------------- rules
 
-function creationType(creation: TokenCreation): 'service' | 'batch' {
-  if (creation.type === '' || creation.type === 'service') return 'service'
-  if (creation.type === 'batch') return 'batch'
-  throw invalid(`invalid 'token_type' value`)
+/** How long a token may live, by its request and its role together; seconds, 0 is unset. */
+interface CreationLimits {
+  readonly ttlSeconds: number
+  readonly periodSeconds: number
+  readonly explicitMaxTtlSeconds: number
 }
 
-function checkUses(creation: TokenCreation, type: 'service' | 'batch'): void {
-  if (creation.numUses < 0) throw invalid('number of uses cannot be negative')
+function limitsOf({
+  ttlSeconds,
+  periodSeconds,
+  explicitMaxTtlSeconds,
+  role,
+}: TokenCreation): CreationLimits & { readonly warnings: readonly string[] } {
+  const period = smallerSet(periodSeconds, role?.token_period ?? 0)
+  const explicitMax = smallerSet(explicitMaxTtlSeconds, role?.token_explicit_max_ttl ?? 0)
+  const warnings: string[] = []
+  if (explicitMaxTtlSeconds > 0 && (role?.token_explicit_max_ttl ?? 0) > 0) {
+    warnings.push(
+      `Explicit max TTL specified both during creation call and in role; using the lesser value of ${explicitMax} seconds`,
+    )
+  }
+  if (periodSeconds > 0 && (role?.token_period ?? 0) > 0) {
+    warnings.push(
+      `Period specified both during creation call and in role; using the lesser value of ${period} seconds`,
+    )
+  }
+  return { ttlSeconds, periodSeconds: period, explicitMaxTtlSeconds: explicitMax, warnings }
+}
+
+/** Of two limits the smaller one; 0 is none. */
+function smallerSet(a: number, b: number): number {
+  return a > 0 && b > 0 ? Math.min(a, b) : a || b
+}
+
+function creationType({ type, role }: TokenCreation): 'service' | 'batch' {
+  if (type !== '' && type !== 'service' && type !== 'batch') {
+    throw invalid(`invalid 'token_type' value`)
+  }
+  const asked = type === '' ? undefined : type
+  switch (role?.token_type) {
+    case 'service':
+    case 'batch':
+      return role.token_type
+    case 'default-batch':
+      return asked ?? 'batch'
+    case 'default-service':
+    case undefined:
+      return asked ?? 'service'
+  }
+}
+
+function checkUses(
+  { numUses, periodSeconds, explicitMaxTtlSeconds }: CreationLimits & { readonly numUses: number },
+  type: 'service' | 'batch',
+): void {
+  if (numUses < 0) throw invalid('number of uses cannot be negative')
   if (type === 'service') return
-  if (creation.numUses > 0) throw invalid('batch tokens cannot have "num_uses" set')
-  if (creation.periodSeconds > 0) throw invalid('batch tokens cannot have "period" set')
-  if (creation.explicitMaxTtlSeconds > 0) {
+  if (numUses > 0) throw invalid('batch tokens cannot have "num_uses" set')
+  if (periodSeconds > 0) throw invalid('batch tokens cannot have "period" set')
+  if (explicitMaxTtlSeconds > 0) {
     throw invalid('batch tokens cannot have "explicit_max_ttl" set')
   }
+}
+
+/** The alias that the request names, if its role lets it. */
+function aliasOf(
+  { entityAlias, role }: TokenCreation,
+  mount: MountRecord,
+): LoginIdentity | undefined {
+  if (entityAlias === '') return undefined
+  if (role === undefined) {
+    throw invalid("'entity_alias' is only allowed in combination with token role")
+  }
+  const name = entityAlias.toLowerCase()
+  if (!role.allowed_entity_aliases.some((pattern) => isMeantBy(pattern, name))) {
+    throw invalid("invalid 'entity_alias' value")
+  }
+  return {
+    mountAccessor: mount.accessor,
+    foldCase: true,
+    aliasName: entityAlias,
+    aliasMetadata: {},
+  }
+}
+
+/** A role alone says whether its tokens are orphans; without one it takes sudo or its own path. */
+function isOrphan({ role, noParent, orphanPath }: TokenCreation, sudo: boolean): boolean {
+  if (role !== undefined) return role.orphan
+  if (noParent && !orphanPath && !sudo) {
+    throw invalid('root or sudo privileges required to create orphan token')
+  }
+  return noParent || orphanPath
+}
+
+/** Networks of the role, else of the parent, whom a role replaces (platform.md §3.4, "CIDRs"). */
+function networksOf(
+  { role }: TokenCreation,
+  parent: TokenRecord | undefined,
+  ttl: number,
+): Pick<TokenRecord, 'cidrs'> {
+  const cidrs = role === undefined ? parent?.cidrs : role.token_bound_cidrs
+  return cidrs === undefined || cidrs.length === 0 || ttl === 0 ? {} : { cidrs }
+}
+
+function policiesOf(
+  creation: TokenCreation,
+  parentPolicies: readonly string[],
+  sudo: boolean,
+): readonly string[] {
+  const { role, policies: requested } = creation
+  const noDefaultPolicy = creation.noDefaultPolicy || role?.token_no_default_policy === true
+  if (role === undefined || !limitsPolicies(role)) {
+    return childPolicies({ ...creation, noDefaultPolicy }, parentPolicies, sudo)
+  }
+  const decided = decideRolePolicies(role, { requested, parentPolicies, noDefaultPolicy })
+  if (!decided.ok) throw invalid(decided.error)
+  return decided.value
 }
 
 function checkCustomId(id: string, type: 'service' | 'batch', sudo: boolean): void {
@@ -408,12 +544,14 @@ function displayName(asked: string): string {
   return `token-${asked.replaceAll(/[^A-Za-z0-9-]/g, '-').replace(/-$/, '')}`
 }
 
-function lookupData(token: LiveToken, identity: readonly string[], now: number): JsonObject {
+function lookupData(
+  token: LiveToken,
+  identity: readonly string[],
+  { id, nowSeconds }: { readonly id: string; readonly nowSeconds: number },
+): JsonObject {
   const { record } = token
-  const hasLease = record.leaseless !== true
-  return {
-    // The caller of the token path puts the text that was presented here; an accessor gives none.
-    id: '',
+  const data: Record<string, JsonValue> = {
+    id,
     accessor: token.accessor,
     policies: record.policies,
     path: record.path,
@@ -424,22 +562,25 @@ function lookupData(token: LiveToken, identity: readonly string[], now: number):
     creation_time: creationSeconds(record),
     creation_ttl: record.ttl,
     expire_time: expireTime(record),
-    ttl: secondsLeft(record, now),
+    ttl: secondsLeft(record, nowSeconds),
     explicit_max_ttl: record.explicitMax,
     entity_id: record.entity,
     type: token.type,
-    ...(record.role === undefined ? {} : { role: record.role }),
-    ...(record.period > 0 ? { period: record.period } : {}),
-    ...(record.cidrs === undefined ? {} : { bound_cidrs: record.cidrs }),
-    ...(record.renewed === undefined
-      ? {}
-      : {
-          last_renewal: rfc3339(record.renewed * 1000),
-          last_renewal_time: record.renewed,
-        }),
-    ...(hasLease ? { renewable: record.renewable, issue_time: issueTime(record) } : {}),
-    ...(identity.length > 0
-      ? { identity_policies: identity, external_namespace_policies: {} }
-      : {}),
   }
+  if (record.role !== undefined) data['role'] = record.role
+  if (record.period > 0) data['period'] = record.period
+  if (record.cidrs !== undefined) data['bound_cidrs'] = record.cidrs
+  if (record.renewed !== undefined) {
+    data['last_renewal'] = rfc3339(record.renewed * 1000)
+    data['last_renewal_time'] = record.renewed
+  }
+  if (record.leaseless !== true) {
+    data['renewable'] = record.renewable
+    data['issue_time'] = issueTime(record)
+  }
+  if (identity.length > 0) {
+    data['identity_policies'] = identity
+    data['external_namespace_policies'] = {}
+  }
+  return data
 }

@@ -9,6 +9,7 @@
 
 import { invalid } from '../framework/refusal.ts'
 import { equalSecrets } from '../lib/constant-time.ts'
+import { after, type Soon } from '../lib/soon.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { SealedStore } from '../storage/sealed-store.ts'
 import type { StoreTransaction, StoreView } from '../storage/store.ts'
@@ -105,24 +106,34 @@ export class Tokens {
   // ------------------------------------------------------------ finding
 
   /** The live token behind a text, or undefined whatever is wrong with it. */
-  async resolve(
+  resolve(
     text: string,
     view: StoreView,
     configuration: CoreConfiguration,
-  ): Promise<LiveToken | undefined> {
+  ): Soon<LiveToken | undefined> {
     if (text.length === 0 || text.length > textLengthMax) return undefined
     if (text.startsWith(batchPrefix)) return this.#resolveBatch(text, view, configuration)
     const parsed = text.startsWith(servicePrefix)
       ? this.ids.parse(text)
-      : await this.#parseCustom(text, view)
-    if (parsed === undefined) return undefined
-    const wanted = [keys.token(parsed.id)]
-    const [found] = view.getNow(wanted) ?? (await view.getMany(wanted))
-    const record = found as TokenRecord | undefined
-    if (record === undefined || !equalSecrets(record.h, parsed.hash)) return undefined
-    const alive = this.isAlive(parsed.id, record, view, configuration)
-    if (alive !== true && !(await alive)) return undefined
-    return { id: parsed.id, type: 'service', record, accessor: parsed.accessor }
+      : this.#parseCustom(text, view)
+    return after(parsed, (named) => {
+      if (named === undefined) return undefined
+      const { id, hash, accessor } = named
+      return after(view.get(keys.token(id)), (record) =>
+        record !== undefined && equalSecrets(record.h, hash)
+          ? this.#ifAlive({ id, type: 'service', record, accessor }, view, configuration)
+          : undefined,
+      )
+    })
+  }
+
+  #ifAlive(
+    token: LiveToken,
+    view: StoreView,
+    configuration: CoreConfiguration,
+  ): Soon<LiveToken | undefined> {
+    const alive = this.isAlive(token.id, token.record, view, configuration)
+    return after(alive, (is) => (is ? token : undefined))
   }
 
   /** The live service token behind an accessor. */
@@ -156,19 +167,18 @@ export class Tokens {
       : { id: found.id, hash, accessor: this.ids.accessor(found.id) }
   }
 
-  async #resolveBatch(
+  #resolveBatch(
     text: string,
     view: StoreView,
     configuration: CoreConfiguration,
-  ): Promise<LiveToken | undefined> {
+  ): Soon<LiveToken | undefined> {
     const sealed = Buffer.from(text.slice(batchPrefix.length), 'base64url')
     if (sealed.toString('base64url') !== text.slice(batchPrefix.length)) return undefined
     const plain = this.#store.openText(batchPurpose, sealed)
     if (plain === undefined) return undefined
     const content = JSON.parse(plain) as BatchContent
     const record: TokenRecord = tokenRecord.upgrade({ ...content.record, h: '' })
-    if (!(await this.isAlive('', record, view, configuration))) return undefined
-    return { id: '', type: 'batch', record, accessor: '' }
+    return this.#ifAlive({ id: '', type: 'batch', record, accessor: '' }, view, configuration)
   }
 
   /** Answers at once unless the token has a parent, which has to be alive too. */
@@ -177,7 +187,7 @@ export class Tokens {
     record: TokenRecord,
     view: StoreView,
     configuration: CoreConfiguration,
-  ): boolean | Promise<boolean> {
+  ): Soon<boolean> {
     if (!this.#isAliveAlone(id, record, configuration)) return false
     return (
       record.parent === undefined || this.#areAncestorsAlive(record.parent, view, configuration)

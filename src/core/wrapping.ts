@@ -18,7 +18,7 @@ import type { IssuedToken, LiveToken, Tokens } from './tokens.ts'
 /** Kept until somebody comes for it, for as long as the caller said. */
 const textBytesMax = 1_048_576
 
-export const wrappingPolicy = 'response-wrapping'
+const wrappingPolicy = 'response-wrapping'
 
 /** What is to be wrapped. */
 export interface Wrappable {

@@ -4,6 +4,7 @@
  */
 
 import type { JsonObject, JsonText } from '../lib/json.ts'
+import type { Soon } from '../lib/soon.ts'
 import type { LoginNote } from './login-log.ts'
 import type { Refusal } from './refusal.ts'
 
@@ -50,6 +51,17 @@ export interface ApiRequest {
 
 export interface ListenerSwitches {
   readonly unauthenticatedMetricsAccess: boolean
+  /** Who knows enough unseal keys may make a root token without showing any. */
+  readonly unauthenticatedGenerateRoot: boolean
+  /** Likewise for other unseal keys. */
+  readonly unauthenticatedRekey: boolean
+}
+
+/** Nothing is open that does not have to be. */
+export const closedSwitches: ListenerSwitches = {
+  unauthenticatedMetricsAccess: false,
+  unauthenticatedGenerateRoot: false,
+  unauthenticatedRekey: false,
 }
 
 /** Members of the `auth` object, platform.md §1.2. */
@@ -134,7 +146,7 @@ export type ApiOutcome =
   | { readonly kind: 'refusal'; readonly requestId: string; readonly refusal: Refusal }
 
 /** The core as the socket side sees it. Never rejects. */
-export type ApiHandler = (request: ApiRequest) => Promise<ApiOutcome>
+export type ApiHandler = (request: ApiRequest) => Soon<ApiOutcome>
 
 /** What a path's declaration says that the socket side has to know before it reads a body. */
 export interface PathTraits {

@@ -4,11 +4,13 @@
  */
 
 import type { JsonObject } from '../lib/json.ts'
+import type { Soon } from '../lib/soon.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Outbound } from '../platform/outbound.ts'
 import type { Random } from '../platform/random.ts'
 import type { Codec, Key, KeyRange, StoreTransaction, StoreView } from '../storage/store.ts'
+import type { LoginExplainer } from './explain.ts'
 import type { LoginRecorder } from './login-log.ts'
 import type { PathDeclaration } from './path.ts'
 
@@ -27,6 +29,16 @@ export interface MountFacts {
   readonly maxLeaseTtlSeconds: number
   readonly compat: 'strict' | 'vault'
   readonly explainToCaller: 'none' | 'own_claims' | 'full'
+  readonly userLockout: UserLockout
+}
+
+/** After how many wrong attempts one name of a mount is locked, and for how long. */
+export interface UserLockout {
+  readonly threshold: number
+  readonly durationSeconds: number
+  /** A failure that is older counts no more. */
+  readonly counterResetSeconds: number
+  readonly isDisabled: boolean
 }
 
 /** The part of the store that belongs to one mount; gone when the mount is disabled. */
@@ -43,8 +55,10 @@ export interface MountStore {
   ): KeyRange
   /** The path that was given to `key` or `configKey`. */
   pathOf(keyText: string): string
-  view<T>(work: (view: StoreView) => Promise<T>): Promise<T>
-  write<T>(work: (txn: StoreTransaction) => Promise<T> | T): Promise<T>
+  view<T>(work: (view: StoreView) => Soon<T>): Promise<T>
+  /** Without waiting, where nothing has to be waited for. */
+  look<T>(work: (view: StoreView) => Soon<T>): Soon<T>
+  write<T>(work: (txn: StoreTransaction) => Soon<T>): Promise<T>
   /**
    * Seals a text that leaves the server for one purpose of this mount, such as the value of a
    * cookie; base64url.
@@ -55,6 +69,11 @@ export interface MountStore {
    * open it.
    */
   openText(purpose: string, sealed: string): string | undefined
+  /**
+   * A keyed hash of a text for one purpose of this mount, the same for ever; base64url. It stands
+   * for a secret that is only compared, and for a name that a key of the store must not tell.
+   */
+  hashText(purpose: string, text: string): string
 }
 
 export interface BackendContext {
@@ -81,17 +100,23 @@ export interface RenewTerms {
   readonly ttlSeconds: number
   readonly maxTtlSeconds: number
   readonly periodSeconds: number
+  /** A limit from the token's making on; of it and the token's own the smaller one counts. */
+  readonly explicitMaxTtlSeconds?: number
 }
 
 export interface Backend {
   readonly paths: readonly PathDeclaration[]
   /** Judges a renewal; throws a `Refusal` when the token may not be renewed. Auth methods only. */
   renew?(request: RenewRequest): Promise<RenewTerms>
+  /** Says why a login would be accepted or refused. Auth methods only. */
+  readonly explainer?: LoginExplainer
   /** Called when mount options were tuned; throws a `Refusal` to refuse the change. */
   checkTune?(
     options: Readonly<Record<string, string>>,
     before: Readonly<Record<string, string>>,
   ): Promise<readonly string[]>
+  /** Takes the lock from a name that too many wrong attempts have locked. */
+  unlock?(aliasName: string): Promise<void>
   /** The mount goes away or the server stops. */
   close?(): Promise<void>
 }

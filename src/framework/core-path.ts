@@ -3,6 +3,7 @@
  * the core knows of whoever makes it. Other backends do not, and no other folder imports this file.
  */
 
+import type { Soon } from '../lib/soon.ts'
 import type { FieldTable, Input } from '../schema/field.ts'
 import {
   definePath,
@@ -27,7 +28,7 @@ export interface CoreRequest<I, Known> extends BackendRequest<I> {
 }
 
 interface CoreOperation<I, Known> extends Omit<OperationDeclaration<I>, 'handler'> {
-  readonly handler: (request: CoreRequest<I, Known>) => Promise<Reply>
+  readonly handler: (request: CoreRequest<I, Known>) => Soon<Reply>
 }
 
 /** While the server is sealed nothing is known of anybody, so none of these answers then. */

@@ -4,11 +4,14 @@
  * `core/login-log.ts` writes the lines.
  */
 
+import type { JsonObject } from '../lib/json.ts'
 import type { Reason } from '../trust/reasons.ts'
 
 /** Never a token, a signature, or a value of a claim that was not proven. */
 export interface LoginNote {
   readonly role?: string | undefined
+  readonly roleVersion?: number | undefined
+  readonly kind?: 'jwt' | 'oidc' | undefined
   /** Why it was refused, also where the caller does not hear it. */
   readonly reason?: Reason | undefined
   /** Id of the check that failed, and the name of the claim that it was about. */
@@ -17,8 +20,8 @@ export interface LoginNote {
   /** Of a proven token, or as the mount has it. */
   readonly issuer?: string | undefined
   readonly keyId?: string | undefined
-  /** Claims on the allow-list of the mount, as short texts. */
-  readonly claims?: Readonly<Record<string, string>> | undefined
+  /** Claims on the allow-list of the mount; longer values are cut texts. */
+  readonly claims?: JsonObject | undefined
   /** The attempt has its line already: a failure that is told to somebody else once more. */
   readonly isLogged?: boolean
 }

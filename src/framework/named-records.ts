@@ -1,5 +1,6 @@
 /** The records of a mount that have a name, such as the roles of a method: found and listed. */
 
+import type { Soon } from '../lib/soon.ts'
 import { field } from '../schema/field.ts'
 import type { Codec, Key, StoreView } from '../storage/store.ts'
 import type { MountStore } from './backend.ts'
@@ -29,9 +30,9 @@ export class NamedRecords<T> {
     return this.#store.configKey(this.#prefix + name, this.#codec)
   }
 
-  async load(name: string, view?: StoreView): Promise<T | undefined> {
+  load(name: string, view?: StoreView): Soon<T | undefined> {
     const key = this.key(name)
-    return view === undefined ? this.#store.view((one) => one.get(key)) : view.get(key)
+    return view === undefined ? this.#store.look((one) => one.get(key)) : view.get(key)
   }
 
   async names({ after = '', limit = 0 }: Page = {}): Promise<readonly string[]> {

@@ -3,6 +3,7 @@
  * input, warnings, help text, OpenAPI and the reference pages all come from the declaration.
  */
 
+import type { Soon } from '../lib/soon.ts'
 import type { FieldKind, FieldTable, Input } from '../schema/field.ts'
 import type { Reply } from './reply.ts'
 import type { BackendRequest, Caller, Operation } from './request.ts'
@@ -14,7 +15,7 @@ import { capturesOf } from './pattern.ts'
  */
 export type Access = 'token' | 'sudo' | 'open'
 
-export type Handler<I> = (request: BackendRequest<I>) => Promise<Reply>
+export type Handler<I> = (request: BackendRequest<I>) => Soon<Reply>
 
 export interface OperationDeclaration<I> {
   readonly handler: Handler<I>
@@ -55,7 +56,7 @@ export interface TypedPath<F extends FieldTable> {
   /**
    * Whether the thing exists, which tells create from update; without it every write is an update.
    */
-  readonly exists?: (target: WriteTarget) => Promise<boolean>
+  readonly exists?: (target: WriteTarget) => Soon<boolean>
   readonly operations: Readonly<Partial<Record<DeclaredOperation, OperationDeclaration<Input<F>>>>>
   /** `data` is repeated at the top level of the answer (platform.md §1.2). */
   readonly duplicateData?: boolean
@@ -97,6 +98,7 @@ const capturable: Readonly<Record<FieldKind, boolean>> = {
   path: true,
   name: true,
   int: true,
+  float: false,
   bool: false,
   duration: false,
   signed_duration: false,

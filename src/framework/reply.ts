@@ -1,6 +1,7 @@
 /** What the handler of a path gives back; the core makes an answer of it. */
 
 import type { JsonObject, JsonText, JsonValue } from '../lib/json.ts'
+import type { StoreTransaction } from '../storage/store.ts'
 import type { FlowPage } from '../ui/flow-pages.ts'
 import type { AuthFields, WrapInfo } from './api.ts'
 import type { LoginNote } from './login-log.ts'
@@ -29,6 +30,11 @@ export interface Login {
   readonly facts: JsonObject
   /** For the log alone. */
   readonly note?: LoginNote
+  /**
+   * What has to hold, or to be written, in the very step that makes the token: one use of a secret
+   * id, a password that nobody has changed meanwhile. Throws a refusal, and then there is no token.
+   */
+  readonly alongside?: (txn: StoreTransaction) => Promise<void>
 }
 
 export type Reply =
@@ -41,6 +47,8 @@ export type Reply =
       readonly warnings?: readonly string[]
       /** A lease duration without a lease (kv version 1). */
       readonly leaseSeconds?: number
+      /** Of the token or secret id in it, told beside a wrapped answer. */
+      readonly wrappedAccessor?: string
     }
   | {
       readonly kind: 'list'

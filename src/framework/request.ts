@@ -37,4 +37,5 @@ export interface BackendRequest<I> {
   readonly header: (name: string) => string | undefined
   readonly wrapTtlSeconds: number
   readonly via: ApiRequest['via']
+  readonly listener: ApiRequest['listener']
 }

@@ -3,7 +3,10 @@
  * and a refusal as their mount may tell it. A method adds who the caller is.
  */
 
-import type { Reason } from '../trust/reasons.ts'
+import type { JsonObject } from '../lib/json.ts'
+import { reasons, type Reason } from '../trust/reasons.ts'
+import { happenedFor, sentenceFor } from '../trust/sentence.ts'
+import { isSourceAllowed, parseSourceRule } from '../trust/source-address.ts'
 import type { MountFacts, RenewTerms } from './backend.ts'
 import type { Login } from './reply.ts'
 import type { LoginNote } from './login-log.ts'
@@ -39,6 +42,44 @@ export function grantedBy(role: KnownRole): Granted {
   }
 }
 
+/** Whom a method has proven, and what its role does not say. */
+export interface Proven {
+  readonly alias: Login['alias']
+  readonly metadata: Readonly<Record<string, string>>
+  readonly displayName: string
+  readonly clientAddress: string | undefined
+  /** Kept with the token and handed back at renewal. */
+  readonly facts?: JsonObject
+  /** In place of the role's. */
+  readonly boundCidrs?: readonly string[]
+  readonly note: LoginNote
+  readonly alongside?: Login['alongside']
+}
+
+/** A login with the policies and networks of its role. */
+export function loginOf(role: KnownRole, proven: Proven): Login {
+  const { clientAddress, boundCidrs = role.token_bound_cidrs, facts = {}, ...who } = proven
+  const isBound = role.token_strictly_bind_ip && clientAddress !== undefined
+  return {
+    ...grantedBy(role),
+    ...who,
+    groups: [],
+    policies: role.token_policies,
+    boundCidrs: isBound ? [clientAddress] : boundCidrs,
+    facts,
+  }
+}
+
+/** Whether a login or a renewal may come from there. */
+export function mayComeFrom(
+  { token_bound_cidrs, token_strictly_bind_ip }: Networks,
+  clientAddress: string | undefined,
+): boolean {
+  return isSourceAllowed(parseSourceRule(token_bound_cidrs, token_strictly_bind_ip), clientAddress)
+}
+
+type Networks = Pick<TokenSettings, 'token_bound_cidrs' | 'token_strictly_bind_ip'>
+
 export function renewedBy(role: TokenSettings): RenewTerms {
   return {
     ttlSeconds: role.token_ttl,
@@ -61,9 +102,33 @@ export interface LoginProblem {
 export function loginRefusal(problem: LoginProblem, mount: MountFacts, note: LoginNote): Refusal {
   const mayHint = mount.compat !== 'vault' && mount.explainToCaller !== 'none'
   const reason = mayHint ? problem.reason : undefined
-  if (problem.reason === 'source_address_refused') {
+  if (problem.reason === 'source_address_refused' && problem.status === undefined) {
     return new Refusal('token_refused', { reason, note })
   }
   const { text, sentence, happened, status } = problem
   return new Refusal('login_refused', { text, sentence, happened, reason, status, note })
+}
+
+/** The attempt that a refusal ends. */
+export interface RefusedAttempt {
+  readonly mount: MountFacts
+  readonly requestId: string
+  readonly note: LoginNote
+}
+
+/** The refusal with the sentence of its reason, as far as the mount tells it. */
+export function refusalOf(
+  { reason, text, status = reasons[reason].status }: Omit<LoginProblem, 'sentence' | 'happened'>,
+  { mount, requestId, note }: RefusedAttempt,
+): Refusal {
+  const disclosure = mount.compat === 'vault' ? 'none' : mount.explainToCaller
+  const sentence = sentenceFor({ reason }, disclosure, requestId)
+  const happened = happenedFor({ reason }, disclosure)
+  return loginRefusal({ reason, text, status, sentence, happened }, mount, { ...note, reason })
+}
+
+/** Nobody outside the networks of a role learns more than that. */
+export function sourceRefusal({ mount, note }: RefusedAttempt): Refusal {
+  const reason = 'source_address_refused'
+  return loginRefusal({ reason, text: '', sentence: undefined }, mount, { ...note, reason })
 }

@@ -4,7 +4,9 @@
  */
 
 import type { JsonObject } from '../lib/json.ts'
+import type { Soon } from '../lib/soon.ts'
 import type { AuthFields } from './api.ts'
+import type { TokenRole } from './token-role.ts'
 
 export interface TokenCreation {
   readonly id: string | undefined
@@ -28,6 +30,8 @@ export interface TokenCreation {
   /** Made through `create-orphan`: an orphan without sudo. */
   readonly orphanPath: boolean
   readonly path: string
+  /** Made through `create/<role>`. */
+  readonly role: TokenRole | undefined
 }
 
 export interface TokenAnswer {
@@ -49,8 +53,11 @@ export interface Renewer<Known> {
 
 export interface TokenPort<Known> {
   create(creation: TokenCreation, caller: Known, sudo: boolean): Promise<TokenAnswer>
-  /** Members of the lookup answer, or undefined when there is no such live token. */
-  lookup(name: TokenName, caller: Known): Promise<JsonObject | undefined>
+  /**
+   * Members of the lookup answer, or undefined when there is no such live token. Its `id` is the
+   * text that was presented; an accessor gives none.
+   */
+  lookup(name: TokenName, caller: Known, id: string): Soon<JsonObject | undefined>
   /** Undefined when there is no such live token; throws a refusal when it may not be renewed. */
   renew(
     name: TokenName,

@@ -12,6 +12,8 @@ import {
   own,
   stored,
   type DraftOf,
+  type RecordDefinition,
+  type RecordTable,
   type StoredOf,
   type WireInput,
 } from '../schema/record.ts'
@@ -128,13 +130,7 @@ export function checkTokenSettings(settings: TokenDraft): void {
       )
     }
   }
-  for (const text of settings.token_bound_cidrs) {
-    if (parseCidr(text) === undefined) {
-      throw invalid(
-        `'token_bound_cidrs' has ${JSON.stringify(text.slice(0, 64))}, which is no IP address or CIDR`,
-      )
-    }
-  }
+  requireNetworks('token_bound_cidrs', settings.token_bound_cidrs)
   if (settings.token_strictly_bind_ip && settings.token_bound_cidrs.length > 0) {
     throw invalid("'token_strictly_bind_ip' conflicts with 'token_bound_cidrs'; set only one")
   }
@@ -143,8 +139,29 @@ export function checkTokenSettings(settings: TokenDraft): void {
   }
 }
 
+/** Throws a 400 that names the field for the first text that is neither address nor network. */
+export function requireNetworks(name: string, texts: readonly string[]): void {
+  const stranger = texts.find((text) => parseCidr(text) === undefined)
+  if (stranger === undefined) return
+  throw invalid(
+    `'${name}' has ${JSON.stringify(stranger.slice(0, 64))}, which is no IP address or CIDR`,
+  )
+}
+
 /** The older names that a read shows beside the newer ones. */
 export function shownOlderNames(settings: TokenSettings): JsonObject {
   const shown = renamed.filter(([older]) => settings.older_names.includes(older))
   return Object.fromEntries(shown.map(([older, newer]) => [older, settings[newer]]))
+}
+
+/** The record, once nothing is left that is none of its choices; throws a 400 for the first one. */
+export function requireChoices<T extends RecordTable, D extends DraftOf<T>>(
+  definition: RecordDefinition<T>,
+  draft: D,
+): D & StoredOf<T> {
+  const record = definition.check(draft)
+  if (record.ok) return record.value
+  const { field: name, value, choices } = record.error
+  const use = `${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`
+  throw invalid(`invalid '${name}': ${JSON.stringify(value.slice(0, 64))}; use ${use}`)
 }

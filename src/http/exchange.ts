@@ -19,6 +19,7 @@ import type {
 import { Refusal } from '../framework/refusal.ts'
 import { describeFault } from '../lib/fault.ts'
 import { requestJsonLimits, type JsonLimits, type JsonObject } from '../lib/json.ts'
+import { after, conclude, type Soon } from '../lib/soon.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Random } from '../platform/random.ts'
@@ -149,23 +150,11 @@ export class Exchange implements Outstanding {
   }
 
   run(): void {
-    void this.#run()
-  }
-
-  /** Never rejects. */
-  async #run(): Promise<void> {
-    try {
-      const answer = await this.#answer()
-      this.#context.outbox.add(() => {
-        try {
-          this.#send(answer)
-        } catch (error) {
-          this.#fail(error)
-        }
-      })
-    } catch (error) {
-      this.#fail(error)
-    }
+    void conclude(
+      () => this.#answer(),
+      (answer) => this.#context.outbox.add(() => this.#sendOrFail(answer)),
+      (error) => this.#fail(error),
+    )
   }
 
   close(): void {
@@ -209,7 +198,7 @@ export class Exchange implements Outstanding {
   }
 
   /** The order of platform.md §1.1. */
-  async #answer(): Promise<WireAnswer> {
+  #answer(): Soon<WireAnswer> {
     const request = this.#request
     const method = this.#connection.takeVerb() ?? request.method ?? ''
     requireUnambiguousHeaders(request)
@@ -220,18 +209,21 @@ export class Exchange implements Outstanding {
       return this.#otherAnswer(method, target, clientAddress)
     }
     if (this.#isPreflight(method, target.path.slice(apiPrefix.length))) return preflightAnswer
-    const call = await this.#call(method, target, clientAddress)
-    if (!this.#hasJoined) await this.#join()
-    const { headers } = request
-    const outcome = await this.#context.handler(
-      new SocketRequest(this, call, {
-        headers,
-        clientAddress,
-        clientPort: this.#connection.port,
-        listener: this.#context.options.switches,
-      }),
+    return after(this.#call(method, target, clientAddress), (call) =>
+      this.#hasJoined
+        ? this.#handle(call, clientAddress)
+        : this.#join().then(() => this.#handle(call, clientAddress)),
     )
-    return outcomeAnswer(outcome)
+  }
+
+  #handle(call: Call, clientAddress: string | undefined): Soon<WireAnswer> {
+    const request = new SocketRequest(this, call, {
+      headers: this.#request.headers,
+      clientAddress,
+      clientPort: this.#connection.port,
+      listener: this.#context.options.switches,
+    })
+    return after(this.#context.handler(request), outcomeAnswer)
   }
 
   #target(url: string): RequestTarget {
@@ -244,11 +236,7 @@ export class Exchange implements Outstanding {
     }
   }
 
-  async #call(
-    method: string,
-    target: RequestTarget,
-    clientAddress: string | undefined,
-  ): Promise<Call> {
+  #call(method: string, target: RequestTarget, clientAddress: string | undefined): Soon<Call> {
     const path = target.path.slice(apiPrefix.length)
     return readCall({
       method,
@@ -413,6 +401,14 @@ export class Exchange implements Outstanding {
     } catch {
       // The head itself cannot be sent.
       this.#connection.destroy()
+    }
+  }
+
+  #sendOrFail(answer: WireAnswer): void {
+    try {
+      this.#send(answer)
+    } catch (error) {
+      this.#fail(error)
     }
   }
 

@@ -4,7 +4,7 @@
  * values into complete, typed options.
  */
 
-import type { ListenerSwitches } from '../framework/api.ts'
+import { closedSwitches, type ListenerSwitches } from '../framework/api.ts'
 import { parseCidr, type Cidr } from '../lib/cidr.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 
@@ -86,7 +86,7 @@ export const servingDefaults: ServingOptions = {
   timeouts: { headersMs: 10_000, readMs: 30_000, idleMs: 300_000, writeMs: 90_000 },
   forwardedFor: undefined,
   customResponseHeaders: {},
-  switches: { unauthenticatedMetricsAccess: false },
+  switches: closedSwitches,
   connectionsMax: 20_000,
 }
 

@@ -3,6 +3,7 @@
 import type { PathTraits, PathTraitsOf, Verb } from '../framework/api.ts'
 import { invalid, Refusal } from '../framework/refusal.ts'
 import { emptyObject, type JsonObject } from '../lib/json.ts'
+import { after, type Soon } from '../lib/soon.ts'
 import { mediaType } from './request-body.ts'
 import {
   parsePairs,
@@ -27,13 +28,13 @@ export interface CallSource {
   readonly query: string
   readonly contentType: string | undefined
   readonly traitsOf: PathTraitsOf
-  readonly readFields: (traits: PathTraits, verb: Verb) => Promise<JsonObject | undefined>
+  readonly readFields: (traits: PathTraits, verb: Verb) => Soon<JsonObject | undefined>
 }
 
 const switches = ['help', 'list', 'scan']
 
 /** Throws a refusal for a method nobody serves, and for a query or a body that cannot be read. */
-export async function readCall(source: CallSource): Promise<Call> {
+export function readCall(source: CallSource): Soon<Call> {
   const { method, path } = source
   switch (method) {
     case 'GET':
@@ -91,10 +92,10 @@ function queryCall(
   return { verb, path, data: queryData(pairs, reserved) }
 }
 
-async function bodyCall(source: CallSource, verb: 'write' | 'patch'): Promise<Call> {
+function bodyCall(source: CallSource, verb: 'write' | 'patch'): Soon<Call> {
   const { path, readFields, traitsOf } = source
   if (path.endsWith('/')) throw invalid("cannot write to a path ending in '/'")
-  return { verb, path, data: await readFields(traitsOf(path, verb), verb) }
+  return after(readFields(traitsOf(path, verb), verb), (data) => ({ verb, path, data }))
 }
 
 function folder(path: string): string {

@@ -47,6 +47,12 @@ export function cidrContains(cidr: Cidr, address: string): boolean {
   return sharesPrefix(cidr.groups, groups, cidr.prefixBits)
 }
 
+/** Whether every address of `inner` is one of `outer`. */
+export function cidrCovers(outer: Cidr, inner: Cidr): boolean {
+  const [address = ''] = inner.text.split('/')
+  return inner.prefixBits >= outer.prefixBits && cidrContains(outer, address)
+}
+
 /**
  * The IPv4 address that an IPv6 address stands for where a translator or a tunnel is on the way;
  * undefined for others. The mapped form is no other address but the same one, and does not come

@@ -481,6 +481,27 @@ export const reasonRows = {
     fix: 'Start the sign-in again.',
     status: 400,
   },
+  credentials_missing: {
+    side: 'you',
+    title: 'A part of the credentials is missing',
+    text: 'This method asks for a name and a secret, and one of them is absent or empty.',
+    fix: 'Send password to userpass, role_id and secret_id to approle; check that the variables are not empty.',
+    status: 400,
+  },
+  credentials_refused: {
+    side: 'you',
+    title: 'Name and secret do not belong together',
+    text: 'There is nobody of that name, or the secret is wrong, used up or expired. Which of it is not told.',
+    fix: 'Check both for typing mistakes, or have the operator set a new password or make a new secret id.',
+    status: 400,
+  },
+  locked_out: {
+    side: 'you',
+    title: 'Too many wrong attempts',
+    text: 'After several wrong attempts in a row a name is locked for a while, also for the right secret.',
+    fix: 'Wait a quarter of an hour, or have the operator unlock the name with sys/locked-users.',
+    status: 403,
+  },
   entity_disabled: {
     side: 'operator',
     title: 'The identity is disabled',

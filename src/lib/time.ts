@@ -5,6 +5,7 @@ import { BoundedCache } from './bounded-cache.ts'
 const textsMax = 4096
 /** The same few seconds are asked for again and again, and making a text of one is dear. */
 const texts = new BoundedCache<number, string>(textsMax)
+const nanoTexts = new BoundedCache<number, string>(textsMax)
 
 /** Whole seconds when there are no milliseconds: `2026-01-02T03:04:05Z`. */
 export function rfc3339(ms: number): string {
@@ -17,10 +18,9 @@ export function rfc3339(ms: number): string {
 
 /** With nine digits of a second, as Go prints them: `2026-01-02T03:04:05.678000000Z`. */
 export function rfc3339Nano(ms: number): string {
-  if (ms !== lastNano.ms)
-    lastNano = { ms, text: new Date(ms).toISOString().replace('Z', '000000Z') }
-  return lastNano.text
+  const known = nanoTexts.get(ms)
+  if (known !== undefined) return known
+  const text = new Date(ms).toISOString().replace('Z', '000000Z')
+  nanoTexts.set(ms, text)
+  return text
 }
-
-/** Many ask for the same moment, one after the other. */
-let lastNano = { ms: -1, text: '' }

@@ -26,6 +26,7 @@ export type FieldKind =
   | 'path'
   | 'name'
   | 'int'
+  | 'float'
   | 'bool'
   | 'duration'
   | 'signed_duration'
@@ -171,6 +172,8 @@ export const field = {
     ),
   int: (options: FieldOptions) =>
     make('int', 0, parseInteger, options, { ...scalar, spell: spellInteger }),
+  /** A number that is finite. */
+  float: (options: FieldOptions) => make('float', 0, parseFloating, options, scalar),
   bool: (options: FieldOptions) => make('bool', false, parseBoolean, options, scalar),
   /** Whole seconds, never negative. */
   duration: (options: FieldOptions) =>
@@ -240,6 +243,17 @@ function parseInteger(value: JsonValue): Result<number, string> {
   if (trimmed === '') return ok(0)
   const number = integerOf(trimmed)
   return number === undefined ? err('expected a whole number') : ok(number)
+}
+
+function parseFloating(value: JsonValue): Result<number, string> {
+  const text = parseText(value)
+  if (!text.ok) return err(`expected a number, got ${nameOf(value)}`)
+  if (text.value === '') return ok(0)
+  const isNumber = /^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?$/.test(
+    text.value,
+  )
+  const number = Number(text.value)
+  return isNumber && Number.isFinite(number) ? ok(number) : err('expected a number')
 }
 
 /** `0x10` and `16` are one number; what is none stays as it is and is refused later. */

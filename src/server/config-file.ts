@@ -6,7 +6,7 @@
  */
 
 import type { ListenerOptions } from '../http/listener-options.ts'
-import { systemLeaseTtlSeconds } from '../core/settings.ts'
+import { loginRecordsUsual, systemLeaseTtlSeconds } from '../core/settings.ts'
 import { listHclBlocks, parseHclOrJson, type HclProblem } from '../lib/hcl.ts'
 import type { HclBlock, HclBody } from '../lib/hcl-tree.ts'
 import { err, ok, type Result } from '../lib/result.ts'
@@ -47,6 +47,8 @@ export interface ServerConfig {
   readonly apiAddress: string
   readonly clusterName: string
   readonly defaultLeaseTtlSeconds: number
+  /** Logins whose decision is kept; 0 keeps none. */
+  readonly loginRecordsMax: number
   readonly maxLeaseTtlSeconds: number
   readonly logLevel: LogLevel
   readonly logFormat: 'standard' | 'json'
@@ -180,6 +182,7 @@ function readConfig(sections: Sections, env: Variables): ServerConfig {
     apiAddress: readApiAddress(top, env),
     clusterName: top.text('cluster_name') ?? '',
     defaultLeaseTtlSeconds,
+    loginRecordsMax: readRecordMax(top),
     maxLeaseTtlSeconds,
     logLevel: readLogLevel(top),
     logFormat: top.oneOf('log_format', ['standard', 'json']) ?? 'standard',
@@ -292,6 +295,17 @@ function readLease(top: ConfigBlock, name: string): number {
   const durationMs = top.durationMs(name) ?? 0
   // Vault compatibility: 0 stands for the default.
   return durationMs === 0 ? systemLeaseTtlSeconds : Math.max(1, Math.trunc(durationMs / 1000))
+}
+
+/** A search goes through all of them. */
+const loginRecordsMost = 1_000_000
+
+function readRecordMax(top: ConfigBlock): number {
+  const count = top.integer('record_max') ?? loginRecordsUsual
+  if (count < 0 || count > loginRecordsMost) {
+    top.refuse('record_max', `must be between 0, for none, and ${loginRecordsMost}`)
+  }
+  return count
 }
 
 function readLogLevel(top: ConfigBlock): LogLevel {

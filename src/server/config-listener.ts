@@ -164,7 +164,21 @@ function parseServing(block: ConfigBlock): ServingOptions {
     timeouts: parseTimeouts(block),
     forwardedFor: parseForwarded(block),
     customResponseHeaders: parseResponseHeaders(block),
+    switches: {
+      ...servingDefaults.switches,
+      unauthenticatedGenerateRoot: parseOpening(block, 'disable_unauthed_generate_root_endpoints'),
+      unauthenticatedRekey: parseOpening(block, 'disable_unauthed_rekey_endpoints'),
+    },
   }
+}
+
+/** A path for strangers is opened by saying that it shall not be closed. */
+function parseOpening(block: ConfigBlock, name: string): boolean {
+  const isOpen = block.bool(name) === false
+  if (isOpen) {
+    block.warn(name, 'lets everybody who reaches this listener begin and end such an operation')
+  }
+  return isOpen
 }
 
 function parseTimeouts(block: ConfigBlock): ListenerTimeouts {

@@ -29,6 +29,8 @@ const serving: SettingTable = {
     'x_forwarded_for_reject_not_authorized',
     'x_forwarded_for_reject_not_present',
     'custom_response_headers',
+    'disable_unauthed_generate_root_endpoints',
+    'disable_unauthed_rekey_endpoints',
   ),
   ...rows(
     'without_effect',
@@ -38,8 +40,6 @@ const serving: SettingTable = {
     'redact_version',
     'redact_cluster_name',
     'role',
-    'disable_unauthed_generate_root_endpoints',
-    'disable_unauthed_rekey_endpoints',
     'agent_api',
     'profiling',
     'telemetry',
@@ -50,7 +50,7 @@ export const configSettings = {
   top: {
     ...rows('used', 'storage', 'backend', 'listener', 'seal', 'outbound', 'api_addr'),
     ...rows('used', 'cluster_name', 'default_lease_ttl', 'max_lease_ttl', 'ui'),
-    ...rows('used', 'log_level', 'log_format', 'log_file', 'pid_file'),
+    ...rows('used', 'log_level', 'log_format', 'log_file', 'pid_file', 'record_max'),
     ...rows('used', 'audit', 'unsafe_allow_api_audit_creation', 'allow_audit_log_prefixing'),
     ...rows(
       'without_effect',

@@ -3,7 +3,7 @@
  * embed the server.
  */
 
-import type { Answer, ApiHandler, Verb } from '../framework/api.ts'
+import { closedSwitches, type Answer, type ApiHandler, type Verb } from '../framework/api.ts'
 import { JsonText, type JsonObject } from '../lib/json.ts'
 
 /** Of a core, this alone. */
@@ -31,7 +31,7 @@ export async function localCall(core: LocalApi, call: LocalCall): Promise<Answer
     clientAddress: '127.0.0.1',
     clientPort: undefined,
     header: () => undefined,
-    listener: { unauthenticatedMetricsAccess: false },
+    listener: closedSwitches,
     signal: new AbortController().signal,
     isGone: false,
   })

@@ -3,6 +3,7 @@
  * goes by.
  */
 
+import { closedSwitches } from '../framework/api.ts'
 import type { Refusal } from '../framework/refusal.ts'
 import type { OtherHandler } from '../http/exchange.ts'
 import { outcomeAnswer } from '../http/respond.ts'
@@ -68,7 +69,7 @@ async function callApi({ handler }: LocalApi, call: ApiCall): Promise<ApiResult>
     clientPort: undefined,
     header: () => undefined,
     via: 'pages',
-    listener: { unauthenticatedMetricsAccess: false },
+    listener: closedSwitches,
     signal: call.signal,
     get isGone() {
       return call.signal.aborted

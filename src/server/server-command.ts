@@ -234,6 +234,7 @@ function serverOptions(
       seal: sealOf(loaded),
       listeners: config.listeners,
       defaultLeaseTtlSeconds: config.defaultLeaseTtlSeconds,
+      loginRecordsMax: config.loginRecordsMax,
       maxLeaseTtlSeconds: config.maxLeaseTtlSeconds,
       explainToCaller: 'own_claims',
       ui: config.ui,

@@ -4,7 +4,7 @@
  */
 
 import { noAudit, type AuditSettings } from '../core/audit-devices.ts'
-import type { CoreSettings } from '../core/settings.ts'
+import { loginRecordsUsual, type CoreSettings } from '../core/settings.ts'
 import { Core } from '../core/core.ts'
 import { SealManager } from '../core/seal/seal-manager.ts'
 import type { SealType } from '../core/seal/static-seal.ts'
@@ -33,6 +33,8 @@ export interface ServerOptions {
   readonly defaultLeaseTtlSeconds: number
   readonly maxLeaseTtlSeconds: number
   readonly explainToCaller: CoreSettings['explainToCaller']
+  /** 10,000 unless it is said. */
+  readonly loginRecordsMax?: number
   readonly buildDate: string
   /** Serves the web pages below `/ui/`. */
   readonly ui: boolean
@@ -114,6 +116,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       buildDate: options.buildDate,
       ui: options.ui,
       explainToCaller: options.explainToCaller,
+      loginRecordsMax: options.loginRecordsMax ?? loginRecordsUsual,
     }
     const core = new Core({
       store,

@@ -4,6 +4,8 @@
  * forgets keys and everything read.
  */
 
+import { createHmac } from 'node:crypto'
+import { conclude, type Soon } from '../lib/soon.ts'
 import { GroupCommit } from './group-commit.ts'
 import { TermUnknown, type Keyring } from './keyring.ts'
 import { RecordReader } from './record-reader.ts'
@@ -15,6 +17,7 @@ import {
   StoreUnavailable,
   type Change,
   type CommitOutcome,
+  type Companion,
   type Engine,
   type KeyRange,
   type Store,
@@ -36,6 +39,7 @@ const attemptsAloneMax = 64
 
 /** Keeps texts apart from records: no record's key begins with a zero byte. */
 const textPrefix = '\u0000'
+const hashPrefix = 'text hash '
 
 export interface SealedStoreOptions {
   readonly engine: Engine
@@ -54,6 +58,7 @@ export class SealedStore implements Store, TextSealer {
   readonly #opening: Opening
   readonly #snapshots: StepSnapshots<SealedView>
   #reader: RecordReader | undefined
+  #takeCompanion: (() => Companion | undefined) | undefined
   #loadKeyring: () => Promise<Keyring | undefined> = () => Promise.resolve(undefined)
   #reloading: Promise<boolean> | undefined
   #failed = false
@@ -122,17 +127,33 @@ export class SealedStore implements Store, TextSealer {
     }
   }
 
-  async view<T>(work: (view: StoreView) => Promise<T>): Promise<T> {
-    this.#requireReader()
-    const snapshot = this.#snapshots.take()
-    try {
-      return await work(snapshot.view)
-    } finally {
-      snapshot.release()
-    }
+  /** Its key does not change when the barrier's key rotates. */
+  hashText(purpose: string, text: string): string {
+    const key = this.keyring.subkey(`${hashPrefix}${purpose}`)
+    return createHmac('sha256', key).update(text).digest('base64url')
   }
 
-  async write<T>(work: (txn: StoreTransaction) => Promise<T> | T): Promise<T> {
+  async view<T>(work: (view: StoreView) => Soon<T>): Promise<T> {
+    return this.look(work)
+  }
+
+  look<T>(work: (view: StoreView) => Soon<T>): Soon<T> {
+    this.#requireReader()
+    const snapshot = this.#snapshots.take()
+    return conclude(
+      () => work(snapshot.view),
+      (value) => {
+        snapshot.release()
+        return value
+      },
+      (problem) => {
+        snapshot.release()
+        throw problem
+      },
+    )
+  }
+
+  async write<T>(work: (txn: StoreTransaction) => Soon<T>): Promise<T> {
     for (let attempt = 0; attempt < attemptsAmongOthersMax; attempt++) {
       const outcome = await this.#attempt(work, () => this.#turn.others())
       if (outcome.committed) return outcome.value
@@ -148,10 +169,11 @@ export class SealedStore implements Store, TextSealer {
 
   /** One run of the work and its commit, which `mayCommit` may hold back. */
   async #attempt<T>(
-    work: (txn: StoreTransaction) => Promise<T> | T,
+    work: (txn: StoreTransaction) => Soon<T>,
     mayCommit?: () => Promise<void> | undefined,
   ): Promise<{ readonly committed: boolean; readonly value: T }> {
-    const { change, value } = await this.#run(work, this.#opening)
+    const run = this.#run(work, this.#opening)
+    const { change, value } = run instanceof Promise ? await run : run
     if (change === undefined) return { committed: true, value }
     const turn = mayCommit?.()
     if (turn !== undefined) await turn
@@ -167,30 +189,53 @@ export class SealedStore implements Store, TextSealer {
    */
   async prepare<T>(
     keyring: Keyring,
-    work: (txn: StoreTransaction) => Promise<T> | T,
+    work: (txn: StoreTransaction) => Soon<T>,
   ): Promise<{ change: Change | undefined; value: T }> {
     const reader = new RecordReader(keyring, 1)
     return this.#run(work, { reader: () => reader, reload: () => Promise.resolve(false) })
   }
 
-  async #run<T>(
-    work: (txn: StoreTransaction) => Promise<T> | T,
+  #run<T>(
+    work: (txn: StoreTransaction) => Soon<T>,
     opening: Opening,
-  ): Promise<{ change: Change | undefined; value: T }> {
+  ): Soon<{ change: Change | undefined; value: T }> {
     opening.reader()
     const txn = new Transaction(this.engine, opening)
-    try {
-      const value = await work(txn)
-      return { change: txn.toChange(), value }
-    } finally {
-      txn.end()
+    const end = <R>(result: () => R): R => {
+      try {
+        return result()
+      } finally {
+        txn.end()
+      }
     }
+    return conclude(
+      () => work(txn),
+      (value) => end(() => ({ change: txn.toChange(), value })),
+      (problem) =>
+        end(() => {
+          throw problem
+        }),
+    )
+  }
+
+  /** Asked before each commit for a record that goes along: it is written with it or not at all. */
+  sendAlong(take: (() => Companion | undefined) | undefined): void {
+    this.#takeCompanion = take
+  }
+
+  #companion(): readonly Change[] {
+    const companion = this.sealed ? undefined : this.#takeCompanion?.()
+    if (companion === undefined) return []
+    const { key, value } = companion
+    const sealed = this.keyring.seal(key.text, key.codec.encode(value as never))
+    return [{ expects: [], puts: [[key.text, sealed]], deletes: [] }]
   }
 
   /** Whoever hears of the commit reads a snapshot that has it. */
   async #commit(changes: readonly Change[]): Promise<readonly CommitOutcome[]> {
     try {
-      return await this.engine.commit(changes)
+      const outcomes = await this.engine.commit([...changes, ...this.#companion()])
+      return outcomes.slice(0, changes.length)
     } finally {
       this.#snapshots.renew()
     }

@@ -2,6 +2,7 @@
 
 import { isStorableKey } from './key-order.ts'
 import { epochKey } from './epoch.ts'
+import { after, type Soon } from '../lib/soon.ts'
 import { TermUnknown } from './keyring.ts'
 import type { RecordReader } from './record-reader.ts'
 import { type Codec, type EngineView, type Key, type KeyRange, type StoreView } from './store.ts'
@@ -38,10 +39,20 @@ export class SealedView implements StoreView {
     this.#opening = opening
   }
 
-  async get<T>(key: Key<T>): Promise<T | undefined> {
+  get<T>(key: Key<T>): Soon<T | undefined> {
+    const known = this.#remembered.get(key.text)
+    if (known !== undefined && known.codec === key.codec) {
+      this.#opening.reader()
+      return known.value as T | undefined
+    }
+    return this.#getOne(key)
+  }
+
+  #getOne<T>(key: Key<T>): Soon<T | undefined> {
     const keys = [key]
-    const [value] = this.getNow(keys) ?? (await this.getMany(keys))
-    return value as T | undefined
+    const now = this.getNow(keys)
+    if (now !== undefined) return now[0] as T | undefined
+    return this.getMany(keys).then(([value]) => value as T | undefined)
   }
 
   getNow(keys: readonly Key<unknown>[]): readonly unknown[] | undefined {
@@ -77,8 +88,8 @@ export class SealedView implements StoreView {
     return readRecords(this.#view, this.#opening, keys)
   }
 
-  async epoch(): Promise<number> {
-    return (await this.get(epochKey)) ?? 0
+  epoch(): Soon<number> {
+    return after(this.get(epochKey), (epoch) => epoch ?? 0)
   }
 
   async *keys(range: KeyRange): AsyncGenerator<string> {

@@ -16,6 +16,7 @@ import {
   type JsonLimits,
   type JsonValue,
 } from '../lib/json.ts'
+import type { Soon } from '../lib/soon.ts'
 
 export const keyBytesMax = 1536
 
@@ -158,6 +159,12 @@ export const storedJsonLimits: JsonLimits = {
 /** Text records, for bodies that must come back digit by digit. */
 export const textCodec: Codec<string> = { encode: (value) => value, decode: (text) => text }
 
+/** A record that goes along with somebody else's commit. */
+export interface Companion {
+  readonly key: Key<never>
+  readonly value: unknown
+}
+
 export function recordKey<T>(text: string): Key<T> {
   return { text, codec: plainCodec<T>() }
 }
@@ -170,8 +177,9 @@ export interface StoreView {
   /**
    * The record, or undefined. The same object comes back as long as the stored bytes are the same
    * and it is still cached, so it can key a WeakMap of what was compiled from it. Never change it.
+   * It comes at once from an engine that can answer so.
    */
-  get<T>(key: Key<T>): Promise<T | undefined>
+  get<T>(key: Key<T>): Soon<T | undefined>
   /** Two records and the epoch from one moment, in one step: for hot paths. */
   getMany(keys: readonly Key<unknown>[]): Promise<readonly unknown[]>
   /**
@@ -182,7 +190,7 @@ export interface StoreView {
   /**
    * Grows with every commit that changed a record below `configurationPrefix`, on whichever node.
    */
-  epoch(): Promise<number>
+  epoch(): Soon<number>
   /** Keys in order. */
   keys(range: KeyRange): AsyncIterable<string>
 }
@@ -196,14 +204,19 @@ export interface StoreTransaction extends StoreView {
 
 export interface Store {
   readonly type: Engine['type']
-  view<T>(work: (view: StoreView) => Promise<T>): Promise<T>
+  view<T>(work: (view: StoreView) => Soon<T>): Promise<T>
+  /**
+   * The same on the way of every request: what `work` gives at once comes at once, and what it
+   * throws is thrown.
+   */
+  look<T>(work: (view: StoreView) => Soon<T>): Soon<T>
   /**
    * Runs `work`, which may be run again when another commit came between, and commits what it put
    * and deleted in one atomic durable step. What it read is checked again at the commit. Throws
    * what `work` throws, having written nothing. The work must not write itself: when it has lost
    * too often, it runs while no other write may commit.
    */
-  write<T>(work: (txn: StoreTransaction) => Promise<T> | T): Promise<T>
+  write<T>(work: (txn: StoreTransaction) => Soon<T>): Promise<T>
 }
 
 /** Seals texts that leave the store and come back, such as batch tokens and cookies. */
@@ -212,6 +225,8 @@ export interface TextSealer {
   sealText(purpose: string, text: string): Buffer
   /** The text, or undefined for anything that was not sealed here for this purpose. */
   openText(purpose: string, sealed: Uint8Array): string | undefined
+  /** A keyed hash of a text, the same for ever: what stands for a secret that is only compared. */
+  hashText(purpose: string, text: string): string
 }
 
 /** The range of all keys that begin with the prefix. */

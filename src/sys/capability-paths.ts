@@ -17,6 +17,7 @@ import { corePaths } from '../framework/core-path.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { invalid } from '../framework/refusal.ts'
 import { emptyObject, type JsonValue } from '../lib/json.ts'
+import type { Soon } from '../lib/soon.ts'
 import { turn, type Turns } from '../lib/turns.ts'
 import { field, type Input } from '../schema/field.ts'
 import type { StoreView } from '../storage/store.ts'
@@ -98,7 +99,7 @@ export function capabilityPaths(ports: CapabilityPorts): readonly PathDeclaratio
   ]
 }
 
-type Find = (configuration: CoreConfiguration, view: StoreView) => Promise<LiveToken | undefined>
+type Find = (configuration: CoreConfiguration, view: StoreView) => Soon<LiveToken | undefined>
 
 async function aclOf(ports: CapabilityPorts, find: Find): Promise<Acl | undefined> {
   return ports.store.view(async (view) => {

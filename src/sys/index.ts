@@ -8,9 +8,14 @@ import { corsPaths } from './cors-paths.ts'
 import { explainPaths } from './explain-paths.ts'
 import { internalPaths } from './internal-paths.ts'
 import { leasePaths } from './lease-paths.ts'
+import { loginRecordPaths } from './login-record-paths.ts'
+import { lockedUserPaths } from './locked-user-paths.ts'
 import { mountPaths } from './mount-paths.ts'
 import { helpText, openApiDocument } from './openapi.ts'
 import { policyPaths } from './policy-paths.ts'
+import { quotaPaths } from './quota-paths.ts'
+import { rekeyPaths } from './rekey-paths.ts'
+import { rootGenerationPaths } from './root-generation-paths.ts'
 import { sealPaths } from './seal-paths.ts'
 import { toolPaths } from './tool-paths.ts'
 import { wrappingPaths } from './wrapping-paths.ts'
@@ -28,14 +33,19 @@ export function createSystem(ports: SystemPorts): System {
 function systemPaths(ports: SystemPorts): readonly PathDeclaration[] {
   return [
     ...sealPaths(ports),
+    ...rootGenerationPaths(ports),
+    ...rekeyPaths(ports),
     ...capabilityPaths(ports),
     ...policyPaths(ports),
     ...leasePaths(ports),
+    ...lockedUserPaths(ports),
     ...internalPaths(ports),
-    ...explainPaths(),
+    ...explainPaths(ports),
+    ...loginRecordPaths(ports),
     ...corsPaths(ports),
     ...toolPaths(ports),
     ...auditPaths(ports),
+    ...quotaPaths(ports),
     ...wrappingPaths(ports),
     ...mountPaths(ports),
   ]

@@ -3,6 +3,7 @@
 import type { ConfigurationPort, MountPort, SettingsPort } from '../core/ports/system-ports.ts'
 import { mountPathCharsMax } from '../core/mounts.ts'
 import type { MountRecord } from '../core/records.ts'
+import { shownUserLockout } from '../core/user-lockout.ts'
 import { reply, type Reply } from '../framework/reply.ts'
 import { warningsOfIdleFields } from '../framework/input.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
@@ -64,8 +65,7 @@ const tuneFields = {
     withoutEffect: true,
   }),
   user_lockout_config: field.any({
-    help: 'Kept for compatibility; no method here takes passwords.',
-    withoutEffect: true,
+    help: 'lockout_threshold, lockout_duration, lockout_counter_reset_duration and lockout_disable, of userpass and approle.',
   }),
   plugin_version: field.any({
     help: 'Kept for compatibility.',
@@ -212,7 +212,7 @@ function kindPaths(ports: MountPathPorts, kind: 'auth' | 'secret'): readonly Pat
         write: {
           summary: `Enable an ${what}.`,
           handler: async ({ input, data }) => {
-            await ports.mounts.enable({
+            const made = await ports.mounts.enable({
               class: kind,
               path: input.path ?? '',
               type: (input.type ?? '') || (input.plugin_name ?? ''),
@@ -226,6 +226,7 @@ function kindPaths(ports: MountPathPorts, kind: 'auth' | 'secret'): readonly Pat
             return reply.none([
               ...warningsOfIdleFields(enableFields, data),
               ...warningsOfIdleFields(tuneFields, input.config ?? {}),
+              ...ports.mounts.idleWarnings(made, input.config ?? {}),
             ])
           },
         },
@@ -316,6 +317,6 @@ function listSettings(mount: MountRecord): JsonObject {
   add('passthrough_request_headers', config.passthroughRequestHeaders)
   add('allowed_response_headers', config.allowedResponseHeaders)
   add('listing_visibility', config.listingVisibility)
-  add('user_lockout_config', config.userLockout)
+  add('user_lockout_config', shownUserLockout(config.userLockout))
   return set
 }

@@ -17,6 +17,7 @@ const schemaOf: Readonly<Record<FieldKind, Json>> = {
   int: { type: 'integer' },
   bool: { type: 'boolean' },
   duration: { type: 'integer', format: 'seconds' },
+  float: { type: 'number' },
   signed_duration: { type: 'integer', format: 'seconds' },
   comma_list: { type: 'array', items: { type: 'string' } },
   string_list: { type: 'array', items: { type: 'string' } },

@@ -6,14 +6,14 @@
 import { bootstrap, createInitialRoot } from '../core/bootstrap.ts'
 import type { SealPort, SettingsPort } from '../core/ports/system-ports.ts'
 import type { InitRequest } from '../core/seal/init-request.ts'
-import { SealProblem } from '../core/seal/seal-problem.ts'
 import { tokenIdsOf } from '../core/token-id.ts'
 import { reply, type Reply } from '../framework/reply.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { invalid } from '../framework/refusal.ts'
-import { encodeJson, type JsonObject } from '../lib/json.ts'
+import type { JsonObject } from '../lib/json.ts'
 import { product } from '../lib/product.ts'
 import { field, parseBooleanWord, type Input } from '../schema/field.ts'
+import { asRefusals, bareJson } from './bare-answer.ts'
 
 /** Room for a dozen keys of people, which are refused all the same. */
 const pgpCharsMax = 65_536
@@ -63,7 +63,7 @@ export function sealPaths(ports: SealPathPorts): readonly PathDeclaration[] {
       operations: {
         read: {
           summary: 'Ask whether it is initialised.',
-          handler: async () => json({ initialized: await ports.seal.isInitialized() }),
+          handler: async () => bareJson({ initialized: await ports.seal.isInitialized() }),
         },
         write: {
           summary: 'Make the keys and the first root token.',
@@ -136,7 +136,7 @@ export function sealPaths(ports: SealPathPorts): readonly PathDeclaration[] {
         read: {
           summary: 'Ask for the leader.',
           handler: async () =>
-            json({
+            bareJson({
               ha_enabled: false,
               is_self: false,
               active_time: '0001-01-01T00:00:00Z',
@@ -193,6 +193,22 @@ export function sealPaths(ports: SealPathPorts): readonly PathDeclaration[] {
         },
       },
     }),
+    definePath({
+      pattern: 'rotate/root',
+      access: 'sudo',
+      summary: 'Makes another root key, where the seal opens itself.',
+      fields: {},
+      operations: {
+        write: {
+          summary: 'Rotate the root key.',
+          handler: () =>
+            asRefusals(async () => {
+              await ports.seal.rotateRootKey()
+              return reply.none()
+            }),
+        },
+      },
+    }),
     ...['rotate', 'rotate/keyring'].map((pattern) =>
       definePath({
         pattern,
@@ -241,7 +257,7 @@ async function initReply(ports: SealPathPorts, input: Input<typeof initFields>):
   })
   const hex = (keys: readonly Buffer[]) => keys.map((key) => key.toString('hex'))
   const base64 = (keys: readonly Buffer[]) => keys.map((key) => key.toString('base64'))
-  return json({
+  return bareJson({
     keys: hex(made.keys),
     keys_base64: base64(made.keys),
     ...(made.recoveryKeys.length > 0
@@ -256,7 +272,7 @@ async function initReply(ports: SealPathPorts, input: Input<typeof initFields>):
 
 async function sealStatusReply(ports: SealPathPorts): Promise<Reply> {
   const status = await ports.seal.status()
-  return json({ ...status, ...versions(ports) })
+  return bareJson({ ...status, ...versions(ports) })
 }
 
 function versions(ports: SealPathPorts): JsonObject {
@@ -280,7 +296,7 @@ async function health(ports: SealPathPorts, input: Input<typeof healthFields>): 
   }
   code('standbycode', input.standbycode, 429)
   const state = !status.initialized ? 'uninitialised' : status.sealed ? 'sealed' : 'active'
-  return json(
+  return bareJson(
     {
       initialized: status.initialized,
       sealed: status.sealed,
@@ -306,18 +322,4 @@ function code(name: string, text: string | undefined, otherwise: number): number
   const value = /^[2-5]\d\d$/.test(text) ? Number(text) : undefined
   if (value === undefined) throw invalid(`bad value for ${name}: expected a status code`)
   return value
-}
-
-function json(body: JsonObject, status = 200): Reply {
-  return { kind: 'raw', status, contentType: 'application/json', body: `${encodeJson(body)}\n` }
-}
-
-/** What the seal refuses is a 400 with its text. */
-async function asRefusals(work: () => Promise<Reply>): Promise<Reply> {
-  try {
-    return await work()
-  } catch (problem) {
-    if (problem instanceof SealProblem) throw invalid(problem.message)
-    throw problem
-  }
 }

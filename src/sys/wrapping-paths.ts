@@ -94,6 +94,7 @@ export function wrappingPaths(ports: WrappingPort): readonly PathDeclaration[] {
     definePath({
       pattern: 'wrapping/lookup',
       access: 'open',
+      repeats: 'refuse',
       summary: 'When and by which path a wrapping token was made. It is not spent.',
       fields,
       operations: {

@@ -71,12 +71,13 @@ function asKept<R extends CompiledRole | undefined>(role: R): R {
   return { ...role, claimRules }
 }
 
-export function explainJwtLogin(input: JwtLoginInput): Explained {
-  return explain(jwtLogin, input, input.token, { evaluateAll: true })
+/** What may not be asked, with `mayAsk` false, is unverified. */
+export function explainJwtLogin(input: JwtLoginInput, mayAsk = true): Explained {
+  return explain(jwtLogin, input, input.token, { evaluateAll: true, mayAsk })
 }
 
-export function explainOidcLogin(input: OidcLoginInput): Explained {
-  return explain(oidcLogin, input, input.idToken, { evaluateAll: true })
+export function explainOidcLogin(input: OidcLoginInput, mayAsk = true): Explained {
+  return explain(oidcLogin, input, input.idToken, { evaluateAll: true, mayAsk })
 }
 
 /** About claims without a token: every check that rests on a signature reads `unverified`. */

@@ -12,7 +12,8 @@ import type {
 } from '../../src/framework/backend.ts'
 import type { Reply } from '../../src/framework/reply.ts'
 import type { BackendRequest, Caller, Operation } from '../../src/framework/request.ts'
-import type { Verb } from '../../src/framework/api.ts'
+import { closedSwitches, type Verb } from '../../src/framework/api.ts'
+import { userLockoutOf } from '../../src/core/user-lockout.ts'
 import { parseInput } from '../../src/framework/input.ts'
 import { declaredOperation } from '../../src/framework/path.ts'
 import { Refusal } from '../../src/framework/refusal.ts'
@@ -148,6 +149,7 @@ export class PluginHarness {
         header: () => undefined,
         wrapTtlSeconds: 0,
         via: 'socket',
+        listener: closedSwitches,
       }
       if (verb === 'write' && declaration.exists !== undefined) {
         const exists = await declaration.exists({ path, captures, caller })
@@ -195,6 +197,7 @@ export class PluginHarness {
       maxLeaseTtlSeconds: 2_764_800,
       compat: 'strict',
       explainToCaller: 'own_claims',
+      userLockout: userLockoutOf(undefined),
     }
   }
 }
@@ -265,8 +268,10 @@ function mountStore(store: Store & TextSealer): MountStore {
     pathOf: (key) =>
       key.slice(key.startsWith(dataPrefix) ? dataPrefix.length : configPrefix.length),
     view: (work) => store.view(work),
+    look: (work) => store.look(work),
     write: (work) => store.write(work),
     sealText: (purpose, text) => store.sealText(purpose, text).toString('base64url'),
     openText: (purpose, sealed) => store.openText(purpose, Buffer.from(sealed, 'base64url')),
+    hashText: (purpose, text) => store.hashText(purpose, text),
   }
 }

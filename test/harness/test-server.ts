@@ -27,6 +27,7 @@ export interface TestServerOptions {
   readonly listeners?: readonly ListenerOptions[]
   readonly logger?: Logger
   readonly explainToCaller?: 'none' | 'own_claims' | 'full'
+  readonly loginRecordsMax?: number
   readonly defaultLeaseTtlSeconds?: number
   readonly maxLeaseTtlSeconds?: number
   /** Stays as it is: neither initialised nor opened. */
@@ -78,6 +79,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     defaultLeaseTtlSeconds: options.defaultLeaseTtlSeconds ?? systemLeaseTtlSeconds,
     maxLeaseTtlSeconds: options.maxLeaseTtlSeconds ?? systemLeaseTtlSeconds,
     explainToCaller: options.explainToCaller ?? 'own_claims',
+    ...(options.loginRecordsMax === undefined ? {} : { loginRecordsMax: options.loginRecordsMax }),
     buildDate: '2026-01-01T00:00:00Z',
     ui: options.ui ?? false,
     publicAddress: options.publicAddress ?? '',

@@ -633,6 +633,10 @@ test('the list of reasons of this method is complete', () => {
     // Provoked in keys.test.ts and claims.test.ts.
     'keys_stale',
     'claim_too_large',
+    // Of other methods.
+    'credentials_missing',
+    'credentials_refused',
+    'locked_out',
     // Of the core, not of the method.
     'entity_disabled',
     'quota_exceeded',

@@ -18,6 +18,7 @@ const scalars: readonly FieldKind[] = [
   'bool',
   'duration',
   'signed_duration',
+  'float',
   'comma_int_list',
   'time',
 ]
@@ -35,8 +36,10 @@ let declared: readonly Declared[]
 
 before(async () => {
   server = await startTestServer()
-  await server.root.must('sys/auth/jwt', { type: 'jwt' })
   const { core } = server.server
+  for (const type of core.backends.typeNames('auth').filter((name) => name !== 'token')) {
+    await server.root.must(`sys/auth/${type}`, { type })
+  }
   const { mounts } = await core.configuration()
   declared = mounts.mounts.flatMap((mount) =>
     core.backends

@@ -103,12 +103,6 @@ test('SYS-76, SYS-77: there are no audit devices to see or to make', async () =>
   )
 })
 
-test('SYS-78: root generation is not there', async () => {
-  wantError(await root.read('sys/generate-root/attempt'), 404, /unsupported path/)
-  wantError(await nobody.read('sys/generate-root/attempt'), 403, 'permission denied')
-  wantError(await root.read('sys/rekey/init'), 404, /unsupported path/)
-})
-
 test('SYS-79: there is no replication, and anybody may know', async () => {
   assert.deepEqual((await nobody.read('sys/replication/status')).body.data, {
     mode: 'disabled',

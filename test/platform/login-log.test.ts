@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LoginLog } from '../../src/core/login-log.ts'
-import type { ApiRequest } from '../../src/framework/api.ts'
+import { closedSwitches, type ApiRequest } from '../../src/framework/api.ts'
 import type { LoginNote } from '../../src/framework/login-log.ts'
 import { invalid, Refusal, type RefusalDetail } from '../../src/framework/refusal.ts'
 import { ManualClock } from '../harness/manual-clock.ts'
@@ -35,7 +35,7 @@ const request: ApiRequest = {
   clientAddress: '192.0.2.1',
   clientPort: 1,
   header: () => undefined,
-  listener: { unauthenticatedMetricsAccess: false },
+  listener: closedSwitches,
   signal: new AbortController().signal,
   isGone: false,
 }

@@ -61,6 +61,9 @@ before(async () => {
     bound_audiences: ['a'],
   })
   await root.must('auth/sample/issuers/sample', { issuer: 'https://i.test', ...key })
+  for (const type of ['userpass', 'approle']) await root.must(`sys/auth/${type}`, { type })
+  await root.must('auth/userpass/users/sample', { password: 'x' })
+  await root.must('auth/approle/role/sample')
   await root.must('sys/policies/acl/sample', { policy: 'path "a" { capabilities = ["read"] }' })
   await root.must('sys/mounts/sample', { type: 'kv', options: { version: '1' } })
   await root.must('sys/mounts/old', { type: 'kv' })

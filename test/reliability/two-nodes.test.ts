@@ -40,6 +40,7 @@ function node(engine: MemoryEngine, key: Buffer, clock: ManualClock): Core {
       buildDate: '2026-01-01T00:00:00Z',
       ui: false,
       explainToCaller: 'none',
+      loginRecordsMax: 100,
     },
     plugins: builtIns,
     system: createSystem,

@@ -63,6 +63,7 @@ suite('whole files', () => {
       apiAddress: '',
       clusterName: '',
       defaultLeaseTtlSeconds: 2_764_800,
+      loginRecordsMax: 10_000,
       maxLeaseTtlSeconds: 2_764_800,
       logLevel: 'info',
       logFormat: 'standard',

@@ -17,6 +17,7 @@ const ofSizes = [effects, 'sizes, headers and proxies of a listener'] as const
 const ofTimes = [effects, 'every time limit of a listener'] as const
 const ofTls = [effects, 'TLS is served with the versions'] as const
 const ofLeaving = [effects, 'a seal that is to be left'] as const
+const ofShareHolders = ['platform/share-holders.test.ts', 'a switch of the configuration'] as const
 const ofNetworks = 'server/outbound-networks.test.ts'
 
 const ofAudit = 'server/audit-config.test.ts'
@@ -33,6 +34,11 @@ const serving: Proofs = {
     'custom_response_headers',
   ),
   ...rows(
+    ofShareHolders,
+    'disable_unauthed_generate_root_endpoints',
+    'disable_unauthed_rekey_endpoints',
+  ),
+  ...rows(
     ofTimes,
     'max_request_duration',
     'http_read_header_timeout',
@@ -47,6 +53,7 @@ export const configProofs: Readonly<Record<string, Proofs>> = {
   top: {
     ...rows(ofTop, 'storage', 'listener', 'seal', 'api_addr', 'cluster_name', 'ui', 'pid_file'),
     ...rows(ofTop, 'default_lease_ttl', 'max_lease_ttl', 'log_level', 'log_format', 'log_file'),
+    record_max: ['platform/login-records.test.ts', 'the ring keeps so many'],
     backend: [effects, 'the old word for storage'],
     outbound: [ofNetworks, 'a denied network is not called'],
     audit: [ofAudit, 'devices of the configuration file'],
@@ -171,7 +178,8 @@ const onTune: Proofs = {
   ...rows('idle', 'force_no_cache', 'plugin_version', 'passthrough_request_headers'),
   audit_non_hmac_request_keys: ['audit/records.test.ts', 'members that the mount names'],
   audit_non_hmac_response_keys: ['audit/records.test.ts', 'members that the mount names'],
-  ...rows('idle', 'allowed_response_headers', 'user_lockout_config'),
+  ...rows('idle', 'allowed_response_headers'),
+  user_lockout_config: ['userpass/login.test.ts', "lockout_threshold: '2'"],
 }
 
 /** By path, as the server's own OpenAPI document has it. */

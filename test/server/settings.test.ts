@@ -189,9 +189,7 @@ test('every field of a mount and of a role has its proof or warns at its write (
   const idle = (path: string) =>
     Object.keys(fieldProofs[path] ?? {}).filter((name) => fieldProofs[path]?.[name] === 'idle')
   const bools = ['local', 'seal_wrap', 'external_entropy_access', 'force_no_cache']
-  const maps = ['user_lockout_config']
-  const value = (name: string) =>
-    bools.includes(name) ? true : maps.includes(name) ? { lockout_threshold: 5 } : 'v1.0.0'
+  const value = (name: string) => (bools.includes(name) ? true : 'v1.0.0')
   for (const [at, name] of idle('/sys/auth/{path}').entries()) {
     await warned(`sys/auth/e${at}`, { type: 'jwt', [name]: value(name) }, name)
     await root.must(`sys/auth/quiet${at}`, {

@@ -485,7 +485,7 @@ export function storageSuite(name: string, openEngine: () => Promise<OpenedEngin
       await store.view(async (view) => {
         assert.deepEqual(await view.get(key), { n: 1 })
         store.seal()
-        await assert.rejects(view.get(key), StoreSealed)
+        await assert.rejects(async () => view.get(key), StoreSealed)
       })
     },
   )
@@ -607,7 +607,7 @@ export function storageSuite(name: string, openEngine: () => Promise<OpenedEngin
       await store.view(async (view) => {
         assert.equal(await view.get(recordKey('a')), 1)
         store.seal()
-        await assert.rejects(view.get(recordKey('a')), StoreSealed)
+        await assert.rejects(async () => view.get(recordKey('a')), StoreSealed)
       })
       assert.equal(store.sealed, true)
       await assert.rejects(

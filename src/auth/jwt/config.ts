@@ -16,6 +16,7 @@ import {
   type SignatureAlgorithm,
 } from '../../jose/algorithms.ts'
 import { member, type JsonObject } from '../../lib/json.ts'
+import { after, type Soon } from '../../lib/soon.ts'
 import {
   keySourceRecord,
   keySourceTable,
@@ -121,12 +122,12 @@ export class JwtConfigs {
     this.sources = new KeySources(context)
   }
 
-  async loadTrust(view?: StoreView): Promise<TrustRecord> {
+  loadTrust(view?: StoreView): Soon<TrustRecord> {
     const trust =
       view === undefined
-        ? await this.#context.store.view((one) => one.get(this.#key))
-        : await view.get(this.#key)
-    return trust ?? trustRecord.defaults
+        ? this.#context.store.look((one) => one.get(this.#key))
+        : view.get(this.#key)
+    return after(trust, (found) => found ?? trustRecord.defaults)
   }
 
   saveTrust(txn: StoreTransaction, trust: TrustRecord): void {

@@ -59,7 +59,8 @@ export function keepFacts(role: RoleRecord, claims: JsonObject, voucher: Voucher
     const value = resolveReference(claims, parseReference(reference))
     if (value !== undefined && isSmall(value, factCharsMax)) bound[reference] = value
   }
-  return Object.keys(bound).length === 0 ? kept : { ...kept, claims: bound }
+  if (Object.keys(bound).length > 0) kept['claims'] = bound
+  return kept
 }
 
 /** Kept facts as the checks of a login read claims. */

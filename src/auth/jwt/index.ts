@@ -3,6 +3,7 @@
 import type { Backend, BackendType } from '../../framework/backend.ts'
 import { ClientKeys, clientKeyPaths } from './client-keys.ts'
 import { configPath, JwtConfigs } from './config.ts'
+import { JwtExplainer } from './explain.ts'
 import { issuerPaths, JwtIssuers } from './issuers.ts'
 import { lintPath } from './lint.ts'
 import { JwtLogin, loginPath } from './login.ts'
@@ -54,6 +55,7 @@ export const jwtBackend: BackendType = {
         ...clientKeyPaths(clientKeys),
       ],
       renew: (request) => renewal.renew(request),
+      explainer: new JwtExplainer(context, { login, roles, providers, finish }),
       close: async () => {
         states.close()
         configs.close()

@@ -13,6 +13,7 @@ import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid } from '../../framework/refusal.ts'
 import { algorithmNames } from '../../jose/algorithms.ts'
 import { member, type JsonObject } from '../../lib/json.ts'
+import type { Soon } from '../../lib/soon.ts'
 import { keySourceTable } from '../../oidc/key-source-config.ts'
 import { field, type Input } from '../../schema/field.ts'
 import {
@@ -111,7 +112,7 @@ export class JwtIssuers {
     return names.get(iss)
   }
 
-  load(name: string, view?: StoreView): Promise<IssuerRecord | undefined> {
+  load(name: string, view?: StoreView): Soon<IssuerRecord | undefined> {
     return this.#records.load(name, view)
   }
 

@@ -7,6 +7,7 @@ import { reply } from '../../framework/reply.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { cidrContains, parseCidr } from '../../lib/cidr.ts'
 import type { JsonValue } from '../../lib/json.ts'
+import type { Soon } from '../../lib/soon.ts'
 import { lintRole, type Lint, type LintCode } from '../../trust/role-lint.ts'
 import type { JwtConfigs, TrustRecord } from './config.ts'
 import { issuerOfConfig } from './issuers.ts'
@@ -17,7 +18,7 @@ const rolesMax = 1_000
 /** The stored roles of the mount. */
 interface StoredRoles {
   names(page: { readonly limit: number }): Promise<readonly string[]>
-  load(name: string): Promise<RoleRecord | undefined>
+  load(name: string): Soon<RoleRecord | undefined>
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 
 import type { LoginNote } from '../../framework/login-log.ts'
-import { encodeJson, type JsonObject } from '../../lib/json.ts'
+import { encodeJson, type JsonObject, type JsonValue } from '../../lib/json.ts'
 import type { Result } from '../../lib/result.ts'
 import type { Decision, ProvenKey, SignatureProblem } from '../../trust/decide.ts'
 import { literalReference, resolveReference, type ClaimReference } from '../../trust/pointer.ts'
@@ -17,6 +17,7 @@ const valueLengthMax = 256
 const alwaysShown = ['iss', 'sub', 'aud', 'exp', 'iat'].map(literalReference)
 
 export interface Noted {
+  readonly kind: 'jwt' | 'oidc'
   /** As it was asked for, also when there is no such role. */
   readonly roleName: string
   readonly role: CompiledRole | undefined
@@ -28,7 +29,8 @@ export interface Noted {
   readonly issuer: string | undefined
 }
 
-export function noteOf({ roleName, role, decision, signature, claims, issuer }: Noted): LoginNote {
+export function noteOf(noted: Noted): LoginNote {
+  const { kind, roleName, role, decision, signature, claims, issuer } = noted
   const failure = decision.kind === 'refused' ? decision.failure : undefined
   const proven = signature?.ok === true ? claims : undefined
   const shown = proven === undefined ? undefined : shownClaims(proven, role)
@@ -37,7 +39,9 @@ export function noteOf({ roleName, role, decision, signature, claims, issuer }: 
     reason: failure?.reason,
     check: failure?.check,
     claim: failure?.claim,
-    issuer: shown?.['iss'] ?? issuer,
+    roleVersion: role?.version,
+    kind,
+    issuer: typeof shown?.['iss'] === 'string' ? shown['iss'] : issuer,
     keyId: signature?.ok === true ? keyOf(signature.value) : undefined,
     claims: shown,
   }
@@ -48,17 +52,13 @@ function keyOf({ keyId, thumbprint }: ProvenKey): string {
   return keyId ?? thumbprint
 }
 
-function shownClaims(
-  claims: JsonObject,
-  role: CompiledRole | undefined,
-): Readonly<Record<string, string>> {
-  const shown = new Map<string, string>()
+function shownClaims(claims: JsonObject, role: CompiledRole | undefined): JsonObject {
+  const shown = new Map<string, JsonValue>()
   const show = (reference: ClaimReference | undefined): void => {
     if (reference === undefined || shown.has(reference.text)) return
     const value = resolveReference(claims, reference)
     if (value === undefined) return
-    const text = typeof value === 'string' ? value : encodeJson(value)
-    shown.set(reference.text, maskTokens(text).slice(0, valueLengthMax))
+    shown.set(reference.text, shownValue(value))
   }
   alwaysShown.forEach(show)
   show(role?.userClaim)
@@ -66,4 +66,12 @@ function shownClaims(
   for (const { reference } of role?.claimRules ?? []) show(reference)
   for (const { reference } of role?.mappings ?? []) show(reference)
   return Object.fromEntries(shown)
+}
+
+/** As it is where it is short and no token stands in it; else a text of it, masked and cut. */
+function shownValue(value: JsonValue): JsonValue {
+  const text = typeof value === 'string' ? value : encodeJson(value)
+  const masked = maskTokens(text)
+  if (masked === text && text.length <= valueLengthMax) return value
+  return masked.slice(0, valueLengthMax)
 }

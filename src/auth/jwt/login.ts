@@ -11,7 +11,9 @@ import type { LoginNote } from '../../framework/login-log.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { grantedBy, loginRefusal } from '../../framework/role-login.ts'
 import { parseCompactJwt } from '../../jose/compact-jwt.ts'
+import type { JsonObject } from '../../lib/json.ts'
 import { err, ok } from '../../lib/result.ts'
+import { after, type Soon } from '../../lib/soon.ts'
 import type { KeySource } from '../../oidc/key-source.ts'
 import { field, type Input } from '../../schema/field.ts'
 import type { StoreView } from '../../storage/store.ts'
@@ -20,6 +22,7 @@ import {
   type Decision,
   type JwtLoginInput,
   type LoginOutcome,
+  type Presented,
 } from '../../trust/decide.ts'
 import { allAlgorithms, type ConfigRecord, type JwtConfigs, type TrustRecord } from './config.ts'
 import { keepFacts, type Voucher } from './facts.ts'
@@ -28,7 +31,7 @@ import { noteOf } from './login-note.ts'
 import { provideClaims } from './providers.ts'
 import { roleNameCharsMax, type RoleRecord } from './role-record.ts'
 import type { JwtRoles } from './role.ts'
-import { settle } from './settle.ts'
+import { settle, type Answers } from './settle.ts'
 
 /** Above what a JWT may have, so that a longer one is refused for that very reason. */
 const jwtFieldCharsMax = 524_288
@@ -51,11 +54,23 @@ const loginFields = {
   }),
 } as const
 
+/** What a login is asked with; a login that is only explained asks with the same. */
+export interface JwtAsked {
+  /** Empty for the mount's default role. */
+  readonly role: string
+  readonly jwt: string
+  /** In place of a token: to be explained, and never to log in with. */
+  readonly claims?: JsonObject
+  readonly clientAddress: string | undefined
+  readonly nowMs: number
+  readonly requestId: string
+}
+
 /**
  * What of the mount judges one token: a named issuer, or the classic configuration, or nothing that
  * fits.
  */
-interface Prepared {
+export interface Prepared {
   readonly config: ConfigRecord | undefined
   readonly issuer: NamedIssuer | undefined
   readonly record: RoleRecord | undefined
@@ -63,7 +78,11 @@ interface Prepared {
   readonly input: JwtLoginInput
 }
 
-type ReadToken = ReturnType<typeof parseCompactJwt>
+/** The token, unless there is none, and the named issuer that it claims to be from. */
+interface Read {
+  readonly token: Presented | undefined
+  readonly issuer: NamedIssuer | undefined
+}
 
 export class JwtLogin {
   readonly #context: BackendContext
@@ -86,22 +105,33 @@ export class JwtLogin {
   }
 
   async login(request: BackendRequest<Input<typeof loginFields>>): Promise<Reply> {
-    const prepared = await this.#prepare(request)
+    // Each wait is a place where the logins of a turn have come equally far: they go on together.
+    const { role = '', jwt = '' } = request.input
+    const { clientAddress, nowMs, requestId } = request
+    const prepared = await this.prepare({ role, jwt, clientAddress, nowMs, requestId })
+    const { record } = prepared
+    const answers = this.answers(prepared)
+    const { decision, input } = await settle(prepared.input, decideJwtLogin, answers)
+    const note = this.#note(prepared, decision, input)
+    if (decision.kind === 'refused') throw loginRefusal(decision.failure, prepared.mount, note)
+    if (record === undefined) throw new Error('a login was accepted without a role')
+    const voucher = this.voucherOf(prepared, input)
+    return { kind: 'login', login: loginOf({ outcome: decision.outcome, record, note }, voucher) }
+  }
+
+  /** What a decision about it may ask outside. */
+  answers(prepared: Prepared): Answers<JwtLoginInput> {
     const { config, record } = prepared
-    const { decision, input } = await settle(prepared.input, decideJwtLogin, {
+    return {
       signature: () => this.#verify(prepared),
       provider: (_, claims) => ({
         provided: provideClaims(config?.provider_config ?? {}, record?.groups_claim ?? '', claims),
       }),
-    })
-    const note = this.#note(prepared, decision, input)
-    if (decision.kind === 'refused') throw loginRefusal(decision.failure, prepared.mount, note)
-    if (record === undefined) throw new Error('a login was accepted without a role')
-    const voucher = this.#voucherOf(prepared, input)
-    return { kind: 'login', login: { ...loginOf(decision.outcome, record, voucher), note } }
+    }
   }
 
-  #voucherOf({ config, issuer }: Prepared, { signature }: JwtLoginInput): Voucher {
+  /** Who vouches for the login: the issuer, and the key where the mount names its keys. */
+  voucherOf({ config, issuer }: Prepared, { signature }: JwtLoginInput): Voucher {
     const isConfigured = this.#keySource(config, issuer)?.hasKey !== undefined
     const key = isConfigured && signature?.ok === true ? signature.value.thumbprint : undefined
     return { flow: 'jwt', issuer: issuer?.name, key }
@@ -114,6 +144,7 @@ export class JwtLogin {
   ): LoginNote {
     if (!this.#context.loginLog.isEnabled(decision.kind)) return {}
     return noteOf({
+      kind: 'jwt',
       roleName: role?.name ?? (requestedRole === '' ? config.default_role : requestedRole),
       role,
       decision,
@@ -124,80 +155,86 @@ export class JwtLogin {
   }
 
   /** Everything the decision needs that can be had without the network. */
-  async #prepare(request: BackendRequest<Input<typeof loginFields>>): Promise<Prepared> {
-    const { store, random } = this.#context
+  prepare(asked: JwtAsked): Soon<Prepared> {
+    const requestedRole = asked.role
+    const jwt = asked.jwt.trim()
+    return this.#context.store.look((view) =>
+      after(this.#configs.loadTrust(view), (trust) => {
+        const name = requestedRole === '' ? (trust.config?.default_role ?? '') : requestedRole
+        const found = name === '' ? undefined : this.#roles.load(name, view)
+        return after(found, (record) =>
+          after(this.#read(asked.claims ?? jwt, trust, view), (read) =>
+            this.#prepared(asked, trust, record, read),
+          ),
+        )
+      }),
+    )
+  }
+
+  #prepared(
+    asked: JwtAsked,
+    trust: TrustRecord,
+    record: RoleRecord | undefined,
+    { issuer, token }: Read,
+  ): Prepared {
+    const { random } = this.#context
     const mount = this.#context.mount()
-    const requestedRole = request.input.role ?? ''
-    const jwt = (request.input.jwt ?? '').trim()
-    const { trust, record, read } = await store.view(async (view) => {
-      const found = await this.#configs.loadTrust(view)
-      const name = requestedRole === '' ? (found.config?.default_role ?? '') : requestedRole
-      return {
-        trust: found,
-        record: name === '' ? undefined : await this.#roles.load(name, view),
-        // Only a mount with named issuers has more to look up.
-        read: found.routes.length === 0 ? undefined : await this.#readToken(jwt, found, view),
-      }
-    })
-    const { config } = trust
-    const { issuer, token } = read ?? this.#readOwnToken(jwt, config)
     const input: JwtLoginInput = {
       mountPath: mount.path,
       config: loginConfig(trust, issuer),
-      requestedRole,
+      requestedRole: asked.role,
       role: record === undefined ? undefined : this.#roles.compiled(record),
       compat: mount.compat,
       token,
-      sourceAddress: request.clientAddress,
+      sourceAddress: asked.clientAddress,
       signature: undefined,
-      nowSeconds: Math.floor(request.nowMs / 1000),
-      env: { nowMs: request.nowMs, randomBytes: (count) => random.bytes(count) },
+      nowSeconds: Math.floor(asked.nowMs / 1000),
+      env: { nowMs: asked.nowMs, randomBytes: (count) => random.bytes(count) },
       explainToCaller: mount.explainToCaller,
-      requestId: request.requestId,
+      requestId: asked.requestId,
     }
-    return { config, issuer, record, mount, input }
+    return { config: trust.config, issuer, record, mount, input }
   }
 
-  #readOwnToken(
-    jwt: string,
-    config: ConfigRecord | undefined,
-  ): Pick<Prepared, 'issuer'> & { readonly token: ReadToken | undefined } {
-    const algorithms = this.#configs.algorithms(config?.jwt_supported_algs ?? [])
-    return { token: jwt === '' ? undefined : parseCompactJwt(jwt, algorithms), issuer: undefined }
+  /** What there is to judge: a token, or claims in place of one. */
+  #read(presented: string | JsonObject, trust: TrustRecord, view: StoreView): Soon<Read> {
+    if (typeof presented === 'string') return this.#readToken(presented, trust, view)
+    const token = { claims: presented }
+    if (trust.routes.length === 0) return { token, issuer: undefined }
+    const found = this.#issuers.find(trust, claimedIssuer(presented), view)
+    return after(found, (issuer) => ({ token, issuer }))
   }
 
   /**
    * Reads the token, and finds the named issuer it claims to be from, which says what algorithms it
    * may use.
    */
-  async #readToken(
-    jwt: string,
-    trust: TrustRecord,
-    view: StoreView,
-  ): Promise<Pick<Prepared, 'issuer'> & { readonly token: ReadToken | undefined }> {
-    const { config } = trust
+  #readToken(jwt: string, trust: TrustRecord, view: StoreView): Soon<Read> {
+    const { config, routes } = trust
     if (jwt === '') return { token: undefined, issuer: undefined }
     const ownAlgorithms = this.#configs.algorithms(config?.jwt_supported_algs ?? [])
+    // Only a mount with named issuers has more to look up.
+    if (routes.length === 0) {
+      return { token: parseCompactJwt(jwt, ownAlgorithms), issuer: undefined }
+    }
     const token = parseCompactJwt(jwt, allAlgorithms)
     if (!token.ok) return { token, issuer: undefined }
-    const issuer = await this.#issuers.find(trust, claimedIssuer(token.value.claims), view)
-    const allowed =
-      issuer === undefined
-        ? ownAlgorithms
-        : this.#configs.algorithms(issuer.record.jwt_supported_algs)
-    // Read again for the refusal that a narrower list gives.
-    return {
-      token: allowed.has(token.value.header.alg) ? token : parseCompactJwt(jwt, allowed),
-      issuer,
-    }
+    const found = this.#issuers.find(trust, claimedIssuer(token.value.claims), view)
+    return after(found, (issuer) => {
+      const allowed =
+        issuer === undefined
+          ? ownAlgorithms
+          : this.#configs.algorithms(issuer.record.jwt_supported_algs)
+      // Read again for the refusal that a narrower list gives.
+      return {
+        token: allowed.has(token.value.header.alg) ? token : parseCompactJwt(jwt, allowed),
+        issuer,
+      }
+    })
   }
 
   /** The verdict about the signature, and the issuer that the key source belongs to. */
-  async #verify({
-    config,
-    issuer,
-    input,
-  }: Prepared): Promise<Pick<JwtLoginInput, 'signature' | 'config'>> {
+  #verify({ config, issuer, input }: Prepared): Soon<Pick<JwtLoginInput, 'signature' | 'config'>> {
     const { token } = input
     if (token === undefined || 'claims' in token || !token.ok)
       return { signature: undefined, config: input.config }
@@ -209,16 +246,19 @@ export class JwtLogin {
       return { signature: err({ reason, detail }), config: input.config }
     }
     const cached = source.verifyCached(token.value)
-    const verified = cached === 'needs_refresh' ? await source.verify(token.value) : cached
-    if (!verified.ok) return { signature: verified, config: input.config }
-    const { kid, thumbprint } = verified.value.key
-    const signature = ok({ keyId: kid, thumbprint })
-    const hasIssuer = source.kind === 'discovery' || source.kind === 'kubernetes'
-    if (issuer !== undefined || !hasIssuer) return { signature, config: input.config }
-    const discovered = await source.discoveredIssuer()
-    // Without knowing its issuer, the key source vouches for nobody.
-    if (!discovered.ok) return { signature: discovered, config: input.config }
-    return { signature, config: { ...input.config, discovered_issuer: discovered.value } }
+    const verdict = cached === 'needs_refresh' ? source.verify(token.value) : cached
+    return after(verdict, (verified) => {
+      if (!verified.ok) return { signature: verified, config: input.config }
+      const { kid, thumbprint } = verified.value.key
+      const signature = ok({ keyId: kid, thumbprint })
+      const hasIssuer = source.kind === 'discovery' || source.kind === 'kubernetes'
+      if (issuer !== undefined || !hasIssuer) return { signature, config: input.config }
+      return source.discoveredIssuer().then((discovered) => {
+        // Without knowing its issuer, the key source vouches for nobody.
+        if (!discovered.ok) return { signature: discovered, config: input.config }
+        return { signature, config: { ...input.config, discovered_issuer: discovered.value } }
+      })
+    })
   }
 
   /** Exactly one source: keys are never tried across issuers. */
@@ -228,10 +268,15 @@ export class JwtLogin {
   }
 }
 
+interface Accepted {
+  readonly outcome: LoginOutcome
+  readonly record: RoleRecord
+  readonly note: LoginNote
+}
+
 /** What the core makes a token from. */
-export function loginOf(outcome: LoginOutcome, record: RoleRecord, voucher: Voucher): Login {
+export function loginOf({ outcome, record, note }: Accepted, voucher: Voucher): Login {
   return {
-    ...grantedBy(record),
     alias: { name: outcome.aliasName, metadata: outcome.aliasMetadata },
     groups: outcome.groups,
     metadata: outcome.metadata,
@@ -239,6 +284,8 @@ export function loginOf(outcome: LoginOutcome, record: RoleRecord, voucher: Vouc
     policies: outcome.tokenPolicies,
     boundCidrs: outcome.boundCidrs,
     facts: keepFacts(record, outcome.claims, voucher),
+    note,
+    ...grantedBy(record),
   }
 }
 

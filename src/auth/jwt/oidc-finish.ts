@@ -43,6 +43,18 @@ export interface FinishInput {
   readonly request: Pick<BackendRequest<unknown>, 'clientAddress' | 'nowMs' | 'requestId'>
 }
 
+/** An ID token with what is known of the sign-in that it came with. */
+export interface IdTokenCase {
+  readonly provider: OidcProvider
+  readonly record: RoleRecord
+  readonly idToken: Presented
+  readonly nonce: string | undefined
+  readonly maxAge: OidcLoginInput['facts']['maxAge']
+  readonly accessToken: string
+  readonly code: string
+  readonly request: Pick<BackendRequest<unknown>, 'clientAddress' | 'nowMs' | 'requestId'>
+}
+
 export class OidcFinish {
   readonly #context: BackendContext
   readonly #roles: JwtRoles
@@ -56,7 +68,7 @@ export class OidcFinish {
   async finish(input: FinishInput): Promise<Result<Login, Refusal>> {
     const { provider, record, tokens, request } = input
     const { decision, input: judged } = await settle(this.#inputOf(input), decideOidcLogin, {
-      signature: async ({ idToken }) => ({ signature: await this.#verify(provider, idToken) }),
+      signature: async ({ idToken }) => ({ signature: await this.verify(provider, idToken) }),
       user_info: async (_, claims) => {
         const overlaid = await this.#overlay(input, claims)
         this.#logClaims(record, overlaid, request.requestId)
@@ -69,15 +81,16 @@ export class OidcFinish {
     const note = this.#note(decision, judged)
     if (decision.kind === 'refused') return err(checkFailed(decision.failure, note))
     const clientId = provider.config.oidc_client_id
-    const login = loginOf(decision.outcome, record, { flow: 'oidc', clientId })
+    const login = loginOf({ outcome: decision.outcome, record, note }, { flow: 'oidc', clientId })
     const metadata = { ...login.metadata, ...providerTokens(record, tokens) }
-    return ok({ ...login, metadata, note })
+    return ok({ ...login, metadata })
   }
 
   #note(decision: Decision, judged: OidcLoginInput): LoginNote {
     if (!this.#context.loginLog.isEnabled(decision.kind)) return {}
     const { idToken, signature, facts } = judged
     return noteOf({
+      kind: 'oidc',
       roleName: judged.role.name,
       role: judged.role,
       decision,
@@ -97,10 +110,28 @@ export class OidcFinish {
     if (!token.ok) return false
     const named = member(token.value.claims, 'nonce')
     if (typeof named !== 'string' || !equalSecrets(named, nonce)) return false
-    return (await this.#verify(provider, token)).ok
+    return (await this.verify(provider, token)).ok
   }
 
   #inputOf({ provider, record, state, tokens, code, request }: FinishInput): OidcLoginInput {
+    return this.inputFor({
+      provider,
+      record,
+      idToken: parseCompactJwt(tokens.idToken, provider.algorithms),
+      nonce: state.mode === 'device' ? undefined : state.nonce,
+      maxAge:
+        state.maxAge > 0
+          ? { seconds: state.maxAge, askedAtSeconds: Math.floor(state.startedAtMs / 1000) }
+          : undefined,
+      accessToken: tokens.accessToken,
+      code,
+      request,
+    })
+  }
+
+  /** What an ID token is judged by, whichever sign-in it came with. */
+  inputFor(one: IdTokenCase): OidcLoginInput {
+    const { provider, record, idToken, nonce, maxAge, accessToken, code, request } = one
     const { config, metadata } = provider
     const mount = this.#context.mount()
     return {
@@ -108,17 +139,14 @@ export class OidcFinish {
       role: this.#roles.compiled(record),
       compat: mount.compat,
       sourceAddress: request.clientAddress,
-      idToken: parseCompactJwt(tokens.idToken, provider.algorithms),
+      idToken,
       signature: undefined,
       facts: {
         issuer: metadata.issuer,
         clientId: config.oidc_client_id,
-        nonce: state.mode === 'device' ? undefined : state.nonce,
-        maxAge:
-          state.maxAge > 0
-            ? { seconds: state.maxAge, askedAtSeconds: Math.floor(state.startedAtMs / 1000) }
-            : undefined,
-        accessToken: tokens.accessToken,
+        nonce,
+        maxAge,
+        accessToken,
         code,
       },
       overlaid: undefined,
@@ -131,7 +159,7 @@ export class OidcFinish {
     }
   }
 
-  async #verify(
+  async verify(
     { keys }: OidcProvider,
     token: Presented,
   ): Promise<Result<ProvenKey, SignatureProblem>> {
@@ -174,7 +202,7 @@ export class OidcFinish {
     if (info.value.kind === 'claims') return ok(info.value.claims)
     const token = parseCompactJwt(info.value.text, provider.algorithms)
     if (!token.ok) return token
-    const proven = await this.#verify(provider, token)
+    const proven = await this.verify(provider, token)
     return proven.ok ? ok(token.value.claims) : proven
   }
 

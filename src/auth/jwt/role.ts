@@ -10,8 +10,10 @@ import {
   olderNamesAfter,
   olderTokenFields,
   renameOlder,
+  requireChoices,
 } from '../../framework/token-settings.ts'
 import { shortDuration } from '../../lib/duration.ts'
+import type { Soon } from '../../lib/soon.ts'
 import { field, type Input } from '../../schema/field.ts'
 import type { Key, StoreView } from '../../storage/store.ts'
 import { checkRoleRules } from '../../trust/role-checks.ts'
@@ -48,7 +50,7 @@ export class JwtRoles {
     this.#records = new NamedRecords(context.store, 'role/', roleCodec)
   }
 
-  load(name: string, view?: StoreView): Promise<RoleRecord | undefined> {
+  load(name: string, view?: StoreView): Soon<RoleRecord | undefined> {
     return this.#records.load(name, view)
   }
 
@@ -115,7 +117,7 @@ export class JwtRoles {
     checkFlow(record)
     refuse((name) => name === 'bound_audiences')
     refuse(() => true)
-    return settled(record)
+    return requireChoices(roleRecord, record)
   }
 
   #warnings(record: RoleRecord): readonly string[] {
@@ -180,18 +182,9 @@ function checkProviderTokens(record: RoleDraft): void {
   }
 }
 
-/** The role, once nothing is left that is none of its choices. */
-function settled(draft: RoleDraft): RoleRecord {
-  const record = roleRecord.check(draft)
-  if (record.ok) return record.value
-  const { field: name, value, choices } = record.error
-  const use = `${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`
-  throw invalid(`invalid '${name}': ${JSON.stringify(value.slice(0, 64))}; use ${use}`)
-}
-
 /** What only browser sign-ins use. */
 function checkFlow(record: RoleDraft): void {
-  settled(record)
+  requireChoices(roleRecord, record)
   if (record.poll_interval < 0) throw invalid("'poll_interval' cannot be negative")
   const hasRedirects = (record.allowed_redirect_uris ?? []).length > 0
   if (record.role_type === 'oidc' && !hasRedirects && record.callback_mode !== 'device') {

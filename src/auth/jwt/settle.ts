@@ -4,11 +4,13 @@
  */
 
 import type { JsonObject } from '../../lib/json.ts'
-import type { Decision, Step } from '../../trust/decision.ts'
+import type { Decision, Explained, Explanation, Step } from '../../trust/decision.ts'
 import type { Need } from '../../trust/login-check.ts'
 
 /** Answers one need: gives what the input has to have for the decision to go on. */
 export type Answer<I> = (input: I, claims: JsonObject) => Promise<Partial<I>> | Partial<I>
+
+export type Answers<I> = Readonly<Partial<Record<Need, Answer<I>>>>
 
 export interface Settled<I> {
   readonly decision: Decision
@@ -19,7 +21,7 @@ export interface Settled<I> {
 export async function settle<I>(
   input: I,
   decide: (input: I) => Step,
-  answers: Readonly<Partial<Record<Need, Answer<I>>>>,
+  answers: Answers<I>,
 ): Promise<Settled<I>> {
   const asked = new Set<Need>()
   let judged = input
@@ -35,4 +37,30 @@ export async function settle<I>(
     step = decide(judged)
   }
   return { decision: step.decision, input: judged }
+}
+
+/**
+ * The same for somebody who wants to understand it: what there is no answer to is not asked, and
+ * what rests on it is unverified.
+ */
+export async function settleExplained<I>(
+  input: I,
+  explain: (input: I, mayAsk: boolean) => Explained,
+  answers: Answers<I>,
+): Promise<{ readonly explanation: Explanation; readonly input: I }> {
+  const asked = new Set<Need>()
+  let judged = input
+  let step = explain(judged, true)
+  while (step.kind === 'needs') {
+    const answer = answers[step.need]
+    if (answer === undefined || asked.has(step.need)) {
+      step = explain(judged, false)
+      break
+    }
+    asked.add(step.need)
+    judged = { ...judged, ...(await answer(judged, step.claims)) }
+    step = explain(judged, true)
+  }
+  if (step.kind === 'needs') throw new Error('a run that may not ask has asked')
+  return { explanation: step.explanation, input: judged }
 }

@@ -8,9 +8,12 @@ import { reply, type Reply } from '../../framework/reply.ts'
 import { corePaths, type CoreRequest, type RequestFacts } from '../../framework/core-path.ts'
 import type { PathDeclaration } from '../../framework/path.ts'
 import { invalid, Refusal } from '../../framework/refusal.ts'
+import type { TokenRole } from '../../framework/token-role.ts'
 import type { Renewer, TokenAnswer, TokenName, TokenPort } from '../../framework/token-port.ts'
 import { parseDurationSeconds } from '../../lib/duration.ts'
+import { after, type Soon } from '../../lib/soon.ts'
 import { field, type Input } from '../../schema/field.ts'
+import { tokenRoleNameField, tokenRolePaths, TokenRoles } from './role.ts'
 
 const createFields = {
   id: field.string({ help: 'Chosen text of the token; needs sudo.', secret: true }),
@@ -26,7 +29,10 @@ const createFields = {
   display_name: field.string({ help: 'Name for people.' }),
   num_uses: field.int({ help: 'Number of requests it may make; 0 is no limit.' }),
   type: field.string({ help: 'service or batch.' }),
-  entity_alias: field.string({ help: 'Alias of the entity to bind; only with a token role.' }),
+  entity_alias: field.string({
+    help: 'Alias of the entity to bind; only with a token role.',
+    charsMax: 512,
+  }),
 } as const
 
 const nameFields = {
@@ -40,15 +46,23 @@ export function tokenBackend<Known>(port: () => TokenPort<Known>): BackendType {
   return {
     types: ['token'],
     class: 'auth',
-    create: () => ({ paths: tokenPaths(port) }) satisfies Backend,
+    create: (context): Backend => {
+      const roles = new TokenRoles(context)
+      return {
+        paths: [...tokenPaths(port, roles), ...tokenRolePaths(roles)],
+        renew: (request) => roles.renew(request),
+      }
+    },
   }
 }
 
-function tokenPaths<Known>(port: () => TokenPort<Known>): readonly PathDeclaration[] {
+function tokenPaths<Known>(
+  port: () => TokenPort<Known>,
+  roles: TokenRoles,
+): readonly PathDeclaration[] {
   const definePath = corePaths<Known>()
   return [
-    creationPath('create', port, false),
-    creationPath('create-orphan', port, true),
+    ...creationPaths(port, roles),
     definePath({
       pattern: 'lookup-self',
       access: 'token',
@@ -78,7 +92,7 @@ function tokenPaths<Known>(port: () => TokenPort<Known>): readonly PathDeclarati
         write: {
           summary: 'Look up by accessor.',
           handler: async ({ input, facts }) => {
-            const data = await port().lookup(accessorName(input.accessor), callerOf(facts))
+            const data = await port().lookup(accessorName(input.accessor), callerOf(facts), '')
             if (data === undefined) throw invalid('invalid accessor')
             return reply.data(data)
           },
@@ -193,19 +207,20 @@ function tokenPaths<Known>(port: () => TokenPort<Known>): readonly PathDeclarati
     }),
   ]
 
-  async function lookupSelf(request: Request<Known>): Promise<Reply> {
-    const data = await port().lookup({ kind: 'self' }, callerOf(request.facts))
-    if (data === undefined) throw new Refusal('token_refused')
-    const text = ownText(request)
-    return reply.data({ ...data, id: text })
+  function lookupSelf(request: Request<Known>): Soon<Reply> {
+    const found = port().lookup({ kind: 'self' }, callerOf(request.facts), ownText(request))
+    return after(found, (data) => {
+      if (data === undefined) throw new Refusal('token_refused')
+      return reply.data(data)
+    })
   }
 
   async function lookup(request: Request<Known>): Promise<Reply> {
     const text = request.input.token ?? ''
     if (text === '') return lookupSelf(request)
-    const data = await port().lookup({ kind: 'token', text }, callerOf(request.facts))
+    const data = await port().lookup({ kind: 'token', text }, callerOf(request.facts), text)
     if (data === undefined) throw new Refusal('token_refused', { text: 'bad token' })
-    return reply.data({ ...data, id: text })
+    return reply.data(data)
   }
 }
 
@@ -281,52 +296,90 @@ function revocationPaths<Known>(port: () => TokenPort<Known>): readonly PathDecl
   ]
 }
 
-function creationPath<Known>(
-  pattern: string,
+function creationPaths<Known>(
   port: () => TokenPort<Known>,
-  orphanPath: boolean,
-): PathDeclaration {
-  return corePaths<Known>()({
-    pattern,
-    access: 'token',
-    summary: orphanPath
-      ? 'Creates a token without a parent.'
-      : 'Creates a child of the calling token.',
-    fields: createFields,
-    operations: {
-      write: {
-        summary: 'Create a token.',
-        handler: async ({ input, facts, sudo, fullPath }) => {
-          const ttl = parseTtl('ttl', (input.ttl ?? '') === '' ? input.lease : input.ttl)
-          const explicitMaxTtl = parseTtl('explicit_max_ttl', input.explicit_max_ttl)
-          const period = parseTtl('period', input.period)
-          const answer = await port().create(
-            {
-              id: (input.id ?? '') === '' ? undefined : input.id,
-              policies: input.policies ?? [],
-              meta: input.meta,
-              noParent: input.no_parent ?? false,
-              noDefaultPolicy: input.no_default_policy ?? false,
-              renewable: input.renewable ?? true,
-              ttlSeconds: ttl.seconds,
-              explicitMaxTtlSeconds: explicitMaxTtl.seconds,
-              periodSeconds: period.seconds,
-              durationProblem: ttl.problem ?? explicitMaxTtl.problem ?? period.problem,
-              displayName: input.display_name ?? '',
-              numUses: input.num_uses ?? 0,
-              type: input.type ?? '',
-              entityAlias: input.entity_alias ?? '',
-              orphanPath,
-              path: fullPath,
-            },
-            callerOf(facts),
-            sudo,
-          )
-          return { ...authReply(answer), isNew: true }
+  roles: TokenRoles,
+): readonly PathDeclaration[] {
+  const definePath = corePaths<Known>()
+  const summary = 'Create a token.'
+  return [
+    definePath({
+      pattern: 'create',
+      access: 'token',
+      summary: 'Creates a child of the calling token.',
+      fields: createFields,
+      operations: { write: { summary, handler: (request) => createToken(port, request, {}) } },
+    }),
+    definePath({
+      pattern: 'create-orphan',
+      access: 'token',
+      summary: 'Creates a token without a parent.',
+      fields: createFields,
+      operations: {
+        write: { summary, handler: (request) => createToken(port, request, { orphanPath: true }) },
+      },
+    }),
+    definePath({
+      pattern: 'create/:role_name',
+      access: 'token',
+      summary: 'Creates a token as a token role says.',
+      fields: { ...createFields, role_name: tokenRoleNameField },
+      operations: {
+        write: {
+          summary,
+          handler: async (request) => {
+            const role = await roles.require(request.input.role_name ?? '')
+            return createToken(port, request, { role })
+          },
         },
       },
+    }),
+  ]
+}
+
+/** By which path a token is made. */
+interface CreationWay {
+  readonly orphanPath?: boolean
+  readonly role?: TokenRole
+}
+
+async function createToken<Known>(
+  port: () => TokenPort<Known>,
+  { input, facts, sudo, fullPath }: CoreRequest<Input<typeof createFields>, Known>,
+  { orphanPath = false, role }: CreationWay,
+): Promise<Reply> {
+  const ttl = parseTtl('ttl', (input.ttl ?? '') === '' ? input.lease : input.ttl)
+  const explicitMaxTtl = parseTtl('explicit_max_ttl', input.explicit_max_ttl)
+  const period = parseTtl('period', input.period)
+  const answer = await port().create(
+    {
+      id: (input.id ?? '') === '' ? undefined : input.id,
+      policies: input.policies ?? [],
+      meta: input.meta,
+      noParent: input.no_parent ?? false,
+      noDefaultPolicy: input.no_default_policy ?? false,
+      renewable: input.renewable ?? true,
+      ttlSeconds: ttl.seconds,
+      explicitMaxTtlSeconds: explicitMaxTtl.seconds,
+      periodSeconds: period.seconds,
+      durationProblem: ttl.problem ?? explicitMaxTtl.problem ?? period.problem,
+      displayName: input.display_name ?? '',
+      numUses: input.num_uses ?? 0,
+      type: input.type ?? '',
+      entityAlias: input.entity_alias ?? '',
+      orphanPath,
+      path: role === undefined ? fullPath : creationPathOf(role),
+      role,
     },
-  })
+    callerOf(facts),
+    sudo,
+  )
+  return { ...authReply(answer), isNew: true }
+}
+
+/** Where the leases of its tokens are. */
+function creationPathOf({ name, path_suffix: suffix }: TokenRole): string {
+  return `auth/token/create/${name}${suffix === '' ? '' : `/${suffix}`}`
 }
 
 function parseTtl(

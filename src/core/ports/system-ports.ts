@@ -5,15 +5,20 @@
  */
 
 import type { PathDeclaration } from '../../framework/path.ts'
+import type { Soon } from '../../lib/soon.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Random } from '../../platform/random.ts'
 import type { Store } from '../../storage/store.ts'
 import type { PolicyAccess } from '../access.ts'
 import type { AuditDevices } from '../audit-devices.ts'
 import type { CoreConfiguration } from '../configuration.ts'
+import type { DecisionRecords } from '../decision-records.ts'
+import type { Logins } from '../login.ts'
 import type { MountedBackends } from '../mounted-backends.ts'
 import type { Mounts } from '../mounts.ts'
 import type { Policies } from '../policies.ts'
+import type { Rekey } from '../seal/rekey.ts'
+import type { RootGeneration } from '../seal/root-generation.ts'
 import type { SealManager } from '../seal/seal-manager.ts'
 import type { CoreSettings } from '../settings.ts'
 import type { TokenOperations } from '../token-operations.ts'
@@ -28,7 +33,7 @@ export interface RecordPort {
 /** Mounts, marks of revocation and CORS, of now or of an epoch. */
 export interface ConfigurationPort {
   configuration(): Promise<CoreConfiguration>
-  configurationAt(epoch: number): Promise<CoreConfiguration>
+  configurationAt(epoch: number): Soon<CoreConfiguration>
 }
 
 /** The server's own settings, which no request changes. */
@@ -41,6 +46,12 @@ export interface SealPort {
   readonly seal: SealManager
   readonly clock: Clock
   readonly random: Random
+}
+
+/** What holders of unseal keys may do together. */
+export interface ShareHolderPort {
+  readonly rootGeneration: RootGeneration
+  readonly rekey: Rekey
 }
 
 /** Finds live tokens. */
@@ -72,6 +83,16 @@ export interface BackendPort {
   readonly backends: Pick<MountedBackends, 'typeNames' | 'of'>
 }
 
+/** What was decided about logins. */
+export interface RecordedLoginsPort {
+  readonly records: Pick<DecisionRecords, 'find' | 'list' | 'isOn'>
+}
+
+/** Says what a login would come to. */
+export interface LoginPreviewPort {
+  readonly logins: Pick<Logins, 'preview'>
+}
+
 /** Keeps answers until somebody unwraps them. */
 export interface WrappingPort {
   readonly wrapping: Wrapping
@@ -92,6 +113,7 @@ export interface SystemPorts
     ConfigurationPort,
     SettingsPort,
     SealPort,
+    ShareHolderPort,
     TokenFinder,
     TokenKeeper,
     RightsPort,
@@ -100,6 +122,8 @@ export interface SystemPorts
     BackendPort,
     WrappingPort,
     AuditPort,
+    LoginPreviewPort,
+    RecordedLoginsPort,
     RandomPort {}
 
 /** The part of the server that is about the server; it is mounted at `sys/` and is no plugin. */

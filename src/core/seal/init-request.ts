@@ -55,7 +55,8 @@ export function requireShareCounts(type: SealType['type'], request: InitRequest)
   return counts
 }
 
-function checkCounts({ shares, threshold }: ShareCounts): void {
+/** Throws SealProblem for numbers of shares that cannot be. */
+export function checkCounts({ shares, threshold }: ShareCounts): void {
   if (!Number.isSafeInteger(shares) || shares < 1) refuse('shares must be at least one')
   if (!Number.isSafeInteger(threshold) || threshold < 1) refuse('threshold must be at least one')
   if (shares > 1 && threshold === 1) {

@@ -17,7 +17,8 @@ import {
   type Expectation,
   type StoreTransaction,
 } from '../../storage/store.ts'
-import { requireShareCounts, type InitRequest } from './init-request.ts'
+import { InTurn } from './in-turn.ts'
+import { requireShareCounts, type InitRequest, type ShareCounts } from './init-request.ts'
 import { SealProblem } from './seal-problem.ts'
 import {
   addEncryptions,
@@ -26,16 +27,23 @@ import {
   createConfig,
   keyringKey,
   loadConfig,
+  loadSealRecords,
   recoveryKeyKey,
   requireRecord,
   rootKeyKey,
+  withShareCounts,
   type SealConfig,
 } from './seal-records.ts'
-import { combineShares, shareBytes, splitKey } from './shares.ts'
-import { decodeKey, isBase64, isHex, type SealType } from './static-seal.ts'
-import { UnsealAttempt } from './unseal-attempt.ts'
-
-const rootKeyBytes = 32
+import { ShareAttempt } from './share-attempt.ts'
+import {
+  areSameKeys,
+  combineShares,
+  decodeShare,
+  requireShareText,
+  splitKey,
+  splitKeyBytes,
+} from './shares.ts'
+import type { SealType } from './static-seal.ts'
 
 /**
  * Half of what a term may seal: the rotation has time, and other processes' unsaved counts do not
@@ -44,9 +52,6 @@ const rootKeyBytes = 32
 const rotateAtSeals = sealsPerTermMax / 2
 
 const rotateAttemptsMax = 16
-
-/** Longest text of a share that is looked at. */
-const keyTextLengthMax = 1024
 
 export interface SealManagerOptions {
   readonly engine: Engine
@@ -57,6 +62,13 @@ export interface SealManagerOptions {
   readonly logger: Logger
   /** The operator's name for the cluster; the one made at initialisation when absent or empty. */
   readonly clusterName?: string | undefined
+}
+
+/** What takes the place of a key; the others stay. */
+interface FreshKeys {
+  readonly rootKey?: Buffer
+  readonly recoveryKey?: Buffer
+  readonly counts?: ShareCounts
 }
 
 /** `sys/seal-status` without the version fields; the names are those of the wire. */
@@ -106,12 +118,8 @@ export class SealManager {
   readonly #clusterName: string
   readonly #unsealedWork: (() => Promise<void> | void)[] = []
   readonly #sealingWork: (() => Promise<void> | void)[] = []
-  /**
-   * Operations one after the other: two shares that arrive together must not both be the last one.
-   */
-  #queue: Promise<unknown> = Promise.resolve()
-  #config: SealConfig | undefined
-  #attempt: UnsealAttempt | undefined
+  readonly #turn = new InTurn()
+  #attempt: ShareAttempt | undefined
   #rootKey: Buffer | undefined
   #ready = false
 
@@ -182,12 +190,12 @@ export class SealManager {
    * stays sealed.
    */
   init<T>(request: InitRequest, work: InitWork<T>): Promise<InitOutcome<T>> {
-    return this.#inTurn(() => this.#init(request, work))
+    return this.#turn.run(() => this.#init(request, work))
   }
 
   /** Takes one share, in hex or base64, or forgets those given so far. Throws SealProblem. */
   unseal(request: { readonly key?: string; readonly reset?: boolean }): Promise<SealStatus> {
-    return this.#inTurn(async () => {
+    return this.#turn.run(async () => {
       await this.#unseal(request.key ?? '', request.reset === true)
       return this.status()
     })
@@ -198,7 +206,7 @@ export class SealManager {
    * was made with another seal or another key.
    */
   autoUnseal(): Promise<boolean> {
-    return this.#inTurn(async () => {
+    return this.#turn.run(async () => {
       const config = await this.#loadConfig()
       if (config === undefined || !this.sealed) return false
       this.#checkType(config)
@@ -219,7 +227,7 @@ export class SealManager {
   }
 
   seal(): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turn.run(async () => {
       if (!this.#store.sealed) {
         await this.#saveEncryptions().catch((error: unknown) => this.#warnUnsaved(error))
       }
@@ -240,13 +248,55 @@ export class SealManager {
 
   /** A new term seals from now on; what older terms sealed stays readable. */
   rotate(): Promise<void> {
-    return this.#inTurn(() => this.#rotate())
+    return this.#turn.run(() => this.#rotate())
+  }
+
+  /** How many shares there are, and how many of them prove a right. Throws SealProblem. */
+  async shareCounts(): Promise<ShareCounts> {
+    const config = await this.#loadConfig()
+    if (config === undefined) throw new SealProblem('server is not yet initialized')
+    if (config.shares === 0) throw new SealProblem('this server has no recovery keys')
+    return { shares: config.shares, threshold: config.threshold }
+  }
+
+  /** Whether these shares give the key that was split: the root key, or the recovery key. */
+  async areTrue(shares: readonly Buffer[]): Promise<boolean> {
+    const wanted = await this.#splitKey()
+    const given = await combineShares(shares)
+    const isTrue = given !== undefined && areSameKeys(given, wanted)
+    given?.fill(0)
+    wanted.fill(0)
+    return isTrue
+  }
+
+  /**
+   * Puts another key in the place of the one that was split, in one commit: what its shares were
+   * opens nothing any more.
+   */
+  replaceSplitKey(key: Buffer, counts: ShareCounts): Promise<void> {
+    return this.#turn.run(() =>
+      this.#replaceKeys(
+        this.#type.type === 'shamir' ? { rootKey: key, counts } : { recoveryKey: key, counts },
+      ),
+    )
+  }
+
+  /** Makes another root key; for a seal that opens itself, since no share depends on it. */
+  rotateRootKey(): Promise<void> {
+    return this.#turn.run(async () => {
+      if (this.#type.type === 'shamir') {
+        throw new SealProblem(
+          'with seal type shamir the root key is what the shares give: use rotate/root/init or rekey',
+        )
+      }
+      await this.#replaceKeys({ rootKey: this.#random.bytes(splitKeyBytes) })
+    })
   }
 
   async #init<T>(request: InitRequest, work: InitWork<T>): Promise<InitOutcome<T>> {
     if (await this.isInitialized()) throw new SealProblem('Vault is already initialized')
     const counts = requireShareCounts(this.#type.type, request)
-    const rootKey = this.#random.bytes(rootKeyBytes)
+    const rootKey = this.#random.bytes(splitKeyBytes)
     const keyring = Keyring.create(this.#random, this.#clock.nowMs())
     const { change, value } = await this.#store.prepare(keyring, (txn) => work(txn, keyring))
     const puts: [string, Uint8Array][] = [
@@ -260,7 +310,7 @@ export class SealManager {
     } else {
       puts.push([rootKeyKey, sealUnder(this.#type.key, this.#random, rootKeyKey, rootKey)])
       if (counts.shares > 0) {
-        const recoveryKey = this.#random.bytes(rootKeyBytes)
+        const recoveryKey = this.#random.bytes(splitKeyBytes)
         recoveryKeys = await splitKey(recoveryKey, counts.shares, counts.threshold)
         puts.push([recoveryKeyKey, sealUnder(rootKey, this.#random, recoveryKeyKey, recoveryKey)])
         recoveryKey.fill(0)
@@ -301,23 +351,20 @@ export class SealManager {
     if (reset) return this.#endAttempt()
     const config = await this.#loadConfig()
     // Undecodable text is told first, whatever the state.
-    const bytesWanted = shareBytes(rootKeyBytes, config?.shares ?? 0)
-    const share = text.length > keyTextLengthMax ? undefined : decodeKey(text, bytesWanted)
-    if (share === undefined && !isHex(text) && !isBase64(text)) {
-      throw new SealProblem("'key' must be a valid hex or base64 string")
-    }
+    requireShareText(text)
     if (config === undefined) throw new SealProblem('server is not yet initialized')
     this.#checkType(config)
     if (config.type !== 'shamir') {
       throw new SealProblem(`unseal keys are not used with seal type ${config.type}`)
     }
+    const share = decodeShare(text, config.shares)
     if (share === undefined) throw new SealProblem('unseal failed, invalid key: wrong length')
-    this.#attempt ??= new UnsealAttempt(this.#random.uuid())
+    this.#attempt ??= new ShareAttempt(this.#random.uuid())
     this.#attempt.add(share)
     if (this.#attempt.progress >= config.threshold) await this.#combine(this.#attempt)
   }
 
-  async #combine(attempt: UnsealAttempt): Promise<void> {
+  async #combine(attempt: ShareAttempt): Promise<void> {
     try {
       const rootKey = await combineShares(attempt.shares)
       if (rootKey === undefined) throw new SealProblem('unseal failed, invalid key')
@@ -397,13 +444,66 @@ export class SealManager {
     throw new Error('the barrier key is being rotated by others all the time')
   }
 
+  /** A copy of the key that was split. */
+  async #splitKey(): Promise<Buffer> {
+    const rootKey = this.#requireRootKey()
+    if (this.#type.type === 'shamir') return Buffer.from(rootKey)
+    return openUnder(rootKey, recoveryKeyKey, await requireRecord(this.#engine, recoveryKeyKey))
+  }
+
+  /** The old keys stay in force until the commit, and are of no use after it. */
+  async #replaceKeys(fresh: FreshKeys): Promise<void> {
+    for (let attempt = 0; attempt < rotateAttemptsMax; attempt++) {
+      const rootKey = this.#requireRootKey()
+      const stored = await loadSealRecords(this.#engine)
+      const committed = await commitOne(this.#engine, {
+        expects: [...stored].map(([key, value]) => ({ kind: 'value', key, value })),
+        puts: this.#freshRecords(stored, rootKey, fresh),
+        deletes: [],
+      })
+      if (!committed) continue
+      if (fresh.rootKey !== undefined) {
+        this.#rootKey = Buffer.from(fresh.rootKey)
+        rootKey.fill(0)
+      }
+      this.#logger.log('info', fresh.counts === undefined ? 'rotated the root key' : 'rekeyed')
+      return
+    }
+    throw new Error('the keys are being changed by others all the time')
+  }
+
+  #freshRecords(
+    stored: ReadonlyMap<string, Buffer | undefined>,
+    rootKey: Buffer,
+    fresh: FreshKeys,
+  ): readonly (readonly [string, Uint8Array])[] {
+    const next = fresh.rootKey ?? rootKey
+    const resealed = (key: string, content?: Buffer) => {
+      const sealed = stored.get(key)
+      const plain = content ?? (sealed === undefined ? undefined : openUnder(rootKey, key, sealed))
+      if (plain === undefined) return []
+      return [[key, sealUnder(next, this.#random, key, plain)] as const]
+    }
+    const config = stored.get(configKey)
+    return [
+      ...resealed(keyringKey),
+      ...resealed(recoveryKeyKey, fresh.recoveryKey),
+      ...(this.#type.type === 'static' && fresh.rootKey !== undefined
+        ? [[rootKeyKey, sealUnder(this.#type.key, this.#random, rootKeyKey, next)] as const]
+        : []),
+      ...(config === undefined || fresh.counts === undefined
+        ? []
+        : [[configKey, withShareCounts(config, fresh.counts)] as const]),
+    ]
+  }
+
   /** Loads the count of the active term and watches it. */
   async #prepareKeyring(keyring: Keyring): Promise<void> {
     keyring.setSavedSeals(await addEncryptions(this.#engine, keyring.activeTerm, 0))
     keyring.onSealsDue(() => {
-      this.#inTurn(() => this.#saveEncryptions()).catch((error: unknown) =>
-        this.#warnUnsaved(error),
-      )
+      this.#turn
+        .run(() => this.#saveEncryptions())
+        .catch((error: unknown) => this.#warnUnsaved(error))
     })
   }
 
@@ -446,10 +546,9 @@ export class SealManager {
     })
   }
 
-  async #loadConfig(): Promise<SealConfig | undefined> {
-    // It never changes once it is there.
-    this.#config ??= await loadConfig(this.#engine)
-    return this.#config
+  /** Read each time: another process may have changed the shares. */
+  #loadConfig(): Promise<SealConfig | undefined> {
+    return loadConfig(this.#engine)
   }
 
   #checkType(config: SealConfig): void {
@@ -466,11 +565,5 @@ export class SealManager {
 
   #warnUnsaved(error: unknown): void {
     this.#logger.log('warn', 'the encryption count was not saved', { error: String(error) })
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#queue.then(work)
-    this.#queue = turn.catch(() => {})
-    return turn
   }
 }

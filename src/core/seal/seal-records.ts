@@ -36,6 +36,28 @@ export function createConfig(config: Omit<SealConfig, 'format'>): Buffer {
   return Buffer.from(JSON.stringify({ format: configFormat, ...config }))
 }
 
+/** The same with other shares. */
+export function withShareCounts(
+  config: Buffer,
+  { shares, threshold }: Pick<SealConfig, 'shares' | 'threshold'>,
+): Buffer {
+  return createConfig({ ...parseConfig(config), shares, threshold })
+}
+
+/** All records of keys as they are stored, from one moment; undefined where there is none. */
+export async function loadSealRecords(
+  engine: Engine,
+): Promise<ReadonlyMap<string, Buffer | undefined>> {
+  return viewOf(engine, async (view) => {
+    const records = new Map<string, Buffer | undefined>()
+    for (const key of [configKey, keyringKey, rootKeyKey, recoveryKeyKey]) {
+      const [bytes] = await view.getMany([key])
+      records.set(key, bytes === undefined ? undefined : Buffer.from(bytes))
+    }
+    return records
+  })
+}
+
 async function loadRecord(engine: Engine, key: string): Promise<Buffer | undefined> {
   return viewOf(engine, async (view) => {
     const [bytes] = await view.getMany([key])
@@ -51,7 +73,10 @@ export async function requireRecord(engine: Engine, key: string): Promise<Buffer
 
 export async function loadConfig(engine: Engine): Promise<SealConfig | undefined> {
   const bytes = await loadRecord(engine, configKey)
-  if (bytes === undefined) return undefined
+  return bytes === undefined ? undefined : parseConfig(bytes)
+}
+
+function parseConfig(bytes: Buffer): SealConfig {
   const config = parsePlain(configKey, bytes) as SealConfig
   if (config.format !== configFormat) {
     throw new Error('the store was initialised by another version and cannot be read by this one')

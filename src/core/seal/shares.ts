@@ -3,9 +3,18 @@
  * one byte longer than the key, its last byte being the place of the share.
  */
 
+import { timingSafeEqual } from 'node:crypto'
 import { combine, split } from 'shamir-secret-sharing'
+import { SealProblem } from './seal-problem.ts'
+import { decodeKey, isBase64, isHex } from './static-seal.ts'
 
 export const sharesMax = 255
+
+/** Of every key that is split. */
+export const splitKeyBytes = 32
+
+/** Longest text of a share that is looked at. */
+const shareTextCharsMax = 1024
 
 export async function splitKey(key: Buffer, shares: number, threshold: number): Promise<Buffer[]> {
   if (shares === 1) return [Buffer.from(key)]
@@ -33,6 +42,20 @@ export async function combineShares(shares: readonly Buffer[]): Promise<Buffer |
   }
 }
 
-export function shareBytes(keyBytes: number, shares: number): number {
-  return shares === 1 ? keyBytes : keyBytes + 1
+/** Refuses what is the text of no share at all. Throws SealProblem. */
+export function requireShareText(text: string): void {
+  if (!isHex(text) && !isBase64(text)) {
+    throw new SealProblem("'key' must be a valid hex or base64 string")
+  }
+}
+
+/** The share, if it has the length that those of so many shares have. */
+export function decodeShare(text: string, shares: number): Buffer | undefined {
+  if (text.length > shareTextCharsMax) return undefined
+  return decodeKey(text, shares === 1 ? splitKeyBytes : splitKeyBytes + 1)
+}
+
+/** In constant time. */
+export function areSameKeys(a: Buffer, b: Buffer): boolean {
+  return a.length === b.length && timingSafeEqual(a, b)
 }

@@ -15,6 +15,7 @@ import type {
 } from '../../framework/path.ts'
 import { Refusal } from '../../framework/refusal.ts'
 import { ok } from '../../lib/result.ts'
+import { after, type Soon } from '../../lib/soon.ts'
 import type { Field, FieldTable, Input } from '../../schema/field.ts'
 import { pathField } from './secret-path.ts'
 import type { Upgrade } from './upgrade.ts'
@@ -34,16 +35,18 @@ export function eitherVersion(
   plain: PathDeclaration,
 ): PathDeclaration {
   const captureAt = versioned.pattern.indexOf('*')
-  const serve = async (request: Request, operation: DeclaredOperation): Promise<Reply> => {
+  const serve = (request: Request, operation: DeclaredOperation): Soon<Reply> => {
     const isNew = isVersioned(context.mount().options)
     const side = isNew ? versioned : plain
     const declared = side.operations[operation]
     if (declared === undefined) throw new Refusal('operation_unsupported')
-    if (isNew) await upgrade.requireDone()
-    const own = narrowed(request, side, captureAt)
-    const reply = await declared.handler(own.request)
-    const isTold = operation === 'write' || operation === 'patch'
-    return told(reply, own.warnings, isTold && context.mount().compat !== 'vault')
+    return after(isNew ? upgrade.requireDone() : undefined, () => {
+      const own = narrowed(request, side, captureAt)
+      return after(declared.handler(own.request), (reply) => {
+        const isTold = operation === 'write' || operation === 'patch'
+        return told(reply, own.warnings, isTold && context.mount().compat !== 'vault')
+      })
+    })
   }
   const operations: Operations = {}
   for (const name of ['read', 'list', 'write', 'patch', 'delete'] as const) {

@@ -10,6 +10,7 @@ import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid, Refusal } from '../../framework/refusal.ts'
 import { encodeJson, isJsonObject, JsonText, member, type JsonObject } from '../../lib/json.ts'
 import { encodeJsonInTurns } from '../../lib/json-in-turns.ts'
+import { after, type Soon } from '../../lib/soon.ts'
 import { field, type Input } from '../../schema/field.ts'
 import type { StoreTransaction } from '../../storage/store.ts'
 import {
@@ -111,16 +112,16 @@ export function dataPath(context: BackendContext): PathDeclaration {
     operations: {
       read: {
         summary: 'Read the newest version, or the one that is named.',
-        handler: async (request: Request) => {
-          const found = await readVersion(context, request)
-          if (found === undefined) return reply.none()
-          const text = `{"data":${found.body ?? 'null'},"metadata":${encodeJson(found.metadata)}}`
-          const data = new JsonText(text)
-          // Clients read the metadata of a version that is gone from the body of a 404.
-          return found.body === undefined
-            ? { kind: 'data', status: 404, data }
-            : { kind: 'data', data }
-        },
+        handler: (request: Request) =>
+          after(readVersion(context, request), (found) => {
+            if (found === undefined) return reply.none()
+            const text = `{"data":${found.body ?? 'null'},"metadata":${encodeJson(found.metadata)}}`
+            const data = new JsonText(text)
+            // Clients read the metadata of a version that is gone from the body of a 404.
+            return found.body === undefined
+              ? { kind: 'data', status: 404, data }
+              : { kind: 'data', data }
+          }),
       },
       write: { summary: 'Write a new version.', handler: write },
       patch: { summary: 'Write a new version with some members changed.', handler: patch },
@@ -144,24 +145,29 @@ export function dataPath(context: BackendContext): PathDeclaration {
 }
 
 /** The version that a read asks for: its key's record and its own, from one snapshot. */
-export async function readVersion(
+export function readVersion(
   context: BackendContext,
   request: BackendRequest<{
     readonly secret_path: string | undefined
     readonly version: number | undefined
   }>,
-): Promise<ReadVersion | undefined> {
+): Soon<ReadVersion | undefined> {
   const { store } = context
   const path = requirePath(request.input.secret_path ?? '')
-  return store.view(async (view) => {
-    const metadata = await view.get(metadataKey(store, path))
-    const found = metadata && findVersion(metadata, request.input.version ?? 0)
-    if (metadata === undefined || found === undefined) return undefined
-    const body = isReadable(found.facts, request.nowMs)
-      ? await view.get(versionKey(store, path, found.number))
-      : undefined
-    return { metadata: versionAnswer(metadata, found.number, found.facts), body }
-  })
+  return store.look((view) =>
+    after(view.get(metadataKey(store, path)), (metadata) => {
+      const found = metadata && findVersion(metadata, request.input.version ?? 0)
+      if (metadata === undefined || found === undefined) return undefined
+      const { number, facts } = found
+      const body = isReadable(facts, request.nowMs)
+        ? view.get(versionKey(store, path, number))
+        : undefined
+      return after(body, (text) => ({
+        metadata: versionAnswer(metadata, number, facts),
+        body: text,
+      }))
+    }),
+  )
 }
 
 /** Whether the key is known, with or without versions. */

@@ -158,7 +158,7 @@ function versionsKept(metadata: KeyMetadata, config: KvConfig): number {
 
 // ---------------------------------------------------------------- answers
 
-function timeFacts(facts: VersionFacts): JsonObject {
+function timeFacts(facts: VersionFacts): Record<string, JsonValue> {
   return {
     created_time: rfc3339Nano(facts.createdMs),
     deletion_time: facts.deletedMs === 0 ? '' : rfc3339Nano(facts.deletedMs),
@@ -172,7 +172,10 @@ export function versionAnswer(
   number: number,
   facts: VersionFacts,
 ): JsonObject {
-  return { ...timeFacts(facts), custom_metadata: metadata.custom, version: number }
+  const answer = timeFacts(facts)
+  answer['custom_metadata'] = metadata.custom
+  answer['version'] = number
+  return answer
 }
 
 /** What a metadata read answers. */

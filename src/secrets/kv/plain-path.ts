@@ -5,6 +5,7 @@ import { reply } from '../../framework/reply.ts'
 import type { BackendRequest } from '../../framework/request.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid } from '../../framework/refusal.ts'
+import { after } from '../../lib/soon.ts'
 import type { Input } from '../../schema/field.ts'
 import type { StoreTransaction } from '../../storage/store.ts'
 import { listFields, listFolder, parseListOptions } from './folder-list.ts'
@@ -40,13 +41,15 @@ export function plainPath(context: BackendContext): PathDeclaration {
     operations: {
       read: {
         summary: 'Read the secret.',
-        handler: async (request: Request) => {
+        handler: (request: Request) => {
           if (request.path === '') return reply.none()
           const path = requirePath(request.path)
-          const secret = await store.view((view) => view.get(plainKey(store, path)))
-          if (secret === undefined) return reply.none()
-          const leaseSeconds = secret.leaseSeconds ?? context.mount().defaultLeaseTtlSeconds
-          return { kind: 'data', data: secret.body, leaseSeconds }
+          const found = store.look((view) => view.get(plainKey(store, path)))
+          return after(found, (secret) => {
+            if (secret === undefined) return reply.none()
+            const leaseSeconds = secret.leaseSeconds ?? context.mount().defaultLeaseTtlSeconds
+            return { kind: 'data', data: secret.body, leaseSeconds }
+          })
         },
       },
       list: {

@@ -7,6 +7,7 @@
 import type { BackendContext, MountStore } from '../../framework/backend.ts'
 import { invalid } from '../../framework/refusal.ts'
 import { describeFault } from '../../lib/fault.ts'
+import type { Soon } from '../../lib/soon.ts'
 import type { Key, StoreTransaction } from '../../storage/store.ts'
 import { addVersion, defaultConfig, newKeyMetadata } from './key-metadata.ts'
 import { plainKey, plainPrefix } from './plain-secret.ts'
@@ -44,9 +45,12 @@ export class Upgrade {
     this.#context = context
   }
 
-  /** Resolves when the data is versioned; a 400 while it is being moved. */
-  async requireDone(): Promise<void> {
-    if (this.#isDone) return
+  /** At an end when the data is versioned; a 400 while it is being moved. */
+  requireDone(): Soon<void> {
+    return this.#isDone ? undefined : this.#requireMoved()
+  }
+
+  async #requireMoved(): Promise<void> {
     this.#firstStep ??= this.#start()
     await this.#firstStep
     if (!this.#isDone) throw invalid(upgradeText)

@@ -1,11 +1,13 @@
 /**
- * The shares given so far. They are kept in this process only and overwritten when the attempt
- * ends.
+ * The shares given so far, to unseal, to make a root token or to change the shares. They are kept
+ * in this process only and overwritten when the attempt ends.
  */
 
 import { timingSafeEqual } from 'node:crypto'
+import { equalSecrets } from '../../lib/constant-time.ts'
+import { SealProblem } from './seal-problem.ts'
 
-export class UnsealAttempt {
+export class ShareAttempt {
   readonly nonce: string
   readonly #shares: Buffer[] = []
 
@@ -33,4 +35,9 @@ export class UnsealAttempt {
     for (const share of this.#shares) share.fill(0)
     this.#shares.length = 0
   }
+}
+
+/** In constant time: the nonce keeps strangers from another's operation. Throws SealProblem. */
+export function requireNonce(wanted: string, given: string): void {
+  if (!equalSecrets(wanted, given)) throw new SealProblem('incorrect nonce supplied')
 }

@@ -1,0 +1,253 @@
+/** `explain`: why a login would be accepted or refused, check by check (explain.md §3, §7). */
+
+import {
+  encodeJson,
+  isJsonArray,
+  isJsonObject,
+  member,
+  type JsonObject,
+  type JsonValue,
+} from '../../lib/json.ts'
+import { objectOf } from '../../client/secret.ts'
+import type { Command } from '../command.ts'
+import type { CommandContext } from '../context.ts'
+import { CommandFailure, exitCodes } from '../failure.ts'
+import { goText } from '../go-text.ts'
+
+/** The login would be refused. */
+const refused = 3
+const lineLengthMax = 80
+/** Before the values of a failure and after the numbers of checks. */
+const indent = 10
+
+export const explain: Command = {
+  usage: '[options] [JWT | - | @FILE]',
+  description:
+    'Shows why a login with that token would be accepted or refused, check by check. Nothing is logged in and no token is made. The exit code is 0 for a login that would be accepted, 3 for one that would be refused, and 2 when it could not be judged.',
+  examples: [
+    { title: 'A token from a file', line: 'explain -mount=jwt -role=deploy @token.jwt' },
+    { title: 'Which role would take it', line: 'explain -all-roles @token.jwt' },
+    { title: 'Claims alone', line: 'explain -role=deploy -claims=@claims.json' },
+  ],
+  flags: [
+    { name: 'mount', kind: 'text', help: 'The auth mount. Default: the only one there is.' },
+    { name: 'role', kind: 'text', help: "The role. Default: the mount's default role." },
+    { name: 'all-roles', kind: 'bool', help: 'Judge every role of the mount.' },
+    { name: 'at', kind: 'text', help: 'As of that time: RFC 3339 or seconds since 1970.' },
+    { name: 'kind', kind: 'text', help: 'As a login of that kind, jwt or oidc.' },
+    { name: 'source-address', kind: 'text', help: 'As if called from that address.' },
+    { name: 'claims', kind: 'text', help: 'Claims in place of a token: JSON, @FILE or -.' },
+    { name: 'id', kind: 'text', help: 'A login of the past, by its request id.' },
+    { name: 'last', kind: 'bool', help: 'The last login that was refused.' },
+  ],
+  kind: 'remote',
+  output: 'field',
+  argsMin: 0,
+  argsMax: 1,
+  async run(context) {
+    const body = await question(context)
+    const secret = await context.fetch(
+      { method: 'POST', path: 'sys/explain/login', body },
+      { doing: 'Error explaining the login' },
+    )
+    const { data } = secret ?? {}
+    if (secret === undefined || data === undefined) {
+      throw new CommandFailure('the server explained nothing', exitCodes.remote)
+    }
+    const field = context.flags.text('field') ?? ''
+    if (field !== '' || !context.print.isTable) context.show(secret)
+    else for (const line of drawn(data)) context.print.line(line)
+    return member(data, 'decision') === 'accept' ? exitCodes.ok : refused
+  },
+}
+
+async function question(context: CommandContext): Promise<JsonObject> {
+  const { flags } = context
+  const fields: [string, JsonValue][] = []
+  for (const name of ['mount', 'role', 'at', 'kind', 'id'] as const) {
+    const text = flags.text(name) ?? ''
+    if (text !== '') fields.push([name, text])
+  }
+  const address = flags.text('source-address') ?? ''
+  if (address !== '') fields.push(['source_address', address])
+  if (flags.bool('all-roles')) fields.push(['all_roles', true])
+  if (flags.bool('last')) fields.push(['id', await lastRefused(context)])
+  const claims = flags.text('claims') ?? ''
+  if (claims !== '') fields.push(['claims', await textOf(context, claims)])
+  const [word] = context.args
+  if (word !== undefined) fields.push(['jwt', (await textOf(context, word)).trim()])
+  const given = fields.filter(([name]) => name === 'jwt' || name === 'claims' || name === 'id')
+  if (given.length === 1) return objectOf(fields)
+  throw new CommandFailure('give a token, -claims, -id or -last: exactly one of them')
+}
+
+async function lastRefused(context: CommandContext): Promise<string> {
+  const { flags } = context
+  const query: (readonly [string, string])[] = [
+    ['decision', 'refused'],
+    ['limit', '1'],
+  ]
+  for (const name of ['mount', 'role'] as const) {
+    const text = flags.text(name) ?? ''
+    if (text !== '') query.push([name, text])
+  }
+  const secret = await context.fetch(
+    { method: 'GET', path: 'sys/logins', query },
+    { doing: 'Error reading sys/logins', preflight: true },
+  )
+  const [last] = listOf(secret?.data ?? {}, 'logins')
+  const id = textOfMember(last, 'request_id')
+  if (id === '') throw new CommandFailure('no refused login is kept', exitCodes.remote)
+  return id
+}
+
+/** A word as it is, what a file holds, or standard input. */
+async function textOf(context: CommandContext, word: string): Promise<string> {
+  if (word === '-') return context.readStdin()
+  if (!word.startsWith('@')) return word
+  const text = await context.readFile(word.slice(1))
+  if (text === undefined) throw new CommandFailure(`cannot read the file ${word.slice(1)}`)
+  return text
+}
+
+// ---------------------------------------------------------------- what is shown
+
+function drawn(data: JsonObject): readonly string[] {
+  const checks = listOf(data, 'checks')
+  const failed = checks.filter((check) => textOfMember(check, 'status') === 'fail')
+  return [
+    ...headline(data, checks, failed),
+    ...failed.flatMap((check) => ['', ...failure(check)]),
+    ...fixes(data),
+    '',
+    ...rows(checks),
+    ...outcome(data),
+    ...roles(data),
+  ]
+}
+
+function headline(
+  data: JsonObject,
+  checks: readonly JsonObject[],
+  [first, ...others]: readonly JsonObject[],
+): readonly string[] {
+  const facts = ['mount', 'role', 'issuer', 'key_id']
+    .map((name) => [name.replace('_id', ''), textOfMember(data, name)] as const)
+    .filter(([, text]) => text !== '')
+    .map(([name, text]) => `${name} ${text}`)
+  const verdict =
+    first === undefined
+      ? 'This login would be accepted.'
+      : `This login would be refused at check ${textOfMember(first, 'n')} of ${checks.length}: ${textOfMember(first, 'title')}.`
+  const more = others.length === 0 ? [] : [`${others.length} more would refuse it as well.`]
+  return [verdict, ...more, facts.join(' · ')]
+}
+
+function failure(check: JsonObject): readonly string[] {
+  const value = (name: string, label: string): readonly string[] => {
+    const found = member(check, name)
+    return found === undefined ? [] : labelled(label, shown(found))
+  }
+  return [
+    `${textOfMember(check, 'n')}. ${textOfMember(check, 'title')}: ${textOfMember(check, 'reason')}`,
+    ...value('claim', 'claim'),
+    ...value('got', 'got'),
+    ...value('expected', 'expected'),
+    ...value('note', 'note'),
+    ...value('compatible_error', 'said'),
+    ...value('spec', 'spec'),
+  ]
+}
+
+function fixes(data: JsonObject): readonly string[] {
+  return listOf(data, 'fix').flatMap((fix) => {
+    const patch = member(fix, 'patch')
+    return [
+      ...labelled('fix', textOfMember(fix, 'text')),
+      ...(patch === undefined ? [] : labelled('', shown(patch))),
+    ]
+  })
+}
+
+const marks: Readonly<Record<string, string>> = {
+  pass: 'ok',
+  skipped: 'not used',
+  fail: 'REFUSED',
+  unverified: 'unproven',
+}
+
+/** Neighbours with one status share a row. */
+function rows(checks: readonly JsonObject[]): readonly string[] {
+  const lines: string[] = []
+  for (let at = 0; at < checks.length;) {
+    const status = textOfMember(checks[at], 'status')
+    let end = at + 1
+    if (status !== 'fail') {
+      while (end < checks.length && textOfMember(checks[end], 'status') === status) end++
+    }
+    const run = checks.slice(at, end)
+    const first = textOfMember(run[0], 'n')
+    const last = textOfMember(run.at(-1), 'n')
+    const numbers = first === last ? first : `${first}-${last}`
+    const titles = run.map((check) => textOfMember(check, 'title')).join(', ')
+    const head = `${numbers.padEnd(6)}${(marks[status] ?? status).padEnd(10)}`
+    lines.push(...folded(head, titles))
+    at = end
+  }
+  return lines
+}
+
+function outcome(data: JsonObject): readonly string[] {
+  const made = member(data, 'outcome')
+  if (!isJsonObject(made)) return []
+  const begins = textOfMember(data, 'decision') === 'accept' ? 'It gives' : 'Mended, it would give'
+  const policies = member(made, 'policies')
+  const names = policies === undefined ? '' : shown(policies)
+  const ttl = textOfMember(made, 'ttl')
+  return ['', `${begins} ${textOfMember(made, 'display_name')}: policies ${names}, ${ttl} s.`]
+}
+
+function roles(data: JsonObject): readonly string[] {
+  const all = listOf(data, 'roles')
+  if (all.length === 0) return []
+  const lines = all.map((role) => {
+    const reason = textOfMember(role, 'reason')
+    return `  ${textOfMember(role, 'role')}: ${reason === '' ? 'would accept' : reason}`
+  })
+  return ['', 'All roles:', ...lines]
+}
+
+function labelled(label: string, text: string): readonly string[] {
+  return folded(label.padStart(indent - 2).padEnd(indent), text)
+}
+
+/** Lines of at most the width of a terminal; words are never cut. */
+function folded(head: string, text: string): readonly string[] {
+  const lines: string[] = []
+  let line = head
+  let isEmpty = true
+  for (const word of text.split(/\s+/)) {
+    if (!isEmpty && line.length + 1 + word.length > lineLengthMax) {
+      lines.push(line)
+      line = ' '.repeat(head.length)
+      isEmpty = true
+    }
+    line += isEmpty ? word : ` ${word}`
+    isEmpty = false
+  }
+  return [...lines, line]
+}
+
+function shown(value: JsonValue): string {
+  return typeof value === 'string' ? value : encodeJson(value)
+}
+
+function textOfMember(object: JsonObject | undefined, name: string): string {
+  const value = object === undefined ? undefined : member(object, name)
+  return value === undefined || value === null ? '' : goText(value)
+}
+
+function listOf(object: JsonObject, name: string): readonly JsonObject[] {
+  const value = member(object, name)
+  return value !== undefined && isJsonArray(value) ? value.filter(isJsonObject) : []
+}

@@ -1,0 +1,155 @@
+/** `logins …`: what was decided about each login (explain.md §4, §7). */
+
+import {
+  isJsonArray,
+  isJsonObject,
+  member,
+  type JsonObject,
+  type JsonValue,
+} from '../../lib/json.ts'
+import type { Command } from '../command.ts'
+import type { CommandContext } from '../context.ts'
+import { exitCodes } from '../failure.ts'
+import { goText } from '../go-text.ts'
+import { formatTable } from '../table.ts'
+
+/** Between two questions of -follow. */
+const followMs = 1000
+
+const filterFlags = [
+  { name: 'mount', kind: 'text', help: 'Logins at this mount.' },
+  { name: 'role', kind: 'text', help: 'Logins with this role.' },
+  { name: 'decision', kind: 'text', help: 'accepted, refused or broken_off.' },
+  { name: 'reason', kind: 'text', help: 'Logins refused for this reason.' },
+] as const
+
+export const tail: Command = {
+  usage: '[options]',
+  description: 'Shows the last logins, the newest at the end.',
+  examples: [
+    { title: 'The last twenty', line: 'logins tail' },
+    { title: 'What is refused, as it happens', line: 'logins tail -decision=refused -follow' },
+  ],
+  flags: [
+    ...filterFlags,
+    { name: 'n', kind: 'int', defaultText: '20', help: 'How many.' },
+    { name: 'follow', kind: 'bool', help: 'Go on with those that come.' },
+  ],
+  kind: 'remote',
+  output: 'format',
+  argsMin: 0,
+  argsMax: 0,
+  async run(context) {
+    const count = context.flags.int('n') ?? 20
+    const seen = new Set<string>()
+    const first = await newest(context, count)
+    if (!context.print.isTable) {
+      context.print.data(first.toReversed())
+      return exitCodes.ok
+    }
+    let isFirst = true
+    let fresh: readonly JsonObject[] = first
+    for (;;) {
+      const rows = fresh.toReversed().map(rowOf)
+      for (const record of fresh) seen.add(textOf(record, 'request_id'))
+      if (isFirst && rows.length > 0) context.print.line(formatTable(headings, rows))
+      else for (const row of rows) context.print.line(row.join('    '))
+      isFirst = false
+      if (!context.flags.bool('follow')) return exitCodes.ok
+      await context.pause(followMs)
+      const known = await newest(context, 1000)
+      fresh = known.filter((record) => !seen.has(textOf(record, 'request_id')))
+    }
+  },
+}
+
+export const show: Command = {
+  usage: '[options] REQUEST_ID',
+  description: 'Shows one login by the request id of its answer.',
+  examples: [
+    { title: 'One login', line: 'logins show 0d7b1f0e-4a53-4a0b-9f39-5f2f7e2b8c11' },
+    { title: 'Why it was refused', line: 'explain -id=0d7b1f0e-4a53-4a0b-9f39-5f2f7e2b8c11' },
+  ],
+  kind: 'remote',
+  output: 'field',
+  argsMin: 1,
+  argsMax: 1,
+  async run(context) {
+    const path = `sys/logins/${context.path(0)}`
+    const secret = await context.read({ method: 'GET', path }, { doing: `Error reading ${path}` })
+    return secret === undefined ? context.nothingFound(path) : context.show(secret)
+  },
+}
+
+export const summary: Command = {
+  usage: '[options]',
+  description: 'Counts logins by mount, role, decision and reason.',
+  examples: [
+    { title: 'All that are kept', line: 'logins summary' },
+    { title: 'Since this morning', line: 'logins summary -since=2026-11-28T06:00:00Z' },
+  ],
+  flags: [{ name: 'since', kind: 'text', help: 'RFC 3339 or seconds since 1970.' }],
+  kind: 'remote',
+  output: 'format',
+  argsMin: 0,
+  argsMax: 0,
+  async run(context) {
+    const since = context.flags.text('since') ?? ''
+    const query = since === '' ? [] : [['since', since] as const]
+    const secret = await context.fetch(
+      { method: 'GET', path: 'sys/logins/summary', query },
+      { doing: 'Error reading sys/logins/summary' },
+    )
+    const counts = listOf(secret?.data, 'counts')
+    if (!context.print.isTable) context.print.data([...counts])
+    else {
+      const names = ['count', 'mount', 'role', 'decision', 'reason', 'newest']
+      const rows = counts.map((one) => names.map((name) => textOf(one, name)))
+      context.print.line(
+        formatTable(['Count', 'Mount', 'Role', 'Decision', 'Reason', 'Newest'], rows),
+      )
+    }
+    return exitCodes.ok
+  },
+}
+
+const headings = ['Time', 'Decision', 'Mount', 'Role', 'Reason', 'Who', 'Request id']
+
+async function newest(context: CommandContext, count: number): Promise<readonly JsonObject[]> {
+  const { flags } = context
+  const limit = String(Math.min(Math.max(count, 1), 1000))
+  const query: (readonly [string, string])[] = [['limit', limit]]
+  for (const { name } of filterFlags) {
+    const text = flags.text(name) ?? ''
+    if (text !== '') query.push([name, text])
+  }
+  const secret = await context.fetch(
+    { method: 'GET', path: 'sys/logins', query },
+    { doing: 'Error reading sys/logins' },
+  )
+  return listOf(secret?.data, 'logins')
+}
+
+function rowOf(record: JsonObject): readonly string[] {
+  const claims = member(record, 'claims')
+  const subject = isJsonObject(claims) ? textOf(claims, 'sub') : ''
+  return [
+    textOf(record, 'time'),
+    textOf(record, 'decision'),
+    textOf(record, 'mount'),
+    textOf(record, 'role'),
+    textOf(record, 'reason') || '-',
+    textOf(record, 'display_name') || subject || '-',
+    textOf(record, 'request_id'),
+  ]
+}
+
+function textOf(object: JsonObject, name: string): string {
+  const value = member(object, name)
+  return value === undefined || value === null ? '' : goText(value)
+}
+
+function listOf(data: JsonValue | undefined, name: string): readonly JsonObject[] {
+  const value = data !== undefined && isJsonObject(data) ? member(data, name) : undefined
+  return value !== undefined && isJsonArray(value) ? value.filter(isJsonObject) : []
+}

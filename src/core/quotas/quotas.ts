@@ -1,0 +1,67 @@
+/** Counts requests against the quotas in force, before anything else is made of them. */
+
+import type { ApiRequest } from '../../framework/api.ts'
+import { Refusal } from '../../framework/refusal.ts'
+import { customerOf } from '../../lib/cidr.ts'
+import type { Clock } from '../../platform/clock.ts'
+import { prefixRange, type StoreView } from '../../storage/store.ts'
+import { keys, lastSegment } from '../keys.ts'
+import type { MountTable } from '../mount-table.ts'
+import { RateBuckets, type Taken } from './rate-buckets.ts'
+import { quotaConfigRecord, QuotaRules, type RateLimit } from './rate-limit.ts'
+
+type Headers = Readonly<Record<string, string>>
+
+export class Quotas {
+  readonly #clock: Clock
+  readonly #buckets = new RateBuckets()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** Gives what the client is told of its quota; throws a 429 when nothing is left of it. */
+  take(request: ApiRequest, rules: QuotaRules): Headers | undefined {
+    const { path, clientAddress } = request
+    const limit = rules.find({ path, role: () => roleOf(request) })
+    if (limit === undefined) return undefined
+    const taken = this.#buckets.take(limit, customerOf(clientAddress), this.#clock.monotonicMs())
+    const isTold = rules.config.enable_rate_limit_response_headers
+    if (taken.isAllowed) return isTold ? headersOf(taken) : undefined
+    throw new Refusal('rate_limited', {
+      text: `request path ${JSON.stringify(path.slice(0, 512))}: rate limit quota exceeded`,
+      headers: {
+        'Retry-After': String(taken.waitSeconds),
+        ...(isTold ? headersOf(taken) : {}),
+      },
+    })
+  }
+}
+
+function headersOf({ limit, remaining, waitSeconds }: Taken): Headers {
+  return {
+    'X-Ratelimit-Limit': String(limit),
+    'X-Ratelimit-Remaining': String(remaining),
+    'X-Ratelimit-Reset': String(waitSeconds),
+  }
+}
+
+/** What a login names; only text can be a role. */
+function roleOf({ data }: ApiRequest): string | undefined {
+  const { role } = data
+  return typeof role === 'string' ? role : undefined
+}
+
+export async function readQuotaRules(view: StoreView, mounts: MountTable): Promise<QuotaRules> {
+  const config = (await view.get(keys.quotaConfig())) ?? quotaConfigRecord.defaults
+  return new QuotaRules(await readRateLimits(view), config, mounts)
+}
+
+export async function readRateLimits(view: StoreView): Promise<readonly RateLimit[]> {
+  const limits: RateLimit[] = []
+  for await (const key of view.keys(prefixRange(keys.rateLimitPrefix))) {
+    const limit = await view.get(keys.rateLimit(lastSegment(key)))
+    if (limit !== undefined) limits.push(limit)
+  }
+  return limits
+}

@@ -1,0 +1,156 @@
+/**
+ * Rate limit quotas as they are stored, and which of them a request falls under
+ * (platform.md §2.11): the most exact one alone. Pure.
+ */
+
+import { field } from '../../schema/field.ts'
+import { defineRecord, own, stored, type StoredOf } from '../../schema/record.ts'
+import { fullPath, type MountTable } from '../mount-table.ts'
+import { trimEnd, trimEnds } from '../../lib/trim.ts'
+
+export const rateLimitRecord = defineRecord({
+  name: own<string>(''),
+  path: stored(
+    field.string({
+      help: 'A mount, a path, or a path with "*" at its end; everything when it is empty.',
+      charsMax: 1024,
+    }),
+  ),
+  role: stored(field.string({ help: 'Only logins of that role at the mount.', charsMax: 256 })),
+  rate: stored(field.float({ help: 'Requests in each interval, for each client address.' })),
+  interval: stored(field.duration({ help: 'Length of the interval; 1 second by default.' }), {
+    default: 1,
+  }),
+  block_interval: stored(
+    field.duration({ help: 'How long a client is refused once it went beyond; 0 is not at all.' }),
+  ),
+  inheritable: stored(field.bool({ help: 'For namespaces below, of which there are none.' })),
+})
+export type RateLimit = StoredOf<typeof rateLimitRecord.table>
+
+export const quotaConfigRecord = defineRecord({
+  enable_rate_limit_audit_logging: stored(
+    field.bool({ help: 'Kept for compatibility.', withoutEffect: true }),
+  ),
+  enable_rate_limit_response_headers: stored(
+    field.bool({ help: 'Tell clients with each answer how much is left.' }),
+  ),
+  rate_limit_exempt_paths: stored(
+    field.commaList({
+      help: 'Paths that no quota limits; "*" at the end stands for all below.',
+      emptyElements: 'drop',
+      charsMax: 16_384,
+    }),
+  ),
+  absolute_rate_limit_exempt_paths: stored(
+    field.commaList({
+      help: 'The same, of all namespaces.',
+      emptyElements: 'drop',
+      charsMax: 16_384,
+    }),
+  ),
+})
+export type QuotaConfig = StoredOf<typeof quotaConfigRecord.table>
+
+/** What load balancers and holders of unseal keys need, however much others ask for. */
+const alwaysExempt = [
+  'sys/health',
+  'sys/seal-status',
+  'sys/unseal',
+  'sys/generate-root/*',
+  'sys/generate-recovery-token/*',
+]
+
+/** Whose requests a quota counts: those below a mount or a path, or all. */
+export type QuotaScope =
+  | { readonly kind: 'everything' }
+  | { readonly kind: 'mount'; readonly path: string; readonly isAuth: boolean }
+  | { readonly kind: 'path'; readonly path: string }
+  | { readonly kind: 'prefix'; readonly prefix: string }
+
+/** Undefined for a path below no mount. */
+export function scopeOf(text: string, mounts: MountTable): QuotaScope | undefined {
+  const path = trimEnds(text, '/')
+  if (path === '') return { kind: 'everything' }
+  const mount = mounts.find(path)
+  if (mount === undefined) return undefined
+  if (fullPath(mount) === `${path}/`) {
+    return { kind: 'mount', path: fullPath(mount), isAuth: mount.class === 'auth' }
+  }
+  return path.endsWith('*') ? { kind: 'prefix', prefix: path.slice(0, -1) } : { kind: 'path', path }
+}
+
+/** What of a request decides which quota it falls under. */
+export interface CountedRequest {
+  readonly path: string
+  /** Asked for only where some quota depends on it. */
+  readonly role: () => string | undefined
+}
+
+/** The quotas of one configuration. */
+export class QuotaRules {
+  readonly config: QuotaConfig
+  readonly isEmpty: boolean
+  readonly #mounts: MountTable
+  readonly #exact = new Map<string, RateLimit>()
+  readonly #byMount = new Map<string, RateLimit>()
+  readonly #byRole = new Map<string, ReadonlyMap<string, RateLimit>>()
+  /** The longest first. */
+  readonly #prefixes: readonly (readonly [prefix: string, limit: RateLimit])[]
+  readonly #global: RateLimit | undefined
+  readonly #exemptPaths: ReadonlySet<string>
+  readonly #exemptPrefixes: readonly string[]
+
+  constructor(limits: readonly RateLimit[], config: QuotaConfig, mounts: MountTable) {
+    this.config = config
+    this.isEmpty = limits.length === 0
+    this.#mounts = mounts
+    const prefixes: [string, RateLimit][] = []
+    for (const limit of limits) {
+      const scope = scopeOf(limit.path, mounts)
+      // One of a mount that is gone limits nothing.
+      if (scope === undefined) continue
+      if (scope.kind === 'everything') this.#global = limit
+      else if (scope.kind === 'path') this.#exact.set(scope.path, limit)
+      else if (scope.kind === 'prefix') prefixes.push([scope.prefix, limit])
+      else if (limit.role === '') this.#byMount.set(scope.path, limit)
+      else {
+        const roles = this.#byRole.get(scope.path) ?? []
+        this.#byRole.set(scope.path, new Map([...roles, [limit.role, limit]]))
+      }
+    }
+    this.#prefixes = prefixes.toSorted(([a], [b]) => b.length - a.length)
+    const exempt = [
+      ...alwaysExempt,
+      ...config.rate_limit_exempt_paths,
+      ...config.absolute_rate_limit_exempt_paths,
+    ].map((path) => trimEnds(path, '/'))
+    this.#exemptPaths = new Set(exempt.filter((path) => !path.endsWith('*')))
+    this.#exemptPrefixes = exempt
+      .filter((path) => path.endsWith('*'))
+      .map((path) => path.slice(0, -1))
+  }
+
+  /** The quota that counts the request: of its role, its path, its mount, or of all. */
+  find({ path: sent, role }: CountedRequest): RateLimit | undefined {
+    const path = trimEnd(sent, '/')
+    if (this.#isExempt(path)) return undefined
+    const mount = this.#mounts.find(sent)
+    const mountPath = mount === undefined ? '' : fullPath(mount)
+    const roles = this.#byRole.get(mountPath)
+    const name = roles === undefined ? undefined : role()
+    return (
+      (name === undefined ? undefined : roles?.get(name)) ??
+      this.#exact.get(path) ??
+      this.#prefixes.find(([prefix]) => path.startsWith(prefix))?.[1] ??
+      this.#byMount.get(mountPath) ??
+      this.#global
+    )
+  }
+
+  #isExempt(path: string): boolean {
+    return (
+      this.#exemptPaths.has(path) || this.#exemptPrefixes.some((prefix) => path.startsWith(prefix))
+    )
+  }
+}

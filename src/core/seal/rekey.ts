@@ -1,0 +1,250 @@
+/**
+ * Another key with other shares in the place of the one that was split (platform.md §2.10): the
+ * root key of a shamir seal, the recovery key of one that opens itself. Holders of enough present
+ * shares decide it. With verification the new key counts only once enough of the new shares were
+ * given back: nobody is left with shares that were lost on their way.
+ */
+
+import type { Random } from '../../platform/random.ts'
+import { checkCounts, type ShareCounts } from './init-request.ts'
+import { InTurn } from './in-turn.ts'
+import type { SealManager } from './seal-manager.ts'
+import { SealProblem } from './seal-problem.ts'
+import { requireNonce, ShareAttempt } from './share-attempt.ts'
+import {
+  areSameKeys,
+  combineShares,
+  decodeShare,
+  requireShareText,
+  splitKey,
+  splitKeyBytes,
+} from './shares.ts'
+
+export interface RekeyContext {
+  readonly seal: Pick<SealManager, 'shareCounts' | 'areTrue' | 'replaceSplitKey'>
+  readonly random: Random
+}
+
+export interface RekeyRequest extends ShareCounts {
+  readonly requireVerification: boolean
+}
+
+/** The names are those of the wire. */
+export interface RekeyStatus {
+  readonly nonce: string
+  readonly started: boolean
+  readonly t: number
+  readonly n: number
+  readonly progress: number
+  readonly required: number
+  readonly pgp_fingerprints: null
+  readonly backup: boolean
+  readonly verification_required: boolean
+  readonly verification_nonce?: string
+}
+
+export interface RekeyOutcome {
+  readonly nonce: string
+  readonly keys: readonly Buffer[]
+  /** Set when the new keys count only after their verification. */
+  readonly verificationNonce: string | undefined
+}
+
+export interface VerificationStatus {
+  readonly nonce: string
+  readonly started: boolean
+  readonly t: number
+  readonly n: number
+  readonly progress: number
+}
+
+type State =
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'collecting'; readonly request: RekeyRequest; given: ShareAttempt }
+  | {
+      readonly kind: 'verifying'
+      readonly request: RekeyRequest
+      readonly nonce: string
+      readonly key: Buffer
+      given: ShareAttempt
+    }
+
+const idle: State = { kind: 'idle' }
+const noRekey = 'no rekey in progress'
+const noVerification = 'no rekey verification in progress'
+
+export class Rekey {
+  readonly #context: RekeyContext
+  readonly #turn = new InTurn()
+  #state: State = idle
+
+  constructor(context: RekeyContext) {
+    this.#context = context
+  }
+
+  status(): Promise<RekeyStatus> {
+    return this.#turn.run(() => this.#status())
+  }
+
+  /** Throws SealProblem. */
+  start(request: RekeyRequest): Promise<RekeyStatus> {
+    return this.#turn.run(async () => {
+      if (this.#state.kind !== 'idle') throw new SealProblem('rekey already in progress')
+      checkCounts(request)
+      await this.#context.seal.shareCounts()
+      this.#state = { kind: 'collecting', request, given: this.#attempt() }
+      return this.#status()
+    })
+  }
+
+  /** Ends it; new keys that were not verified never count. */
+  cancel(nonce: string | undefined): Promise<void> {
+    return this.#turn.run(async () => {
+      const state = this.#state
+      if (state.kind === 'idle') return
+      const named = state.kind === 'verifying' ? state.nonce : state.given.nonce
+      if (nonce !== undefined) requireNonce(named, nonce)
+      this.#end()
+    })
+  }
+
+  /** Takes one of the present shares; the outcome when it was the last that was missing. */
+  update(key: string, nonce: string): Promise<RekeyStatus | RekeyOutcome> {
+    return this.#turn.run(() => this.#update(key, nonce))
+  }
+
+  verification(): Promise<VerificationStatus> {
+    return this.#turn.run(async () => this.#verification())
+  }
+
+  /** Begins the verification again, under another nonce; the new keys stay the same. */
+  restartVerification(nonce: string | undefined): Promise<VerificationStatus> {
+    return this.#turn.run(async () => {
+      const state = this.#state
+      if (state.kind !== 'verifying') throw new SealProblem(noVerification)
+      if (nonce !== undefined) requireNonce(state.given.nonce, nonce)
+      state.given.end()
+      state.given = this.#attempt()
+      return this.#verification()
+    })
+  }
+
+  /** Takes one of the new shares; `complete` when the new keys count from now on. */
+  verify(
+    key: string,
+    nonce: string,
+  ): Promise<VerificationStatus | { readonly complete: true; readonly nonce: string }> {
+    return this.#turn.run(() => this.#verify(key, nonce))
+  }
+
+  /** The server is being sealed: whoever began has to begin again. */
+  forget(): void {
+    this.#end()
+  }
+
+  async #update(text: string, nonce: string): Promise<RekeyStatus | RekeyOutcome> {
+    requireShareText(text)
+    const state = this.#state
+    if (state.kind === 'verifying') throw new SealProblem('the new keys wait for verification')
+    if (state.kind !== 'collecting') throw new SealProblem(noRekey)
+    requireNonce(state.given.nonce, nonce)
+    const { seal, random } = this.#context
+    const { shares, threshold } = await seal.shareCounts()
+    state.given.add(requireShare(text, shares))
+    if (state.given.progress < threshold) return this.#status()
+    if (!(await seal.areTrue(state.given.shares))) {
+      state.given = emptied(state.given)
+      throw new SealProblem('the keys are not those of this server: all have to be given again')
+    }
+    const { request } = state
+    const key = random.bytes(splitKeyBytes)
+    const keys = await splitKey(key, request.shares, request.threshold)
+    this.#end()
+    if (!request.requireVerification) {
+      await seal.replaceSplitKey(key, request)
+      key.fill(0)
+      return { nonce, keys, verificationNonce: undefined }
+    }
+    const given = this.#attempt()
+    this.#state = { kind: 'verifying', request, nonce, key, given }
+    return { nonce, keys, verificationNonce: given.nonce }
+  }
+
+  async #verify(
+    text: string,
+    nonce: string,
+  ): Promise<VerificationStatus | { readonly complete: true; readonly nonce: string }> {
+    requireShareText(text)
+    const state = this.#state
+    if (state.kind !== 'verifying') throw new SealProblem(noVerification)
+    requireNonce(state.given.nonce, nonce)
+    const { request } = state
+    state.given.add(requireShare(text, request.shares))
+    if (state.given.progress < request.threshold) return this.#verification()
+    const combined = await combineShares(state.given.shares)
+    const isTrue = combined !== undefined && areSameKeys(combined, state.key)
+    combined?.fill(0)
+    if (!isTrue) {
+      state.given = emptied(state.given)
+      throw new SealProblem('the keys are not the new ones: all have to be given again')
+    }
+    await this.#context.seal.replaceSplitKey(state.key, request)
+    this.#end()
+    return { complete: true, nonce }
+  }
+
+  async #status(): Promise<RekeyStatus> {
+    const state = this.#state
+    const { threshold: required } = await this.#context.seal.shareCounts()
+    const request = state.kind === 'idle' ? undefined : state.request
+    return {
+      nonce:
+        state.kind === 'collecting'
+          ? state.given.nonce
+          : state.kind === 'verifying'
+            ? state.nonce
+            : '',
+      started: state.kind !== 'idle',
+      t: request?.threshold ?? 0,
+      n: request?.shares ?? 0,
+      progress: state.kind === 'collecting' ? state.given.progress : 0,
+      required,
+      pgp_fingerprints: null,
+      backup: false,
+      verification_required: request?.requireVerification ?? false,
+      ...(state.kind === 'verifying' ? { verification_nonce: state.given.nonce } : {}),
+    }
+  }
+
+  #verification(): VerificationStatus {
+    const state = this.#state
+    if (state.kind !== 'verifying') throw new SealProblem(noVerification)
+    const { request, given } = state
+    const { threshold: t, shares: n } = request
+    return { nonce: given.nonce, started: true, t, n, progress: given.progress }
+  }
+
+  #attempt(): ShareAttempt {
+    return new ShareAttempt(this.#context.random.uuid())
+  }
+
+  #end(): void {
+    const state = this.#state
+    this.#state = idle
+    if (state.kind === 'idle') return
+    state.given.end()
+    if (state.kind === 'verifying') state.key.fill(0)
+  }
+}
+
+function requireShare(text: string, shares: number): Buffer {
+  const share = decodeShare(text, shares)
+  if (share === undefined) throw new SealProblem('the key has the wrong length')
+  return share
+}
+
+/** The same attempt, with all shares to be given again. */
+function emptied(attempt: ShareAttempt): ShareAttempt {
+  attempt.end()
+  return new ShareAttempt(attempt.nonce)
+}

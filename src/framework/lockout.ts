@@ -1,0 +1,99 @@
+/**
+ * Locks a name of a mount after too many wrong attempts (platform.md §2.11). The counters lie in
+ * the store, so that all processes see them. A name that exists has one of its own; all others
+ * share a fixed number of places, so that they are answered alike and fill nothing.
+ */
+
+import { own, defineRecord, type StoredOf } from '../schema/record.ts'
+import { plainRecordCodec } from '../storage/record-codec.ts'
+import type { Key, StoreTransaction, StoreView } from '../storage/store.ts'
+import type { BackendContext } from './backend.ts'
+
+/** Names of nobody that are remembered at once; of two in one place the later one counts. */
+const strangersMax = 1024
+
+const counterRecord = defineRecord({
+  /** Hash of the name. */
+  who: own<string>(''),
+  failures: own<number>(0),
+  lastAtMs: own<number>(0),
+})
+type Counter = StoredOf<typeof counterRecord.table>
+const counterCodec = plainRecordCodec(counterRecord)
+
+/** A name as its mount keeps it: in its one spelling. */
+export interface Attempted {
+  readonly name: string
+  /** There is a user or a role of that name. */
+  readonly isKnown: boolean
+}
+
+export class Lockout {
+  readonly #store: BackendContext['store']
+  readonly #mount: BackendContext['mount']
+
+  constructor({ store, mount }: Pick<BackendContext, 'store' | 'mount'>) {
+    this.#store = store
+    this.#mount = mount
+  }
+
+  async isLocked(attempted: Attempted, nowMs: number, view: StoreView): Promise<boolean> {
+    const counter = await this.#load(attempted, view)
+    return counter !== undefined && this.#locks(counter, nowMs)
+  }
+
+  /** Counts a wrong attempt; durable when it resolves. */
+  async failed(attempted: Attempted, nowMs: number): Promise<void> {
+    const { isDisabled, counterResetSeconds } = this.#mount().userLockout
+    if (isDisabled) return
+    await this.#store.write(async (txn) => {
+      const counter = await this.#load(attempted, txn)
+      const isOver =
+        counter === undefined ||
+        nowMs - counter.lastAtMs >= counterResetSeconds * 1000 ||
+        this.#wasLocked(counter, nowMs)
+      txn.put(this.#key(attempted), {
+        who: this.#hash(attempted.name),
+        failures: isOver ? 1 : counter.failures + 1,
+        lastAtMs: nowMs,
+      })
+    })
+  }
+
+  /** Forgets the failures of a name, in the step that has proven who it is or takes it away. */
+  async forget(name: string, txn: StoreTransaction): Promise<void> {
+    const key = this.#key({ name, isKnown: true })
+    if ((await txn.get(key)) !== undefined) txn.delete(key.text)
+  }
+
+  /** An operator takes the lock away. */
+  async unlock(name: string): Promise<void> {
+    await this.#store.write((txn) => this.forget(name, txn))
+  }
+
+  #locks({ failures, lastAtMs }: Counter, nowMs: number): boolean {
+    const { isDisabled, threshold, durationSeconds } = this.#mount().userLockout
+    return !isDisabled && failures >= threshold && nowMs - lastAtMs < durationSeconds * 1000
+  }
+
+  /** The lock has ended by itself, and its failures with it. */
+  #wasLocked(counter: Counter, nowMs: number): boolean {
+    return counter.failures >= this.#mount().userLockout.threshold && !this.#locks(counter, nowMs)
+  }
+
+  async #load(attempted: Attempted, view: StoreView): Promise<Counter | undefined> {
+    const counter = await view.get(this.#key(attempted))
+    return counter?.who === this.#hash(attempted.name) ? counter : undefined
+  }
+
+  #key({ name, isKnown }: Attempted): Key<Counter> {
+    const hash = this.#hash(name)
+    const place = Buffer.from(hash, 'base64url').readUInt16BE() % strangersMax
+    const path = isKnown ? `lockout/known/${hash}` : `lockout/stranger/${place}`
+    return this.#store.key(path, counterCodec)
+  }
+
+  #hash(name: string): string {
+    return this.#store.hashText('lockout', name)
+  }
+}

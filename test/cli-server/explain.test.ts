@@ -1,0 +1,100 @@
+/** `explain` on the command line: the same answer as the API's, to be read by people (explain.md §7). */
+
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { makeJwtMaker } from '../harness/jwt-maker.ts'
+import { Shell } from './fixture.ts'
+
+const key = makeJwtMaker()
+const good = { iss: 'https://iss.test', sub: 'repo:acme/app', aud: 'https://vault.acme.test' }
+let shell: Shell
+
+before(async () => {
+  shell = await Shell.start()
+  const { root } = shell.server
+  await root.must('sys/auth/jwt', { type: 'jwt' })
+  await root.must('auth/jwt/config', {
+    jwt_validation_pubkeys: [key.pem],
+    bound_issuer: good.iss,
+  })
+  await root.must('auth/jwt/role/deploy', {
+    role_type: 'jwt',
+    user_claim: 'sub',
+    bound_audiences: good.aud,
+    bound_claims: { team: 'red' },
+    token_policies: 'ro',
+    token_ttl: '15m',
+  })
+  await root.must('auth/jwt/role/open', {
+    role_type: 'jwt',
+    user_claim: 'sub',
+    bound_audiences: good.aud,
+  })
+})
+
+after(() => shell.stop())
+
+test('a login that would be refused: what, got, expected and fix, exit code 3', async () => {
+  const file = join(shell.home, 'token.jwt')
+  writeFileSync(file, `${key.sign({ ...good, aud: 'https://github.com/acme' })}\n`)
+  const result = await shell.run(['explain', '-role=deploy', `@${file}`])
+  assert.equal(result.code, 3, result.err)
+  assert.match(result.out, /^This login would be refused at check 13 of 25: Audience/)
+  assert.match(result.out, /1 more would refuse it as well/)
+  assert.match(result.out, /got\s+\["https:\/\/github\.com\/acme"\]/)
+  assert.match(result.out, /expected\s+\{"any_of":\["https:\/\/vault\.acme\.test"\]\}/)
+  assert.match(result.out, /fix\s+Ask for a token with the audience/)
+  assert.match(result.out, /14-\d+\s+ok/)
+  assert.match(result.out, /Mended, it would give jwt-repo:acme\/app/)
+  assert.equal(result.out.includes('eyJ'), false)
+  for (const line of result.out.split('\n')) assert.ok(line.length <= 110, line)
+})
+
+test('a login that would be accepted: exit code 0, from standard input, with all roles', async () => {
+  const stdin = key.sign({ ...good, team: 'red' })
+  const result = await shell.run(['explain', '-role=deploy', '-all-roles', '-'], { stdin })
+  assert.equal(result.code, 0, result.err)
+  assert.match(result.out, /^This login would be accepted\./)
+  assert.match(result.out, /It gives jwt-repo:acme\/app: policies \["default","ro"\], 900 s\./)
+  assert.match(result.out, /deploy: would accept/)
+  const json = await shell.json(['explain', '-format=json', '-role=open', stdin])
+  assert.equal(json.data.decision, 'accept')
+  assert.equal(await shell.must(['explain', '-field=decision', '-role=open', stdin]), 'accept')
+})
+
+test('claims in place of a token, and what cannot be judged', async () => {
+  const claims = JSON.stringify({ ...good, team: 'blue', exp: Math.floor(Date.now() / 1000) + 60 })
+  const what = await shell.run(['explain', '-role=deploy', `-claims=${claims}`])
+  assert.equal(what.code, 3)
+  assert.match(what.out, /unproven/)
+  assert.match(what.out, /claim_mismatch/)
+  assert.equal((await shell.run(['explain'])).code, 1)
+  assert.equal((await shell.run(['explain', `-claims=${claims}`, 'x'])).code, 1)
+  assert.equal((await shell.run(['explain', '@/nowhere/at/all'])).code, 1)
+  assert.equal((await shell.run(['explain', '-mount=none', 'x'])).code, 2)
+})
+
+test('a refused login is found, shown and explained afterwards', async () => {
+  const jwt = key.sign({ ...good, team: 'blue' })
+  const { root } = shell.server
+  const refused = await root.as(undefined).write('auth/jwt/login', { role: 'deploy', jwt })
+  assert.equal(refused.status, 400)
+  const id = refused.headers['x-request-id'] ?? ''
+  const tail = await shell.must(['logins', 'tail', '-decision=refused'])
+  assert.match(tail, new RegExp(`refused\\s+jwt/\\s+deploy\\s+claim_mismatch.*${id}`))
+  assert.match(await shell.must(['logins', 'show', id]), /reason\s+claim_mismatch/)
+  assert.match(await shell.must(['logins', 'summary']), /1\s+jwt\/\s+deploy\s+refused/)
+  const last = await shell.run(['explain', '-last'])
+  assert.equal(last.code, 3, last.err)
+  assert.match(last.out, /Bound claims?: claim_mismatch/)
+  assert.equal((await shell.run(['logins', 'show', 'none'])).code, 2)
+})
+
+test('what a token says cannot draw on the terminal', async () => {
+  const jwt = key.sign({ ...good, aud: '\u001b[2Jx', team: '\u001b]0;y\u0007' })
+  const result = await shell.run(['explain', '-role=deploy', jwt])
+  assert.equal(result.code, 3)
+  assert.equal(result.out.includes('\u001b'), false)
+})
