@@ -56,6 +56,11 @@ export class AuditDevice {
     this.#hashAccessor = options.hmacAccessor ? this.#hash : quoted
   }
 
+  /** It wants every record. */
+  get isPlain(): boolean {
+    return this.#options.filter === undefined && !this.isFallback
+  }
+
   get isFallback(): boolean {
     return this.#options.isFallback
   }

@@ -4,6 +4,7 @@
  * turns for everybody else between the pieces.
  */
 
+import { BoundedCache } from '../lib/bounded-cache.ts'
 import {
   emptyObject,
   encodeJson,
@@ -50,9 +51,17 @@ export function hashedDataText(data: JsonObject, { hash, plainKeys }: DataView):
   return text + '}'
 }
 
+const namesMax = 4096
+const nameCharsMax = 64
+const names = new BoundedCache<string, string>(namesMax)
+
 /** A name with its colon. */
 function nameText(name: string): string {
-  return escapeControls(encodeJsonName(name))
+  const known = names.get(name)
+  if (known !== undefined) return known
+  const text = escapeControls(encodeJsonName(name))
+  if (name.length <= nameCharsMax) names.set(name, text)
+  return text
 }
 
 function hashedText(value: JsonValue, hash: HashText): string {
@@ -194,4 +203,22 @@ export function elided(data: JsonObject): JsonObject {
     ...(isJsonArray(keys) ? { keys: keys.length } : {}),
     ...(isJsonObject(info) ? { key_info: Object.keys(info).length } : {}),
   }
+}
+
+/** Shorter ones are in any text by chance. */
+const hiddenCharsMin = 6
+
+/**
+ * A text that may quote what was sent, such as a refusal, with hashes in the places of what stands
+ * in the data.
+ */
+export function withoutValues(text: string, data: JsonObject, hash: HashText): string {
+  const texts: string[] = []
+  collectTexts(data, texts)
+  let hidden = text
+  for (const value of texts) {
+    if (value.length < hiddenCharsMin || value.length > hidden.length) continue
+    if (hidden.includes(value)) hidden = hidden.replaceAll(value, () => hash(value).slice(1, -1))
+  }
+  return hidden
 }

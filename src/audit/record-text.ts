@@ -20,7 +20,7 @@ import type {
   AuditedToken,
   AuditEntry,
 } from './entry.ts'
-import { hashedDataText, type HashText } from './hashed-data.ts'
+import { hashedDataText, withoutValues, type HashText } from './hashed-data.ts'
 
 /** How a device wants its records, and what it remembers of them. */
 export interface RecordStyle {
@@ -40,6 +40,15 @@ export interface RecordMemory {
   readonly requests: WeakMap<AuditedRequest, string>
 }
 
+/**
+ * A text that is put together from pieces is kept as these pieces until somebody looks into it.
+ * What is used again and again is made one piece here, once.
+ */
+function flat(text: string): string {
+  text.charCodeAt(0)
+  return text
+}
+
 /** Data of the entry as it is to be shown. */
 export interface ShownData {
   readonly request: JsonObject | undefined
@@ -52,17 +61,21 @@ export function createRecordMemory(): RecordMemory {
 
 export function recordText(entry: AuditEntry, shown: ShownData, style: RecordStyle): string {
   const { auth, request, response, error } = entry
-  return (
-    `{"time":"${rfc3339Nano(entry.timeMs)}","type":"${entry.type}",` +
-    `"auth":${authText(auth, style)},` +
-    `"request":{"id":${quoted(request.id)}${clientId(auth)}` +
-    `${requestMembers(request, shown.request, style)}}` +
-    (response === undefined
+  const head = `{"time":"${rfc3339Nano(entry.timeMs)}","type":"${entry.type}","auth":${authText(auth, style)},"request":{"id":"${request.id}"`
+  const asked = requestMembers(request, shown.request, style)
+  if (response === undefined && error === undefined) return `${head}${clientId(auth)}${asked}}}`
+  const { mount } = request
+  const told =
+    response === undefined
       ? ''
-      : `,"response":${responseText(response, { mount: request.mount, data: shown.response }, style)}`) +
-    (error === undefined ? '' : `,"error":${quoted(maskSecrets(error))}`) +
-    '}'
-  )
+      : `,"response":${responseText(response, { mount, data: shown.response }, style)}`
+  const problem = error === undefined ? '' : `,"error":${errorText(error, shown.request, style)}`
+  return `${head}${clientId(auth)}${asked}}${told}${problem}}`
+}
+
+/** Some refusals quote what they refuse, since clients know their texts. */
+function errorText(error: string, data: JsonObject | undefined, { hash }: RecordStyle): string {
+  return quoted(maskSecrets(data === undefined ? error : withoutValues(error, data, hash)))
 }
 
 // ------------------------------------------------------------ members
@@ -71,6 +84,23 @@ export function recordText(entry: AuditEntry, shown: ShownData, style: RecordSty
 function quoted(value: unknown): string {
   return escapeControls(JSON.stringify(value))
 }
+
+const placesMax = 4096
+/** Paths and addresses come again and again. */
+const places = new BoundedCache<string, string>(placesMax)
+
+/** As `quoted`, for texts that are short and come often. */
+function quotedPlace(text: string): string {
+  // Old clients had tokens in paths; who still does shows them to nobody here.
+  if (text.length > placeCharsMax) return quoted(maskSecrets(text))
+  const known = places.get(text)
+  if (known !== undefined) return known
+  const written = quoted(maskSecrets(text))
+  places.set(text, written)
+  return written
+}
+
+const placeCharsMax = 256
 
 /** `,"name":value`, or nothing for an empty value. */
 function textMember(name: string, value: string | undefined): string {
@@ -97,30 +127,33 @@ function remembered<K extends object>(
 ): string {
   const known = memory.get(key)
   if (known !== undefined) return known
-  const text = write(key)
+  const text = flat(write(key))
   memory.set(key, text)
   return text
 }
 
+const noKeys: readonly string[] = []
+
 // --------------------------------------------------------------- auth
 
 function authText({ isAllowed, grantedBy, token }: AuditedAuth, style: RecordStyle): string {
-  const granted = grantedBy.length === 0 ? '' : `,"granting_policies":${grantText(grantedBy)}`
-  const members =
-    token === undefined
-      ? ''
-      : remembered(style.memory.tokens, token, () => tokenMembers(token, style))
-  return `{"policy_results":{"allowed":${isAllowed}${granted}}${members}}`
+  const results = isAllowed ? grantText(grantedBy) : '{"policy_results":{"allowed":false}'
+  if (token === undefined) return `${results}}`
+  const members = remembered(style.memory.tokens, token, () => tokenMembers(token, style))
+  return `${results}${members}}`
 }
 
 const grantsMax = 1024
 const grantTexts = new BoundedCache<string, string>(grantsMax)
 
+/** Allowed, and by whom. */
 function grantText(names: readonly string[]): string {
-  const key = names.join('\n')
+  const key = names.length === 1 ? (names[0] ?? '') : names.join('\n')
   const known = grantTexts.get(key)
   if (known !== undefined) return known
-  const text = quoted(names.map((name) => ({ name, namespace_id: 'root', type: 'acl' })))
+  const granted = names.map((name) => ({ name, namespace_id: 'root', type: 'acl' }))
+  const by = names.length === 0 ? '' : `,"granting_policies":${quoted(granted)}`
+  const text = flat(`{"policy_results":{"allowed":true${by}}`)
   grantTexts.set(key, text)
   return text
 }
@@ -149,10 +182,14 @@ function tokenMembers(token: AuditedToken, style: RecordStyle): string {
 
 // ------------------------------------------------------------ request
 
+const clientIds = new WeakMap<AuditedToken, string>()
+
 /** The entity, or for tokens without one a name of all that have the same policies. */
 function clientId({ token }: AuditedAuth): string {
   if (token === undefined) return ''
-  return textMember('client_id', token.entityId || policiesId(token.policies))
+  return remembered(clientIds, token, () =>
+    textMember('client_id', token.entityId || policiesId(token.policies)),
+  )
 }
 
 const policiesIdsMax = 1024
@@ -176,14 +213,15 @@ function requestMembers(
   return remembered(style.memory.requests, request, () => {
     const { mount } = request
     return (
-      textMember('operation', request.operation) +
+      `,"operation":"${request.operation}"` +
       mountMembers(mount) +
       hashMember('client_token', request.token, style.hash) +
       hashMember('client_token_accessor', request.tokenAccessor, style.hashAccessor) +
-      ',"namespace":{"id":"root"}' +
-      textMember('path', request.path) +
-      dataMember(data, mount?.plainRequestKeys ?? [], style) +
-      textMember('remote_address', request.remoteAddress) +
+      `,"namespace":{"id":"root"},"path":${quotedPlace(request.path)}` +
+      dataMember(data, mount?.plainRequestKeys ?? noKeys, style) +
+      (request.remoteAddress === undefined
+        ? ''
+        : `,"remote_address":${quotedPlace(request.remoteAddress)}`) +
       numberMember('remote_port', request.remotePort) +
       numberMember('wrap_ttl', request.wrapTtlSeconds) +
       headersMember(request, style)
@@ -229,11 +267,6 @@ function headersMember({ header }: AuditedRequest, { headers, hash }: RecordStyl
 
 // ----------------------------------------------------------- response
 
-/** An object of members that each begin with a comma. */
-function objectOf(members: string): string {
-  return `{${members.slice(1)}}`
-}
-
 function responseText(
   { auth, warnings, redirect, wrapInfo }: AuditedResponse,
   {
@@ -242,14 +275,16 @@ function responseText(
   }: { readonly mount: AuditedMount | undefined; readonly data: ShownData['response'] },
   style: RecordStyle,
 ): string {
-  return objectOf(
-    mountMembers(mount) +
-      (auth === undefined ? '' : `,"auth":${answeredAuthText(auth, style)}`) +
-      dataMember(data, mount?.plainResponseKeys ?? [], style) +
-      (warnings === undefined ? '' : listMember('warnings', warnings.map(maskSecrets))) +
-      textMember('redirect', redirect) +
-      (wrapInfo === undefined ? '' : `,"wrap_info":${wrapText(wrapInfo, style)}`),
-  )
+  let text = mount === undefined ? '' : mountMembers(mount)
+  if (auth !== undefined) text += `,"auth":${answeredAuthText(auth, style)}`
+  text += dataMember(data, mount?.plainResponseKeys ?? noKeys, style)
+  if (warnings !== undefined && warnings.length > 0) {
+    text += listMember('warnings', warnings.map(maskSecrets))
+  }
+  if (redirect !== undefined) text += textMember('redirect', redirect)
+  if (wrapInfo !== undefined) text += `,"wrap_info":${wrapText(wrapInfo, style)}`
+  // Each member begins with a comma.
+  return `{${text.slice(1)}}`
 }
 
 function answeredAuthText(auth: AuthFields, style: RecordStyle): string {

@@ -19,21 +19,29 @@ const waitingCharsMax = 134_217_728
 
 type Line = readonly [device: AuditDevice, text: string]
 
-interface Waiting {
-  readonly lines: readonly Line[]
-  readonly chars: number
-  readonly resolve: (isTaken: boolean) => void
+/** Records that are written together. */
+interface Batch {
+  readonly lines: Line[]
+  count: number
+  chars: number
+  /** Those that have taken it. */
+  readonly ended: Promise<ReadonlySet<AuditDevice>>
+  readonly end: (took: ReadonlySet<AuditDevice>) => void
 }
 
 /** The devices of one moment. */
 export interface AuditAudience {
   readonly devices: readonly AuditDevice[]
   readonly headers: AuditedHeaders
+  /** All of them want everything. */
+  readonly isPlain: boolean
 }
 
 export class AuditBroker {
   readonly #clock: Clock
-  #waiting: Waiting[] = []
+  /** In the order in which they will be written: all but the last are full. */
+  readonly #waiting: Batch[] = []
+  #records = 0
   #chars = 0
   #isRunning = false
 
@@ -42,16 +50,21 @@ export class AuditBroker {
   }
 
   /** Whether each record was taken by a device that wants it; one that nobody wants is no loss. */
-  async record(entries: readonly AuditEntry[], audience: AuditAudience): Promise<boolean> {
-    const waits: Promise<boolean>[] = []
-    for (const entry of entries) {
-      const lines = this.#linesOf(entry, audience)
-      // All are handed over before any is waited for, so that they stand together in one batch.
-      waits.push(this.#submit(lines instanceof Promise ? await lines : lines))
-    }
-    let isTaken = true
-    for (const wait of waits) isTaken = (await wait) && isTaken
-    return isTaken
+  record(entries: readonly AuditEntry[], audience: AuditAudience): Promise<boolean> {
+    const [entry, ...others] = entries
+    if (entry === undefined || others.length > 0) return this.#recordAll(entries, audience)
+    const lines = this.#linesOf(entry, audience)
+    return lines instanceof Promise
+      ? lines.then((waited) => this.#submit(waited))
+      : this.#submit(lines)
+  }
+
+  async #recordAll(entries: readonly AuditEntry[], audience: AuditAudience): Promise<boolean> {
+    const lines: (readonly Line[])[] = []
+    for (const entry of entries) lines.push(await this.#linesOf(entry, audience))
+    // All are handed over before any is waited for, so that they stand together in one batch.
+    const taken = await Promise.all(lines.map((each) => this.#submit(each)))
+    return taken.every(Boolean)
   }
 
   #linesOf(entry: AuditEntry, audience: AuditAudience): readonly Line[] | Promise<readonly Line[]> {
@@ -91,52 +104,70 @@ export class AuditBroker {
     if (lines.length === 0) return Promise.resolve(true)
     let chars = 0
     for (const [, text] of lines) chars += text.length
-    if (this.#waiting.length >= waitingRecordsMax || this.#chars + chars > waitingCharsMax) {
+    if (this.#records >= waitingRecordsMax || this.#chars + chars > waitingCharsMax) {
       return Promise.resolve(false)
     }
+    this.#records++
     this.#chars += chars
-    return new Promise((resolve) => {
-      this.#waiting.push({ lines, chars, resolve })
-      if (this.#isRunning) return
+    const batch = this.#batch()
+    batch.count++
+    batch.chars += chars
+    for (const line of lines) batch.lines.push(line)
+    return batch.ended.then((took) => lines.some(([device]) => took.has(device)))
+  }
+
+  /** The one that a record joins now. */
+  #batch(): Batch {
+    const last = this.#waiting.at(-1)
+    if (last !== undefined && last.count < batchRecordsMax) return last
+    const batch = createBatch()
+    this.#waiting.push(batch)
+    if (!this.#isRunning) {
       this.#isRunning = true
       // What is being done in this turn shares the first batch as well.
       this.#clock.soon(() => void this.#run())
-    })
+    }
+    return batch
   }
 
   async #run(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting.slice(0, batchRecordsMax)
-      this.#waiting = this.#waiting.slice(batchRecordsMax)
-      await this.#write(batch)
+    for (let batch = this.#waiting.shift(); batch !== undefined; batch = this.#waiting.shift()) {
+      await write(batch)
+      this.#records -= batch.count
+      this.#chars -= batch.chars
     }
     this.#isRunning = false
   }
+}
 
-  async #write(batch: readonly Waiting[]): Promise<void> {
-    const byDevice = new Map<AuditDevice, string[]>()
-    for (const { lines } of batch) {
-      for (const [device, text] of lines) {
-        const texts = byDevice.get(device)
-        if (texts === undefined) byDevice.set(device, [text])
-        else texts.push(text)
-      }
-    }
-    const took = new Set<AuditDevice>()
-    await Promise.all(
-      [...byDevice].map(async ([device, texts]) => {
-        if (await device.offer(texts)) took.add(device)
-      }),
-    )
-    for (const { lines, chars, resolve } of batch) {
-      this.#chars -= chars
-      resolve(lines.some(([device]) => took.has(device)))
-    }
+function createBatch(): Batch {
+  let end: Batch['end'] = () => {}
+  const ended = new Promise<ReadonlySet<AuditDevice>>((resolve) => {
+    end = resolve
+  })
+  return { lines: [], count: 0, chars: 0, ended, end }
+}
+
+/** Hands each device all its lines at once; those that have taken them are told to who waits. */
+async function write({ lines, end }: Batch): Promise<void> {
+  const byDevice = new Map<AuditDevice, string[]>()
+  for (const [device, text] of lines) {
+    const texts = byDevice.get(device)
+    if (texts === undefined) byDevice.set(device, [text])
+    else texts.push(text)
   }
+  const took = new Set<AuditDevice>()
+  await Promise.all(
+    [...byDevice].map(async ([device, texts]) => {
+      if (await device.offer(texts)) took.add(device)
+    }),
+  )
+  end(took)
 }
 
 /** Those that want it, else those that take what is left over. */
-function chosenFor(entry: AuditEntry, { devices }: AuditAudience): readonly AuditDevice[] {
+function chosenFor(entry: AuditEntry, { devices, isPlain }: AuditAudience): readonly AuditDevice[] {
+  if (isPlain) return devices
   const wanting = devices.filter((device) => !device.isFallback && device.wants(entry))
   return wanting.length > 0 ? wanting : devices.filter((device) => device.isFallback)
 }

@@ -57,7 +57,7 @@ export interface AuditDevicesContext extends SinkDoors {
 
 const devicesMax = 32
 const headersMax = 128
-const nobody: AuditAudience = { devices: [], headers: {} }
+const nobody: AuditAudience = { devices: [], headers: {}, isPlain: true }
 
 export class AuditDevices {
   readonly #context: AuditDevicesContext
@@ -103,7 +103,9 @@ export class AuditDevices {
       if (device !== undefined) opened.set(name, device)
     }
     this.#opened = opened
-    this.#audience = { devices: [...opened.values()], headers: audit.headers }
+    const devices = [...opened.values()]
+    const isPlain = devices.every((device) => device.isPlain)
+    this.#audience = { devices, headers: audit.headers, isPlain }
     for (const [name, device] of before) if (!opened.has(name)) device.retire()
   }
 

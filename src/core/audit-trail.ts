@@ -120,8 +120,8 @@ export class AuditTrail {
     return audience
   }
 
-  async #require(entries: readonly AuditEntry[], audience: AuditAudience): Promise<void> {
-    if (!(await this.#context.broker.record(entries, audience))) throw new Unrecorded()
+  #require(entries: readonly AuditEntry[], audience: AuditAudience): Promise<void> {
+    return this.#context.broker.record(entries, audience).then(requireTaken)
   }
 
   #entry(type: AuditEntry['type']): AuditEntry {
@@ -191,6 +191,10 @@ function auditedToken(
 
 function sameNames(a: readonly string[], b: readonly string[]): boolean {
   return a === b || (a.length === b.length && a.every((name, at) => name === b[at]))
+}
+
+function requireTaken(isTaken: boolean): void {
+  if (!isTaken) throw new Unrecorded()
 }
 
 /** No device has taken a record: the caller hears no more than that it did not work. */
