@@ -18,6 +18,7 @@ import { prepareDevServer } from '../../src/server/dev.ts'
 import type { StorageOptions } from '../../src/server/storage-engine.ts'
 import { createServer, type Server } from '../../src/server/wire.ts'
 import { ApiClient } from './api-client.ts'
+import { canaryDevices, canaryLogger, keepSecrets } from './canary-folder.ts'
 
 export interface TestServerOptions {
   /** Memory by default. */
@@ -86,10 +87,14 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     environment: 'dev',
     processId: process.pid,
     plugins: options.plugins ?? [],
-    audit: { ...noAudit, ...options.audit },
+    audit: {
+      ...noAudit,
+      ...options.audit,
+      declared: [...(options.audit?.declared ?? []), ...canaryDevices()],
+    },
     clock,
     random: new SystemRandom(),
-    logger: options.logger ?? new SilentLogger(),
+    logger: options.logger ?? canaryLogger() ?? new SilentLogger(),
     outbound,
     onFatal: (error) => {
       throw error
@@ -102,6 +107,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     options.raw === true
       ? { rootToken: '', unsealKey: '' }
       : await prepareDevServer(server, { rootTokenId: '', kvVersion: options.kvVersion ?? '2' })
+  keepSecrets(dev.rootToken, dev.unsealKey)
   return {
     server,
     url,
