@@ -42,6 +42,10 @@ if (!existsSync(new URL('../dist/cli.js', import.meta.url))) {
       const { runServer } = await import('../dist/server.js')
       return runServer(args, { stdout, stderr })
     },
+    restoreStore: async (request) => {
+      const { restoreStore } = await import('../dist/server.js')
+      return restoreStore(request)
+    },
   })
   end(code)
 }

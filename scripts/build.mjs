@@ -14,6 +14,8 @@ import { root, runTool, seconds } from './lib/run-program.mjs'
 const entries = {
   cli: 'src/cli/main.ts',
   server: 'src/server/server-command.ts',
+  // What each worker of a server runs; `server` looks for it beside itself.
+  worker: 'src/server/worker.ts',
   decide: 'src/trust/decide.ts',
   embed: 'src/server/embed.ts',
   'practice-idp': 'src/practice-idp/practice-idp.ts',

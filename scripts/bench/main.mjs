@@ -16,6 +16,7 @@ import { auditRows, benchAudit } from './audit.mjs'
 import { besideEarlier } from './earlier.mjs'
 import { get, post, runLoad } from './load.mjs'
 import { benchSignIns } from './sign-in.mjs'
+import { benchWorkers } from './workers.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const root = join(here, '..', '..')
@@ -30,6 +31,8 @@ const connections = 64
 const signInOnly = process.argv.includes('--sign-in')
 /** `--audit`: nothing but what audit devices cost. */
 const auditOnly = process.argv.includes('--audit')
+/** `--workers`: nothing but two workers against one process. */
+const workersOnly = process.argv.includes('--workers')
 
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const jwk = publicKey.export({ format: 'jwk' })
@@ -125,7 +128,7 @@ async function measured(pid, load) {
 }
 
 class Product {
-  constructor(folder, settings = []) {
+  constructor(folder, { workers = 1, settings = [] } = {}) {
     this.folder = folder
     this.configFile = join(folder, 'server.hcl')
     writeFileSync(join(folder, 'key'), randomBytes(32).toString('hex'), { mode: 0o600 })
@@ -137,6 +140,8 @@ class Product {
         'listener "tcp" { address = "127.0.0.1:0"  tls_disable = true }',
         'ui = true',
         'log_level = "error"',
+        // An earlier version that is measured beside this one does not know the setting.
+        ...(workers === 1 ? [] : [`workers = ${workers}`]),
         ...settings,
         '',
       ].join('\n'),
@@ -235,6 +240,12 @@ async function main() {
     }
     return
   }
+  if (workersOnly) {
+    const report = await workerRatios()
+    if (asJson) console.log(JSON.stringify(report, undefined, 2))
+    else printWorkers(report)
+    return
+  }
   const folder = mkdtempSync(join(tmpdir(), 'tokenstile-bench-'))
   const report = {}
   try {
@@ -301,6 +312,7 @@ async function main() {
     await product.stop()
     report.signIn = await signIns()
     report.audit = await audits()
+    report.workers = await workerRatios()
   } finally {
     for (const child of children) child.kill('SIGKILL')
     rmSync(folder, { recursive: true, force: true })
@@ -312,7 +324,7 @@ async function main() {
 function audits() {
   const logins = jwts.map((jwt) => post('/v1/auth/jwt/login', { role: 'service', jwt }))
   return benchAudit({
-    product: (folder, settings) => new Product(folder, settings),
+    product: (folder, settings) => new Product(folder, { settings }),
     loads: (server) => {
       const lookup = get('/v1/auth/token/lookup-self', `X-Vault-Token: ${server.token}\r\n`)
       return { login: (n) => logins[n % 256], lookup: () => lookup }
@@ -323,6 +335,39 @@ function audits() {
     seconds,
     connections,
   })
+}
+
+/** Two servers of their own, one with two workers. */
+async function workerRatios() {
+  const folders = ['one', 'two'].map((name) =>
+    mkdtempSync(join(tmpdir(), `tokenstile-bench-${name}-`)),
+  )
+  const [one, two] = folders.map((folder, i) => new Product(folder, { workers: i + 1 }))
+  try {
+    for (const product of [one, two]) {
+      await product.start()
+      await product.prepare()
+    }
+    const report = await benchWorkers({ one, two, jwts, rounds, seconds, median, cpuSeconds })
+    await Promise.all([one.stop(), two.stop()])
+    return report
+  } finally {
+    for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function printWorkers({ bad, kinds: byKind }) {
+  for (const [name, { ratio, ...of }] of Object.entries(byKind)) {
+    const bound = name === 'login' ? 1.15 : 1
+    console.log(
+      `two workers / one process, ${name}`.padEnd(44),
+      `${ratio.toFixed(2).padStart(10)}   ${`>= ${bound}`.padEnd(10)} ${ratio >= bound ? 'ok' : 'SHORT'}`.padEnd(
+        32,
+      ),
+      `${of.onePerSecond.toFixed(0)}/s, ${of.twoPerSecond.toFixed(0)}/s  CPU ${of.oneCpuMicros.toFixed(0)} us, ${of.twoCpuMicros.toFixed(0)} us`,
+    )
+  }
+  console.log(`answers that were not 2xx: ${bad}`)
 }
 
 /** On a store of their own, so that what they leave is not counted as tokens. */
@@ -460,6 +505,7 @@ function print(report) {
   console.log(
     `sign-in  ${report.signIn.perSecond.toFixed(0)}/s (bare ${report.signIn.floorPerSecond.toFixed(0)}/s)  starts under flood ${report.signIn.floodPerSecond.toFixed(0)}/s`,
   )
+  printWorkers(report.workers)
   for (const line of besideEarlier('0.1', report, kinds)) console.log(line)
   console.log(
     `medians of ${rounds} alternating rounds of ${seconds} s, ${connections} connections, node ${process.versions.node}`,

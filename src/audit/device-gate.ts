@@ -14,6 +14,8 @@ export interface GateContext {
   readonly waitMsMax: number
   readonly clock: Clock
   readonly logger: Logger
+  /** Told of records that the device did not take. */
+  readonly missed: (count: number) => void
 }
 
 type Ending = 'taken' | 'failed' | 'late'
@@ -35,10 +37,6 @@ export class DeviceGate {
   /** Why it did not take the last records; empty when it did. */
   get problem(): string {
     return this.#problem
-  }
-
-  get missed(): number {
-    return this.#missed
   }
 
   /** Whether the device has taken the lines; never rejects, nor takes longer than the bound. */
@@ -91,6 +89,7 @@ export class DeviceGate {
       })
     }
     this.#missed += count
+    this.#context.missed(count)
     this.#problem = problem
     return false
   }

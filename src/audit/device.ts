@@ -26,6 +26,8 @@ export interface DeviceContext {
   readonly sink: RecordSink
   readonly clock: Clock
   readonly logger: Logger
+  /** Told of records that the device did not take. */
+  readonly missed: (count: number) => void
 }
 
 const quoted: HashText = (text) => escapeControls(JSON.stringify(text))
@@ -45,13 +47,13 @@ export class AuditDevice {
   #holders = 0
   #isRetired = false
 
-  constructor({ path, options, salt, sink, clock, logger }: DeviceContext) {
+  constructor({ path, options, salt, sink, clock, logger, missed }: DeviceContext) {
     this.path = path
     this.#options = options
     this.#salt = new SaltedHash(salt)
     this.#sink = sink
     this.#clock = clock
-    this.#gate = new DeviceGate({ path, sink, waitMsMax: options.waitMsMax, clock, logger })
+    this.#gate = new DeviceGate({ path, sink, waitMsMax: options.waitMsMax, clock, logger, missed })
     this.#hash = options.logRaw ? quoted : (text) => this.#salt.quoted(text)
     this.#hashAccessor = options.hmacAccessor ? this.#hash : quoted
   }
@@ -68,11 +70,6 @@ export class AuditDevice {
   /** Why it did not take the last records; empty when it did. */
   get problem(): string {
     return this.#gate.problem
-  }
-
-  /** Records that it has not taken since it last took some. */
-  get missed(): number {
-    return this.#gate.missed
   }
 
   wants(entry: AuditEntry): boolean {

@@ -19,6 +19,8 @@ const logins = () => import('./commands/logins.ts')
 const mountMove = () => import('./commands/mount-move.ts')
 const mounts = () => import('./commands/mounts.ts')
 const operator = () => import('./commands/operator.ts')
+const operatorShares = () => import('./commands/operator-shares.ts')
+const operatorBackup = () => import('./commands/operator-backup.ts')
 const pathHelp = () => import('./commands/path-help.ts')
 const policy = () => import('./commands/policy.ts')
 const policyFmt = () => import('./commands/policy-fmt.ts')
@@ -316,6 +318,31 @@ export const commandTable: readonly CommandEntry[] = [
     name: 'operator rotate',
     summary: 'Make a new encryption key',
     load: async () => (await operator()).rotate,
+  },
+  {
+    name: 'operator generate-root',
+    summary: 'Make another root token with unseal keys',
+    load: async () => (await operatorShares()).generateRoot,
+  },
+  {
+    name: 'operator rekey',
+    summary: 'Make other unseal keys',
+    load: async () => (await operatorShares()).rekey,
+  },
+  {
+    name: 'operator backup',
+    summary: 'Take a backup of the store while it is served',
+    load: async () => (await operatorBackup()).backup,
+  },
+  {
+    name: 'operator restore',
+    summary: 'Make a data folder from a backup',
+    load: async () => (await operatorBackup()).restore,
+  },
+  {
+    name: 'operator check',
+    summary: 'Say whether the store is whole',
+    load: async () => (await operatorBackup()).check,
   },
   {
     name: 'operator step-down',

@@ -5,6 +5,7 @@ import type { ApiClient, ApiRequest } from '../client/http-client.ts'
 import type { ApiResponse } from '../client/api-response.ts'
 import { parseSecret, type Secret } from '../client/secret.ts'
 import type { JsonObject } from '../lib/json.ts'
+import type { BackupHeader } from '../lib/backup-format.ts'
 import { trimEnds } from '../lib/trim.ts'
 import {
   askHidden,
@@ -35,6 +36,15 @@ export interface ContextOptions {
   readonly onInterrupt: (work: () => void) => () => void
   readonly pause: ((forMs: number) => Promise<void>) | undefined
   readonly runServer: (args: string[]) => Promise<number>
+  readonly restoreStore: ((request: RestoreRequest) => Promise<BackupHeader>) | undefined
+}
+
+/** A backup that becomes a data folder. */
+export interface RestoreRequest {
+  readonly file: string
+  readonly folder: string
+  /** Refuse that of another store. */
+  readonly store?: string
 }
 
 export interface SendOptions {
@@ -56,6 +66,7 @@ export class CommandContext implements DataSources {
   /** Calls `work` for each Ctrl-C until what it gives is called. */
   readonly onInterrupt: (work: () => void) => () => void
   readonly pause: (forMs: number) => Promise<void>
+  readonly #restoreStore: ContextOptions['restoreStore']
   readonly #stdin: TerminalInput
   readonly #stderr: TerminalOutput
   readonly #system: NodeJS.Platform | undefined
@@ -70,6 +81,7 @@ export class CommandContext implements DataSources {
     this.args = options.args
     this.print = options.printer
     this.runServer = options.runServer
+    this.#restoreStore = options.restoreStore
     this.onInterrupt = options.onInterrupt
     this.pause = options.pause ?? pause
     this.#stdin = options.stdin
@@ -120,6 +132,35 @@ export class CommandContext implements DataSources {
       const text = remoteErrorText(options.doing, cause)
       const status = cause instanceof ApiError ? cause.response.status : undefined
       throw new CommandFailure(text, exitCodes.remote, status)
+    }
+  }
+
+  /** Hands on the bytes of an answer as they come. */
+  async download(
+    request: ApiRequest,
+    take: (chunk: Buffer) => Promise<void>,
+    options: Pick<SendOptions, 'doing'>,
+  ): Promise<void> {
+    try {
+      const client = await this.client()
+      this.#stopIfDry(client, request)
+      await client.download(request, take)
+    } catch (cause) {
+      if (cause instanceof CommandFailure || cause instanceof DryRun) throw cause
+      throw new CommandFailure(remoteErrorText(options.doing, cause), exitCodes.remote)
+    }
+  }
+
+  /** The storage engine's work; where this program has none, it says so. */
+  async restoreStore(request: RestoreRequest): Promise<BackupHeader> {
+    if (this.#restoreStore === undefined)
+      throw new CommandFailure('There is no storage engine here')
+    try {
+      return await this.#restoreStore(request)
+    } catch (cause) {
+      throw new CommandFailure(
+        `Error restoring: ${cause instanceof Error ? cause.message : String(cause)}`,
+      )
     }
   }
 

@@ -7,6 +7,7 @@
 import { ConnectionError } from '../client/api-error.ts'
 import type { TerminalInput, TerminalOutput } from '../platform/terminal.ts'
 import type { Command, CommandEntry } from './command.ts'
+import type { ContextOptions } from './context.ts'
 import { commandTable } from './command-table.ts'
 import { Environment, type Variables } from './environment.ts'
 import { CommandFailure, DryRun, exitCodes } from './failure.ts'
@@ -37,6 +38,8 @@ export interface CliOptions {
   readonly pause?: (forMs: number) => Promise<void>
   /** Runs the server with the words after `server`; answers its exit code. */
   readonly runServer: (args: string[]) => Promise<number>
+  /** Makes a data folder from a backup. */
+  readonly restoreStore?: ContextOptions['restoreStore']
 }
 
 const helpWords = ['-h', '-help', '--help', '--h']
@@ -151,6 +154,7 @@ async function runCommand(
       onInterrupt: options.onInterrupt ?? (() => () => undefined),
       pause: options.pause,
       runServer: options.runServer,
+      restoreStore: options.restoreStore,
     }),
   )
 }

@@ -168,51 +168,78 @@ export class ApiClient {
     return target
   }
 
-  #exchange(wire: WireRequest): Promise<ApiResponse> {
+  async #exchange(wire: WireRequest): Promise<ApiResponse> {
     const { timeoutMs = defaultTimeoutMs } = this.#options
-    const address = shownAddress(this.#options.address)
-    const send = wire.url.protocol === 'https:' ? httpsRequest : httpRequest
     const signal = timeoutMs > 0 ? deadline(timeoutMs) : undefined
+    try {
+      const incoming = await this.#open(wire, signal === undefined ? {} : { signal })
+      return readAnswer(wire, incoming, await this.#readBody(incoming))
+    } catch (cause) {
+      throw this.#failure(cause, signal)
+    }
+  }
+
+  /**
+   * Hands on the bytes of an answer as they come, of whatever length; for a status of 300 and above
+   * throws ApiError. The timeout is for the time in which nothing comes.
+   */
+  async download(
+    request: ApiRequest,
+    take: (chunk: Buffer) => void | Promise<void>,
+  ): Promise<void> {
+    const wire = this.prepare(request)
+    try {
+      const { timeoutMs: timeout = defaultTimeoutMs } = this.#options
+      const incoming = await this.#open(wire, { timeout })
+      if ((incoming.statusCode ?? 0) >= 300) {
+        throw new ApiError(readAnswer(wire, incoming, await this.#readBody(incoming)))
+      }
+      for await (const chunk of incoming as AsyncIterable<Buffer>) await take(chunk)
+    } catch (cause) {
+      throw cause instanceof ApiError ? cause : this.#failure(cause, undefined)
+    }
+  }
+
+  #open(
+    wire: WireRequest,
+    { signal, timeout }: { readonly signal?: AbortSignal; readonly timeout?: number },
+  ): Promise<IncomingMessage> {
+    const send = wire.url.protocol === 'https:' ? httpsRequest : httpRequest
     return new Promise((resolve, reject) => {
-      const fail = (cause: unknown) => {
-        if (cause instanceof ConnectionError) return reject(cause)
-        if (signal?.aborted === true) {
-          return reject(
-            new ConnectionError(`${address}: no answer within ${timeoutMs / 1000} seconds`),
-          )
-        }
-        return reject(connectionError(cause, address))
+      const outgoing = send(wire.url, {
+        method: wire.method,
+        agent: this.#agent,
+        headers: Object.fromEntries([
+          ...wire.headers,
+          ...(wire.body === undefined
+            ? []
+            : [['Content-Length', String(Buffer.byteLength(wire.body))]]),
+        ]) as Record<string, string>,
+        ...(signal === undefined ? {} : { signal }),
+        ...(this.#socketPath === undefined ? {} : { socketPath: this.#socketPath }),
+      })
+      outgoing.on('error', reject)
+      outgoing.on('response', resolve)
+      if (timeout !== undefined && timeout > 0) {
+        const stalled = `nothing came for ${timeout / 1000} seconds`
+        outgoing.setTimeout(timeout, () => outgoing.destroy(new ConnectionError(stalled)))
       }
-      try {
-        const outgoing = send(wire.url, {
-          method: wire.method,
-          agent: this.#agent,
-          headers: Object.fromEntries([
-            ...wire.headers,
-            ...(wire.body === undefined
-              ? []
-              : [['Content-Length', String(Buffer.byteLength(wire.body))]]),
-          ]) as Record<string, string>,
-          ...(signal === undefined ? {} : { signal }),
-          ...(this.#socketPath === undefined ? {} : { socketPath: this.#socketPath }),
-        })
-        outgoing.on('error', fail)
-        outgoing.on('response', (incoming) => {
-          this.#readBody(incoming)
-            .then((text) => resolve(readAnswer(wire, incoming, text)))
-            .catch(fail)
-        })
-        outgoing.end(wire.body)
-      } catch (cause) {
-        // A header value that HTTP cannot carry is refused before anything is sent; its text may be
-        // a secret.
-        fail(
-          cause instanceof TypeError
-            ? new ConnectionError('a header has a character that HTTP does not allow')
-            : cause,
-        )
-      }
+      outgoing.end(wire.body)
     })
+  }
+
+  #failure(cause: unknown, signal: AbortSignal | undefined): unknown {
+    const { address, timeoutMs = defaultTimeoutMs } = this.#options
+    const shown = shownAddress(address)
+    if (cause instanceof ConnectionError) return cause
+    if (signal?.aborted === true) {
+      return new ConnectionError(`${shown}: no answer within ${timeoutMs / 1000} seconds`)
+    }
+    // A header value that HTTP cannot carry is refused before anything is sent; its text may be a
+    // secret.
+    return cause instanceof TypeError
+      ? new ConnectionError('a header has a character that HTTP does not allow')
+      : connectionError(cause, shown)
   }
 
   async #readBody(incoming: IncomingMessage): Promise<string> {

@@ -53,6 +53,8 @@ export interface AuditDevicesContext extends SinkDoors {
   readonly logger: Logger
   readonly settings: AuditSettings
   readonly configuration: () => Promise<CoreConfiguration>
+  /** Told of records that a device did not take. */
+  readonly missed: (device: string, count: number) => void
 }
 
 const devicesMax = 32
@@ -214,9 +216,11 @@ export class AuditDevices {
 
   #device(record: AuditDeviceRecord, options: DeviceOptions): AuditDevice {
     const { clock, logger } = this.#context
+    const { path } = record
+    const missed = (count: number) => this.#context.missed(path, count)
     const sink = openDeviceSink(options, this.#context)
     const salt = Buffer.from(record.salt, 'base64')
-    return new AuditDevice({ path: record.path, options, salt, sink, clock, logger })
+    return new AuditDevice({ path, options, salt, sink, clock, logger, missed })
   }
 
   #requireOptions({ type, options }: WantedDevice): DeviceOptions {

@@ -251,6 +251,8 @@ function responseOf({ body, headers, isUnwrapped }: Answer): AuditedResponse {
         ...(body.wrapInfo === null ? {} : { wrapInfo: body.wrapInfo }),
         warnings: body.warnings,
       }
+    case 'stream':
+      return { data: { http_content_type: body.contentType } }
     case 'bare': {
       const text = typeof body.body === 'string' ? body.body : Buffer.from(body.body).toString()
       if (isUnwrapped === true) return { data: insideOf(text) }

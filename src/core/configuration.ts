@@ -8,13 +8,16 @@ import { keys, lastSegment } from './keys.ts'
 import { readMounts, type MountTable } from './mount-table.ts'
 import { readQuotaRules } from './quotas/quotas.ts'
 import type { QuotaRules } from './quotas/rate-limit.ts'
-import type {
-  AuditDeviceRecord,
-  AuditHeadersRecord,
-  CorsRecord,
-  RevocationMarker,
-  TokenRecord,
+import {
+  uiHeadersRecord,
+  type AuditDeviceRecord,
+  type AuditHeadersRecord,
+  type CorsRecord,
+  type RevocationMarker,
+  type TokenRecord,
+  type UiHeadersRecord,
 } from './records.ts'
+import { sentUiHeaders } from './ui-headers.ts'
 
 /** Who is told of every request, and which of its headers. */
 export interface AuditConfiguration {
@@ -28,6 +31,8 @@ export class CoreConfiguration {
   readonly cors: CorsRecord | undefined
   readonly audit: AuditConfiguration
   readonly quotas: QuotaRules
+  /** Of the pages, besides their own; undefined when there are none. */
+  readonly uiHeaders: Readonly<Record<string, string>> | undefined
   readonly #markers: readonly RevocationMarker[]
   /** The few that may still name a token with a record: each request asks them. */
   readonly #unswept: readonly RevocationMarker[]
@@ -39,12 +44,14 @@ export class CoreConfiguration {
     readonly cors: CorsRecord | undefined
     readonly quotas: QuotaRules
     readonly audit: AuditConfiguration
+    readonly uiHeaders: UiHeadersRecord
   }) {
     this.epoch = parts.epoch
     this.mounts = parts.mounts
     this.cors = parts.cors
     this.quotas = parts.quotas
     this.audit = parts.audit
+    this.uiHeaders = sentUiHeaders(parts.uiHeaders)
     this.#markers = parts.markers
     this.#unswept = parts.markers.filter((marker) => marker.swept !== true)
   }
@@ -106,6 +113,7 @@ export async function readConfiguration(view: StoreView): Promise<CoreConfigurat
     cors: await view.get(keys.cors()),
     quotas: await readQuotaRules(view, mounts),
     audit: await readAudit(view),
+    uiHeaders: (await view.get(keys.uiHeaders())) ?? uiHeadersRecord.defaults,
   })
 }
 

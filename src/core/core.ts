@@ -7,6 +7,7 @@ import type { ApiHandler, PathTraitsOf, RecordUnread, RequireMayAsk } from '../f
 import type { BackendType } from '../framework/backend.ts'
 import type { TokenPort } from '../framework/token-port.ts'
 import type { Soon } from '../lib/soon.ts'
+import { joined, united, type Family } from '../lib/metrics.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Outbound } from '../platform/outbound.ts'
@@ -17,6 +18,7 @@ import { PolicyAccess } from './access.ts'
 import { AuditBroker } from './audit-broker.ts'
 import { AuditDevices, type AuditSettings } from './audit-devices.ts'
 import type { TrailContext } from './audit-trail.ts'
+import { Backups } from './backups.ts'
 import { bootstrap, createInitialRoot } from './bootstrap.ts'
 import type { CallerFacts } from './caller-facts.ts'
 import { readConfiguration, type CoreConfiguration } from './configuration.ts'
@@ -26,19 +28,29 @@ import { keys, lastSegment } from './keys.ts'
 import { Logins } from './login.ts'
 import { BoundedLogger } from './line-budget.ts'
 import { LoginLog } from './login-log.ts'
+import { ServerMetrics } from './metrics.ts'
 import { MountedBackends } from './mounted-backends.ts'
 import { Mounts } from './mounts.ts'
 import { EpochValue } from './mount-table.ts'
+import { theOnlyOne, type OneOfAll } from './one-of-all.ts'
 import { Pipeline, type PipelineContext } from './pipeline.ts'
 import { Policies } from './policies.ts'
 import type { PagePort } from './ports/page-port.ts'
 import type { System, SystemPorts } from './ports/system-ports.ts'
 import type { CorsRecord } from './records.ts'
-import { Rekey } from './seal/rekey.ts'
+import { KeyRotation } from './seal/key-rotation.ts'
+import { Rekey, rekeySteps, type RekeySteps } from './seal/rekey.ts'
+import { InFlight } from './in-flight.ts'
 import { Quotas } from './quotas/quotas.ts'
-import { RootGeneration } from './seal/root-generation.ts'
-import type { SealManager } from './seal/seal-manager.ts'
+import { hasRestoreNote, removeRestoreNote } from './seal/restore-note.ts'
+import {
+  RootGeneration,
+  rootGenerationSteps,
+  type RootGenerationSteps,
+} from './seal/root-generation.ts'
+import type { Seal } from './seal/seal-manager.ts'
 import type { CoreSettings } from './settings.ts'
+import { StoreCheck } from './store-check.ts'
 import { serviceTextChars, tokenIdsOf, type TokenIds } from './token-id.ts'
 import { TokenOperations } from './token-operations.ts'
 import { TokenScan } from './token-scan.ts'
@@ -46,9 +58,11 @@ import { TokenSweep } from './token-sweep.ts'
 import { Tokens } from './tokens.ts'
 import { Wrapping } from './wrapping.ts'
 
+export type MetricsOfOthers = () => Promise<readonly (readonly Family[])[]>
+
 export interface CoreContext {
   readonly store: SealedStore
-  readonly seal: SealManager
+  readonly seal: Seal
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -60,6 +74,14 @@ export interface CoreContext {
   /** The paths below `sys/`, over the ports of the core. */
   readonly system: (ports: SystemPorts) => System
   readonly pages: PagePort
+  /** Processes of this server; each has its part of what all of them may do. */
+  readonly processes?: number
+  /** Whether this process does the work that one does for all; the only one does. */
+  readonly leads?: () => boolean
+  /** Where steps are remembered that one process remembers for all. */
+  readonly oneOfAll?: OneOfAll
+  /** What the other processes have counted. */
+  readonly metricsOfOthers?: MetricsOfOthers
 }
 
 /** Two machines that share a store may differ by that much without a word. */
@@ -79,7 +101,7 @@ interface Opened {
 
 export class Core implements SystemPorts, PipelineContext {
   readonly store: SealedStore
-  readonly seal: SealManager
+  readonly seal: Seal
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -90,10 +112,19 @@ export class Core implements SystemPorts, PipelineContext {
   readonly loginLog: LoginLog
   readonly audit: AuditDevices
   readonly trails: Omit<TrailContext, 'mountOf'>
-  readonly rootGeneration: RootGeneration
-  readonly rekey: Rekey
+  readonly metrics: ServerMetrics
+  readonly rootGeneration: RootGenerationSteps
+  readonly rekey: RekeySteps
+  readonly #ownRootGeneration: RootGeneration
+  readonly #ownRekey: Rekey
   readonly quotas: Quotas
+  readonly inFlight = new InFlight()
+  readonly backups: Backups
+  readonly storeCheck: StoreCheck
+  readonly rotation: KeyRotation
   readonly #pipeline: Pipeline
+  readonly #leads: () => boolean
+  readonly #metricsOfOthers: MetricsOfOthers | undefined
   readonly #configuration = new EpochValue<CoreConfiguration>(readConfiguration)
   /** Epoch of the newest configuration by which backends of removed mounts were closed. */
   #keptEpoch = 0
@@ -105,30 +136,46 @@ export class Core implements SystemPorts, PipelineContext {
     this.clock = context.clock
     this.random = context.random
     // Whatever serves requests speaks through this one; only an accepted login always has its line.
-    this.logger = new BoundedLogger(context.logger, context.clock)
+    this.logger = new BoundedLogger(context.logger, context.clock, context.processes)
     this.settings = context.settings
     this.access = new PolicyAccess(context.clock)
-    const { logger, clock } = context
+    this.#leads = context.leads ?? (() => true)
+    this.#metricsOfOthers = context.metricsOfOthers
+    const { logger, clock, processes = 1 } = context
     const mountOf = (path: string): string | undefined => this.backends.mountPathOf(path)
-    this.loginLog = new LoginLog({ logger, clock, mountOf })
+    this.metrics = new ServerMetrics(clock)
+    this.loginLog = new LoginLog({ logger, clock, mountOf, metrics: this.metrics, processes })
+    this.store.watchCommits((changes) => this.metrics.commit(changes))
     this.audit = new AuditDevices({
       ...context,
       logger: this.logger,
       settings: context.audit,
+      missed: (device, count) => this.metrics.auditFailures(device, count),
       configuration: () => this.configuration(),
     })
     const audience = () => this.audit.audience
     this.trails = { broker: new AuditBroker(clock), clock, audience }
-    const { seal, random } = context
-    this.quotas = new Quotas(clock)
-    this.rekey = new Rekey({ seal, random })
-    this.rootGeneration = new RootGeneration({
+    const { seal, random, oneOfAll = theOnlyOne } = context
+    this.quotas = new Quotas(clock, processes)
+    this.rotation = new KeyRotation({
+      store: context.store,
+      seal,
+      clock,
+      logger,
+      leads: this.#leads,
+    })
+    this.backups = new Backups({ engine: context.store.engine, seal, clock, logger })
+    this.storeCheck = new StoreCheck({ store: context.store, clock })
+    this.#ownRekey = new Rekey({ seal, random })
+    this.rekey = oneOfAll('rekey', this.#ownRekey, rekeySteps)
+    this.#ownRootGeneration = new RootGeneration({
       seal,
       random,
       logger,
       tokenChars: serviceTextChars,
       makeToken: () => this.#makeRootToken(),
     })
+    this.rootGeneration = oneOfAll('root-generation', this.#ownRootGeneration, rootGenerationSteps)
     const system = context.system(this)
     const types = [
       ...builtInTypes(system),
@@ -159,6 +206,22 @@ export class Core implements SystemPorts, PipelineContext {
 
   get recordUnread(): RecordUnread {
     return (request, refusal) => this.#pipeline.recordUnread(request, refusal)
+  }
+
+  async collectMetrics(): Promise<readonly Family[]> {
+    const own = await this.ownMetrics()
+    return this.#metricsOfOthers === undefined
+      ? own
+      : joined([own, ...(await this.#metricsOfOthers())])
+  }
+
+  /** Of this process alone. */
+  async ownMetrics(): Promise<readonly Family[]> {
+    const { mounts } = await this.configuration()
+    const ofMounts = mounts.mounts.flatMap((mount) =>
+      mount.tainted === true ? [] : (this.backends.of(mount).backend.metrics?.() ?? []),
+    )
+    return this.metrics.collect(united(ofMounts))
   }
 
   get tokens(): Tokens {
@@ -224,6 +287,11 @@ export class Core implements SystemPorts, PipelineContext {
     return cors?.enabled === true ? cors : undefined
   }
 
+  /** What the last request knew, likewise. */
+  get uiHeaders(): Readonly<Record<string, string>> | undefined {
+    return this.#configuration.latest?.uiHeaders
+  }
+
   async configuration(): Promise<CoreConfiguration> {
     return this.configurationAt(await this.store.view((view) => view.epoch()))
   }
@@ -244,6 +312,7 @@ export class Core implements SystemPorts, PipelineContext {
       scan,
       clock,
       logger,
+      leads: this.#leads,
       cubbyholePrefix: (tokenId) => this.#cubbyholePrefix(tokenId),
     })
     const tokenOperations = new TokenOperations({
@@ -296,6 +365,8 @@ export class Core implements SystemPorts, PipelineContext {
     this.loginLog.keepIn(records)
     store.sendAlong(() => records.takeCompanion())
     this.#cubbyhole = (await this.configuration()).mounts.byPath('cubbyhole/')?.uuid
+    await this.#endRestoration(mounts)
+    await this.rotation.start()
     sweep.start()
   }
 
@@ -306,8 +377,9 @@ export class Core implements SystemPorts, PipelineContext {
     this.loginLog.keepIn(undefined)
     this.store.sendAlong(undefined)
     opened?.records.close()
-    this.rootGeneration.forget()
-    this.rekey.forget()
+    this.rotation.stop()
+    this.#ownRootGeneration.forget()
+    this.#ownRekey.forget()
     await opened?.sweep.stop()
     await this.backends.close()
     this.audit.close()
@@ -318,6 +390,18 @@ export class Core implements SystemPorts, PipelineContext {
 
   get isOpen(): boolean {
     return this.#opened !== undefined
+  }
+
+  /** A store that was made from a backup knows nothing of what was revoked after it. */
+  async #endRestoration(mounts: Mounts): Promise<void> {
+    const { engine } = this.store
+    if (!(await hasRestoreNote(engine))) return
+    await mounts.voidBatchTokens()
+    await removeRestoreNote(engine)
+    this.logger.log(
+      'warn',
+      'this store was restored from a backup: batch tokens are void, and what was revoked after the backup is valid again',
+    )
   }
 
   async #makeRootToken(): Promise<string> {

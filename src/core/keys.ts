@@ -4,7 +4,7 @@
  * tell something are hashed by the caller before they come here.
  */
 
-import { plainRecordCodec } from '../storage/record-codec.ts'
+import { packedRecordCodec, plainRecordCodec } from '../storage/record-codec.ts'
 import { configurationPrefix, recordKey, type Key, type KeyRange } from '../storage/store.ts'
 import {
   quotaConfigRecord,
@@ -19,7 +19,9 @@ import {
   entityRecord,
   mountRecord,
   policyRecord,
+  rotationRecord,
   tokenRecord,
+  uiHeadersRecord,
   type AliasRecord,
   type AuditDeviceRecord,
   type AuditHeadersRecord,
@@ -30,7 +32,9 @@ import {
   type PolicyRecord,
   type RemountRecord,
   type RevocationMarker,
+  type RotationRecord,
   type TokenRecord,
+  type UiHeadersRecord,
 } from './records.ts'
 
 const codecs = {
@@ -38,11 +42,13 @@ const codecs = {
   cors: plainRecordCodec(corsRecord),
   mount: plainRecordCodec(mountRecord),
   policy: plainRecordCodec(policyRecord),
-  token: plainRecordCodec(tokenRecord),
+  token: packedRecordCodec(tokenRecord, ({ login }) => login?.alias ?? ''),
   entity: plainRecordCodec(entityRecord),
   alias: plainRecordCodec(aliasRecord),
   rateLimit: plainRecordCodec(rateLimitRecord),
   quotaConfig: plainRecordCodec(quotaConfigRecord),
+  rotation: plainRecordCodec(rotationRecord),
+  uiHeaders: plainRecordCodec(uiHeadersRecord),
 }
 
 /** The only namespace so far. */
@@ -53,6 +59,8 @@ const c = configurationPrefix
 
 export const keys = {
   cors: (): Key<CorsRecord> => ({ text: `${c}cors`, codec: codecs.cors }),
+  uiHeaders: (): Key<UiHeadersRecord> => ({ text: `${c}ui-headers`, codec: codecs.uiHeaders }),
+  rotation: (): Key<RotationRecord> => ({ text: `${c}rotation`, codec: codecs.rotation }),
 
   auditDevicePrefix: `${c}${ns}/audit/`,
   auditDevice: (path: string): Key<AuditDeviceRecord> => ({
@@ -97,6 +105,7 @@ export const keys = {
   token: (id: string): Key<TokenRecord> => ({ text: `t/${ns}/${id}`, codec: codecs.token }),
   /** Token id behind a text that its maker chose. */
   customToken: (hash: string): Key<{ readonly id: string }> => recordKey(`n/${ns}/${hash}`),
+  childrenPrefix: `p/${ns}/`,
   childPrefix: (parent: string): string => `p/${ns}/${parent}/`,
   child: (parent: string, child: string): string => `p/${ns}/${parent}/${child}`,
   expiryPrefix: 'x/',

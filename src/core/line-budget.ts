@@ -13,13 +13,18 @@ const secondMs = 1000
 export class LineBudget {
   readonly #clock: Clock
   readonly #tell: (leftOut: number) => void
+  readonly #linesMax: number
   #secondStartedMs = Number.NEGATIVE_INFINITY
   #linesOfSecond = 0
   #leftOut = 0
 
-  /** `tell` is called once for each second in which lines were left out. */
-  constructor(clock: Clock, tell: (leftOut: number) => void) {
+  /**
+   * `tell` is called once for each second in which lines were left out. Several processes with one
+   * log have a part of the lines each.
+   */
+  constructor(clock: Clock, tell: (leftOut: number) => void, processes = 1) {
     this.#clock = clock
+    this.#linesMax = Math.floor(linesPerSecondMax / processes)
     this.#tell = tell
   }
 
@@ -30,7 +35,7 @@ export class LineBudget {
       this.#secondStartedMs = now
       this.#linesOfSecond = 0
     }
-    if (this.#linesOfSecond < linesPerSecondMax - 1) {
+    if (this.#linesOfSecond < this.#linesMax - 1) {
       this.#linesOfSecond++
       return true
     }
@@ -55,11 +60,13 @@ export class LineBudget {
 export class BoundedLogger implements Logger {
   readonly #logger: Logger
   readonly #clock: Clock
+  readonly #processes: number
   readonly #budgets = new Map<LogLevel, LineBudget>()
 
-  constructor(logger: Logger, clock: Clock) {
+  constructor(logger: Logger, clock: Clock, processes = 1) {
     this.#logger = logger
     this.#clock = clock
+    this.#processes = processes
   }
 
   log(level: LogLevel, message: string, fields?: LogFields): void {
@@ -79,8 +86,10 @@ export class BoundedLogger implements Logger {
   #budgetOf(level: LogLevel): LineBudget {
     const known = this.#budgets.get(level)
     if (known !== undefined) return known
-    const made = new LineBudget(this.#clock, (count) =>
-      this.#logger.log(level, 'lines were left out of this log', { count }),
+    const made = new LineBudget(
+      this.#clock,
+      (count) => this.#logger.log(level, 'lines were left out of this log', { count }),
+      this.#processes,
     )
     this.#budgets.set(level, made)
     return made

@@ -11,6 +11,7 @@ import type { LogFields, LogLevel, Logger } from '../platform/logger.ts'
 import type { Reason } from '../trust/reasons.ts'
 import { encodeJson } from '../lib/json.ts'
 import { decisionRecord, type DecisionRecord, type DecisionRecords } from './decision-records.ts'
+import type { ServerMetrics } from './metrics.ts'
 import { LineBudget } from './line-budget.ts'
 
 const textLengthMax = 256
@@ -43,21 +44,28 @@ export class LoginLog {
   readonly #clock: Clock
   readonly #mountOf: (path: string) => string | undefined
   readonly #refusedLines: LineBudget
+  readonly #metrics: ServerMetrics
   #records: DecisionRecords | undefined
 
   constructor(parts: {
     readonly logger: Logger
     readonly clock: Clock
     readonly mountOf: (path: string) => string | undefined
+    readonly metrics: ServerMetrics
+    readonly processes?: number
   }) {
     this.#logger = parts.logger
     this.#clock = parts.clock
     this.#mountOf = parts.mountOf
-    this.#refusedLines = new LineBudget(parts.clock, (count) =>
-      parts.logger.log('warn', 'refused logins were left out of this log', {
-        event: 'login',
-        count,
-      }),
+    this.#metrics = parts.metrics
+    this.#refusedLines = new LineBudget(
+      parts.clock,
+      (count) =>
+        parts.logger.log('warn', 'refused logins were left out of this log', {
+          event: 'login',
+          count,
+        }),
+      parts.processes,
     )
   }
 
@@ -113,6 +121,14 @@ export class LoginLog {
     const { end, note } = parts
     if (note.isLogged === true) return
     if (note.reason !== undefined && pending.has(note.reason)) return
+    this.#metrics.login({
+      mount: parts.mount ?? '',
+      // Of a role that is there: names that strangers choose are no labels.
+      role: note.roleVersion === undefined ? undefined : note.role,
+      end,
+      reason: note.reason,
+      durationMs: parts.durationMs,
+    })
     // An accepted login has its record from the commit that made its token.
     if (end !== 'accepted') this.#records?.add(recordOf(parts, this.#clock.nowMs()))
     if (!this.#logger.isEnabled(levels[end])) return

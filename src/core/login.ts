@@ -337,8 +337,10 @@ function tokenContent(
  * explain.
  */
 function refusedNote(refusal: Refusal, note: LoginNote): LoginNote {
-  const reason = refusal.code === 'token_refused' ? 'entity_disabled' : refusal.detail.reason
-  return { ...note, reason }
+  const { note: told, reason } = refusal.detail
+  // One that a method has thrown alongside says itself what the log is to know.
+  if (told?.reason !== undefined) return { ...note, ...told }
+  return { ...note, reason: refusal.code === 'token_refused' ? 'entity_disabled' : reason }
 }
 
 /** The 403 of every refused token; its reason is for callers of mounts that explain. */

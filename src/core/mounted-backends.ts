@@ -46,6 +46,7 @@ export interface MountedBackendsContext {
   readonly outbound: Outbound
   readonly settings: CoreSettings
   readonly loginLog: LoginLog
+  readonly processes?: number | undefined
   readonly types: readonly BackendType[]
 }
 
@@ -103,7 +104,7 @@ export class MountedBackends {
   }
 
   #make(type: BackendType, record: MountRecord): Instance {
-    const { store, clock, random, logger, outbound, settings, loginLog } = this.#context
+    const { store, clock, random, logger, outbound, settings, loginLog, processes } = this.#context
     // The facts are asked for at each use, so that a tune is seen without a new instance.
     const holder: { instance: Instance | undefined } = { instance: undefined }
     const plain = mountStore(record.uuid, store)
@@ -116,6 +117,7 @@ export class MountedBackends {
       logger,
       outbound,
       loginLog: loginLog.ofMount(() => mount().path),
+      processes,
     }
     const backend = type.create(context)
     const instance: Instance = { backend, router: new Router(backend.paths), record }

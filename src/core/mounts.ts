@@ -24,7 +24,7 @@ import {
   type RevocationMarker,
 } from './records.ts'
 import { systemLeaseTtlSeconds, type CoreSettings } from './settings.ts'
-import type { TokenIds } from './token-id.ts'
+import { lowestTokenId, type TokenIds } from './token-id.ts'
 import type { Tokens } from './tokens.ts'
 import { parseUserLockout } from './user-lockout.ts'
 
@@ -234,6 +234,20 @@ export class Mounts {
   async revokePrefix(prefix: string): Promise<void> {
     const newest = await this.#newestToken()
     await this.#context.store.write((txn) => this.#markRevoked(txn, prefix, newest))
+  }
+
+  /**
+   * Ends all batch tokens made so far, and no other: of a restored store nobody knows which of them
+   * were ended after its backup.
+   */
+  async voidBatchTokens(): Promise<void> {
+    const { nowMs } = this.#context.tokens
+    await this.#context.store.write(async (txn) => {
+      const keepUntilMs = nowMs + this.#longestTtlSeconds(await readMounts(txn)) * 1000
+      const id = this.#context.random.uuid()
+      const batch = { batchUpToMs: nowMs, keepUntilMs }
+      this.#putMarker(txn, { id, prefix: '', upTo: lowestTokenId, ...batch })
+    })
   }
 
   /**

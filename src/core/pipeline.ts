@@ -12,6 +12,7 @@ import type {
   Asking,
   AuthFields,
   EnvelopeBody,
+  ListenerSwitches,
   PathTraits,
   UnreadRequest,
   Verb,
@@ -46,6 +47,7 @@ import type { PolicyAccess } from './access.ts'
 import { AuditTrail, Unrecorded, type TrailContext } from './audit-trail.ts'
 import type { CallerFacts } from './caller-facts.ts'
 import type { CoreConfiguration } from './configuration.ts'
+import type { InFlight } from './in-flight.ts'
 import { keys } from './keys.ts'
 import type { LoginLog } from './login-log.ts'
 import type { LoginResult, Logins } from './login.ts'
@@ -54,6 +56,7 @@ import { effectivePolicies } from './policy-names.ts'
 import type { PagePort } from './ports/page-port.ts'
 import type { System } from './ports/system-ports.ts'
 import type { Quotas } from './quotas/quotas.ts'
+import type { ServerMetrics } from './metrics.ts'
 import type { MountRecord } from './records.ts'
 import type { Mounted, MountedBackends } from './mounted-backends.ts'
 import type { TokenOperations } from './token-operations.ts'
@@ -108,6 +111,7 @@ export interface PipelineContext {
   readonly random: Random
   readonly logger: Logger
   readonly loginLog: LoginLog
+  readonly metrics: ServerMetrics
   readonly access: PolicyAccess
   readonly backends: MountedBackends
   readonly isOpen: boolean
@@ -116,6 +120,7 @@ export interface PipelineContext {
   readonly wrapping: Wrapping
   readonly trails: Omit<TrailContext, 'mountOf'>
   readonly quotas: Quotas
+  readonly inFlight: InFlight
   readonly tokenOperations: Pick<TokenOperations, 'revokeId'>
   /** What the last request knew: for questions that may not wait. */
   readonly latestConfiguration: CoreConfiguration | undefined
@@ -144,8 +149,11 @@ export class Pipeline {
     const requestId = this.#core.random.uuid()
     const startedMs = this.#core.clock.monotonicMs()
     const trail = new AuditTrail(this.#trails, request, requestId)
+    this.#core.inFlight.enter(requestId, request, this.#core.clock.nowMs())
     const end = (outcome: ApiOutcome): ApiOutcome => {
       trail.end()
+      this.#core.inFlight.leave(requestId)
+      this.#core.metrics.request(outcome)
       this.#core.loginLog.ended(outcome, request, startedMs)
       return outcome
     }
@@ -305,7 +313,7 @@ export class Pipeline {
     return after(view.epoch(), (epoch) =>
       after(this.#core.configurationAt(epoch), (configuration) => {
         const route = this.#route(request.path, configuration)
-        const access = accessOf(route?.match?.declaration, request.verb)
+        const access = accessOf(route?.match?.declaration, request.verb, request.listener)
         if (access === 'open') return { route, access, admission: undefined }
         const admission = this.#admitText(request, view, configuration, epoch)
         return after(admission, (known) => {
@@ -621,8 +629,14 @@ function deadTokenRefusal(route: Route | undefined): Refusal {
     : new Refusal('token_refused')
 }
 
-function accessOf(declaration: PathDeclaration | undefined, verb: Verb): Access {
+function accessOf(
+  declaration: PathDeclaration | undefined,
+  verb: Verb,
+  listener?: ListenerSwitches,
+): Access {
   if (declaration === undefined) return 'token'
+  const { opensWith } = declaration
+  if (opensWith !== undefined && listener?.[opensWith] === true) return 'open'
   if (verb === 'help' || verb === 'header') return declaration.access
   const declared = declaration.operations[verb === 'write' ? 'write' : verb]
   return declared?.access ?? declaration.access
@@ -794,6 +808,10 @@ function toAnswer(
         headers: reply.headers ?? noHeaders,
         ...(reply.isUnwrapped === true ? { isUnwrapped: true } : {}),
       }
+    case 'stream': {
+      const { contentType, chunks } = reply
+      return { requestId, body: { kind: 'stream', contentType, chunks }, headers: noHeaders }
+    }
     case 'wrapped': {
       const { info } = reply
       return { ...wrapped(requestId, info, inputWarnings), issued: [info.token] }

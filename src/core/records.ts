@@ -35,6 +35,20 @@ export type AuditDeviceRecord = StoredOf<typeof auditDeviceRecord.table>
 /** Request headers that audit records show. */
 export type AuditHeadersRecord = Readonly<Record<string, { readonly hmac: boolean }>>
 
+/** Headers that pages get besides their own. */
+export const uiHeadersRecord = defineRecord({
+  headers: own<readonly { readonly name: string; readonly values: readonly string[] }[]>([]),
+})
+export type UiHeadersRecord = StoredOf<typeof uiHeadersRecord.table>
+
+/** When the barrier key rotates by itself; 0 is the limit of what is safe, or none. */
+export const rotationRecord = defineRecord({
+  enabled: own<boolean>(true),
+  maxOperations: own<number>(0),
+  intervalSeconds: own<number>(0),
+})
+export type RotationRecord = StoredOf<typeof rotationRecord.table>
+
 /** Tunable settings; seconds, 0 inherits. Absent means never set. */
 export const mountConfig = defineRecord({
   defaultLeaseTtl: own<number>(0),

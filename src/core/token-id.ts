@@ -69,6 +69,9 @@ function decodeId(id: string): Buffer {
   return bytes
 }
 
+/** Below every id that was ever made. */
+export const lowestTokenId = encodeBase62(Buffer.alloc(idBytes))
+
 export interface ParsedTokenText {
   readonly id: string
   readonly hash: string

@@ -32,6 +32,7 @@ export class TokenSweep {
   readonly #retryAtMs = new Map<string, number>()
   readonly #clock: Clock
   readonly #logger: Logger
+  readonly #leads: () => boolean
   readonly #cubbyholePrefix: (tokenId: string) => string | undefined
   #cancel: (() => void) | undefined
   #running: Promise<void> = Promise.resolve()
@@ -44,6 +45,8 @@ export class TokenSweep {
     readonly scan: TokenScan
     readonly clock: Clock
     readonly logger: Logger
+    /** Of several processes one sweeps; another begins when that one is gone. */
+    readonly leads: () => boolean
     readonly cubbyholePrefix: (tokenId: string) => string | undefined
   }) {
     this.#store = parts.store
@@ -51,6 +54,7 @@ export class TokenSweep {
     this.#scan = parts.scan
     this.#clock = parts.clock
     this.#logger = parts.logger
+    this.#leads = parts.leads
     this.#cubbyholePrefix = parts.cubbyholePrefix
   }
 
@@ -78,7 +82,7 @@ export class TokenSweep {
   #schedule(delayMs: number): void {
     if (this.#stopped) return
     this.#cancel = this.#clock.after(delayMs, () => {
-      this.#running = this.run()
+      this.#running = (this.#leads() ? this.run() : Promise.resolve())
         .catch((problem: unknown) => {
           if (!(problem instanceof StoreSealed)) {
             const error = describeFault(problem)

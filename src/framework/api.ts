@@ -116,6 +116,11 @@ export interface Answer {
         readonly contentType: string
         readonly body: string | Uint8Array
       }
+    | {
+        readonly kind: 'stream'
+        readonly contentType: string
+        readonly chunks: AsyncIterable<Uint8Array>
+      }
   readonly headers: Readonly<Record<string, string>>
   /** What made the token in it, for the log and the audit trail alone. */
   readonly login?: AnsweredLogin
@@ -163,7 +168,8 @@ export type PathTraitsOf = (path: string, verb: Verb) => PathTraits
 export type Asking = Pick<
   ApiRequest,
   'verb' | 'path' | 'token' | 'clientAddress' | 'wrapTtlSeconds'
->
+> &
+  Partial<Pick<ApiRequest, 'listener'>>
 
 /** Rejects, with the refusal of the request, whoever may not come there whatever the body says. */
 export type RequireMayAsk = (asking: Asking) => Promise<void>

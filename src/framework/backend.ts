@@ -5,6 +5,7 @@
 
 import type { JsonObject } from '../lib/json.ts'
 import type { Soon } from '../lib/soon.ts'
+import type { Family } from '../lib/metrics.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Outbound } from '../platform/outbound.ts'
@@ -84,6 +85,8 @@ export interface BackendContext {
   readonly logger: Logger
   readonly outbound: Outbound
   readonly loginLog: LoginRecorder
+  /** Processes of this server: what all of them may do together is shared out; 1 when absent. */
+  readonly processes?: number | undefined
 }
 
 export interface RenewRequest {
@@ -110,6 +113,8 @@ export interface Backend {
   renew?(request: RenewRequest): Promise<RenewTerms>
   /** Says why a login would be accepted or refused. Auth methods only. */
   readonly explainer?: LoginExplainer
+  /** What it knows about itself, for whoever watches the server; asked at each reading. */
+  metrics?(): readonly Family[]
   /** Called when mount options were tuned; throws a `Refusal` to refuse the change. */
   checkTune?(
     options: Readonly<Record<string, string>>,

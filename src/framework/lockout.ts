@@ -12,6 +12,12 @@ import type { BackendContext } from './backend.ts'
 /** Names of nobody that are remembered at once; of two in one place the later one counts. */
 const strangersMax = 1024
 
+/**
+ * Wrong attempts under names of nobody that are written in a second: each is a durable write, and a
+ * flood of them takes the disk from nobody. A name that exists costs a few until it is locked.
+ */
+const strangerWritesPerSecondMax = 100
+
 const counterRecord = defineRecord({
   /** Hash of the name. */
   who: own<string>(''),
@@ -31,6 +37,8 @@ export interface Attempted {
 export class Lockout {
   readonly #store: BackendContext['store']
   readonly #mount: BackendContext['mount']
+  #second = 0
+  #strangerWrites = 0
 
   constructor({ store, mount }: Pick<BackendContext, 'store' | 'mount'>) {
     this.#store = store
@@ -45,7 +53,7 @@ export class Lockout {
   /** Counts a wrong attempt; durable when it resolves. */
   async failed(attempted: Attempted, nowMs: number): Promise<void> {
     const { isDisabled, counterResetSeconds } = this.#mount().userLockout
-    if (isDisabled) return
+    if (isDisabled || (!attempted.isKnown && !this.#takeStrangerWrite(nowMs))) return
     await this.#store.write(async (txn) => {
       const counter = await this.#load(attempted, txn)
       const isOver =
@@ -69,6 +77,13 @@ export class Lockout {
   /** An operator takes the lock away. */
   async unlock(name: string): Promise<void> {
     await this.#store.write((txn) => this.forget(name, txn))
+  }
+
+  #takeStrangerWrite(nowMs: number): boolean {
+    const second = Math.floor(nowMs / 1000)
+    if (second !== this.#second) this.#strangerWrites = 0
+    this.#second = second
+    return ++this.#strangerWrites <= strangerWritesPerSecondMax
   }
 
   #locks({ failures, lastAtMs }: Counter, nowMs: number): boolean {

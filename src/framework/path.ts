@@ -69,6 +69,8 @@ export interface TypedPath<F extends FieldTable> {
    * the references answer 204 in silence: a role whose only rule is misspelt admits everybody.
    */
   readonly tellsUnknown?: boolean
+  /** A switch of the listener that makes the whole path open. */
+  readonly opensWith?: 'unauthenticatedMetricsAccess'
   /**
    * What a token is called that is dead or none: of a path that is given wrapping tokens it is
    * told that it is no live one, and not that it has no rights (platform.md §2.7).

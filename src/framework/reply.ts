@@ -63,6 +63,12 @@ export type Reply =
       readonly isNew?: true
       readonly warnings?: readonly string[]
     }
+  /** Bytes that are made as they leave; read to their end, or left early when nobody takes them. */
+  | {
+      readonly kind: 'stream'
+      readonly contentType: string
+      readonly chunks: AsyncIterable<Uint8Array>
+    }
   /** The answer is in a wrapping token already. */
   | { readonly kind: 'wrapped'; readonly info: WrapInfo }
   /**

@@ -132,3 +132,15 @@ export function sourceRefusal({ mount, note }: RefusedAttempt): Refusal {
   const reason = 'source_address_refused'
   return loginRefusal({ reason, text: '', sentence: undefined }, mount, { ...note, reason })
 }
+
+/** What a login waits for has no place left; the method's text says what. */
+export function busyRefusal(text: string, { mount, note }: RefusedAttempt): Refusal {
+  const reason = 'quota_exceeded'
+  const mayHint = mount.compat !== 'vault' && mount.explainToCaller !== 'none'
+  return new Refusal('rate_limited', {
+    text,
+    reason: mayHint ? reason : undefined,
+    headers: { 'Retry-After': '2' },
+    note: { ...note, reason },
+  })
+}

@@ -30,6 +30,8 @@ export interface ApiServerOptions {
   readonly logger: Logger
   readonly clock: Clock
   readonly random: Random
+  /** Processes that serve these listeners, with a part each of what all of them may hold. */
+  readonly processes?: number
 }
 
 export interface ApiServer {
@@ -69,7 +71,8 @@ class SocketServer implements ApiServer {
     const bound: BoundAddress[] = []
     const started: Listener[] = []
     const limits = this.#options.listeners.map(({ requestBytesMax }) => requestBytesMax)
-    const bodies = createBodyBudgets(Math.min(...limits) < 0 ? -1 : Math.max(...limits))
+    const longest = Math.min(...limits) < 0 ? -1 : Math.max(...limits)
+    const bodies = createBodyBudgets(longest, this.#options.processes)
     try {
       for (const options of this.#options.listeners) {
         const listener = await Listener.create(options, {

@@ -27,13 +27,13 @@ export interface BodyBudgets {
 
 /**
  * For a server whose longest body is that; one address can always send some. A negative limit is
- * none.
+ * none. Each of several processes has a part of what there is for all.
  */
-export function createBodyBudgets(bodyBytesMax: number): BodyBudgets {
+export function createBodyBudgets(bodyBytesMax: number, processes = 1): BodyBudgets {
   const longest = bodyBytesMax < 0 ? Infinity : bodyBytesMax
   return {
-    strangers: new BodyBudget(strangersBytesMax),
-    callers: new BodyBudget(Math.max(callersBytesMax, longest * shares)),
+    strangers: new BodyBudget(strangersBytesMax / processes),
+    callers: new BodyBudget(Math.max(callersBytesMax / processes, longest * shares)),
   }
 }
 

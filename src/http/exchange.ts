@@ -426,7 +426,26 @@ export class Exchange implements Outstanding {
       isEndedLater: isBodyComing,
     })
     this.#sentMs = this.#context.clock.monotonicMs()
-    if (isBodyComing) this.#discardBody()
+    if (answer.chunks !== undefined) void this.#sendChunks(answer.chunks)
+    else if (isBodyComing) this.#discardBody()
+  }
+
+  /** No faster than the client takes them; who takes none for the write timeout is cut off. */
+  async #sendChunks(chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    const response = this.#response
+    try {
+      for await (const chunk of chunks) {
+        if (this.#isOver) return
+        if (!response.write(chunk)) await whenTaken(response)
+        this.#sentMs = this.#context.clock.monotonicMs()
+      }
+      response.end()
+    } catch (error) {
+      const detail = { error: describeFault(error) }
+      this.#context.logger.log('error', 'an answer broke off', detail)
+      // Without its last chunk the client sees that it is not whole.
+      this.#connection.destroy()
+    }
   }
 
   #discardBody(): void {
@@ -441,6 +460,19 @@ export class Exchange implements Outstanding {
     if (this.#request.headers['content-length'] === undefined) this.#connection.discard()
     else this.#request.resume()
   }
+}
+
+/** When the client has taken what was written, or has gone. */
+function whenTaken(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off('drain', done)
+      response.off('close', done)
+      resolve()
+    }
+    response.on('drain', done)
+    response.on('close', done)
+  })
 }
 
 interface RequestSource {

@@ -41,6 +41,8 @@ export interface ServingOptions {
   readonly switches: ListenerSwitches
   /** Open connections, idle or not; more are closed as they come. */
   readonly connectionsMax: number
+  /** Other processes of this server accept on the same address. */
+  readonly isShared: boolean
 }
 
 export type PemSource =
@@ -88,6 +90,7 @@ export const servingDefaults: ServingOptions = {
   customResponseHeaders: {},
   switches: closedSwitches,
   connectionsMax: 20_000,
+  isShared: false,
 }
 
 export function tcpListener(

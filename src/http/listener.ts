@@ -96,15 +96,17 @@ export class Listener {
         this.#server.off('error', reject)
         resolve()
       }
+      const common = { backlog: 4096, exclusive: !options.isShared }
       if (options.kind === 'tcp') {
-        this.#server.listen({ host: options.host, port: options.port, backlog: 4096 }, bound)
+        this.#server.listen({ host: options.host, port: options.port, ...common }, bound)
       } else {
-        this.#server.listen({ path: options.path, backlog: 4096 }, bound)
+        this.#server.listen({ path: options.path, ...common }, bound)
         // Binding a path happens inside the call; nobody gets a turn between it and the narrower
-        // mode.
-        restrictSocket(options)
+        // mode. A shared one is bound elsewhere, for nobody but us until it has its mode below.
+        if (!options.isShared) restrictSocket(options)
       }
     })
+    if (options.kind === 'unix' && options.isShared) restrictSocket(options)
     this.#server.on('error', (error) => {
       this.#context.logger.log('error', 'a listener failed', { error: error.name })
     })

@@ -21,6 +21,8 @@ export interface WireAnswer {
   readonly status: number
   readonly contentType: string | undefined
   readonly body: string | Uint8Array | undefined
+  /** Instead of a body; whoever sends the head sends these after it. */
+  readonly chunks?: AsyncIterable<Uint8Array>
   readonly headers: Readonly<Record<string, string>>
   /** One `Set-Cookie` each: the one header that may be there several times. */
   readonly cookies?: readonly string[]
@@ -103,8 +105,9 @@ export function sendAnswer(
       head.push(name, options.extraHeaders[name] ?? '')
   }
   const bodyBytes = body === undefined || isEmpty ? 0 : byteLength(body)
-  if (!isEmpty) head.push('Content-Length', bodyBytes)
+  if (!isEmpty && answer.chunks === undefined) head.push('Content-Length', bodyBytes)
   response.writeHead(status, head)
+  if (answer.chunks !== undefined) return
   if (options.isEndedLater) {
     if (isEmpty || body === undefined) response.flushHeaders()
     else response.write(body)
@@ -189,6 +192,10 @@ function handlerAnswer(answer: Answer): WireAnswer {
         headers,
         requestId,
       }
+    case 'stream': {
+      const { contentType, chunks } = body
+      return { status: 200, contentType, body: undefined, chunks, headers, requestId }
+    }
     case 'empty':
       return { status: body.status, contentType: undefined, body: undefined, headers, requestId }
   }

@@ -172,6 +172,16 @@ const rightBracket = 0x5d
 const leftBrace = 0x7b
 const rightBrace = 0x7d
 
+/**
+ * What makes a character of a string mean more than itself, or needs a second look. A text without
+ * any of it has strings that end at the next quote. One class and no repetition, so it takes one
+ * look at each character.
+ */
+const special = /[\\\u0000-\u001f\ud800-\udfff]/
+
+/** A longer text is read in slices, and none of them may begin with a look at all of it. */
+const simpleLengthMax = 65_536
+
 /** A list or object that is being read, and where it goes when it is whole. */
 type Open =
   | { readonly kind: 'list'; readonly value: JsonValue[] }
@@ -193,6 +203,8 @@ export class JsonReader {
   /** Raw characters that one string may take; an escape has six for one. */
   readonly #rawLengthMax: number
   readonly #entriesTotalMax: number
+  /** Nothing in the text is `special`, so that its strings can be cut out as they are. */
+  readonly #isSimple: boolean
   #at = 0
   #entries = 0
   #result: Result<JsonValue, JsonProblem> | undefined
@@ -202,6 +214,7 @@ export class JsonReader {
     this.#limits = limits
     this.#rawLengthMax = limits.stringLengthMax * 6
     this.#entriesTotalMax = limits.entriesTotalMax ?? Infinity
+    this.#isSimple = text.length <= simpleLengthMax && !special.test(text)
   }
 
   /**
@@ -325,6 +338,13 @@ export class JsonReader {
   #string(): string {
     const text = this.#text
     const start = this.#at + 1
+    if (this.#isSimple) {
+      const end = text.indexOf('"', start)
+      if (end >= 0 && end - start <= this.#limits.stringLengthMax) {
+        this.#at = end + 1
+        return text.slice(start, end)
+      }
+    }
     const stopAt = start + this.#rawLengthMax
     let at = start
     let plain = true

@@ -6,7 +6,8 @@
 
 import { escapeControls } from '../lib/one-line.ts'
 
-export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error'
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error'] as const
+export type LogLevel = (typeof logLevels)[number]
 
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>
 
@@ -19,12 +20,22 @@ export interface Logger {
 const order: Readonly<Record<LogLevel, number>> = { trace: 0, debug: 1, info: 2, warn: 3, error: 4 }
 
 const valueLengthMax = 2048
+/** The shortest that a value is cut to for the sake of its line. */
+const valueLengthMin = 16
+
+interface LineHead {
+  readonly level: LogLevel
+  readonly message: string
+  readonly time: string
+}
 
 export interface LoggerOptions {
   readonly level: LogLevel
   readonly format: 'standard' | 'json'
   readonly nowMs: () => number
   readonly write: (line: string) => void
+  /** Values are cut further in a line that would be longer; undefined leaves it as it is. */
+  readonly lineBytesMax?: number | undefined
 }
 
 export class LineLogger implements Logger {
@@ -46,7 +57,20 @@ export class LineLogger implements Logger {
 
   log(level: LogLevel, message: string, fields: LogFields = {}): void {
     if (!this.isEnabled(level)) return
-    const time = new Date(this.#options.nowMs()).toISOString()
+    const { nowMs, write, lineBytesMax } = this.#options
+    const head = { level, message, time: new Date(nowMs()).toISOString() }
+    let line = this.#lineOf(head, fields, valueLengthMax)
+    if (lineBytesMax !== undefined) {
+      let length = valueLengthMax / 2
+      while (length >= valueLengthMin && Buffer.byteLength(line) > lineBytesMax) {
+        line = this.#lineOf(head, fields, length)
+        length /= 2
+      }
+    }
+    write(line)
+  }
+
+  #lineOf({ level, message, time }: LineHead, fields: LogFields, lengthMax: number): string {
     if (this.#options.format === 'json') {
       const entry: Record<string, unknown> = {
         '@timestamp': time,
@@ -54,18 +78,19 @@ export class LineLogger implements Logger {
         '@message': message,
       }
       for (const [name, value] of Object.entries(fields)) {
-        if (value !== undefined) entry[name] = typeof value === 'string' ? cut(value) : value
+        if (value !== undefined) {
+          entry[name] = typeof value === 'string' ? cut(value, lengthMax) : value
+        }
       }
-      this.#options.write(escapeControls(JSON.stringify(entry)) + '\n')
-      return
+      return escapeControls(JSON.stringify(entry)) + '\n'
     }
     let line = `${time} [${level.toUpperCase()}] ${message}`
     for (const [name, value] of Object.entries(fields)) {
       if (value !== undefined) {
-        line += ` ${name}=${typeof value === 'string' ? JSON.stringify(cut(value)) : String(value)}`
+        line += ` ${name}=${typeof value === 'string' ? JSON.stringify(cut(value, lengthMax)) : String(value)}`
       }
     }
-    this.#options.write(escapeControls(line) + '\n')
+    return escapeControls(line) + '\n'
   }
 }
 
@@ -78,6 +103,6 @@ export class SilentLogger implements Logger {
   }
 }
 
-function cut(value: string): string {
-  return value.length > valueLengthMax ? `${value.slice(0, valueLengthMax)}…` : value
+function cut(value: string, lengthMax: number): string {
+  return value.length > lengthMax ? `${value.slice(0, lengthMax)}…` : value
 }

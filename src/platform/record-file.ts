@@ -44,8 +44,10 @@ export class RecordFile implements RecordSink {
     if (!this.#isLookDue()) return this.#append(file, bytes)
     const [, isGone] = await Promise.all([this.#append(file, bytes), isRemoved(file)])
     if (!isGone) return
-    // Whoever removed the file has the records with it: they are written once more, to be kept.
-    await this.#replace()
+    // The records are gone with the file: they are written once more, to be kept. Where no new one
+    // can be made, nothing is written to the old one any more.
+    await this.close()
+    this.#file = await this.#open()
     await this.#append(this.#file, bytes)
   }
 

@@ -33,7 +33,13 @@ interface Attributes<S> {
   /** The only texts that may be stored; an empty one in a request is the default. */
   readonly choices: readonly string[] | undefined
   /** The value is a record itself, and is read as one. */
-  readonly part: ((members: Members) => Members) | undefined
+  readonly part: PartDefinition | undefined
+}
+
+/** A record inside another, whatever its members are. */
+interface PartDefinition {
+  readonly table: RecordTable
+  readonly upgrade: (members: Members) => Members
 }
 
 /** A field that requests write. */
@@ -136,14 +142,18 @@ export function optional<S extends Stored>(
 export function part<T extends RecordTable>(
   definition: RecordDefinition<T>,
 ): OwnField<StoredOf<T>> {
-  return { ...own(definition.defaults), part: (members) => definition.upgrade(members) }
+  return { ...own(definition.defaults), part: partOf(definition) }
 }
 
 /** A record of its own that may not be there. */
 export function optionalPart<T extends RecordTable>(
   definition: RecordDefinition<T>,
 ): OwnField<StoredOf<T> | undefined> {
-  return { ...optional<StoredOf<T>>(), part: (members) => definition.upgrade(members) }
+  return { ...optional<StoredOf<T>>(), part: partOf(definition) }
+}
+
+function partOf<T extends RecordTable>(definition: RecordDefinition<T>): PartDefinition {
+  return { table: definition.table, upgrade: (members) => definition.upgrade(members) }
 }
 
 /** Every field of the table decides logins. */
@@ -193,7 +203,7 @@ export class RecordDefinition<T extends RecordTable> {
       field.default === undefined ? [] : [name],
     )
     this.#parts = this.#fields.flatMap(([name, field]) =>
-      field.part === undefined ? [] : [[name, field.part] as const],
+      field.part === undefined ? [] : [[name, field.part.upgrade] as const],
     )
     this.fields = wireFieldsOf(table)
     this.defaults = this.upgrade({})

@@ -4,6 +4,7 @@
 
 import { approleBackend } from '../auth/approle/index.ts'
 import { jwtBackend } from '../auth/jwt/index.ts'
+import { kubernetesBackend } from '../auth/kubernetes/index.ts'
 import { tokenBackend } from '../auth/token/index.ts'
 import { userpassBackend } from '../auth/userpass/index.ts'
 import type { BackendType } from '../framework/backend.ts'
@@ -20,6 +21,7 @@ export function builtIns<Known>(tokens: () => TokenPort<Known>): readonly Backen
     jwtBackend,
     userpassBackend(),
     approleBackend,
+    kubernetesBackend(),
     cubbyholeBackend,
     kvBackend,
   ]

@@ -54,6 +54,8 @@ export interface ServerConfig {
   readonly logFormat: 'standard' | 'json'
   readonly logFile: string
   readonly pidFile: string
+  /** Processes that serve; `auto` is one for each processor. */
+  readonly workers: number | 'auto'
   readonly ui: boolean
 }
 
@@ -65,6 +67,10 @@ export interface ParsedServerConfig {
 type Variables = Readonly<Record<string, string | undefined>>
 
 const listenersMax = 32
+
+/** Each has its part of every budget, which must stay large enough for one request. */
+export const workersMax = 16
+
 const storageNames = ['lmdb', 'inmem', 'file', 'raft', 'postgresql'] as const
 const sealNames = ['shamir', 'static'] as const
 
@@ -188,7 +194,11 @@ function readConfig(sections: Sections, env: Variables): ServerConfig {
     logFormat: top.oneOf('log_format', ['standard', 'json']) ?? 'standard',
     logFile: top.text('log_file') ?? '',
     pidFile: top.text('pid_file') ?? '',
+    workers: readWorkers(top),
     ui: top.bool('ui') ?? false,
+  }
+  if (config.storage.kind === 'inmem' && config.workers !== 'auto' && config.workers > 1) {
+    top.refuse('workers', 'above 1 needs storage "lmdb": memory belongs to one process')
   }
   top.finish()
   return config
@@ -311,6 +321,16 @@ function readRecordMax(top: ConfigBlock): number {
 function readLogLevel(top: ConfigBlock): LogLevel {
   const name = top.oneOf('log_level', Object.keys(logLevels)) ?? 'info'
   return logLevels[name] ?? 'info'
+}
+
+function readWorkers(top: ConfigBlock): number | 'auto' {
+  const text = top.text('workers') ?? '1'
+  if (text === 'auto') return 'auto'
+  const count = /^[0-9]{1,4}$/.test(text) ? Number(text) : 0
+  if (count < 1 || count > workersMax) {
+    top.refuse('workers', `must be a number from 1 to ${workersMax}, or "auto"`)
+  }
+  return count
 }
 
 function readApiAddress(top: ConfigBlock, env: Variables): string {

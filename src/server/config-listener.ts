@@ -21,6 +21,7 @@ import {
 } from '../http/listener-options.ts'
 import { findUnknownSuite } from '../http/tls-material.ts'
 import type { ConfigBlock } from './config-block.ts'
+import { configSettings } from './config-settings.ts'
 
 const defaultAddress = '127.0.0.1:8200'
 const tlsVersions = ['tls10', 'tls11', 'tls12', 'tls13'] as const
@@ -166,10 +167,18 @@ function parseServing(block: ConfigBlock): ServingOptions {
     customResponseHeaders: parseResponseHeaders(block),
     switches: {
       ...servingDefaults.switches,
+      unauthenticatedMetricsAccess: parseMetricsAccess(block),
       unauthenticatedGenerateRoot: parseOpening(block, 'disable_unauthed_generate_root_endpoints'),
       unauthenticatedRekey: parseOpening(block, 'disable_unauthed_rekey_endpoints'),
     },
   }
+}
+
+function parseMetricsAccess(block: ConfigBlock): boolean {
+  const telemetry = block.block('telemetry', configSettings.telemetry)
+  const isOpen = telemetry?.bool('unauthenticated_metrics_access') ?? false
+  telemetry?.finish()
+  return isOpen
 }
 
 /** A path for strangers is opened by saying that it shall not be closed. */

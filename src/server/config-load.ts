@@ -9,6 +9,7 @@ import type { ProcessDoor } from '../platform/process.ts'
 import {
   configProblemText,
   parseServerConfig,
+  type ConfigFile,
   type SealKeySource,
   type ServerConfig,
 } from './config-file.ts'
@@ -18,6 +19,8 @@ export interface LoadedConfig {
   readonly config: ServerConfig
   /** Key of a static seal: raw bytes, or their text. */
   readonly sealKey: Buffer | string | undefined
+  /** What the configuration was read from. */
+  readonly files: readonly ConfigFile[]
   readonly warnings: readonly string[]
 }
 
@@ -28,17 +31,27 @@ export function loadServerConfig(
 ): Result<LoadedConfig | undefined, string> {
   if (flags.config.length === 0) return ok(undefined)
   try {
-    const files = flags.config.flatMap((path) => readConfigFiles(path))
-    const parsed = parseServerConfig(files, process.env)
-    if (!parsed.ok) return err(configProblemText(parsed.error))
-    const { config } = parsed.value
-    const warnings = [...parsed.value.warnings]
-    if (config.seal.kind !== 'static') return ok({ config, sealKey: undefined, warnings })
-    const key = readSealKey(config.seal.key, process.env, warnings)
-    return key.ok ? ok({ config, sealKey: key.value, warnings }) : key
+    return loadFromFiles(
+      flags.config.flatMap((path) => readConfigFiles(path)),
+      process.env,
+    )
   } catch (problem) {
     return err(problem instanceof Error ? problem.message : 'the configuration cannot be read')
   }
+}
+
+/** The same from files that have been read. */
+export function loadFromFiles(
+  files: readonly ConfigFile[],
+  env: ProcessDoor['env'],
+): Result<LoadedConfig, string> {
+  const parsed = parseServerConfig(files, env)
+  if (!parsed.ok) return err(configProblemText(parsed.error))
+  const { config } = parsed.value
+  const warnings = [...parsed.value.warnings]
+  if (config.seal.kind !== 'static') return ok({ config, sealKey: undefined, files, warnings })
+  const key = readSealKey(config.seal.key, env, warnings)
+  return key.ok ? ok({ config, sealKey: key.value, files, warnings }) : key
 }
 
 function readSealKey(

@@ -29,6 +29,7 @@ const serving: SettingTable = {
     'x_forwarded_for_reject_not_authorized',
     'x_forwarded_for_reject_not_present',
     'custom_response_headers',
+    'telemetry',
     'disable_unauthed_generate_root_endpoints',
     'disable_unauthed_rekey_endpoints',
   ),
@@ -42,7 +43,6 @@ const serving: SettingTable = {
     'role',
     'agent_api',
     'profiling',
-    'telemetry',
   ),
 }
 
@@ -52,6 +52,7 @@ export const configSettings = {
     ...rows('used', 'cluster_name', 'default_lease_ttl', 'max_lease_ttl', 'ui'),
     ...rows('used', 'log_level', 'log_format', 'log_file', 'pid_file', 'record_max'),
     ...rows('used', 'audit', 'unsafe_allow_api_audit_creation', 'allow_audit_log_prefixing'),
+    workers: 'used',
     ...rows(
       'without_effect',
       'cluster_addr',
@@ -119,6 +120,13 @@ export const configSettings = {
     ...rows('without_effect', 'tls_disable', 'tls_cert_file', 'tls_key_file'),
   },
   audit: rows('used', 'description', 'local', 'options'),
+  /** The block inside a listener; the one at the top has no effect. */
+  telemetry: {
+    unauthenticated_metrics_access: 'used',
+    metrics_path: 'without_effect',
+    // Whoever asks for less than is served would not be served less.
+    ...rows('refused', 'disallow_metrics', 'metrics_only'),
+  },
   outbound: rows(
     'used',
     'deny_networks',

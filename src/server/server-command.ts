@@ -1,39 +1,33 @@
 /** The `server` command: flags, configuration, start, signals, stop. */
 
-import { createStaticSeal, shamirSeal, type SealType } from '../core/seal/static-seal.ts'
-import { systemLeaseTtlSeconds } from '../core/settings.ts'
 import type { BoundAddress } from '../http/listener.ts'
-import { parseListenAddress, tcpListener } from '../http/listener-options.ts'
-import { err, ok, type Result } from '../lib/result.ts'
+import type { ListenerOptions } from '../http/listener-options.ts'
 import { product, wireVersion } from '../lib/product.ts'
-import { SystemClock, type Clock } from '../platform/clock.ts'
-import {
-  foldersOfConfig,
-  programFolder,
-  removePidFile,
-  writePidFile,
-} from '../platform/config-files.ts'
-import { LogFile } from '../platform/log-file.ts'
-import { LineLogger, type Logger } from '../platform/logger.ts'
-import { createOutbound } from '../platform/outbound-http.ts'
-import type { Outbound } from '../platform/outbound.ts'
+import { SystemClock } from '../platform/clock.ts'
+import { removePidFile, writePidFile } from '../platform/config-files.ts'
+import type { Logger } from '../platform/logger.ts'
 import { systemProcess, type ProcessDoor } from '../platform/process.ts'
 import { SystemRandom } from '../platform/random.ts'
 import type { TerminalOutput } from '../platform/terminal.ts'
+import { createWorkerStarter, findFreePort, processorCount } from '../platform/workers.ts'
+import type { ServerConfig } from './config-file.ts'
+import { workersMax } from './config-file.ts'
 import { loadServerConfig, type LoadedConfig } from './config-load.ts'
-import { openOutbound, type OutboundConfig } from './config-outbound.ts'
 import { prepareDevServer } from './dev.ts'
 import { storeDevToken } from './dev-token.ts'
+import { Ending } from './ending.ts'
 import { parseServerFlags, type ServerFlags } from './server-flags.ts'
-import type { StorageOptions } from './storage-engine.ts'
-import { createServer, type Server, type ServerOptions } from './wire.ts'
+import { openLog } from './server-log.ts'
+import { serverOptions } from './server-options.ts'
+import { createServer, stopGraceMs, type Server } from './wire.ts'
+import { Supervisor } from './workers/supervisor.ts'
+
+export { restoreStore } from './restore.ts'
 
 export interface ServerIo {
   readonly stdout: TerminalOutput
   readonly stderr: TerminalOutput
 }
-
-const buildDate = '2026-11-23T00:00:00Z'
 
 /** Runs until it is told to stop; gives the exit code. */
 export async function runServer(args: readonly string[], io: ServerIo): Promise<number> {
@@ -45,26 +39,29 @@ export async function runServer(args: readonly string[], io: ServerIo): Promise<
   if (!flags.value.dev && loaded.value === undefined) {
     return fail(io, 'Must specify at least one config path using -config, or -dev to try it out')
   }
-  const log = openLog(flags.value, loaded.value, io)
+  const log = openLog(flags.value, loaded.value?.config, io.stderr)
   if (!log.ok) return fail(io, log.error)
   const { logger, reopen } = log.value
   for (const warning of [...flags.value.warnings, ...(loaded.value?.warnings ?? [])]) {
     logger.log('warn', warning)
   }
+  const end = new Ending()
+  const running: Running = {
+    flags: flags.value,
+    loaded: loaded.value,
+    io,
+    process,
+    logger,
+    reopenLog: reopen,
+    end,
+  }
+  const workers = workersOf(flags.value, loaded.value?.config)
   try {
-    const end = new Ending()
+    if (workers > 1) return await serve(await superviseWorkers(args, workers, running), running)
     const options = serverOptions(flags.value, loaded.value, { process, logger, end })
     if (!options.ok) return fail(io, options.error)
     const server = await createServer(options.value)
-    return await serve(server, {
-      flags: flags.value,
-      loaded: loaded.value,
-      io,
-      process,
-      logger,
-      reopenLog: reopen,
-      end,
-    })
+    return await serve(server, running, flags.value.dev ? server : undefined)
   } catch (problem) {
     return fail(io, problem instanceof Error ? problem.message : 'the server could not start')
   }
@@ -80,8 +77,44 @@ interface Running {
   readonly end: Ending
 }
 
-async function serve(server: Server, running: Running): Promise<number> {
-  const { flags, io, process, logger, end } = running
+/** A server in this process, or the workers of one. */
+type Served = Pick<Server, 'start' | 'stop' | 'reload'> & Partial<Pick<Supervisor, 'makingFiles'>>
+
+/** More than a worker needs to close its store when its grace is over. */
+const stopAfterGraceMs = 4000
+
+/** Memory belongs to one process, and so does a server to try out. */
+function workersOf(flags: ServerFlags, config: ServerConfig | undefined): number {
+  if (flags.dev || config === undefined || config.storage.kind === 'inmem') return 1
+  return config.workers === 'auto' ? Math.min(processorCount(), workersMax) : config.workers
+}
+
+async function superviseWorkers(
+  words: readonly string[],
+  workers: number,
+  { loaded, logger, end }: Running,
+): Promise<Supervisor> {
+  // Each worker reads the key for itself; here nobody needs it.
+  if (typeof loaded?.sealKey === 'object') loaded.sealKey.fill(0)
+  const freePorts = await Promise.all((loaded?.config.listeners ?? []).map(freePortOf))
+  const folderGroup = new SystemRandom().uuid()
+  return new Supervisor({
+    starter: createWorkerStarter(new URL('./worker.js', import.meta.url)),
+    setup: { words, files: loaded?.files ?? [], workers, freePorts, folderGroup },
+    clock: new SystemClock(),
+    logger,
+    stopMsMax: stopGraceMs + stopAfterGraceMs,
+    onFailed: () => end.with(1),
+  })
+}
+
+/** For a listener that takes any port; 0 for others. */
+async function freePortOf(listener: ListenerOptions): Promise<number> {
+  return listener.kind === 'tcp' && listener.port === 0 ? findFreePort(listener.host) : 0
+}
+
+async function serve(server: Served, running: Running, dev?: Server): Promise<number> {
+  const { io, process, logger, end } = running
   process.onFault((fault) => {
     end.with(1)
     logger.log('error', 'uncaught fault, stopping', {
@@ -108,8 +141,9 @@ async function serve(server: Server, running: Running): Promise<number> {
   })
   const addresses = await server.start()
   const pidFile = running.loaded?.config.pidFile ?? ''
-  if (pidFile !== '') writePidFile(pidFile, process.id)
-  if (flags.dev) await startDev(server, addresses, running)
+  const makingFiles = server.makingFiles ?? ((work) => work())
+  if (pidFile !== '') makingFiles(() => writePidFile(pidFile, process.id))
+  if (dev !== undefined) await startDev(dev, addresses, running)
   else announce(addresses, running)
   const code = await end.reached
   await server.stop()
@@ -179,142 +213,6 @@ function announce(addresses: readonly BoundAddress[], running: Running): void {
 
 function urlOf(address: BoundAddress): string {
   return address.kind === 'tcp' ? address.url : `unix://${address.path}`
-}
-
-function serverOptions(
-  flags: ServerFlags,
-  loaded: LoadedConfig | undefined,
-  doors: { readonly process: ProcessDoor; readonly logger: Logger; readonly end: Ending },
-):
-  | { readonly ok: true; readonly value: ServerOptions }
-  | { readonly ok: false; readonly error: string } {
-  const { process, logger, end } = doors
-  const clock = new SystemClock()
-  const common = {
-    clock,
-    random: new SystemRandom(),
-    logger,
-    outbound: openOutboundDoor(clock, loaded?.config.outbound ?? openOutbound, process.env),
-    buildDate,
-    processId: process.id,
-    onFatal: (error: Error) => {
-      logger.log('error', 'storage failed, stopping', { detail: error.message })
-      end.with(1)
-    },
-  }
-  const closedFolders = [programFolder(), ...flags.config.flatMap(foldersOfConfig)]
-  if (flags.dev) {
-    const address = parseListenAddress(flags.devListenAddress)
-    if (address === undefined) {
-      return { ok: false, error: `invalid -dev-listen-address: expected host:port` }
-    }
-    return {
-      ok: true,
-      value: {
-        ...common,
-        storage: { kind: 'inmem' },
-        seal: shamirSeal,
-        listeners: [tcpListener(address)],
-        defaultLeaseTtlSeconds: systemLeaseTtlSeconds,
-        maxLeaseTtlSeconds: systemLeaseTtlSeconds,
-        explainToCaller: 'full',
-        ui: true,
-        environment: 'dev',
-        audit: { declared: [], mayCreate: true, mayPrefix: false, closedFolders },
-      },
-    }
-  }
-  if (loaded === undefined) return { ok: false, error: 'no configuration' }
-  const { config } = loaded
-  return {
-    ok: true,
-    value: {
-      ...common,
-      storage: config.storage,
-      seal: sealOf(loaded),
-      listeners: config.listeners,
-      defaultLeaseTtlSeconds: config.defaultLeaseTtlSeconds,
-      loginRecordsMax: config.loginRecordsMax,
-      maxLeaseTtlSeconds: config.maxLeaseTtlSeconds,
-      explainToCaller: 'own_claims',
-      ui: config.ui,
-      publicAddress: config.apiAddress,
-      clusterName: config.clusterName,
-      environment: config.clusterName,
-      audit: {
-        ...config.audit,
-        closedFolders: [...closedFolders, ...dataFolders(config.storage)],
-      },
-    },
-  }
-}
-
-function dataFolders(storage: StorageOptions): readonly string[] {
-  return storage.kind === 'lmdb' ? [storage.path] : []
-}
-
-function openOutboundDoor(
-  clock: Clock,
-  { proxyAddress, ...networks }: OutboundConfig,
-  env: ProcessDoor['env'],
-): Outbound {
-  const proxies =
-    proxyAddress === '' ? env : { ...env, HTTP_PROXY: proxyAddress, HTTPS_PROXY: proxyAddress }
-  return createOutbound({ clock, proxyFromEnvironment: proxies, ...networks })
-}
-
-function sealOf(loaded: LoadedConfig): SealType {
-  return loaded.sealKey === undefined ? shamirSeal : createStaticSeal(loaded.sealKey)
-}
-
-function createLogger(
-  flags: ServerFlags,
-  loaded: LoadedConfig | undefined,
-  io: ServerIo,
-): { readonly logger: Logger; readonly reopen: () => void } {
-  const level = flags.logLevel ?? loaded?.config.logLevel ?? 'info'
-  const format = flags.logFormat ?? loaded?.config.logFormat ?? 'standard'
-  const clock = new SystemClock()
-  const file = flags.logFile || (loaded?.config.logFile ?? '')
-  const output = file === '' ? undefined : new LogFile(file)
-  const logger = new LineLogger({
-    level,
-    format,
-    nowMs: () => clock.nowMs(),
-    write: (line) => {
-      if (output === undefined) io.stderr.write(line)
-      else output.write(line)
-    },
-  })
-  return { logger, reopen: () => output?.reopen() }
-}
-
-function openLog(
-  flags: ServerFlags,
-  loaded: LoadedConfig | undefined,
-  io: ServerIo,
-): Result<ReturnType<typeof createLogger>, string> {
-  try {
-    return ok(createLogger(flags, loaded, io))
-  } catch (problem) {
-    return err(problem instanceof Error ? problem.message : 'the log file cannot be opened')
-  }
-}
-
-/** The one place where the end of the program is decided; the first cause wins. */
-class Ending {
-  readonly reached: Promise<number>
-  #resolve: (code: number) => void = () => undefined
-
-  constructor() {
-    this.reached = new Promise((resolve) => {
-      this.#resolve = resolve
-    })
-  }
-
-  with(code: number): void {
-    this.#resolve(code)
-  }
 }
 
 function detailOf(problem: unknown): string {

@@ -18,6 +18,8 @@ export type StorageOptions =
       readonly path: string
       /** Several processes of this machine share the folder. */
       readonly shared: boolean
+      /** Shared by the processes of that group alone. */
+      readonly group?: string
     }
 
 export interface EngineDoors {

@@ -5,8 +5,9 @@
 
 import { noAudit, type AuditSettings } from '../core/audit-devices.ts'
 import { loginRecordsUsual, type CoreSettings } from '../core/settings.ts'
-import { Core } from '../core/core.ts'
-import { SealManager } from '../core/seal/seal-manager.ts'
+import { Core, type MetricsOfOthers } from '../core/core.ts'
+import type { OneOfAll } from '../core/one-of-all.ts'
+import { SealManager, type Seal } from '../core/seal/seal-manager.ts'
 import type { SealType } from '../core/seal/static-seal.ts'
 import type { BackendType } from '../framework/backend.ts'
 import { createApiServer, type ApiServer } from '../http/api-server.ts'
@@ -26,7 +27,23 @@ import { createPageShell } from './page-shell.ts'
 import { createWebHandler } from './page-doors.ts'
 import { openEngine, type StorageOptions } from './storage-engine.ts'
 
+/** The seal of one of several processes of a server. */
+export interface MemberSeal extends Seal {
+  /** This process does what one does for all. */
+  readonly isLeader: boolean
+  readonly oneOfAll: OneOfAll
+}
+
+/** Set in one of several processes of a server. */
+export interface Membership {
+  /** How many there are. */
+  readonly processes: number
+  readonly metricsOfOthers: MetricsOfOthers
+  sealOf(own: SealManager): MemberSeal
+}
+
 export interface ServerOptions {
+  readonly membership?: Membership
   readonly storage: StorageOptions
   readonly seal: SealType
   readonly listeners: readonly ListenerOptions[]
@@ -59,23 +76,35 @@ export interface ServerOptions {
   readonly onFatal: (error: Error) => void
 }
 
+type Headers = Readonly<Record<string, string>>
+
 const cacheEntriesMax = 100_000
-const stopGraceMs = 8000
+/** Requests that are running at a stop have that long. */
+export const stopGraceMs = 8000
 
 export class Server {
   readonly core: Core
   readonly #api: ApiServer
   readonly #engine: Engine
+  /** The seal of this process alone. */
+  readonly #ownSeal: SealManager
   readonly #logger: Logger
 
-  constructor(core: Core, api: ApiServer, engine: Engine, logger: Logger) {
-    this.core = core
-    this.#api = api
-    this.#engine = engine
-    this.#logger = logger
+  constructor(parts: {
+    readonly core: Core
+    readonly api: ApiServer
+    readonly engine: Engine
+    readonly ownSeal: SealManager
+    readonly logger: Logger
+  }) {
+    this.core = parts.core
+    this.#api = parts.api
+    this.#engine = parts.engine
+    this.#ownSeal = parts.ownSeal
+    this.#logger = parts.logger
   }
 
-  /** Binds the listeners, then opens the seal if it needs nobody. */
+  /** Opens the seal if it needs nobody, then binds the listeners. */
   async start(): Promise<readonly BoundAddress[]> {
     await this.core.seal.autoUnseal()
     return this.#api.start()
@@ -84,7 +113,7 @@ export class Server {
   /** Cuts no running request; what was acknowledged is durable already. */
   async stop(): Promise<void> {
     await this.#api.stop({ graceMs: stopGraceMs })
-    if (!this.core.seal.sealed) await this.core.seal.seal()
+    if (!this.#ownSeal.sealed) await this.#ownSeal.seal()
     await this.#engine.close()
     this.#logger.log('info', 'stopped')
   }
@@ -96,11 +125,12 @@ export class Server {
 }
 
 export async function createServer(options: ServerOptions): Promise<Server> {
-  const { clock, random, logger, outbound, environment = '' } = options
+  const { clock, random, logger, outbound, environment = '', membership } = options
+  const processes = membership?.processes ?? 1
   const engine = await openEngine(options.storage, options)
   try {
     const store = new SealedStore({ engine, cacheEntriesMax, onFatal: options.onFatal })
-    const seal = new SealManager({
+    const ownSeal = new SealManager({
       engine,
       store,
       type: options.seal,
@@ -109,6 +139,8 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       logger,
       clusterName: options.clusterName,
     })
+    const member = membership?.sealOf(ownSeal)
+    const seal = member ?? ownSeal
     const settings: CoreSettings = {
       defaultLeaseTtl: options.defaultLeaseTtlSeconds,
       maxLeaseTtl: options.maxLeaseTtlSeconds,
@@ -130,9 +162,13 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       plugins: (tokens) => [...builtIns(tokens), ...(options.plugins ?? [])],
       system: createSystem,
       pages: createPageShell({ random, environment, ui: options.ui }),
+      processes,
+      leads: () => member?.isLeader ?? true,
+      ...(member === undefined ? {} : { oneOfAll: member.oneOfAll }),
+      ...(membership === undefined ? {} : { metricsOfOthers: membership.metricsOfOthers }),
     })
-    seal.onUnsealed(() => core.open())
-    seal.onSealing(() => core.close())
+    ownSeal.onUnsealed(() => core.open())
+    ownSeal.onSealing(() => core.close())
     const other = otherHandler(core, options)
     const api = createApiServer({
       listeners: options.listeners,
@@ -144,9 +180,10 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       clock,
       random,
       cors: () => core.corsSettings(),
+      processes,
       ...(other === undefined ? {} : { other }),
     })
-    return new Server(core, api, engine, logger)
+    return new Server({ core, api, engine, ownSeal, logger })
   } catch (problem) {
     await engine.close()
     throw problem
@@ -158,5 +195,18 @@ function otherHandler(core: Core, options: ServerOptions): OtherHandler | undefi
   if (!options.ui) return options.other
   const { clock, random, publicAddress = '', environment = '' } = options
   const pages = createWebHandler({ core, clock, random, publicAddress, environment })
-  return async (request) => (await pages(request)) ?? options.other?.(request)
+  return async (request) => {
+    const page = await pages(request)
+    if (page === undefined) return options.other?.(request)
+    const { uiHeaders } = core
+    return uiHeaders === undefined
+      ? page
+      : { ...page, headers: withHeaders(page.headers, uiHeaders) }
+  }
+}
+
+/** Those that an operator set take the place of the page's own of the same name. */
+function withHeaders(own: Headers, set: Headers): Headers {
+  const kept = Object.entries(own).filter(([name]) => !Object.hasOwn(set, name.toLowerCase()))
+  return { ...Object.fromEntries(kept), ...set }
 }

@@ -104,6 +104,10 @@ export class Keyring {
     return this.#savedSeals + this.#unsavedSeals
   }
 
+  get unsavedSeals(): number {
+    return this.#unsavedSeals
+  }
+
   /** Takes the count that is not yet saved; whoever saves it adds it to the stored one. */
   takeUnsavedSeals(): number {
     const count = this.#unsavedSeals

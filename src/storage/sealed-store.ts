@@ -58,6 +58,7 @@ export class SealedStore implements Store, TextSealer {
   readonly #opening: Opening
   readonly #snapshots: StepSnapshots<SealedView>
   #reader: RecordReader | undefined
+  #watchCommit: ((changes: number) => () => void) | undefined
   #takeCompanion: (() => Companion | undefined) | undefined
   #loadKeyring: () => Promise<Keyring | undefined> = () => Promise.resolve(undefined)
   #reloading: Promise<boolean> | undefined
@@ -223,6 +224,11 @@ export class SealedStore implements Store, TextSealer {
     this.#takeCompanion = take
   }
 
+  /** Called at the begin of each commit; what it gives is called at its end. */
+  watchCommits(watch: (changes: number) => () => void): void {
+    this.#watchCommit = watch
+  }
+
   #companion(): readonly Change[] {
     const companion = this.sealed ? undefined : this.#takeCompanion?.()
     if (companion === undefined) return []
@@ -233,10 +239,12 @@ export class SealedStore implements Store, TextSealer {
 
   /** Whoever hears of the commit reads a snapshot that has it. */
   async #commit(changes: readonly Change[]): Promise<readonly CommitOutcome[]> {
+    const done = this.#watchCommit?.(changes.length)
     try {
       const outcomes = await this.engine.commit([...changes, ...this.#companion()])
       return outcomes.slice(0, changes.length)
     } finally {
+      done?.()
       this.#snapshots.renew()
     }
   }

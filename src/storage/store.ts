@@ -69,6 +69,17 @@ export interface Change {
 
 export type CommitOutcome = 'committed' | 'conflict'
 
+/** All that was committed at one moment, as the engine keeps it. */
+export interface EngineCopy {
+  /** The store's own name for itself. */
+  readonly store: string
+  /** Of the engine's own. */
+  readonly format: number
+  readonly bytes: number
+  /** To be read to its end or left early, once. */
+  readonly content: AsyncIterable<Uint8Array>
+}
+
 export interface Engine {
   /** Name in `storage_type` of the seal status. */
   readonly type: 'inmem' | 'lmdb' | 'postgresql'
@@ -80,6 +91,8 @@ export interface Engine {
    * stop serving.
    */
   commit(changes: readonly Change[]): Promise<readonly CommitOutcome[]>
+  /** Engines that keep a file of their own; commits go on meanwhile. */
+  copy?(): EngineCopy
   close(): Promise<void>
 }
 

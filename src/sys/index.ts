@@ -10,14 +10,19 @@ import { internalPaths } from './internal-paths.ts'
 import { leasePaths } from './lease-paths.ts'
 import { loginRecordPaths } from './login-record-paths.ts'
 import { lockedUserPaths } from './locked-user-paths.ts'
+import { metricsPaths } from './metrics-paths.ts'
 import { mountPaths } from './mount-paths.ts'
 import { helpText, openApiDocument } from './openapi.ts'
 import { policyPaths } from './policy-paths.ts'
 import { quotaPaths } from './quota-paths.ts'
 import { rekeyPaths } from './rekey-paths.ts'
 import { rootGenerationPaths } from './root-generation-paths.ts'
+import { rotationPaths } from './rotation-paths.ts'
 import { sealPaths } from './seal-paths.ts'
+import { serverPaths } from './server-paths.ts'
+import { storagePaths } from './storage-paths.ts'
 import { toolPaths } from './tool-paths.ts'
+import { uiHeaderPaths } from './ui-header-paths.ts'
 import { wrappingPaths } from './wrapping-paths.ts'
 
 export function createSystem(ports: SystemPorts): System {
@@ -42,10 +47,15 @@ function systemPaths(ports: SystemPorts): readonly PathDeclaration[] {
     ...internalPaths(ports),
     ...explainPaths(ports),
     ...loginRecordPaths(ports),
+    ...metricsPaths(ports),
     ...corsPaths(ports),
     ...toolPaths(ports),
     ...auditPaths(ports),
     ...quotaPaths(ports),
+    ...rotationPaths(ports),
+    ...serverPaths(ports),
+    ...storagePaths(ports),
+    ...uiHeaderPaths(ports),
     ...wrappingPaths(ports),
     ...mountPaths(ports),
   ]

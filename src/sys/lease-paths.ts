@@ -122,6 +122,7 @@ export function leasePaths(ports: LeasePorts): readonly PathDeclaration[] {
         }),
       ),
     ),
+    ...irrevocablePaths(),
     definePath({
       pattern: 'leases/tidy',
       access: 'token',
@@ -135,6 +136,35 @@ export function leasePaths(ports: LeasePorts): readonly PathDeclaration[] {
       },
     }),
   ]
+}
+
+/** A revocation here is in force at once, so no lease is ever left that could not be ended. */
+function irrevocablePaths(): readonly PathDeclaration[] {
+  const paths = [
+    ['leases/count', { lease_count: 0, counts: {} }],
+    ['leases', { lease_count: 0, leases: [] }],
+  ] as const
+  return paths.map(([pattern, data]) =>
+    definePath({
+      pattern,
+      access: pattern === 'leases' ? 'sudo' : 'token',
+      summary: 'Leases that could not be ended; there are none.',
+      fields: {
+        type: field.string({ help: 'irrevocable.', charsMax: 64 }),
+        include_child_namespaces: field.bool({ help: 'Kept for compatibility.' }),
+        limit: field.string({ help: 'Kept for compatibility.', charsMax: 64 }),
+      },
+      operations: {
+        read: {
+          summary: 'Read it.',
+          handler: async ({ input }) => {
+            if (input.type !== 'irrevocable') throw invalid('"type" must be irrevocable')
+            return reply.data(data)
+          },
+        },
+      },
+    }),
+  )
 }
 
 /** 202 when a tidy was started, 200 when one was running. */

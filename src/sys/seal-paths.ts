@@ -189,7 +189,7 @@ export function sealPaths(ports: SealPathPorts): readonly PathDeclaration[] {
       operations: {
         read: {
           summary: 'Read the term.',
-          handler: async () => reply.data({ ...ports.seal.keyStatus() }),
+          handler: async () => reply.data({ ...(await ports.seal.keyStatus()) }),
         },
       },
     }),

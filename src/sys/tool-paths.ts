@@ -51,29 +51,35 @@ export function toolPaths(ports: ToolPorts): readonly PathDeclaration[] {
         },
       },
     }),
-    definePath({
-      pattern: 'tools/random/:urlbytes?',
-      access: 'token',
-      summary: 'Random bytes.',
-      fields: {
-        bytes: field.int({ help: 'How many; 32 by default.' }),
-        urlbytes: field.int({ help: 'How many, as part of the path.', charsMax: 64 }),
-        format: field.string({ help: 'base64 (default) or hex.' }),
-      },
-      operations: {
-        write: {
-          summary: 'Draw random bytes.',
-          handler: async ({ input }) => {
-            const count = input.urlbytes ?? input.bytes ?? 32
-            if (count < 1 || count > randomBytesMax) {
-              throw invalid(`"bytes" must be from 1 to ${randomBytesMax}`)
-            }
-            const bytes = ports.random.bytes(count)
-            return reply.data({ random_bytes: bytes.toString(encoding(input.format ?? 'base64')) })
+    ...['tools/random/:urlbytes?', 'tools/random/:source/:urlbytes'].map((pattern) =>
+      definePath({
+        pattern,
+        access: 'token',
+        summary: 'Random bytes.',
+        fields: {
+          bytes: field.int({ help: 'How many; 32 by default.' }),
+          urlbytes: field.int({ help: 'How many, as part of the path.', charsMax: 64 }),
+          source: field.string({ help: 'platform (default), seal or all.', charsMax: 16 }),
+          format: field.string({ help: 'base64 (default) or hex.' }),
+        },
+        operations: {
+          write: {
+            summary: 'Draw random bytes.',
+            handler: async ({ input }) => {
+              requireSource(input.source ?? 'platform')
+              const count = input.urlbytes ?? input.bytes ?? 32
+              if (count < 1 || count > randomBytesMax) {
+                throw invalid(`"bytes" must be from 1 to ${randomBytesMax}`)
+              }
+              const bytes = ports.random.bytes(count)
+              return reply.data({
+                random_bytes: bytes.toString(encoding(input.format ?? 'base64')),
+              })
+            },
           },
         },
-      },
-    }),
+      }),
+    ),
     definePath({
       pattern: 'plugins/catalog',
       access: 'sudo',
@@ -93,6 +99,13 @@ export function toolPaths(ports: ToolPorts): readonly PathDeclaration[] {
       },
     }),
   ]
+}
+
+/** All bytes come from the system's generator: the seal has none of its own. */
+function requireSource(source: string): void {
+  if (!['platform', 'seal', 'all'].includes(source)) {
+    throw invalid('"source" must be platform, seal or all')
+  }
 }
 
 function encoding(format: string | undefined): 'hex' | 'base64' {

@@ -1,6 +1,6 @@
 /**
- * Sign-ins with what somebody has: a token, or a JWT for a mount and a role. Neither is kept, shown
- * or put into an address.
+ * Sign-ins with what somebody has: a token, a JWT for a mount and a role, or a name and a password.
+ * None of it is kept, shown or put into an address.
  */
 
 import { isSuccess, objectAt, textAt } from './api-answer.ts'
@@ -12,11 +12,13 @@ import {
   problemAnswer,
   refusalAnswer,
   wishOf,
+  type Wish,
 } from './failure.ts'
+import type { OpenWay } from './login-page.ts'
 import { parseMountName } from './own-path.ts'
 import { enter } from './session-entry.ts'
 import type { Visit } from './visit.ts'
-import type { WebAnswer } from './web-doors.ts'
+import type { ApiCall, WebAnswer } from './web-doors.ts'
 
 export async function signInWithToken(visit: Visit, form: URLSearchParams): Promise<WebAnswer> {
   const wish = wishOf(form, '')
@@ -44,9 +46,42 @@ export async function signInWithToken(visit: Visit, form: URLSearchParams): Prom
 }
 
 export async function signInWithJwt(visit: Visit, form: URLSearchParams): Promise<WebAnswer> {
+  const jwt = form.get('jwt') ?? ''
+  return signInAt(visit, form, 'jwt', (mount, { role }) => ({
+    path: `auth/${mount}/login`,
+    data: { jwt, ...(role === '' ? {} : { role }) },
+  }))
+}
+
+export async function signInWithPassword(visit: Visit, form: URLSearchParams): Promise<WebAnswer> {
+  const name = (form.get('username') ?? '').trim()
+  if (!isUserName(name)) {
+    return problemAnswer(visit, {
+      status: 400,
+      side: 'you',
+      summary: failedSummary,
+      detail: 'A name is made of letters and digits, with ".", "-" and "_" inside.',
+      fix: 'Type the name that the operator gave you.',
+      actions: [{ address: loginAddress(wishOf(form, ''), 'password'), label: 'Try again' }],
+    })
+  }
+  return signInAt(visit, form, 'password', (mount) => ({
+    path: `auth/${mount}/login/${name}`,
+    data: { password: form.get('password') ?? '' },
+  }))
+}
+
+type Login = Pick<ApiCall, 'path' | 'data'>
+
+async function signInAt(
+  visit: Visit,
+  form: URLSearchParams,
+  way: OpenWay,
+  login: (mount: string, wish: Wish) => Login,
+): Promise<WebAnswer> {
   const mount = parseMountName(form.get('mount') ?? '')
   const wish = wishOf(form, mount ?? '')
-  const actions = [{ address: loginAddress(wish, 'jwt'), label: 'Try again' }]
+  const actions = [{ address: loginAddress(wish, way), label: 'Try again' }]
   if (mount === undefined) {
     return problemAnswer(visit, {
       status: 400,
@@ -56,17 +91,18 @@ export async function signInWithJwt(visit: Visit, form: URLSearchParams): Promis
       actions,
     })
   }
-  const result = await visit.api({
-    verb: 'write',
-    path: `auth/${mount}/login`,
-    data: { jwt: form.get('jwt') ?? '', ...(wish.role === '' ? {} : { role: wish.role }) },
-  })
+  const result = await visit.api({ verb: 'write', ...login(mount, wish) })
   const auth = objectAt(result.body, 'auth')
   if (isNoMethod(result)) return noMethodAnswer(visit, wish, actions)
   if (!isSuccess(result) || auth === undefined) {
     return refusalAnswer(visit, result, { summary: failedSummary, actions })
   }
   return enter(visit, { token: textAt(auth, 'client_token'), kind: 'login' }, { auth, wish })
+}
+
+/** One part of a path, as names of users are. */
+function isUserName(text: string): boolean {
+  return /^[\w.-]{1,128}$/.test(text) && /^\w/.test(text) && /\w$/.test(text)
 }
 
 function looksLikeJwt(text: string): boolean {

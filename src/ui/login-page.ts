@@ -15,7 +15,7 @@ export interface ShownMount {
   readonly description: string
 }
 
-export type OpenWay = 'token' | 'jwt' | 'other'
+export type OpenWay = 'token' | 'jwt' | 'password' | 'other'
 
 export interface LoginModel extends PageFrame {
   readonly nonce: string
@@ -23,6 +23,8 @@ export interface LoginModel extends PageFrame {
   readonly mounts: readonly ShownMount[]
   /** What else can log in with a JWT; proposals for the field. */
   readonly jwtMounts: readonly ShownMount[]
+  /** Those that ask for a name and a password; their form is there when one is shown. */
+  readonly passwordMounts: readonly ShownMount[]
   /** The mount that the address names, whether it is shown to everybody or not. */
   readonly chosen: string
   readonly open: OpenWay | undefined
@@ -38,18 +40,28 @@ const shownMax = 5
 
 export function loginPage(model: LoginModel): Page {
   const links = model.mounts.slice(0, shownMax)
-  const isEmpty = links.length === 0
+  const hasPasswords = model.passwordMounts.length > 0
+  const isEmpty = links.length === 0 && !hasPasswords
+  // The form stands open where it is the only way that is shown.
+  const isPasswordFirst = links.length === 0 && hasPasswords
   return createPage({
     ...model,
     status: 200,
     title: 'Sign in',
     main: html`<article class="card">
       <div class="head"><h1>Sign in</h1></div>
-      ${noticeNote(model)}${isEmpty ? emptyNote() : mountLinks(model, links)}
+      ${noticeNote(model)}${isEmpty ? emptyNote() : undefined}
+      ${links.length > 0 ? mountLinks(model, links) : undefined}
       ${isEmpty ? tokenForm(model) : undefined}
+      ${isPasswordFirst ? passwordForm(model, true) : undefined}
       <div class="more">
         <h2 class="small">${isEmpty ? 'Other ways' : 'More ways to sign in'}</h2>
         ${otherMounts(model, model.mounts.slice(shownMax))}
+        ${
+          hasPasswords && !isPasswordFirst
+            ? way('With a password', model.open === 'password', passwordForm(model, false))
+            : undefined
+        }
         ${isEmpty ? undefined : way('With a token', model.open === 'token', tokenForm(model))}
         ${way('With a JWT', model.open === 'jwt', jwtForm(model))}
         ${way('Another mount or role', model.open === 'other', otherForm(model))}
@@ -154,7 +166,7 @@ function hiddenFields({ formToken, returnTo }: LoginModel): Html {
 }
 
 function tokenForm(model: LoginModel): Html {
-  const isFirst = model.mounts.length === 0
+  const isFirst = model.mounts.length === 0 && model.passwordMounts.length === 0
   return html`<form method="post" action="/ui/login/token">
     ${hiddenFields(model)}
     <label
@@ -171,6 +183,46 @@ function tokenForm(model: LoginModel): Html {
       <button class="button${isFirst ? ' main' : ''}">Sign in with the token</button>
     </div>
   </form>`
+}
+
+function passwordForm(model: LoginModel, isFirst: boolean): Html {
+  const isFocused = model.open === 'password' || (isFirst && model.open === undefined)
+  return html`<form method="post" action="/ui/login/password">
+    ${hiddenFields(model)}${passwordMount(model)}
+    <label
+      >Name
+      <input
+        name="username"
+        required
+        autocomplete="username"
+        autocapitalize="off"
+        spellcheck="false"
+        ${focus(isFocused)}
+    /></label>
+    <label
+      >Password <input type="password" name="password" required autocomplete="current-password"
+    /></label>
+    <div class="actions">
+      <button class="button${isFirst ? ' main' : ''}">Sign in with the password</button>
+    </div>
+  </form>`
+}
+
+function passwordMount({ passwordMounts, chosen }: LoginModel): Html {
+  const [first] = passwordMounts
+  if (first !== undefined && passwordMounts.length === 1) {
+    return html`<input type="hidden" name="mount" value="${first.name}" />`
+  }
+  return html`<label
+    >Mount
+    <select name="mount">
+      ${passwordMounts.map(({ name }) =>
+        name === chosen
+          ? html`<option value="${name}" selected>${name}</option>`
+          : html`<option value="${name}">${name}</option>`,
+      )}
+    </select>
+  </label>`
 }
 
 function jwtForm(model: LoginModel): Html {

@@ -20,10 +20,11 @@ export async function pick(visit: Visit, mount: string | undefined): Promise<Web
   const shown = await visibleMounts(visit)
   const chosen = mount ?? parseMountName(query.get('with') ?? '') ?? ''
   const open = openWay(query.get('with') ?? '', chosen, shown)
+  const isForm = open === 'password'
   const links = proposalFirst(
-    shown.filter(({ type, name }) => type === 'oidc' || name === mount),
+    shown.filter(({ type, name }) => type === 'oidc' || (name === mount && !isForm)),
     // What only a form can use is no link.
-    mount ?? (open === undefined ? chosen : ''),
+    isForm ? '' : (mount ?? (open === undefined ? chosen : '')),
     mount !== undefined,
   )
   const [first] = links
@@ -35,7 +36,8 @@ export async function pick(visit: Visit, mount: string | undefined): Promise<Web
       ...visit.frame(),
       mounts: links,
       jwtMounts: shown.filter(({ type }) => type === 'jwt'),
-      chosen: chosen === 'token' || chosen === 'jwt' ? (mount ?? '') : chosen,
+      passwordMounts: shown.filter(({ type }) => type === 'userpass'),
+      chosen: ['token', 'jwt', 'password'].includes(chosen) ? (mount ?? '') : chosen,
       open,
       role: wish.role,
       returnTo: wish.returnTo,
@@ -62,6 +64,10 @@ async function visibleMounts(visit: Visit): Promise<readonly ShownMount[]> {
 function openWay(asked: string, chosen: string, shown: readonly ShownMount[]): OpenWay | undefined {
   if (asked === 'token' || asked === 'other') return asked
   const type = shown.find(({ name }) => name === chosen)?.type
+  const hasPasswords = shown.some((mount) => mount.type === 'userpass')
+  if (type === 'userpass' || (asked === 'password' && type === undefined && hasPasswords)) {
+    return 'password'
+  }
   if (type === 'jwt' || (asked === 'jwt' && type === undefined)) return 'jwt'
   return asked !== '' && type === undefined ? 'other' : undefined
 }

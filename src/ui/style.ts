@@ -107,7 +107,7 @@ const parts = `
 form{display:grid;gap:.9rem}
 label{display:grid;gap:.3rem;font-weight:600;font-size:.9375rem}
 label .small{font-weight:400}
-input,textarea{width:100%;font:inherit;font-weight:400;color:var(--text);background:var(--card);border:1px solid var(--control);border-radius:10px;padding:.6rem .75rem;min-height:2.75rem}
+input,textarea,select{width:100%;font:inherit;font-weight:400;color:var(--text);background:var(--card);border:1px solid var(--control);border-radius:10px;padding:.6rem .75rem;min-height:2.75rem}
 textarea{min-height:6.5rem;resize:vertical;font-family:var(--mono);font-size:.875rem;word-break:break-all}
 summary{cursor:pointer;font-weight:600;padding:.55rem 0;border-radius:8px;min-height:2.75rem}
 summary:hover{color:var(--accent-strong)}

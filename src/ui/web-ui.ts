@@ -7,7 +7,7 @@ import { home, signOut } from './account.ts'
 import { cookie } from './cookies.ts'
 import { loginAddress, problemAnswer, wishOf } from './failure.ts'
 import { errorPage } from './flow-pages.ts'
-import { signInWithJwt, signInWithToken } from './form-sign-in.ts'
+import { signInWithJwt, signInWithPassword, signInWithToken } from './form-sign-in.ts'
 import { sendToOutcome, showOutcome } from './outcome.ts'
 import { parseMountName, parsePagePath } from './own-path.ts'
 import { themes } from './page.ts'
@@ -60,15 +60,16 @@ function findRoute(visit: Visit, path: string): Route | undefined {
   const get = (work: Route['work']): Route => ({ method: 'GET', work })
   if (path === '') return get(() => home(visit))
   if (path === 'login') return get(() => pick(visit, undefined))
-  if (path === 'login/token' || path === 'login/jwt') {
-    const work = path === 'login/token' ? signInWithToken : signInWithJwt
+  const form = Object.hasOwn(signInForms, path) ? signInForms[path] : undefined
+  if (form !== undefined) {
     // The same address is that of a mount of this name.
     if (visit.request.method !== 'POST') {
+      const { mount } = form
       return get(() =>
-        path === 'login/jwt' ? pick(visit, 'jwt') : visit.redirect('/ui/login?with=token'),
+        mount === undefined ? visit.redirect('/ui/login?with=token') : pick(visit, mount),
       )
     }
-    return { method: 'POST', work: () => withForm(visit, (form) => work(visit, form)) }
+    return { method: 'POST', work: () => withForm(visit, (fields) => form.signIn(visit, fields)) }
   }
   if (path === 'sign-in') return get(() => showOutcome(visit))
   if (path === 'sign-out') {
@@ -85,6 +86,18 @@ function findRoute(visit: Visit, path: string): Route | undefined {
   }
   const mount = captureMount(/^login\/(.+)$/, path)
   return mount === undefined ? undefined : get(() => pick(visit, mount))
+}
+
+interface SignInForm {
+  readonly signIn: (visit: Visit, form: URLSearchParams) => Promise<WebAnswer>
+  /** A mount whose page has the same address. */
+  readonly mount: string | undefined
+}
+
+const signInForms: Readonly<Record<string, SignInForm>> = {
+  'login/token': { signIn: signInWithToken, mount: undefined },
+  'login/jwt': { signIn: signInWithJwt, mount: 'jwt' },
+  'login/password': { signIn: signInWithPassword, mount: 'password' },
 }
 
 function captureMount(pattern: RegExp, path: string): string | undefined {

@@ -143,6 +143,8 @@ test('with one device that works everything goes on, and the failure is counted 
     assert.equal(told[0]['@level'], 'error')
     assert.deepEqual([told[0].device, told[0].problem], ['http/', 'HTTP_500'])
     assert.deepEqual([told[1].device, told[1].missed], ['http/', 10])
+    const metrics = await server.root.read('sys/metrics?format=prometheus')
+    assert.match(metrics.text, /^tokenstile_audit_failures_total\{device="http\/"\} 10$/m)
   } finally {
     await server.stop()
     taker.stop()
@@ -307,6 +309,7 @@ test('a file that is removed is made anew', async () => {
     do {
       assert.equal((await server.root.read('sys/mounts')).status, 200)
     } while (!existsSync(server.file('file')) && performance.now() - beganMs < 2000)
+    await server.root.read('sys/mounts')
     assert.ok(recordsIn(server.file('file')).length >= 2)
   } finally {
     await server.stop()

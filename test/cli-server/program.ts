@@ -48,6 +48,11 @@ export class Computer {
     }
   }
 
+  /** The executable's file. */
+  get program(): string {
+    return join(root, 'bin/tokenstile.js')
+  }
+
   get env(): Readonly<Record<string, string>> {
     const path = [this.#bin, process.env['PATH'] ?? ''].join(delimiter)
     return { PATH: path, HOME: this.home }

@@ -96,6 +96,21 @@ test('userpass and approle send one request each', () =>
     },
   ))
 
+test('kubernetes sends a role and a token, and says where it looked for one', () =>
+  withServer(
+    { 'PUT /v1/auth/cluster/login': { body: envelope({ auth: loginAuth }) } },
+    async (server) => {
+      const words = ['login', '-method=kubernetes', '-path=cluster']
+      const given = await server.run([...words, 'role=app', 'jwt=-'], { stdin: 'a.b.c\n' })
+      assert.equal(given.code, 0)
+      assert.deepEqual(server.seen[0]?.body, { role: 'app', jwt: 'a.b.c' })
+      const missing = await server.run([...words, 'role=app'])
+      assert.equal(missing.code, 1)
+      assert.match(missing.err, /serviceaccount\/token.*jwt=@FILE/)
+      assert.match((await server.run(words)).err, /'role' must be specified/)
+    },
+  ))
+
 test('a wrapped login is unwrapped before it is kept, and stays wrapped with -no-store', () =>
   withServer(
     {

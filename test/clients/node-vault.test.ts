@@ -5,6 +5,7 @@ import { after, before, describe, test } from 'node:test'
 import nodeVault from 'node-vault'
 import { makeJwtMaker } from '../harness/jwt-maker.ts'
 import { startTestServer, type TestServer } from '../harness/test-server.ts'
+import { Cluster } from '../kubernetes/cluster.ts'
 
 type Vault = ReturnType<typeof nodeVault>
 
@@ -211,6 +212,38 @@ describe('logins', () => {
     const text = await refusal(client.jwtLogin({ role: 'ci', jwt }))
     assert.match(text, /^400 error validating token: invalid audience \(aud\) claim/)
     assert.equal(client.token, '')
+  })
+
+  test('CLT-14: userpassLogin and approleLogin set the token of the client', async () => {
+    for (const type of ['userpass', 'approle']) await vault.write(`sys/auth/${type}`, { type })
+    await vault.write('auth/userpass/users/alice', { password: 'open', policies: 'reader' })
+    const person = connect()
+    await person.userpassLogin({ username: 'alice', password: 'open' })
+    assert.equal((await person.read('secret/data/app')).data.data.password, 'p')
+    await vault.write('auth/approle/role/app', { token_policies: 'reader' })
+    const { role_id } = (await vault.read('auth/approle/role/app/role-id')).data
+    const { secret_id } = (await vault.write('auth/approle/role/app/secret-id', {})).data
+    const machine = connect()
+    await machine.approleLogin({ role_id, secret_id })
+    assert.equal((await machine.read('secret/data/app')).data.data.password, 'p')
+    const text = await refusal(connect().approleLogin({ role_id, secret_id: 'wrong' }))
+    assert.match(text, /^400 invalid role or secret ID/)
+  })
+
+  test('CLT-14: kubernetesLogin sets the token of the client', async () => {
+    const cluster = await new Cluster().start()
+    await vault.write('sys/auth/kubernetes', { type: 'kubernetes' })
+    await vault.write('auth/kubernetes/config', cluster.config)
+    await vault.write('auth/kubernetes/role/app', {
+      bound_service_account_names: ['api'],
+      bound_service_account_namespaces: ['shop'],
+      token_policies: ['reader'],
+    })
+    const jwt = cluster.tokenOf({ namespace: 'shop', name: 'api', uid: 'u1' })
+    const pod = connect()
+    await pod.kubernetesLogin({ mount_point: 'kubernetes', role: 'app', jwt })
+    assert.equal((await pod.read('secret/data/app')).data.data.password, 'p')
+    await cluster.stop()
   })
 
   test('CLT-16: revokePrefix on its old path ends every login of the mount', async () => {

@@ -35,6 +35,10 @@ export class ApiClient {
     this.#localAddress = localAddress
   }
 
+  get url(): string {
+    return this.#url.origin
+  }
+
   from(localAddress: string): ApiClient {
     return new ApiClient(this.#url.href, this.token, localAddress)
   }

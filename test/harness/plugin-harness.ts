@@ -246,6 +246,7 @@ function answerOf(
     case 'auth':
     case 'page':
     case 'raw':
+    case 'stream':
     case 'wrapped':
       throw new Error(`the harness does not know a reply of kind ${reply.kind}`)
   }

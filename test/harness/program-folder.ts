@@ -2,7 +2,7 @@
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { ApiClient } from './api-client.ts'
@@ -36,8 +36,20 @@ export class ProgramFolder {
   }
 
   start(): Promise<RunningProgram> {
+    return this.#start(this.#config)
+  }
+
+  /** Another server with the same seal, on another data folder. */
+  startOn(data: string): Promise<RunningProgram> {
+    const config = `${this.#config}.elsewhere`
+    const text = readFileSync(this.#config, 'utf8').replace(join(this.path, 'data'), data)
+    writeFileSync(config, text, { mode: 0o600 })
+    return this.#start(config)
+  }
+
+  #start(config: string): Promise<RunningProgram> {
     const program = join(findRoot(import.meta.dirname), 'bin/tokenstile.js')
-    const child = spawn(process.execPath, [program, 'server', '-config', this.#config], {
+    const child = spawn(process.execPath, [program, 'server', '-config', config], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     this.#running.add(child)

@@ -637,6 +637,10 @@ test('the list of reasons of this method is complete', () => {
     'credentials_missing',
     'credentials_refused',
     'locked_out',
+    'service_account_refused',
+    'namespace_refused',
+    'token_review_refused',
+    'token_review_failed',
     // Of the core, not of the method.
     'entity_disabled',
     'quota_exceeded',

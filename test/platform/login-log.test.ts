@@ -7,6 +7,7 @@ import { closedSwitches, type ApiRequest } from '../../src/framework/api.ts'
 import type { LoginNote } from '../../src/framework/login-log.ts'
 import { invalid, Refusal, type RefusalDetail } from '../../src/framework/refusal.ts'
 import { ManualClock } from '../harness/manual-clock.ts'
+import { ServerMetrics } from '../../src/core/metrics.ts'
 import { LineLogger, type LogLevel } from '../../src/platform/logger.ts'
 
 function makeLog(level: LogLevel = 'info') {
@@ -18,7 +19,8 @@ function makeLog(level: LogLevel = 'info') {
     nowMs: () => clock.nowMs(),
     write: (line) => lines.push(JSON.parse(line) as Record<string, unknown>),
   })
-  const log = new LoginLog({ logger, clock, mountOf: () => 'oidc/' })
+  const metrics = new ServerMetrics(clock)
+  const log = new LoginLog({ logger, clock, mountOf: () => 'oidc/', metrics })
   const refuse = (refusal: Refusal) =>
     log.ended({ kind: 'refusal', requestId: 'id', refusal }, request, clock.monotonicMs())
   return { log, lines, clock, refuse }

@@ -61,9 +61,14 @@ before(async () => {
     bound_audiences: ['a'],
   })
   await root.must('auth/sample/issuers/sample', { issuer: 'https://i.test', ...key })
-  for (const type of ['userpass', 'approle']) await root.must(`sys/auth/${type}`, { type })
+  for (const type of ['userpass', 'approle', 'kubernetes'])
+    await root.must(`sys/auth/${type}`, { type })
   await root.must('auth/userpass/users/sample', { password: 'x' })
   await root.must('auth/approle/role/sample')
+  await root.must('auth/kubernetes/role/sample', {
+    bound_service_account_names: 'a',
+    bound_service_account_namespaces: 'a',
+  })
   await root.must('sys/policies/acl/sample', { policy: 'path "a" { capabilities = ["read"] }' })
   await root.must('sys/mounts/sample', { type: 'kv', options: { version: '1' } })
   await root.must('sys/mounts/old', { type: 'kv' })

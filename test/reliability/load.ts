@@ -103,6 +103,8 @@ export interface LoadOptions {
   readonly round: number
   /** Statuses that a refusal may have while the server is going down. */
   readonly goingDown: readonly number[]
+  /** Whoever loses a connection asks again: only a part of the server goes down at a time. */
+  readonly goesOn?: boolean
 }
 
 /** Runs until `stop`, or until the server is gone. */
@@ -139,7 +141,11 @@ export class Load {
   }
 
   async #loop(work: () => Promise<boolean>): Promise<void> {
-    while (!this.#stopped && (await work())) this.#options.ledger.acknowledged++
+    while (!this.#stopped) {
+      if (await work()) this.#options.ledger.acknowledged++
+      else if (this.#options.goesOn === true) await aMoment()
+      else return
+    }
   }
 
   /** An acknowledgement, or undefined when the server is going down. */
@@ -252,15 +258,22 @@ export class Load {
     return answer !== undefined && (answer.status === 200 || answer.status === 403)
   }
 
+  readonly #unanswered = new Map<number, number>()
+
   async #writeSecret(worker: number): Promise<boolean> {
     const { ledger, rootToken, round } = this.#options
-    const path = `w${worker}/k${Math.floor(Math.random() * 4)}`
+    // After one of which nobody knows whether it is there, others are written.
+    const series = this.#unanswered.get(worker) ?? 0
+    const path = `w${worker}/${series}/k${Math.floor(Math.random() * 4)}`
     const known = ledger.secrets.get(path) ?? { version: 0, value: '', pending: undefined }
     ledger.secrets.set(path, known)
     const value = `${round}-${Math.random()}`
     known.pending = value
     const answer = await this.#ask('POST', `secret/data/${path}`, rootToken, { data: { value } })
-    if (answer === undefined) return false
+    if (answer === undefined) {
+      this.#unanswered.set(worker, series + 1)
+      return false
+    }
     const version: number = answer.body.data.version
     if (version !== known.version + 1) {
       ledger.problems.push(`${path}: version ${version} after ${known.version}`)

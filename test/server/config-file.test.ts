@@ -69,6 +69,7 @@ suite('whole files', () => {
       logFormat: 'standard',
       logFile: '',
       pidFile: '',
+      workers: 1,
       ui: false,
     })
   })

@@ -18,6 +18,7 @@ const ofTimes = [effects, 'every time limit of a listener'] as const
 const ofTls = [effects, 'TLS is served with the versions'] as const
 const ofLeaving = [effects, 'a seal that is to be left'] as const
 const ofShareHolders = ['platform/share-holders.test.ts', 'a switch of the configuration'] as const
+const ofMetrics = ['platform/metrics.test.ts', 'a listener may let everybody read them'] as const
 const ofNetworks = 'server/outbound-networks.test.ts'
 
 const ofAudit = 'server/audit-config.test.ts'
@@ -38,6 +39,7 @@ const serving: Proofs = {
     'disable_unauthed_generate_root_endpoints',
     'disable_unauthed_rekey_endpoints',
   ),
+  telemetry: ofMetrics,
   ...rows(
     ofTimes,
     'max_request_duration',
@@ -59,6 +61,7 @@ export const configProofs: Readonly<Record<string, Proofs>> = {
     audit: [ofAudit, 'devices of the configuration file'],
     unsafe_allow_api_audit_creation: [ofAudit, 'unsafe_allow_api_audit_creation'],
     allow_audit_log_prefixing: [ofAudit, 'allow_audit_log_prefixing'],
+    workers: ['server/workers.test.ts', 'auto is one worker for each processor'],
   },
   'storage inmem': {},
   'storage lmdb': { path: ofTop, shared: ofFolder },
@@ -86,6 +89,9 @@ export const configProofs: Readonly<Record<string, Proofs>> = {
   'listener unix': { ...serving, ...rows(ofSizes, 'socket_mode', 'socket_user', 'socket_group') },
   audit: {
     ...rows([ofAudit, 'devices of the configuration file'], 'description', 'local', 'options'),
+  },
+  telemetry: {
+    unauthenticated_metrics_access: ofMetrics,
   },
   outbound: {
     deny_networks: [ofNetworks, 'a denied network is not called'],

@@ -52,9 +52,10 @@ test('nothing that is read of the configuration is dropped on the way to the ser
   const declared = /interface ServerConfig \{([^}]*)\}/.exec(source('config-file.ts'))?.[1] ?? ''
   const members = [...declared.matchAll(/readonly (\w+):/g)].map(([, name]) => name)
   assert.ok(members.length > 10, declared)
-  const start = source('server-command.ts') + source('config-load.ts')
+  const files = ['server-command.ts', 'server-options.ts', 'server-log.ts', 'config-load.ts']
+  const start = files.map(source).join('')
   for (const name of members) {
-    assert.match(start, new RegExp(`\\bconfig\\.${name}\\b`), `${name} is parsed and dropped`)
+    assert.match(start, new RegExp(`\\bconfig\\??\\.${name}\\b`), `${name} is parsed and dropped`)
   }
 })
 
@@ -75,6 +76,9 @@ test('every setting without effect is named at the start by file and line (SEC-C
     'address = "127.0.0.1:0"',
     'tls_disable = true',
     ...lines(idle(configSettings['listener tcp'])),
+    'telemetry {',
+    ...lines(idle(configSettings.telemetry)),
+    '}',
     '}',
     'listener "unix" {',
     `address = "${join(folder.path, 's.sock')}"`,
@@ -101,6 +105,11 @@ test('every setting that is refused stops the start by file and line (SEC-CFG-S4
     [
       'listener tcp',
       (name: string) => `storage "inmem" {}\nlistener "tcp" {\ntls_disable = true\n${name} = 1\n}`,
+    ],
+    [
+      'telemetry',
+      (name: string) =>
+        `storage "inmem" {}\nlistener "tcp" {\ntls_disable = true\ntelemetry {\n${name} = true\n}\n}`,
     ],
   ] as const
   let count = 0

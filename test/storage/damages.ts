@@ -50,7 +50,7 @@ export const damages: readonly (readonly [string, RegExp, (folder: string) => vo
   ['no data file', /lost its data.mdb/, (folder) => unlinkSync(join(folder, 'data.mdb'))],
   [
     'a format of the future',
-    /has format 99, and this version reads format 1 only/,
+    /has format 99, and this version reads formats 1 and 2 only/,
     (folder) => {
       const record = JSON.parse(readFileSync(join(folder, 'format.json'), 'utf8')) as object
       writeFileSync(join(folder, 'format.json'), JSON.stringify({ ...record, format: 99 }))

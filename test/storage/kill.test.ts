@@ -31,10 +31,10 @@ test('SEC-STO-06: after 20 kills at random moments all that was acknowledged hol
     const a = new Map<number, Buffer>()
     const b = new Map<number, Buffer>()
     await viewOf(engine, async (view) => {
-      for await (const [key, value] of view.range(prefixRange('a/'))) {
+      for await (const [key, value] of view.range(prefixRange('t/'))) {
         a.set(Number(key.slice(2)), Buffer.from(value))
       }
-      for await (const [key, value] of view.range(prefixRange('b/'))) {
+      for await (const [key, value] of view.range(prefixRange('x/'))) {
         b.set(Number(key.split('/')[2]), Buffer.from(value))
       }
     })

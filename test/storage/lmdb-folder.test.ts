@@ -24,6 +24,8 @@ import { freshFolder, openAt, removeFolders } from './folder.ts'
 after(removeFolders)
 
 const posix = process.platform !== 'win32'
+/** Of keys in the root, and of those that have trees of their own. */
+const prefixes = ['t', 'k', 'x'] as const
 
 function put(engine: Engine, key: string, value: Buffer): Promise<unknown> {
   return engine.commit([{ expects: [], puts: [[key, value]], deletes: [] }])
@@ -36,14 +38,15 @@ async function get(engine: Engine, key: string): Promise<string | undefined> {
   })
 }
 
-/** A closed store with enough in it to have several levels and long values. */
+/** A closed store with enough in each of its trees to have several levels and long values. */
 async function makeStore(): Promise<string> {
   const path = freshFolder()
   const engine = await openAt(path)
   for (let i = 0; i < 20; i++) {
     const puts = Array.from(
-      { length: 50 },
-      (_, j) => [`k/${i}/${j}`, Buffer.alloc(400 + (j === 7 ? 30_000 : 0), j)] as const,
+      { length: 60 },
+      (_, j) =>
+        [`${prefixes[j % 3]}/${i}/${j}`, Buffer.alloc(400 + (j === 7 ? 30_000 : 0), j)] as const,
     )
     await engine.commit([{ expects: [], puts, deletes: [] }])
   }

@@ -21,7 +21,7 @@ async function load(engine: Engine, first: number): Promise<void> {
   const work = async (): Promise<void> => {
     for (;;) {
       const n = next++
-      const [a, b] = [`a/${n}`, `b/${n % 97}/${n}`]
+      const [a, b] = [`t/${n}`, `x/${n % 97}/${n}`]
       const value = Buffer.alloc(50 + (n % 3000), n % 251)
       // Every second one takes the way of a transaction that read something.
       const expects = n % 2 === 0 ? [] : [{ kind: 'value' as const, key: a, value: undefined }]

@@ -47,6 +47,10 @@ export function samplePages(text: string): Readonly<Record<string, Page>> {
       ...frame,
       mounts: [{ name: text, type: 'oidc', description: text }],
       jwtMounts: [{ name: text, type: 'jwt', description: text }],
+      passwordMounts: [
+        { name: text, type: 'userpass', description: text },
+        { name: 'people', type: 'userpass', description: '' },
+      ],
       chosen: text,
       open: 'jwt',
       role: text,

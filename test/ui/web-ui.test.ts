@@ -686,8 +686,65 @@ suite('with a JWT', () => {
   })
 })
 
+suite('with a name and a password', () => {
+  const at = '/ui/login/password'
+  const form = (username: string, password: string, mount = 'people') => ({
+    username,
+    password,
+    mount,
+  })
+
+  before(async () => {
+    await ui.root.must('sys/auth/people', { type: 'userpass' })
+    await ui.root.must('auth/people/users/alice', { password: 'right', token_policies: 'reader' })
+  })
+  after(() => ui.root.remove('sys/auth/people'))
+
+  test('the form is there when a mount of it is shown to everybody', async () => {
+    const hidden = await visitor().get('/ui/login')
+    assert.ok(!hidden.text.includes(at))
+    await ui.root.must('sys/auth/people/tune', { listing_visibility: 'unauth' })
+    const shown = await visitor().get('/ui/login')
+    assert.ok(shown.text.includes(`action="${at}"`))
+    assert.match(shown.text, /<input type="hidden" name="mount" value="people"/)
+    assert.match(shown.text, /autocomplete="username"/)
+    const named = await visitor().get('/ui/login/people')
+    assert.match(named.text, /<summary>With a password|class="button main">Sign in with the pass/)
+    assert.ok(!named.text.includes('/ui/login/people/start'))
+  })
+
+  test('signs in, whatever the case of the name and the blanks around it', async () => {
+    const who = visitor()
+    const fields = { ...form(' Alice ', 'right'), return_to: '/ui/?b' }
+    assert.equal(placeOf(await who.submit('/ui/login', at, fields)), '/ui/?b')
+    assert.match(textOf(await who.get('/ui/')), /people-alice/)
+  })
+
+  test('a wrong password and an unknown name are told alike, and never repeated', async () => {
+    const pages = []
+    for (const name of ['alice', 'nobody']) {
+      const answer = await visitor().submit('/ui/login', at, form(name, 'a wrong password'))
+      assert.equal(answer.status, 400)
+      assert.equal(answer.headers['x-login-reason'], 'credentials_refused')
+      assert.ok(!answer.text.includes('a wrong password'))
+      pages.push(textOf(answer).replaceAll(/[0-9a-f-]{36}/g, 'ID'))
+    }
+    assert.equal(pages[0], pages[1])
+  })
+
+  test('a name that is no part of a path is refused before the API sees it', async () => {
+    for (const name of ['', '../sys/seal', 'a/b', 'a?b', '-a', 'x'.repeat(129), 'a\u0000']) {
+      const answer = await visitor().submit('/ui/login', at, form(name, 'right'))
+      assert.equal(answer.status, 400, name)
+      assert.match(textOf(answer), /A name is made of/)
+    }
+    const nowhere = await visitor().submit('/ui/login', at, form('alice', 'right', 'nowhere'))
+    assert.equal(nowhere.status, 404)
+  })
+})
+
 suite('forms count in the browser that got them (cross-site request forgery)', () => {
-  const paths = ['/ui/login/token', '/ui/login/jwt', '/ui/sign-out']
+  const paths = ['/ui/login/token', '/ui/login/jwt', '/ui/login/password', '/ui/sign-out']
   const fields = { token: 'x', jwt: 'x', mount: 'jwt' }
 
   for (const path of paths) {

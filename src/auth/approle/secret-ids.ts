@@ -214,13 +214,15 @@ export class SecretIds {
 
   async #deleteExpired(nowMs: number, txn: StoreTransaction): Promise<void> {
     const { store } = this.#context
-    const range = store.keyRange('expiry/', { limit: expiredAtOnceMax })
+    // No further than the dead ones: those that are made meanwhile are no conflict.
+    const start = store.key('expiry/').text
+    const end = store.key(`expiry/${sortable(Math.floor(nowMs / 1000) + 1)}`).text
+    const range = { start, end, limit: expiredAtOnceMax }
     for (const path of await this.#pathsOf(range, txn)) {
       const [, , uid = '', hash = ''] = path.split('/')
       const secret = await txn.get(this.#key(uid, hash))
       if (secret === undefined) txn.delete(store.key(path).text)
-      else if (isAlive(secret, nowMs)) return
-      else this.#delete(secret, txn)
+      else if (!isAlive(secret, nowMs)) this.#delete(secret, txn)
     }
   }
 
@@ -249,13 +251,16 @@ export class SecretIds {
 
   /** Ordered by the second in which it has ended. */
   #expiryKey({ uid, hash, expiresAtMs }: SecretRecord): string {
-    const second = Math.ceil(expiresAtMs / 1000)
-      .toString(36)
-      .padStart(8, '0')
+    const second = sortable(Math.ceil(expiresAtMs / 1000))
     return this.#context.store.key(`expiry/${second}/${uid}/${hash}`).text
   }
 }
 
 function isAlive({ expiresAtMs }: Pick<SecretRecord, 'expiresAtMs'>, nowMs: number): boolean {
   return expiresAtMs === 0 || nowMs < expiresAtMs
+}
+
+/** Seconds as a text that sorts as they do. */
+function sortable(seconds: number): string {
+  return seconds.toString(36).padStart(8, '0')
 }

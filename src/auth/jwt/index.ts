@@ -6,6 +6,7 @@ import { configPath, JwtConfigs } from './config.ts'
 import { JwtExplainer } from './explain.ts'
 import { issuerPaths, JwtIssuers } from './issuers.ts'
 import { lintPath } from './lint.ts'
+import { keyMetrics } from './key-metrics.ts'
 import { JwtLogin, loginPath } from './login.ts'
 import { OidcCallback } from './oidc-callback.ts'
 import { OidcFinish } from './oidc-finish.ts'
@@ -34,9 +35,9 @@ export const jwtBackend: BackendType = {
     const finish = new OidcFinish(context, roles)
     const known = new KnownCustomers()
     const budgets = {
-      codes: new ProviderBudget(known),
-      devices: new ProviderBudget(known),
-      polls: new ProviderBudget(known),
+      codes: new ProviderBudget(known, context.processes),
+      devices: new ProviderBudget(known, context.processes),
+      polls: new ProviderBudget(known, context.processes),
     }
     const flow = { configs, roles, providers, states, finish, budgets }
 
@@ -55,6 +56,7 @@ export const jwtBackend: BackendType = {
         ...clientKeyPaths(clientKeys),
       ],
       renew: (request) => renewal.renew(request),
+      metrics: () => keyMetrics(context.mount().path, configs.sources.status()),
       explainer: new JwtExplainer(context, { login, roles, providers, finish }),
       close: async () => {
         states.close()

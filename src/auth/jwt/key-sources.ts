@@ -12,7 +12,7 @@ import {
   type KeySourceConfig,
   type KeySourceSettings,
 } from '../../oidc/key-source-config.ts'
-import { createKeySource, type KeySource } from '../../oidc/key-source.ts'
+import { createKeySource, type KeySource, type KeySourceStatus } from '../../oidc/key-source.ts'
 import { systemClusterFiles } from '../../platform/cluster-files.ts'
 import { keptDocuments } from './kept-documents.ts'
 
@@ -105,6 +105,14 @@ export class KeySources {
       logger,
       store: keptDocuments(store, name, revision),
       cluster: systemClusterFiles,
+    })
+  }
+
+  /** What is known of the keys of each issuer, as it is configured now. */
+  status(): readonly { readonly issuer: string; readonly status: KeySourceStatus }[] {
+    return [...this.#live].flatMap(([issuer, live]) => {
+      const now = live.at(-1)
+      return now === undefined ? [] : [{ issuer, status: now.source.status() }]
     })
   }
 

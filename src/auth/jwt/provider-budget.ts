@@ -12,6 +12,11 @@ interface Allowance {
   readonly perMinute: number
 }
 
+/** Of what all processes may cause together, the part of one; never so little that it is none. */
+function partOf({ burst, perMinute }: Allowance, processes: number): Allowance {
+  return { burst: Math.max(1, Math.floor(burst / processes)), perMinute: perMinute / processes }
+}
+
 /** What one client address may cause. */
 const ofAddress: Allowance = { burst: 10, perMinute: 30 }
 /** What all strangers together may cause: ten times as much, so that one alone locks nobody out. */
@@ -68,13 +73,16 @@ interface Waiting {
 }
 
 export class ProviderBudget {
-  readonly #mount = new Bucket(ofMount)
+  readonly #ofAddress: Allowance
+  readonly #mount: Bucket
   readonly #addresses = new BoundedCache<string, Bucket>(addressesMax)
   readonly #known: KnownCustomers
   #waiting: Waiting[] = []
 
   /** The budgets of one mount know the same customers. */
-  constructor(known = new KnownCustomers()) {
+  constructor(known = new KnownCustomers(), processes = 1) {
+    this.#ofAddress = partOf(ofAddress, processes)
+    this.#mount = new Bucket(partOf(ofMount, processes))
     this.#known = known
   }
 
@@ -116,7 +124,7 @@ export class ProviderBudget {
 
   #caller(address: string | undefined, nowMs: number): Caller {
     const customer = customerOf(address)
-    const own = this.#addresses.get(customer) ?? new Bucket(ofAddress)
+    const own = this.#addresses.get(customer) ?? new Bucket(this.#ofAddress)
     own.refill(nowMs)
     this.#mount.refill(nowMs)
     return { customer, own }

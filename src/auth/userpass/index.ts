@@ -14,9 +14,10 @@ export function userpassBackend(): BackendType {
     class: 'auth',
     create(context): Backend {
       line ??= new PasswordLine(context.clock)
-      const users = new Users(context, { line })
-      const login = new UserLogin(context, users, line)
       const lockout = new Lockout(context)
+      const parts = { line, lockout }
+      const users = new Users(context, parts)
+      const login = new UserLogin(context, users, parts)
       return {
         paths: [...userPaths(users), loginPath(login)],
         renew: (request) => login.renew(request),

@@ -4,12 +4,13 @@
  */
 
 import type { BackendContext, RenewRequest, RenewTerms } from '../../framework/backend.ts'
-import { Lockout } from '../../framework/lockout.ts'
+import type { Lockout } from '../../framework/lockout.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
-import { invalid, Refusal } from '../../framework/refusal.ts'
+import { invalid, type Refusal } from '../../framework/refusal.ts'
 import type { Reply } from '../../framework/reply.ts'
 import type { BackendRequest } from '../../framework/request.ts'
 import {
+  busyRefusal,
   loginOf,
   mayComeFrom,
   refusalOf,
@@ -22,7 +23,13 @@ import type { Input } from '../../schema/field.ts'
 import type { StoreView } from '../../storage/store.ts'
 import { nobodysPassword, verifyPassword, type PasswordRecord } from './password-hash.ts'
 import type { PasswordLine, WorkOutcome } from './password-line.ts'
-import { passwordField, userNameField, type UserRecord, type Users } from './users.ts'
+import {
+  passwordField,
+  userNameField,
+  type UserParts,
+  type UserRecord,
+  type Users,
+} from './users.ts'
 
 const loginFields = { username: userNameField, password: passwordField } as const
 
@@ -41,11 +48,11 @@ export class UserLogin {
   readonly #lockout: Lockout
   readonly #nobody: PasswordRecord
 
-  constructor(context: BackendContext, users: Users, line: PasswordLine) {
+  constructor(context: BackendContext, users: Users, { line, lockout }: UserParts) {
     this.#context = context
     this.#users = users
     this.#line = line
-    this.#lockout = new Lockout(context)
+    this.#lockout = lockout
     this.#nobody = nobodysPassword(context.random)
   }
 
@@ -58,7 +65,8 @@ export class UserLogin {
     // Whoever is locked takes no place from others.
     await this.#requireUnlocked(name, attempt)
     const turn = await this.#line.enter(customerOf(request.clientAddress))
-    if (turn === undefined) throw tooMany(attempt)
+    if (turn === undefined)
+      throw busyRefusal('too many passwords wait to be checked; try again in a moment', attempt)
     let outcome: WorkOutcome = 'unasked'
     try {
       // Asked again: others may have failed under this name while this one waited.
@@ -150,17 +158,6 @@ function isSameSet(one: readonly string[], other: readonly string[]): boolean {
 function wrongCredentials(attempt: RefusedAttempt): Refusal {
   const text = 'invalid username or password'
   return refusalOf({ reason: 'credentials_refused', text }, attempt)
-}
-
-function tooMany({ mount, note }: RefusedAttempt): Refusal {
-  const reason = 'quota_exceeded'
-  const mayHint = mount.compat !== 'vault' && mount.explainToCaller !== 'none'
-  return new Refusal('rate_limited', {
-    text: 'too many passwords wait to be checked; try again in a moment',
-    ...(mayHint ? { reason } : {}),
-    headers: { 'Retry-After': '2' },
-    note: { ...note, reason },
-  })
 }
 
 export function loginPath(login: UserLogin): PathDeclaration {

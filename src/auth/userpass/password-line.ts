@@ -7,7 +7,7 @@
 import { BoundedCache } from '../../lib/bounded-cache.ts'
 import type { Clock } from '../../platform/clock.ts'
 
-/** Places of one customer, which in IPv6 is a /64; of all strangers, and of all others. */
+/** Places of one customer, which in IPv6 is a /64, and of each kind of them. */
 const ofCustomerMax = 16
 const placesMax = 256
 
@@ -35,19 +35,25 @@ interface Place {
   readonly resolve: (turn: Turn | undefined) => void
 }
 
-type Class = 'known' | 'stranger'
+/** Whoever may write users, whoever came with a right password before, and everybody else. */
+const kinds = ['operator', 'known', 'stranger'] as const
+type Kind = (typeof kinds)[number]
+
+/** Whose turn it is within his kind: an operator's requests are all of one. */
+const operators = ''
 
 export class PasswordLine {
   readonly #clock: Clock
   readonly #known = new BoundedCache<string, true>(knownCustomersMax)
   /** By customer, in the order in which they are served next. */
-  readonly #waiting: Readonly<Record<Class, Map<string, Place[]>>> = {
+  readonly #waiting: Readonly<Record<Kind, Map<string, Place[]>>> = {
+    operator: new Map(),
     known: new Map(),
     stranger: new Map(),
   }
-  readonly #places: Record<Class, number> = { known: 0, stranger: 0 }
+  readonly #places: Record<Kind, number> = { operator: 0, known: 0, stranger: 0 }
   #isBusy = false
-  #served: Class = 'stranger'
+  #served: Kind = 'stranger'
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -55,14 +61,22 @@ export class PasswordLine {
 
   /** Waits for a turn; undefined when there is no place, or it took too long. */
   async enter(customer: string): Promise<Turn | undefined> {
-    const of = this.#known.get(customer) === true ? 'known' : 'stranger'
-    const waiting = this.#waiting[of]
+    const kind = this.#known.get(customer) === true ? 'known' : 'stranger'
+    return this.#enter(kind, customer, ofCustomerMax)
+  }
+
+  async enterAsOperator(): Promise<Turn | undefined> {
+    return this.#enter('operator', operators, placesMax)
+  }
+
+  async #enter(kind: Kind, customer: string, ownMax: number): Promise<Turn | undefined> {
+    const waiting = this.#waiting[kind]
     const own = waiting.get(customer) ?? []
-    if (own.length >= ofCustomerMax || this.#places[of] >= placesMax) return undefined
+    if (own.length >= ownMax || this.#places[kind] >= placesMax) return undefined
     return new Promise((resolve) => {
       own.push({ customer, cameAtMs: this.#clock.monotonicMs(), resolve })
       waiting.set(customer, own)
-      this.#places[of]++
+      this.#places[kind]++
       this.#serve()
     })
   }
@@ -83,7 +97,7 @@ export class PasswordLine {
     const end = (outcome: WorkOutcome): void => {
       if (isOver) return
       isOver = true
-      if (outcome === 'proven') this.#known.set(customer, true)
+      if (outcome === 'proven' && customer !== operators) this.#known.set(customer, true)
       const tookMs = this.#clock.monotonicMs() - startedMs
       const restMs = outcome === 'in_vain' ? Math.min(tookMs * restFactor, restMsMax) : 0
       if (restMs > 0) this.#clock.after(restMs, () => this.#goOn())
@@ -97,18 +111,18 @@ export class PasswordLine {
     this.#serve()
   }
 
-  /** Known customers and strangers in turn, and among each of them one customer after the other. */
+  /** The kinds in turn, and in each of them one customer after the other. */
   #next(): Place | undefined {
-    const first = this.#served === 'known' ? 'stranger' : 'known'
-    for (const of of [first, this.#served] as const) {
-      const waiting = this.#waiting[of]
+    const after = kinds.indexOf(this.#served) + 1
+    for (const kind of [...kinds.slice(after), ...kinds.slice(0, after)]) {
+      const waiting = this.#waiting[kind]
       for (const [customer, own] of waiting) {
         const place = own.shift()
         waiting.delete(customer)
         if (own.length > 0) waiting.set(customer, own)
         if (place === undefined) continue
-        this.#places[of]--
-        this.#served = of
+        this.#places[kind]--
+        this.#served = kind
         return place
       }
     }

@@ -1,7 +1,7 @@
 /** Users: their records, and the paths that write them (platform.md §6.2). */
 
 import type { BackendContext } from '../../framework/backend.ts'
-import { Lockout } from '../../framework/lockout.ts'
+import type { Lockout } from '../../framework/lockout.ts'
 import { listPath, NamedRecords } from '../../framework/named-records.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid, Refusal } from '../../framework/refusal.ts'
@@ -26,8 +26,6 @@ import type { PasswordLine } from './password-line.ts'
 const userNameCharsMax = 128
 /** More than anybody types, and little work for whoever has to hash it first. */
 const passwordCharsMax = 1024
-/** Under which those wait who may write users. */
-const operators = 'operators'
 
 const userRecord = defineRecord({
   name: own<string>(''),
@@ -68,16 +66,22 @@ const userFields = { ...passwordFields, ...userRecord.fields, ...olderTokenField
 
 type UserInput = Partial<Input<typeof userFields>>
 
+/** What users and their logins have in common. */
+export interface UserParts {
+  readonly line: PasswordLine
+  readonly lockout: Lockout
+}
+
 export class Users {
   readonly #context: BackendContext
   readonly #line: PasswordLine
   readonly #lockout: Lockout
   readonly #records: NamedRecords<UserRecord>
 
-  constructor(context: BackendContext, parts: { readonly line: PasswordLine }) {
+  constructor(context: BackendContext, { line, lockout }: UserParts) {
     this.#context = context
-    this.#line = parts.line
-    this.#lockout = new Lockout(context)
+    this.#line = line
+    this.#lockout = lockout
     this.#records = new NamedRecords(context.store, 'user/', recordCodec(userRecord))
   }
 
@@ -137,7 +141,7 @@ export class Users {
       )
     }
     if (password === undefined || password === '') return undefined
-    const turn = await this.#line.enter(operators)
+    const turn = await this.#line.enterAsOperator()
     if (turn === undefined) throw new Refusal('rate_limited', { headers: { 'Retry-After': '2' } })
     try {
       return await hashPassword(password, this.#context.random)

@@ -10,7 +10,7 @@ import { loadLoginMethod } from '../login/methods.ts'
 export const login: Command = {
   usage: '[options] [TOKEN | K=V...]',
   description:
-    'Logs in and keeps the token for later commands. The methods are token, oidc, userpass, jwt and approle; "auth help METHOD" lists the words that each takes.',
+    'Logs in and keeps the token for later commands. The methods are token, oidc, userpass, jwt, approle and kubernetes; "auth help METHOD" lists the words that each takes.',
   examples: [
     { title: 'Through the browser', line: 'login -method=oidc role=people' },
     { title: 'With a JWT', line: 'login -method=jwt role=ci jwt=@token.jwt' },

@@ -316,7 +316,7 @@ async function showKeyStatus(context: CommandContext): Promise<number> {
 }
 
 /** Sends to one of the paths that answer without an envelope. */
-async function bare(
+export async function bare(
   context: CommandContext,
   request: ApiRequest,
   doing: string,

@@ -9,23 +9,25 @@ const loaders: Readonly<Record<string, () => Promise<LoginMethod>>> = {
   oidc: async () => (await import('./oidc.ts')).oidcLogin,
   jwt: async () => (await import('./jwt.ts')).jwtLogin,
   approle: async () => (await import('./approle.ts')).approleLogin,
+  kubernetes: async () => (await import('./kubernetes.ts')).kubernetesLogin,
 }
 
 /**
  * Ways that the stock programs lack; under their names nothing answers that they would not
  * (platform.md §10.4).
  */
-const ownWays: Readonly<Record<string, string>> = {
-  jwt: 'role=ROLE jwt=@FILE',
-  approle: 'role_id=ID secret_id=@FILE',
+const ownWays: Readonly<Record<string, { words: string; lackedBy: readonly string[] }>> = {
+  jwt: { words: 'role=ROLE jwt=@FILE', lackedBy: ['vault', 'bao'] },
+  approle: { words: 'role_id=ID secret_id=@FILE', lackedBy: ['vault', 'bao'] },
+  kubernetes: { words: 'role=ROLE jwt=@FILE', lackedBy: ['vault'] },
 }
-const stockNames = ['vault', 'bao']
 
 export const loginMethodNames = Object.keys(loaders)
 
 export async function loadLoginMethod(name: string, programName: string): Promise<LoginMethod> {
-  const words = Object.hasOwn(ownWays, name) ? ownWays[name] : undefined
-  if (words !== undefined && stockNames.includes(programName)) {
+  const own = Object.hasOwn(ownWays, name) ? ownWays[name] : undefined
+  if (own?.lackedBy.includes(programName) === true) {
+    const { words } = own
     throw new CommandFailure(
       `Unknown auth method: ${name}. Use "${programName} auth list" to see the complete list of auth methods. ` +
         `What works is "${programName} write auth/${name}/login ${words}", or "tokenstile login -method=${name} ${words}".`,

@@ -5,22 +5,28 @@
  */
 
 import type { PathDeclaration } from '../../framework/path.ts'
+import type { Family } from '../../lib/metrics.ts'
 import type { Soon } from '../../lib/soon.ts'
 import type { Clock } from '../../platform/clock.ts'
+import type { Logger } from '../../platform/logger.ts'
 import type { Random } from '../../platform/random.ts'
 import type { Store } from '../../storage/store.ts'
 import type { PolicyAccess } from '../access.ts'
 import type { AuditDevices } from '../audit-devices.ts'
+import type { Backups } from '../backups.ts'
 import type { CoreConfiguration } from '../configuration.ts'
 import type { DecisionRecords } from '../decision-records.ts'
+import type { InFlight } from '../in-flight.ts'
 import type { Logins } from '../login.ts'
 import type { MountedBackends } from '../mounted-backends.ts'
 import type { Mounts } from '../mounts.ts'
 import type { Policies } from '../policies.ts'
-import type { Rekey } from '../seal/rekey.ts'
-import type { RootGeneration } from '../seal/root-generation.ts'
-import type { SealManager } from '../seal/seal-manager.ts'
+import type { KeyRotation } from '../seal/key-rotation.ts'
+import type { RekeySteps } from '../seal/rekey.ts'
+import type { RootGenerationSteps } from '../seal/root-generation.ts'
+import type { Seal } from '../seal/seal-manager.ts'
 import type { CoreSettings } from '../settings.ts'
+import type { StoreCheck } from '../store-check.ts'
 import type { TokenOperations } from '../token-operations.ts'
 import type { Tokens } from '../tokens.ts'
 import type { Wrapping } from '../wrapping.ts'
@@ -43,15 +49,39 @@ export interface SettingsPort {
 
 /** Makes, opens, closes and rotates the keys. */
 export interface SealPort {
-  readonly seal: SealManager
+  readonly seal: Seal
   readonly clock: Clock
   readonly random: Random
 }
 
 /** What holders of unseal keys may do together. */
 export interface ShareHolderPort {
-  readonly rootGeneration: RootGeneration
-  readonly rekey: Rekey
+  readonly rootGeneration: RootGenerationSteps
+  readonly rekey: RekeySteps
+}
+
+/** Rotates the barrier key when it is due. */
+export interface RotationPort {
+  readonly rotation: Pick<KeyRotation, 'check'>
+}
+
+export interface ClockPort {
+  readonly clock: Clock
+}
+
+export interface LoggerPort {
+  readonly logger: Logger
+}
+
+/** Requests that are being carried out. */
+export interface InFlightPort {
+  readonly inFlight: Pick<InFlight, 'entries'>
+}
+
+/** Copies and checks the whole store while it is served. */
+export interface BackupPort {
+  readonly backups: Backups
+  readonly storeCheck: StoreCheck
 }
 
 /** Finds live tokens. */
@@ -88,6 +118,11 @@ export interface RecordedLoginsPort {
   readonly records: Pick<DecisionRecords, 'find' | 'list' | 'isOn'>
 }
 
+/** What the server has counted, with what its mounts know. */
+export interface MetricsPort {
+  collectMetrics(): Promise<readonly Family[]>
+}
+
 /** Says what a login would come to. */
 export interface LoginPreviewPort {
   readonly logins: Pick<Logins, 'preview'>
@@ -114,6 +149,11 @@ export interface SystemPorts
     SettingsPort,
     SealPort,
     ShareHolderPort,
+    RotationPort,
+    ClockPort,
+    LoggerPort,
+    InFlightPort,
+    BackupPort,
     TokenFinder,
     TokenKeeper,
     RightsPort,
@@ -123,6 +163,7 @@ export interface SystemPorts
     WrappingPort,
     AuditPort,
     LoginPreviewPort,
+    MetricsPort,
     RecordedLoginsPort,
     RandomPort {}
 

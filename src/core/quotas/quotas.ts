@@ -14,10 +14,11 @@ type Headers = Readonly<Record<string, string>>
 
 export class Quotas {
   readonly #clock: Clock
-  readonly #buckets = new RateBuckets()
+  readonly #buckets: RateBuckets
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, processes = 1) {
     this.#clock = clock
+    this.#buckets = new RateBuckets(processes)
   }
 
   /** Gives what the client is told of its quota; throws a 429 when nothing is left of it. */

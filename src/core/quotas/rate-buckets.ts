@@ -1,7 +1,7 @@
 /**
  * How much each client has left under each quota: buckets that fill evenly and hold what one
- * interval gives. Of this process alone. Their number is bounded; the oldest goes first, and a
- * client without one begins with a full one.
+ * interval gives. Of this process alone, which has its part where there are several. Their number
+ * is bounded; the oldest goes first, and a client without one begins with a full one.
  */
 
 import { BoundedCache } from '../../lib/bounded-cache.ts'
@@ -28,11 +28,17 @@ const bucketsMax = 100_000
 
 export class RateBuckets {
   readonly #buckets = new BoundedCache<string, Bucket>(bucketsMax)
+  readonly #processes: number
+
+  constructor(processes = 1) {
+    this.#processes = processes
+  }
 
   /** Takes one request of a client, if there is one left. */
   take(limit: RateLimit, customer: string, nowMs: number): Taken {
     const bucket = this.#bucketOf(limit, customer, nowMs)
-    const { rate, interval, block_interval: blockSeconds } = limit
+    const { interval, block_interval: blockSeconds } = limit
+    const rate = this.#partOf(limit)
     const size = Math.max(rate, 1)
     const perMs = rate / (interval * 1000)
     bucket.tokens = Math.min(size, bucket.tokens + (nowMs - bucket.filledAtMs) * perMs)
@@ -46,10 +52,14 @@ export class RateBuckets {
     const waitMs = Math.max(fillMs, bucket.blockedUntilMs - nowMs)
     return {
       isAllowed,
-      limit: Math.floor(size),
+      limit: Math.floor(Math.max(limit.rate, 1)),
       remaining: Math.floor(bucket.tokens),
       waitSeconds: Math.max(1, Math.ceil(waitMs / 1000)),
     }
+  }
+
+  #partOf({ rate }: RateLimit): number {
+    return rate / this.#processes
   }
 
   #bucketOf(limit: RateLimit, customer: string, nowMs: number): Bucket {
@@ -58,7 +68,7 @@ export class RateBuckets {
     if (known !== undefined && countAlike(known.limit, limit)) return known
     const full: Bucket = {
       limit,
-      tokens: Math.max(limit.rate, 1),
+      tokens: Math.max(this.#partOf(limit), 1),
       filledAtMs: nowMs,
       blockedUntilMs: 0,
     }

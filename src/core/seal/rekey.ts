@@ -69,6 +69,18 @@ type State =
       given: ShareAttempt
     }
 
+/** What people do one step after the other. */
+export const rekeySteps = [
+  'status',
+  'start',
+  'cancel',
+  'update',
+  'verification',
+  'restartVerification',
+  'verify',
+] as const
+export type RekeySteps = Pick<Rekey, (typeof rekeySteps)[number]>
+
 const idle: State = { kind: 'idle' }
 const noRekey = 'no rekey in progress'
 const noVerification = 'no rekey verification in progress'

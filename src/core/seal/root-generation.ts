@@ -36,6 +36,10 @@ export interface RootGenerationStatus {
   readonly otp_length: number
 }
 
+/** What people do one step after the other. */
+export const rootGenerationSteps = ['status', 'start', 'cancel', 'update'] as const
+export type RootGenerationSteps = Pick<RootGeneration, (typeof rootGenerationSteps)[number]>
+
 interface Running {
   readonly otp: string
   given: ShareAttempt

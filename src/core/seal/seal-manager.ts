@@ -8,7 +8,7 @@
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { Random } from '../../platform/random.ts'
-import { Keyring, openUnder, sealUnder, sealsPerTermMax } from '../../storage/keyring.ts'
+import { Keyring, openUnder, sealUnder } from '../../storage/keyring.ts'
 import type { SealedStore } from '../../storage/sealed-store.ts'
 import {
   RecordDamaged,
@@ -19,6 +19,7 @@ import {
 } from '../../storage/store.ts'
 import { InTurn } from './in-turn.ts'
 import { requireShareCounts, type InitRequest, type ShareCounts } from './init-request.ts'
+import { operationsMax } from './key-rotation.ts'
 import { SealProblem } from './seal-problem.ts'
 import {
   addEncryptions,
@@ -45,11 +46,7 @@ import {
 } from './shares.ts'
 import type { SealType } from './static-seal.ts'
 
-/**
- * Half of what a term may seal: the rotation has time, and other processes' unsaved counts do not
- * matter.
- */
-const rotateAtSeals = sealsPerTermMax / 2
+const alreadyInitialized = 'Vault is already initialized'
 
 const rotateAttemptsMax = 16
 
@@ -108,6 +105,24 @@ export interface InitOutcome<T> {
  */
 export type InitWork<T> = (txn: StoreTransaction, keyring: Keyring) => Promise<T> | T
 
+/** What the core asks of the seal; with several processes, of the seal of all of them. */
+export type Seal = Pick<
+  SealManager,
+  | 'sealed'
+  | 'isInitialized'
+  | 'status'
+  | 'init'
+  | 'autoUnseal'
+  | 'unseal'
+  | 'seal'
+  | 'rotate'
+  | 'shareCounts'
+  | 'areTrue'
+  | 'replaceSplitKey'
+  | 'rotateRootKey'
+  | 'setRotation'
+> & { keyStatus(): KeyStatus | Promise<KeyStatus> }
+
 export class SealManager {
   readonly #engine: Engine
   readonly #store: SealedStore
@@ -118,10 +133,12 @@ export class SealManager {
   readonly #clusterName: string
   readonly #unsealedWork: (() => Promise<void> | void)[] = []
   readonly #sealingWork: (() => Promise<void> | void)[] = []
+  #tellRotated: () => void = () => {}
   readonly #turn = new InTurn()
   #attempt: ShareAttempt | undefined
   #rootKey: Buffer | undefined
   #ready = false
+  #rotateAtSeals = operationsMax
 
   constructor(options: SealManagerOptions) {
     this.#engine = options.engine
@@ -155,6 +172,11 @@ export class SealManager {
    */
   onSealing(work: () => Promise<void> | void): void {
     this.#sealingWork.push(work)
+  }
+
+  /** Called after each rotation, also one that no request asked for. */
+  onRotated(work: () => void): void {
+    this.#tellRotated = work
   }
 
   async isInitialized(): Promise<boolean> {
@@ -226,8 +248,38 @@ export class SealManager {
     })
   }
 
+  /**
+   * Opens the store with the root key that another process of this server has; an open one has
+   * that root key from now on.
+   */
+  openWith(rootKey: Buffer): Promise<void> {
+    return this.#turn.run(async () => {
+      const keyring = await this.#openKeyring(rootKey)
+      if (this.sealed) return this.#open(rootKey, keyring)
+      keyring.destroy()
+      this.#rootKey?.fill(0)
+      this.#rootKey = rootKey
+    })
+  }
+
+  /** What `work` makes of the root key, for another process; undefined when this one is sealed. */
+  useRootKey<T>(work: (rootKey: Buffer) => T): T | undefined {
+    return this.sealed || this.#rootKey === undefined ? undefined : work(this.#rootKey)
+  }
+
+  /** After a rotation by another process. */
+  reloadKeyring(): Promise<void> {
+    return this.#turn.run(async () => {
+      if (this.#store.sealed) return
+      const keyring = await this.#reloadKeyring()
+      const isNewer = (keyring?.activeTerm ?? 0) > this.#store.keyring.activeTerm
+      if (keyring !== undefined && isNewer) this.#store.openWith(keyring)
+    })
+  }
+
   seal(): Promise<void> {
     return this.#turn.run(async () => {
+      if (this.#store.sealed && this.#rootKey === undefined) return this.#endAttempt()
       if (!this.#store.sealed) {
         await this.#saveEncryptions().catch((error: unknown) => this.#warnUnsaved(error))
       }
@@ -244,6 +296,28 @@ export class SealManager {
       install_time: new Date(keyring.installedAtMs).toISOString(),
       encryptions: keyring.encryptions,
     }
+  }
+
+  /** Records that this process has sealed under that term and not counted in the store yet. */
+  unsavedSeals(term: number): number {
+    if (this.#store.sealed) return 0
+    const { keyring } = this.#store
+    return keyring.activeTerm === term ? keyring.unsavedSeals : 0
+  }
+
+  /** With what all processes have counted in the store, and what others have not yet. */
+  async keyStatusWith(unsavedOfOthers: (term: number) => Promise<number>): Promise<KeyStatus> {
+    const keyring = this.#store.keyring
+    const term = keyring.activeTerm
+    keyring.setSavedSeals(await addEncryptions(this.#engine, term, 0))
+    const others = await unsavedOfOthers(term)
+    const status = this.keyStatus()
+    return { ...status, encryptions: status.encryptions + others }
+  }
+
+  /** After so many records the next term begins, at the latest after what is safe; 0 is that. */
+  setRotation(seals: number): void {
+    this.#rotateAtSeals = seals > 0 ? Math.min(seals, operationsMax) : operationsMax
   }
 
   /** A new term seals from now on; what older terms sealed stays readable. */
@@ -294,11 +368,17 @@ export class SealManager {
   }
 
   async #init<T>(request: InitRequest, work: InitWork<T>): Promise<InitOutcome<T>> {
-    if (await this.isInitialized()) throw new SealProblem('Vault is already initialized')
+    if (await this.isInitialized()) throw new SealProblem(alreadyInitialized)
     const counts = requireShareCounts(this.#type.type, request)
     const rootKey = this.#random.bytes(splitKeyBytes)
     const keyring = Keyring.create(this.#random, this.#clock.nowMs())
-    const { change, value } = await this.#store.prepare(keyring, (txn) => work(txn, keyring))
+    const { change, value } = await this.#store
+      .prepare(keyring, (txn) => work(txn, keyring))
+      .catch(async (problem: unknown) => {
+        // What another process has made meanwhile does not open with this keyring.
+        if (await this.isInitialized()) throw new SealProblem(alreadyInitialized)
+        throw problem
+      })
     const puts: [string, Uint8Array][] = [
       [configKey, this.#createConfig(counts.shares, counts.threshold)],
       [keyringKey, this.#sealKeyring(rootKey, keyring)],
@@ -327,7 +407,7 @@ export class SealManager {
       puts: [...(change?.puts ?? []), ...puts],
       deletes: change?.deletes ?? [],
     })
-    if (!committed) throw new SealProblem('Vault is already initialized')
+    if (!committed) throw new SealProblem(alreadyInitialized)
     this.#logger.log('info', 'initialised', { seal: this.#type.type })
     if (this.#type.type === 'shamir') {
       keyring.destroy()
@@ -439,6 +519,7 @@ export class SealManager {
       await this.#prepareKeyring(keyring)
       this.#store.openWith(keyring)
       this.#logger.log('info', 'rotated the barrier key', { term: keyring.activeTerm })
+      this.#tellRotated()
       return
     }
     throw new Error('the barrier key is being rotated by others all the time')
@@ -516,7 +597,7 @@ export class SealManager {
     const keyring = this.#store.keyring
     const count = keyring.takeUnsavedSeals()
     keyring.setSavedSeals(await addEncryptions(this.#engine, keyring.activeTerm, count))
-    if (keyring.encryptions >= rotateAtSeals) await this.#rotate()
+    if (keyring.encryptions >= this.#rotateAtSeals) await this.#rotate()
   }
 
   async #reloadKeyring(): Promise<Keyring | undefined> {

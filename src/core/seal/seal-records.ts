@@ -12,12 +12,12 @@ import {
 } from '../../storage/store.ts'
 
 /** No record of the sealed store may have a key below this prefix. */
-const sealPrefix = 'seal/'
-export const configKey = `${sealPrefix}config`
-export const keyringKey = `${sealPrefix}keyring`
-export const rootKeyKey = `${sealPrefix}root-key`
-export const recoveryKeyKey = `${sealPrefix}recovery-key`
-const encryptionsKey = `${sealPrefix}encryptions`
+export const sealRecordPrefix = 'seal/'
+export const configKey = `${sealRecordPrefix}config`
+export const keyringKey = `${sealRecordPrefix}keyring`
+export const rootKeyKey = `${sealRecordPrefix}root-key`
+export const recoveryKeyKey = `${sealRecordPrefix}recovery-key`
+const encryptionsKey = `${sealRecordPrefix}encryptions`
 
 const configFormat = 1
 const attemptsMax = 64

@@ -15,8 +15,11 @@ const branchFlag = 0x01
 const leafFlag = 0x02
 const overflowFlag = 0x04
 const bigDataFlag = 0x01
+const treeFlag = 0x02
 const noRoot = 0xffff_ffff_ffff_ffffn
 const treeDepthMax = 32
+/** In the description of a tree (MDB_db). */
+const treeRootOffset = 40
 
 interface Meta {
   readonly pageBytes: number
@@ -49,6 +52,17 @@ export function findDataFileProblem(path: string): string | undefined {
   } finally {
     closeSync(file)
   }
+}
+
+/** The two head pages, and how far the newest state reaches in the file. */
+export function readDataFileHead(
+  file: number,
+): { readonly headBytes: number; readonly contentBytes: number } | undefined {
+  const first = readMeta(file, 0)
+  const second = first === undefined ? undefined : readMeta(file, first.pageBytes)
+  if (first === undefined || second === undefined) return undefined
+  const { lastPage, pageBytes } = first.transaction > second.transaction ? first : second
+  return { headBytes: 2 * pageBytes, contentBytes: (Number(lastPage) + 1) * pageBytes }
 }
 
 /** What every commit changes: one of the two head pages, whatever the page size is. */
@@ -89,7 +103,9 @@ function readMeta(file: number, position: number): Meta | undefined {
     lastPage: page.readBigUInt64LE(120),
     transaction: page.readBigUInt64LE(128),
     pagesInUse,
-    roots: trees.map((at) => page.readBigUInt64LE(at + 40)).filter((root) => root !== noRoot),
+    roots: trees
+      .map((at) => page.readBigUInt64LE(at + treeRootOffset))
+      .filter((root) => root !== noRoot),
   }
 }
 
@@ -115,13 +131,30 @@ function isTreeWithin(
       const low = page.readUInt32LE(node)
       const child = (BigInt(page.readUInt16LE(node + 4)) << 32n) | BigInt(low)
       if (!isTreeWithin(file, pageBytes, pages, child, depth + 1)) return false
-    } else if ((page.readUInt16LE(node + 4) & bigDataFlag) !== 0) {
-      const dataAt = node + 8 + page.readUInt16LE(node + 6)
-      if (dataAt + 8 > pageBytes) return false
-      if (!isOverflowWithin(file, pageBytes, pages, page.readBigUInt64LE(dataAt))) return false
-    }
+    } else if (!isDataWithin(file, page, pages, node, depth)) return false
   }
   return true
+}
+
+/** What a node of a leaf leads to: pages of a large value, or the root of another tree. */
+function isDataWithin(
+  file: number,
+  page: Buffer,
+  pages: bigint,
+  node: number,
+  depth: number,
+): boolean {
+  const flags = page.readUInt16LE(node + 4)
+  const dataAt = node + 8 + page.readUInt16LE(node + 6)
+  if ((flags & bigDataFlag) !== 0) {
+    if (dataAt + 8 > page.length) return false
+    return isOverflowWithin(file, page.length, pages, page.readBigUInt64LE(dataAt))
+  }
+  if ((flags & treeFlag) === 0) return true
+  const rootAt = dataAt + treeRootOffset
+  if (rootAt + 8 > page.length) return false
+  const root = page.readBigUInt64LE(rootAt)
+  return root === noRoot || isTreeWithin(file, page.length, pages, root, depth + 1)
 }
 
 function isOverflowWithin(file: number, pageBytes: number, pages: bigint, number: bigint): boolean {

@@ -22,7 +22,10 @@ import { join } from 'node:path'
 import { product } from '../../lib/product.ts'
 import { findDataFileProblem } from './data-file.ts'
 
-const formatNow = 1
+/** What version 0.1 has made: all records are in the root. It stays so for the folder's life. */
+export const formatOfOneTree = 1
+/** What grows at its end has trees of its own, see `trees.ts`. */
+const formatNow = 2
 const folderMode = 0o700
 export const fileMode = 0o600
 
@@ -66,6 +69,16 @@ export function completeFolder(folder: string, record: FolderRecord): void {
   saveRecord(folder, { ...record, state: 'ready' })
 }
 
+/** Whether this version reads a folder of that format. */
+export function isKnownFormat(format: number): boolean {
+  return format === formatNow || format === formatOfOneTree
+}
+
+/** The folder's record for a data file that a backup gave. */
+export function saveRestoredFolder(folder: string, uuid: string, format: number): void {
+  saveRecord(folder, { product: product.name, format, uuid, state: 'ready' })
+}
+
 /** Gives the files their rights: LMDB made them under whatever umask the process has. */
 export function restrictFiles(folder: string): void {
   for (const name of ['data.mdb', 'lock.mdb', 'format.json']) restrict(join(folder, name), fileMode)
@@ -96,10 +109,10 @@ function readRecord(folder: string): FolderRecord {
   if (record?.product !== product.name || typeof format !== 'number' || typeof uuid !== 'string') {
     return refuse(folder, `has a format.json that ${product.name} did not write`)
   }
-  if (format !== formatNow) {
+  if (!isKnownFormat(format)) {
     refuse(
       folder,
-      `has format ${format}, and this version reads format ${formatNow} only; use the version that wrote it`,
+      `has format ${format}, and this version reads formats ${formatOfOneTree} and ${formatNow} only; use the version that wrote it`,
     )
   }
   return { product: product.name, format, uuid, state: state === 'creating' ? 'creating' : 'ready' }

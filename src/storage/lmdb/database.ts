@@ -1,8 +1,11 @@
-/** The type of the open LMDB database: texts as keys, bytes as values. */
+/** The types of an open LMDB data file and of a tree in it: texts as keys, bytes as values. */
 
-import type { RootDatabase } from 'lmdb'
+import type { Database as NamedDatabase, RootDatabase } from 'lmdb'
 
 /** A text, or raw bytes for the engine's own records. */
 export type RawKey = string | Buffer
 
 export type Database = RootDatabase<Uint8Array, RawKey>
+
+/** The root or another. */
+export type Tree = NamedDatabase<Uint8Array, RawKey>

@@ -41,6 +41,8 @@ interface Owner {
   readonly started: string
   readonly socket: string
   readonly shared: boolean
+  /** The server whose processes alone share the folder; absent where all that ask for it do. */
+  readonly group?: string
   readonly file: string
 }
 
@@ -54,6 +56,7 @@ export interface FolderOwnerOptions {
   readonly folder: string
   readonly list: OwnerList
   readonly shared: boolean
+  readonly group?: string | undefined
   readonly processId: number
   /** Unguessable part of the socket's name. */
   readonly socketId: string
@@ -73,12 +76,13 @@ export class FolderOwner {
 
   /** Enters this process, or refuses because of another one. */
   static async claim(options: FolderOwnerOptions): Promise<FolderOwner> {
-    const { folder, shared, processId } = options
+    const { folder, shared, group, processId } = options
     const own: Owner = {
       pid: processId,
       started: readStart(processId),
       socket: socketName(folder, options.socketId),
       shared,
+      ...(group === undefined ? {} : { group }),
       file: readFileIdentity(folder),
     }
     const owner = new FolderOwner(
@@ -116,7 +120,7 @@ export class FolderOwner {
   }
 
   async #enter(): Promise<void> {
-    const { folder, list, shared } = this.#options
+    const { folder, list, shared, group } = this.#options
     for (let attempt = 0; attempt < attemptsMax; attempt++) {
       const before = list.read()
       const living: Owner[] = []
@@ -124,7 +128,7 @@ export class FolderOwner {
       for (const owner of parseOwners(before)) {
         ;((await this.#isAlive(owner)) ? living : gone).push(owner)
       }
-      const rival = living.find((owner) => !shared || !owner.shared)
+      const rival = living.find((owner) => !shared || !owner.shared || owner.group !== group)
       if (rival !== undefined) {
         const sharing = rival.shared ? ' together with others' : ''
         refuse(folder, `is in use by process ${rival.pid}${sharing}; stop it first`)
@@ -166,7 +170,8 @@ export class FolderOwner {
     try {
       await new Promise<void>((resolve, reject) => {
         this.#server.on('error', reject)
-        this.#server.listen(address, () => resolve(undefined))
+        // Of this process alone, also where several of one server share the sockets they accept on.
+        this.#server.listen({ path: address, exclusive: true }, () => resolve(undefined))
       })
       this.#server.unref()
       if (platform() !== 'win32') chmodSync(address, fileMode)

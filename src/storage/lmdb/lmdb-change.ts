@@ -1,44 +1,45 @@
-/** Applies a batch of changes in one LMDB transaction. */
+/** Applies a batch of changes in one LMDB transaction, in whichever trees they are. */
 
 import { epochKey, nextEpoch } from '../epoch.ts'
 import { checkExpectation } from '../expectation.ts'
 import type { Change, CommitOutcome, KeyRange } from '../store.ts'
-import type { Database } from './database.ts'
 import { readEntries } from './lmdb-view.ts'
+import type { Trees } from './trees.ts'
 
 /** Rejects with LMDB's own error, whose `code` is that of the system or of LMDB. */
 export async function applyChanges(
-  database: Database,
+  trees: Trees,
   changes: readonly Change[],
 ): Promise<readonly CommitOutcome[]> {
   try {
     if (changes.every(isBlind)) {
-      await database.batch(() => {
-        for (const change of changes) put(database, change)
+      await trees.root.batch(() => {
+        for (const change of changes) put(trees, change)
       })
       return changes.map(() => 'committed')
     }
     // The callback runs on this thread while the writing thread holds the transaction; it must not
     // wait for anything.
-    return await database.transaction(() => changes.map((change) => applyOne(database, change)))
+    return await trees.root.transaction(() => changes.map((change) => applyOne(trees, change)))
   } catch (error) {
     throw await findCause(error)
   }
 }
 
-function applyOne(database: Database, change: Change): CommitOutcome {
+function applyOne(trees: Trees, change: Change): CommitOutcome {
   // Inside a write transaction every read of the database goes to it and sees what earlier changes
   // of the batch did.
   const reader = {
-    get: (key: string) => database.getBinary(key),
-    keys: (range: KeyRange) => readEntries(database, undefined, range).map(([key]) => key),
+    get: (key: string) => trees.of(key).getBinary(key),
+    keys: (range: KeyRange) => readEntries(trees, undefined, range).map(([key]) => key),
   }
   if (!change.expects.every((expectation) => checkExpectation(reader, expectation))) {
     return 'conflict'
   }
-  put(database, change)
+  put(trees, change)
   if (change.advancesEpoch === true) {
-    drop(database.put(epochKey.text, nextEpoch(database.getBinary(epochKey.text))))
+    const { root } = trees
+    drop(root.put(epochKey.text, nextEpoch(root.getBinary(epochKey.text))))
   }
   return 'committed'
 }
@@ -48,9 +49,9 @@ function isBlind(change: Change): boolean {
   return change.expects.length === 0 && change.advancesEpoch !== true
 }
 
-function put(database: Database, change: Change): void {
-  for (const [key, value] of change.puts) drop(database.put(key, value))
-  for (const key of change.deletes) drop(database.remove(key))
+function put(trees: Trees, change: Change): void {
+  for (const [key, value] of change.puts) drop(trees.of(key).put(key, value))
+  for (const key of change.deletes) drop(trees.of(key).remove(key))
 }
 
 /**

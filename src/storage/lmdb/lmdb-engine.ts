@@ -18,14 +18,25 @@ import {
   type Change,
   type CommitOutcome,
   type Engine,
+  type EngineCopy,
   type EngineSnapshot,
 } from '../store.ts'
 import { isNothingWritten } from './commit-failure.ts'
-import { completeFolder, fileMode, prepareFolder, refuse, restrictFiles } from './data-folder.ts'
+import {
+  completeFolder,
+  dataFilePath,
+  fileMode,
+  formatOfOneTree,
+  prepareFolder,
+  refuse,
+  restrictFiles,
+} from './data-folder.ts'
 import { FolderOwner, type OwnerList } from './folder-owner.ts'
 import { applyChanges } from './lmdb-change.ts'
-import type { Database, RawKey } from './database.ts'
+import type { Database, RawKey, Tree } from './database.ts'
+import { copyDataFile } from './lmdb-backup.ts'
 import { LmdbView } from './lmdb-view.ts'
+import { growingPrefixes, Trees } from './trees.ts'
 
 /** Snapshots open at once; each has a slot in the lock file. */
 const snapshotsMax = 1024
@@ -37,6 +48,8 @@ export interface LmdbEngineOptions {
   readonly path: string
   /** Whether other processes that also ask for it may use the folder at the same time. */
   readonly shared: boolean
+  /** Shared with the processes of that group alone; with any that ask for it when undefined. */
+  readonly group?: string | undefined
   readonly processId: number
   readonly random: Random
   readonly logger: Logger
@@ -64,6 +77,7 @@ export async function openLmdbEngine(options: LmdbEngineOptions): Promise<LmdbEn
       folder,
       list,
       shared,
+      group: options.group,
       processId: options.processId,
       socketId: random.bytes(8).toString('hex'),
     })
@@ -73,7 +87,9 @@ export async function openLmdbEngine(options: LmdbEngineOptions): Promise<LmdbEn
     }
     return new LmdbEngine({
       folder,
-      database,
+      uuid: database.getBinary(uuidKey)?.toString() ?? record.uuid,
+      format: record.format,
+      trees: openTrees(path, database, record.format === formatOfOneTree ? [] : growingPrefixes),
       owner,
       onClosed: () => openFolders.delete(folder),
     })
@@ -87,7 +103,9 @@ export async function openLmdbEngine(options: LmdbEngineOptions): Promise<LmdbEn
 export class LmdbEngine implements Engine {
   readonly type = 'lmdb'
   readonly #folder: string
-  readonly #database: Database
+  readonly #uuid: string
+  readonly #format: number
+  readonly #trees: Trees
   readonly #owner: FolderOwner
   readonly #onClosed: () => void
   readonly #open = new Set<Promise<unknown>>()
@@ -97,23 +115,29 @@ export class LmdbEngine implements Engine {
 
   constructor(parts: {
     readonly folder: string
-    readonly database: Database
+    /** The mark of the data file. */
+    readonly uuid: string
+    /** Of the folder. */
+    readonly format: number
+    readonly trees: Trees
     readonly owner: FolderOwner
     readonly onClosed: () => void
   }) {
     this.#folder = parts.folder
-    this.#database = parts.database
+    this.#uuid = parts.uuid
+    this.#format = parts.format
+    this.#trees = parts.trees
     this.#owner = parts.owner
     this.#onClosed = parts.onClosed
   }
 
   snapshot(): EngineSnapshot {
     this.#requireOpen()
-    const database = this.#database
+    const { root } = this.#trees
     // Otherwise it may be the snapshot of a moment ago and miss what another process has committed
     // since.
-    database.resetReadTxn()
-    return new LmdbView(database, database.useReadTransaction())
+    root.resetReadTxn()
+    return new LmdbView(this.#trees, root.useReadTransaction())
   }
 
   async commit(changes: readonly Change[]): Promise<readonly CommitOutcome[]> {
@@ -122,7 +146,7 @@ export class LmdbEngine implements Engine {
     // LMDB may never answer again after such a failure.
     if (this.#failure !== undefined) throw this.#failure
     if (this.#suspect) this.#checkHealth()
-    const running = applyChanges(this.#database, changes)
+    const running = applyChanges(this.#trees, changes)
     this.#open.add(running)
     try {
       return await running
@@ -139,6 +163,30 @@ export class LmdbEngine implements Engine {
     }
   }
 
+  copy(): EngineCopy {
+    const snapshot = this.snapshot()
+    let file: ReturnType<typeof copyDataFile> | undefined
+    const release = (): void => {
+      file?.close()
+      snapshot.release()
+    }
+    try {
+      // A transaction begins with its first read.
+      snapshot.getNow?.('c/')
+      file = copyDataFile(dataFilePath(this.#folder))
+      const { bytes, content } = file
+      return {
+        store: this.#uuid,
+        format: this.#format,
+        bytes,
+        content: releasing(content, release),
+      }
+    } catch (error) {
+      release()
+      throw error
+    }
+  }
+
   /** Waits for what is being committed, then gives the folder free. */
   async close(): Promise<void> {
     this.#closing ??= this.#close()
@@ -150,7 +198,7 @@ export class LmdbEngine implements Engine {
     try {
       await this.#owner.release()
     } finally {
-      await this.#database.close()
+      await this.#trees.root.close()
       this.#onClosed()
     }
   }
@@ -165,32 +213,65 @@ export class LmdbEngine implements Engine {
    * that case, which is the end of the process.
    */
   #checkHealth(): void {
-    this.#database.transactionSync(() => {})
+    this.#trees.root.transactionSync(() => {})
     this.#suspect = false
   }
+}
+
+/** The same content; `release` is called when it was read, or was left before. */
+async function* releasing(
+  content: AsyncIterable<Uint8Array>,
+  release: () => void,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* content
+  } finally {
+    release()
+  }
+}
+
+/** Of every tree, the root too. */
+const treeSettings = {
+  encoding: 'binary' as const,
+  compression: false,
+  keyEncoder: { writeKey, readKey },
 }
 
 function openDatabase(path: string): Database {
   const settings = {
     path,
     noSubdir: false,
-    encoding: 'binary' as const,
     pageSize: 8192,
     overlappingSync: false,
-    compression: false,
     // A commit is one batch already; waiting for the end of the event turn would only delay it.
     eventTurnBatching: false,
     txnStartThreshold: 1,
     maxReaders: snapshotsMax,
     permissionsMode: fileMode,
-    keyEncoder: { writeKey, readKey },
+    ...treeSettings,
   }
   try {
     return open<Uint8Array, RawKey>(settings)
   } catch (error) {
-    const text = error instanceof Error ? error.message : 'unknown error'
-    return refuse(path, `cannot be opened by LMDB: ${text}`)
+    return refuseLmdb(path, error)
   }
+}
+
+/** Each is made when it is first opened; whoever opens it later finds it. */
+function openTrees(path: string, root: Database, prefixes: readonly string[]): Trees {
+  try {
+    return new Trees(root, prefixes, (name) => {
+      const tree: Tree = root.openDB<Uint8Array, RawKey>({ name, ...treeSettings })
+      return tree
+    })
+  } catch (error) {
+    return refuseLmdb(path, error)
+  }
+}
+
+function refuseLmdb(path: string, error: unknown): never {
+  const text = error instanceof Error ? error.message : 'unknown error'
+  refuse(path, `cannot be opened by LMDB: ${text}`)
 }
 
 function writeKey(key: RawKey, target: Buffer, position: number): number {

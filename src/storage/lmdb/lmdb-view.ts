@@ -1,8 +1,9 @@
-/** Reads from one LMDB read transaction. */
+/** Reads from one LMDB read transaction, which all trees share. */
 
 import { compareKeys } from '../key-order.ts'
 import type { EngineSnapshot, KeyRange } from '../store.ts'
-import type { Database } from './database.ts'
+import type { Database, Tree } from './database.ts'
+import type { TreeRange, Trees } from './trees.ts'
 
 export type Snapshot = ReturnType<Database['useReadTransaction']>
 
@@ -14,12 +15,12 @@ const furtherEntries = 256
 const boundLengthMax = 600
 
 export class LmdbView implements EngineSnapshot {
-  readonly #database: Database
+  readonly #trees: Trees
   readonly #snapshot: Snapshot
   readonly #options: { readonly transaction: Snapshot }
 
-  constructor(database: Database, snapshot: Snapshot) {
-    this.#database = database
+  constructor(trees: Trees, snapshot: Snapshot) {
+    this.#trees = trees
     this.#snapshot = snapshot
     this.#options = { transaction: snapshot }
   }
@@ -29,11 +30,11 @@ export class LmdbView implements EngineSnapshot {
   }
 
   async getMany(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]> {
-    return keys.map((key) => binaryReads(this.#database).getBinary(key, this.#options))
+    return keys.map((key) => binaryReads(this.#trees.of(key)).getBinary(key, this.#options))
   }
 
   getNow(key: string): Uint8Array | undefined {
-    const database = binaryReads(this.#database)
+    const database = binaryReads(this.#trees.of(key))
     const borrowed = database.getBinaryFast(key, this.#options)
     // A window onto the shared buffer: a copy would cost more than the read itself.
     return borrowed === undefined
@@ -47,7 +48,7 @@ export class LmdbView implements EngineSnapshot {
     let entriesMax = firstEntries
     const reverse = range.reverse === true
     while (left > 0) {
-      const entries = readEntries(this.#database, this.#snapshot, {
+      const entries = readEntries(this.#trees, this.#snapshot, {
         start,
         end,
         reverse,
@@ -73,8 +74,8 @@ interface BinaryReads {
 }
 
 /** The typings know these without options only. */
-function binaryReads(database: Database): BinaryReads {
-  return database as unknown as BinaryReads
+function binaryReads(tree: Tree): BinaryReads {
+  return tree as unknown as BinaryReads
 }
 
 /**
@@ -82,21 +83,35 @@ function binaryReads(database: Database): BinaryReads {
  * is running.
  */
 export function readEntries(
-  database: Database,
+  trees: Trees,
   snapshot: Snapshot | undefined,
   range: KeyRange,
+): (readonly [string, Uint8Array])[] {
+  const { reverse = false, limit = Infinity } = range
+  const pieces = trees.piecesOf(range)
+  const entries: (readonly [string, Uint8Array])[] = []
+  for (const piece of reverse ? pieces.toReversed() : pieces) {
+    const left = limit - entries.length
+    if (left <= 0) break
+    for (const entry of readPiece(piece, snapshot, reverse, left)) entries.push(entry)
+  }
+  return entries
+}
+
+function readPiece(
+  range: TreeRange,
+  snapshot: Snapshot | undefined,
+  reverse: boolean,
+  limit: number,
 ): (readonly [string, Uint8Array])[] {
   const start = range.start.slice(0, boundLengthMax)
   const isEndCut = range.end.length > boundLengthMax
   const end = isEndCut ? `${range.end.slice(0, boundLengthMax)}\u{10ffff}` : range.end
   const isCut = isEndCut || start !== range.start
-  if (compareKeys(range.start, range.end) >= 0) return []
   // LMDB has no empty key; the smallest one it has begins with a zero byte.
   const low = start === '' ? '\u0000' : start
-  const reverse = range.reverse === true
   const entries: (readonly [string, Uint8Array])[] = []
-  const limit = range.limit ?? Infinity
-  const found = database.getRange({
+  const found = range.tree.getRange({
     start: reverse ? end : low,
     end: reverse ? low : end,
     reverse,

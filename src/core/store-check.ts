@@ -1,0 +1,154 @@
+/**
+ * Whether a store is whole, from one snapshot of it while it is served: every sealed record opens,
+ * every token has its rows in the indexes, and no row names what is not there.
+ */
+
+import { turn, type Turns } from '../lib/turns.ts'
+import { epochKey } from '../storage/epoch.ts'
+import type { SealedStore } from '../storage/sealed-store.ts'
+import { RecordDamaged, viewOf, type EngineView } from '../storage/store.ts'
+import { keys, lastSegment } from './keys.ts'
+import type { TokenRecord } from './records.ts'
+import { sealRecordPrefix } from './seal/seal-records.ts'
+import { revokedAtSeconds } from './tokens.ts'
+
+export interface StoreReport {
+  readonly records: number
+  readonly tokens: number
+  readonly index_rows: number
+  readonly problem_count: number
+  /** The first of them. */
+  readonly problems: readonly string[]
+}
+
+const problemsShownMax = 100
+/** Records between two turns of the others: a few milliseconds of work. */
+const recordsOfTurn = 200
+const everything = { start: '', end: '\u{10ffff}' }
+
+export interface StoreCheckContext {
+  readonly store: SealedStore
+  readonly clock: Turns
+}
+
+export class StoreCheck {
+  readonly #context: StoreCheckContext
+  #running: Promise<StoreReport> | undefined
+
+  constructor(context: StoreCheckContext) {
+    this.#context = context
+  }
+
+  /** Who asks while one is running is told what that one finds. */
+  run(): Promise<StoreReport> {
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined
+    })
+    return this.#running
+  }
+
+  #run(): Promise<StoreReport> {
+    const { store, clock } = this.#context
+    return viewOf(store.engine, async (view) => {
+      const reading = new Reading(store, view)
+      let count = 0
+      for await (const [key, value] of view.range(everything)) {
+        if (++count % recordsOfTurn === 0) await turn(clock)
+        // The keys behind the seal, and what is not sealed.
+        if (key.startsWith(sealRecordPrefix) || key === epochKey.text) continue
+        await reading.see(key, value)
+      }
+      return reading.report()
+    })
+  }
+}
+
+class Reading {
+  readonly #store: SealedStore
+  readonly #view: EngineView
+  readonly #problems: string[] = []
+  #problemCount = 0
+  #records = 0
+  #tokens = 0
+  #rows = 0
+
+  constructor(store: SealedStore, view: EngineView) {
+    this.#store = store
+    this.#view = view
+  }
+
+  report(): StoreReport {
+    return {
+      records: this.#records,
+      tokens: this.#tokens,
+      index_rows: this.#rows,
+      problem_count: this.#problemCount,
+      problems: this.#problems,
+    }
+  }
+
+  async see(key: string, value: Uint8Array): Promise<void> {
+    if (value.length === 0) return this.#seeRow(key)
+    this.#records++
+    const text = this.#open(key, value)
+    if (text === undefined) this.#tell(`the record ${key} does not open`)
+    else if (key.startsWith(keys.tokenPrefix)) await this.#seeToken(key, text)
+  }
+
+  #open(key: string, value: Uint8Array): string | undefined {
+    try {
+      return this.#store.keyring.open(key, value).toString()
+    } catch (problem) {
+      if (problem instanceof RecordDamaged) return undefined
+      throw problem
+    }
+  }
+
+  async #seeToken(key: string, text: string): Promise<void> {
+    this.#tokens++
+    const id = lastSegment(key)
+    const record = parseToken(text)
+    if (record.expires !== 0) await this.#wantRow(key, keys.expiry(record.expires, id))
+    // What ended with its parent waits for the sweep and needs the parent no more.
+    if (record.parent !== undefined && record.expires !== revokedAtSeconds) {
+      await this.#wantRow(key, keys.child(record.parent, id))
+      await this.#wantRow(key, keys.token(record.parent).text)
+    }
+    if (record.custom === true) await this.#wantRow(key, keys.customToken(record.h).text)
+    if (record.entity !== '') await this.#wantRow(key, keys.entity(record.entity).text)
+  }
+
+  /** A row without a record: of the expiry of tokens, or of their children. */
+  async #seeRow(key: string): Promise<void> {
+    this.#rows++
+    const isExpiry = key.startsWith(keys.expiryPrefix)
+    if (!isExpiry && !key.startsWith(keys.childrenPrefix)) return
+    const id = lastSegment(key)
+    const [value] = await this.#view.getMany([keys.token(id).text])
+    const text = value === undefined ? undefined : this.#open(keys.token(id).text, value)
+    if (value === undefined) return this.#tell(`the row ${key} has no token`)
+    // What does not open is told where it lies.
+    if (text === undefined) return
+    const record = parseToken(text)
+    const own = isExpiry
+      ? keys.expiry(record.expires, id)
+      : record.parent === undefined
+        ? ''
+        : keys.child(record.parent, id)
+    if (own !== key) this.#tell(`the row ${key} is not the one of its token`)
+  }
+
+  async #wantRow(of: string, row: string): Promise<void> {
+    const [value] = await this.#view.getMany([row])
+    if (value === undefined) this.#tell(`${of} lacks ${row}`)
+  }
+
+  #tell(problem: string): void {
+    this.#problemCount++
+    if (this.#problems.length < problemsShownMax) this.#problems.push(problem)
+  }
+}
+
+function parseToken(text: string): TokenRecord {
+  return keys.token('').codec.decode(text)
+}

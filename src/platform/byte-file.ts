@@ -1,0 +1,67 @@
+/**
+ * The door for bytes of any length that a command gives out: a new file that only its owner can
+ * read, in its place once it is whole, or standard output.
+ */
+
+import { constants } from 'node:fs'
+import { open, rename } from 'node:fs/promises'
+import { fileProblem } from './file-problem.ts'
+import { removeUserFile } from './user-files.ts'
+
+export interface ByteSink {
+  write(chunk: Uint8Array): Promise<void>
+  /** All of it is there. */
+  finish(): Promise<void>
+  /** It is not to be kept. */
+  discard(): Promise<void>
+}
+
+/** Refuses to take the place of a file that is there. */
+export async function createPrivateFile(path: string): Promise<ByteSink> {
+  const beside = `${path}.tmp`
+  const flags =
+    constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0)
+  try {
+    // Taken first, so that nothing is fetched for a name that cannot be had.
+    await (await open(path, flags, 0o600)).close()
+    await removeUserFile(beside)
+    const file = await open(beside, flags, 0o600)
+    const inWords = (work: Promise<unknown>) =>
+      work.then(
+        () => undefined,
+        (cause: unknown) => {
+          throw fileProblem(path, cause, 'write')
+        },
+      )
+    return {
+      write: (chunk) => inWords(file.writeFile(chunk)),
+      finish: async () => {
+        await inWords(file.sync())
+        await file.close()
+        await inWords(rename(beside, path))
+      },
+      discard: async () => {
+        await file.close().catch(() => undefined)
+        await removeUserFile(beside)
+        await removeUserFile(path)
+      },
+    }
+  } catch (cause) {
+    throw fileProblem(path, cause, 'write')
+  }
+}
+
+export function standardOutput(): ByteSink {
+  const { stdout } = process
+  return {
+    write: (chunk) =>
+      new Promise((resolve, reject) => {
+        stdout.write(chunk, (error) => {
+          if (error === undefined || error === null) resolve()
+          else reject(error)
+        })
+      }),
+    finish: () => Promise.resolve(),
+    discard: () => Promise.resolve(),
+  }
+}

@@ -1,0 +1,45 @@
+/** sys/metrics: what the server has counted (explain.md §8, platform.md §2.9). */
+
+import type { ClockPort, MetricsPort } from '../core/ports/system-ports.ts'
+import { definePath, type PathDeclaration } from '../framework/path.ts'
+import { invalid } from '../framework/refusal.ts'
+import { encodeJson } from '../lib/json.ts'
+import { metricsJson, prometheusText } from '../lib/metrics.ts'
+import { rfc3339 } from '../lib/time.ts'
+import { field } from '../schema/field.ts'
+
+const prometheusType = 'text/plain; version=0.0.4; charset=utf-8'
+
+export function metricsPaths(ports: ClockPort & MetricsPort): readonly PathDeclaration[] {
+  return [
+    definePath({
+      pattern: 'metrics',
+      access: 'token',
+      opensWith: 'unauthenticatedMetricsAccess',
+      repeats: 'refuse',
+      summary: 'What the server has counted.',
+      fields: {
+        format: field.string({ help: 'prometheus, or nothing for JSON.', charsMax: 32 }),
+      },
+      operations: {
+        read: {
+          summary: 'Read it.',
+          handler: async ({ input, header }) => {
+            const { format = '' } = input
+            if (format !== '' && format !== 'prometheus') {
+              throw invalid(`"format" is prometheus or absent, and not ${JSON.stringify(format)}`)
+            }
+            const accepted = header('accept') ?? ''
+            const families = await ports.collectMetrics()
+            const isText = format === 'prometheus' || accepted.includes('prometheus/telemetry')
+            const body = isText
+              ? prometheusText(families)
+              : `${encodeJson(metricsJson(families, rfc3339(ports.clock.nowMs())))}\n`
+            const contentType = isText ? prometheusType : 'application/json'
+            return { kind: 'raw', status: 200, contentType, body }
+          },
+        },
+      },
+    }),
+  ]
+}
