@@ -8,6 +8,7 @@ import type { AuditDevice } from '../audit/device.ts'
 import type { AuditEntry, AuditedHeaders } from '../audit/entry.ts'
 import { readData } from '../audit/hashed-data.ts'
 import type { ShownData } from '../audit/record-text.ts'
+import { turn } from '../lib/turns.ts'
 import type { Clock } from '../platform/clock.ts'
 
 /** Of one batch: bounds the wait of the next one. */
@@ -135,6 +136,8 @@ export class AuditBroker {
       await write(batch)
       this.#records -= batch.count
       this.#chars -= batch.chars
+      // Those who were told now have their next records soon: they share a write with what came.
+      await turn(this.#clock)
     }
     this.#isRunning = false
   }
