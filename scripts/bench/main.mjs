@@ -12,6 +12,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { auditRows, benchAudit } from './audit.mjs'
 import { besideEarlier } from './earlier.mjs'
 import { get, post, runLoad } from './load.mjs'
 import { benchMethods } from './methods.mjs'
@@ -29,6 +30,8 @@ const liveTokens = quick ? 20_000 : 200_000
 const connections = 64
 /** `--sign-in`: nothing but the part with the identity provider. */
 const signInOnly = process.argv.includes('--sign-in')
+/** `--audit`: nothing but what audit devices cost. */
+const auditOnly = process.argv.includes('--audit')
 /** `--workers`: nothing but two workers against one process. */
 const workersOnly = process.argv.includes('--workers')
 /** `--methods`: nothing but the other auth methods. */
@@ -128,7 +131,7 @@ async function measured(pid, load) {
 }
 
 class Product {
-  constructor(folder, { workers = 1 } = {}) {
+  constructor(folder, { workers = 1, settings = [] } = {}) {
     this.folder = folder
     this.configFile = join(folder, 'server.hcl')
     writeFileSync(join(folder, 'key'), randomBytes(32).toString('hex'), { mode: 0o600 })
@@ -142,6 +145,7 @@ class Product {
         'log_level = "error"',
         // An earlier version that is measured beside this one does not know the setting.
         ...(workers === 1 ? [] : [`workers = ${workers}`]),
+        ...settings,
         '',
       ].join('\n'),
       { mode: 0o600 },
@@ -230,6 +234,15 @@ const secret = {
 const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]
 
 async function main() {
+  if (auditOnly) {
+    const report = await audits()
+    printRows(auditRows(report))
+    for (const kind of ['login', 'lookup']) {
+      const cpu = report[kind].cpuMicros.map((micros) => micros.toFixed(0)).join(', ')
+      console.log(`CPU per ${kind} without, with one, with two, µs: ${cpu}`)
+    }
+    return
+  }
   if (workersOnly) {
     const report = await workerRatios()
     if (asJson) console.log(JSON.stringify(report, undefined, 2))
@@ -301,6 +314,7 @@ async function main() {
     report.live = await manyTokens(product, logins)
     await product.stop()
     report.signIn = await signIns()
+    report.audit = await audits()
     report.workers = await workerRatios()
     report.methods = await methods()
   } finally {
@@ -308,6 +322,23 @@ async function main() {
     rmSync(folder, { recursive: true, force: true })
   }
   print(report)
+}
+
+/** Without a device, with one and with two. */
+function audits() {
+  const logins = jwts.map((jwt) => post('/v1/auth/jwt/login', { role: 'service', jwt }))
+  return benchAudit({
+    product: (folder, settings) => new Product(folder, { settings }),
+    loads: (server) => {
+      const lookup = get('/v1/auth/token/lookup-self', `X-Vault-Token: ${server.token}\r\n`)
+      return { login: (n) => logins[n % 256], lookup: () => lookup }
+    },
+    measured,
+    median,
+    rounds,
+    seconds,
+    connections,
+  })
 }
 
 /** Two servers of their own, one with two workers. */
@@ -438,6 +469,16 @@ async function manyTokens(product, logins) {
   }
 }
 
+function printRows(rows) {
+  for (const [name, value, sign, bound] of rows) {
+    const verdict =
+      bound === undefined ? '' : (sign === '>=' ? value >= bound : value <= bound) ? 'ok' : 'SHORT'
+    console.log(
+      `${name.padEnd(44)} ${value.toFixed(2).padStart(10)}   ${bound === undefined ? '' : `${sign} ${bound}`.padEnd(10)} ${verdict}`,
+    )
+  }
+}
+
 function print(report) {
   if (asJson) {
     console.log(JSON.stringify(report, undefined, 2))
@@ -474,14 +515,9 @@ function print(report) {
     ['the same on disk, MiB', report.signIn.floodDiskMiB, '<=', undefined],
     ['first byte of the sign-in page, ms', report.signIn.pageMs, '<=', 5],
     ['weight of the sign-in page, KiB', report.signIn.pageKiB, '<=', 30],
+    ...auditRows(report.audit),
   ]
-  for (const [name, value, sign, bound] of rows) {
-    const verdict =
-      bound === undefined ? '' : (sign === '>=' ? value >= bound : value <= bound) ? 'ok' : 'SHORT'
-    console.log(
-      `${name.padEnd(44)} ${value.toFixed(2).padStart(10)}   ${bound === undefined ? '' : `${sign} ${bound}`.padEnd(10)} ${verdict}`,
-    )
-  }
+  printRows(rows)
   for (const name of kinds) {
     const r = report[name]
     console.log(

@@ -7,6 +7,7 @@ import type { CommandEntry } from './command.ts'
 
 // One function per file, so that a command loads its own file only.
 const audit = () => import('./commands/audit.ts')
+const auditVerify = () => import('./commands/audit-verify.ts')
 const authHelp = () => import('./commands/auth-help.ts')
 const completion = () => import('./commands/completion.ts')
 const explain = () => import('./commands/explain.ts')
@@ -320,6 +321,16 @@ export const commandTable: readonly CommandEntry[] = [
     name: 'audit disable',
     summary: 'Disable an audit device',
     load: async () => (await audit()).auditDisable,
+  },
+  {
+    name: 'audit hash',
+    summary: 'Hash a value as the records of a device do',
+    load: async () => (await audit()).auditHash,
+  },
+  {
+    name: 'audit verify',
+    summary: 'Check a file of audit records',
+    load: async () => (await auditVerify()).auditVerify,
   },
   {
     name: 'operator init',

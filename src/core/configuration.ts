@@ -1,6 +1,6 @@
 /**
- * What every request needs from configuration, read once per epoch: the mounts and the revocation
- * markers.
+ * What every request needs from configuration, read once per epoch: the mounts, the revocation
+ * markers and the audit devices.
  */
 
 import { prefixRange, type StoreView } from '../storage/store.ts'
@@ -10,6 +10,8 @@ import { readQuotaRules } from './quotas/quotas.ts'
 import type { QuotaRules } from './quotas/rate-limit.ts'
 import {
   uiHeadersRecord,
+  type AuditDeviceRecord,
+  type AuditHeadersRecord,
   type CorsRecord,
   type RevocationMarker,
   type TokenRecord,
@@ -17,10 +19,17 @@ import {
 } from './records.ts'
 import { sentUiHeaders } from './ui-headers.ts'
 
+/** Who is told of every request, and which of its headers. */
+export interface AuditConfiguration {
+  readonly devices: readonly AuditDeviceRecord[]
+  readonly headers: AuditHeadersRecord
+}
+
 export class CoreConfiguration {
   readonly epoch: number
   readonly mounts: MountTable
   readonly cors: CorsRecord | undefined
+  readonly audit: AuditConfiguration
   readonly quotas: QuotaRules
   /** Of the pages, besides their own; undefined when there are none. */
   readonly uiHeaders: Readonly<Record<string, string>> | undefined
@@ -34,12 +43,14 @@ export class CoreConfiguration {
     readonly markers: readonly RevocationMarker[]
     readonly cors: CorsRecord | undefined
     readonly quotas: QuotaRules
+    readonly audit: AuditConfiguration
     readonly uiHeaders: UiHeadersRecord
   }) {
     this.epoch = parts.epoch
     this.mounts = parts.mounts
     this.cors = parts.cors
     this.quotas = parts.quotas
+    this.audit = parts.audit
     this.uiHeaders = sentUiHeaders(parts.uiHeaders)
     this.#markers = parts.markers
     this.#unswept = parts.markers.filter((marker) => marker.swept !== true)
@@ -101,6 +112,22 @@ export async function readConfiguration(view: StoreView): Promise<CoreConfigurat
     markers,
     cors: await view.get(keys.cors()),
     quotas: await readQuotaRules(view, mounts),
+    audit: await readAudit(view),
     uiHeaders: (await view.get(keys.uiHeaders())) ?? uiHeadersRecord.defaults,
   })
+}
+
+async function readAudit(view: StoreView): Promise<AuditConfiguration> {
+  const headers = (await view.get(keys.auditHeaders())) ?? {}
+  return { devices: await readAuditDevices(view), headers }
+}
+
+/** In the order of their paths. */
+export async function readAuditDevices(view: StoreView): Promise<readonly AuditDeviceRecord[]> {
+  const devices: AuditDeviceRecord[] = []
+  for await (const key of view.keys(prefixRange(keys.auditDevicePrefix))) {
+    const device = await view.get(keys.auditDevice(key.slice(keys.auditDevicePrefix.length)))
+    if (device !== undefined) devices.push(device)
+  }
+  return devices
 }

@@ -3,7 +3,7 @@
  * to life when the seal opens and forgets everything when it closes.
  */
 
-import type { ApiHandler, PathTraitsOf, RequireMayAsk } from '../framework/api.ts'
+import type { ApiHandler, PathTraitsOf, RecordUnread, RequireMayAsk } from '../framework/api.ts'
 import type { BackendType } from '../framework/backend.ts'
 import type { PathDeclaration } from '../framework/path.ts'
 import type { TokenPort } from '../framework/token-port.ts'
@@ -16,6 +16,9 @@ import type { Random } from '../platform/random.ts'
 import type { SealedStore } from '../storage/sealed-store.ts'
 import { prefixRange, StoreSealed } from '../storage/store.ts'
 import { PolicyAccess } from './access.ts'
+import { AuditBroker } from './audit-broker.ts'
+import { AuditDevices, type AuditSettings } from './audit-devices.ts'
+import type { TrailContext } from './audit-trail.ts'
 import { Backups } from './backups.ts'
 import { bootstrap, createInitialRoot } from './bootstrap.ts'
 import type { CallerFacts } from './caller-facts.ts'
@@ -71,6 +74,7 @@ export interface CoreContext {
   readonly logger: Logger
   readonly outbound: Outbound
   readonly settings: CoreSettings
+  readonly audit: AuditSettings
   /** The auth methods and secrets engines, over what the token method asks of an open core. */
   readonly plugins: (tokens: () => TokenPort<CallerFacts>) => readonly BackendType[]
   /** The paths below `sys/`, over the ports of the core. */
@@ -115,6 +119,8 @@ export class Core implements SystemPorts, PipelineContext {
   readonly backends: MountedBackends
   readonly policies: Policies
   readonly loginLog: LoginLog
+  readonly audit: AuditDevices
+  readonly trails: Omit<TrailContext, 'mountOf'>
   readonly metrics: ServerMetrics
   readonly rootGeneration: RootGenerationSteps
   readonly rekey: RekeySteps
@@ -149,6 +155,15 @@ export class Core implements SystemPorts, PipelineContext {
     this.metrics = new ServerMetrics(clock)
     this.loginLog = new LoginLog({ logger, clock, mountOf, metrics: this.metrics, processes })
     this.store.watchCommits((changes) => this.metrics.commit(changes))
+    this.audit = new AuditDevices({
+      ...context,
+      logger: this.logger,
+      settings: context.audit,
+      missed: (device, count) => this.metrics.auditFailures(device, count),
+      configuration: () => this.configuration(),
+    })
+    const audience = () => this.audit.audience
+    this.trails = { broker: new AuditBroker(clock), clock, audience }
     const { seal, random, oneOfAll = theOnlyOne } = context
     this.quotas = new Quotas(clock, processes)
     this.rotation = new KeyRotation({
@@ -196,6 +211,10 @@ export class Core implements SystemPorts, PipelineContext {
 
   get requireMayAsk(): RequireMayAsk {
     return (asking) => this.#pipeline.requireMayAsk(asking)
+  }
+
+  get recordUnread(): RecordUnread {
+    return (request, refusal) => this.#pipeline.recordUnread(request, refusal)
   }
 
   async collectMetrics(): Promise<readonly Family[]> {
@@ -257,6 +276,7 @@ export class Core implements SystemPorts, PipelineContext {
     const { revokedUpTo } = configuration
     if (revokedUpTo !== undefined) this.#opened?.tokens.ids.startAfter(revokedUpTo)
     this.#opened?.tokens.leaveMoment(configuration.batchRevokedUpToMs)
+    this.audit.follow(configuration)
     // An older configuration that was read meanwhile knows nothing of the newest mounts.
     if (configuration.epoch >= this.#keptEpoch) {
       this.#keptEpoch = configuration.epoch
@@ -351,7 +371,10 @@ export class Core implements SystemPorts, PipelineContext {
     })
     const configuration = () => this.configuration()
     const identities = createIdentityStore({ store, clock, random, index, configuration })
-    await store.write((txn) => bootstrap(txn, { random, clock }))
+    await store.write(async (txn) => {
+      await bootstrap(txn, { random, clock })
+      await this.audit.declare(txn)
+    })
     await indexOlderEntities(store, index)
     this.#opened = {
       tokens,
@@ -384,6 +407,7 @@ export class Core implements SystemPorts, PipelineContext {
     this.#ownRekey.forget()
     await opened?.sweep.stop()
     await this.backends.close()
+    this.audit.close()
     this.#configuration.clear()
     this.access.clear()
     this.#keptEpoch = 0

@@ -14,6 +14,7 @@ import {
 } from './quotas/rate-limit.ts'
 import {
   aliasRecord,
+  auditDeviceRecord,
   corsRecord,
   entityRecord,
   groupRecord,
@@ -24,6 +25,8 @@ import {
   uiHeadersRecord,
   type AliasPlace,
   type AliasRecord,
+  type AuditDeviceRecord,
+  type AuditHeadersRecord,
   type CleanupJob,
   type CorsRecord,
   type EntityRecord,
@@ -38,6 +41,7 @@ import {
 } from './records.ts'
 
 const codecs = {
+  auditDevice: plainRecordCodec(auditDeviceRecord),
   cors: plainRecordCodec(corsRecord),
   mount: plainRecordCodec(mountRecord),
   policy: plainRecordCodec(policyRecord),
@@ -66,6 +70,13 @@ export const keys = {
   cors: (): Key<CorsRecord> => ({ text: `${c}cors`, codec: codecs.cors }),
   uiHeaders: (): Key<UiHeadersRecord> => ({ text: `${c}ui-headers`, codec: codecs.uiHeaders }),
   rotation: (): Key<RotationRecord> => ({ text: `${c}rotation`, codec: codecs.rotation }),
+
+  auditDevicePrefix: `${c}${ns}/audit/`,
+  auditDevice: (path: string): Key<AuditDeviceRecord> => ({
+    text: `${c}${ns}/audit/${path}`,
+    codec: codecs.auditDevice,
+  }),
+  auditHeaders: (): Key<AuditHeadersRecord> => recordKey(`${c}audit-headers`),
 
   rateLimitPrefix: `${c}${ns}/quota/rate-limit/`,
   rateLimit: (name: string): Key<RateLimit> => ({

@@ -27,6 +27,8 @@ import { decideTtl } from './ttl.ts'
 export interface LoginResult {
   readonly auth: AuthFields
   readonly token: IssuedToken
+  /** This login has made the entity. */
+  readonly isEntityNew: boolean
   readonly warnings: readonly string[]
 }
 
@@ -168,7 +170,8 @@ export class Logins {
     }
     // A batch token of a known entity needs no write at all: the transaction stays empty.
     const { person, token } = await this.#store.write(write)
-    return { auth: authOf(token, person?.rights.policies ?? [], ttl), token, warnings }
+    const isEntityNew = known === undefined && person?.entity.createdAt === nowMs
+    return { auth: authOf(token, person?.rights.policies ?? [], ttl), token, isEntityNew, warnings }
   }
 
   /**

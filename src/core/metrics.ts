@@ -51,8 +51,17 @@ export class ServerMetrics {
     batchBounds,
   )
 
+  readonly #auditFailures = new Counter(
+    'tokenstile_audit_failures_total',
+    'Records that an audit device did not take.',
+  )
+
   constructor(clock: Clock) {
     this.#clock = clock
+  }
+
+  auditFailures(device: string, count: number): void {
+    this.#auditFailures.add({ device }, count)
   }
 
   login({ mount, role = '', end, reason = '', durationMs }: CountedLogin): void {
@@ -83,6 +92,7 @@ export class ServerMetrics {
       this.#requests.collect(),
       this.#commitSeconds.collect(),
       this.#commitBatch.collect(),
+      this.#auditFailures.collect(),
       ...others,
       ...usage(),
     ]

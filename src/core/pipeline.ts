@@ -1,10 +1,11 @@
 /**
  * The way of every request, in order (platform.md §1.1): namespace, seal, mount and path, token,
- * uses, policy, fields, backend, token registration, answer. A step that must always run stands
- * here and never in a handler.
+ * uses, policy, first audit record, fields, backend, token registration, wrapping, answer, second
+ * audit record. A step that must always run stands here and never in a handler.
  */
 
 import type {
+  AnsweredLogin,
   Answer,
   ApiOutcome,
   ApiRequest,
@@ -13,6 +14,7 @@ import type {
   EnvelopeBody,
   ListenerSwitches,
   PathTraits,
+  UnreadRequest,
   Verb,
   WrapInfo,
 } from '../framework/api.ts'
@@ -27,6 +29,7 @@ import {
   type Handler,
   type PathDeclaration,
 } from '../framework/path.ts'
+import type { LoginNote } from '../framework/login-log.ts'
 import { invalid, Refusal } from '../framework/refusal.ts'
 import { Router, type PathMatch } from '../framework/router.ts'
 import { cidrContains, parseCidr } from '../lib/cidr.ts'
@@ -41,6 +44,7 @@ import type { SealedStore } from '../storage/sealed-store.ts'
 import { StoreSealed, StoreUnavailable, type StoreView } from '../storage/store.ts'
 import { KeyNotStorable } from '../storage/transaction.ts'
 import type { PolicyAccess } from './access.ts'
+import { AuditTrail, Unrecorded, type TrailContext } from './audit-trail.ts'
 import type { CallerFacts } from './caller-facts.ts'
 import type { CoreConfiguration } from './configuration.ts'
 import type { InFlight } from './in-flight.ts'
@@ -58,6 +62,7 @@ import type { RightsOfTokens } from './token-rights.ts'
 import type { LiveToken, Tokens } from './tokens.ts'
 import { notLive, type Wrapping } from './wrapping.ts'
 
+const noNames: readonly string[] = []
 /** Of a path that is not known, or not yet: as a stranger's. */
 const strictTraits: PathTraits = { isOpen: true, repeats: undefined }
 const noHeaders: Readonly<Record<string, string>> = Object.freeze({})
@@ -113,6 +118,7 @@ export interface PipelineContext {
   readonly rights: RightsOfTokens
   readonly logins: Logins
   readonly wrapping: Wrapping
+  readonly trails: Omit<TrailContext, 'mountOf'>
   readonly quotas: Quotas
   readonly inFlight: InFlight
   readonly tokenOperations: Pick<TokenOperations, 'revokeId'>
@@ -127,33 +133,101 @@ export class Pipeline {
   readonly #pages: PagePort
   /** Serves what must answer while sealed; its patterns are whole paths below `/v1/`. */
   readonly #sealedRouter: Router
+  readonly #trails: TrailContext
 
   constructor(core: PipelineContext, system: System, pages: PagePort) {
     this.#core = core
     this.#system = system
     this.#pages = pages
     this.#sealedRouter = sealedRouter(system.paths)
+    const mountOf = (path: string) => core.latestConfiguration?.mounts.find(path)
+    this.#trails = { ...core.trails, mountOf }
   }
 
   /** Carries out a request; every failure becomes a refusal. */
   handle(request: ApiRequest): Soon<ApiOutcome> {
     const requestId = this.#core.random.uuid()
     const startedMs = this.#core.clock.monotonicMs()
+    const trail = new AuditTrail(this.#trails, request, requestId)
     this.#core.inFlight.enter(requestId, request, this.#core.clock.nowMs())
     const end = (outcome: ApiOutcome): ApiOutcome => {
+      trail.end()
       this.#core.inFlight.leave(requestId)
       this.#core.metrics.request(outcome)
       this.#core.loginLog.ended(outcome, request, startedMs)
       return outcome
     }
     return conclude(
-      () => this.#serve(request, requestId),
+      () =>
+        after(this.#serve(request, requestId, trail), (answer) =>
+          this.#recordAnswer(answer, trail),
+        ),
       (answer) => end({ kind: 'answer', answer }),
       (problem) => {
         const refusal = this.#asRefusal(problem, request, requestId)
-        return end({ kind: 'refusal', requestId, refusal })
+        return after(this.#recordRefusal(refusal, trail), (told) =>
+          end({ kind: 'refusal', requestId, refusal: told }),
+        )
       },
     )
+  }
+
+  /**
+   * The records of a request that the socket side refuses before its fields are known. Gives the
+   * refusal, or the one that is due when nobody takes the records.
+   */
+  async recordUnread(request: UnreadRequest, refusal: Refusal): Promise<Refusal> {
+    const trail = new AuditTrail(this.#trails, request, this.#core.random.uuid())
+    if (this.#isExempt(request.path)) trail.exempt()
+    const told = await this.#recordRefusal(refusal, trail)
+    trail.end()
+    return told
+  }
+
+  #isExempt(path: string): boolean {
+    return this.#sealedRouter.match(path) !== undefined
+  }
+
+  #recordRefusal(refusal: Refusal, trail: AuditTrail): Soon<Refusal> {
+    // What could not be recorded is not tried once more.
+    if (refusal instanceof Unrecorded) return refusal
+    return conclude(
+      () => trail.refused(refusal),
+      () => refusal,
+      (problem) => (problem instanceof Refusal ? problem : new Unrecorded()),
+    )
+  }
+
+  #recordAnswer(answer: Answer, trail: AuditTrail): Soon<Answer> {
+    const recorded = trail.answered(answer)
+    return recorded === undefined ? answer : this.#unlessUnrecorded(recorded, answer)
+  }
+
+  /** An answer whose record nobody took is not given, and what was made for it ends. */
+  async #unlessUnrecorded(recorded: Promise<void>, answer: Answer): Promise<Answer> {
+    try {
+      await recorded
+      return answer
+    } catch (problem) {
+      for (const text of answer.issued ?? []) await this.#takeBack(text)
+      if (!(problem instanceof Unrecorded) || answer.login === undefined) throw problem
+      throw new UnrecordedLogin(answer.login.note)
+    }
+  }
+
+  async #takeBack(text: string): Promise<void> {
+    if (!this.#core.isOpen) return
+    const { store, tokens, tokenOperations } = this.#core
+    try {
+      const configuration = await this.#core.configurationAt(
+        await store.view((view) => view.epoch()),
+      )
+      const token = await store.view((view) => tokens.resolve(text, view, configuration))
+      // A batch token cannot end by itself; its text is known to nobody.
+      if (token !== undefined && token.id !== '') await tokenOperations.revokeId(token.id, false)
+    } catch (problem) {
+      unlessUnavailable(problem)
+    }
   }
 
   /**
@@ -181,13 +255,13 @@ export class Pipeline {
     }
   }
 
-  #serve(request: ApiRequest, requestId: string): Soon<Answer> {
+  #serve(request: ApiRequest, requestId: string, trail: AuditTrail): Soon<Answer> {
     if (request.namespace !== '' && request.namespace !== 'root') {
       throw new Refusal('namespace_unknown')
     }
     if (this.#core.seal.sealed) return this.#serveSealed(request, requestId)
     const told = this.#countRequest(request)
-    const answer = this.#serveOpen(request, requestId)
+    const answer = this.#serveOpen(request, requestId, trail)
     return told === undefined
       ? answer
       : after(answer, (given) => ({ ...given, headers: { ...given.headers, ...told } }))
@@ -202,13 +276,13 @@ export class Pipeline {
     return rules === undefined || rules.isEmpty ? undefined : this.#core.quotas.take(request, rules)
   }
 
-  #serveOpen(request: ApiRequest, requestId: string): Soon<Answer> {
+  #serveOpen(request: ApiRequest, requestId: string, trail: AuditTrail): Soon<Answer> {
     const admitted = this.#core.store.look((view) => this.#admit(request, view))
     return after(admitted, (known) => {
       const { admission } = known
       return admission === undefined || admission.token.record.uses === 0
-        ? this.#dispatch(request, requestId, known)
-        : this.#dispatchUse(request, requestId, { ...known, admission })
+        ? this.#dispatch(request, requestId, known, trail)
+        : this.#dispatchUse(request, requestId, { ...known, admission }, trail)
     })
   }
 
@@ -217,11 +291,12 @@ export class Pipeline {
     request: ApiRequest,
     requestId: string,
     admitted: Admitted & { readonly admission: Admission },
+    trail: AuditTrail,
   ): Promise<Answer> {
     const admission = await this.#spendUse(admitted.admission)
     const spent = admission.token
     try {
-      return await this.#dispatch(request, requestId, { ...admitted, admission })
+      return await this.#dispatch(request, requestId, { ...admitted, admission }, trail)
     } finally {
       // A last use that sealed the server has nothing left to end: spent tokens are dead as they
       // are stored.
@@ -323,21 +398,33 @@ export class Pipeline {
    * decided, only the path is looked at. The fields are read last, so that who may not come here
    * does not learn what is wrong with them either.
    */
-  #dispatch(request: ApiRequest, requestId: string, admitted: Admitted): Soon<Answer> {
-    if (request.verb === 'help') return this.#help(requestId, admitted.route)
-    return after(operationOf(request, admitted), (operation) =>
-      this.#carryOut(request, requestId, admitted, operation),
-    )
+  #dispatch(
+    request: ApiRequest,
+    requestId: string,
+    admitted: Admitted,
+    trail: AuditTrail,
+  ): Soon<Answer> {
+    const { route, admission } = admitted
+    if (route?.match?.declaration.servedSealed === true) trail.exempt()
+    trail.admitted(route?.mount, admission)
+    if (request.verb === 'help') {
+      return after(trail.asked('help', noNames), () => this.#help(requestId, route))
+    }
+    return after(operationOf(request, admitted), (operation) => {
+      const { sudo, grantedBy } = requireAllowed(request, admitted, operation)
+      return after(trail.asked(operation, grantedBy), () =>
+        this.#carryOut(request, requestId, admitted, { operation, sudo }),
+      )
+    })
   }
 
   #carryOut(
     request: ApiRequest,
     requestId: string,
     admitted: Admitted,
-    operation: Operation,
+    { operation, sudo }: { readonly operation: Operation; readonly sudo: boolean },
   ): Soon<Answer> {
     const { route, admission } = admitted
-    const sudo = requireAllowed(request, admitted, operation)
     const service = requireService(request, route, operation)
     const { declaration } = service
     const parsed = parseInput(declaration, request.data, service.captures)
@@ -434,9 +521,20 @@ export class Pipeline {
     const plain = envelope(requestId, 200, { auth: done.auth, warnings, duplicateData: false })
     const isWrapped = request.wrapTtlSeconds > 0 && !isBrokenOff
     const answer = isWrapped ? await this.#wrapLogin(request, plain, done) : plain
-    const { accessor, entity_id: entityId } = done.auth
-    const note = reply.login.note ?? {}
-    return { ...answer, login: { mount: mount.path, note, accessor, entityId, isBrokenOff } }
+    const { auth, isEntityNew } = done
+    const { name: displayName, created: createdSeconds } = done.token.record
+    const login: AnsweredLogin = {
+      mount: mount.path,
+      note: reply.login.note ?? {},
+      accessor: auth.accessor,
+      entityId: auth.entity_id,
+      isBrokenOff,
+      auth,
+      displayName,
+      createdSeconds,
+      isEntityNew,
+    }
+    return { ...answer, login, issued: [done.token.text, ...(answer.issued ?? [])] }
   }
 
   async #wrapLogin(request: ApiRequest, plain: Enveloped, { token }: LoginResult): Promise<Answer> {
@@ -459,8 +557,9 @@ export class Pipeline {
       ttlSeconds: request.wrapTtlSeconds,
       accessor,
     })
-    const { requestId, headers, body } = plain
-    return { ...wrapped(requestId, info, body.warnings), headers }
+    const { requestId, headers, body, issued = [] } = plain
+    const answer = wrapped(requestId, info, body.warnings)
+    return { ...answer, headers, issued: [...issued, info.token] }
   }
 
   #draw(requestId: string, request: ApiRequest, reply: Extract<Reply, { kind: 'page' }>): Answer {
@@ -485,6 +584,13 @@ export class Pipeline {
       error: describeFault(problem),
     })
     return new Refusal(problem instanceof StoreUnavailable ? 'unavailable' : 'internal')
+  }
+}
+
+/** A token was made and not given: the end of a login as well. */
+class UnrecordedLogin extends Unrecorded {
+  constructor(note: LoginNote) {
+    super({ reason: 'audit_unavailable', note: { ...note, reason: 'audit_unavailable' } })
   }
 }
 
@@ -535,13 +641,22 @@ function operationOf(request: Asking, { route, admission }: Admitted): Soon<Oper
   return after(match.declaration.exists(target), (exists) => (exists ? 'update' : 'create'))
 }
 
-/** Asks for the path as it was sent and in its one spelling; gives whether policies grant sudo. */
+interface Permit {
+  /** Policies grant sudo. */
+  readonly sudo: boolean
+  /** Those that allow the operation. */
+  readonly grantedBy: readonly string[]
+}
+
+const open: Permit = { sudo: false, grantedBy: noNames }
+
+/** Asks for the path as it was sent and in its one spelling. */
 function requireAllowed(
   request: Asking & { readonly data: JsonObject | 'unread' },
   { route, access, admission }: Admitted,
   operation: Operation,
-): boolean {
-  if (admission === undefined) return false
+): Permit {
+  if (admission === undefined) return open
   const asked = {
     path: request.path,
     operation,
@@ -552,10 +667,11 @@ function requireAllowed(
   const decision = admission.acl.decide(asked)
   if (!decision.allowed) throw new Refusal('policy_denied')
   const canonical = canonicalOf(route, operation)
-  if (canonical === request.path || canonical === undefined) return decision.sudo
+  const { sudo, policies: grantedBy } = decision
+  if (canonical === request.path || canonical === undefined) return { sudo, grantedBy }
   const same = admission.acl.decide({ ...asked, path: canonical })
   if (!same.allowed) throw new Refusal('policy_denied')
-  return decision.sudo && same.sudo
+  return { sudo: sudo && same.sudo, grantedBy }
 }
 
 /** The full path in its one spelling; that of a list ends in a slash. */
@@ -659,12 +775,14 @@ function toAnswer(
           : { keys: reply.keys, key_info: reply.keyInfo }
       return envelope(requestId, 200, { data, warnings: inputWarnings, duplicateData })
     }
-    case 'auth':
-      return envelope(requestId, 200, {
+    case 'auth': {
+      const answer = envelope(requestId, 200, {
         auth: reply.auth,
         warnings: joined(reply.warnings, inputWarnings),
         duplicateData: false,
       })
+      return reply.isNew === true ? { ...answer, issued: [reply.auth.client_token] } : answer
+    }
     case 'raw':
       return {
         requestId,
@@ -675,6 +793,7 @@ function toAnswer(
           body: reply.body,
         },
         headers: reply.headers ?? noHeaders,
+        ...(reply.isUnwrapped === true ? { isUnwrapped: true } : {}),
       }
     case 'stream': {
       const { contentType, chunks } = reply
@@ -684,8 +803,10 @@ function toAnswer(
         headers: noHeaders,
       }
     }
-    case 'wrapped':
-      return wrapped(requestId, reply.info, inputWarnings)
+    case 'wrapped': {
+      const { info } = reply
+      return { ...wrapped(requestId, info, inputWarnings), issued: [info.token] }
+    }
     case 'login':
     case 'page':
       throw new Error(`a ${reply.kind} reply is completed before it becomes an answer`)

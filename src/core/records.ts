@@ -34,6 +34,24 @@ export const corsRecord = defineRecord({
 })
 export type CorsRecord = StoredOf<typeof corsRecord.table>
 
+/** One audit device, whoever has made it; its salt is what its hashes are comparable by. */
+export const auditDeviceRecord = defineRecord({
+  /** With a slash at the end. */
+  path: own<string>(''),
+  type: own<string>(''),
+  description: own<string>(''),
+  local: own<boolean>(false),
+  options: own<Texts>({}),
+  /** Base64. */
+  salt: own<string>(''),
+  /** It stands in the configuration file and goes with it. */
+  declared: own<boolean>(false),
+})
+export type AuditDeviceRecord = StoredOf<typeof auditDeviceRecord.table>
+
+/** Request headers that audit records show. */
+export type AuditHeadersRecord = Readonly<Record<string, { readonly hmac: boolean }>>
+
 /** Headers that pages get besides their own. */
 export const uiHeadersRecord = defineRecord({
   headers: own<readonly { readonly name: string; readonly values: readonly string[] }[]>([]),

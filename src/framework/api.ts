@@ -20,6 +20,8 @@ export interface ApiRequest {
   readonly path: string
   /** Body fields, or query fields for verbs without a body. */
   readonly data: JsonObject
+  /** The body was not read, since whoever shows no token is refused anyway; `data` throws. */
+  readonly isUnread?: boolean
   /** From X-Vault-Token, else from Authorization: Bearer. */
   readonly token: string | undefined
   /** X-Vault-Namespace without slashes at its ends; empty is the root. */
@@ -121,8 +123,12 @@ export interface Answer {
         readonly chunks: AsyncIterable<Uint8Array>
       }
   readonly headers: Readonly<Record<string, string>>
-  /** What made the token in it, for the log alone. */
+  /** What made the token in it, for the log and the audit trail alone. */
   readonly login?: AnsweredLogin
+  /** Texts of tokens that were made for it: they end when it cannot be given. */
+  readonly issued?: readonly string[]
+  /** The body is an answer that had been wrapped. */
+  readonly isUnwrapped?: true
 }
 
 export interface AnsweredLogin {
@@ -133,6 +139,12 @@ export interface AnsweredLogin {
   readonly entityId: string
   /** Nobody was there any more to receive the token. */
   readonly isBrokenOff: boolean
+  /** Of the token, also where the answer itself is wrapped. */
+  readonly auth: AuthFields
+  readonly displayName: string
+  readonly createdSeconds: number
+  /** It has made the entity. */
+  readonly isEntityNew: boolean
 }
 
 export type ApiOutcome =
@@ -162,3 +174,12 @@ export type Asking = Pick<
 
 /** Rejects, with the refusal of the request, whoever may not come there whatever the body says. */
 export type RequireMayAsk = (asking: Asking) => Promise<void>
+
+/** A request of whose fields nothing is known. */
+export type UnreadRequest = Pick<
+  ApiRequest,
+  'verb' | 'path' | 'token' | 'clientAddress' | 'clientPort' | 'wrapTtlSeconds' | 'header'
+>
+
+/** Records a request that is refused before its fields are known; gives what its caller is told. */
+export type RecordUnread = (request: UnreadRequest, refusal: Refusal) => Promise<Refusal>

@@ -69,6 +69,8 @@ export type Reply =
   | {
       readonly kind: 'auth'
       readonly auth: AuthFields
+      /** The token was made by this request. */
+      readonly isNew?: true
       readonly warnings?: readonly string[]
     }
   /** Bytes that are made as they leave; read to their end, or left early when nobody takes them. */
@@ -94,6 +96,8 @@ export type Reply =
       readonly contentType: string
       readonly body: string | Uint8Array
       readonly headers?: Readonly<Record<string, string>>
+      /** The body is an answer that had been wrapped. */
+      readonly isUnwrapped?: true
     }
 
 export const reply = {

@@ -1,6 +1,6 @@
 /** The socket side as a whole: all listeners of a server, started and stopped together. */
 
-import type { ApiHandler, PathTraitsOf, RequireMayAsk } from '../framework/api.ts'
+import type { ApiHandler, PathTraitsOf, RecordUnread, RequireMayAsk } from '../framework/api.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Random } from '../platform/random.ts'
@@ -21,6 +21,8 @@ export interface ApiServerOptions {
   readonly traitsOf: PathTraitsOf
   /** Asked before a large body is read. */
   readonly requireMayAsk: RequireMayAsk
+  /** Told of a request that is refused before its fields are known. */
+  readonly recordUnread: RecordUnread
   /** Serves paths outside `/v1/`. */
   readonly other?: OtherHandler
   /** Asked for every request of a browser; undefined is off. */
@@ -63,7 +65,8 @@ class SocketServer implements ApiServer {
   }
 
   async start(): Promise<readonly BoundAddress[]> {
-    const { handler, traitsOf, requireMayAsk, other, cors, logger, clock, random } = this.#options
+    const { handler, traitsOf, requireMayAsk, recordUnread, other } = this.#options
+    const { cors, logger, clock, random } = this.#options
     await requireVerbsServed({ clock, logger, random, inbox: this.#inbox, outbox: this.#outbox })
     const bound: BoundAddress[] = []
     const started: Listener[] = []
@@ -78,6 +81,7 @@ class SocketServer implements ApiServer {
           handler,
           traitsOf,
           requireMayAsk,
+          recordUnread,
           bodies,
           other,
           cors: cors ?? noCors,

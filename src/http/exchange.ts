@@ -12,6 +12,7 @@ import type {
   ListenerSwitches,
   PathTraits,
   PathTraitsOf,
+  RecordUnread,
   RequireMayAsk,
   Verb,
 } from '../framework/api.ts'
@@ -91,6 +92,7 @@ export interface ExchangeContext {
   readonly handler: ApiHandler
   readonly traitsOf: PathTraitsOf
   readonly requireMayAsk: RequireMayAsk
+  readonly recordUnread: RecordUnread
   readonly bodies: BodyBudgets
   readonly other: OtherHandler | undefined
   readonly cors: () => CorsSettings | undefined
@@ -242,8 +244,29 @@ export class Exchange implements Outstanding {
       query: target.query,
       contentType: this.#request.headers['content-type'],
       traitsOf: this.#context.traitsOf,
-      readFields: (traits, verb) => this.#fields(traits, { path, verb, clientAddress }),
+      readFields: (traits, verb) => this.#recordedFields(traits, { path, verb, clientAddress }),
     })
+  }
+
+  /** A request whose fields are refused here is one all the same, and leaves its records. */
+  async #recordedFields(
+    traits: PathTraits,
+    asked: Pick<Asking, 'path' | 'verb' | 'clientAddress'>,
+  ): Promise<JsonObject | undefined> {
+    try {
+      return await this.#fields(traits, asked)
+    } catch (problem) {
+      if (!(problem instanceof Refusal)) throw problem
+      const { headers } = this.#request
+      const request = {
+        ...asked,
+        token: requestToken(headers),
+        clientPort: this.#connection.port,
+        wrapTtlSeconds: 0,
+        header: (name: string) => headerText(headers[name]),
+      }
+      throw await this.#context.recordUnread(request, problem)
+    }
   }
 
   /** The fields of the body, read no further than whoever may ask for this path may cost. */
@@ -492,6 +515,10 @@ class SocketRequest implements ApiRequest {
   get data(): JsonObject {
     if (this.#data === undefined) throw new Refusal('token_refused')
     return this.#data
+  }
+
+  get isUnread(): boolean {
+    return this.#data === undefined
   }
 
   get signal(): AbortSignal {

@@ -49,6 +49,7 @@ export async function requireVerbsServed(
     },
     traitsOf: () => ({ isOpen: true, repeats: undefined }),
     requireMayAsk: async () => {},
+    recordUnread: async (_request, refusal) => refusal,
     bodies: createBodyBudgets(0),
     other: undefined,
     cors: () => undefined,

@@ -14,8 +14,8 @@ export function after<T, U>(value: Soon<T>, goOn: (value: T) => Soon<U>): Soon<U
 /** Goes on with what comes of the work, or with why nothing does. */
 export function conclude<T, U>(
   work: () => Soon<T>,
-  finish: (value: T) => U,
-  failed: (problem: unknown) => U,
+  finish: (value: T) => Soon<U>,
+  failed: (problem: unknown) => Soon<U>,
 ): Soon<U> {
   let value: Soon<T>
   try {

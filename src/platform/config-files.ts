@@ -1,7 +1,15 @@
 /** The door to configuration files, the key file of a static seal, and the process id file. */
 
-import { readdirSync, readFileSync, statSync, unlinkSync, writeFileSync, type Stats } from 'node:fs'
-import { join } from 'node:path'
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+  type Stats,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileProblem } from './file-problem.ts'
 
 export interface ReadConfigFile {
@@ -35,6 +43,21 @@ export function readKeyFile(path: string): Buffer {
   const facts = statOf(path)
   if (facts.size > 4096) throw new Error(`the key file ${path} is larger than a key can be`)
   return inWords(path, () => readFileSync(path))
+}
+
+/** The folder that a configuration is read from: the path itself, or where the file lies. */
+export function foldersOfConfig(path: string): readonly string[] {
+  return [statOf(path).isDirectory() ? path : dirname(path)]
+}
+
+/** Where this program lies, with all that belongs to it. */
+export function programFolder(): string {
+  let folder = import.meta.dirname
+  while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder) {
+    folder = dirname(folder)
+  }
+  // Without a package around it, the module's own folder is all that is known.
+  return dirname(folder) === folder ? import.meta.dirname : folder
 }
 
 export function isReadableByOthers(path: string): boolean {

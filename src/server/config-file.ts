@@ -11,6 +11,7 @@ import { listHclBlocks, parseHclOrJson, type HclProblem } from '../lib/hcl.ts'
 import type { HclBlock, HclBody } from '../lib/hcl-tree.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import type { LogLevel } from '../platform/logger.ts'
+import { readAudit, type AuditConfig } from './config-audit.ts'
 import {
   ConfigBlock,
   ConfigStop,
@@ -47,6 +48,7 @@ export interface ServerConfig {
   readonly listeners: readonly ListenerOptions[]
   readonly seal: SealConfig
   readonly outbound: OutboundConfig
+  readonly audit: AuditConfig
   /** How clients reach this server; empty when unset. */
   readonly apiAddress: string
   readonly clusterName: string
@@ -125,6 +127,7 @@ function readFile(file: ConfigFile, warnings: ConfigWarnings): Part {
 
 interface Section {
   readonly label: string
+  readonly labels: readonly string[]
   readonly block: ConfigBlock
 }
 
@@ -138,8 +141,8 @@ class Sections {
     this.top = top
   }
 
-  all(name: string): readonly Section[] {
-    return this.#parts.flatMap((part) => this.#inFile(part, name))
+  all(name: string, labelsMax = 1): readonly Section[] {
+    return this.#parts.flatMap((part) => this.#inFile(part, name, labelsMax))
   }
 
   /** The block of the last file that has one; a file with two of them is refused. */
@@ -153,14 +156,16 @@ class Sections {
     return perFile.flat().at(-1)
   }
 
-  #inFile({ file, body }: Part, name: string): readonly Section[] {
+  #inFile({ file, body }: Part, name: string, labelsMax = 1): readonly Section[] {
     this.top.settings(name)
-    const blocks: Result<readonly HclBlock[], HclProblem> = listHclBlocks(body, name, 1)
+    const blocks: Result<readonly HclBlock[], HclProblem> = listHclBlocks(body, name, labelsMax)
     if (!blocks.ok) throw new ConfigStop({ file, ...blocks.error })
     return blocks.value.map((block) => {
-      const label = block.labels[0]?.text ?? ''
+      const labels = block.labels.map(({ text }) => text)
+      const [label = ''] = labels
       return {
         label,
+        labels,
         block: new ConfigBlock({
           title: name,
           place: { file, line: block.line, column: block.column },
@@ -185,6 +190,7 @@ function readConfig(sections: Sections, env: Variables): ServerConfig {
     listeners: readListeners(sections),
     seal: readSeal(sections, env),
     outbound: readOutbound(top.block('outbound', configSettings.outbound)),
+    audit: readAudit(top, sections.all('audit', 2)),
     apiAddress: readApiAddress(top, env),
     clusterName: top.text('cluster_name') ?? '',
     defaultLeaseTtlSeconds,

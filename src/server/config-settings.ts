@@ -51,6 +51,7 @@ export const configSettings = {
     ...rows('used', 'storage', 'backend', 'listener', 'seal', 'outbound', 'api_addr'),
     ...rows('used', 'cluster_name', 'default_lease_ttl', 'max_lease_ttl', 'ui'),
     ...rows('used', 'log_level', 'log_format', 'log_file', 'pid_file', 'record_max'),
+    ...rows('used', 'audit', 'unsafe_allow_api_audit_creation', 'allow_audit_log_prefixing'),
     workers: 'used',
     ...rows(
       'without_effect',
@@ -72,8 +73,6 @@ export const configSettings = {
       'telemetry',
       'raw_storage_endpoint',
       'introspection_endpoint',
-      'audit',
-      'unsafe_allow_api_audit_creation',
       'user_lockout',
       'log_rotate_bytes',
       'log_rotate_duration',
@@ -120,6 +119,7 @@ export const configSettings = {
     ...rows('used', 'socket_mode', 'socket_user', 'socket_group'),
     ...rows('without_effect', 'tls_disable', 'tls_cert_file', 'tls_key_file'),
   },
+  audit: rows('used', 'description', 'local', 'options'),
   /** The block inside a listener; the one at the top has no effect. */
   telemetry: {
     unauthenticated_metrics_access: 'used',
@@ -139,6 +139,8 @@ export const configSettings = {
 /** The table of a block by name and label; undefined for a kind that this server does not have. */
 export function settingsOf(name: string, label: string): SettingTable | undefined {
   const tables: Readonly<Record<string, SettingTable>> = configSettings
+  // Devices of every type have the same members; their options are another file's.
+  if (name === 'audit') return configSettings.audit
   // Vault compatibility: `backend` is the old word.
   const title = `${name === 'backend' ? 'storage' : name} ${label}`
   return Object.hasOwn(tables, title) ? tables[title] : undefined

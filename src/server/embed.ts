@@ -1,9 +1,11 @@
 /** `tokenstile/server`: a server inside another Node program. */
 
+import { noAudit } from '../core/audit-devices.ts'
 import { shamirSeal } from '../core/seal/static-seal.ts'
 import { systemLeaseTtlSeconds } from '../core/settings.ts'
 import { tcpListener } from '../http/listener-options.ts'
 import { SystemClock } from '../platform/clock.ts'
+import { programFolder } from '../platform/config-files.ts'
 import { SilentLogger } from '../platform/logger.ts'
 import { createOutbound } from '../platform/outbound-http.ts'
 import { systemProcess } from '../platform/process.ts'
@@ -37,6 +39,7 @@ export async function startDevServer(
     explainToCaller: 'full',
     buildDate: '2026-11-23T00:00:00Z',
     ui: false,
+    audit: { ...noAudit, mayCreate: true, closedFolders: [programFolder()] },
     processId: systemProcess.id,
     clock,
     random: new SystemRandom(),

@@ -1,9 +1,11 @@
 /** From flags and configuration to the options of a server. */
 
+import { noAudit } from '../core/audit-devices.ts'
 import { createStaticSeal, shamirSeal, type SealType } from '../core/seal/static-seal.ts'
 import { systemLeaseTtlSeconds } from '../core/settings.ts'
 import { parseListenAddress, tcpListener } from '../http/listener-options.ts'
 import { SystemClock, type Clock } from '../platform/clock.ts'
+import { foldersOfConfig, programFolder } from '../platform/config-files.ts'
 import type { Logger } from '../platform/logger.ts'
 import { createOutbound } from '../platform/outbound-http.ts'
 import type { Outbound } from '../platform/outbound.ts'
@@ -13,6 +15,7 @@ import type { LoadedConfig } from './config-load.ts'
 import { openOutbound, type OutboundConfig } from './config-outbound.ts'
 import type { Ending } from './ending.ts'
 import type { ServerFlags } from './server-flags.ts'
+import type { StorageOptions } from './storage-engine.ts'
 import type { ServerOptions } from './wire.ts'
 
 const buildDate = '2026-11-23T00:00:00Z'
@@ -38,6 +41,7 @@ export function serverOptions(
       end.with(1)
     },
   }
+  const closedFolders = [programFolder(), ...flags.config.flatMap(foldersOfConfig)]
   if (flags.dev) {
     const address = parseListenAddress(flags.devListenAddress)
     if (address === undefined) {
@@ -55,6 +59,7 @@ export function serverOptions(
         explainToCaller: 'full',
         ui: true,
         environment: 'dev',
+        audit: { ...noAudit, mayCreate: true, closedFolders },
       },
     }
   }
@@ -75,8 +80,16 @@ export function serverOptions(
       publicAddress: config.apiAddress,
       clusterName: config.clusterName,
       environment: config.clusterName,
+      audit: {
+        ...config.audit,
+        closedFolders: [...closedFolders, ...dataFolders(config.storage)],
+      },
     },
   }
+}
+
+function dataFolders(storage: StorageOptions): readonly string[] {
+  return storage.kind === 'lmdb' ? [storage.path] : []
 }
 
 function openOutboundDoor(

@@ -3,6 +3,7 @@
  * built anywhere else.
  */
 
+import { noAudit, type AuditSettings } from '../core/audit-devices.ts'
 import { loginRecordsUsual, type CoreSettings } from '../core/settings.ts'
 import { Core, type MetricsOfOthers } from '../core/core.ts'
 import type { OneOfAll } from '../core/one-of-all.ts'
@@ -61,6 +62,8 @@ export interface ServerOptions {
   readonly clusterName?: string
   /** Shown on the pages, such as "dev". */
   readonly environment?: string
+  /** None unless it is said. */
+  readonly audit?: AuditSettings
   /** Named to a second process that wants the same data folder. */
   readonly processId: number
   readonly clock: Clock
@@ -117,6 +120,7 @@ export class Server {
   }
 
   async reload(): Promise<void> {
+    await this.core.audit.reopen()
     await this.#api.reloadTls()
   }
 }
@@ -155,6 +159,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       logger,
       outbound,
       settings,
+      audit: options.audit ?? noAudit,
       plugins: (tokens) => [...builtIns(tokens), ...(options.plugins ?? [])],
       system: createSystem,
       identityPaths: createIdentityPaths,
@@ -172,6 +177,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       handler: core.handler,
       traitsOf: core.traitsOf,
       requireMayAsk: core.requireMayAsk,
+      recordUnread: core.recordUnread,
       logger,
       clock,
       random,

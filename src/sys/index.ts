@@ -2,6 +2,7 @@
 
 import type { System, SystemPorts } from '../core/ports/system-ports.ts'
 import type { PathDeclaration } from '../framework/path.ts'
+import { auditPaths } from './audit-paths.ts'
 import { capabilityPaths } from './capability-paths.ts'
 import { corsPaths } from './cors-paths.ts'
 import { explainPaths } from './explain-paths.ts'
@@ -49,6 +50,7 @@ function systemPaths(ports: SystemPorts): readonly PathDeclaration[] {
     ...metricsPaths(ports),
     ...corsPaths(ports),
     ...toolPaths(ports),
+    ...auditPaths(ports),
     ...quotaPaths(ports),
     ...rotationPaths(ports),
     ...serverPaths(ports),

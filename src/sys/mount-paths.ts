@@ -51,12 +51,10 @@ const tuneFields = {
   }),
   listing_visibility: field.any({ help: '"unauth" shows the mount without a token.' }),
   audit_non_hmac_request_keys: field.any({
-    help: 'Kept for compatibility; there are no audit records.',
-    withoutEffect: true,
+    help: 'Members of requests whose values audit records show as they are.',
   }),
   audit_non_hmac_response_keys: field.any({
-    help: 'Kept for compatibility; there are no audit records.',
-    withoutEffect: true,
+    help: 'Members of answers whose values audit records show as they are.',
   }),
   passthrough_request_headers: field.any({
     help: 'Kept for compatibility; no backend is given headers.',

@@ -1,4 +1,4 @@
-/** sys/tools and small facts about the server that clients ask for (platform.md §2.9, §2.11). */
+/** sys/tools and small facts about the server that clients ask for (platform.md §2.11). */
 
 import { createHash } from 'node:crypto'
 import type { BackendPort, RandomPort } from '../core/ports/system-ports.ts'
@@ -80,39 +80,6 @@ export function toolPaths(ports: ToolPorts): readonly PathDeclaration[] {
         },
       }),
     ),
-    definePath({
-      pattern: 'audit',
-      access: 'sudo',
-      summary: 'Audit devices. There are none in this version.',
-      duplicateData: true,
-      fields: {},
-      operations: {
-        read: { summary: 'List audit devices.', handler: async () => reply.data({}) },
-      },
-    }),
-    definePath({
-      pattern: 'audit/*path',
-      access: 'sudo',
-      summary: 'One audit device.',
-      fields: {
-        path: field.path({ help: 'Where the device is.', charsMax: 512 }),
-        type: field.string({ help: 'file or socket.' }),
-        description: field.string({ help: 'Text for people.' }),
-        options: field.kvPairs({ help: 'Options of the device.' }),
-        local: field.bool({ help: 'Kept for compatibility.' }),
-      },
-      operations: {
-        write: {
-          summary: 'Enable an audit device.',
-          handler: async () => {
-            throw invalid(
-              'cannot enable audit device via API; use declarative, config-based audit device management instead',
-            )
-          },
-        },
-        delete: { summary: 'Disable an audit device.', handler: async () => reply.none() },
-      },
-    }),
     definePath({
       pattern: 'plugins/catalog',
       access: 'sudo',

@@ -63,7 +63,13 @@ export function wrappingPaths(ports: WrappingPort): readonly PathDeclaration[] {
             const own = facts.caller?.token
             const isOwn = own !== undefined && (token === '' || wrapping.isTextOf(token, own))
             const text = isOwn ? await wrapping.takeOwn(own) : await wrapping.take(token)
-            return { kind: 'raw', status: 200, contentType: 'application/json', body: text }
+            return {
+              kind: 'raw',
+              status: 200,
+              contentType: 'application/json',
+              body: text,
+              isUnwrapped: true,
+            }
           },
         },
       },

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { request as httpRequest } from 'node:http'
+import { keepSecrets } from './canary-folder.ts'
 
 export interface ApiResult {
   readonly status: number
@@ -80,7 +81,9 @@ export class ApiClient {
             for (const [name, value] of Object.entries(response.headers)) {
               headers[name] = Array.isArray(value) ? value.join(', ') : (value ?? '')
             }
-            resolve({ status: response.statusCode ?? 0, headers, text, body: parse(text) })
+            const answer = parse(text)
+            keepSecrets(this.token, body, answer)
+            resolve({ status: response.statusCode ?? 0, headers, text, body: answer })
           })
         },
       )

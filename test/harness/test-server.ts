@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { noAudit, type AuditSettings } from '../../src/core/audit-devices.ts'
 import { systemLeaseTtlSeconds } from '../../src/core/settings.ts'
 import { createStaticSeal, shamirSeal } from '../../src/core/seal/static-seal.ts'
 import type { BackendType } from '../../src/framework/backend.ts'
@@ -18,6 +19,7 @@ import { prepareDevServer } from '../../src/server/dev.ts'
 import type { StorageOptions } from '../../src/server/storage-engine.ts'
 import { createServer, type Server } from '../../src/server/wire.ts'
 import { ApiClient } from './api-client.ts'
+import { canaryDevices, canaryLogger, keepSecrets } from './canary-folder.ts'
 
 export interface TestServerOptions {
   /** Memory by default. */
@@ -42,6 +44,7 @@ export interface TestServerOptions {
   readonly plugins?: readonly BackendType[]
   /** Leads calls to hosts of the world to stand-ins on this machine. */
   readonly outbound?: (real: Outbound) => Outbound
+  readonly audit?: Partial<AuditSettings>
 }
 
 export interface TestServer {
@@ -87,9 +90,14 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     environment: 'dev',
     processId: process.pid,
     plugins: options.plugins ?? [],
+    audit: {
+      ...noAudit,
+      ...options.audit,
+      declared: [...(options.audit?.declared ?? []), ...canaryDevices()],
+    },
     clock,
     random: new SystemRandom(),
-    logger: options.logger ?? new SilentLogger(),
+    logger: options.logger ?? canaryLogger() ?? new SilentLogger(),
     outbound: options.outbound?.(outbound) ?? outbound,
     onFatal: (error) => {
       throw error
@@ -102,6 +110,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     options.raw === true
       ? { rootToken: '', unsealKey: '' }
       : await prepareDevServer(server, { rootTokenId: '', kvVersion: options.kvVersion ?? '2' })
+  keepSecrets(dev.rootToken, dev.unsealKey)
   return {
     server,
     url,

@@ -110,6 +110,7 @@ export async function run(context: TestContext, options: RunningOptions = {}): P
     },
     traitsOf: options.traitsOf ?? (() => ({ isOpen: true, repeats: undefined })),
     requireMayAsk: options.requireMayAsk ?? (async () => {}),
+    recordUnread: async (_request, refusal) => refusal,
     ...(options.other === undefined ? {} : { other: options.other }),
     ...(options.cors === undefined ? {} : { cors: options.cors }),
     logger: new LineLogger({

@@ -216,7 +216,7 @@ test('SYS-44, SYS-46, SYS-47, TTL-18: a tune that cannot be is refused and chang
   }
   assert.deepEqual((await root.read('sys/auth/strict/tune')).body.data, before)
   const audit = { audit_non_hmac_request_keys: 'a, b' }
-  assert.equal((await root.write('sys/mounts/sys/tune', audit)).status, 200)
+  assert.equal((await root.write('sys/mounts/sys/tune', audit)).status, 204)
   assert.deepEqual((await root.read('sys/mounts/sys/tune')).body.data.audit_non_hmac_request_keys, [
     'a',
     'b',

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import { systemLeaseTtlSeconds } from '../../src/core/settings.ts'
+import { noAudit } from '../../src/core/audit-devices.ts'
 import { Core } from '../../src/core/core.ts'
 import { SealManager } from '../../src/core/seal/seal-manager.ts'
 import { createStaticSeal } from '../../src/core/seal/static-seal.ts'
@@ -34,6 +35,7 @@ function node(engine: MemoryEngine, key: Buffer, clock: ManualClock): Core {
     store,
     seal,
     outbound,
+    audit: noAudit,
     settings: {
       defaultLeaseTtl: systemLeaseTtlSeconds,
       maxLeaseTtl: systemLeaseTtlSeconds,

@@ -59,6 +59,7 @@ suite('whole files', () => {
       storage: { kind: 'inmem' },
       seal: { kind: 'shamir' },
       outbound: openOutbound,
+      audit: { declared: [], mayCreate: false, mayPrefix: false },
       apiAddress: '',
       clusterName: '',
       defaultLeaseTtlSeconds: 2_764_800,
@@ -131,11 +132,10 @@ suite('whole files', () => {
       cluster_addr = "https://10.0.0.1:8201"
       telemetry { prometheus_retention_time = "24h" }
       user_lockout "all" { lockout_threshold = 5 }
-      audit "file" "to-disk" { options = { file_path = "/var/log/audit" } }
     `)
     assert.deepEqual(
       warnings,
-      ['disable_mlock', 'cluster_addr', 'telemetry', 'user_lockout', 'audit'].map(
+      ['disable_mlock', 'cluster_addr', 'telemetry', 'user_lockout'].map(
         (name, at) => `server.hcl:${6 + at}:7: "${name}" has no effect in this version`,
       ),
     )

@@ -21,6 +21,8 @@ const ofShareHolders = ['platform/share-holders.test.ts', 'a switch of the confi
 const ofMetrics = ['platform/metrics.test.ts', 'a listener may let everybody read them'] as const
 const ofNetworks = 'server/outbound-networks.test.ts'
 
+const ofAudit = 'server/audit-config.test.ts'
+
 const serving: Proofs = {
   ...rows(
     ofSizes,
@@ -56,6 +58,9 @@ export const configProofs: Readonly<Record<string, Proofs>> = {
     record_max: ['platform/login-records.test.ts', 'the ring keeps so many'],
     backend: [effects, 'the old word for storage'],
     outbound: [ofNetworks, 'a denied network is not called'],
+    audit: [ofAudit, 'devices of the configuration file'],
+    unsafe_allow_api_audit_creation: [ofAudit, 'unsafe_allow_api_audit_creation'],
+    allow_audit_log_prefixing: [ofAudit, 'allow_audit_log_prefixing'],
     workers: ['server/workers.test.ts', 'auto is one worker for each processor'],
   },
   'storage inmem': {},
@@ -82,6 +87,9 @@ export const configProofs: Readonly<Record<string, Proofs>> = {
     ),
   },
   'listener unix': { ...serving, ...rows(ofSizes, 'socket_mode', 'socket_user', 'socket_group') },
+  audit: {
+    ...rows([ofAudit, 'devices of the configuration file'], 'description', 'local', 'options'),
+  },
   telemetry: {
     unauthenticated_metrics_access: ofMetrics,
   },
@@ -177,8 +185,9 @@ const onTune: Proofs = {
   listing_visibility: ['platform/internal.test.ts', "listing_visibility: 'hidden'"],
   compat: ['jwt/login.test.ts', 'with compat=vault a missing groups claim'],
   explain_to_caller: ['jwt/login-refusals.test.ts', 'explain_to_caller'],
-  ...rows('idle', 'force_no_cache', 'audit_non_hmac_request_keys', 'plugin_version'),
-  ...rows('idle', 'audit_non_hmac_response_keys', 'passthrough_request_headers'),
+  ...rows('idle', 'force_no_cache', 'plugin_version', 'passthrough_request_headers'),
+  audit_non_hmac_request_keys: ['audit/records.test.ts', 'members that the mount names'],
+  audit_non_hmac_response_keys: ['audit/records.test.ts', 'members that the mount names'],
   ...rows('idle', 'allowed_response_headers'),
   user_lockout_config: ['userpass/login.test.ts', "lockout_threshold: '2'"],
 }

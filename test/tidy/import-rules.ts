@@ -6,23 +6,14 @@ import { importsOf, type SourceFile } from './source-text.ts'
 
 /** A file imports from its own folder and from those before it, less the exceptions below. */
 const order = [
-  ...['lib', 'ui', 'platform', 'schema', 'jose', 'oidc', 'trust', 'storage', 'framework', 'core'],
-  ...[
-    'sys',
-    'identity',
-    'auth',
-    'secrets',
-    'http',
-    'practice-idp',
-    'server',
-    'client',
-    'cli',
-    'test',
-  ],
+  ...['lib', 'ui', 'platform', 'schema', 'jose', 'oidc', 'trust', 'storage', 'framework'],
+  ...['audit', 'core', 'sys', 'identity', 'auth', 'secrets', 'http', 'practice-idp', 'server'],
+  ...['client', 'cli', 'test'],
 ]
 const server = [
   'storage',
   'framework',
+  'audit',
   'core',
   'sys',
   'identity',

@@ -374,7 +374,7 @@ async function createToken<Known>(
     callerOf(facts),
     sudo,
   )
-  return authReply(answer)
+  return { ...authReply(answer), isNew: true }
 }
 
 /** Where the leases of its tokens are. */
@@ -416,7 +416,7 @@ function renewerOf<Known>(request: CoreRequest<unknown, Known>): Renewer<Known> 
   return { caller: callerOf(request.facts), clientAddress: request.clientAddress }
 }
 
-function authReply(answer: TokenAnswer): Reply {
+function authReply(answer: TokenAnswer): Extract<Reply, { kind: 'auth' }> {
   return { kind: 'auth', auth: answer.auth, warnings: answer.warnings }
 }
 

@@ -2,6 +2,7 @@
 
 import { objectOf, textMember } from '../../client/secret.ts'
 import { isJsonObject } from '../../lib/json.ts'
+import { trimEnd } from '../../lib/trim.ts'
 import type { Command } from '../command.ts'
 import { cleanPath, parentPath } from '../context.ts'
 import { exitCodes } from '../failure.ts'
@@ -110,6 +111,35 @@ export const auditDisable: Command = {
     context.print.success(
       `Success! Disabled audit device (if it was enabled) at: ${parentPath(path)}`,
     )
+    return exitCodes.ok
+  },
+}
+
+export const auditHash: Command = {
+  usage: '[options] VALUE',
+  description:
+    'Gives what the records of a device show for a value. "-" reads it from standard input, where no list of processes shows it.',
+  examples: [
+    { title: 'Hash what another program prints', line: 'audit hash -' },
+    { title: 'As another device does', line: 'audit hash -path=second carol' },
+  ],
+  flags: [{ name: 'path', kind: 'text', help: 'The device. Default: file.' }],
+  kind: 'remote',
+  output: 'format',
+  argsMin: 1,
+  argsMax: 1,
+  async run(context) {
+    const [word = ''] = context.args
+    const input = word === '-' ? trimEnd(await context.readStdin(), '\n') : word
+    const path = cleanPath(context.flags.text('path') ?? 'file')
+    const secret = await context.fetch(
+      { method: 'POST', path: `sys/audit-hash/${path}`, body: { input } },
+      { doing: 'Error hashing' },
+    )
+    const { print } = context
+    const data = secret?.data ?? {}
+    if (print.isTable) print.line(textMember(data, 'hash'))
+    else print.data(data)
     return exitCodes.ok
   },
 }

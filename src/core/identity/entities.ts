@@ -128,7 +128,7 @@ export class Entities {
 
   /** Of that very id: what policies say of one path must not be read by another. */
   readById(id: string): Promise<EntityView | undefined> {
-    return this.read((view) => view.get(keys.entity(id)))
+    return this.read(async (view) => view.get(keys.entity(id)))
   }
 
   /** Of that id, or of the one that has taken it over. */

@@ -12,6 +12,7 @@ import type { Logger } from '../../platform/logger.ts'
 import type { Random } from '../../platform/random.ts'
 import type { Store } from '../../storage/store.ts'
 import type { PolicyAccess } from '../access.ts'
+import type { AuditDevices } from '../audit-devices.ts'
 import type { Backups } from '../backups.ts'
 import type { CoreConfiguration } from '../configuration.ts'
 import type { DecisionRecords } from '../decision-records.ts'
@@ -134,6 +135,11 @@ export interface WrappingPort {
   readonly wrapping: Wrapping
 }
 
+/** Makes, lists and removes audit devices. */
+export interface AuditPort {
+  readonly audit: Pick<AuditDevices, 'enable' | 'disable' | 'hash' | 'setHeader'>
+}
+
 export interface RandomPort {
   readonly random: Random
 }
@@ -157,6 +163,7 @@ export interface SystemPorts
     MountPort,
     BackendPort,
     WrappingPort,
+    AuditPort,
     LoginPreviewPort,
     MetricsPort,
     RecordedLoginsPort,
