@@ -161,7 +161,11 @@ const tokenFacts = new WeakMap<TokenRecord, AuditedToken>()
 
 /** The same object for the same facts, so that its text is written once. */
 function auditedToken(
-  { token, caller, rights: { identity: identityPolicies } }: CallerFacts & { readonly caller: Caller },
+  {
+    token,
+    caller,
+    rights: { identity: identityPolicies },
+  }: CallerFacts & { readonly caller: Caller },
   text: string,
 ): AuditedToken {
   const { record, accessor, type } = token
