@@ -109,9 +109,9 @@ async function serve(server: Server, running: Running): Promise<number> {
   const code = await end.reached
   await server.stop()
   if (pidFile !== '') removePidFile(pidFile)
-  if (code !== 0) return code
-  if (!flags.dev && logFormatOf(flags, running.loaded) === 'json') logger.log('info', 'stopped')
-  else io.stdout.write(`==> ${product.name} shutdown complete\n`)
+  // Where the log is json it says so itself, and standard output is for nobody.
+  const isForPeople = flags.dev || logFormatOf(flags, running.loaded) !== 'json'
+  if (code === 0 && isForPeople) io.stdout.write(`==> ${product.name} shutdown complete\n`)
   return code
 }
 
