@@ -3,6 +3,11 @@
 import { ApiClient, type TlsOptions } from '../client/http-client.ts'
 import { parsePemCertificates } from '../jose/pem-key.ts'
 import { goDuration } from '../lib/duration.ts'
+import {
+  parseProxyAddress,
+  readProxyEnvironment,
+  type ChooseProxy,
+} from '../platform/proxy-environment.ts'
 import { readUserDirectory, readUserFile } from '../platform/user-files.ts'
 import type { Environment } from './environment.ts'
 import { CommandFailure } from './failure.ts'
@@ -35,8 +40,26 @@ export async function createConnection(sources: ConnectionSources): Promise<ApiC
     retriesMax: environment.wholeNumber('MAX_RETRIES') ?? 0,
     followRedirects: !chooseBool(flags, environment, 'disable-redirects', 'DISABLE_REDIRECTS'),
     headers: requestHeaders(flags, environment),
+    proxy: chooseProxy(environment),
     ...(namespace === undefined ? {} : { namespace }),
   })
+}
+
+/**
+ * The proxy of our own variable leads everywhere, to this machine too; those that all programs read
+ * leave out this machine and what NO_PROXY names.
+ */
+function chooseProxy(environment: Environment): ChooseProxy {
+  const name = ['PROXY_ADDR', 'HTTP_PROXY'].find((one) => environment.text(one) !== undefined)
+  const text = name === undefined ? undefined : environment.text(name)
+  if (name === undefined || text === undefined) {
+    return readProxyEnvironment(environment.variables)
+  }
+  const proxy = parseProxyAddress(text.includes('://') ? text : `http://${text}`)
+  if (proxy !== undefined) return () => proxy
+  throw new CommandFailure(
+    `The environment variable ${environment.variableName(name)} must be an http:// address.`,
+  )
 }
 
 function requestHeaders(flags: FlagValues, environment: Environment): [string, string][] {

@@ -92,6 +92,8 @@ export class CommandContext implements DataSources {
   async client(): Promise<ApiClient> {
     // The transport is loaded by the first command that needs it: `version` does not.
     const { createConnection } = await import('./connection.ts')
+    if (this.#client === undefined)
+      this.environment.unsupported().forEach((line) => this.print.warn(line))
     this.#client ??= await createConnection({
       flags: this.flags,
       environment: this.environment,

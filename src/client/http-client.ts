@@ -4,8 +4,15 @@
  * platform.md §1, §9.
  */
 
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
-import { Agent as HttpsAgent, request as httpsRequest, type AgentOptions } from 'node:https'
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type ClientRequest,
+  type IncomingMessage,
+} from 'node:http'
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { isIP } from 'node:net'
+import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 import {
   encodeJson,
   isJsonObject,
@@ -17,6 +24,9 @@ import {
 import { trimEnd } from '../lib/trim.ts'
 import { checkServerName } from '../platform/outbound-tls.ts'
 import { systemRoots, systemTrust } from '../platform/system-roots.ts'
+import { hostOf, portOf } from '../platform/outbound-url.ts'
+import type { ChooseProxy, Proxy } from '../platform/proxy-environment.ts'
+import { openTunnel, proxyHeaders } from '../platform/proxy-tunnel.ts'
 import { deadline, pause } from '../platform/terminal.ts'
 import {
   ApiError,
@@ -48,6 +58,8 @@ export interface ClientOptions {
   readonly retriesMax?: number
   readonly followRedirects?: boolean
   readonly bodyBytesMax?: number
+  /** Which proxy leads to an address; none when absent. */
+  readonly proxy?: ChooseProxy
 }
 
 export interface ApiRequest {
@@ -94,7 +106,10 @@ export class ApiClient {
     const unix = options.address.startsWith('unix://')
     this.#socketPath = unix ? options.address.slice('unix://'.length) : undefined
     this.#base = parseAddress(unix ? 'http://localhost' : options.address)
-    this.#agent = this.#base.protocol === 'https:' ? tlsAgent(options.tls ?? {}) : new HttpAgent()
+    this.#agent =
+      this.#base.protocol === 'https:'
+        ? new HttpsAgent(tlsSettings(options.tls ?? {}))
+        : new HttpAgent()
   }
 
   get token(): string {
@@ -186,7 +201,6 @@ export class ApiClient {
   #exchange(wire: WireRequest): Promise<ApiResponse> {
     const { timeoutMs = defaultTimeoutMs } = this.#options
     const address = shownAddress(this.#options.address)
-    const send = wire.url.protocol === 'https:' ? httpsRequest : httpRequest
     const signal = timeoutMs > 0 ? deadline(timeoutMs) : undefined
     return new Promise((resolve, reject) => {
       const fail = (cause: unknown) => {
@@ -199,25 +213,18 @@ export class ApiClient {
         return reject(connectionError(cause, address))
       }
       try {
-        const outgoing = send(wire.url, {
-          method: wire.method,
-          agent: this.#agent,
-          headers: Object.fromEntries([
-            ...wire.headers,
-            ...(wire.body === undefined
-              ? []
-              : [['Content-Length', String(Buffer.byteLength(wire.body))]]),
-          ]) as Record<string, string>,
-          ...(signal === undefined ? {} : { signal }),
-          ...(this.#socketPath === undefined ? {} : { socketPath: this.#socketPath }),
-        })
-        outgoing.on('error', fail)
-        outgoing.on('response', (incoming) => {
-          this.#readBody(incoming)
-            .then((text) => resolve(readAnswer(wire, incoming, text)))
-            .catch(fail)
-        })
-        outgoing.end(wire.body)
+        const goOn = (outgoing: ClientRequest): void => {
+          outgoing.on('error', fail)
+          outgoing.on('response', (incoming) => {
+            this.#readBody(incoming)
+              .then((text) => resolve(readAnswer(wire, incoming, text)))
+              .catch(fail)
+          })
+          outgoing.end(wire.body)
+        }
+        const proxy = this.#socketPath === undefined ? this.#options.proxy?.(wire.url) : undefined
+        if (proxy === undefined) goOn(this.#open(wire, signal))
+        else this.#openThrough(proxy, wire, signal).then(goOn).catch(fail)
       } catch (cause) {
         // A header value that HTTP cannot carry is refused before anything is sent; its text may be
         // a secret.
@@ -228,6 +235,40 @@ export class ApiClient {
         )
       }
     })
+  }
+
+  #open(wire: WireRequest, signal: AbortSignal | undefined): ClientRequest {
+    const send = wire.url.protocol === 'https:' ? httpsRequest : httpRequest
+    return send(wire.url, {
+      ...requestOptions(wire, signal),
+      agent: this.#agent,
+      ...(this.#socketPath === undefined ? {} : { socketPath: this.#socketPath }),
+    })
+  }
+
+  async #openThrough(
+    proxy: Proxy,
+    wire: WireRequest,
+    signal: AbortSignal | undefined,
+  ): Promise<ClientRequest> {
+    const { url } = wire
+    const options = requestOptions(wire, signal)
+    if (url.protocol === 'http:') {
+      return httpRequest({
+        ...options,
+        host: proxy.host,
+        port: proxy.port,
+        path: url.href,
+        headers: { ...options.headers, host: url.host, ...proxyHeaders(proxy) },
+        agent: false,
+      })
+    }
+    const host = hostOf(url)
+    const tunnel = await openTunnel(proxy, { host, port: portOf(url), signal })
+    const tls = tlsSettings(this.#options.tls ?? {})
+    const name = isIP(host) === 0 ? { servername: host } : {}
+    const secured = connectTls({ host, ...name, ...tls, socket: tunnel })
+    return httpsRequest(url, { ...options, agent: false, createConnection: () => secured })
   }
 
   async #readBody(incoming: IncomingMessage): Promise<string> {
@@ -302,8 +343,18 @@ function shownAddress(address: string): string {
   return at < start ? address : address.slice(0, start) + address.slice(at + 1)
 }
 
-function tlsAgent(tls: TlsOptions): HttpsAgent {
-  return new HttpsAgent({
+function requestOptions(wire: WireRequest, signal: AbortSignal | undefined) {
+  const length =
+    wire.body === undefined ? [] : [['Content-Length', String(Buffer.byteLength(wire.body))]]
+  return {
+    method: wire.method,
+    headers: Object.fromEntries([...wire.headers, ...length]) as Record<string, string>,
+    ...(signal === undefined ? {} : { signal }),
+  }
+}
+
+function tlsSettings(tls: TlsOptions): ConnectionOptions {
+  return {
     minVersion: 'TLSv1.2',
     rejectUnauthorized: tls.insecureSkipVerify !== true,
     ...(tls.authorities === undefined
@@ -313,11 +364,11 @@ function tlsAgent(tls: TlsOptions): HttpsAgent {
     ...(tls.certificate === undefined ? {} : { cert: tls.certificate }),
     ...(tls.key === undefined ? {} : { key: tls.key }),
     ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
-  })
+  }
 }
 
 /** A client certificate needs a context of its own; all others share that of the system. */
-function systemAuthorities(tls: TlsOptions): AgentOptions {
+function systemAuthorities(tls: TlsOptions): ConnectionOptions {
   if (tls.certificate === undefined) return { secureContext: systemTrust() }
   const ca = systemRoots()
   return ca === undefined ? {} : { ca: [...ca], allowPartialTrustChain: true }

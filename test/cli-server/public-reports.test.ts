@@ -2,12 +2,19 @@
 
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server as HttpServer,
+} from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
 import { after, before, describe, test } from 'node:test'
 import { requireClientAddress } from '../../src/http/forwarded-for.ts'
 import { parseCidr } from '../../src/lib/cidr.ts'
+import { parseServerFlags } from '../../src/server/server-flags.ts'
 import { makeCertificate } from '../http/self-signed.ts'
 import { Shell } from './fixture.ts'
 import { Computer } from './program.ts'
@@ -22,6 +29,81 @@ before(async () => {
 after(async () => {
   await shell.stop()
   await computer.remove()
+})
+
+describe('a proxy', () => {
+  const seen: string[] = []
+  let proxy: HttpServer
+  let address = ''
+
+  before(async () => {
+    proxy = createHttpServer((incoming, outgoing) => {
+      seen.push(`${incoming.method} ${incoming.url} ${incoming.headers['proxy-authorization']}`)
+      outgoing.setHeader('content-type', 'application/json')
+      outgoing.end('{"data":{"x":"through"}}')
+    })
+    proxy.on('connect', (incoming: IncomingMessage, socket: Duplex) => {
+      seen.push(`CONNECT ${incoming.url} ${incoming.headers['proxy-authorization']}`)
+      socket.end('HTTP/1.1 403 Forbidden\r\n\r\n')
+    })
+    await new Promise<void>((resolve) => {
+      proxy.listen(0, '127.0.0.1', resolve)
+    })
+    address = `http://u:p@127.0.0.1:${(proxy.address() as AddressInfo).port}`
+  })
+  after(() => {
+    proxy.closeAllConnections()
+    proxy.close()
+  })
+
+  const read = (env: Readonly<Record<string, string>>) =>
+    shell.run(['read', '-field=x', 'a'], { env: { VAULT_TOKEN: 't', ...env } })
+
+  test('of the environment leads to a server behind it, and ours leads everywhere (FIX-F4)', async () => {
+    const basic = `Basic ${Buffer.from('u:p').toString('base64')}`
+    const away = { VAULT_ADDR: 'http://vault.internal.example:8200' }
+    assert.equal((await read({ ...away, HTTP_PROXY: address })).out, 'through')
+    assert.equal((await read({ ...away, VAULT_PROXY_ADDR: address })).out, 'through')
+    assert.equal((await read({ ...away, BAO_HTTP_PROXY: address })).out, 'through')
+    const here = 'http://127.0.0.1:1'
+    assert.equal((await read({ VAULT_ADDR: here, VAULT_PROXY_ADDR: address })).out, 'through')
+    assert.deepEqual(seen.splice(0), [
+      ...Array.from({ length: 3 }, () => `GET ${away.VAULT_ADDR}/v1/a ${basic}`),
+      `GET ${here}/v1/a ${basic}`,
+    ])
+    // This machine is never reached through the proxy of all programs, nor what NO_PROXY names.
+    assert.equal((await read({ VAULT_ADDR: here, HTTP_PROXY: address })).code, 2)
+    const excepted = { HTTP_PROXY: address, NO_PROXY: '.internal.example' }
+    assert.equal((await read({ ...away, ...excepted })).code, 2)
+    assert.deepEqual(seen, [])
+  })
+
+  test('is asked for a tunnel where there is TLS; that it refuses is said without its password (FIX-F4)', async () => {
+    const result = await read({
+      VAULT_ADDR: 'https://vault.internal.example:8200',
+      VAULT_PROXY_ADDR: address,
+    })
+    assert.equal(result.code, 2)
+    assert.match(result.err, /the proxy answered 403/)
+    assert.equal(result.err.includes('u:p'), false)
+    assert.match(seen.splice(0).join(), /^CONNECT vault\.internal\.example:8200 Basic /)
+  })
+})
+
+test('a variable that does nothing is named (FIX-F4)', async () => {
+  const env = { VAULT_SRV_LOOKUP: 'true', BAO_RATE_LIMIT: '5' }
+  const result = await shell.run(['token', 'lookup'], { env })
+  assert.equal(result.code, 0)
+  assert.match(
+    result.err,
+    /^VAULT_SRV_LOOKUP has no effect: .*\nBAO_RATE_LIMIT has no effect: .*\n$/,
+  )
+  const flags = parseServerFlags(['-dev'], { VAULT_CLUSTER_ADDR: 'x', BAO_SEAL_TYPE: 'y' })
+  assert.ok(flags.ok)
+  assert.deepEqual(
+    flags.value.warnings.map((line) => line.split(':')[0]),
+    ['VAULT_CLUSTER_ADDR has no effect', 'BAO_SEAL_TYPE has no effect'],
+  )
 })
 
 describe('authorities', () => {

@@ -91,7 +91,7 @@ test('logout of a dead token forgets it; one of the environment stays alive', as
 test('a shell completes commands, subcommands and flags by asking the program (FIX-U12)', async () => {
   const asked = async (line: string) =>
     (await shell.must([], { env: { COMP_LINE: line } })).trimEnd().split('\n')
-  const all = [...new Set(commandTable.map(({ name }) => name.split(' ')[0]))].sort()
+  const all = [...new Set(commandTable.map(({ name }) => name.split(' ')[0] ?? ''))].sort()
   assert.deepEqual(await asked('tokenstile '), all)
   assert.deepEqual(await asked('tokenstile kv me'), ['metadata'])
   assert.deepEqual(await asked('tokenstile kv metadata p'), ['patch', 'put'])
