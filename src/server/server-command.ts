@@ -104,14 +104,14 @@ async function serve(server: Server, running: Running): Promise<number> {
   const pidFile = running.loaded?.config.pidFile ?? ''
   if (pidFile !== '') writePidFile(pidFile, process.id)
   if (flags.dev) await startDev(server, addresses, running)
-  else if (logFormatOf(flags, running.loaded) === 'json') logListening(addresses, running)
+  else if (isReadByProgram(running)) logListening(addresses, running)
   else announce(addresses, running)
   const code = await end.reached
   await server.stop()
   if (pidFile !== '') removePidFile(pidFile)
   // Where the log is json it says so itself, and standard output is for nobody.
-  const isForPeople = flags.dev || logFormatOf(flags, running.loaded) !== 'json'
-  if (code === 0 && isForPeople) io.stdout.write(`==> ${product.name} shutdown complete\n`)
+  if (code === 0 && (flags.dev || !isReadByProgram(running)))
+    io.stdout.write(`==> ${product.name} shutdown complete\n`)
   return code
 }
 
@@ -167,6 +167,12 @@ function listenerText(address: BoundAddress): string {
   if (address.kind === 'unix') return `unix ${address.path}`
   const host = address.host.includes(':') ? `[${address.host}]` : address.host
   return `tcp ${host}:${address.port} (${address.isSecure ? 'TLS' : 'no TLS'})`
+}
+
+/** A log of JSON lines on standard error, beside which no prose belongs. */
+function isReadByProgram({ flags, loaded }: Running): boolean {
+  const file = flags.logFile || (loaded?.config.logFile ?? '')
+  return file === '' && logFormatOf(flags, loaded) === 'json'
 }
 
 /** Where each line is read by a program, the start is an event and no text for people. */
