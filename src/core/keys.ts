@@ -11,7 +11,7 @@ import {
   rateLimitRecord,
   type QuotaConfig,
   type RateLimit,
-} from './quotas/rate-limit.ts'
+} from './quotas/quota-records.ts'
 import {
   aliasRecord,
   auditDeviceRecord,

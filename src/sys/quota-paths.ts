@@ -3,12 +3,8 @@
 import { keys } from '../core/keys.ts'
 import type { ConfigurationPort, RecordPort } from '../core/ports/system-ports.ts'
 import { readRateLimits } from '../core/quotas/quotas.ts'
-import {
-  quotaConfigRecord,
-  rateLimitRecord,
-  scopeOf,
-  type RateLimit,
-} from '../core/quotas/rate-limit.ts'
+import { quotaConfigRecord, rateLimitRecord, type RateLimit } from '../core/quotas/quota-records.ts'
+import { scopeOf } from '../core/quotas/rate-limit.ts'
 import { warningsOfIdleFields } from '../framework/input.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { invalid } from '../framework/refusal.ts'

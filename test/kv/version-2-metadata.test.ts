@@ -257,3 +257,21 @@ test('every path, operation and field has a sentence of help', () => {
     for (const one of Object.values(path.fields)) assert.ok(one.help.length > 0)
   }
 })
+
+test('updated_time moves with every change of a version, and stays when nothing changes (FIX-F15)', async () => {
+  const clock = new ManualClock(startMs)
+  const kv = create(clock)
+  await kv.put('data/a', { data: { x: 1 } })
+  const updated = async () =>
+    ((await kv.get('metadata/a')).data as { updated_time: string }).updated_time
+  const times = [await updated()]
+  for (const part of ['delete', 'undelete', 'destroy'] as const) {
+    clock.advance(1000)
+    await kv.put(`${part}/a`, { versions: [1] })
+    times.push(await updated())
+  }
+  assert.equal(new Set(times).size, 4)
+  clock.advance(1000)
+  await kv.put('destroy/a', { versions: [1] })
+  assert.equal(await updated(), times.at(-1))
+})

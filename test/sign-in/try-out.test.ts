@@ -92,5 +92,5 @@ test('npm run login does the same in a terminal', async () => {
   assert.match(await page.innerText('body'), /You are signed in/)
   await page.close()
   assert.equal(await ended, 0)
-  assert.match(out, /^token_policies +\["default" "reader"\]$/m)
+  assert.match(out, /^policies +default, reader$/m)
 })

@@ -22,7 +22,6 @@ import { expressionFinds, priceOfExpression } from '../../trust/expression.ts'
 import type { ProviderProblem } from '../../trust/login-facts.ts'
 import { MatchWork } from '../../trust/match-work.ts'
 import { assignReference, parseReference, resolveReference } from '../../trust/pointer.ts'
-import type { ConfigRecord } from './config.ts'
 import {
   parseProvider,
   type GsuiteSettings,
@@ -38,14 +37,14 @@ export interface LookupRole {
   readonly groups_claim: string
 }
 
-type ProviderPart = Pick<
-  ConfigRecord,
-  | 'provider_config'
-  | 'oidc_discovery_url'
-  | 'oidc_discovery_ca_pem'
-  | 'override_allowed_server_names'
-  | 'unsupported_critical_cert_extensions'
->
+/** What of the mount's config a look-up goes by. */
+interface ProviderPart {
+  readonly provider_config: JsonObject
+  readonly oidc_discovery_url: string
+  readonly oidc_discovery_ca_pem: string
+  readonly override_allowed_server_names: readonly string[]
+  readonly unsupported_critical_cert_extensions: readonly string[]
+}
 
 /** Claims that say whom a token is from, for whom and when: nothing looked up replaces them. */
 const registered = new Set('iss sub aud exp nbf iat jti azp nonce auth_time'.split(' '))

@@ -2,7 +2,7 @@
 
 import { readUserFile, writeUserFile } from '../../platform/user-files.ts'
 import type { Command } from '../command.ts'
-import { completionScript, shells, type Shell } from '../completion.ts'
+import { completionScript, shells, type Shell } from '../completion-scripts.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
 

@@ -8,7 +8,8 @@ import { prefixRange, type StoreView } from '../../storage/store.ts'
 import { keys, lastSegment } from '../keys.ts'
 import type { MountTable } from '../mount-table.ts'
 import { RateBuckets, type Taken } from './rate-buckets.ts'
-import { quotaConfigRecord, QuotaRules, type RateLimit } from './rate-limit.ts'
+import { quotaConfigRecord, type RateLimit } from './quota-records.ts'
+import { QuotaRules } from './rate-limit.ts'
 
 type Headers = Readonly<Record<string, string>>
 

@@ -5,7 +5,7 @@
  */
 
 import { BoundedCache } from '../../lib/bounded-cache.ts'
-import type { RateLimit } from './rate-limit.ts'
+import type { RateLimit } from './quota-records.ts'
 
 interface Bucket {
   /** A quota that was changed starts anew. */

@@ -1,56 +1,10 @@
 /**
- * Rate limit quotas as they are stored, and which of them a request falls under
- * (platform.md §2.11): the most exact one alone. Pure.
+ * Which rate limit quota a request falls under (platform.md §2.11): the most exact one alone. Pure.
  */
 
-import { field } from '../../schema/field.ts'
-import { defineRecord, own, stored, type StoredOf } from '../../schema/record.ts'
+import type { QuotaConfig, RateLimit } from './quota-records.ts'
 import { fullPath, type MountTable } from '../mount-table.ts'
 import { trimEnd, trimEnds } from '../../lib/trim.ts'
-
-export const rateLimitRecord = defineRecord({
-  name: own<string>(''),
-  path: stored(
-    field.string({
-      help: 'A mount, a path, or a path with "*" at its end; everything when it is empty.',
-      charsMax: 1024,
-    }),
-  ),
-  role: stored(field.string({ help: 'Only logins of that role at the mount.', charsMax: 256 })),
-  rate: stored(field.float({ help: 'Requests in each interval, for each client address.' })),
-  interval: stored(field.duration({ help: 'Length of the interval; 1 second by default.' }), {
-    default: 1,
-  }),
-  block_interval: stored(
-    field.duration({ help: 'How long a client is refused once it went beyond; 0 is not at all.' }),
-  ),
-  inheritable: stored(field.bool({ help: 'For namespaces below, of which there are none.' })),
-})
-export type RateLimit = StoredOf<typeof rateLimitRecord.table>
-
-export const quotaConfigRecord = defineRecord({
-  enable_rate_limit_audit_logging: stored(
-    field.bool({ help: 'Kept for compatibility.', withoutEffect: true }),
-  ),
-  enable_rate_limit_response_headers: stored(
-    field.bool({ help: 'Tell clients with each answer how much is left.' }),
-  ),
-  rate_limit_exempt_paths: stored(
-    field.commaList({
-      help: 'Paths that no quota limits; "*" at the end stands for all below.',
-      emptyElements: 'drop',
-      charsMax: 16_384,
-    }),
-  ),
-  absolute_rate_limit_exempt_paths: stored(
-    field.commaList({
-      help: 'The same, of all namespaces.',
-      emptyElements: 'drop',
-      charsMax: 16_384,
-    }),
-  ),
-})
-export type QuotaConfig = StoredOf<typeof quotaConfigRecord.table>
 
 /** What load balancers and holders of unseal keys need, however much others ask for. */
 const alwaysExempt = [
