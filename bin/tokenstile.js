@@ -5,6 +5,7 @@
  */
 
 import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import module from 'node:module'
 import { homedir } from 'node:os'
 import { basename, join } from 'node:path'
@@ -22,7 +23,7 @@ if (!existsSync(new URL('../dist/cli.js', import.meta.url))) {
   process.exitCode = 1
 } else if (words.length === 1 && versionWords.includes(words[0])) {
   const { version } = await import('../dist/version.js')
-  await version.run({ print: { line: (text) => process.stdout.write(`${text}\n`) } })
+  await version.run({ print: { isTable: true, line: (text) => process.stdout.write(`${text}\n`) } })
 } else {
   useCompileCache()
   const { runCli } = await import('../dist/cli.js')
@@ -30,6 +31,7 @@ if (!existsSync(new URL('../dist/cli.js', import.meta.url))) {
   const code = await runCli({
     argv: words,
     programName: programName(),
+    programPath: fileURLToPath(import.meta.url),
     env,
     stdin,
     stdout,

@@ -52,7 +52,7 @@ async function reasonsPage() {
 }
 
 async function checksPage() {
-  const { jwtLogin, oidcLogin } = await load('trust/login-lists.js')
+  const { celLogin, jwtLogin, oidcLogin, selectingLogin } = await load('trust/login-lists.js')
   const parts = [
     '# The checks of a login',
     notice,
@@ -61,6 +61,10 @@ async function checksPage() {
     checkTable(jwtLogin),
     '## Sign-in with OpenID Connect',
     checkTable(oidcLogin),
+    '## Login with a JWT that names no role',
+    checkTable(selectingLogin),
+    '## Login with a JWT through a CEL role',
+    checkTable(celLogin),
   ]
   return `${parts.join('\n\n')}\n`
 }
@@ -179,12 +183,31 @@ function table(head, rows) {
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
 }
 
+async function manualPage() {
+  const { manPage } = await load('cli/man-page.js')
+  const { commandTable } = await load('cli/command-table.js')
+  return manPage(commandTable)
+}
+
+/** For packagers, whose systems have a folder for each shell. */
+async function completions() {
+  const { completionScript, shells } = await load('cli/completion.js')
+  return Object.fromEntries(
+    shells.map((shell) => [
+      `completions/tokenstile.${shell}`,
+      completionScript(shell, 'tokenstile'),
+    ]),
+  )
+}
+
 await ensureInstalled()
 await ensureBuilt()
 const pages = {
   'docs/reference/reasons.md': await reasonsPage(),
   'docs/reference/login-checks.md': await checksPage(),
   'docs/reference/api.md': await apiPage(),
+  'man/tokenstile.1': await manualPage(),
+  ...(await completions()),
 }
 const stale = Object.entries(pages).filter(([path, text]) => readPage(path) !== text)
 if (process.argv.includes('--check')) {

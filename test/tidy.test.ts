@@ -122,13 +122,19 @@ function judgeLock(
 ): readonly string[] {
   const licences =
     /^(?:MIT|MIT-0|ISC|Apache-2\.0|BSD-[23]-Clause|0BSD|BlueOak-1\.0\.0|Python-2\.0|CC0-1\.0|Unlicense|MPL-2\.0)$/
+  // Under `(A AND B)` both hold.
+  const isKnown = (licence: string): boolean =>
+    licence
+      .replaceAll(/[()]/g, '')
+      .split(' AND ')
+      .every((one) => licences.test(one))
   return Object.entries(packages).flatMap(([path, entry]) => {
     if (path === '') return []
     const name = path.split('node_modules/').at(-1) ?? path
     return [
       ...(entry.resolved === undefined ? [] : [`${path}: names where it came from`]),
       ...(entry.integrity === undefined ? [`${path}: has no integrity`] : []),
-      ...(licencesOf(entry).some((one) => licences.test(one))
+      ...(licencesOf(entry).some((one) => isKnown(one))
         ? []
         : [`${path}: licence ${licencesOf(entry).join()}`]),
       ...(entry.hasInstallScript === true && !scripts.includes(name)
@@ -165,7 +171,7 @@ suite('dependencies', () => {
     const bad: Record<string, LockedPackage> = {
       'node_modules/a': { ...sound, resolved: 'https://somewhere' },
       'node_modules/b': { license: 'MIT' },
-      'node_modules/c': { ...sound, license: 'AGPL-3.0' },
+      'node_modules/c': { ...sound, license: '(MIT AND AGPL-3.0)' },
       'node_modules/a/node_modules/d': { ...sound, hasInstallScript: true },
     }
     assert.equal(judgeLock(bad, scripts).length, 4)

@@ -15,6 +15,7 @@ import { fileURLToPath } from 'node:url'
 import { auditRows, benchAudit } from './audit.mjs'
 import { besideEarlier } from './earlier.mjs'
 import { get, post, runLoad } from './load.mjs'
+import { benchMethods } from './methods.mjs'
 import { benchSignIns } from './sign-in.mjs'
 import { benchWorkers } from './workers.mjs'
 
@@ -33,6 +34,8 @@ const signInOnly = process.argv.includes('--sign-in')
 const auditOnly = process.argv.includes('--audit')
 /** `--workers`: nothing but two workers against one process. */
 const workersOnly = process.argv.includes('--workers')
+/** `--methods`: nothing but the other auth methods. */
+const methodsOnly = process.argv.includes('--methods')
 
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const jwk = publicKey.export({ format: 'jwk' })
@@ -252,9 +255,9 @@ async function main() {
     const product = new Product(folder)
     await product.start()
     await product.prepare()
-    if (signInOnly) {
+    if (signInOnly || methodsOnly) {
       await product.stop()
-      console.log(await signIns())
+      console.log(await (signInOnly ? signIns() : methods()))
       return
     }
     const bytesOf = async (path, init) =>
@@ -313,6 +316,7 @@ async function main() {
     report.signIn = await signIns()
     report.audit = await audits()
     report.workers = await workerRatios()
+    report.methods = await methods()
   } finally {
     for (const child of children) child.kill('SIGKILL')
     rmSync(folder, { recursive: true, force: true })
@@ -379,6 +383,22 @@ async function signIns() {
     await product.prepare()
     const tools = { start, stop, firstLine, here, residentMiB, median }
     const report = await benchSignIns({ product, tools, quick, rounds, folder })
+    await product.stop()
+    return report
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** On a store of their own as well. */
+async function methods() {
+  const folder = mkdtempSync(join(tmpdir(), 'tokenstile-bench-methods-'))
+  const product = new Product(folder)
+  try {
+    await product.start()
+    await product.prepare()
+    const logins = jwts.map((jwt) => post('/v1/auth/jwt/login', { role: 'service', jwt }))
+    const report = await benchMethods({ product, logins, rounds, seconds, connections, median })
     await product.stop()
     return report
   } finally {
@@ -486,6 +506,8 @@ function print(report) {
     ['ready after start, ms', report.live.startMs, '<=', 1000],
     ['resident memory, MiB', report.live.residentMiB, '<=', 250],
     ['disk per token, bytes', report.live.bytesPerToken, '<=', 800],
+    ['approle logins / JWT logins', report.methods.approle, '>=', 0.7],
+    ['JWT logins under wrong passwords / without', report.methods.flooded, '>=', 0.7],
     ['sign-ins / bare program', report.signIn.ratio, '>=', 0.4],
     ['sign-ins that failed', report.signIn.bad, '<=', 0],
     ['2,000 open sign-ins hold, MiB', report.signIn.openMiB, '<=', 80],

@@ -9,10 +9,13 @@ import type { CommandEntry } from './command.ts'
 const audit = () => import('./commands/audit.ts')
 const auditVerify = () => import('./commands/audit-verify.ts')
 const authHelp = () => import('./commands/auth-help.ts')
+const completion = () => import('./commands/completion.ts')
 const explain = () => import('./commands/explain.ts')
+const identity = () => import('./commands/identity.ts')
 const kv = () => import('./commands/kv.ts')
 const kvMetadata = () => import('./commands/kv-metadata.ts')
 const lease = () => import('./commands/lease.ts')
+const link = () => import('./commands/link.ts')
 const logical = () => import('./commands/logical.ts')
 const login = () => import('./commands/login.ts')
 const logins = () => import('./commands/logins.ts')
@@ -26,6 +29,7 @@ const policy = () => import('./commands/policy.ts')
 const policyFmt = () => import('./commands/policy-fmt.ts')
 const print = () => import('./commands/print.ts')
 const server = () => import('./commands/server.ts')
+const session = () => import('./commands/session.ts')
 const status = () => import('./commands/status.ts')
 const token = () => import('./commands/token.ts')
 const unwrap = () => import('./commands/unwrap.ts')
@@ -50,6 +54,16 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await logical()).list,
   },
   { name: 'login', summary: 'Log in and keep the token', load: async () => (await login()).login },
+  {
+    name: 'whoami',
+    summary: 'Show whose token is in use',
+    load: async () => (await session()).whoami,
+  },
+  {
+    name: 'logout',
+    summary: 'Revoke the kept token and forget it',
+    load: async () => (await session()).logout,
+  },
   {
     name: 'explain',
     summary: 'Show why a login would be accepted or refused',
@@ -86,6 +100,16 @@ export const commandTable: readonly CommandEntry[] = [
     name: 'path-help',
     summary: 'Show what the server says about a path',
     load: async () => (await pathHelp()).pathHelp,
+  },
+  {
+    name: 'completion',
+    summary: 'Make a shell complete commands and flags',
+    load: async () => (await completion()).completion,
+  },
+  {
+    name: 'link',
+    summary: 'Put this program under the name vault or bao',
+    load: async () => (await link()).link,
   },
   {
     name: 'print token',
@@ -265,6 +289,16 @@ export const commandTable: readonly CommandEntry[] = [
     name: 'kv metadata delete',
     summary: 'Delete a secret with all its versions',
     load: async () => (await kvMetadata()).metadataDelete,
+  },
+  {
+    name: 'identity entity',
+    summary: 'Show who is known to the server',
+    load: async () => (await identity()).identityEntity,
+  },
+  {
+    name: 'identity group',
+    summary: 'Show groups and who is in them',
+    load: async () => (await identity()).identityGroup,
   },
   {
     name: 'lease lookup',

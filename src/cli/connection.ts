@@ -1,7 +1,13 @@
 /** Builds the API client from flags and environment (platform.md §9.2). A flag beats a variable. */
 
 import { ApiClient, type TlsOptions } from '../client/http-client.ts'
+import { parsePemCertificates } from '../jose/pem-key.ts'
 import { goDuration } from '../lib/duration.ts'
+import {
+  parseProxyAddress,
+  readProxyEnvironment,
+  type ChooseProxy,
+} from '../platform/proxy-environment.ts'
 import { readUserDirectory, readUserFile } from '../platform/user-files.ts'
 import type { Environment } from './environment.ts'
 import { CommandFailure } from './failure.ts'
@@ -34,8 +40,26 @@ export async function createConnection(sources: ConnectionSources): Promise<ApiC
     retriesMax: environment.wholeNumber('MAX_RETRIES') ?? 0,
     followRedirects: !chooseBool(flags, environment, 'disable-redirects', 'DISABLE_REDIRECTS'),
     headers: requestHeaders(flags, environment),
+    proxy: chooseProxy(environment),
     ...(namespace === undefined ? {} : { namespace }),
   })
+}
+
+/**
+ * The proxy of our own variable leads everywhere, to this machine too; those that all programs read
+ * leave out this machine and what NO_PROXY names.
+ */
+function chooseProxy(environment: Environment): ChooseProxy {
+  const name = ['PROXY_ADDR', 'HTTP_PROXY'].find((one) => environment.text(one) !== undefined)
+  const text = name === undefined ? undefined : environment.text(name)
+  if (name === undefined || text === undefined) {
+    return readProxyEnvironment(environment.variables)
+  }
+  const proxy = parseProxyAddress(text.includes('://') ? text : `http://${text}`)
+  if (proxy !== undefined) return () => proxy
+  throw new CommandFailure(
+    `The environment variable ${environment.variableName(name)} must be an http:// address.`,
+  )
 }
 
 function requestHeaders(flags: FlagValues, environment: Environment): [string, string][] {
@@ -86,9 +110,22 @@ async function loadAuthorities(
   environment: Environment,
 ): Promise<readonly string[] | undefined> {
   const file = await loadPem(flags, environment, 'ca-cert', 'CACERT')
-  if (file !== undefined) return [file]
+  if (file !== undefined) return certificatesOf([file], '-ca-cert')
   const directory = chooseText(flags, environment, 'ca-path', 'CAPATH')
-  return directory === undefined ? undefined : readUserDirectory(directory)
+  if (directory === undefined) return undefined
+  return certificatesOf(await readUserDirectory(directory), '-ca-path')
+}
+
+/**
+ * The certificates of these texts, each in one spelling: OpenSSL skips what it cannot read without
+ * a word. A folder may hold other files too; none at all is a mistake.
+ */
+function certificatesOf(texts: readonly string[], setting: string): readonly string[] {
+  const certificates = texts
+    .map(parsePemCertificates)
+    .flatMap((read) => (read.ok ? read.value : []))
+  if (certificates.length > 0) return certificates
+  throw new CommandFailure(`What ${setting} names holds no certificate in PEM.`)
 }
 
 /** PEM text from the file a flag or variable names, or from the variable `<name>_BYTES` itself. */

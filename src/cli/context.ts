@@ -22,10 +22,12 @@ import { CommandFailure, DryRun, exitCodes } from './failure.ts'
 import type { FlagValues } from './flags.ts'
 import { parseKeyValues, type DataSources } from './key-values.ts'
 import type { Printer } from './printer.ts'
+import type { Advice } from './refusal-advice.ts'
 import type { TokenHelper } from './token-helper.ts'
 
 export interface ContextOptions {
   readonly programName: string
+  readonly programPath: string | undefined
   readonly environment: Environment
   readonly flags: FlagValues
   readonly args: readonly string[]
@@ -54,10 +56,14 @@ export interface SendOptions {
   readonly accept?: readonly number[]
   /** Sent even in a dry run, and never wrapped: the request only prepares another one. */
   readonly preflight?: boolean
+  /** What the person named, where that is not the path of the request. */
+  readonly about?: string
 }
 
 export class CommandContext implements DataSources {
   readonly programName: string
+  /** The program's own file. */
+  readonly programPath: string | undefined
   readonly environment: Environment
   readonly flags: FlagValues
   readonly args: readonly string[]
@@ -76,6 +82,7 @@ export class CommandContext implements DataSources {
 
   constructor(options: ContextOptions) {
     this.programName = options.programName
+    this.programPath = options.programPath
     this.environment = options.environment
     this.flags = options.flags
     this.args = options.args
@@ -97,6 +104,8 @@ export class CommandContext implements DataSources {
   async client(): Promise<ApiClient> {
     // The transport is loaded by the first command that needs it: `version` does not.
     const { createConnection } = await import('./connection.ts')
+    if (this.#client === undefined)
+      this.environment.unsupported().forEach((line) => this.print.warn(line))
     this.#client ??= await createConnection({
       flags: this.flags,
       environment: this.environment,
@@ -129,8 +138,11 @@ export class CommandContext implements DataSources {
       if (cause instanceof CommandFailure || cause instanceof DryRun) throw cause
       // A missing file of the TLS options and its like are this machine's problem, a refusal is
       // not.
-      const text = remoteErrorText(options.doing, cause)
       const status = cause instanceof ApiError ? cause.response.status : undefined
+      const advice =
+        cause instanceof ApiError ? await this.#advise(request, options, cause) : undefined
+      const { programName } = this
+      const text = remoteErrorText({ doing: options.doing, programName, advice }, cause)
       throw new CommandFailure(text, exitCodes.remote, status)
     }
   }
@@ -147,7 +159,9 @@ export class CommandContext implements DataSources {
       await client.download(request, take)
     } catch (cause) {
       if (cause instanceof CommandFailure || cause instanceof DryRun) throw cause
-      throw new CommandFailure(remoteErrorText(options.doing, cause), exitCodes.remote)
+      const { programName } = this
+      const text = remoteErrorText({ doing: options.doing, programName }, cause)
+      throw new CommandFailure(text, exitCodes.remote)
     }
   }
 
@@ -228,10 +242,37 @@ export class CommandContext implements DataSources {
    * Says that a path has nothing, and why when the server said so: an unknown mount looks the same
    * otherwise.
    */
-  nothingFound(path: string): number {
+  async nothingFound(path: string): Promise<number> {
     this.print.error(`No value found at ${path}`)
     for (const text of this.#absence) this.print.warn(`* ${text.trim()}`)
+    const advice = this.#absence.length === 0 ? undefined : await this.#adviceFor(path, 404)
+    if (advice !== undefined) this.print.warn(`There is ${advice.what}. ${advice.fix}`)
     return exitCodes.remote
+  }
+
+  /** Why it was refused; only for people, and only about requests that go with the token in use. */
+  async #advise(
+    request: ApiRequest,
+    options: SendOptions,
+    error: ApiError,
+  ): Promise<Advice | undefined> {
+    if (error.loginReason !== undefined || request.token !== undefined) return undefined
+    return this.#adviceFor(options.about ?? request.path, error.response.status)
+  }
+
+  async #adviceFor(path: string, status: number): Promise<Advice | undefined> {
+    if (!this.print.isTable) return undefined
+    const { adviseOn } = await import('./refusal-advice.ts')
+    const client = await this.client()
+    const tokenFrom = client.token === '' ? undefined : await this.tokenOrigin()
+    return adviseOn({ client, programName: this.programName, status, path, tokenFrom })
+  }
+
+  /** Where the token in use came from, as a person would look for it. */
+  async tokenOrigin(): Promise<string> {
+    const isSet = this.environment.text('TOKEN') !== undefined
+    const variable = isSet ? this.environment.variableName('TOKEN') : undefined
+    return variable ?? (await this.tokenHelper()).place
   }
 
   #stopIfDry(client: ApiClient, request: ApiRequest): void {

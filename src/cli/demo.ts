@@ -1,12 +1,14 @@
 /**
  * `npm run demo:jwt` and `npm run demo:fail`: a workload's login against a server that `npm start`
- * runs.
+ * runs, and what `explain` says of it when it is refused.
  */
 
 import { isJsonObject, member, parseJson, requestJsonLimits, type JsonObject } from '../lib/json.ts'
 import { SystemClock } from '../platform/clock.ts'
 import { createOutbound } from '../platform/outbound-http.ts'
 import type { Outbound, OutboundResponse } from '../platform/outbound.ts'
+import { troubleNames, troubles, type Trouble } from '../practice-idp/trouble.ts'
+import { drawn } from './commands/explain.ts'
 import { safeText } from './safe-text.ts'
 
 export interface DemoIo {
@@ -19,19 +21,39 @@ interface DemoFlags {
   readonly idp: string
   readonly audience: string
   readonly role: string
+  /** What goes wrong at the provider meanwhile; empty for nothing. */
+  readonly troubles: readonly Trouble[]
 }
 
 const wrongAudience = 'https://example.com'
+/** The root token of `npm start`: whoever asks why is its operator. */
+const trialRootToken = 'root'
+
+const help = `npm run demo:jwt -- [OPTIONS]    a login that works
+npm run demo:fail -- [OPTIONS]   a login that is refused, explained check by check
+
+  --aud AUDIENCE    audience of the token (demo:fail: ${wrongAudience})
+  --server URL      where "npm start" listens (http://127.0.0.1:8200)
+  --idp URL         where its practice provider listens (http://127.0.0.1:8210)
+  --role ROLE       role to log in with (ci-demo)
+  --trouble NAME    switch on what goes wrong with real providers, or "all" in turn:
+                    ${troubleNames.slice(0, 9).join(', ')},
+                    ${troubleNames.slice(9).join(', ')}
+`
 
 /**
- * Mints a token at the demo provider and trades it; `fail` asks for the wrong audience. Gives the
- * exit code.
+ * Mints a token at the demo provider and trades it; `fail` asks for the wrong audience unless a
+ * trouble is named. Gives the exit code.
  */
 export async function runDemo(
   kind: 'jwt' | 'fail',
   args: readonly string[],
   io: DemoIo,
 ): Promise<number> {
+  if (args.some((word) => ['-h', '-help', '--help'].includes(word))) {
+    io.write(help)
+    return 0
+  }
   const flags = parseFlags(kind, args)
   if (typeof flags === 'string') {
     io.writeError(`✗ ${flags}\n`)
@@ -39,13 +61,46 @@ export async function runDemo(
   }
   const outbound = createOutbound({ clock: new SystemClock(), proxyFromEnvironment: {} })
   try {
-    return await demo(flags, outbound, io)
+    if (flags.troubles.length === 0) return await demo(flags, outbound, io)
+    let code = 0
+    for (const trouble of flags.troubles) {
+      code = Math.max(code, await demoInTrouble(trouble, flags, outbound, io))
+    }
+    return code
   } catch (problem) {
     const detail = problem instanceof Error ? problem.message : 'no answer'
     io.writeError(`✗ ${safeText(detail)}\n  Is the server running? Start it with: npm start\n`)
     return 2
   } finally {
     outbound.close()
+  }
+}
+
+/** Keys are kept for a while, so that a key set which cannot be had shows only after a rotation. */
+const keyTroubles: readonly Trouble[] = ['status_500', 'html', 'slow_jwks']
+/** What a login with a token never meets: these are about sign-ins in a browser. */
+const signInTroubles: readonly Trouble[] = [
+  ...(['issuer_slash', 'groups_missing', 'access_denied', 'coop', 'wrong_nonce'] as const),
+  ...(['wrong_audience', 'wrong_at_hash', 'userinfo_other', 'iss_missing', 'iss_other'] as const),
+]
+
+async function demoInTrouble(
+  trouble: Trouble,
+  flags: DemoFlags,
+  outbound: Outbound,
+  io: DemoIo,
+): Promise<number> {
+  io.write(`\n  ${trouble}: ${troubles[trouble]}\n`)
+  if (signInTroubles.includes(trouble)) {
+    io.write(`  Seen in a browser: switch it on at ${flags.idp}/ and run npm run login\n`)
+    return 0
+  }
+  await post(outbound, `${flags.idp}/troubles`, { [trouble]: true })
+  try {
+    if (keyTroubles.includes(trouble)) await post(outbound, `${flags.idp}/rotate`, {})
+    return await demo(flags, outbound, io)
+  } finally {
+    await post(outbound, `${flags.idp}/troubles`, { [trouble]: false })
   }
 }
 
@@ -58,7 +113,20 @@ async function demo(flags: DemoFlags, outbound: Outbound, io: DemoIo): Promise<n
   if (typeof jwt !== 'string') throw new Error(`${flags.idp} did not mint a token`)
   io.write(`  ✔ minted    a GitHub Actions token for audience ${flags.audience}\n`)
   const login = await post(outbound, `${flags.server}/v1/auth/jwt/login`, { role: flags.role, jwt })
-  return login.status === 200 ? accepted(login, flags, io) : refused(login, flags, io)
+  if (login.status === 200) return accepted(login, flags, io)
+  return refused(login, await explanation(jwt, flags, outbound), flags, io)
+}
+
+/** What `explain` prints, with the root token of `npm start`; nothing where that is another's. */
+async function explanation(
+  jwt: string,
+  flags: DemoFlags,
+  outbound: Outbound,
+): Promise<readonly string[]> {
+  const url = `${flags.server}/v1/sys/explain/login`
+  const answer = await post(outbound, url, { mount: 'jwt', role: flags.role, jwt }, trialRootToken)
+  const data = answer.status === 200 ? member(objectOf(answer), 'data') : undefined
+  return isJsonObject(data) ? drawn(data) : []
 }
 
 function accepted(login: OutboundResponse, flags: DemoFlags, io: DemoIo): number {
@@ -79,19 +147,29 @@ function accepted(login: OutboundResponse, flags: DemoFlags, io: DemoIo): number
   return 0
 }
 
-function refused(login: OutboundResponse, flags: DemoFlags, io: DemoIo): number {
-  const body = objectOf(login)
-  const errors = member(body, 'errors')
+function refused(
+  login: OutboundResponse,
+  explained: readonly string[],
+  flags: DemoFlags,
+  io: DemoIo,
+): number {
+  const errors = member(objectOf(login), 'errors')
   const [text = '', sentence = ''] = Array.isArray(errors) ? errors.map(String) : []
   const reason = login.headers['x-login-reason'] ?? 'unknown'
+  // Only where the audience is what is wrong do these two put it right.
+  const commands = [
+    '  Fix, either side',
+    `    ask for another audience:   npm run demo:jwt -- --aud ${flags.server}`,
+    `    or accept this one:         bin/tokenstile.js write auth/jwt/role/${flags.role} role_type=jwt bound_audiences=${flags.server},${flags.audience}`,
+  ]
   io.write(
     [
       `✗ Login refused   jwt/${flags.role}                              reason: ${safeText(reason)}`,
       `  ${safeText(text)}`,
-      `  ${safeText(sentence)}`,
-      '  Fix, either side',
-      `    ask for another audience:   npm run demo:jwt -- --aud ${flags.server}`,
-      `    or accept this one:         bin/tokenstile.js write auth/jwt/role/${flags.role} role_type=jwt bound_audiences=${flags.server},${flags.audience}`,
+      ...(explained.length === 0 ? [sentence] : explained).map((line) =>
+        `  ${safeText(line)}`.trimEnd(),
+      ),
+      ...(reason === 'audience_mismatch' ? commands : []),
       `  All reasons:  ${flags.server}/v1/sys/explain/reasons   (docs/reference/reasons.md)`,
       '',
     ].join('\n'),
@@ -99,16 +177,24 @@ function refused(login: OutboundResponse, flags: DemoFlags, io: DemoIo): number 
   return 3
 }
 
-async function post(outbound: Outbound, url: string, body: JsonObject): Promise<OutboundResponse> {
+async function post(
+  outbound: Outbound,
+  url: string,
+  body: JsonObject,
+  token?: string,
+): Promise<OutboundResponse> {
   return outbound.send({
     method: 'POST',
     url,
-    headers: { 'content-type': 'application/json' },
+    headers: {
+      'content-type': 'application/json',
+      ...(token === undefined ? {} : { 'x-vault-token': token }),
+    },
     body: JSON.stringify(body),
     caPem: '',
     acceptedServerNames: [],
     toleratedCriticalExtensions: [],
-    timeoutMs: 5000,
+    timeoutMs: 15_000,
     bodyBytesMax: 65_536,
   })
 }
@@ -124,17 +210,24 @@ function parseFlags(kind: 'jwt' | 'fail', args: readonly string[]): DemoFlags | 
   for (let at = 0; at < args.length; at += 2) {
     const name = args[at] ?? ''
     const value = args[at + 1]
-    if (!['--aud', '--server', '--idp', '--role'].includes(name)) {
-      return `unknown option ${name}; there are --aud, --server, --idp and --role`
+    if (!['--aud', '--server', '--idp', '--role', '--trouble'].includes(name)) {
+      return `unknown option ${name}; there are --aud, --server, --idp, --role and --trouble`
     }
     if (value === undefined) return `${name} needs a value`
     values.set(name, value)
+  }
+  const named = values.get('--trouble')
+  const chosen = troubleNames.filter((name) => named === 'all' || named === name)
+  if (named !== undefined && chosen.length === 0) {
+    return `there is no trouble ${named}; there are ${troubleNames.join(', ')}, and all`
   }
   const server = values.get('--server') ?? 'http://127.0.0.1:8200'
   return {
     server,
     idp: values.get('--idp') ?? 'http://127.0.0.1:8210',
-    audience: values.get('--aud') ?? (kind === 'fail' ? wrongAudience : server),
+    audience:
+      values.get('--aud') ?? (kind === 'fail' && named === undefined ? wrongAudience : server),
     role: values.get('--role') ?? 'ci-demo',
+    troubles: chosen,
   }
 }

@@ -8,6 +8,15 @@ import { CommandFailure } from './failure.ts'
 
 export type Variables = Readonly<Record<string, string | undefined>>
 
+/**
+ * Variables of the existing clients (platform.md §9.2) that this program does not follow. Whoever
+ * sets one believes that it does something, so that it is named.
+ */
+export const unsupportedVariables: Readonly<Record<string, string>> = {
+  SRV_LOOKUP: 'the address is used as it is, without a look at SRV records',
+  RATE_LIMIT: 'a command makes few requests, and none is held back',
+}
+
 const prefixes = ['TOKENSTILE_', 'BAO_', 'VAULT_']
 
 export class Environment {
@@ -22,6 +31,13 @@ export class Environment {
     const found = this.variableName(name)
     const value = found === undefined ? undefined : this.variables[found]
     return value === '' ? undefined : value
+  }
+
+  /** A line for each variable that is set and does nothing. */
+  unsupported(): readonly string[] {
+    return Object.entries(unsupportedVariables).flatMap(([name, why]) =>
+      this.text(name) === undefined ? [] : [`${this.variableName(name)} has no effect: ${why}.`],
+    )
   }
 
   /** The full name of the variable that decides. */

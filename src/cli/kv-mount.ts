@@ -43,7 +43,8 @@ export async function findKvTarget(context: CommandContext, word?: string): Prom
   const response = await context.send(
     { method: 'GET', path: `sys/internal/ui/mounts/${named === '' ? given : named}` },
     {
-      doing: `Error making API request for ${named === '' ? given : named}`,
+      doing: `Error finding the store of ${named === '' ? given : named}`,
+      about: named === '' ? given : named,
       accept: [404],
       preflight: true,
     },

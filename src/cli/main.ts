@@ -22,6 +22,8 @@ export interface CliOptions {
   readonly argv: readonly string[]
   /** How it was called: `tokenstile`, `stile`, `vault` or `bao`. */
   readonly programName: string
+  /** The program's own file, where it has one. */
+  readonly programPath?: string
   readonly env: Variables
   /**
    * Kind of the operating system, which decides how a browser is opened; this one's when absent.
@@ -43,7 +45,14 @@ export interface CliOptions {
 }
 
 const helpWords = ['-h', '-help', '--help', '--h']
-const versionWords = ['-v', '-version', '--version']
+/** Flags that stand alone for a command, as in the existing clients. */
+const shortcuts: Readonly<Record<string, readonly string[]>> = {
+  '-v': ['version'],
+  '-version': ['version'],
+  '--version': ['version'],
+  '-autocomplete-install': ['completion', '-install'],
+  '-autocomplete-uninstall': ['completion', '-uninstall'],
+}
 
 export async function runCli(options: CliOptions): Promise<number> {
   try {
@@ -54,9 +63,11 @@ export async function runCli(options: CliOptions): Promise<number> {
 }
 
 async function dispatch(options: CliOptions): Promise<number> {
+  const line = options.env['COMP_LINE']
+  if (line !== undefined) return complete(line, options)
   const [first] = options.argv
   const single = options.argv.length === 1
-  const words = single && versionWords.includes(first ?? '') ? ['version'] : options.argv
+  const words = single ? (shortcuts[first ?? ''] ?? options.argv) : options.argv
   const end = words.indexOf('--')
   const wantsHelp = words
     .slice(0, end < 0 ? undefined : end)
@@ -77,6 +88,13 @@ async function dispatch(options: CliOptions): Promise<number> {
   return runCommand(command, [...early, ...rest], options)
 }
 
+/** A shell asks what can follow the line so far (see completion.ts). */
+async function complete(line: string, options: CliOptions): Promise<number> {
+  const { completionsOf } = await import('./completion.ts')
+  options.stdout.write((await completionsOf(line)).map((word) => `${word}\n`).join(''))
+  return exitCodes.ok
+}
+
 /** The entry with the longest name that the words begin with. */
 function findCommand(words: readonly string[]): CommandEntry | undefined {
   for (const count of [3, 2, 1]) {
@@ -88,28 +106,46 @@ function findCommand(words: readonly string[]): CommandEntry | undefined {
   return undefined
 }
 
-/** Help of a group or of everything, when the words name no command. */
+/**
+ * What is said when the words name no command: help where it was asked for or no word was given,
+ * else one line with the nearest name, for a mistake needs no list of everything.
+ */
 async function showGroup(
   words: readonly string[],
   wantsHelp: boolean,
   options: CliOptions,
 ): Promise<number> {
-  const { groupHelp } = await import('./help.ts')
   const group = [2, 1]
     .filter((count) => words.length >= count)
     .map((count) => words.slice(0, count).join(' '))
     .find((name) => commandTable.some((entry) => entry.name.startsWith(`${name} `)))
-  const output = wantsHelp ? options.stdout : options.stderr
-  const typed = words.find((word) => !word.startsWith('-'))
-  if (!wantsHelp && group === undefined && typed !== undefined) {
-    const firstWords = [...new Set(commandTable.map((entry) => entry.name.split(' ')[0] ?? ''))]
-    const near = nearestName(typed, firstWords)
-    const hint = near === undefined ? '' : ` Did you mean "${near}"?`
-    output.write(`There is no command ${safeText(JSON.stringify(typed))}.${hint}\n\n`)
+  const typed = words.filter((word) => !word.startsWith('-'))
+  const exitCode = group === undefined ? exitCodes.unknownCommand : exitCodes.local
+  if (!wantsHelp && typed.length > (group?.split(' ').length ?? 0)) {
+    options.stderr.write(`${noCommandText(typed, group, options.programName)}\n`)
+    return exitCode
   }
+  const { groupHelp } = await import('./help.ts')
+  const output = wantsHelp ? options.stdout : options.stderr
   output.write(`${groupHelp(options.programName, group ?? '', commandTable)}\n`)
-  if (wantsHelp) return exitCodes.ok
-  return group === undefined ? exitCodes.unknownCommand : exitCodes.local
+  return wantsHelp ? exitCodes.ok : exitCode
+}
+
+function noCommandText(
+  typed: readonly string[],
+  group: string | undefined,
+  programName: string,
+): string {
+  const depth = group === undefined ? 0 : group.split(' ').length
+  const word = typed[depth] ?? ''
+  const prefix = group === undefined ? '' : `${group} `
+  const known = commandTable
+    .filter((entry) => entry.name.startsWith(prefix))
+    .map((entry) => entry.name.split(' ')[depth] ?? '')
+  const near = nearestName(word, [...new Set(known)])
+  const hint = near === undefined ? '' : ` Did you mean "${prefix}${near}"?`
+  const shown = safeText(JSON.stringify(prefix + word))
+  return `There is no command ${shown}.${hint}\nAll commands: ${programName} ${prefix}-h`
 }
 
 async function runCommand(
@@ -144,6 +180,7 @@ async function runCommand(
   return command.run(
     new CommandContext({
       programName: options.programName,
+      programPath: options.programPath,
       environment,
       flags: values,
       args,

@@ -6,6 +6,7 @@
 import { isJsonObject, member, type JsonObject, type JsonValue } from '../lib/json.ts'
 import type { TerminalOutput } from '../platform/terminal.ts'
 import { listKeys, textMember, type Secret } from '../client/secret.ts'
+import { inClientForm, secretForm } from './client-forms.ts'
 import { exitCodes } from './failure.ts'
 import { goQuotedList, goSeconds, goText, goTime } from './go-text.ts'
 import { formatJson } from './json-text.ts'
@@ -40,6 +41,11 @@ export class Printer {
     return this.format !== 'json' && this.format !== 'yaml'
   }
 
+  /** Whether a person reads along. */
+  get isTerminal(): boolean {
+    return this.#stdout.isTTY === true
+  }
+
   /** One line or several, with unsafe characters escaped. */
   line(text: string): void {
     this.#stdout.write(`${safeText(text)}\n`)
@@ -71,7 +77,7 @@ export class Printer {
   }
 
   secret(secret: Secret): void {
-    if (!this.isTable) return this.data(secret.envelope)
+    if (!this.isTable) return this.data(inClientForm(secret.envelope, secretForm))
     this.warnings(secret)
     const rows = secretRows(secret)
     if (rows.length > 0) this.line(formatTable(['Key', 'Value'], rows))
@@ -88,7 +94,8 @@ export class Printer {
   /** The names of a list; the whole answer only with -detailed. */
   list(secret: Secret): void {
     const keys = listKeys(secret) ?? []
-    if (!this.isTable) return this.data(this.detailed ? secret.envelope : [...keys])
+    if (!this.isTable && this.detailed) return this.secret(secret)
+    if (!this.isTable) return this.data([...keys])
     this.warnings(secret)
     const info = secret.data === undefined ? undefined : member(secret.data, 'key_info')
     const rows = keys.map((key) => [goText(key), keyInfo(info, goText(key))])

@@ -14,6 +14,8 @@ import type { Environment } from './environment.ts'
 import { CommandFailure } from './failure.ts'
 
 export interface TokenHelper {
+  /** Where it keeps the token, for people. */
+  readonly place: string
   /** The kept token, or the empty string. */
   get(): Promise<string>
   store(token: string): Promise<void>
@@ -36,6 +38,7 @@ export async function createTokenHelper(
  * Services often run without a home: there is no kept token then, which most commands do not mind.
  */
 const noTokenHelper: TokenHelper = {
+  place: 'nowhere',
   get: () => Promise.resolve(''),
   store: () =>
     Promise.reject(
@@ -47,31 +50,33 @@ const noTokenHelper: TokenHelper = {
 }
 
 class FileTokenHelper implements TokenHelper {
-  readonly #path: string
+  readonly place: string
 
   constructor(path: string) {
-    this.#path = path
+    this.place = path
   }
 
   async get(): Promise<string> {
-    return ((await readPrivateFile(this.#path)) ?? '').trim()
+    return ((await readPrivateFile(this.place)) ?? '').trim()
   }
 
   store(token: string): Promise<void> {
-    return writePrivateFile(this.#path, token)
+    return writePrivateFile(this.place, token)
   }
 
   erase(): Promise<void> {
-    return removeUserFile(this.#path)
+    return removeUserFile(this.place)
   }
 }
 
 class ProgramTokenHelper implements TokenHelper {
+  readonly place: string
   readonly #path: string
   readonly #environment: Environment
   readonly #address: string
 
   constructor(path: string, environment: Environment, address: string) {
+    this.place = `the token helper ${path}`
     this.#path = path
     this.#environment = environment
     this.#address = address

@@ -19,7 +19,7 @@ function block(value: JsonValue, indent: string): string {
     return value.map((item) => `\n${indent}-${afterDash(item, indent)}`).join('')
   }
   if (isJsonObject(value)) {
-    const names = Object.keys(value)
+    const names = Object.keys(value).sort(byNaturalOrder)
     if (names.length === 0) return inline('{}', indent)
     return names
       .map((name) => `\n${indent}${scalarText(name)}:${afterKey(value[name] ?? null, indent)}`)
@@ -67,4 +67,44 @@ const reserved = /^(?:y|n|yes|no|on|off|true|false|null|nan|inf)$/iu
 
 function scalarText(text: string): string {
   return plain.test(text) && !reserved.test(text) ? text : safeJson(JSON.stringify(text))
+}
+
+/**
+ * The order of keys that the Go client's YAML has: what is no letter before letters, and numbers by
+ * their value.
+ */
+function byNaturalOrder(a: string, b: string): number {
+  const [left, right] = [Array.from(a), Array.from(b)]
+  let isNumber = false
+  for (let at = 0; at < left.length && at < right.length; at++) {
+    const [one = '', other = ''] = [left[at], right[at]]
+    if (one === other) {
+      isNumber = isDigit(one)
+      continue
+    }
+    const [oneIsLetter, otherIsLetter] = [isLetter(one), isLetter(other)]
+    if (oneIsLetter && otherIsLetter) return one < other ? -1 : 1
+    if (oneIsLetter || otherIsLetter) return oneIsLetter === isNumber ? -1 : 1
+    return byNumber(left.slice(at), right.slice(at)) || (one < other ? -1 : 1)
+  }
+  return left.length - right.length
+}
+
+/** By the numbers that two texts begin with; of equal ones the shorter, and none is before zero. */
+function byNumber(left: readonly string[], right: readonly string[]): number {
+  const [one, other] = [digitsOf(left), digitsOf(right)]
+  return Number(one) - Number(other) || one.length - other.length
+}
+
+function digitsOf(letters: readonly string[]): string {
+  const end = letters.findIndex((letter) => !isDigit(letter))
+  return letters.slice(0, end === -1 ? undefined : end).join('')
+}
+
+function isDigit(letter: string): boolean {
+  return letter >= '0' && letter <= '9'
+}
+
+function isLetter(letter: string): boolean {
+  return /^\p{L}$/u.test(letter)
 }

@@ -47,6 +47,16 @@ export class PageInsteadOfJson extends ConnectionError {
   }
 }
 
+/** Something answered in a way in which this API never does, so that it is another server. */
+export class ForeignAnswer extends ConnectionError {
+  constructor(url: string, status: number, start: string) {
+    super(
+      `${url} answered ${status}, but not as this API does${start === '' ? '' : `: ${start}`}`,
+      'Check the address: -address=URL or VAULT_ADDR.',
+    )
+  }
+}
+
 function errorTexts(response: ApiResponse): readonly string[] {
   if (!isJsonObject(response.json)) return []
   const errors = member(response.json, 'errors')
@@ -56,6 +66,7 @@ function errorTexts(response: ApiResponse): readonly string[] {
 
 /** Turns an error of the socket or of TLS into a sentence and a fix. */
 export function connectionError(cause: unknown, address: string): ConnectionError {
+  if (cause instanceof ConnectionError) return cause
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
   const text = cause instanceof Error ? cause.message : String(cause)
   const known = Object.hasOwn(fixes, code) ? fixes[code] : undefined
@@ -64,7 +75,7 @@ export function connectionError(cause: unknown, address: string): ConnectionErro
   if (plainHttp) {
     return new ConnectionError(
       `${address}: the server speaks plain HTTP, the client was told to use HTTPS`,
-      'Use an address that begins with http://, for example -address=http://127.0.0.1:8200.',
+      `Use -address=${withScheme(address, 'http')}`,
     )
   }
   return new ConnectionError(
@@ -73,11 +84,22 @@ export function connectionError(cause: unknown, address: string): ConnectionErro
   )
 }
 
+/** The same host and port by the other protocol. */
+function withScheme(address: string, scheme: 'http' | 'https'): string {
+  const at = address.indexOf('://')
+  return at === -1 ? address : scheme + address.slice(at)
+}
+
 const unknownAuthority =
   "The server's certificate is not signed by an authority this machine knows. Name the authority's file: -ca-cert=FILE."
 
+const isThereTls =
+  'The connection was cut off. If the server has TLS, the address must begin with https://.'
+
 const fixes: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'Nothing listens there. Start the server, or set the address: -address=URL.',
+  ECONNRESET: isThereTls,
+  EPIPE: isThereTls,
   ENOTFOUND: 'The host name does not resolve. Check the address: -address=URL.',
   EAI_AGAIN: 'The host name does not resolve at the moment. Check the name server.',
   ENOENT: 'There is no socket at that path. Check the address: -address=unix:///PATH.',

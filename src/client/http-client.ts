@@ -4,12 +4,37 @@
  * platform.md §1, §9.
  */
 
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type ClientRequest,
+  type IncomingMessage,
+} from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
-import { encodeJson, parseJson, type JsonLimits, type JsonValue } from '../lib/json.ts'
+import { isIP } from 'node:net'
+import { connect as connectTls, type ConnectionOptions } from 'node:tls'
+import {
+  encodeJson,
+  isJsonObject,
+  member,
+  parseJson,
+  type JsonLimits,
+  type JsonValue,
+} from '../lib/json.ts'
 import { trimEnd } from '../lib/trim.ts'
+import { checkServerName } from '../platform/outbound-tls.ts'
+import { systemRoots, systemTrust } from '../platform/system-roots.ts'
+import { hostOf, portOf } from '../platform/outbound-url.ts'
+import type { ChooseProxy, Proxy } from '../platform/proxy-environment.ts'
+import { openTunnel, proxyHeaders } from '../platform/proxy-tunnel.ts'
 import { deadline, pause } from '../platform/terminal.ts'
-import { ApiError, connectionError, ConnectionError, PageInsteadOfJson } from './api-error.ts'
+import {
+  ApiError,
+  connectionError,
+  ConnectionError,
+  ForeignAnswer,
+  PageInsteadOfJson,
+} from './api-error.ts'
 import type { ApiResponse } from './api-response.ts'
 
 export interface TlsOptions {
@@ -33,6 +58,8 @@ export interface ClientOptions {
   readonly retriesMax?: number
   readonly followRedirects?: boolean
   readonly bodyBytesMax?: number
+  /** Which proxy leads to an address; none when absent. */
+  readonly proxy?: ChooseProxy
 }
 
 export interface ApiRequest {
@@ -79,7 +106,10 @@ export class ApiClient {
     const unix = options.address.startsWith('unix://')
     this.#socketPath = unix ? options.address.slice('unix://'.length) : undefined
     this.#base = parseAddress(unix ? 'http://localhost' : options.address)
-    this.#agent = this.#base.protocol === 'https:' ? tlsAgent(options.tls ?? {}) : new HttpAgent()
+    this.#agent =
+      this.#base.protocol === 'https:'
+        ? new HttpsAgent(tlsSettings(options.tls ?? {}))
+        : new HttpAgent()
   }
 
   get token(): string {
@@ -204,27 +234,19 @@ export class ApiClient {
     wire: WireRequest,
     { signal, timeout }: { readonly signal?: AbortSignal; readonly timeout?: number },
   ): Promise<IncomingMessage> {
-    const send = wire.url.protocol === 'https:' ? httpsRequest : httpRequest
     return new Promise((resolve, reject) => {
-      const outgoing = send(wire.url, {
-        method: wire.method,
-        agent: this.#agent,
-        headers: Object.fromEntries([
-          ...wire.headers,
-          ...(wire.body === undefined
-            ? []
-            : [['Content-Length', String(Buffer.byteLength(wire.body))]]),
-        ]) as Record<string, string>,
-        ...(signal === undefined ? {} : { signal }),
-        ...(this.#socketPath === undefined ? {} : { socketPath: this.#socketPath }),
-      })
-      outgoing.on('error', reject)
-      outgoing.on('response', resolve)
-      if (timeout !== undefined && timeout > 0) {
-        const stalled = `nothing came for ${timeout / 1000} seconds`
-        outgoing.setTimeout(timeout, () => outgoing.destroy(new ConnectionError(stalled)))
+      const goOn = (outgoing: ClientRequest): void => {
+        outgoing.on('error', reject)
+        outgoing.on('response', resolve)
+        if (timeout !== undefined && timeout > 0) {
+          const stalled = `nothing came for ${timeout / 1000} seconds`
+          outgoing.setTimeout(timeout, () => outgoing.destroy(new ConnectionError(stalled)))
+        }
+        outgoing.end(wire.body)
       }
-      outgoing.end(wire.body)
+      const proxy = this.#socketPath === undefined ? this.#options.proxy?.(wire.url) : undefined
+      if (proxy === undefined) goOn(this.#request(wire, signal))
+      else this.#openThrough(proxy, wire, signal).then(goOn).catch(reject)
     })
   }
 
@@ -240,6 +262,40 @@ export class ApiClient {
     return cause instanceof TypeError
       ? new ConnectionError('a header has a character that HTTP does not allow')
       : connectionError(cause, shown)
+  }
+
+  #request(wire: WireRequest, signal: AbortSignal | undefined): ClientRequest {
+    const send = wire.url.protocol === 'https:' ? httpsRequest : httpRequest
+    return send(wire.url, {
+      ...requestOptions(wire, signal),
+      agent: this.#agent,
+      ...(this.#socketPath === undefined ? {} : { socketPath: this.#socketPath }),
+    })
+  }
+
+  async #openThrough(
+    proxy: Proxy,
+    wire: WireRequest,
+    signal: AbortSignal | undefined,
+  ): Promise<ClientRequest> {
+    const { url } = wire
+    const options = requestOptions(wire, signal)
+    if (url.protocol === 'http:') {
+      return httpRequest({
+        ...options,
+        host: proxy.host,
+        port: proxy.port,
+        path: url.href,
+        headers: { ...options.headers, host: url.host, ...proxyHeaders(proxy) },
+        agent: false,
+      })
+    }
+    const host = hostOf(url)
+    const tunnel = await openTunnel(proxy, { host, port: portOf(url), signal })
+    const tls = tlsSettings(this.#options.tls ?? {})
+    const name = isIP(host) === 0 ? { servername: host } : {}
+    const secured = connectTls({ host, ...name, ...tls, socket: tunnel })
+    return httpsRequest(url, { ...options, agent: false, createConnection: () => secured })
   }
 
   async #readBody(incoming: IncomingMessage): Promise<string> {
@@ -271,14 +327,24 @@ function readAnswer(wire: WireRequest, incoming: IncomingMessage, text: string):
   if (parsed?.ok === false && /^\s*</u.test(text)) {
     throw new PageInsteadOfJson(url, status, text.trim().slice(0, 80))
   }
-  return {
-    method: wire.method,
-    url,
-    status,
-    headers,
-    text,
-    json: parsed?.ok ? parsed.value : undefined,
+  const json = parsed?.ok ? parsed.value : undefined
+  if (foreignStatuses.includes(status) && !speaksLikeThisApi(json)) {
+    throw new ForeignAnswer(url, status, text.trim().slice(0, 80))
   }
+  return { method: wire.method, url, status, headers, text, json }
+}
+
+/**
+ * With these this API always sends a JSON object with `errors`, or for a deleted secret its
+ * envelope. A load balancer, or another program on that port, says something else.
+ */
+const foreignStatuses = [401, 404, 405]
+
+function speaksLikeThisApi(json: JsonValue | undefined): boolean {
+  return (
+    isJsonObject(json) &&
+    ['errors', 'request_id', 'data'].some((name) => member(json, name) !== undefined)
+  )
 }
 
 function parseAddress(address: string): URL {
@@ -304,15 +370,35 @@ function shownAddress(address: string): string {
   return at < start ? address : address.slice(0, start) + address.slice(at + 1)
 }
 
-function tlsAgent(tls: TlsOptions): HttpsAgent {
-  return new HttpsAgent({
+function requestOptions(wire: WireRequest, signal: AbortSignal | undefined) {
+  const length =
+    wire.body === undefined ? [] : [['Content-Length', String(Buffer.byteLength(wire.body))]]
+  return {
+    method: wire.method,
+    headers: Object.fromEntries([...wire.headers, ...length]) as Record<string, string>,
+    ...(signal === undefined ? {} : { signal }),
+  }
+}
+
+function tlsSettings(tls: TlsOptions): ConnectionOptions {
+  return {
     minVersion: 'TLSv1.2',
     rejectUnauthorized: tls.insecureSkipVerify !== true,
-    ...(tls.authorities === undefined ? {} : { ca: [...tls.authorities] }),
+    ...(tls.authorities === undefined
+      ? systemAuthorities(tls)
+      : { ca: [...tls.authorities], allowPartialTrustChain: true }),
+    checkServerIdentity: checkServerName,
     ...(tls.certificate === undefined ? {} : { cert: tls.certificate }),
     ...(tls.key === undefined ? {} : { key: tls.key }),
     ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
-  })
+  }
+}
+
+/** A client certificate needs a context of its own; all others share that of the system. */
+function systemAuthorities(tls: TlsOptions): ConnectionOptions {
+  if (tls.certificate === undefined) return { secureContext: systemTrust() }
+  const ca = systemRoots()
+  return ca === undefined ? {} : { ca: [...ca], allowPartialTrustChain: true }
 }
 
 /**

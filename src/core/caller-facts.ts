@@ -3,11 +3,12 @@
  */
 
 import type { Acl } from './policy/acl.ts'
+import type { TokenRights } from './token-rights.ts'
 import type { LiveToken } from './tokens.ts'
 
 export interface CallerFacts {
   readonly token: LiveToken
   readonly acl: Acl
-  /** What its entity adds. */
-  readonly identityPolicies: readonly string[]
+  /** Its policies, and where each comes from. */
+  readonly rights: TokenRights
 }

@@ -5,6 +5,7 @@
 
 import type { ApiHandler, PathTraitsOf, RecordUnread, RequireMayAsk } from '../framework/api.ts'
 import type { BackendType } from '../framework/backend.ts'
+import type { PathDeclaration } from '../framework/path.ts'
 import type { TokenPort } from '../framework/token-port.ts'
 import type { Soon } from '../lib/soon.ts'
 import { joined, united, type Family } from '../lib/metrics.ts'
@@ -23,7 +24,10 @@ import { bootstrap, createInitialRoot } from './bootstrap.ts'
 import type { CallerFacts } from './caller-facts.ts'
 import { readConfiguration, type CoreConfiguration } from './configuration.ts'
 import { DecisionRecords } from './decision-records.ts'
-import { Identity } from './identity.ts'
+import { IdentityIndex } from './identity/identity-index.ts'
+import { createIdentityStore } from './identity/identity-store.ts'
+import { LoginIdentities } from './identity/login-identity.ts'
+import { indexOlderEntities } from './identity/older-entities.ts'
 import { keys, lastSegment } from './keys.ts'
 import { Logins } from './login.ts'
 import { BoundedLogger } from './line-budget.ts'
@@ -35,9 +39,10 @@ import { EpochValue } from './mount-table.ts'
 import { theOnlyOne, type OneOfAll } from './one-of-all.ts'
 import { Pipeline, type PipelineContext } from './pipeline.ts'
 import { Policies } from './policies.ts'
+import type { IdentityPaths, IdentityStore } from './ports/identity-ports.ts'
 import type { PagePort } from './ports/page-port.ts'
 import type { System, SystemPorts } from './ports/system-ports.ts'
-import type { CorsRecord } from './records.ts'
+import type { CorsRecord, MountRecord } from './records.ts'
 import { KeyRotation } from './seal/key-rotation.ts'
 import { Rekey, rekeySteps, type RekeySteps } from './seal/rekey.ts'
 import { InFlight } from './in-flight.ts'
@@ -53,6 +58,7 @@ import type { CoreSettings } from './settings.ts'
 import { StoreCheck } from './store-check.ts'
 import { serviceTextChars, tokenIdsOf, type TokenIds } from './token-id.ts'
 import { TokenOperations } from './token-operations.ts'
+import { RightsOfTokens } from './token-rights.ts'
 import { TokenScan } from './token-scan.ts'
 import { TokenSweep } from './token-sweep.ts'
 import { Tokens } from './tokens.ts'
@@ -73,6 +79,8 @@ export interface CoreContext {
   readonly plugins: (tokens: () => TokenPort<CallerFacts>) => readonly BackendType[]
   /** The paths below `sys/`, over the ports of the core. */
   readonly system: (ports: SystemPorts) => System
+  /** The paths of the `identity/` mount, over theirs. */
+  readonly identityPaths: IdentityPaths
   readonly pages: PagePort
   /** Processes of this server; each has its part of what all of them may do. */
   readonly processes?: number
@@ -90,7 +98,8 @@ const clockBehindMsMax = 5000
 /** What exists only while the seal is open. */
 interface Opened {
   readonly tokens: Tokens
-  readonly identity: Identity
+  readonly rights: RightsOfTokens
+  readonly identities: IdentityStore
   readonly logins: Logins
   readonly sweep: TokenSweep
   readonly tokenOperations: TokenOperations
@@ -178,7 +187,7 @@ export class Core implements SystemPorts, PipelineContext {
     this.rootGeneration = oneOfAll('root-generation', this.#ownRootGeneration, rootGenerationSteps)
     const system = context.system(this)
     const types = [
-      ...builtInTypes(system),
+      ...builtInTypes(system, () => this.#identityPaths(context)),
       ...context.plugins(() => this.#require().tokenOperations),
     ]
     this.backends = new MountedBackends({
@@ -232,8 +241,8 @@ export class Core implements SystemPorts, PipelineContext {
     return this.#require().logins
   }
 
-  get identity(): Identity {
-    return this.#require().identity
+  get rights(): RightsOfTokens {
+    return this.#require().rights
   }
 
   get sweep(): TokenSweep {
@@ -304,7 +313,9 @@ export class Core implements SystemPorts, PipelineContext {
     const ids = tokenIdsOf(store.keyring, random)
     await this.#startIdsAfterStored(ids)
     const tokens = new Tokens({ store, clock, ids, startMs: ids.lastMs })
-    const identity = new Identity(ids, random)
+    const index = new IdentityIndex(ids, (mount) => this.#hasExactAliases(mount))
+    const loginIdentities = new LoginIdentities(index, random)
+    const rights = new RightsOfTokens(index, async (epoch) => this.configurationAt(epoch))
     const scan = new TokenScan({ store, clock, logger })
     const sweep = new TokenSweep({
       store,
@@ -318,9 +329,10 @@ export class Core implements SystemPorts, PipelineContext {
     const tokenOperations = new TokenOperations({
       store,
       tokens,
-      identity,
       scan,
       sweep,
+      rights,
+      identities: loginIdentities,
       settings,
       configuration: () => this.configuration(),
       backendOf: (mount) => backends.of(mount).backend,
@@ -334,11 +346,11 @@ export class Core implements SystemPorts, PipelineContext {
     const logins = new Logins({
       store,
       tokens,
-      identity,
+      identities: loginIdentities,
+      rights,
       settings,
       log: this.loginLog,
       records,
-      hasExactAliases: (type) => backends.typeOf(type, 'auth')?.exactAliases === true,
     })
     const mounts = new Mounts({
       store,
@@ -357,11 +369,24 @@ export class Core implements SystemPorts, PipelineContext {
       configuration: () => this.configuration(),
       revoke: (id) => tokenOperations.revokeId(id, false),
     })
+    const configuration = () => this.configuration()
+    const identities = createIdentityStore({ store, clock, random, index, configuration })
     await store.write(async (txn) => {
       await bootstrap(txn, { random, clock })
       await this.audit.declare(txn)
     })
-    this.#opened = { tokens, identity, logins, sweep, tokenOperations, mounts, wrapping, records }
+    await indexOlderEntities(store, index)
+    this.#opened = {
+      tokens,
+      rights,
+      identities,
+      logins,
+      sweep,
+      tokenOperations,
+      mounts,
+      wrapping,
+      records,
+    }
     this.loginLog.keepIn(records)
     store.sendAlong(() => records.takeCompanion())
     this.#cubbyhole = (await this.configuration()).mounts.byPath('cubbyhole/')?.uuid
@@ -409,6 +434,21 @@ export class Core implements SystemPorts, PipelineContext {
     return this.store.write((txn) => createInitialRoot(txn, ids, nowMs))
   }
 
+  #identityPaths({ identityPaths }: CoreContext): readonly PathDeclaration[] {
+    const store = () => this.#require().identities
+    return identityPaths({
+      get identities() {
+        return store()
+      },
+      mounts: async () => (await this.configuration()).mounts,
+    })
+  }
+
+  /** A subject that differs in case is another one, unless the mount is as the references are. */
+  #hasExactAliases({ type, config }: MountRecord): boolean {
+    return config.compat !== 'vault' && this.backends.typeOf(type, 'auth')?.exactAliases === true
+  }
+
   #cubbyhole: string | undefined
 
   #cubbyholePrefix(tokenId: string): string | undefined {
@@ -446,10 +486,13 @@ export class Core implements SystemPorts, PipelineContext {
   }
 }
 
-/** What every server has mounted, and nobody can enable. Entities are made at login alone. */
-function builtInTypes(system: System): readonly BackendType[] {
+/** What every server has mounted, and nobody can enable. */
+function builtInTypes(
+  system: System,
+  identityPaths: () => readonly PathDeclaration[],
+): readonly BackendType[] {
   return [
     { types: ['system'], class: 'secret', create: () => ({ paths: system.paths }) },
-    { types: ['identity'], class: 'secret', create: () => ({ paths: [] }) },
+    { types: ['identity'], class: 'secret', create: () => ({ paths: identityPaths() }) },
   ]
 }

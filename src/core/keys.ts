@@ -17,17 +17,20 @@ import {
   auditDeviceRecord,
   corsRecord,
   entityRecord,
+  groupRecord,
   mountRecord,
   policyRecord,
   rotationRecord,
   tokenRecord,
   uiHeadersRecord,
+  type AliasPlace,
   type AliasRecord,
   type AuditDeviceRecord,
   type AuditHeadersRecord,
   type CleanupJob,
   type CorsRecord,
   type EntityRecord,
+  type GroupRecord,
   type MountRecord,
   type PolicyRecord,
   type RemountRecord,
@@ -49,6 +52,12 @@ const codecs = {
   quotaConfig: plainRecordCodec(quotaConfigRecord),
   rotation: plainRecordCodec(rotationRecord),
   uiHeaders: plainRecordCodec(uiHeadersRecord),
+  group: plainRecordCodec(groupRecord),
+}
+
+/** What a row of an index leads to. */
+export interface IdRow {
+  readonly id: string
 }
 
 /** The only namespace so far. */
@@ -133,11 +142,36 @@ export const keys = {
     `l/${ns}/${ms.toString(36).padStart(9, '0')}/${suffix}/${count}`,
   decisionsIn: (key: string): number => Number(lastSegment(key)) || 0,
 
+  entityPrefix: `e/${ns}/`,
   entity: (id: string): Key<EntityRecord> => ({ text: `e/${ns}/${id}`, codec: codecs.entity }),
+  aliasPrefix: `a/${ns}/`,
   alias: (mountAccessor: string, nameHash: string): Key<AliasRecord> => ({
     text: `a/${ns}/${mountAccessor}/${nameHash}`,
     codec: codecs.alias,
   }),
+  entityNamePrefix: `i/${ns}/name/`,
+  entityName: (nameHash: string): Key<IdRow> => recordKey(`i/${ns}/name/${nameHash}`),
+  aliasIdPrefix: `i/${ns}/alias/`,
+  aliasId: (id: string): Key<AliasPlace> => recordKey(`i/${ns}/alias/${id}`),
+  /** The entity that took over the one of that id. */
+  mergedEntity: (id: string): Key<IdRow> => recordKey(`i/${ns}/merged/${id}`),
+  /** Written when the rows above are there for entities of version 0.1 too. */
+  identityRows: (): Key<{ readonly since: string }> => recordKey(`i/${ns}/rows`),
+
+  /** Groups decide rights of many at once: they are configuration. Who is a member is not. */
+  groupPrefix: `${c}${ns}/group/`,
+  group: (id: string): Key<GroupRecord> => ({
+    text: `${c}${ns}/group/${id}`,
+    codec: codecs.group,
+  }),
+  groupNamePrefix: `${c}${ns}/group-name/`,
+  groupName: (nameHash: string): Key<IdRow> => recordKey(`${c}${ns}/group-name/${nameHash}`),
+  groupAlias: (mountAccessor: string, nameHash: string): Key<IdRow> =>
+    recordKey(`${c}${ns}/group-alias/${mountAccessor}/${nameHash}`),
+  groupAliasIdPrefix: `${c}${ns}/group-alias-id/`,
+  groupAliasId: (id: string): Key<IdRow> => recordKey(`${c}${ns}/group-alias-id/${id}`),
+  memberPrefix: (group: string): string => `g/${ns}/${group}/`,
+  member: (group: string, entity: string): string => `g/${ns}/${group}/${entity}`,
 } as const
 
 /** The last segment of a key. */

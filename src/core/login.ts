@@ -6,15 +6,21 @@
 import type { AuthFields } from '../framework/api.ts'
 import type { Login } from '../framework/reply.ts'
 import type { LoginNote } from '../framework/login-log.ts'
-import { invalid, Refusal } from '../framework/refusal.ts'
+import { invalid, Refusal, type RefusalDetail } from '../framework/refusal.ts'
 import type { Reason } from '../trust/reasons.ts'
-import type { Store, StoreTransaction } from '../storage/store.ts'
+import type { Store, StoreTransaction, StoreView } from '../storage/store.ts'
 import { decisionRecord, type DecisionRecords } from './decision-records.ts'
 import type { CoreSettings } from './settings.ts'
-import type { Identity, LoginIdentity } from './identity.ts'
+import {
+  unknownPerson,
+  type KnownPerson,
+  type LoginIdentities,
+  type LoginIdentity,
+} from './identity/login-identity.ts'
 import type { LoginLog } from './login-log.ts'
 import { effectivePolicies, normalisePolicyNames } from './policy-names.ts'
-import type { EntityRecord, MountRecord, TokenRecord } from './records.ts'
+import type { MountRecord, TokenRecord } from './records.ts'
+import { noRights, type IdentityRights, type RightsOfTokens } from './token-rights.ts'
 import type { IssuedToken, Tokens } from './tokens.ts'
 import { decideTtl } from './ttl.ts'
 
@@ -54,29 +60,28 @@ export interface LoginAttempt {
 export class Logins {
   readonly #store: Store
   readonly #tokens: Tokens
-  readonly #identity: Identity
+  readonly #identities: LoginIdentities
+  readonly #rights: Pick<RightsOfTokens, 'identity'>
   readonly #settings: CoreSettings
   readonly #log: LoginLog
   readonly #records: DecisionRecords
-  readonly #hasExactAliases: (type: string) => boolean
 
   constructor(parts: {
     readonly store: Store
     readonly tokens: Tokens
-    readonly identity: Identity
+    readonly identities: LoginIdentities
+    readonly rights: Pick<RightsOfTokens, 'identity'>
     readonly settings: CoreSettings
     readonly log: LoginLog
     readonly records: DecisionRecords
-    /** Whether the method tells aliases apart by case. */
-    readonly hasExactAliases: (type: string) => boolean
   }) {
     this.#store = parts.store
     this.#tokens = parts.tokens
-    this.#identity = parts.identity
+    this.#identities = parts.identities
+    this.#rights = parts.rights
     this.#settings = parts.settings
     this.#log = parts.log
     this.#records = parts.records
-    this.#hasExactAliases = parts.hasExactAliases
   }
 
   /** Makes the token; durable when it resolves. Throws a refusal and has then written nothing. */
@@ -87,7 +92,8 @@ export class Logins {
       const { note = {} } = login
       if (problem instanceof Refusal) {
         // A refusal that comes after the method has said yes is the end of a login as well.
-        throw new Refusal(problem.code, { ...problem.detail, note: refusedNote(problem, note) })
+        const detail = { ...problem.detail, note: refusedNote(problem, note) }
+        throw new Refusal(problem.code, this.#told(detail, mount))
       }
       const { requestId, clientAddress } = attempt
       const broken = { ...note, reason: 'storage_unavailable' } as const
@@ -96,6 +102,12 @@ export class Logins {
         .record({ requestId, clientAddress, end: 'broken_off', note: broken })
       throw problem
     }
+  }
+
+  /** Who is known here is a secret of mounts that do not explain. */
+  #told(detail: RefusalDetail, mount: MountRecord): RefusalDetail {
+    if (detail.reason !== 'entity_unknown' || explains(mount, this.#settings)) return detail
+    return { ...detail, text: 'login refused', reason: undefined }
   }
 
   async #complete(
@@ -120,28 +132,24 @@ export class Logins {
     const { expiresAtMs, ttl, warnings } = granted.value
 
     const policies = loginPolicies(login)
-    const who = login.alias === undefined ? undefined : this.#identityOf(login.alias, mount)
-    const known =
-      who === undefined
-        ? undefined
-        : await this.#store.look((view) => this.#identity.find(who, view))
-    if (known?.entity.disabled === true) throw disabledEntity(mount, this.#settings)
+    const who = login.alias === undefined ? undefined : identityOf(login, login.alias, mount)
+    const known = who && (await this.#store.look((view) => this.#find(who, mount, view)))
+    if (known === undefined && who?.existingOnly === true) throw unknownPerson()
 
     const write = async (txn: StoreTransaction) => {
       await login.alongside?.(txn)
-      let entity: EntityRecord | undefined = known?.entity
-      if (who !== undefined && (known === undefined || !this.#identity.isCurrent(known, who))) {
-        entity = await this.#identity.ensure(who, txn, nowMs)
-        if (entity.disabled) throw disabledEntity(mount, this.#settings)
+      let person = known
+      if (who !== undefined && known?.isCurrent !== true) {
+        const ensured = await this.#identities.ensure(who, txn, nowMs)
+        person = await this.#admit(ensured, mount, txn)
       }
-      refuseReserved(entity?.policies ?? [])
       const content = tokenContent(login, mount, path, {
         type,
         ttl,
         createdMs: now,
         expiresAtMs,
         policies,
-        entity,
+        person,
       })
       const token = this.#tokens.issue(txn, type, content)
       // Beside the token in one commit; work that runs again replaces nothing, and says the same.
@@ -158,12 +166,13 @@ export class Logins {
           entityId: content.entity,
         }),
       )
-      return { entity, token }
+      return { person, token }
     }
     // A batch token of a known entity needs no write at all: the transaction stays empty.
-    const { entity, token } = await this.#store.write(write)
-    const isEntityNew = known === undefined && entity?.createdAt === nowMs
-    return { auth: authOf(token, entity?.policies ?? [], ttl), token, isEntityNew, warnings }
+    const { person, token } = await this.#store.write(write)
+    const isEntityNew = known === undefined && person?.entity.createdAt === nowMs
+    const auth = authOf(token, person?.rights.policies ?? [], ttl)
+    return { auth, token, isEntityNew, warnings }
   }
 
   /**
@@ -187,23 +196,29 @@ export class Logins {
     const own = normalisePolicyNames(
       login.noDefaultPolicy ? login.policies : [...login.policies, 'default'],
     )
-    const who = login.alias === undefined ? undefined : this.#identityOf(login.alias, mount)
-    const known =
-      who === undefined
-        ? undefined
-        : await this.#store.view((view) => this.#identity.find(who, view))
-    const identityPolicies = known?.entity.policies ?? []
+    const who = login.alias === undefined ? undefined : identityOf(login, login.alias, mount)
+    const person = who && (await this.#store.view(async (view) => this.#identities.find(who, view)))
+    const rights =
+      person === undefined
+        ? noRights
+        : await this.#store.view(async (view) =>
+            this.#rights.identity(person.entity, person.external, view, () => mount),
+          )
+    const isUnknown = person === undefined && who?.existingOnly === true
     const isBatch = type === 'batch'
     return {
-      refused: refusedAfterwards(own, identityPolicies, known?.entity.disabled === true),
+      refused: refusedAfterwards(own, rights.reserved, {
+        isDisabled: person?.entity.disabled === true,
+        isUnknown,
+      }),
       displayName: displayNameOf(mount.path, login.displayName),
       entity:
         who === undefined
           ? undefined
-          : { id: known?.entity.id ?? null, wouldCreate: known === undefined },
+          : { id: person?.entity.id ?? null, wouldCreate: person === undefined && !isUnknown },
       tokenPolicies: own,
-      identityPolicies,
-      policies: effectivePolicies(own, identityPolicies),
+      identityPolicies: rights.policies,
+      policies: effectivePolicies(own, rights.policies),
       tokenType: type,
       ttlSeconds: granted.ok ? granted.value.ttl : 0,
       explicitMaxTtlSeconds: isBatch ? 0 : login.explicitMaxTtlSeconds,
@@ -212,13 +227,47 @@ export class Logins {
     }
   }
 
-  #identityOf(alias: NonNullable<Login['alias']>, mount: MountRecord): LoginIdentity {
-    return {
-      mountAccessor: mount.accessor,
-      foldCase: !this.#hasExactAliases(mount.type) || mount.config.compat === 'vault',
-      aliasName: alias.name,
-      aliasMetadata: alias.metadata,
-    }
+  async #find(
+    who: LoginIdentity,
+    mount: MountRecord,
+    view: StoreView,
+  ): Promise<AdmittedPerson | undefined> {
+    const person = await this.#identities.find(who, view)
+    if (person === undefined) return undefined
+    // What is about to change is judged as it is then.
+    return person.isCurrent ? this.#admit(person, mount, view) : { ...person, rights: noRights }
+  }
+
+  /** The person with what identity adds to the token; refuses whoever may have none. */
+  async #admit(person: KnownPerson, mount: MountRecord, view: StoreView): Promise<AdmittedPerson> {
+    const { entity, external } = person
+    if (entity.disabled) throw disabledEntity(mount, this.#settings)
+    // All groups that a login brings are of the mount that it comes through.
+    const coming = this.#rights.identity(entity, external, view, () => mount)
+    const rights = coming instanceof Promise ? await coming : coming
+    refuseReserved(rights.reserved)
+    return { ...person, rights }
+  }
+}
+
+interface AdmittedPerson extends KnownPerson {
+  readonly rights: IdentityRights
+}
+
+function identityOf(
+  { groups, identity }: Login,
+  alias: NonNullable<Login['alias']>,
+  mount: MountRecord,
+): LoginIdentity {
+  // Vault compatibility: with compat=vault external groups are always the entity's.
+  const isOfToken = identity?.mode === 'token' && mount.config.compat !== 'vault'
+  return {
+    mount,
+    aliasName: alias.name,
+    aliasMetadata: alias.metadata,
+    groups,
+    mode: isOfToken ? 'token' : 'entity',
+    existingOnly: identity?.existingOnly === true,
   }
 }
 
@@ -282,11 +331,12 @@ function refuseReserved(names: readonly string[]): void {
 
 function refusedAfterwards(
   own: readonly string[],
-  identity: readonly string[],
-  isDisabled: boolean,
+  reserved: readonly string[],
+  { isDisabled, isUnknown }: { readonly isDisabled: boolean; readonly isUnknown: boolean },
 ): PreviewedLogin['refused'] {
+  if (isUnknown) return { reason: 'entity_unknown', text: 'login refused' }
   if (isDisabled) return { reason: 'entity_disabled', text: 'permission denied' }
-  if (!own.includes('root') && !identity.includes('root')) return undefined
+  if (!own.includes('root') && !reserved.includes('root')) return undefined
   return { reason: 'root_policy_refused', text: 'auth methods cannot create root tokens' }
 }
 
@@ -300,7 +350,7 @@ function tokenContent(
     readonly createdMs: number
     readonly expiresAtMs: number
     readonly policies: readonly string[]
-    readonly entity: EntityRecord | undefined
+    readonly person: KnownPerson | undefined
   },
 ): Omit<TokenRecord, 'h' | 'custom'> {
   const isBatch = made.type === 'batch'
@@ -318,7 +368,8 @@ function tokenContent(
     explicitMax: isBatch ? 0 : login.explicitMaxTtlSeconds,
     period: isBatch ? 0 : login.periodSeconds,
     renewable: !isBatch && login.renewable,
-    entity: made.entity?.id ?? '',
+    entity: made.person?.entity.id ?? '',
+    ...(made.person?.external === undefined ? {} : { external: made.person.external }),
     orphan: true,
     ...(login.boundCidrs.length > 0 ? { cidrs: login.boundCidrs } : {}),
     login: {
@@ -326,7 +377,7 @@ function tokenContent(
       kind: login.role.kind,
       version: login.role.version,
       alias: login.alias?.name ?? '',
-      groups: login.groups,
+      groups: made.person?.groups ?? [],
       facts: login.facts,
     },
   }
@@ -345,8 +396,13 @@ function refusedNote(refusal: Refusal, note: LoginNote): LoginNote {
 
 /** The 403 of every refused token; its reason is for callers of mounts that explain. */
 function disabledEntity(mount: MountRecord, settings: CoreSettings): Refusal {
-  const explains = (mount.config.explainToCaller ?? settings.explainToCaller) !== 'none'
-  return explains && mount.config.compat !== 'vault'
+  return explains(mount, settings)
     ? new Refusal('token_refused', { reason: 'entity_disabled' })
     : new Refusal('token_refused')
+}
+
+function explains({ config }: MountRecord, settings: CoreSettings): boolean {
+  return (
+    (config.explainToCaller ?? settings.explainToCaller) !== 'none' && config.compat !== 'vault'
+  )
 }

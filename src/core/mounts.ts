@@ -76,7 +76,8 @@ export class Mounts {
     const path = cleanPath(request.path)
     if (request.type === '') throw invalid('backend type must be specified as a string')
     const { type, options } = aliasType(request)
-    if (this.#context.backends.typeOf(type, request.class) === undefined || isBuiltInType(type)) {
+    const backendType = this.#context.backends.typeOf(type, request.class)
+    if (backendType === undefined || isBuiltInType(type)) {
       const known = this.#context.backends
         .typeNames(request.class)
         .filter((name) => !isBuiltInType(name))
@@ -84,6 +85,7 @@ export class Mounts {
         `plugin not found in the catalog: ${type.slice(0, 128)} (available: ${known.join(', ')})`,
       )
     }
+    backendType.checkOptions?.(options)
     refuseProtected(request.class, path)
     const config = this.#mergeConfig(
       { ...mountConfig.defaults, tokenType: undefined },
@@ -162,6 +164,7 @@ export class Mounts {
       if (request.options !== undefined) {
         const backend = this.#context.backends.of(current).backend
         warnings = (await backend.checkTune?.(options, before)) ?? []
+        this.#context.backends.typeOf(current.type, current.class)?.checkOptions?.(options)
       }
       txn.put(keys.mount(mount.uuid), {
         ...current,

@@ -48,11 +48,9 @@ import { AuditTrail, Unrecorded, type TrailContext } from './audit-trail.ts'
 import type { CallerFacts } from './caller-facts.ts'
 import type { CoreConfiguration } from './configuration.ts'
 import type { InFlight } from './in-flight.ts'
-import { keys } from './keys.ts'
 import type { LoginLog } from './login-log.ts'
 import type { LoginResult, Logins } from './login.ts'
 import { fullPath } from './mount-table.ts'
-import { effectivePolicies } from './policy-names.ts'
 import type { PagePort } from './ports/page-port.ts'
 import type { System } from './ports/system-ports.ts'
 import type { Quotas } from './quotas/quotas.ts'
@@ -60,12 +58,13 @@ import type { ServerMetrics } from './metrics.ts'
 import type { MountRecord } from './records.ts'
 import type { Mounted, MountedBackends } from './mounted-backends.ts'
 import type { TokenOperations } from './token-operations.ts'
+import type { RightsOfTokens } from './token-rights.ts'
 import type { LiveToken, Tokens } from './tokens.ts'
 import { notLive, type Wrapping } from './wrapping.ts'
 
-const noNames: readonly string[] = []
 /** Of a path that is not known, or not yet: as a stranger's. */
 const strictTraits: PathTraits = { isOpen: true, repeats: undefined }
+const noNames: readonly string[] = []
 const noHeaders: Readonly<Record<string, string>> = Object.freeze({})
 
 /** Where a request goes. */
@@ -116,6 +115,7 @@ export interface PipelineContext {
   readonly backends: MountedBackends
   readonly isOpen: boolean
   readonly tokens: Tokens
+  readonly rights: RightsOfTokens
   readonly logins: Logins
   readonly wrapping: Wrapping
   readonly trails: Omit<TrailContext, 'mountOf'>
@@ -346,35 +346,22 @@ export class Pipeline {
    * later one.
    */
   #admitToken(token: LiveToken, epoch: number, view: StoreView): Soon<Admission | undefined> {
-    const { entity } = token.record
-    if (entity === '') return this.#grant(token, noNames, epoch, view)
-    return after(view.get(keys.entity(entity)), (found) =>
-      found === undefined || found.disabled
-        ? undefined
-        : this.#grant(token, found.policies, epoch, view),
-    )
-  }
-
-  #grant(
-    token: LiveToken,
-    identityPolicies: readonly string[],
-    epoch: number,
-    view: StoreView,
-  ): Soon<Admission> {
     const { record } = token
-    const policies =
-      record.entity === '' ? record.policies : effectivePolicies(record.policies, identityPolicies)
-    return after(this.#core.access.acl(policies, epoch, view), (acl) => {
-      const caller: Caller = {
-        accessor: token.accessor,
-        type: token.type,
-        policies,
-        isRoot: record.policies.length === 1 && record.policies[0] === 'root',
-        entityId: record.entity,
-        displayName: record.name,
-        tokenId: token.id,
-      }
-      return { caller, token, acl, identityPolicies }
+    return after(this.#core.rights.of(record, epoch, view), (rights) => {
+      if (rights.isRefused) return undefined
+      const { all, facts, entityId } = rights
+      return after(this.#core.access.acl(all, facts, epoch, view), (acl) => {
+        const caller: Caller = {
+          accessor: token.accessor,
+          type: token.type,
+          policies: all,
+          isRoot: record.policies.length === 1 && record.policies[0] === 'root',
+          entityId,
+          displayName: record.name,
+          tokenId: token.id,
+        }
+        return { caller, token, acl, rights }
+      })
     })
   }
 
@@ -582,8 +569,8 @@ export class Pipeline {
 
   #help(requestId: string, route: Route | undefined): Answer {
     if (route === undefined) throw new Refusal('path_unsupported')
-    const { match, mounted } = route
-    const text = this.#system.help(mounted.router.declarations, match?.declaration)
+    const { match, mounted, path } = route
+    const text = this.#system.help(mounted.router.declarations, match?.declaration, path)
     return bare(requestId, 200, text)
   }
 
@@ -810,7 +797,11 @@ function toAnswer(
       }
     case 'stream': {
       const { contentType, chunks } = reply
-      return { requestId, body: { kind: 'stream', contentType, chunks }, headers: noHeaders }
+      return {
+        requestId,
+        body: { kind: 'stream', status: 200, contentType, chunks },
+        headers: noHeaders,
+      }
     }
     case 'wrapped': {
       const { info } = reply

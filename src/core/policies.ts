@@ -8,11 +8,14 @@ import type { Clock } from '../platform/clock.ts'
 import { prefixRange, type Store } from '../storage/store.ts'
 import { keys } from './keys.ts'
 import { responseWrappingPolicyText } from './policy/default-policy.ts'
-import { decodePolicyText, parseNewPolicy } from './policy/policy.ts'
+import { parsePathTemplate, type TemplateOptions } from './policy/path-template.ts'
+import { decodePolicyText, parseNewPolicy, type Policy } from './policy/policy.ts'
+import type { PolicyRecord } from './records.ts'
 
 /** Its letters have at most three bytes each, and its storage key has to hold them all. */
 export const policyNameCharsMax = 480
 
+const warningsMax = 10
 const hidden = new Set(['response-wrapping'])
 
 export class Policies {
@@ -39,15 +42,18 @@ export class Policies {
   }
 
   /** The text as written; undefined when there is none. */
-  async read(name: string): Promise<string | undefined> {
-    if (name === 'root') return ''
-    if (name === 'response-wrapping') return responseWrappingPolicyText
-    const record = await this.#store.view((view) => view.get(keys.policy(name)))
-    return record?.text
+  async read(name: string): Promise<Pick<PolicyRecord, 'text' | 'allowSlashes'> | undefined> {
+    if (name === 'root') return { text: '' }
+    if (name === 'response-wrapping') return { text: responseWrappingPolicyText }
+    return this.#store.view((view) => view.get(keys.policy(name)))
   }
 
   /** Stores a policy that parses; gives warnings. */
-  async write(name: string, given: string): Promise<readonly string[]> {
+  async write(
+    name: string,
+    given: string,
+    { allowsSlashes }: TemplateOptions,
+  ): Promise<readonly string[]> {
     if (name === 'root' || hidden.has(name)) throw invalid(`cannot update "${name}" policy`)
     if (name === '') throw invalid('policy name must not be empty')
     if (given.trim() === '') throw invalid("'policy' parameter not supplied or empty")
@@ -55,16 +61,10 @@ export class Policies {
     const parsed = parseNewPolicy(name, text)
     if (!parsed.ok) throw invalid(`failed to parse policy: ${parsed.error.message}`)
     await this.#store.write((txn) => {
-      txn.put(keys.policy(name), { name: name, text, modifiedAt: this.#clock.nowMs() })
+      const record = { name, text, modifiedAt: this.#clock.nowMs() }
+      txn.put(keys.policy(name), allowsSlashes ? { ...record, allowSlashes: true } : record)
     })
-    const warnings: string[] = []
-    if (parsed.value.rules.some((rule) => rule.isTemplated)) {
-      // Leaving this unsaid would hide that a templated deny protects nothing.
-      warnings.push(
-        'paths with {{…}} are not filled in by this version: those stanzas grant nothing and deny nothing',
-      )
-    }
-    return warnings
+    return templateWarnings(parsed.value)
   }
 
   async remove(name: string): Promise<void> {
@@ -75,4 +75,18 @@ export class Policies {
       if ((await txn.get(key)) !== undefined) txn.delete(key.text)
     })
   }
+}
+
+/** What nothing will ever fill; left unsaid, it would hide that a deny protects nothing. */
+function templateWarnings({ rules }: Policy): readonly string[] {
+  const unknown = new Set<string>()
+  for (const { path, isTemplated } of rules) {
+    if (isTemplated) for (const one of parsePathTemplate(path).unknown) unknown.add(one)
+  }
+  return [...unknown]
+    .slice(0, warningsMax)
+    .map(
+      (one) =>
+        `{{${one.slice(0, 128)}}} is never filled: paths with it grant nothing and deny nothing`,
+    )
 }

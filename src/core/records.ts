@@ -7,6 +7,23 @@ import type { JsonObject } from '../lib/json.ts'
 import { defineRecord, optional, optionalPart, own, part, type StoredOf } from '../schema/record.ts'
 
 type Texts = Readonly<Record<string, string>>
+
+/** Groups that a login brought, of those that have an alias on its mount. */
+export interface ExternalGroups {
+  readonly accessor: string
+  readonly names: readonly string[]
+  readonly [member: string]: string | readonly string[]
+}
+
+/** Where the record of an alias lies. */
+export interface AliasPlace {
+  readonly accessor: string
+  readonly hash: string
+  readonly [member: string]: string
+}
+
+export type GroupType = 'internal' | 'external'
+
 const noNames: readonly string[] = []
 
 export const corsRecord = defineRecord({
@@ -94,6 +111,8 @@ export const policyRecord = defineRecord({
   name: own<string>(''),
   text: own<string>(''),
   modifiedAt: own<number>(0),
+  /** Values that templates are filled with may be paths of several names. */
+  allowSlashes: optional<true>(),
 })
 export type PolicyRecord = StoredOf<typeof policyRecord.table>
 
@@ -139,6 +158,11 @@ export const tokenRecord = defineRecord({
   leaseless: optional<true>(),
   renewed: optional<number>(),
   entity: own<string>(''),
+  /**
+   * External groups of this token alone, in place of its entity's (`identity_mode=token`); mostly
+   * none.
+   */
+  external: optional<readonly ExternalGroups[]>(),
   parent: optional<string>(),
   orphan: own<boolean>(false),
   cidrs: optional<readonly string[]>(),
@@ -157,7 +181,13 @@ export const entityRecord = defineRecord({
   disabled: own<boolean>(false),
   createdAt: own<number>(0),
   updatedAt: own<number>(0),
-  aliases: own<readonly { readonly accessor: string; readonly hash: string }[]>([]),
+  aliases: own<readonly AliasPlace[]>([]),
+  /** Ids of the groups it is a member of. A group that is gone may still stand here. */
+  groups: own(noNames, { since: '0.2' }),
+  /** Ids of the entities that were merged into it. */
+  merged: own(noNames, { since: '0.2' }),
+  /** Grows when an alias changes, so that what was made of both is known to be old. */
+  revision: own<number>(0, { since: '0.2' }),
 })
 export type EntityRecord = StoredOf<typeof entityRecord.table>
 
@@ -166,11 +196,42 @@ export const aliasRecord = defineRecord({
   entity: own<string>(''),
   name: own<string>(''),
   accessor: own<string>(''),
+  /** Of the last login. */
   metadata: own<Texts>({}),
+  /** Of the operator. */
+  customMetadata: own<Texts>({}, { since: '0.2' }),
+  /** Entities it belonged to before they were merged. */
+  mergedFrom: own(noNames, { since: '0.2' }),
   createdAt: own<number>(0),
   updatedAt: own<number>(0),
 })
 export type AliasRecord = StoredOf<typeof aliasRecord.table>
+
+const groupAlias = defineRecord({
+  id: own<string>(''),
+  name: own<string>(''),
+  accessor: own<string>(''),
+  hash: own<string>(''),
+  createdAt: own<number>(0),
+  updatedAt: own<number>(0),
+})
+export type GroupAlias = StoredOf<typeof groupAlias.table>
+
+/** Who is a member stands in rows of its own and in the entities, since there may be very many. */
+export const groupRecord = defineRecord({
+  id: own<string>(''),
+  name: own<string>(''),
+  type: own<GroupType>('internal'),
+  policies: own(noNames),
+  metadata: own<Texts | null>(null),
+  memberGroups: own(noNames),
+  parents: own(noNames),
+  alias: optionalPart(groupAlias),
+  modifyIndex: own<number>(1),
+  createdAt: own<number>(0),
+  updatedAt: own<number>(0),
+})
+export type GroupRecord = StoredOf<typeof groupRecord.table>
 
 /**
  * All tokens whose path begins with `prefix` and whose id is not above `upTo` are dead, from the

@@ -5,8 +5,9 @@
 
 import { turn, type Turns } from '../lib/turns.ts'
 import { epochKey } from '../storage/epoch.ts'
+import { TermUnknown } from '../storage/keyring.ts'
 import type { SealedStore } from '../storage/sealed-store.ts'
-import { RecordDamaged, viewOf, type EngineView } from '../storage/store.ts'
+import { RecordDamaged, textKey, viewOf, type EngineView } from '../storage/store.ts'
 import { keys, lastSegment } from './keys.ts'
 import type { TokenRecord } from './records.ts'
 import { sealRecordPrefix } from './seal/seal-records.ts'
@@ -90,13 +91,25 @@ class Reading {
   async see(key: string, value: Uint8Array): Promise<void> {
     if (value.length === 0) return this.#seeRow(key)
     this.#records++
-    const text = this.#open(key, value)
+    const text = await this.#open(key, value)
     if (text === undefined) this.#tell(`the record ${key} does not open`)
     else if (key.startsWith(keys.tokenPrefix)) await this.#seeToken(key, text)
   }
 
-  #open(key: string, value: Uint8Array): string | undefined {
+  async #open(key: string, value: Uint8Array): Promise<string | undefined> {
     try {
+      return this.#store.keyring.open(key, value).toString()
+    } catch (problem) {
+      if (problem instanceof TermUnknown) return this.#openAnew(key, value)
+      if (problem instanceof RecordDamaged) return undefined
+      throw problem
+    }
+  }
+
+  /** Another process may have rotated: whoever reads a record of a new term loads the keyring. */
+  async #openAnew(key: string, value: Uint8Array): Promise<string | undefined> {
+    try {
+      await this.#store.view((view) => view.get(textKey(key)))
       return this.#store.keyring.open(key, value).toString()
     } catch (problem) {
       if (problem instanceof RecordDamaged) return undefined
@@ -125,7 +138,7 @@ class Reading {
     if (!isExpiry && !key.startsWith(keys.childrenPrefix)) return
     const id = lastSegment(key)
     const [value] = await this.#view.getMany([keys.token(id).text])
-    const text = value === undefined ? undefined : this.#open(keys.token(id).text, value)
+    const text = value === undefined ? undefined : await this.#open(keys.token(id).text, value)
     if (value === undefined) return this.#tell(`the row ${key} has no token`)
     // What does not open is told where it lies.
     if (text === undefined) return

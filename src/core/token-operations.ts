@@ -18,15 +18,16 @@ import type { Store, StoreTransaction } from '../storage/store.ts'
 import type { CallerFacts } from './caller-facts.ts'
 import type { CoreConfiguration } from './configuration.ts'
 import type { CoreSettings } from './settings.ts'
+import type { LoginIdentities, LoginIdentity } from './identity/login-identity.ts'
 import { keys } from './keys.ts'
 import { authOf } from './login.ts'
 import { normalisePolicyNames, unionOfNames } from './policy-names.ts'
-import type { Identity, LoginIdentity } from './identity.ts'
 import { decideRolePolicies, limitsPolicies } from './role-policies.ts'
 import type { MountRecord, TokenRecord } from './records.ts'
 import { creationSeconds, expireTime, issueTime, secondsLeft } from './token-times.ts'
 import type { TokenScan } from './token-scan.ts'
 import type { TokenSweep } from './token-sweep.ts'
+import type { RightsOfTokens, TokenRights } from './token-rights.ts'
 import type { LiveToken, Tokens } from './tokens.ts'
 import { decideTtl, type GrantedTtl } from './ttl.ts'
 
@@ -36,9 +37,10 @@ type Granted = Pick<GrantedTtl, 'ttl' | 'expiresAtMs'>
 export interface TokenOperationsContext {
   readonly store: Store
   readonly tokens: Tokens
-  readonly identity: Pick<Identity, 'find' | 'ensure'>
   readonly scan: TokenScan
   readonly sweep: TokenSweep
+  readonly rights: RightsOfTokens
+  readonly identities: Pick<LoginIdentities, 'refresh' | 'ensure'>
   readonly settings: CoreSettings
   readonly configuration: () => Promise<CoreConfiguration>
   readonly backendOf: (mount: MountRecord) => Backend
@@ -110,6 +112,10 @@ export class TokenOperations implements TokenPort<CallerFacts> {
       period: creation.periodSeconds,
       renewable: type === 'service' && ttl !== 0 && creation.renewable && role?.renewable !== false,
       entity: orphan ? '' : parent.record.entity,
+      // Else the child would see external groups that its parent does not.
+      ...(orphan || parent.record.external === undefined
+        ? {}
+        : { external: parent.record.external }),
       orphan,
       ...(orphan ? {} : { parent: parent.id }),
       ...networksOf(creation, orphan ? undefined : parent.record, ttl),
@@ -133,16 +139,15 @@ export class TokenOperations implements TokenPort<CallerFacts> {
       return tokens.issue(txn, type, { ...content, entity }, creation.id)
     })
     return {
-      auth: authOf(issued, await this.#identityPolicies(issued.record.entity), ttl),
+      auth: authOf(issued, (await this.#rights(issued.record)).identity, ttl),
       warnings,
     }
   }
 
   /** The entity behind an alias of the token mount; made with its first token. */
   async #entityOf(alias: LoginIdentity, txn: StoreTransaction): Promise<string> {
-    const { identity, tokens } = this.#context
-    const known = await identity.find(alias, txn)
-    const entity = known?.entity ?? (await identity.ensure(alias, txn, tokens.nowMs))
+    const { identities, tokens } = this.#context
+    const { entity } = await identities.ensure(alias, txn, tokens.nowMs)
     if (entity.disabled) throw new Refusal('token_refused')
     return entity.id
   }
@@ -203,10 +208,10 @@ export class TokenOperations implements TokenPort<CallerFacts> {
     })
   }
 
-  async #identityPolicies(entity: string): Promise<readonly string[]> {
-    if (entity === '') return []
-    const record = await this.#context.store.view((view) => view.get(keys.entity(entity)))
-    return record?.policies ?? []
+  #rights(record: TokenRecord): Promise<TokenRights> {
+    return this.#context.store.view(async (view) =>
+      this.#context.rights.of(record, await view.epoch(), view),
+    )
   }
 
   // ------------------------------------------------------------ find
@@ -222,7 +227,7 @@ export class TokenOperations implements TokenPort<CallerFacts> {
   }
 
   lookup(name: TokenName, caller: CallerFacts, id: string): Soon<JsonObject | undefined> {
-    if (name.kind === 'self') return this.#lookupData(caller.token, caller.identityPolicies, id)
+    if (name.kind === 'self') return this.#lookupData(caller.token, caller.rights, id)
     return this.#lookupOther(name, caller, id)
   }
 
@@ -233,11 +238,11 @@ export class TokenOperations implements TokenPort<CallerFacts> {
   ): Promise<JsonObject | undefined> {
     const token = await this.#find(name, caller)
     if (token === undefined) return undefined
-    return this.#lookupData(token, await this.#identityPolicies(token.record.entity), id)
+    return this.#lookupData(token, await this.#rights(token.record), id)
   }
 
-  #lookupData(token: LiveToken, identity: readonly string[], id: string): JsonObject {
-    return lookupData(token, identity, { id, nowSeconds: this.#context.tokens.nowSeconds })
+  #lookupData(token: LiveToken, rights: TokenRights, id: string): JsonObject {
+    return lookupData(token, rights, { id, nowSeconds: this.#context.tokens.nowSeconds })
   }
 
   async accessors(limits: {
@@ -301,7 +306,8 @@ export class TokenOperations implements TokenPort<CallerFacts> {
       renewed: Math.floor(nowMs / 1000),
     }))
     if (after === undefined) throw invalid('lease expired')
-    const identity = await this.#identityPolicies(after.entity)
+    await this.#refreshGroups(after, mount)
+    const { identity } = await this.#rights(after)
     const auth: AuthFields = {
       ...authOf({ ...token, text: '', record: after }, identity, ttl),
       client_token: name.kind === 'token' ? name.text : '',
@@ -346,6 +352,18 @@ export class TokenOperations implements TokenPort<CallerFacts> {
     const backend = this.#context.backendOf(mount)
     if (backend.renew === undefined) throw invalid('lease is not renewable')
     return backend.renew({ ...asked, nowMs: this.#context.tokens.nowMs })
+  }
+
+  /**
+   * platform.md §5.6: what a login has kept of its groups holds again. A token that brings none, as
+   * one made by another token, says nothing about them.
+   */
+  async #refreshGroups({ login, external, entity }: TokenRecord, mount: MountRecord) {
+    if (login === undefined || login.alias === '' || external !== undefined) return
+    const { store, identities } = this.#context
+    const renewal = { mount, entity, groups: login.groups }
+    const isNew = await store.view((view) => identities.refresh(renewal, view))
+    if (isNew) await store.write((txn) => identities.refresh(renewal, txn, txn))
   }
 
   // ------------------------------------------------------------ revoke
@@ -459,10 +477,13 @@ function aliasOf(
     throw invalid("invalid 'entity_alias' value")
   }
   return {
-    mountAccessor: mount.accessor,
-    foldCase: true,
+    mount,
     aliasName: entityAlias,
     aliasMetadata: {},
+    // It brings no groups, and takes none away.
+    groups: [],
+    mode: 'token',
+    existingOnly: false,
   }
 }
 
@@ -546,7 +567,7 @@ function displayName(asked: string): string {
 
 function lookupData(
   token: LiveToken,
-  identity: readonly string[],
+  { identity, entityId }: TokenRights,
   { id, nowSeconds }: { readonly id: string; readonly nowSeconds: number },
 ): JsonObject {
   const { record } = token
@@ -564,7 +585,7 @@ function lookupData(
     expire_time: expireTime(record),
     ttl: secondsLeft(record, nowSeconds),
     explicit_max_ttl: record.explicitMax,
-    entity_id: record.entity,
+    entity_id: entityId,
     type: token.type,
   }
   if (record.role !== undefined) data['role'] = record.role

@@ -36,11 +36,13 @@ export interface IssuedToken {
   readonly type: 'service' | 'batch'
 }
 
-/** What is sealed into a batch token, beside its record. */
+/** What version 0.1 has sealed into a batch token; now it is the record as it would be stored. */
 interface BatchContent {
   readonly v: 1
   readonly record: Omit<TokenRecord, 'h'>
 }
+
+const { codec: batchCodec } = keys.token('')
 
 const batchPurpose = 'batch token'
 const textLengthMax = 32_768
@@ -176,8 +178,7 @@ export class Tokens {
     if (sealed.toString('base64url') !== text.slice(batchPrefix.length)) return undefined
     const plain = this.#store.openText(batchPurpose, sealed)
     if (plain === undefined) return undefined
-    const content = JSON.parse(plain) as BatchContent
-    const record: TokenRecord = tokenRecord.upgrade({ ...content.record, h: '' })
+    const record = readBatch(plain)
     return this.#ifAlive({ id: '', type: 'batch', record, accessor: '' }, view, configuration)
   }
 
@@ -242,20 +243,15 @@ export class Tokens {
     customText?: string,
   ): IssuedToken {
     if (type === 'batch') {
-      const plain = JSON.stringify({ v: 1, record: content } satisfies BatchContent)
+      const record: TokenRecord = { h: '', ...content }
+      const plain = batchCodec.encode(record)
       const text = batchPrefix + this.#store.sealText(batchPurpose, plain).toString('base64url')
       if (text.length > textLengthMax) {
         throw invalid(
           `the batch token would have ${text.length} characters, the most is ${textLengthMax}: shorten what it carries`,
         )
       }
-      return {
-        text,
-        accessor: '',
-        id: '',
-        record: { ...content, h: '' },
-        type,
-      }
+      return { text, accessor: '', id: '', record, type }
     }
     const id = this.ids.next(this.#clock.nowMs())
     const made =
@@ -338,4 +334,10 @@ export class Tokens {
     if (record.parent !== undefined) txn.delete(keys.child(record.parent, id))
     if (record.custom === true) txn.delete(keys.customToken(record.h).text)
   }
+}
+
+function readBatch(plain: string): TokenRecord {
+  if (!plain.startsWith('{')) return batchCodec.decode(plain)
+  const content = JSON.parse(plain) as BatchContent
+  return tokenRecord.upgrade({ ...content.record, h: '' })
 }

@@ -118,6 +118,7 @@ export interface Answer {
       }
     | {
         readonly kind: 'stream'
+        readonly status: 200
         readonly contentType: string
         readonly chunks: AsyncIterable<Uint8Array>
       }

@@ -127,6 +127,8 @@ export interface Backend {
 }
 
 export interface BackendType {
+  /** Looks at the options of a mount before it is made or tuned; throws a `Refusal`. */
+  checkOptions?(options: Readonly<Record<string, string>>): void
   /** Names under which it can be enabled. */
   readonly types: readonly string[]
   readonly class: 'auth' | 'secret'

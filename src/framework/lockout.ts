@@ -37,31 +37,41 @@ export interface Attempted {
 export class Lockout {
   readonly #store: BackendContext['store']
   readonly #mount: BackendContext['mount']
+  /** Each of several processes has its part. */
+  readonly #strangerWritesMax: number
   #second = 0
   #strangerWrites = 0
 
-  constructor({ store, mount }: Pick<BackendContext, 'store' | 'mount'>) {
+  constructor({
+    store,
+    mount,
+    processes = 1,
+  }: Pick<BackendContext, 'store' | 'mount' | 'processes'>) {
     this.#store = store
     this.#mount = mount
+    this.#strangerWritesMax = Math.floor(strangerWritesPerSecondMax / processes)
   }
 
   async isLocked(attempted: Attempted, nowMs: number, view: StoreView): Promise<boolean> {
-    const counter = await this.#load(attempted, view)
-    return counter !== undefined && this.#locks(counter, nowMs)
+    const { key, who } = this.#place(attempted)
+    const counter = await view.get(key)
+    return counter?.who === who && this.#locks(counter, nowMs)
   }
 
   /** Counts a wrong attempt; durable when it resolves. */
   async failed(attempted: Attempted, nowMs: number): Promise<void> {
     const { isDisabled, counterResetSeconds } = this.#mount().userLockout
     if (isDisabled || (!attempted.isKnown && !this.#takeStrangerWrite(nowMs))) return
+    const { key, who } = this.#place(attempted)
     await this.#store.write(async (txn) => {
-      const counter = await this.#load(attempted, txn)
+      const found = await txn.get(key)
+      const counter = found?.who === who ? found : undefined
       const isOver =
         counter === undefined ||
         nowMs - counter.lastAtMs >= counterResetSeconds * 1000 ||
         this.#wasLocked(counter, nowMs)
-      txn.put(this.#key(attempted), {
-        who: this.#hash(attempted.name),
+      txn.put(key, {
+        who,
         failures: isOver ? 1 : counter.failures + 1,
         lastAtMs: nowMs,
       })
@@ -70,7 +80,7 @@ export class Lockout {
 
   /** Forgets the failures of a name, in the step that has proven who it is or takes it away. */
   async forget(name: string, txn: StoreTransaction): Promise<void> {
-    const key = this.#key({ name, isKnown: true })
+    const { key } = this.#place({ name, isKnown: true })
     if ((await txn.get(key)) !== undefined) txn.delete(key.text)
   }
 
@@ -83,7 +93,7 @@ export class Lockout {
     const second = Math.floor(nowMs / 1000)
     if (second !== this.#second) this.#strangerWrites = 0
     this.#second = second
-    return ++this.#strangerWrites <= strangerWritesPerSecondMax
+    return ++this.#strangerWrites <= this.#strangerWritesMax
   }
 
   #locks({ failures, lastAtMs }: Counter, nowMs: number): boolean {
@@ -96,19 +106,10 @@ export class Lockout {
     return counter.failures >= this.#mount().userLockout.threshold && !this.#locks(counter, nowMs)
   }
 
-  async #load(attempted: Attempted, view: StoreView): Promise<Counter | undefined> {
-    const counter = await view.get(this.#key(attempted))
-    return counter?.who === this.#hash(attempted.name) ? counter : undefined
-  }
-
-  #key({ name, isKnown }: Attempted): Key<Counter> {
-    const hash = this.#hash(name)
-    const place = Buffer.from(hash, 'base64url').readUInt16BE() % strangersMax
-    const path = isKnown ? `lockout/known/${hash}` : `lockout/stranger/${place}`
-    return this.#store.key(path, counterCodec)
-  }
-
-  #hash(name: string): string {
-    return this.#store.hashText('lockout', name)
+  #place({ name, isKnown }: Attempted): { readonly key: Key<Counter>; readonly who: string } {
+    const who = this.#store.hashText('lockout', name)
+    const place = Buffer.from(who, 'base64url').readUInt16BE() % strangersMax
+    const path = isKnown ? `lockout/known/${who}` : `lockout/stranger/${place}`
+    return { key: this.#store.key(path, counterCodec), who }
   }
 }

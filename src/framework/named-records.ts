@@ -35,15 +35,14 @@ export class NamedRecords<T> {
     return view === undefined ? this.#store.look((one) => one.get(key)) : view.get(key)
   }
 
-  async names({ after = '', limit = 0 }: Page = {}): Promise<readonly string[]> {
+  async names({ after = '', limit = 0 }: Page = {}, view?: StoreView): Promise<readonly string[]> {
+    if (view === undefined) return this.#store.view((one) => this.names({ after, limit }, one))
     const options = { ...(after === '' ? {} : { after }), ...(limit <= 0 ? {} : { limit }) }
-    return this.#store.view(async (view) => {
-      const names: string[] = []
-      for await (const key of view.keys(this.#store.configRange(this.#prefix, options))) {
-        names.push(this.#store.pathOf(key).slice(this.#prefix.length))
-      }
-      return names
-    })
+    const names: string[] = []
+    for await (const key of view.keys(this.#store.configRange(this.#prefix, options))) {
+      names.push(this.#store.pathOf(key).slice(this.#prefix.length))
+    }
+    return names
   }
 }
 

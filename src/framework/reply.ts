@@ -6,11 +6,21 @@ import type { FlowPage } from '../ui/flow-pages.ts'
 import type { AuthFields, WrapInfo } from './api.ts'
 import type { LoginNote } from './login-log.ts'
 
+/** What a role says about the identities behind its logins (platform.md §5.5, §5.6). */
+export interface LoginBinding {
+  /** Groups of the login count for this token alone, or for all tokens of its entity. */
+  readonly mode: 'token' | 'entity'
+  /** Whoever has no alias yet is refused, so that no login makes an identity. */
+  readonly existingOnly: boolean
+}
+
 /** A proven identity, from which the core makes a token (platform.md §3.12). */
 export interface Login {
   readonly alias:
     { readonly name: string; readonly metadata: Readonly<Record<string, string>> } | undefined
   readonly groups: readonly string[]
+  /** How the login and its groups are bound to an entity; as in the references when absent. */
+  readonly identity?: LoginBinding
   /** Token metadata. */
   readonly metadata: Readonly<Record<string, string>>
   /** Without the mount's part. */

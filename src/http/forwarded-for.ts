@@ -28,7 +28,8 @@ export function requireClientAddress(
   peer: string,
   header: string | undefined,
 ): string {
-  if (header === undefined) {
+  // A header without a value says as little as none.
+  if (header === undefined || header.trim() === '') {
     if (!options.rejectNotPresent) return peer
     throw invalid('missing x-forwarded-for header and configured to reject when not present')
   }
@@ -47,6 +48,15 @@ export function requireClientAddress(
       `malformed x-forwarded-for configuration or request, hops to skip (${options.hopSkips}) would skip before earliest chain link (chain length ${chain.length})`,
     )
   }
-  if (!isAddress(entry)) throw invalid('malformed x-forwarded-for header')
-  return plainAddress(entry)
+  const address = withoutPort(entry)
+  if (!isAddress(address)) throw invalid('malformed x-forwarded-for header')
+  return plainAddress(address)
+}
+
+/** Some proxies write the port too: `192.0.2.1:5678`, `[2001:db8::1]:5678`, `[2001:db8::1]`. */
+function withoutPort(entry: string): string {
+  const bracketed = /^\[([^\]]{1,64})\](?::\d{1,5})?$/.exec(entry)
+  if (bracketed !== null) return bracketed[1] ?? entry
+  const plain = /^([0-9.]{1,15}):\d{1,5}$/.exec(entry)
+  return plain?.[1] ?? entry
 }

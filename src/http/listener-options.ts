@@ -63,7 +63,11 @@ export interface TlsOptions {
     | { readonly kind: 'text'; readonly text: string }
     | undefined
   readonly requireClientCertificate: boolean
+  /** Where its files are named in the configuration, for what is said about them. */
+  readonly places?: Readonly<Record<TlsFileSetting, string>>
 }
+
+export type TlsFileSetting = 'tls_cert_file' | 'tls_key_file' | 'tls_client_ca_file'
 
 export interface TcpListenerOptions extends ServingOptions {
   readonly kind: 'tcp'

@@ -13,6 +13,7 @@ import { parseRefusedVerb } from './extra-verb.ts'
 import type { ListenerOptions, UnixListenerOptions } from './listener-options.ts'
 import { ParserListeners } from './parser-listeners.ts'
 import { framingProblem } from './request-framing.ts'
+import { listenProblem } from './listen-problem.ts'
 import { loadTlsMaterial } from './tls-material.ts'
 
 export type BoundAddress =
@@ -42,6 +43,8 @@ export class Listener {
   readonly #parsers = new WeakMap<Duplex, ParserListeners>()
   readonly #open = new Set<Connection>()
   readonly #sockets = new Set<Socket>()
+  /** Connections by the address of the other end, for what fails before it is HTTP. */
+  readonly #rawSockets = new Map<string, Socket>()
   #cancelSweep: (() => void) | undefined
 
   private constructor(
@@ -91,9 +94,10 @@ export class Listener {
     const options = this.#options
     if (options.kind === 'unix') await removeStaleSocket(options.path)
     await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject)
+      const failed = (cause: Error): void => reject(listenProblem(options, cause))
+      this.#server.once('error', failed)
       const bound = (): void => {
-        this.#server.off('error', reject)
+        this.#server.off('error', failed)
         resolve()
       }
       const common = { backlog: 4096, exclusive: !options.isShared }
@@ -166,8 +170,16 @@ export class Listener {
     const server = this.#server
     server.on('connection', (socket: Duplex) => {
       if (this.#connections.has(socket) || !isSocket(socket)) return
+      const end = otherEnd(socket)
       this.#sockets.add(socket)
-      socket.once('close', () => this.#sockets.delete(socket))
+      this.#rawSockets.set(end, socket)
+      socket.once('close', () => {
+        this.#sockets.delete(socket)
+        if (this.#rawSockets.get(end) === socket) this.#rawSockets.delete(end)
+      })
+    })
+    server.on('tlsClientError', (error: ParseError, stream: Socket) => {
+      if (error.code === plainHttpCode) this.#answerPlainHttp(stream)
     })
     // Before the HTTP server's own listener, and the next one after it.
     server.prependListener(this.#acceptEvent, (socket: Duplex) => {
@@ -209,6 +221,19 @@ export class Listener {
     }
     const message = { request, response, awaitsContinue }
     connection.begin(request, response, new Exchange(this.#context, connection, message))
+  }
+
+  /**
+   * Plain HTTP at a TLS port is the commonest first mistake, and a closed connection says nothing.
+   * The stream is closed already; the connection below it is not, and takes a short answer.
+   */
+  #answerPlainHttp(stream: Socket): void {
+    const socket = this.#rawSockets.get(otherEnd(stream))
+    if (socket === undefined || !socket.writable) return
+    socket.end(plainHttpAnswer)
+    // Nobody reads on, so that a peer that keeps sending is cut off.
+    const cancel = this.#context.clock.after(plainHttpLingerMs, () => socket.destroy())
+    socket.once('close', cancel)
   }
 
   #onBroken(error: ParseError, stream: Duplex): void {
@@ -265,6 +290,25 @@ interface ParseError extends Error {
   readonly code?: string
   readonly rawPacket?: Buffer
   readonly bytesParsed?: number
+}
+
+/** What Node calls plain HTTP where a TLS handshake should begin. */
+const plainHttpCode = 'ERR_SSL_HTTP_REQUEST'
+const plainHttpLingerMs = 1000
+const plainHttpBody =
+  '{"errors":["Client sent an HTTP request to an HTTPS server: the address begins with https://"]}\n'
+const plainHttpAnswer = [
+  'HTTP/1.1 400 Bad Request',
+  'Content-Type: application/json',
+  `Content-Length: ${plainHttpBody.length}`,
+  'Cache-Control: no-store',
+  'Connection: close',
+  '',
+  plainHttpBody,
+].join('\r\n')
+
+function otherEnd({ remoteAddress = '', remotePort = 0 }: Socket): string {
+  return `${remoteAddress} ${remotePort}`
 }
 
 function isSocket(stream: Duplex): stream is Socket {

@@ -193,8 +193,8 @@ function handlerAnswer(answer: Answer): WireAnswer {
         requestId,
       }
     case 'stream': {
-      const { contentType, chunks } = body
-      return { status: 200, contentType, body: undefined, chunks, headers, requestId }
+      const { status, contentType, chunks } = body
+      return { status, contentType, body: undefined, chunks, headers, requestId }
     }
     case 'empty':
       return { status: body.status, contentType: undefined, body: undefined, headers, requestId }

@@ -6,29 +6,22 @@
 const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 const digitOf = new Int8Array(128).fill(-1)
 for (let i = 0; i < alphabet.length; i++) digitOf[alphabet.charCodeAt(i)] = i
+const digits = alphabet.split('')
+/** Two digits at a time. */
+const pairs = digits.flatMap((first) => digits.map((second) => first + second))
+const pairCount = 62 * 62
 
 /** Text of 6 characters for each 4 bytes; the length of `bytes` is a multiple of 4. */
 export function encodeBase62(bytes: Buffer): string {
   let text = ''
   for (let at = 0; at < bytes.length; at += 4) {
-    let word = bytes.readUInt32BE(at)
-    const f = word % 62
-    word = (word - f) / 62
-    const e = word % 62
-    word = (word - e) / 62
-    const d = word % 62
-    word = (word - d) / 62
-    const c = word % 62
-    word = (word - c) / 62
-    const b = word % 62
-    const a = (word - b) / 62
-    text +=
-      alphabet.charAt(a) +
-      alphabet.charAt(b) +
-      alphabet.charAt(c) +
-      alphabet.charAt(d) +
-      alphabet.charAt(e) +
-      alphabet.charAt(f)
+    const word = bytes.readUInt32BE(at)
+    const low = word % pairCount
+    const upper = (word - low) / pairCount
+    const middle = upper % pairCount
+    text += pairs[(upper - middle) / pairCount] ?? ''
+    text += pairs[middle] ?? ''
+    text += pairs[low] ?? ''
   }
   return text
 }

@@ -33,6 +33,20 @@ export const reasonRows = {
     fix: 'Send the field role, or have the operator set default_role in the config of the mount.',
     status: 400,
   },
+  role_unmatched: {
+    side: 'operator',
+    title: 'No role accepts this token',
+    text: 'The request names no role, and none of the roles of the mount accepts the token as it is.',
+    fix: 'Name the role to hear why it refuses; or have the operator look at the roles of the mount.',
+    status: 400,
+  },
+  role_ambiguous: {
+    side: 'operator',
+    title: 'More than one role accepts this token',
+    text: 'The request names no role, and the roles that accept the token cannot be used together.',
+    fix: 'Name the role; or have the operator narrow the roles, or join them with role_selection=union.',
+    status: 400,
+  },
   role_unknown: {
     side: 'you',
     title: 'There is no such role',
@@ -337,8 +351,8 @@ export const reasonRows = {
   claim_too_large: {
     side: 'operator',
     title: 'A bound claim is too large to be compared',
-    text: 'The values of the claim and the globs of the role are together more than one login may look at.',
-    fix: 'Have the issuer send fewer groups, or have the operator bind whole values or use fewer globs.',
+    text: 'The values of the claim and the patterns of the role are together more than one login may look at.',
+    fix: 'Have the issuer send fewer groups, or have the operator bind whole values or use fewer patterns.',
     status: 400,
   },
   rule_refused: {
@@ -536,6 +550,13 @@ export const reasonRows = {
     text: 'The operator has disabled the identity this login belongs to.',
     fix: 'Have the operator enable the entity again.',
     status: 403,
+  },
+  entity_unknown: {
+    side: 'operator',
+    title: 'Nobody is known here by that identity',
+    text: 'The role lets in those who are known already, and this login is the first of its identity.',
+    fix: 'Have the operator write an entity alias of that name for the mount, or take entity_mode=existing_only off the role.',
+    status: 400,
   },
   policy_template_failed: {
     side: 'operator',

@@ -34,7 +34,7 @@ export function kubernetesDiscovery(cluster: ClusterFiles): DiscoveryPlace {
       // and go without if that fails.
       const headers = token.ok ? { authorization: `Bearer ${token.value.trim()}` } : undefined
       // The CA is replaced too, though seldom.
-      if (ca?.pem !== caPem.value) ca = readCaBundle(caPem.value)
+      if (ca?.given !== caPem.value) ca = readCaBundle(caPem.value)
       return ok({ ca, headers })
     },
     checkAccess: async () => {

@@ -28,6 +28,7 @@ import { AddressGuard, resolveBySystem, type ResolveName } from './address-guard
 import { CallGate } from './call-gate.ts'
 import type { Clock } from './clock.ts'
 import { tlsOptions, tlsProblem, trustId } from './outbound-tls.ts'
+import { openTunnel, proxyHeaders, TunnelProblem } from './proxy-tunnel.ts'
 import { hostOf, parseOutboundUrl, portOf } from './outbound-url.ts'
 import {
   OutboundProblem,
@@ -214,8 +215,6 @@ class HttpOutbound implements Outbound {
     options: RequestOptions,
     proxy: Proxy,
   ): Promise<ClientRequest> {
-    const authorization: Record<string, string> =
-      proxy.authorization === '' ? {} : { 'proxy-authorization': proxy.authorization }
     // The proxy is the operator's own choice: its address is not judged.
     const { lookup: _lookup, ...direct } = options
     if (url.protocol === 'http:' && !this.#guard.isRestricting) {
@@ -224,7 +223,7 @@ class HttpOutbound implements Outbound {
         host: proxy.host,
         port: proxy.port,
         path: url.href,
-        headers: { ...wireHeaders(request, url), ...authorization },
+        headers: { ...wireHeaders(request, url), ...proxyHeaders(proxy) },
         agent: false,
       })
     }
@@ -232,7 +231,7 @@ class HttpOutbound implements Outbound {
     const target = this.#guard.isRestricting
       ? ((await this.#guard.resolve(host))[0]?.address ?? host)
       : host
-    const tunnel = await openTunnel(proxy, target, portOf(url), authorization, options.signal)
+    const tunnel = await this.#tunnel(proxy, target, portOf(url), options.signal)
     if (url.protocol === 'http:') {
       return httpRequest({ ...direct, createConnection: () => tunnel })
     }
@@ -242,6 +241,20 @@ class HttpOutbound implements Outbound {
       ...(isName(host) ? { servername: host } : {}),
     })
     return httpsRequest({ ...direct, createConnection: () => secured })
+  }
+
+  async #tunnel(
+    proxy: Proxy,
+    host: string,
+    port: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Duplex> {
+    try {
+      return await openTunnel(proxy, { host, port, signal })
+    } catch (cause) {
+      if (cause instanceof TunnelProblem) throw new OutboundProblem('connect', cause.message)
+      throw cause
+    }
   }
 
   /**
@@ -275,38 +288,6 @@ function wireHeaders(request: OutboundRequest, url: URL): Record<string, string>
   if (request.body !== undefined)
     headers['content-length'] = String(Buffer.byteLength(request.body))
   return headers
-}
-
-function openTunnel(
-  proxy: Proxy,
-  host: string,
-  port: number,
-  headers: Record<string, string>,
-  signal: AbortSignal | undefined,
-): Promise<Duplex> {
-  const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`
-  return new Promise((resolve, reject) => {
-    const call = httpRequest({
-      method: 'CONNECT',
-      host: proxy.host,
-      port: proxy.port,
-      path: authority,
-      headers: { host: authority, ...headers },
-      agent: false,
-      ...(signal === undefined ? {} : { signal }),
-    })
-    call.once('connect', (response: IncomingMessage, socket: Duplex) => {
-      if (response.statusCode === 200) return resolve(socket)
-      socket.destroy()
-      return reject(new OutboundProblem('connect', `the proxy answered ${response.statusCode}`))
-    })
-    call.once('response', (response) => {
-      response.destroy()
-      reject(new OutboundProblem('connect', `the proxy answered ${response.statusCode}`))
-    })
-    call.on('error', reject)
-    call.end()
-  })
 }
 
 function sendBody(call: ClientRequest, body: string | undefined): Promise<IncomingMessage> {

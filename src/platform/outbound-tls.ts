@@ -11,6 +11,7 @@
 
 import { createHash } from 'node:crypto'
 import { checkServerIdentity, type ConnectionOptions, type PeerCertificate } from 'node:tls'
+import { systemTrust } from './system-roots.ts'
 import { OutboundProblem, type OutboundRequest } from './outbound.ts'
 
 export type TlsTrust = Pick<OutboundRequest, 'caPem' | 'acceptedServerNames'>
@@ -24,7 +25,11 @@ export function tlsOptions(host: string, trust: TlsTrust): ConnectionOptions {
   return {
     minVersion: 'TLSv1.2',
     rejectUnauthorized: true,
-    ...(trust.caPem === '' ? {} : { ca: trust.caPem }),
+    // Go takes each certificate of a bundle for an anchor, an intermediate too, and that is what
+    // people copy from a browser; OpenSSL wants to be told so.
+    ...(trust.caPem === ''
+      ? { secureContext: systemTrust() }
+      : { ca: trust.caPem, allowPartialTrustChain: true }),
     checkServerIdentity: (_host, certificate) => checkNames(names, certificate),
   }
 }
@@ -36,10 +41,20 @@ export function trustId(host: string, trust: TlsTrust): string {
     .digest('base64')
 }
 
+/**
+ * RFC 9525 §2: the names are those of the extension. Node falls back to the common name where there
+ * is none, as nobody else does any more.
+ */
+export function checkServerName(name: string, certificate: PeerCertificate): Error | undefined {
+  if (certificate.subjectaltname !== undefined) return checkServerIdentity(name, certificate)
+  const problem = new Error('the certificate has no subject alternative names')
+  return Object.assign(problem, { code: 'ERR_TLS_CERT_ALTNAME_INVALID' })
+}
+
 function checkNames(names: readonly string[], certificate: PeerCertificate): Error | undefined {
   let problem: Error | undefined
   for (const name of names) {
-    problem = checkServerIdentity(name, certificate)
+    problem = checkServerName(name, certificate)
     if (problem === undefined) return undefined
   }
   return problem

@@ -3,7 +3,7 @@
  * are dear.
  */
 
-import { randomFillSync } from 'node:crypto'
+import { randomFillSync, randomUUID } from 'node:crypto'
 
 export interface Random {
   /** That many fresh random bytes; the buffer belongs to the caller. */
@@ -34,7 +34,7 @@ export class SystemRandom implements Random {
   }
 
   uuid(): string {
-    return formatUuid(this.bytes(16))
+    return randomUUID()
   }
 }
 

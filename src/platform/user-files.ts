@@ -4,8 +4,19 @@
  */
 
 import { constants } from 'node:fs'
-import { lstat, open, readdir, readFile, rename, unlink, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import {
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  symlink,
+  unlink,
+  writeFile,
+} from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { fileProblem, isMissingFile } from './file-problem.ts'
 
 /** Largest file that is read whole; data files and certificates are far below it. */
@@ -89,11 +100,29 @@ async function replacePrivately(path: string, text: string): Promise<void> {
   await rename(beside, path)
 }
 
-/** Overwrites a file of the person's own with other text; its mode stays. */
+/** Overwrites a file of the person's own with other text, or makes it; a mode that it has stays. */
 export async function writeUserFile(path: string, text: string): Promise<void> {
   try {
+    await mkdir(dirname(path), { recursive: true })
     await writeFile(path, text)
   } catch (cause) {
+    throw fileProblem(path, cause, 'write')
+  }
+}
+
+/** Makes a link; false when something else is at that path. */
+export async function linkUserFile(path: string, target: string): Promise<boolean> {
+  try {
+    await symlink(target, path)
+    return true
+  } catch (cause) {
+    const there = await readlink(path).catch(() => undefined)
+    if (there !== undefined) return there === target
+    const isThere = await lstat(path).then(
+      () => true,
+      () => false,
+    )
+    if (isThere) return false
     throw fileProblem(path, cause, 'write')
   }
 }

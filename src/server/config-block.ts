@@ -33,6 +33,11 @@ export interface ConfigPlace extends HclPosition {
   readonly file: string
 }
 
+/** As it stands before every complaint. */
+export function placeText({ column, file, line }: ConfigPlace): string {
+  return `${file}:${line}:${column}`
+}
+
 interface Setting {
   readonly place: ConfigPlace
   readonly name: string
@@ -44,7 +49,7 @@ export class ConfigWarnings {
   readonly #lines: string[] = []
 
   add(place: ConfigPlace, message: string): void {
-    this.#lines.push(`${place.file}:${place.line}:${place.column}: ${message}`)
+    this.#lines.push(`${placeText(place)}: ${message}`)
   }
 
   get lines(): readonly string[] {

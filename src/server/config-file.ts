@@ -12,7 +12,13 @@ import type { HclBlock, HclBody } from '../lib/hcl-tree.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import type { LogLevel } from '../platform/logger.ts'
 import { readAudit, type AuditConfig } from './config-audit.ts'
-import { ConfigBlock, ConfigStop, ConfigWarnings, type ConfigProblem } from './config-block.ts'
+import {
+  ConfigBlock,
+  ConfigStop,
+  ConfigWarnings,
+  placeText,
+  type ConfigProblem,
+} from './config-block.ts'
 import { parseListener } from './config-listener.ts'
 import { readOutbound, type OutboundConfig } from './config-outbound.ts'
 import { configSettings, settingsOf } from './config-settings.ts'
@@ -75,8 +81,8 @@ const storageNames = ['lmdb', 'inmem', 'file', 'raft', 'postgresql'] as const
 const sealNames = ['shamir', 'static'] as const
 
 /** The line for the terminal. */
-export function configProblemText({ file, line, column, message }: ConfigProblem): string {
-  return `${file}:${line}:${column}: ${message}`
+export function configProblemText({ message, ...place }: ConfigProblem): string {
+  return `${placeText(place)}: ${message}`
 }
 
 export function parseServerConfig(

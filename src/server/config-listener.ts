@@ -20,7 +20,7 @@ import {
   type TlsVersion,
 } from '../http/listener-options.ts'
 import { findUnknownSuite } from '../http/tls-material.ts'
-import type { ConfigBlock } from './config-block.ts'
+import { placeText, type ConfigBlock } from './config-block.ts'
 import { configSettings } from './config-settings.ts'
 
 const defaultAddress = '127.0.0.1:8200'
@@ -99,6 +99,11 @@ function parseTls(block: ConfigBlock): TlsOptions | undefined {
     requireClientCertificate,
     clientCa:
       clientCaFile === '' || withoutClients ? undefined : { kind: 'file', file: clientCaFile },
+    places: {
+      tls_cert_file: placeText(block.placeOf('tls_cert_file')),
+      tls_key_file: placeText(block.placeOf('tls_key_file')),
+      tls_client_ca_file: placeText(block.placeOf('tls_client_ca_file')),
+    },
   })
 }
 

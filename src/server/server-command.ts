@@ -17,7 +17,7 @@ import { prepareDevServer } from './dev.ts'
 import { storeDevToken } from './dev-token.ts'
 import { Ending } from './ending.ts'
 import { parseServerFlags, type ServerFlags } from './server-flags.ts'
-import { openLog } from './server-log.ts'
+import { logFormatOf, openLog } from './server-log.ts'
 import { serverOptions } from './server-options.ts'
 import { createServer, stopGraceMs, type Server } from './wire.ts'
 import { Supervisor } from './workers/supervisor.ts'
@@ -144,11 +144,14 @@ async function serve(server: Served, running: Running, dev?: Server): Promise<nu
   const makingFiles = server.makingFiles ?? ((work) => work())
   if (pidFile !== '') makingFiles(() => writePidFile(pidFile, process.id))
   if (dev !== undefined) await startDev(dev, addresses, running)
+  else if (isReadByProgram(running)) logListening(addresses, running)
   else announce(addresses, running)
   const code = await end.reached
   await server.stop()
   if (pidFile !== '') removePidFile(pidFile)
-  if (code === 0) io.stdout.write('==> tokenstile shutdown complete\n')
+  // Where the log is json it says so itself, and standard output is for nobody.
+  if (code === 0 && (dev !== undefined || !isReadByProgram(running)))
+    io.stdout.write(`==> ${product.name} shutdown complete\n`)
   return code
 }
 
@@ -189,11 +192,46 @@ async function startDev(
   )
 }
 
+/** What whoever starts a server wants to see once: where it can be reached and what it runs on. */
+function startFacts(addresses: readonly BoundAddress[], { flags, loaded }: Running) {
+  return {
+    // The address that other machines are told; without the setting it is where it listens.
+    api_addr: loaded?.config.apiAddress || (addresses.map(urlOf)[0] ?? ''),
+    listeners: addresses.map(listenerText),
+    log_level: flags.logLevel ?? loaded?.config.logLevel ?? 'info',
+    storage: flags.dev ? 'inmem' : (loaded?.config.storage.kind ?? ''),
+  }
+}
+
+function listenerText(address: BoundAddress): string {
+  if (address.kind === 'unix') return `unix ${address.path}`
+  const host = address.host.includes(':') ? `[${address.host}]` : address.host
+  return `tcp ${host}:${address.port} (${address.isSecure ? 'TLS' : 'no TLS'})`
+}
+
+/** A log of JSON lines on standard error, beside which no prose belongs. */
+function isReadByProgram({ flags, loaded }: Running): boolean {
+  const file = flags.logFile || (loaded?.config.logFile ?? '')
+  return file === '' && logFormatOf(flags, loaded?.config) === 'json'
+}
+
+/** Where each line is read by a program, the start is an event and no text for people. */
+function logListening(addresses: readonly BoundAddress[], running: Running): void {
+  const { listeners, ...facts } = startFacts(addresses, running)
+  running.logger.log('info', 'listening', {
+    ...facts,
+    listeners: listeners.join(', '),
+    version: product.version,
+  })
+}
+
 function announce(addresses: readonly BoundAddress[], running: Running): void {
+  const facts = startFacts(addresses, running)
   const rows: readonly (readonly [string, string])[] = [
-    ['Api Address', addresses.map(urlOf).join(', ')],
-    ['Log Level', running.flags.logLevel ?? running.loaded?.config.logLevel ?? 'info'],
-    ['Storage', running.flags.dev ? 'inmem' : (running.loaded?.config.storage.kind ?? '')],
+    ['Api Address', facts.api_addr],
+    ...facts.listeners.map((text, at): [string, string] => [`Listener ${at + 1}`, text]),
+    ['Log Level', facts.log_level],
+    ['Storage', facts.storage],
     ['Version', `${product.name} ${product.version} (API ${wireVersion})`],
   ]
   const width = Math.max(...rows.map(([name]) => name.length))

@@ -1,5 +1,6 @@
 /** Flags of the `server` command (platform.md §9.7). */
 
+import { nearestName } from '../lib/nearest-name.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import type { LogLevel } from '../platform/logger.ts'
 
@@ -71,7 +72,7 @@ export function parseServerFlags(
     if (match === null) return err(`server takes no argument ${JSON.stringify(word.slice(0, 80))}`)
     const [, name = '', inline] = match
     const flag = Object.hasOwn(serverFlagTable, name) ? serverFlagTable[name] : undefined
-    if (flag === undefined) return err(`flag provided but not defined: -${name}`)
+    if (flag === undefined) return err(unknownFlagText(name))
     if (flag.effect === 'refused') return err(`-${name} is not available in this version`)
     const { kind } = flag
     let text = inline
@@ -106,12 +107,37 @@ export function parseServerFlags(
     logLevel,
     logFormat: logFormat === '' ? undefined : logFormat,
     logFile: text('log-file'),
-    warnings: idleWarnings([...values.keys()], dev),
+    warnings: [...idleWarnings([...values.keys()], dev), ...variableWarnings(env)],
   })
 }
 
+function unknownFlagText(name: string): string {
+  const near = nearestName(name, Object.keys(serverFlagTable))
+  const hint = near === undefined ? '' : `. Did you mean -${near}?`
+  return `flag provided but not defined: -${name}${hint}`
+}
+
+/** Variables of the reference servers that do nothing here, with the setting that does. */
+export const unsupportedServerVariables: Readonly<Record<string, string>> = {
+  CLUSTER_ADDR: 'there is no cluster in this version',
+  REDIRECT_ADDR: 'api_addr is the setting of that name',
+  ADVERTISE_ADDR: 'api_addr is the setting of that name',
+  UI: 'ui is a setting of the configuration file',
+  SEAL_TYPE: 'the seal is a block of the configuration file',
+  DISABLE_USER_LOCKOUT: 'user_lockout is a setting of each mount',
+}
+
+function variableWarnings(env: Readonly<Record<string, string | undefined>>): readonly string[] {
+  return Object.entries(unsupportedServerVariables).flatMap(([name, why]) => {
+    const set = prefixes.map((prefix) => prefix + name).find((full) => (env[full] ?? '') !== '')
+    return set === undefined ? [] : [`${set} has no effect: ${why}`]
+  })
+}
+
+const prefixes = ['TOKENSTILE_', 'BAO_', 'VAULT_']
+
 function fromEnvironment(env: Readonly<Record<string, string | undefined>>, name: string): string {
-  for (const prefix of ['TOKENSTILE_', 'BAO_', 'VAULT_']) {
+  for (const prefix of prefixes) {
     const value = env[prefix + name]
     if (value !== undefined) return value
   }

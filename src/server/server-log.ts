@@ -13,6 +13,14 @@ export interface ServerLog {
   readonly reopen: () => void
 }
 
+/** The flag counts before the file. */
+export function logFormatOf(
+  flags: ServerFlags,
+  config: ServerConfig | undefined,
+): 'standard' | 'json' {
+  return flags.logFormat ?? config?.logFormat ?? 'standard'
+}
+
 function createLogger(
   flags: ServerFlags,
   config: ServerConfig | undefined,
@@ -20,7 +28,7 @@ function createLogger(
   lineBytesMax?: number,
 ): ServerLog {
   const level = flags.logLevel ?? config?.logLevel ?? 'info'
-  const format = flags.logFormat ?? config?.logFormat ?? 'standard'
+  const format = logFormatOf(flags, config)
   const clock = new SystemClock()
   const file = flags.logFile || (config?.logFile ?? '')
   const output = file === '' ? undefined : new LogFile(file)

@@ -94,19 +94,28 @@ async function preparePeople(
     default_role: 'people',
   })
   const servers = [url, url.replace('127.0.0.1', 'localhost')]
-  await write('auth/oidc/role/people', {
+  const person = {
     role_type: 'oidc',
     user_claim: 'email',
     groups_claim: 'groups',
     claim_mappings: { name: 'name' },
     oidc_scopes: ['profile', 'email', 'groups'],
+    token_policies: ['reader'],
+    token_ttl: '1h',
+  }
+  await write('auth/oidc/role/people-device', { ...person, callback_mode: 'device' })
+  await write('auth/oidc/role/people-direct', {
+    ...person,
+    callback_mode: 'direct',
+    allowed_redirect_uris: servers.map((server) => `${server}/v1/auth/oidc/oidc/callback`),
+  })
+  await write('auth/oidc/role/people', {
+    ...person,
     allowed_redirect_uris: [
       ...servers.map((server) => `${server}/ui/vault/auth/oidc/oidc/callback`),
       'http://localhost:8250/oidc/callback',
       'http://127.0.0.1:8250/oidc/callback',
     ],
-    token_policies: ['reader'],
-    token_ttl: '1h',
   })
 }
 

@@ -15,6 +15,7 @@ import { createOutbound } from '../platform/outbound-http.ts'
 import type { Outbound } from '../platform/outbound.ts'
 import { systemProcess } from '../platform/process.ts'
 import { SystemRandom } from '../platform/random.ts'
+import { DataFolderProblem } from '../storage/lmdb/data-folder.ts'
 import { openTrialFolder } from '../platform/trial-folder.ts'
 import { createPracticeIdp, type PracticeIdp } from '../practice-idp/practice-idp.ts'
 import { firstLogin, prepareTrial, trialRootToken, type TrialLogin } from './trial.ts'
@@ -38,8 +39,22 @@ const folder = '.tokenstile'
 const portDefault = 8200
 const idpPortDefault = 8210
 
+const help = `npm start -- [OPTIONS]    the real server, set up to be tried
+
+  --port N        port of the server (${portDefault})
+  --idp-port N    port of the practice provider (${idpPortDefault})
+  --fresh         forget what an earlier start left in ${folder}/ and begin anew
+  --memory        keep nothing; also beside another "npm start"
+  --verbose       print the log
+  -o json         print one JSON object when it is ready
+`
+
 /** Runs until Ctrl-C; gives the exit code. */
 export async function runTryOut(args: readonly string[], io: TryOutIo): Promise<number> {
+  if (args.some((word) => ['-h', '-help', '--help'].includes(word))) {
+    io.write(help)
+    return 0
+  }
   const flags = parseFlags(args)
   if (typeof flags === 'string') {
     io.writeError(`✗ ${flags}\n`)
@@ -55,10 +70,12 @@ export async function runTryOut(args: readonly string[], io: TryOutIo): Promise<
       problem !== null &&
       'code' in problem &&
       problem.code === 'EADDRINUSE'
+    const beside = `npm start -- --memory --port ${flags.port + 100} --idp-port ${flags.idpPort + 100}`
+    const isHeld = problem instanceof DataFolderProblem
     io.writeError(
       isBusy
-        ? `✗ 127.0.0.1:${flags.port} is in use. Start here instead: npm start -- --port ${flags.port + 100}\n`
-        : `✗ ${text}\n`,
+        ? `✗ 127.0.0.1:${flags.port} is in use by another program. Start here instead: npm start -- --port ${flags.port + 100}\n`
+        : `✗ ${text}\n${isHeld ? `  One without that folder, beside it: ${beside}\n` : ''}`,
     )
     return 1
   }
@@ -116,7 +133,7 @@ async function tryOut(flags: TryOutFlags, steps: Steps): Promise<number> {
     idp = await startIdp(flags, steps, { random, clock })
     await prepareTrial(server.core, { url, issuer: idp.issuer })
     steps.done('mounts', 'oidc/ (people)   jwt/ (workloads)   secret/')
-    steps.done('roles', 'oidc/people   jwt/ci-demo   policies reader, deployer')
+    steps.done('roles', 'oidc/people, people-device, people-direct   jwt/ci-demo')
     const login = await firstLogin({ outbound, url, idp })
     steps.login(login)
     steps.end(url, idp.issuer)

@@ -14,6 +14,7 @@ import { createApiServer, type ApiServer } from '../http/api-server.ts'
 import type { OtherHandler } from '../http/exchange.ts'
 import type { BoundAddress } from '../http/listener.ts'
 import type { ListenerOptions } from '../http/listener-options.ts'
+import { createIdentityPaths } from '../identity/index.ts'
 import { wireVersion } from '../lib/product.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
@@ -161,6 +162,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       audit: options.audit ?? noAudit,
       plugins: (tokens) => [...builtIns(tokens), ...(options.plugins ?? [])],
       system: createSystem,
+      identityPaths: createIdentityPaths,
       pages: createPageShell({ random, environment, ui: options.ui }),
       processes,
       leads: () => member?.isLeader ?? true,

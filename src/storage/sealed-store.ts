@@ -4,7 +4,7 @@
  * forgets keys and everything read.
  */
 
-import { createHmac } from 'node:crypto'
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto'
 import { conclude, type Soon } from '../lib/soon.ts'
 import { GroupCommit } from './group-commit.ts'
 import { TermUnknown, type Keyring } from './keyring.ts'
@@ -39,7 +39,7 @@ const attemptsAloneMax = 64
 
 /** Keeps texts apart from records: no record's key begins with a zero byte. */
 const textPrefix = '\u0000'
-const hashPrefix = 'text hash '
+const hashKeyName = 'text hash'
 
 export interface SealedStoreOptions {
   readonly engine: Engine
@@ -63,6 +63,9 @@ export class SealedStore implements Store, TextSealer {
   #loadKeyring: () => Promise<Keyring | undefined> = () => Promise.resolve(undefined)
   #reloading: Promise<boolean> | undefined
   #failed = false
+
+  /** Goes with its keyring. */
+  readonly #hashKeys = new WeakMap<Keyring, KeyObject>()
 
   constructor(options: SealedStoreOptions) {
     this.engine = options.engine
@@ -130,8 +133,14 @@ export class SealedStore implements Store, TextSealer {
 
   /** Its key does not change when the barrier's key rotates. */
   hashText(purpose: string, text: string): string {
-    const key = this.keyring.subkey(`${hashPrefix}${purpose}`)
-    return createHmac('sha256', key).update(text).digest('base64url')
+    const { keyring } = this
+    const key = this.#hashKeys.get(keyring) ?? createSecretKey(keyring.subkey(hashKeyName))
+    this.#hashKeys.set(keyring, key)
+    // The length keeps purpose and text apart.
+    return createHmac('sha256', key)
+      .update(`${purpose.length}:${purpose}`)
+      .update(text)
+      .digest('base64url')
   }
 
   async view<T>(work: (view: StoreView) => Soon<T>): Promise<T> {

@@ -76,8 +76,10 @@ export interface EngineCopy {
   /** Of the engine's own. */
   readonly format: number
   readonly bytes: number
-  /** To be read to its end or left early, once. */
+  /** To be read once, to its end or not. */
   readonly content: AsyncIterable<Uint8Array>
+  /** Whatever was read of it: what it holds back is free again. */
+  release(): void
 }
 
 export interface Engine {

@@ -8,8 +8,6 @@ import type {
 } from '../core/ports/system-ports.ts'
 import type { CallerFacts } from '../core/caller-facts.ts'
 import type { CoreConfiguration } from '../core/configuration.ts'
-import { keys } from '../core/keys.ts'
-import { effectivePolicies } from '../core/policy-names.ts'
 import type { Acl } from '../core/policy/acl.ts'
 import type { LiveToken } from '../core/tokens.ts'
 import { reply, type Reply } from '../framework/reply.ts'
@@ -107,13 +105,8 @@ async function aclOf(ports: CapabilityPorts, find: Find): Promise<Acl | undefine
     const configuration = await ports.configurationAt(epoch)
     const token = await find(configuration, view)
     if (token === undefined) return undefined
-    let policies = token.record.policies
-    if (token.record.entity !== '') {
-      const entity = await view.get(keys.entity(token.record.entity))
-      if (entity === undefined || entity.disabled) return undefined
-      policies = effectivePolicies(policies, entity.policies)
-    }
-    return ports.access.acl(policies, epoch, view)
+    const { all, facts, isRefused } = await ports.rights.of(token.record, epoch, view)
+    return isRefused ? undefined : ports.access.acl(all, facts, epoch, view)
   })
 }
 
@@ -123,16 +116,19 @@ async function answer(
   { paths, path }: Input<typeof pathFields>,
 ): Promise<Reply> {
   const asked = paths !== undefined && paths.length > 0 ? paths : (path ?? [])
-  const clean = asked.map((one) => one.replace(/^\//, '')).filter((one) => one !== '')
+  // Decided by the clean spelling, answered under the one that was asked for: a client looks there.
+  const clean = asked
+    .map((given) => ({ given, path: given.replace(/^\//, '') }))
+    .filter(({ path: one }) => one !== '')
   if (clean.length === 0) throw invalid('paths must be supplied')
   if (clean.length > pathsMax) throw invalid(`paths must be at most ${pathsMax}`)
   const data: Record<string, JsonValue> = emptyObject()
   for (const [i, one] of clean.entries()) {
     // A token may have thousands of rules, and each path is held against them all.
     if (i % pathsOfTurn === pathsOfTurn - 1) await turn(turns)
-    data[one] = acl.capabilities(one)
+    data[one.given] = acl.capabilities(one.path)
   }
   const first = clean[0]
-  if (clean.length === 1 && first !== undefined) data['capabilities'] = data[first] ?? []
+  if (clean.length === 1 && first !== undefined) data['capabilities'] = data[first.given] ?? []
   return reply.data(data)
 }

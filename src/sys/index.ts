@@ -28,8 +28,8 @@ import { wrappingPaths } from './wrapping-paths.ts'
 export function createSystem(ports: SystemPorts): System {
   return {
     paths: systemPaths(ports),
-    help: (declarations, declaration) => {
-      const help = helpText(declarations, declaration)
+    help: (declarations, declaration, path) => {
+      const help = helpText(declarations, declaration, path)
       return `${JSON.stringify({ help, see_also: null, openapi: openApiDocument(ports, []) })}\n`
     },
   }

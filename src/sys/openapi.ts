@@ -134,10 +134,11 @@ function lengthOf({ charsMax, kind }: FieldTable[string]): Json {
   return charsMax === undefined || !isText ? {} : { maxLength: charsMax }
 }
 
-/** Plain text for `?help=1`. */
+/** Plain text for `?help=1`; `path` is what was asked for, as it was asked. */
 export function helpText(
   declarations: readonly PathDeclaration[],
   declaration: PathDeclaration | undefined,
+  path: string,
 ): string {
   if (declaration === undefined) {
     const rows = declarations.map((one) => `    ${one.pattern}\n        ${one.summary}`)
@@ -150,7 +151,8 @@ export function helpText(
     ([name, one]) => `    ${name} (${one.kind})\n        ${one.help}`,
   )
   return [
-    `Request:        ${declaration.pattern}`,
+    `Request:        ${path}`,
+    `Matching Route: ${declaration.pattern}`,
     '',
     declaration.summary,
     '',

@@ -4,6 +4,7 @@ import type { PolicyPort } from '../core/ports/system-ports.ts'
 import { policyNameCharsMax } from '../core/policies.ts'
 import { reply } from '../framework/reply.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
+import type { JsonObject } from '../lib/json.ts'
 import { field } from '../schema/field.ts'
 
 /** Case and blanks at its ends mean nothing: every other spelling reaches the same policy. */
@@ -34,13 +35,18 @@ export function policyPaths(ports: PolicyPort): readonly PathDeclaration[] {
           help: 'Text of the policy, HCL or JSON, or base64 of it.',
           required: true,
         }),
+        allow_slashes_in_identity_templates: field.bool({
+          help: 'A value that fills a template may have slashes, and is then a path of several names; false where it is left out.',
+        }),
       },
       operations: {
         read: readPolicy(ports, 'policy'),
         write: {
           summary: 'Create or replace a policy.',
           handler: async ({ input, path }) => {
-            const warnings = await writePolicy(ports, path, input.name, input.policy)
+            const allowsSlashes = input.allow_slashes_in_identity_templates === true
+            const written = { text: input.policy ?? '', allowsSlashes }
+            const warnings = await writePolicy(ports, path, input.name, written)
             return warnings.length > 0 ? reply.none(warnings) : reply.none()
           },
         },
@@ -76,7 +82,8 @@ export function policyPaths(ports: PolicyPort): readonly PathDeclaration[] {
           handler: async ({ input, path }) => {
             const usesRules = (input.policy ?? '') === '' && input.rules !== undefined
             const text = usesRules ? (input.rules ?? '') : (input.policy ?? '')
-            const warnings = await writePolicy(ports, path, input.name, text)
+            const written = { text, allowsSlashes: false }
+            const warnings = await writePolicy(ports, path, input.name, written)
             if (usesRules) warnings.push("'rules' is deprecated, please use 'policy' instead")
             return warnings.length > 0 ? reply.none(warnings) : reply.none()
           },
@@ -96,8 +103,11 @@ function readPolicy(ports: PolicyPort, member: 'policy' | 'rules') {
   return {
     summary: 'Read a policy as it was written.',
     handler: async ({ input: { name: policy = '' } }: Named) => {
-      const text = await ports.policies.read(policy)
-      return text === undefined ? reply.none() : reply.data({ name: policy, [member]: text })
+      const found = await ports.policies.read(policy)
+      if (found === undefined) return reply.none()
+      const flags: JsonObject =
+        found.allowSlashes === true ? { allow_slashes_in_identity_templates: true } : {}
+      return reply.data({ name: policy, [member]: found.text, ...flags })
     },
   }
 }
@@ -117,9 +127,9 @@ async function writePolicy(
   ports: PolicyPort,
   path: string,
   kept: string | undefined = '',
-  text: string | undefined = '',
+  { text, allowsSlashes }: { readonly text: string; readonly allowsSlashes: boolean },
 ): Promise<string[]> {
-  const warnings = [...(await ports.policies.write(kept, text))]
+  const warnings = [...(await ports.policies.write(kept, text, { allowsSlashes }))]
   if (!path.endsWith(`/${kept}`)) warnings.unshift(`policy name was converted to "${kept}"`)
   return warnings
 }

@@ -3,13 +3,15 @@
  *
  * The expected values are sorted by kind once, at role write; a login then costs one look-up per
  * value of the claim. Strings, booleans and numbers never equal each other, numbers compare exactly
- * (`decimal.ts`).
+ * (`decimal.ts`). What `rules` may say beyond values is in `claim-conditions.ts`.
  */
 
-import { isJsonArray, type JsonObject, type JsonValue } from '../lib/json.ts'
+import type { JsonObject, JsonValue } from '../lib/json.ts'
 import { err, ok, type Result } from '../lib/result.ts'
-import { canonicalDecimal, parseDecimal } from './decimal.ts'
+import { judgeCondition, parseCondition, type Condition } from './claim-conditions.ts'
+import { listOfValues, matchKey } from './claim-values.ts'
 import { globMatches, parseGlob, priceOfMatch, type Glob } from './glob.ts'
+import type { MatchWork } from './match-work.ts'
 import { parseReference, resolveReference, type ClaimReference } from './pointer.ts'
 
 /**
@@ -18,7 +20,7 @@ import { parseReference, resolveReference, type ClaimReference } from './pointer
  */
 const comparisonsMax = 2_000_000
 
-export type BoundClaimsType = 'string' | 'glob'
+export type BoundClaimsType = 'string' | 'glob' | 'rules'
 
 export interface ClaimRule {
   readonly reference: ClaimReference
@@ -30,8 +32,10 @@ export interface ClaimRule {
 type Matcher =
   | { readonly kind: 'exact'; readonly keys: ReadonlySet<string> }
   | { readonly kind: 'glob'; readonly globs: readonly Glob[] }
+  | { readonly kind: 'condition'; readonly condition: Condition }
   /**
-   * The expected value is of a type that nothing matches: an object, or a non-string among globs.
+   * The expected value is of a type that nothing matches: an object, or a non-string among globs,
+   * or no condition.
    */
   | { readonly kind: 'unsupported' }
 
@@ -40,31 +44,12 @@ export type ClaimRuleProblem =
   | {
       readonly reason: 'claim_type'
       readonly rule: ClaimRule
-      readonly side: 'claim' | 'role'
+      /** What cannot be compared: the claim, what the role expects, or the two with each other. */
+      readonly side: 'claim' | 'role' | 'value'
       readonly got: JsonValue
     }
   | { readonly reason: 'claim_mismatch'; readonly rule: ClaimRule; readonly got: JsonValue }
   | { readonly reason: 'claim_too_large'; readonly rule: ClaimRule }
-
-/**
- * What the globs of one login may cost, all of its rules together: a role may have thousands of
- * them, and a token a hundred thousand characters for each (ruling R12).
- */
-export class GlobWork {
-  #left = globPriceMax
-
-  /** False when there is not so much left. */
-  pay(price: number): boolean {
-    this.#left -= price
-    return this.#left >= 0
-  }
-}
-
-/**
- * Some hundredths of a second. A hundred globs over a thousand groups of thirty characters take the
- * half of it.
- */
-const globPriceMax = 16_000_000
 
 export function parseClaimRules(
   boundClaims: JsonObject | null,
@@ -81,7 +66,8 @@ export function parseClaimRules(
 export function checkClaimRule(
   rule: ClaimRule,
   claims: JsonObject,
-  work: GlobWork,
+  work: MatchWork,
+  nowSeconds: number,
 ): Result<JsonValue, ClaimRuleProblem> {
   const got = resolveReference(claims, rule.reference)
   if (got === undefined) return err({ reason: 'claim_missing', rule })
@@ -113,24 +99,24 @@ export function checkClaimRule(
       }
       break
     }
+    case 'condition': {
+      const judged = judgeCondition(rule.matcher.condition, values, { work, nowSeconds })
+      if (judged === 'yes') return ok(got)
+      if (judged === 'cannot') return err({ reason: 'claim_type', rule, side: 'value', got })
+      if (judged === 'too_large') return err({ reason: 'claim_too_large', rule })
+      break
+    }
   }
   return err({ reason: 'claim_mismatch', rule, got })
 }
 
-/**
- * A list as it is, a string, boolean or number as a list of one, undefined for objects and null.
- */
-export function listOfValues(value: JsonValue): readonly JsonValue[] | undefined {
-  if (isJsonArray(value)) return value
-  return isScalar(value) ? [value] : undefined
-}
-
-/** True for what a bound claim can be compared with; false for null, objects and lists. */
-export function isScalar(value: JsonValue): boolean {
-  return matchKey(value) !== undefined
-}
-
 function createMatcher(expected: JsonValue, type: BoundClaimsType): Matcher {
+  if (type === 'rules') {
+    const condition = parseCondition(expected)
+    return condition.ok
+      ? { kind: 'condition', condition: condition.value }
+      : { kind: 'unsupported' }
+  }
   const values = listOfValues(expected)
   if (values === undefined) return { kind: 'unsupported' }
   if (type === 'string') {
@@ -145,12 +131,4 @@ function createMatcher(expected: JsonValue, type: BoundClaimsType): Matcher {
     globs.push(parseGlob(value))
   }
   return { kind: 'glob', globs }
-}
-
-/** Two scalars match when their keys are equal: the first letter is the JSON type. */
-function matchKey(value: JsonValue): string | undefined {
-  if (typeof value === 'string') return `s${value}`
-  if (typeof value === 'boolean') return value ? 'btrue' : 'bfalse'
-  const decimal = parseDecimal(value)
-  return decimal === undefined ? undefined : `n${canonicalDecimal(decimal)}`
 }

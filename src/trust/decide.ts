@@ -7,10 +7,17 @@
 import type { JsonObject } from '../lib/json.ts'
 import type { Decision, Explained, Explanation, LoginFailure, Needs, Step } from './decision.ts'
 import type { KeptFact, LoginCheck } from './login-check.ts'
-import type { JwtLoginInput, OidcLoginInput, Presented, SharedFacts } from './login-facts.ts'
-import { jwtLogin, oidcLogin } from './login-lists.ts'
+import type {
+  CelLoginInput,
+  JwtLoginInput,
+  OidcLoginInput,
+  Presented,
+  SharedFacts,
+} from './login-facts.ts'
+import { celLogin, jwtLogin, oidcLogin, selectingLogin } from './login-lists.ts'
 import { literalReference } from './pointer.ts'
 import { reasonStatus, type Reason } from './reasons.ts'
+import type { SelectingLoginInput } from './role-choice.ts'
 import type { CompiledRole } from './role-rules.ts'
 import {
   runChecks,
@@ -30,6 +37,14 @@ export function decideJwtLogin(input: JwtLoginInput, login = jwtLogin): Step {
   return stepOf(runChecks(login, input, claimsOf(input.token)), input)
 }
 
+export function decideCelLogin(input: CelLoginInput): Step {
+  return stepOf(runChecks(celLogin, input, claimsOf(input.token)), input)
+}
+
+export function decideSelectingLogin(input: SelectingLoginInput): Step {
+  return stepOf(runChecks(selectingLogin, input, claimsOf(input.token)), input)
+}
+
 export function decideOidcLogin(input: OidcLoginInput, login = oidcLogin): Step {
   return stepOf(runChecks(login, input, claimsOf(input.idToken)), input)
 }
@@ -41,6 +56,11 @@ export function decideOidcLogin(input: OidcLoginInput, login = oidcLogin): Step 
  */
 export function judgeJwtRenewal(input: JwtLoginInput, knows: Knows): Failure | undefined {
   return judgeRenewal(jwtLogin, { ...input, role: asKept(input.role) }, input.token, knows)
+}
+
+/** The program is not asked again: the claims that it saw are not kept. */
+export function judgeCelRenewal(input: CelLoginInput, knows: Knows): Failure | undefined {
+  return judgeRenewal(celLogin, input, input.token, knows)
 }
 
 export function judgeOidcRenewal(input: OidcLoginInput, knows: Knows): Failure | undefined {

@@ -5,7 +5,7 @@
 
 import { isJsonArray, member, type JsonObject, type JsonValue } from '../lib/json.ts'
 import { err, ok, type Result } from '../lib/result.ts'
-import { listOfValues } from './claim-rules.ts'
+import { listOfValues } from './claim-values.ts'
 import { resolveReference, type ClaimReference } from './pointer.ts'
 
 export type GroupsProblem =

@@ -5,7 +5,7 @@
  */
 
 import type { JsonObject, JsonValue } from '../lib/json.ts'
-import { checkClaimRule, GlobWork, type ClaimRule, type ClaimRuleProblem } from './claim-rules.ts'
+import { checkClaimRule, type ClaimRule, type ClaimRuleProblem } from './claim-rules.ts'
 import { checkGroups, type GroupsProblem } from './groups.ts'
 import {
   defineCheck,
@@ -19,6 +19,7 @@ import {
   type Verdict,
 } from './login-check.ts'
 import type { SharedFacts } from './login-facts.ts'
+import { MatchWork } from './match-work.ts'
 import { checkClaimMappings, mergeMetadata } from './metadata.ts'
 import { checkPolicies } from './policies.ts'
 import type { Reason } from './reasons.ts'
@@ -127,15 +128,14 @@ const boundClaims = defineCheck({
     claim_mismatch:
       'error validating claims: claim {} does not match any associated bound claim values',
     claim_type: 'error validating claims: {}',
-    claim_too_large:
-      'error validating claims: claim {} is too large for the globs that it is compared with',
+    claim_too_large: 'error validating claims: claim {} is too large for what it is compared with',
   },
-  judge: withRole(({ claimRules }, claims) => {
+  judge: withRole(({ claimRules }, claims, { nowSeconds }) => {
     if (claimRules.length === 0) return skip
     // Stored order, and the first that fails is the one that is named.
-    const work = new GlobWork()
+    const work = new MatchWork()
     for (const rule of claimRules) {
-      const checked = checkClaimRule(rule, claims, work)
+      const checked = checkClaimRule(rule, claims, work, nowSeconds)
       if (checked.ok) continue
       const { error } = checked
       const shown = {
@@ -233,9 +233,14 @@ function groupsText(
 
 function boundClaimText(problem: ClaimRuleProblem, claim: string): string {
   if (problem.reason !== 'claim_type') return claim
-  return problem.side === 'claim'
-    ? `received claim ${claim} is not a string, bool, int or list`
-    : `bound claim ${claim} is not of a type that can match`
+  switch (problem.side) {
+    case 'claim':
+      return `received claim ${claim} is not a string, bool, int or list`
+    case 'role':
+      return `bound claim ${claim} is not of a type that can match`
+    case 'value':
+      return `claim ${claim} is not of a type that the rule of the bound claim compares`
+  }
 }
 
 function expectedOf(rule: ClaimRule): JsonValue {

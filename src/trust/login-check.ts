@@ -10,7 +10,7 @@ import type { Reason } from './reasons.ts'
 import type { TimeWindow, TokenDates } from './times.ts'
 
 /** What only somebody outside can answer; the caller asks, and decides again with the answer. */
-export type Need = 'signature' | 'user_info' | 'provider'
+export type Need = 'signature' | 'user_info' | 'provider' | 'roles'
 
 /** Whom a check is about: the request, the token itself, or what a role makes of its claims. */
 export type Stage = 'request' | 'token' | 'identity'

@@ -6,6 +6,7 @@
 import type { JwtProblem, ParsedJwt } from '../jose/compact-jwt.ts'
 import type { JsonObject } from '../lib/json.ts'
 import type { Result } from '../lib/result.ts'
+import type { CelOperation, CelProgram } from './cel-program.ts'
 import type { TemplateEnvironment } from './policy-template.ts'
 import type { CompiledRole } from './role-rules.ts'
 import type { Disclosure } from './sentence.ts'
@@ -78,6 +79,15 @@ export interface JwtLoginInput extends SharedFacts {
   /** Empty when the request names none. */
   readonly requestedRole: string
   readonly token: Presented | undefined
+}
+
+/** A login through a role whose program decides; its `role` has what the checks before it need. */
+export interface CelLoginInput extends JwtLoginInput {
+  /** Undefined when there is no such role. */
+  readonly program: CelProgram | undefined
+  readonly operation: CelOperation
+  /** What somebody hears who is turned away by `false`; empty for the standard text. */
+  readonly message: string
 }
 
 /** What of the sign-in an ID token must fit. */

@@ -1,6 +1,7 @@
 /** What an accepted login comes to; the core makes a token of it. */
 
 import type { JsonObject } from '../lib/json.ts'
+import type { CelGrant } from './cel-program.ts'
 
 /** What a token would be made from. */
 export interface LoginOutcome {
@@ -16,4 +17,6 @@ export interface LoginOutcome {
   /** The address in `boundCidrs` is the caller's own. */
   readonly sourceAddressBound: boolean
   readonly claims: JsonObject
+  /** Set where the role's program says what the token is like, and not the role. */
+  readonly granted?: CelGrant
 }

@@ -1,6 +1,6 @@
 /** Claims that a role copies into the metadata of alias and token (jwt-oidc.md §2.7 and §2.1). */
 
-import type { JsonObject, JsonValue } from '../lib/json.ts'
+import { setMember, type JsonObject, type JsonValue } from '../lib/json.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import { parseReference, resolveReference, type ClaimReference } from './pointer.ts'
 
@@ -34,7 +34,7 @@ export function checkClaimMappings(
   mappings: readonly ClaimMapping[],
   compat: 'strict' | 'vault',
 ): Result<Readonly<Record<string, string>>, MetadataProblem> {
-  const metadata = emptyMetadata()
+  const metadata: Record<string, string> = {}
   for (const { reference, target, optional } of mappings) {
     const got = resolveReference(claims, reference)
     if (got === undefined) {
@@ -45,7 +45,7 @@ export function checkClaimMappings(
     if (typeof got !== 'string' || got.includes('\0')) {
       return err({ reason: 'metadata_type', claim: reference.text, got })
     }
-    metadata[target] = got
+    setMember(metadata, target, got)
   }
   return ok(metadata)
 }
@@ -56,13 +56,9 @@ export function mergeMetadata(
   mapped: Readonly<Record<string, string>>,
   roleName: string,
 ): Readonly<Record<string, string>> {
-  const metadata = emptyMetadata()
-  for (const name of Object.keys(fixed)) metadata[name] = fixed[name] ?? ''
-  for (const name of Object.keys(mapped)) metadata[name] = mapped[name] ?? ''
+  const metadata: Record<string, string> = {}
+  for (const name of Object.keys(fixed)) setMember(metadata, name, fixed[name] ?? '')
+  for (const name of Object.keys(mapped)) setMember(metadata, name, mapped[name] ?? '')
   metadata['role'] = roleName
   return metadata
-}
-
-function emptyMetadata(): Record<string, string> {
-  return Object.create(null) as Record<string, string>
 }

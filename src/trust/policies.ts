@@ -59,7 +59,7 @@ export function checkPolicies(
 /**
  * Trimmed, lower-cased, without empty ones and repetitions, sorted; `default` is not added here.
  */
-function tidyPolicies(names: readonly string[]): Result<readonly string[], PoliciesProblem> {
+export function tidyPolicies(names: readonly string[]): Result<readonly string[], PoliciesProblem> {
   const tidy = new Set<string>()
   for (const name of names) {
     const policy = name.trim().toLowerCase()

@@ -108,6 +108,17 @@ export const requestChecks: readonly LoginCheck<JwtLoginInput>[] = [
   sourceAddress,
 ]
 
+/** Nothing is asked about roles. */
+export const tokenOnlyChecks: readonly LoginCheck<JwtLoginInput>[] = [config, tokenPresent]
+
+/** A CEL role is for JWTs alone, and binds a token to networks by its program. */
+export const celRequestChecks: readonly LoginCheck<JwtLoginInput>[] = [
+  config,
+  roleName,
+  role,
+  tokenPresent,
+]
+
 function shownSource(facts: SharedFacts): Shown {
   return {
     ...(facts.sourceAddress === undefined ? {} : { got: facts.sourceAddress }),

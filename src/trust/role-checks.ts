@@ -6,8 +6,9 @@
  */
 
 import { parseCidr } from '../lib/cidr.ts'
-import { isJsonArray, type JsonObject, type JsonValue } from '../lib/json.ts'
-import { isScalar } from './claim-rules.ts'
+import { isJsonArray, type JsonValue } from '../lib/json.ts'
+import { parseCondition } from './claim-conditions.ts'
+import { isScalar } from './claim-values.ts'
 import { parseReference } from './pointer.ts'
 import { parsePolicyTemplate } from './policy-template.ts'
 import type { RoleRulesDraft } from './role-rules.ts'
@@ -28,14 +29,15 @@ export function checkRoleRules(rules: RoleRulesDraft): RoleCheck {
   const problems = [
     ...checkChoice('role_type', rules.role_type, ['jwt', 'oidc']),
     ...checkAddresses(rules),
-    ...checkChoice('bound_claims_type', rules.bound_claims_type, ['string', 'glob']),
+    ...checkChoice('bound_claims_type', rules.bound_claims_type, ['string', 'glob', 'rules']),
     ...checkGlobs(rules),
+    ...checkConditions(rules),
     ...checkMappings(rules.claim_mappings ?? {}),
     ...checkUserClaim(rules),
     ...checkBoundConstraint(rules),
     ...checkTemplates(rules),
   ]
-  return { problems, warnings: [...findUnmatchable(rules.bound_claims ?? {}), ...findLoose(rules)] }
+  return { problems, warnings: [...findUnmatchable(rules), ...findLoose(rules)] }
 }
 
 function checkChoice(field: string, value: string, choices: readonly string[]): RoleProblem[] {
@@ -69,6 +71,17 @@ function checkGlobs(rules: RoleRulesDraft): RoleProblem[] {
       field: 'bound_claims',
       text: `claim ${quote(claim)} in 'bound_claims' is not a string or list of strings, as 'bound_claims_type' glob needs`,
     }))
+}
+
+/** A rule that cannot be read would refuse everybody, or nobody: it is never stored. */
+function checkConditions(rules: RoleRulesDraft): RoleProblem[] {
+  if (rules.bound_claims_type !== 'rules') return []
+  return Object.entries(rules.bound_claims ?? {}).flatMap(([claim, value]) => {
+    const condition = parseCondition(value)
+    if (condition.ok) return []
+    const text = `claim ${quote(claim)} in 'bound_claims': ${condition.error}`
+    return [{ field: 'bound_claims', text }]
+  })
 }
 
 function checkMappings(mappings: Readonly<Record<string, string>>): RoleProblem[] {
@@ -117,19 +130,15 @@ function checkTemplates(rules: RoleRulesDraft): RoleProblem[] {
 }
 
 /** Values that the references accept silently and that refuse every login. */
-function findUnmatchable(boundClaims: JsonObject): RoleProblem[] {
+function findUnmatchable(rules: RoleRulesDraft): RoleProblem[] {
   const field = 'bound_claims'
   const warnings: RoleProblem[] = []
-  for (const [claim, value] of Object.entries(boundClaims)) {
-    const isList = isJsonArray(value)
-    if (isList && value.length === 0) {
-      warnings.push({
-        field,
-        text: `bound claim ${quote(claim)} is an empty list, which matches no token`,
-      })
-    } else if (isList ? !value.every(isScalar) : !isScalar(value)) {
-      const what = isList ? 'holds a list, object or null' : 'is an object or null'
-      warnings.push({ field, text: `bound claim ${quote(claim)} ${what}, which matches no token` })
+  for (const [claim, value] of Object.entries(rules.bound_claims ?? {})) {
+    // A condition that cannot match was refused before.
+    const what = rules.bound_claims_type === 'rules' ? undefined : unmatchable(value)
+    if (what !== undefined) {
+      const text = `bound claim ${quote(claim)} ${what}, which matches no token`
+      warnings.push({ field, text })
     }
     if (parseReference(claim).steps === undefined) {
       const text = `bound claim ${quote(claim)} is no valid JSON pointer and finds no claim`
@@ -137,6 +146,12 @@ function findUnmatchable(boundClaims: JsonObject): RoleProblem[] {
     }
   }
   return warnings
+}
+
+function unmatchable(value: JsonValue): string | undefined {
+  if (!isJsonArray(value)) return isScalar(value) ? undefined : 'is an object or null'
+  if (value.length === 0) return 'is an empty list'
+  return value.every(isScalar) ? undefined : 'holds a list, object or null'
 }
 
 function findLoose(rules: RoleRulesDraft): RoleProblem[] {

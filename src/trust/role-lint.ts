@@ -3,7 +3,7 @@
  * tells.
  */
 
-import { isJsonArray, type JsonValue } from '../lib/json.ts'
+import { isJsonArray, isJsonObject, type JsonValue } from '../lib/json.ts'
 import type { RoleRules } from './role-rules.ts'
 import { quote } from './shown-value.ts'
 
@@ -166,8 +166,23 @@ export function lintRole(rules: RoleRules, issuer?: string): readonly Lint[] {
 }
 
 function globsOf(rules: RoleRules): readonly (readonly [string, string])[] {
+  if (rules.bound_claims_type === 'rules') {
+    return Object.entries(rules.bound_claims ?? {}).flatMap(([claim, condition]) =>
+      globsIn(condition).map((pattern) => [claim, pattern] as const),
+    )
+  }
   if (rules.bound_claims_type !== 'glob') return []
   return boundStrings(rules).filter(([, pattern]) => pattern.includes('*'))
+}
+
+/** The globs that let in, in a condition (jwt-oidc.md §2.10); those under "not" keep out. */
+function globsIn(condition: JsonValue): readonly string[] {
+  if (isJsonArray(condition)) return condition.flatMap(globsIn)
+  if (!isJsonObject(condition)) return []
+  return Object.entries(condition).flatMap(([name, operand]) => {
+    if (name === 'glob') return strings(operand).filter((pattern) => pattern.includes('*'))
+    return name === 'any_of' || name === 'all_of' ? globsIn(operand) : []
+  })
 }
 
 function boundStrings(rules: RoleRules): readonly (readonly [string, string])[] {
@@ -204,5 +219,11 @@ function hasRenamableSubject(rules: RoleRules): boolean {
 
 function namesCaller(rules: RoleRules): boolean {
   if (rules.bound_subject !== '') return true
-  return Object.keys(rules.bound_claims ?? {}).some((claim) => !formalClaims.has(claim))
+  const bound = Object.entries(rules.bound_claims ?? {})
+  return bound.some(([claim, value]) => !formalClaims.has(claim) && !isOnlyForbidden(value))
+}
+
+/** A condition that says only what a claim must not be leaves everybody else in. */
+function isOnlyForbidden(value: JsonValue): boolean {
+  return isJsonObject(value) && Object.keys(value).every((name) => name === 'not')
 }

@@ -58,9 +58,13 @@ export const claimRuleTable = deciding({
   bound_claims: stored(field.textMap({ help: 'Claims with the values that they must have.' }), {
     default: null,
   }),
-  bound_claims_type: choice(['string', 'glob'], field.string({ help: 'string or glob.' }), {
-    leftOut: 'reset',
-  }),
+  bound_claims_type: choice(
+    ['string', 'glob', 'rules'],
+    field.string({ help: 'string, glob or rules.' }),
+    {
+      leftOut: 'reset',
+    },
+  ),
   claim_mappings: stored(field.kvPairs({ help: 'Claims to copy into metadata: claim=key.' }), {
     default: null,
   }),

@@ -52,7 +52,7 @@ test('an unknown mount is told apart from an empty one', async () => {
   assert.deepEqual([result.code, result.out], [2, ''])
   assert.equal(
     result.err,
-    'No value found at kvv/a\n* no handler for route "kvv/a". route entry not found.\n',
+    'No value found at kvv/a\n* no handler for route "kvv/a". route entry not found.\nThere is no mount that this token can see holds kvv/a. Did you mean kv1/a?\n',
   )
 })
 
@@ -61,7 +61,9 @@ test('CLI-10: a refusal has the layout that scripts know, and exit code 2', asyn
   const result = await shell.run(['read', 'secret/data/x'], { env: { VAULT_TOKEN: token } })
   assert.deepEqual([result.code, result.out], [2, ''])
   const request = `GET ${shell.address}/v1/secret/data/x`
-  assert.equal(result.err, apiError('Error reading secret/data/x', request, 403, [denied]))
+  const hint =
+    'Permission denied. What the token may do there: vault token capabilities secret/data/x\n'
+  assert.equal(result.err, apiError('Error reading secret/data/x', request, 403, [denied]) + hint)
 })
 
 test('CLI-11, CLI-12, CLI-20: what cannot be sent is not sent, exit code 1', async () => {
@@ -127,9 +129,7 @@ test('CLI-21: json is the whole envelope', async () => {
       renewable: false,
       lease_duration: 2_764_800,
       data: { x: '1' },
-      wrap_info: null,
       warnings: null,
-      auth: null,
     },
   )
 })

@@ -29,9 +29,12 @@ describe('mounts', () => {
   test('CLI-48: auth list is a table, with -detailed a wide one, as json the mounts', async () => {
     await shell.must(['auth', 'enable', '-path=listed', '-description=for CI', 'jwt'])
     const table = await shell.must(['auth', 'list'])
-    assert.match(table, /^Path +Type +Accessor +Description\n---- +---- +-------- +-----------\n/)
-    assert.match(table, /^listed\/ +jwt +auth_jwt_[0-9a-f]{8} +for CI$/m)
-    assert.match(table, /^token\/ +token +auth_token_[0-9a-f]{8} +token based credentials$/m)
+    assert.match(
+      table,
+      /^Path +Type +Accessor +Description +Version\n---- +---- +-------- +-----------/,
+    )
+    assert.match(table, /^listed\/ +jwt +auth_jwt_[0-9a-f]{8} +for CI +n\/a$/m)
+    assert.match(table, /^token\/ +token +auth_token_[0-9a-f]{8} +token based credentials +n\/a$/m)
     const detailed = await shell.must(['auth', 'list', '-detailed'])
     assert.match(detailed, /^Path +Plugin +Accessor +Default TTL +Max TTL +Token Type +Replication/)
     assert.match(detailed, /^listed\/ +jwt +\w+ +system +system +default-service +replicated /m)

@@ -26,7 +26,7 @@ describe('without a server', () => {
     assert.deepEqual([unknown.code, unknown.out], [127, ''])
     assert.match(
       unknown.err,
-      /^There is no command "lgoin"\. Did you mean "login"\?\n\nUsage: bao /,
+      /^There is no command "lgoin"\. Did you mean "login"\?\nAll commands: bao -h\n$/,
     )
   })
 
@@ -212,7 +212,7 @@ describe('server -config', () => {
     assert.doesNotMatch(err, /\n +at /)
   })
 
-  test('neither -config nor -dev, a wrong flag, a missing file and a port in use: exit code 1, one reason', async () => {
+  test('neither -config nor -dev, a wrong flag, a missing file and a port in use: exit code 1, one reason (FIX-U11, FIX-U15)', async () => {
     const holder = createServer()
     await new Promise<void>((resolve) => {
       holder.listen(0, '127.0.0.1', resolve)
@@ -221,9 +221,12 @@ describe('server -config', () => {
     const port = typeof taken === 'object' ? (taken?.port ?? 0) : 0
     const cases: [readonly string[], RegExp][] = [
       [[], /-config.*-dev/],
-      [['-conf=x'], /^flag provided but not defined: -conf\n$/],
+      [['-conf=x'], /^flag provided but not defined: -conf\. Did you mean -config\?\n$/],
       [['-config=none.hcl'], /none\.hcl/],
-      [['-dev', `-dev-listen-address=127.0.0.1:${port}`], new RegExp(`127\\.0\\.0\\.1:${port}`)],
+      [
+        ['-dev', `-dev-listen-address=127.0.0.1:${port}`],
+        new RegExp(`^127\\.0\\.0\\.1:${port} is in use by another program`),
+      ],
     ]
     for (const [words, reason] of cases) {
       const { code, out, err } = await computer.run(['server', ...words])
@@ -232,6 +235,73 @@ describe('server -config', () => {
       assert.doesNotMatch(err, /\n +at /)
     }
     holder.close()
+  })
+
+  test('a TLS file that is missing, empty or of another certificate is named with setting and line (FIX-F11, FIX-U15)', async () => {
+    const one = makeCertificate({ commonName: 'one' })
+    const other = makeCertificate({ commonName: 'other' })
+    const certificate = save('one.pem', one.certificate)
+    const key = save('other-key.pem', other.key)
+    const empty = save('empty.pem', 'nothing')
+    const cases: [string, string, string][] = [
+      ['none.pem', key, `:4:3: tls_cert_file: there is no file none.pem`],
+      [certificate, key, `:5:3: tls_key_file: ${key} does not belong to the certificate of`],
+      [empty, key, `:4:3: tls_cert_file: ${empty} holds no certificate in PEM`],
+      [certificate, empty, `:5:3: tls_key_file: ${empty} holds no private key in PEM`],
+      [computer.folder, key, `:4:3: tls_cert_file: ${computer.folder} is a folder`],
+    ]
+    for (const [certFile, keyFile, text] of cases) {
+      const config = save(
+        'pair.hcl',
+        [
+          'storage "inmem" {}',
+          'listener "tcp" {',
+          '  address = "127.0.0.1:0"',
+          `  tls_cert_file = "${certFile}"`,
+          `  tls_key_file = "${keyFile}"`,
+          '}',
+        ].join('\n'),
+      )
+      const { code, out, err } = await computer.run(['server', `-config=${config}`])
+      assert.deepEqual([code, out], [1, ''], err)
+      assert.ok(err.startsWith(`${config}${text}`), err)
+      assert.equal(err.split('\n').length, 2)
+    }
+  })
+
+  test('the banner names each listener and its TLS, and api_addr; as json it is one event (FIX-U14)', async () => {
+    const socket = join(computer.folder, 'banner.sock')
+    const config = save(
+      'banner.hcl',
+      [
+        'storage "inmem" {}',
+        'api_addr = "https://vault.example.com"',
+        'listener "tcp" {',
+        '  address = "127.0.0.1:0"',
+        '  tls_disable = true',
+        '}',
+        `listener "unix" { address = "${socket}" }`,
+      ].join('\n'),
+    )
+    const plain = computer.start(['server', `-config=${config}`])
+    await plain.until(/server started!/)
+    assert.match(
+      plain.out,
+      /Api Address: https:\/\/vault\.example\.com\n +Listener 1: tcp 127\.0\.0\.1:\d+ \(no TLS\)\n +Listener 2: unix \S+banner\.sock\n/,
+    )
+    await plain.stop()
+    const json = computer.start(['server', `-config=${config}`, '-log-format=json'])
+    await json.until(/"listening"/)
+    const ended = await json.stop()
+    assert.deepEqual([ended.code, ended.out], [0, ''])
+    const events = ended.err
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    const listening = events.find((event) => event['@message'] === 'listening')
+    assert.equal(listening.api_addr, 'https://vault.example.com')
+    assert.match(listening.listeners, /^tcp 127\.0\.0\.1:\d+ \(no TLS\), unix /)
+    assert.equal(events.at(-1)['@message'], 'stopped')
   })
 
   test('CLI-53, CLI-61, CLI-62, CLI-63: TLS and LMDB from a file with an unknown key, from init to a second start', async () => {

@@ -65,11 +65,11 @@ test('create with everything', async () => {
     ...['token', 'create', '-policy=default', '-display-name=joe', '-metadata=team=x'],
     ...['-use-limit=3', '-period=1h', '-explicit-max-ttl=2h', '-no-default-policy'],
   ])
-  assert.deepEqual([auth.num_uses, auth.metadata, auth.lease_duration], [3, { team: 'x' }, 3600])
+  assert.deepEqual([auth.metadata, auth.lease_duration], [{ team: 'x' }, 3600])
   const { data } = await shell.json(['token', 'lookup', '-accessor', auth.accessor])
   assert.deepEqual(
-    [data.id, data.display_name, data.period, data.explicit_max_ttl],
-    ['', 'token-joe', 3600, 7200],
+    [data.id, data.display_name, data.num_uses, data.period, data.explicit_max_ttl],
+    ['', 'token-joe', 3, 3600, 7200],
   )
   assert.equal((await child('-type=batch')).startsWith('hvb.'), true)
 })
@@ -156,7 +156,7 @@ test('CLI-45: a policy is written from stdin and from a file', async () => {
 })
 
 test('what the server warns of is shown with the success', async () => {
-  const text = 'path "secret/data/{{identity.entity.name}}" { capabilities = ["read"] }'
+  const text = 'path "secret/data/{{identity.entity.nmae}}" { capabilities = ["read"] }'
   for (const words of [
     ['policy', 'write', 't'],
     ['write', 'sys/policies/acl/t'],

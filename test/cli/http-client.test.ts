@@ -35,10 +35,7 @@ test('numbers of an answer keep their digits', () =>
     { 'GET /v1/a': { text: '{"data":{"n":12345678901234567890,"f":1.50}}' } },
     async (server) => {
       const result = await server.run(['read', '-format=json', 'a'])
-      assert.equal(
-        result.out,
-        '{\n  "data": {\n    "n": 12345678901234567890,\n    "f": 1.50\n  }\n}\n',
-      )
+      assert.match(result.out, /\n {4}"f": 1\.50,\n {4}"n": 12345678901234567890\n/u)
       assert.equal((await server.run(['read', '-field=n', 'a'])).out, '12345678901234567890')
     },
   ))
@@ -110,7 +107,7 @@ test('SEC-CLI-08: a redirect within the host is followed once, to another host n
       assert.match((await server.run(['read', 'nowhere'], { env })).err, /without a usable target/u)
       const off = await server.run(['read', '-disable-redirects', 'near'], { env })
       assert.deepEqual([off.code, server.lines.at(-1)], [2, 'GET /v1/near'])
-      assert.match(off.err, /Code: 307/u)
+      assert.match(off.err, /the server answered 307/u)
     })
   }))
 
@@ -122,7 +119,7 @@ test('no retry by default; with MAX_RETRIES a 503 is tried again', () =>
     ]
     server.answer({ 'GET /v1/a': sequence })
     assert.equal((await server.run(['read', 'a'])).code, 2)
-    assert.equal(server.seen.length, 1)
+    assert.deepEqual(server.lines, ['GET /v1/a', 'GET /v1/sys/seal-status'])
     server.answer({ 'GET /v1/a': sequence })
     const result = await server.run(['read', '-field=x', 'a'], { env: { VAULT_MAX_RETRIES: '1' } })
     assert.deepEqual([result.code, result.out, server.seen.length], [0, 'y', 2])
@@ -229,5 +226,5 @@ test('https to a server that speaks plain HTTP says so', () =>
     const env = { VAULT_ADDR: server.address.replace('http:', 'https:') }
     const result = await server.run(['status'], { env })
     assert.equal(result.code, 1)
-    assert.match(result.err, /speaks plain HTTP[^\n]*\nUse an address that begins with http:\/\//u)
+    assert.match(result.err, /speaks plain HTTP[^\n]*\nUse -address=http:\/\/127\.0\.0\.1:\d+$/mu)
   }))

@@ -23,7 +23,7 @@ const words = ['login', '-method=jwt', '-path=corp', 'role=r']
 
 test('CLI-31: login with a token looks it up, keeps it for the owner alone and prints the table', () =>
   withServer(lookup, async (server) => {
-    const result = await server.run(['login', 'hvs.given'])
+    const result = await server.run(['login', 'hvs.given'], { programName: 'vault' })
     assert.equal(result.code, 0)
     assert.match(result.out, /^Success! You are now authenticated\./u)
     assert.match(
@@ -39,8 +39,11 @@ test('CLI-31: login with a token looks it up, keeps it for the owner alone and p
 
 test('a token comes from standard input too, and one with a line break inside is refused', () =>
   withServer(lookup, async (server) => {
-    assert.equal((await server.run(['login', '-'], { stdin: 'hvs.given\n' })).code, 0)
-    assert.equal((await server.run(['login', 'token=hvs.given'])).code, 0)
+    assert.equal(
+      (await server.run(['login', '-'], { stdin: 'hvs.given\n', programName: 'bao' })).code,
+      0,
+    )
+    assert.equal((await server.run(['login', 'token=hvs.given'], { programName: 'bao' })).code, 0)
     const broken = await server.run(['login', '-'], { stdin: 'canary\ncanary' })
     assert.deepEqual([broken.code, broken.out], [1, ''])
     assert.doesNotMatch(broken.err, /canary/u)
@@ -139,7 +142,7 @@ test('a login that is refused keeps nothing and leaves the kept token', () =>
       assert.equal(result.code, 2)
       assert.match(
         result.err,
-        /^Error authenticating: error looking up token: Error making API request\./u,
+        /^Error authenticating: error looking up token: permission denied\n/u,
       )
       assert.doesNotMatch(result.err, /canary/u)
       assert.equal(await readFile(file, 'utf8'), 'before')

@@ -2,6 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { envelope, loginAuth, withServer } from './cli-run.ts'
 
+/** The envelope without the two members that are shown where an answer has them alone. */
+function shownEnvelope(members: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const { auth, wrap_info, ...rest } = envelope(members)
+  assert.deepEqual([auth, wrap_info], [null, null])
+  return rest
+}
+
 const lines = (...all: string[]) => `${all.join('\n')}\n`
 
 test('read prints data as a table, and the warnings of the server on stderr in table format only', () =>
@@ -30,12 +37,12 @@ test('CLI-21, CLI-51: json is the whole envelope; the variable chooses it and th
       const env = { VAULT_FORMAT: 'json' }
       const whole = await server.run(['read', 'a'], { env })
       // The copy of sys/ answers beside the envelope is not part of it.
-      assert.deepEqual(JSON.parse(whole.out), envelope({ data: { k: 'v' } }))
+      assert.deepEqual(JSON.parse(whole.out), shownEnvelope({ data: { k: 'v' } }))
       assert.match(whole.out, /^\{\n {2}"request_id": /u)
       const table = await server.run(['read', '-format=table', 'a'], { env })
       assert.equal(table.out, lines('Key    Value', '---    -----', 'k      v'))
       const yaml = await server.run(['read', '-format=yaml', 'a'])
-      assert.match(yaml.out, /\ndata:\n {2}k: v\n/u)
+      assert.match(yaml.out, /^data:\n {2}k: v\n/u)
       const raw = await server.run(['read', '-format=raw', 'a'])
       assert.equal(raw.out, JSON.stringify({ ...envelope({ data: { k: 'v' } }), k: 'v' }))
     },
@@ -48,7 +55,7 @@ test('CLI-22: list prints keys, in json the array alone unless -detailed', () =>
       assert.equal((await server.run(['list', 'a'])).out, lines('Keys', '----', 'x', 'y/'))
       assert.equal((await server.run(['list', '-format=json', 'a'])).out, '[\n  "x",\n  "y/"\n]\n')
       const detailed = await server.run(['list', '-format=json', '-detailed', 'a'])
-      assert.deepEqual(JSON.parse(detailed.out), envelope({ data: { keys: ['x', 'y/'] } }))
+      assert.deepEqual(JSON.parse(detailed.out), shownEnvelope({ data: { keys: ['x', 'y/'] } }))
     },
   ))
 
@@ -105,6 +112,7 @@ test('CLI-10: a refusal is printed in the layout that scripts know', () =>
     async (server) => {
       const result = await server.run(['read', 'secret/data/x', 'q=1'], {
         env: { VAULT_TOKEN: 'canary' },
+        programName: 'vault',
       })
       assert.equal(result.code, 2)
       assert.equal(
@@ -124,7 +132,9 @@ test('a refused login prints the error, its reason, the sentence and the command
       },
     })
     server.answer(refusal('The audience is "a"; this role expects another one.'))
-    const write = await server.run(['write', 'auth/jwt/login', 'role=r', 'jwt=canary'])
+    const write = await server.run(['write', 'auth/jwt/login', 'role=r', 'jwt=canary'], {
+      programName: 'bao',
+    })
     assert.equal(write.code, 2)
     assert.equal(
       write.err,
@@ -133,7 +143,7 @@ test('a refused login prints the error, its reason, the sentence and the command
     server.answer(refusal('Found under request id 0d7b.'))
     const login = await server.run(['login', '-method=jwt', 'role=r', 'jwt=canary'])
     assert.equal(login.code, 2)
-    assert.match(login.err, /^Error authenticating: Error making API request\./u)
+    assert.match(login.err, /^Error authenticating: error validating token: /u)
     assert.equal(login.err.split('0d7b').length, 2)
     assert.doesNotMatch(write.err + login.err, /canary/u)
   }))
@@ -346,7 +356,7 @@ test('CLI-30: kv put prints the new version; a mismatch of -cas is exit code 2',
       assert.equal(second.code, 2)
       assert.match(
         second.err,
-        /^Error writing data to secret\/data\/app: .*\* check-and-set parameter did not match/su,
+        /^Error writing data to secret\/data\/app: check-and-set parameter did not match/u,
       )
     },
   ))
@@ -433,11 +443,12 @@ test('CLI-04: status answers 0 unsealed, 2 sealed, 1 without a server', () =>
       })
       const open = await server.run(['status', '-format=json'])
       assert.equal(open.code, 0)
-      assert.deepEqual(JSON.parse(open.out), { sealed: false, type: 'shamir', ha_enabled: false })
+      const { type, sealed: isSealed, ha_enabled: cluster, n } = JSON.parse(open.out)
+      assert.deepEqual([type, isSealed, cluster, n], ['shamir', false, false, 0])
     },
   ))
 
-test('CLI-48: auth list is a table of four columns, wider with -detailed, and in json the map of mounts', () => {
+test('CLI-48: auth list is a table of five columns, wider with -detailed, and in json the map of mounts', () => {
   const mounts = {
     'token/': {
       type: 'token',
@@ -459,10 +470,10 @@ test('CLI-48: auth list is a table of four columns, wider with -detailed, and in
       assert.equal(
         (await server.run(['auth', 'list'])).out,
         lines(
-          'Path      Type     Accessor        Description',
-          '----      ----     --------        -----------',
-          'jwt/      jwt      auth_jwt_1      n/a',
-          'token/    token    auth_token_1    token based',
+          'Path      Type     Accessor        Description    Version',
+          '----      ----     --------        -----------    -------',
+          'jwt/      jwt      auth_jwt_1      n/a            n/a',
+          'token/    token    auth_token_1    token based    n/a',
         ),
       )
       const detailed = await server.run(['auth', 'list', '-detailed'])
@@ -471,7 +482,8 @@ test('CLI-48: auth list is a table of four columns, wider with -detailed, and in
         /^Path +Plugin +Accessor +Default TTL +Max TTL +Token Type +Replication/u,
       )
       assert.match(detailed.out, /\njwt\/ +jwt +auth_jwt_1 +60 +system +n\/a +local/u)
-      assert.deepEqual(JSON.parse((await server.run(['auth', 'list', '-format=json'])).out), mounts)
+      const json = JSON.parse((await server.run(['auth', 'list', '-format=json'])).out)
+      assert.deepEqual([json['jwt/'].local, json['jwt/'].config.default_lease_ttl], [true, 60])
     },
   )
 })

@@ -77,9 +77,11 @@ export class PluginHarness {
   readonly backend: Backend
   readonly #router: Router
   readonly #path: string
+  readonly #type: BackendType
   #options: Readonly<Record<string, string>>
 
   constructor(type: BackendType, options: PluginOptions = {}) {
+    this.#type = type
     this.clock = options.clock ?? new ManualClock(startMs)
     const random = new SeededRandom('plugin')
     this.store = options.store ?? createMemoryStore(random, startMs)
@@ -170,6 +172,7 @@ export class PluginHarness {
   async tune(options: Readonly<Record<string, string>>): Promise<readonly string[]> {
     const merged = { ...this.#options, ...options }
     const warnings = (await this.backend.checkTune?.(merged, this.#options)) ?? []
+    this.#type.checkOptions?.(merged)
     this.#options = merged
     return warnings
   }

@@ -13,6 +13,7 @@ import { SystemClock, type Clock } from '../../src/platform/clock.ts'
 import { ManualClock } from './manual-clock.ts'
 import { SilentLogger, type Logger } from '../../src/platform/logger.ts'
 import { createOutbound } from '../../src/platform/outbound-http.ts'
+import type { Outbound } from '../../src/platform/outbound.ts'
 import { SystemRandom } from '../../src/platform/random.ts'
 import { prepareDevServer } from '../../src/server/dev.ts'
 import type { StorageOptions } from '../../src/server/storage-engine.ts'
@@ -42,6 +43,8 @@ export interface TestServerOptions {
   readonly publicAddress?: string
   readonly plugins?: readonly BackendType[]
   readonly audit?: Partial<AuditSettings>
+  /** Leads calls to hosts of the world to stand-ins on this machine. */
+  readonly outbound?: (real: Outbound) => Outbound
 }
 
 export interface TestServer {
@@ -95,7 +98,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     clock,
     random: new SystemRandom(),
     logger: options.logger ?? canaryLogger() ?? new SilentLogger(),
-    outbound,
+    outbound: options.outbound?.(outbound) ?? outbound,
     onFatal: (error) => {
       throw error
     },

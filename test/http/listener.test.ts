@@ -248,3 +248,32 @@ test('addresses to listen on', () => {
     assert.equal(parseListenAddress(text), undefined, text)
   }
 })
+
+test('plain HTTP to a TLS port is answered once and cut off, also when it never ends (FIX-U15, FIX-F5)', async (t) => {
+  const { certificate, key } = makeCertificate({ commonName: 'localhost' })
+  const pem = { kind: 'text', certificate, key } as const
+  const running = await run(t, { listener: { tls: tlsOptions({ pem }) } })
+  for (const text of ['GET /v1/sys/health HTTP/1.1\r\nhost: a\r\n\r\n', 'POST / HTTP/1.1\r\n']) {
+    const socket = connect(running.port, '127.0.0.1')
+    const closed = new Promise((resolve) => {
+      socket.once('close', resolve)
+    })
+    let answer = ''
+    socket.on('data', (chunk: Buffer) => {
+      answer += chunk.toString()
+    })
+    // More of it comes; nobody reads it, and the connection does not stay.
+    socket.on('error', () => undefined)
+    socket.write(text)
+    await new Promise((resolve) => {
+      socket.once('data', resolve)
+    })
+    socket.write('x'.repeat(1_000_000))
+    await closed
+    assert.match(answer, /^HTTP\/1\.1 400 Bad Request\r\n/)
+    assert.match(
+      answer,
+      /\{"errors":\["Client sent an HTTP request to an HTTPS server: [^"]*"\]\}\n$/,
+    )
+  }
+})

@@ -16,8 +16,11 @@ before(async () => {
 after(() => server.stop())
 
 const glob = { ...plainRole, bound_claims_type: 'glob' }
+const rules = { ...plainRole, bound_claims_type: 'rules' }
 const cases: readonly (readonly [string, object])[] = [
   ['glob_everything', { ...glob, bound_claims: { env: '*' } }],
+  ['glob_everything', { ...rules, bound_claims: { env: { any_of: ['x', { glob: ['*'] }] } } }],
+  ['glob_crosses_owner', { ...rules, bound_claims: { repository: [{ glob: 'acme*' }] } }],
   ['glob_crosses_owner', { ...glob, bound_claims: { repository: 'acme*' } }],
   ['subject_unowned', { ...plainRole, bound_subject: 'repo:org/app:ref:refs/heads/main' }],
   ['per_run_user_claim', { ...plainRole, user_claim: 'jti' }],
@@ -50,10 +53,13 @@ describe('warnings of a write', () => {
       issuer: 'https://token.actions.githubusercontent.com',
       jwt_validation_pubkeys: [keyK.pem],
     })
+    const forbidding = { ...rules, bound_claims: { repository: { not: 'acme/old' } } }
     for (const at of [byConfig, byName]) {
-      const result = await server.root.write(`auth/${at}/role/r`, body)
-      assertStatus(result, 200)
-      assert.match(result.body.warnings.join(), /\[no_bound_claims_public_issuer\]/)
+      for (const role of [body, forbidding]) {
+        const result = await server.root.write(`auth/${at}/role/r`, role)
+        assertStatus(result, 200)
+        assert.match(result.body.warnings.join(), /\[no_bound_claims_public_issuer\]/)
+      }
     }
   })
 

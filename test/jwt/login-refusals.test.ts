@@ -358,7 +358,7 @@ const cases: readonly Case[] = [
   {
     title: 'more globs beside more characters than one login may look at',
     reason: 'claim_too_large',
-    text: 'error validating claims: claim "env" is too large for the globs that it is compared with',
+    text: 'error validating claims: claim "env" is too large for what it is compared with',
     role: {
       bound_claims_type: 'glob',
       bound_claims: { env: Array.from({ length: 500 }, (_, i) => `*secret-value-${i}*`) },
@@ -628,11 +628,14 @@ test('the list of reasons of this method is complete', () => {
     'rule_refused',
     // No role can ask for it yet.
     'token_replayed',
-    // Look-ups at a provider come later.
+    // Of look-ups (providers.test.ts).
     'provider_failed',
     // Provoked in keys.test.ts and claims.test.ts.
     'keys_stale',
     'claim_too_large',
+    // Of logins that name no role (role-selection.test.ts).
+    'role_unmatched',
+    'role_ambiguous',
     // Of other methods.
     'credentials_missing',
     'credentials_refused',
@@ -643,6 +646,7 @@ test('the list of reasons of this method is complete', () => {
     'token_review_failed',
     // Of the core, not of the method.
     'entity_disabled',
+    'entity_unknown',
     'quota_exceeded',
     'storage_unavailable',
     'audit_unavailable',

@@ -103,7 +103,7 @@ test('custom metadata has limits', async () => {
     { '': 'v' },
     { k: 'v'.repeat(513) },
     { k: '' },
-    { k: 1 },
+    { k: [1] },
     { k: null },
     { k: { deep: 'x' } },
     { 'k\n': 'v' },

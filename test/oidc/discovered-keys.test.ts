@@ -159,7 +159,7 @@ describe('discovery', () => {
 })
 
 describe('kubernetes', () => {
-  test('keys come from the API server with the token of the pod, the issuer as it is', async () => {
+  test('keys come from the API server with the token of the pod, the issuer as it is (PRV-044, PRV-046, PRV-047, PRV-048)', async () => {
     const authority = makeCertificate({ commonName: 'kube-ca', isAuthority: true })
     const leaf = makeCertificate({ commonName: 'api', altNames: ['127.0.0.1'], issuer: authority })
     const idp = await startIdp()

@@ -153,10 +153,22 @@ test('SYS-80, SEC-ACL-12: who shows no token learns no names of mounts from the 
     )
     return [...new Set(names)].toSorted()
   }
-  assert.deepEqual(await mountsOf(nobody), ['/auth/token/', '/cubbyhole/', '/sys/'])
-  assert.deepEqual(await mountsOf(reader), ['/auth/token/', '/cubbyhole/', '/secret/', '/sys/'])
+  assert.deepEqual(await mountsOf(nobody), ['/auth/token/', '/cubbyhole/', '/identity/', '/sys/'])
+  assert.deepEqual(await mountsOf(reader), [
+    '/auth/token/',
+    '/cubbyhole/',
+    '/identity/',
+    '/secret/',
+    '/sys/',
+  ])
   await root.must('sys/auth/jwt/tune', { listing_visibility: 'unauth' })
-  assert.deepEqual(await mountsOf(nobody), ['/auth/jwt/', '/auth/token/', '/cubbyhole/', '/sys/'])
+  assert.deepEqual(await mountsOf(nobody), [
+    '/auth/jwt/',
+    '/auth/token/',
+    '/cubbyhole/',
+    '/identity/',
+    '/sys/',
+  ])
   await root.must('sys/auth/jwt/tune', { listing_visibility: '' })
 })
 

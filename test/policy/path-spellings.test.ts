@@ -33,6 +33,9 @@ const methods: Readonly<Record<DeclaredOperation, string>> = {
 /** What a captured part is called here; others are `sample`. */
 const sampleOf: Record<string, string> = { urlbytes: '16', urlalgorithm: 'sha2-256' }
 
+/** Ids of identities, by the pattern of their path. */
+const idOf: Record<string, string> = {}
+
 const allowAll =
   'path "*" { capabilities = ["create", "read", "update", "patch", "delete", "list", "sudo"] }'
 
@@ -81,6 +84,7 @@ before(async () => {
   for (const folder of ['secret/data', 'cubbyhole', 'sample', ...folders]) {
     await root.must(`${folder}/sample`, { data: { x: '1' } })
   }
+  await addIdentities()
   const { core } = server.server
   const { mounts } = await core.configuration()
   const served = mounts.mounts.filter(({ tainted }) => tainted !== true)
@@ -92,12 +96,28 @@ before(async () => {
 
 after(() => server.stop())
 
+async function addIdentities(): Promise<void> {
+  const mount_accessor = (await root.read('sys/auth/sample')).body.data.accessor
+  const made = async (path: string, body: object): Promise<string> =>
+    String((await root.must(`identity/${path}`, body)).body.data.id)
+  const entity = await made('entity', { name: 'sample' })
+  const group = await made('group', { name: 'sample', type: 'external' })
+  const alias = { name: 'sample', mount_accessor }
+  idOf['entity/id/:id'] = entity
+  idOf['group/id/:id'] = group
+  idOf['entity-alias/id/:id'] = await made('entity-alias', { ...alias, canonical_id: entity })
+  idOf['group-alias/id/:id'] = await made('group-alias', { ...alias, canonical_id: group })
+}
+
 function samplesOf(mount: string, router: Router): readonly Sample[] {
   return router.declarations
     .filter(({ access, pattern }) => access !== 'open' && capturesOf(pattern).length > 0)
     .map((declaration) => {
       const captures = Object.fromEntries(
-        capturesOf(declaration.pattern).map(({ name }) => [name, sampleOf[name] ?? 'sample']),
+        capturesOf(declaration.pattern).map(({ name }) => [
+          name,
+          (name === 'id' ? idOf[declaration.pattern] : undefined) ?? sampleOf[name] ?? 'sample',
+        ]),
       )
       const path = fillPattern(parsePattern(declaration.pattern), captures)
       return { mount, declaration, router, path }

@@ -10,6 +10,7 @@ import { loginFacts, tokenRecord, type TokenRecord } from '../../src/core/record
 import { PackedRecord } from '../../src/schema/packed-record.ts'
 import { defineRecord, optional, own, optionalPart } from '../../src/schema/record.ts'
 import * as fc from '../harness/properties.ts'
+import { startTestServer } from '../harness/test-server.ts'
 
 /** A new member goes to the end of these lists; nothing else in them ever changes. */
 const places = {
@@ -92,6 +93,26 @@ test('a token with any name comes back as it was, whatever else has that name in
 
 test('a token that version 0.1 has stored in full is read as before', () => {
   assert.deepEqual(codec.decode(JSON.stringify(token)), token)
+})
+
+test('a batch token that version 0.1 has made is taken as before', async () => {
+  const server = await startTestServer()
+  const made = await server.root.must('auth/token/create', { type: 'batch', policies: ['p'] })
+  const text = String(made.body.auth.client_token)
+  const { store } = server.server.core
+  const now = store.openText('batch token', Buffer.from(text.slice('hvb.'.length), 'base64url'))
+  assert.ok(now !== undefined)
+  const { h: _, ...record } = codec.decode(now)
+  const before = JSON.stringify({ v: 1, record })
+  const older = `hvb.${store.sealText('batch token', before).toString('base64url')}`
+  assert.ok(text.length < older.length, `${text.length} and ${older.length} characters`)
+  const shown = async (token: string): Promise<object> => {
+    const answer = await server.client(token).call('GET', 'auth/token/lookup-self')
+    assert.equal(answer.status, 200)
+    return { ...answer.body.data, id: '', ttl: 0 }
+  }
+  assert.deepEqual(await shown(older), await shown(text))
+  await server.stop()
 })
 
 test('a member that was added to a table has its default in what was packed before', () => {

@@ -60,7 +60,10 @@ test('a new role has its default, and a request is read by its kind and kept', (
 
 test('it is shown to readers and told in the help', () => {
   assert.equal(extended.shown(extended.defaults)['max_age_seconds'], 300)
-  assert.match(helpText([path], path), /max_age_seconds \(duration\)\n {8}How old iat may be\./)
+  assert.match(
+    helpText([path], path, 'x'),
+    /max_age_seconds \(duration\)\n {8}How old iat may be\./,
+  )
 })
 
 const sample = defineRecord({

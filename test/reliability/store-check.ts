@@ -147,6 +147,35 @@ async function identityProblems(view: StoreView): Promise<readonly string[]> {
     if (!entity?.aliases.some((one) => one.hash === hash)) {
       problems.push('an alias without its entity')
     }
+    const place = alias && (await view.get(keys.aliasId(alias.id)))
+    if (place?.hash !== hash) problems.push('an alias without the row of its id')
+  }
+  return [...problems, ...(await membershipProblems(view))]
+}
+
+/** Names of entities, and who is in which group, told twice and alike. */
+async function membershipProblems(view: StoreView): Promise<readonly string[]> {
+  const problems: string[] = []
+  const ids = await idsBelow(view, keys.entityPrefix)
+  const rows = await keysBelow(view, keys.entityNamePrefix)
+  if (rows.length !== ids.length) problems.push(`${rows.length} names of ${ids.length} entities`)
+  for (const key of rows) {
+    const row = await view.get(keys.entityName(lastSegment(key)))
+    if (row === undefined || !ids.includes(row.id)) problems.push('a name without its entity')
+  }
+  for (const id of ids) {
+    const entity = await view.get(keys.entity(id))
+    for (const group of entity?.groups ?? []) {
+      if ((await view.get(keys.group(group))) === undefined) continue
+      if (!(await exists(view, keys.member(group, id)))) problems.push('a member without its row')
+    }
+  }
+  const [members = ''] = keys.memberPrefix('\0').split('\0')
+  for (const key of await keysBelow(view, members)) {
+    const [group = '', member = ''] = key.slice(members.length).split('/')
+    if ((await view.get(keys.group(group))) === undefined) continue
+    const entity = await view.get(keys.entity(member))
+    if (entity?.groups.includes(group) !== true) problems.push('a row of a member that is none')
   }
   return problems
 }

@@ -9,6 +9,8 @@ import { Core } from '../../src/core/core.ts'
 import { SealManager } from '../../src/core/seal/seal-manager.ts'
 import { createStaticSeal } from '../../src/core/seal/static-seal.ts'
 import { SystemClock } from '../../src/platform/clock.ts'
+import { isJsonObject, type JsonObject } from '../../src/lib/json.ts'
+import { makeJwtMaker } from '../harness/jwt-maker.ts'
 import { ManualClock } from '../harness/manual-clock.ts'
 import { SilentLogger } from '../../src/platform/logger.ts'
 import { createOutbound } from '../../src/platform/outbound-http.ts'
@@ -18,6 +20,7 @@ import { createPageShell } from '../../src/server/page-shell.ts'
 import { localCall } from '../../src/server/local-call.ts'
 import { MemoryEngine } from '../../src/storage/memory/memory-engine.ts'
 import { SealedStore } from '../../src/storage/sealed-store.ts'
+import { createIdentityPaths } from '../../src/identity/index.ts'
 import { createSystem } from '../../src/sys/index.ts'
 import { initialise } from '../../src/sys/seal-paths.ts'
 
@@ -44,6 +47,7 @@ function node(engine: MemoryEngine, key: Buffer, clock: ManualClock): Core {
     },
     plugins: builtIns,
     system: createSystem,
+    identityPaths: createIdentityPaths,
     pages: createPageShell({ random: parts.random, environment: '', ui: false }),
   })
   seal.onUnsealed(() => core.open())
@@ -86,7 +90,7 @@ async function pair() {
     await ahead.seal.seal()
     await behind.seal.seal()
   }
-  return { behind, ahead, create, revoke, isAlive, stop }
+  return { behind, ahead, token, create, revoke, isAlive, stop }
 }
 
 test('SEC-TKN-03, SEC-CLU-05: revoke-prefix on a node ends the token of a node whose clock is ahead', async () => {
@@ -107,5 +111,53 @@ test('SEC-CLU-05: a token made after a revocation of a node whose clock is ahead
     true,
     'the new token is dead on arrival',
   )
+  await stop()
+})
+
+test('a check of the store knows the keys that another node has made since', async () => {
+  const { behind, ahead, create, stop } = await pair()
+  await ahead.seal.rotate()
+  await create(ahead)
+  const { problem_count, problems, tokens } = await behind.storeCheck.run()
+  assert.deepEqual([problem_count, problems], [0, []])
+  assert.equal(tokens, 2)
+  await stop()
+})
+
+test('a change of an entity or a group on one node counts with the next request on the other', async () => {
+  const { behind, ahead, token, stop } = await pair()
+  const write = async (path: string, data: JsonObject, by: string | undefined = token) => {
+    const { body } = await call(behind, { verb: 'write', path, token: by, data })
+    return body.kind === 'envelope' ? body : undefined
+  }
+  const keys = makeJwtMaker('key', () => Math.floor(behind.clock.nowMs() / 1000))
+  await write('sys/auth/jwt', { type: 'jwt' })
+  await write('auth/jwt/config', { jwt_validation_pubkeys: [keys.pem] })
+  const role = { role_type: 'jwt', user_claim: 'sub', bound_audiences: ['a'] }
+  await write('auth/jwt/role/r', role)
+  const jwt = keys.sign({ sub: 'u', aud: 'a' })
+  const auth = (await write('auth/jwt/login', { role: 'r', jwt }, undefined))?.auth
+  const policies = async () => {
+    const asked = {
+      verb: 'read',
+      path: 'auth/token/lookup-self',
+      token: auth?.client_token,
+    } as const
+    const { body } = await call(ahead, asked)
+    const data = body.kind === 'envelope' ? body.data : null
+    return isJsonObject(data) ? (data['identity_policies'] ?? []) : []
+  }
+  const entity = auth?.entity_id ?? ''
+  assert.deepEqual(await policies(), [])
+  await write('identity/group', { name: 'g', policies: ['pg'], member_entity_ids: [entity] })
+  assert.deepEqual(await policies(), ['pg'])
+  await write(`identity/entity/id/${entity}`, { policies: ['pe'] })
+  assert.deepEqual(await policies(), ['pe', 'pg'])
+  await write('identity/group', { name: 'g', policies: ['other'] })
+  assert.deepEqual(await policies(), ['other', 'pe'])
+  await write('identity/group', { name: 'g', member_entity_ids: [] })
+  assert.deepEqual(await policies(), ['pe'])
+  await write(`identity/entity/id/${entity}`, { disabled: true })
+  await assert.rejects(policies, /permission denied/)
   await stop()
 })

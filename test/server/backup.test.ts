@@ -1,11 +1,14 @@
 /** Backup, restore and check of an embedded store, through the program itself (platform.md §2.11). */
 
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { keys } from '../../src/core/keys.ts'
+import { servingDefaults, tcpListener } from '../../src/http/listener-options.ts'
 import { Computer, type Ended } from '../cli-server/program.ts'
 import type { ApiClient } from '../harness/api-client.ts'
 import { ProgramFolder } from '../harness/program-folder.ts'
@@ -167,6 +170,33 @@ test('a backup needs sudo, and an engine that has a file', async () => {
     )
     want403P(await weak.read('sys/storage/backup'))
     want403P(await weak.read('sys/storage/check'))
+  } finally {
+    await server.stop()
+  }
+})
+
+test('who takes nothing of a backup is cut off, and holds up nobody', async () => {
+  const timeouts = { ...servingDefaults.timeouts, writeMs: 1500 }
+  const listeners = [tcpListener({ host: '127.0.0.1', port: 0, timeouts })]
+  const server = await startTestServer({ storage: 'lmdb', listeners })
+  try {
+    const { root: admin } = server
+    for (let i = 0; i < 30; i++) {
+      await admin.must(`secret/data/${i}`, { data: { text: 'x'.repeat(500_000) } })
+    }
+    const socket = connect(server.port, '127.0.0.1')
+    socket.write(
+      `GET /v1/sys/storage/backup HTTP/1.1\r\nHost: a\r\nX-Vault-Token: ${server.rootToken}\r\n\r\n`,
+    )
+    await once(socket, 'readable')
+    const ended = once(socket, 'close')
+    wantError(await admin.read('sys/storage/backup'), 503, 'another backup is running')
+    assert.equal((await admin.read('auth/token/lookup-self')).status, 200)
+    // Only now it is read on: what was not taken in time never comes.
+    while ((await admin.read('sys/storage/backup')).status === 503) continue
+    socket.resume()
+    socket.on('error', () => undefined)
+    await ended
   } finally {
     await server.stop()
   }

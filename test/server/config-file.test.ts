@@ -287,6 +287,11 @@ suite('listeners', () => {
       cipherSuites: [],
       clientCa: { kind: 'file', file: 'ca' },
       requireClientCertificate: true,
+      places: {
+        tls_cert_file: 'server.hcl:3:1',
+        tls_key_file: 'server.hcl:4:1',
+        tls_client_ca_file: 'server.hcl:6:1',
+      },
     })
     const wrong = (settings: string) => refused(`${storage}listener "tcp" {\n${settings}\n}`)
     assert.match(wrong(`${files}tls_min_version = "tls10"`), /must be tls12 or tls13/)

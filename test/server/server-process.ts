@@ -79,8 +79,14 @@ export class ServerProcess {
 
   /** Its address once it serves. */
   async url(): Promise<string> {
-    const [, url = ''] = await this.until(/Api Address: (http:[^\s,]+)/)
-    return url
+    return (await this.urls()).find((one) => one.startsWith('http:')) ?? ''
+  }
+
+  /** Those of its TCP listeners, in the order of its configuration, once it serves. */
+  async urls(): Promise<readonly string[]> {
+    await this.until(/server started!/)
+    const lines = this.output.matchAll(/Listener \d+: tcp (\S+) \((no )?TLS\)/g)
+    return [...lines].map(([, address, isPlain]) => `http${isPlain ? '' : 's'}://${address}`)
   }
 
   /** Initialised with one key share and open; calls with the root token. */

@@ -119,6 +119,7 @@ const ofIssuer = ['jwt/issuers.test.ts', 'each token goes to the issuer it names
 const ofReplacing = ['jwt/issuers.test.ts', 'list, read, replace, delete'] as const
 const ofLeeways = ['jwt/times.test.ts', 'with leeways'] as const
 const ofOwnFields = 'jwt/field-effects.test.ts'
+const ofIdentity = 'identity/identity-mode.test.ts'
 const ofTune = ['platform/mounts.test.ts', 'TTLs of a mount'] as const
 const ofVersions = [
   'kv/version-2-data.test.ts',
@@ -149,6 +150,9 @@ const ofRole: Proofs = {
   ...rows(ofLeeways, 'expiration_leeway', 'not_before_leeway', 'clock_skew_leeway'),
   token_policies_template_claims: ['jwt/login.test.ts', 'token_policies_template_claims'],
   alias_metadata: ['jwt/login.test.ts', 'alias metadata gives way to claims and role'],
+  identity_mode: [ofIdentity, 'identity_mode=token'],
+  entity_mode: [ofIdentity, 'entity_mode=existing_only'],
+  group_policies: [ofIdentity, 'group_policies'],
   token_ttl: ['jwt/renewal.test.ts', 'LOG-034: a changed lifetime counts'],
   token_max_ttl: [ofOwnFields, 'token_max_ttl ends renewals'],
   token_explicit_max_ttl: [ofOwnFields, 'token_explicit_max_ttl the token'],
@@ -205,6 +209,10 @@ export const fieldProofs: Readonly<Record<string, Proofs>> = {
     bound_issuer: ['jwt/login.test.ts', 'only bound_issuer counts'],
     default_role: ['jwt/login.test.ts', 'LOG-006, LOG-007: no role, and the default role'],
     provider_config: [config, 'provider_config'],
+    role_selection: [
+      'jwt/role-selection.test.ts',
+      'the one role that fits is the role of the login',
+    ],
     namespace_in_state: ['jwt/oidc-start.test.ts', 'namespace_in_state='],
     override_allowed_server_names: [ofOwnFields, 'takes a certificate of another name'],
     skip_jwks_validation: [network, 'CFG-027: a dead address is stored'],

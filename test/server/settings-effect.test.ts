@@ -143,10 +143,9 @@ test('sizes, headers and proxies of a listener, and the mode of a socket (SEC-CF
     ].join(''),
   )
   const root = await server.open()
-  const [, list = ''] = await server.until(/Api Address: (.*)/)
-  const [sized, hops, absent, strict, lax] = list
-    .split(', ')
-    .map((url) => new ApiClient(url, root.token))
+  const [sized, hops, absent, strict, lax] = (await server.urls()).map(
+    (url) => new ApiClient(url, root.token),
+  )
   assert.ok(sized && hops && absent && strict && lax)
   const large = await sized.write('sys/policies/acl/x', { policy: '#'.repeat(1000) })
   assert.deepEqual([large.status, large.headers['x-a']], [413, 'b'])
@@ -179,8 +178,7 @@ test('every time limit of a listener ends what it is about (SEC-CFG-S4)', async 
     `storage "inmem" {}\n${names.map((name) => listener(`${name}_timeout`)).join('')}${listener('max_request_duration')}`,
   )
   const root = await server.open()
-  const [, list = ''] = await server.until(/Api Address: (.*)/)
-  const ports = list.split(', ').map((url) => Number(new URL(url).port))
+  const ports = (await server.urls()).map((url) => Number(new URL(url).port))
   const [header = 0, read = 0, idle = 0, write = 0, duration = 0] = ports
   await root.must('sys/mounts/kv', { type: 'kv' })
   const texts = Array.from({ length: 12 }, (_, at) => [`t${at}`, 'x'.repeat(1_000_000)])
@@ -247,8 +245,7 @@ test('TLS is served with the versions, the suites and the clients of the file (S
       `${clients}tls_disable_client_certs = true`,
     )}`,
   )
-  const [, list = ''] = await server.until(/Api Address: (.*)/)
-  const ports = list.split(', ').map((url) => Number(new URL(url).port))
+  const ports = (await server.urls()).map((url) => Number(new URL(url).port))
   const [newest = 0, older = 0, known = 0, anybody = 0] = ports
   const ca = authority.certificate
   await assert.rejects(handshake(newest, { ca, maxVersion: 'TLSv1.2' }))

@@ -69,7 +69,10 @@ test('an unknown option and a busy port are one line each', async () => {
     const port = new URL(first.facts.address).port
     const busy = await run(['scripts/start.mjs', '--memory', '--port', port])
     assert.equal(busy.code, 1, busy.text)
-    assert.match(busy.text, /is in use\. Start here instead: npm start -- --port/)
+    assert.match(
+      busy.text,
+      /is in use by another program\. Start here instead: npm start -- --port/,
+    )
   } finally {
     await stop(first.child)
   }

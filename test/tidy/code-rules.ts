@@ -234,6 +234,36 @@ export const codeRules: readonly Rule[] = [
     ].map((text) => ({ path: 'src/lib/x.ts', text })),
   },
   {
+    title:
+      'identities are read and written where their rows are, and rights where they are added up',
+    find: (file) => {
+      const isTheirs =
+        !file.path.startsWith('src/') ||
+        file.path.startsWith('src/core/identity/') ||
+        // The check of a whole store looks at rows as they lie there.
+        ['src/core/keys.ts', 'src/core/token-rights.ts', 'src/core/store-check.ts'].includes(
+          file.path,
+        )
+      if (isTheirs) return []
+      const instead =
+        'take a port of core/identity, or RightsOfTokens: records and rows go together'
+      return findPattern(
+        file,
+        /\bkeys\s*\.\s*(?:entity|alias|group|member|mergedEntity)(?:[A-Z]\w*)?\b/g,
+        instead,
+      )
+    },
+    bad: [
+      { path: 'src/core/login.ts', text: 'txn.put(keys.entity(id), record)' },
+      { path: 'src/sys/x.ts', text: 'await view.get(keys.groupAlias(accessor, hash))' },
+    ],
+    good: [
+      { path: 'src/core/identity/x.ts', text: 'txn.put(keys.entity(id), record)' },
+      { path: 'src/core/login.ts', text: 'txn.put(keys.token(id), record)' },
+      { path: 'test/platform/x.test.ts', text: 'await view.get(keys.entity(id))' },
+    ],
+  },
+  {
     title: 'an export has a name, which is the same everywhere',
     find: (file) =>
       findPattern(

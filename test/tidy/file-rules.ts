@@ -63,7 +63,7 @@ export const sourceFileRules: readonly Rule[] = [
       if (!parts.every((part) => /^[a-z0-9]+(?:-[a-z0-9]+)*$/.test(part))) {
         return [`${path}:1: write names of files and folders in kebab-case`]
       }
-      const isPlugin = /^src\/(?:sys|(?:auth|secrets)\/[^/]+)\/index\.ts$/.test(path)
+      const isPlugin = /^src\/(?:sys|identity|(?:auth|secrets)\/[^/]+)\/index\.ts$/.test(path)
       return name === 'index' && !isPlugin ? [`${path}:1: index.ts is for plugins only`] : []
     },
     bad: [

@@ -7,18 +7,22 @@ import { importsOf, type SourceFile } from './source-text.ts'
 /** A file imports from its own folder and from those before it, less the exceptions below. */
 const order = [
   ...['lib', 'ui', 'platform', 'schema', 'jose', 'oidc', 'trust', 'storage', 'framework'],
-  ...['audit', 'core'],
-  ...['sys', 'auth', 'secrets', 'http', 'practice-idp', 'server', 'client', 'cli', 'test'],
+  ...['audit', 'core', 'sys', 'identity', 'auth', 'secrets', 'http', 'practice-idp'],
+  ...['server', 'client', 'cli', 'test'],
 ]
-const server = ['storage', 'framework', 'audit', 'core', 'sys', 'auth', 'secrets', 'http', 'server']
+const server = [
+  ...['storage', 'framework', 'audit', 'core', 'sys', 'identity', 'auth', 'secrets'],
+  ...['http', 'server'],
+]
 const pure = ['platform', 'oidc', 'storage']
 const notAlthoughEarlier: Readonly<Record<string, readonly string[]>> = {
   // They see no clock, socket or store.
   jose: pure,
   trust: pure,
   // A plugin sees the framework; other plugins are told apart below.
-  auth: ['core', 'sys', 'auth'],
-  secrets: ['core', 'sys', 'auth', 'secrets'],
+  auth: ['core', 'sys', 'identity', 'auth'],
+  secrets: ['core', 'sys', 'identity', 'auth', 'secrets'],
+  identity: ['sys'],
   'practice-idp': order.filter((folder) => !['lib', 'ui', 'platform', 'jose'].includes(folder)),
   // They know a server by its HTTP interface only, or what they show would not be what others get.
   client: server,
@@ -105,6 +109,8 @@ export const importRules: readonly Rule[] = [
       { path: 'src/auth/jwt/x.ts', text: `import { a } from '../../core/core.ts'` },
       { path: 'src/auth/jwt/x.ts', text: `import { a } from '../../sys/index.ts'` },
       { path: 'src/auth/jwt/x.ts', text: `import { a } from '../token/index.ts'` },
+      { path: 'src/auth/jwt/x.ts', text: `import { a } from '../../identity/index.ts'` },
+      { path: 'src/identity/x.ts', text: `import { a } from '../sys/index.ts'` },
       { path: 'src/secrets/kv/x.ts', text: `import { a } from '../cubbyhole/index.ts'` },
       { path: 'src/secrets/kv/x.ts', text: `import { a } from '../../auth/jwt/index.ts'` },
       { path: 'src/cli/x.ts', text: `const a = await import('../server/wire.ts')` },
@@ -166,6 +172,7 @@ export const importRules: readonly Rule[] = [
         return [complaint(file, at, keeper.instead)]
       }),
     bad: [
+      { path: 'src/identity/x.ts', text: `import type { Core } from '../core/core.ts'` },
       { path: 'src/sys/x.ts', text: `import type { Core } from '../core/core.ts'` },
       { path: 'src/core/x.ts', text: `import type { Core } from './core.ts'` },
       { path: 'src/http/x.ts', text: `import { Core } from '../core/core.ts'` },

@@ -8,11 +8,11 @@ import * as fc from '../harness/properties.ts'
 import { JsonNumber, type JsonObject, type JsonValue } from '../../src/lib/json.ts'
 import {
   checkClaimRule,
-  GlobWork,
-  listOfValues,
   parseClaimRules,
   type BoundClaimsType,
 } from '../../src/trust/claim-rules.ts'
+import { listOfValues } from '../../src/trust/claim-values.ts'
+import { MatchWork } from '../../src/trust/match-work.ts'
 import {
   canonicalDecimal,
   compareDecimals,
@@ -24,7 +24,7 @@ import {
 import { globMatches, parseGlob } from '../../src/trust/glob.ts'
 import { checkClaimMappings, parseClaimMappings } from '../../src/trust/metadata.ts'
 import { assignReference, parseReference, resolveReference } from '../../src/trust/pointer.ts'
-import { claimsOf, decide, reasonOf, roleOf, tokenOf, withClaims } from './fixture.ts'
+import { claimsOf, decide, nowSeconds, reasonOf, roleOf, tokenOf, withClaims } from './fixture.ts'
 
 const nested = '{"a":42,"c":{"d":95,"e":["dog","cat","bird"],"f":{"g":"value"}}}'
 
@@ -34,8 +34,8 @@ function resolve(claims: string, reference: string): JsonValue | undefined {
 
 function matches(bound: string, claims: string, type: BoundClaimsType = 'string'): boolean {
   const rules = parseClaimRules(claimsOf(bound), type)
-  const work = new GlobWork()
-  return rules.every((rule) => checkClaimRule(rule, claimsOf(claims), work).ok)
+  const work = new MatchWork()
+  return rules.every((rule) => checkClaimRule(rule, claimsOf(claims), work, nowSeconds).ok)
 }
 
 function isGlobMatch(pattern: string, subject: string): boolean {

@@ -9,7 +9,7 @@ import { decideJwtLogin } from '../../src/trust/decide.ts'
 import { identityChecks } from '../../src/trust/identity-checks.ts'
 import { defineCheck, fail, pass, skip, type LoginCheck } from '../../src/trust/login-check.ts'
 import type { JwtLoginInput } from '../../src/trust/login-facts.ts'
-import { jwtLogin, oidcLogin } from '../../src/trust/login-lists.ts'
+import { celLogin, jwtLogin, oidcLogin, selectingLogin } from '../../src/trust/login-lists.ts'
 import { createLogin } from '../../src/trust/run-checks.ts'
 import { inputOf, judgedOf, tokenOf, withClaims } from './fixture.ts'
 
@@ -73,7 +73,12 @@ test('a list whose proof was taken for granted accepts nobody', () => {
   assert.throws(() => decideJwtLogin(inputOf(), createLogin(careless)), /neither refused nor/)
 })
 
-for (const [name, { checks }] of Object.entries({ jwtLogin, oidcLogin })) {
+for (const [name, { checks }] of Object.entries({
+  jwtLogin,
+  oidcLogin,
+  celLogin,
+  selectingLogin,
+})) {
   test(`the checks of ${name} have ids of their own and say what they ask`, () => {
     assert.equal(new Set(checks.map(({ id }) => id)).size, checks.length)
     for (const { id, title, question } of checks) {

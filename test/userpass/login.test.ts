@@ -2,7 +2,11 @@
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { userpassBackend } from '../../src/auth/userpass/index.ts'
 import { firstError, type ApiClient, type ApiResult } from '../harness/api-client.ts'
+import { createMemoryStore } from '../harness/memory-store.ts'
+import { PluginHarness } from '../harness/plugin-harness.ts'
+import { SeededRandom } from '../harness/seeded-random.ts'
 import { manualClock, startTestServer, type TestServer } from '../harness/test-server.ts'
 
 const clock = manualClock()
@@ -208,4 +212,22 @@ test('a flood of wrong passwords is turned away, and holds up nobody (SEC-ACL-15
   assert.equal(turnedAway[0]?.headers['x-login-reason'], 'quota_exceeded')
   const median = waitsMs.toSorted((a, b) => a - b)[waitsMs.length >> 1] ?? 0
   assert.ok(median < 250, `${median} ms`)
+})
+
+test('processes that share a store count together (SEC-ACL-15)', async () => {
+  const store = createMemoryStore(new SeededRandom('shared'), clock.nowMs())
+  const [one, other] = [0, 1].map(() => new PluginHarness(userpassBackend(), { clock, store }))
+  assert.ok(one !== undefined && other !== undefined)
+  await one.put('users/shared', { password: 'right' })
+  const fail = async (process: PluginHarness) =>
+    (await process.put('login/Shared', { password: 'wrong' })).status
+  const statuses = [await fail(one), await fail(other), await fail(one), await fail(other)]
+  assert.deepEqual(statuses, [400, 400, 400, 400])
+  assert.deepEqual([await fail(one), await fail(other), await fail(one)], [400, 403, 403])
+  // Names of nobody fill a fixed number of places, and leave those of people alone.
+  const before = (await one.storedPaths()).length
+  assert.ok(before <= 2)
+  await other.backend.unlock?.('shared')
+  assert.equal((await one.put('users/shared', { token_ttl: '1m' })).status, 204)
+  assert.equal(await fail(one), 400)
 })

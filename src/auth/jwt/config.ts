@@ -27,6 +27,7 @@ import type { KeySource } from '../../oidc/key-source.ts'
 import { waitAtMost } from '../../oidc/wait.ts'
 import { field, type Input } from '../../schema/field.ts'
 import {
+  choice,
   choiceList,
   defineRecord,
   optionalPart,
@@ -41,7 +42,8 @@ import { recordCodec } from '../../storage/record-codec.ts'
 import type { Key, StoreTransaction, StoreView } from '../../storage/store.ts'
 import type { ClientKeys } from './client-keys.ts'
 import { defaultIssuerName, KeySources } from './key-sources.ts'
-import { checkProviderConfig, shownProviderConfig } from './providers.ts'
+import { ProviderLookups } from './providers.ts'
+import { shownProviderConfig } from './provider-settings.ts'
 import { roleNameCharsMax } from './role-record.ts'
 
 export const configRecord = defineRecord({
@@ -61,6 +63,11 @@ export const configRecord = defineRecord({
       field.lowerString({ help: 'Role of logins that name none.', charsMax: roleNameCharsMax }),
     ),
     provider_config: stored(field.textMap({ help: 'Provider with its options.', secret: true })),
+    role_selection: choice(
+      ['explicit', 'first_match', 'union'],
+      field.string({ help: 'How a login finds its role that names none.' }),
+      { shown: 'unless_default', since: '0.2' },
+    ),
     token_audiences: stored(
       field.commaList({
         help: 'Audiences of which every JWT login of this mount must have one.',
@@ -112,6 +119,7 @@ export class JwtConfigs {
   readonly sources: KeySources
   readonly #context: BackendContext
   readonly #clientKeys: ClientKeys
+  readonly #lookups: ProviderLookups
   readonly #key: Key<TrustRecord>
   readonly #algorithms = new WeakMap<readonly AlgorithmName[], ReadonlySet<SignatureAlgorithm>>()
 
@@ -120,6 +128,7 @@ export class JwtConfigs {
     this.#clientKeys = clientKeys
     this.#key = context.store.configKey('config', trustCodec)
     this.sources = new KeySources(context)
+    this.#lookups = new ProviderLookups(context)
   }
 
   loadTrust(view?: StoreView): Soon<TrustRecord> {
@@ -181,8 +190,8 @@ export class JwtConfigs {
     }
     const record = settledConfig({ ...draft, ...checked.keys, revision })
     checkFlowFields(record)
-    const provider = checkProviderConfig(record.provider_config)
-    if (!provider.ok) throw invalid(provider.error)
+    const provider = await this.#lookups.check(record)
+    if (provider !== undefined) throw invalid(provider)
     const stored = await this.#context.store.write(async (txn) => {
       const trust = await this.loadTrust(txn)
       const { namespace_in_state } = configRecord.merge(trust.config ?? record, input)
@@ -200,7 +209,7 @@ export class JwtConfigs {
   async read(
     config: ConfigRecord,
   ): Promise<{ readonly data: JsonObject; readonly warnings: readonly string[] }> {
-    const problem = await this.#problemOf(config)
+    const problem = (await this.#problemOf(config)) ?? (await this.#lookups.check(config))
     return {
       data: {
         ...configRecord.shown(config),
@@ -240,11 +249,19 @@ function keySourceOf(draft: ConfigDraft): KeySourceConfig {
 /** Row 13; throws a 400. */
 function settledConfig(draft: ConfigDraft): ConfigRecord {
   const record = configRecord.check(draft)
-  if (record.ok) return record.value
-  throw unsupportedAlgorithm(record.error)
+  if (!record.ok && record.error.field === 'role_selection') {
+    throw invalid(
+      `invalid 'role_selection': ${JSON.stringify(record.error.value.slice(0, 32))}; use ${record.error.choices.join(', ')}`,
+    )
+  }
+  if (!record.ok) throw unsupportedAlgorithm(record.error)
+  if (record.value.role_selection !== 'explicit' && record.value.default_role !== '') {
+    throw invalid("'default_role' and 'role_selection' cannot be used together")
+  }
+  return record.value
 }
 
-/** The only choice of a configuration that is checked after its keys. */
+/** The algorithms that a configuration names are checked after its keys. */
 export function unsupportedAlgorithm({ field: name, value }: ChoiceProblem): Refusal {
   return invalid(`unsupported signing algorithm ${JSON.stringify(value.slice(0, 32))} in '${name}'`)
 }

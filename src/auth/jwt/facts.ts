@@ -9,6 +9,7 @@ import {
   encodeJson,
   isJsonObject,
   member,
+  setMember,
   type JsonObject,
   type JsonValue,
 } from '../../lib/json.ts'
@@ -38,8 +39,24 @@ export type Voucher =
   | { readonly flow: 'oidc'; readonly clientId: string }
 
 /** `{ flow, issuer, key, client, iss, sub, aud, azp, claims: { <reference>: value } }`. */
-export function keepFacts(role: RoleRecord, claims: JsonObject, voucher: Voucher): JsonObject {
-  const kept: Record<string, JsonValue> = emptyObject()
+export function keepFacts(
+  role: Pick<RoleRecord, 'bound_claims'>,
+  claims: JsonObject,
+  voucher: Voucher,
+): JsonObject {
+  const kept = keepIssuer(claims, voucher)
+  const bound: Record<string, JsonValue> = {}
+  for (const reference of Object.keys(role.bound_claims ?? {})) {
+    const value = resolveReference(claims, parseReference(reference))
+    if (value !== undefined && isSmall(value, factCharsMax)) setMember(bound, reference, value)
+  }
+  if (Object.keys(bound).length > 0) kept['claims'] = bound
+  return kept
+}
+
+/** Without the claims that a role binds: who vouched for whom, and for whom the token was made. */
+export function keepIssuer(claims: JsonObject, voucher: Voucher): Record<string, JsonValue> {
+  const kept: Record<string, JsonValue> = {}
   if (voucher.flow === 'oidc') {
     kept['flow'] = voucher.flow
     kept['client'] = voucher.clientId
@@ -53,13 +70,6 @@ export function keepFacts(role: RoleRecord, claims: JsonObject, voucher: Voucher
     const value = member(claims, name)
     if (value !== undefined) kept[name] = isSmall(value, charsMaxOf(name)) ? value : tooLarge
   }
-  // A claim may be named __proto__.
-  const bound = emptyObject()
-  for (const reference of Object.keys(role.bound_claims ?? {})) {
-    const value = resolveReference(claims, parseReference(reference))
-    if (value !== undefined && isSmall(value, factCharsMax)) bound[reference] = value
-  }
-  if (Object.keys(bound).length > 0) kept['claims'] = bound
   return kept
 }
 

@@ -1,6 +1,8 @@
 /** The JWT/OIDC method. `jwt` and `oidc` are two names of it. */
 
 import type { Backend, BackendType } from '../../framework/backend.ts'
+import { CelLogin, celLoginPath } from './cel-login.ts'
+import { CelRoles, celRolePaths } from './cel-role.ts'
 import { ClientKeys, clientKeyPaths } from './client-keys.ts'
 import { configPath, JwtConfigs } from './config.ts'
 import { JwtExplainer } from './explain.ts'
@@ -29,7 +31,8 @@ export const jwtBackend: BackendType = {
     const issuers = new JwtIssuers(context, configs)
     const roles = new JwtRoles(context, configs)
     const login = new JwtLogin(context, { configs, issuers, roles })
-    const renewal = new JwtRenewal(context, { configs, issuers, roles })
+    const celRoles = new CelRoles(context)
+    const renewal = new JwtRenewal(context, { configs, issuers, roles, celRoles })
     const states = new SignInStates(context)
     const providers = new OidcProviders(context, configs, clientKeys)
     const finish = new OidcFinish(context, roles)
@@ -48,6 +51,8 @@ export const jwtBackend: BackendType = {
         ...rolePaths(roles),
         lintPath(configs, roles),
         loginPath(login),
+        ...celRolePaths(celRoles),
+        celLoginPath(new CelLogin(login, celRoles)),
         ...oidcPaths(context, {
           start: new OidcStart(context, flow),
           callback: new OidcCallback(context, flow),

@@ -8,6 +8,7 @@ import type { BackendContext, MountFacts } from '../../framework/backend.ts'
 import type { Login, Reply } from '../../framework/reply.ts'
 import type { BackendRequest } from '../../framework/request.ts'
 import type { LoginNote } from '../../framework/login-log.ts'
+import { bindingOf, policiesOfGroups } from '../../framework/identity-settings.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { grantedBy, loginRefusal } from '../../framework/role-login.ts'
 import { parseCompactJwt } from '../../jose/compact-jwt.ts'
@@ -19,24 +20,29 @@ import { field, type Input } from '../../schema/field.ts'
 import type { StoreView } from '../../storage/store.ts'
 import {
   decideJwtLogin,
+  decideSelectingLogin,
   type Decision,
   type JwtLoginInput,
   type LoginOutcome,
   type Presented,
 } from '../../trust/decide.ts'
+import type { RoleSelection as Selection, SelectingLoginInput } from '../../trust/role-choice.ts'
+import type { CompiledRole } from '../../trust/role-rules.ts'
 import { allAlgorithms, type ConfigRecord, type JwtConfigs, type TrustRecord } from './config.ts'
 import { keepFacts, type Voucher } from './facts.ts'
 import { claimedIssuer, loginConfig, type JwtIssuers, type NamedIssuer } from './issuers.ts'
 import { noteOf } from './login-note.ts'
-import { provideClaims } from './providers.ts'
+import { ProviderLookups, type LoginLookups } from './providers.ts'
 import { roleNameCharsMax, type RoleRecord } from './role-record.ts'
 import type { JwtRoles } from './role.ts'
+import { RoleSelection } from './role-selection.ts'
 import { settle, type Answers } from './settle.ts'
+import { unitedLogin } from './united-roles.ts'
 
 /** Above what a JWT may have, so that a longer one is refused for that very reason. */
 const jwtFieldCharsMax = 524_288
 
-const loginFields = {
+export const loginFields = {
   role: field.lowerString({
     help: "Role to log in with; the mount's default_role when absent.",
     charsMax: roleNameCharsMax,
@@ -54,6 +60,8 @@ const loginFields = {
   }),
 } as const
 
+export type LoginRequest = BackendRequest<Input<typeof loginFields>>
+
 /** What a login is asked with; a login that is only explained asks with the same. */
 export interface JwtAsked {
   /** Empty for the mount's default role. */
@@ -64,7 +72,23 @@ export interface JwtAsked {
   readonly clientAddress: string | undefined
   readonly nowMs: number
   readonly requestId: string
+  /** For look-ups at the provider; none came when it is absent or empty. */
+  readonly accessToken?: string | undefined
 }
+
+/** What the request of a login asks. */
+export function askedBy({ input, clientAddress, nowMs, requestId }: LoginRequest): JwtAsked {
+  const { role = '', jwt = '', distributed_claim_access_token: accessToken } = input
+  return { role, jwt, clientAddress, nowMs, requestId, accessToken }
+}
+
+/** A role as the checks see it, with its record where it is one of `role/`. */
+export interface FoundRole {
+  readonly compiled: CompiledRole
+  readonly record?: RoleRecord
+}
+
+type FindRole = (name: string, view: StoreView) => Soon<FoundRole | undefined>
 
 /**
  * What of the mount judges one token: a named issuer, or the classic configuration, or nothing that
@@ -76,6 +100,7 @@ export interface Prepared {
   readonly record: RoleRecord | undefined
   readonly mount: MountFacts
   readonly input: JwtLoginInput
+  readonly lookups: LoginLookups
 }
 
 /** The token, unless there is none, and the named issuer that it claims to be from. */
@@ -89,6 +114,8 @@ export class JwtLogin {
   readonly #configs: JwtConfigs
   readonly #issuers: JwtIssuers
   readonly #roles: JwtRoles
+  readonly #selection: RoleSelection
+  readonly #lookups: ProviderLookups
 
   constructor(
     context: BackendContext,
@@ -102,17 +129,21 @@ export class JwtLogin {
     this.#configs = parts.configs
     this.#issuers = parts.issuers
     this.#roles = parts.roles
+    this.#selection = new RoleSelection(context, parts.roles)
+    this.#lookups = new ProviderLookups(context)
   }
 
-  async login(request: BackendRequest<Input<typeof loginFields>>): Promise<Reply> {
+  async login(request: LoginRequest): Promise<Reply> {
     // Each wait is a place where the logins of a turn have come equally far: they go on together.
-    const { role = '', jwt = '' } = request.input
-    const { clientAddress, nowMs, requestId } = request
-    const prepared = await this.prepare({ role, jwt, clientAddress, nowMs, requestId })
+    const prepared = await this.prepare(askedBy(request))
+    const selection = prepared.config?.role_selection ?? 'explicit'
+    if (prepared.input.requestedRole === '' && selection !== 'explicit') {
+      return this.#select(prepared, selection)
+    }
     const { record } = prepared
     const answers = this.answers(prepared)
     const { decision, input } = await settle(prepared.input, decideJwtLogin, answers)
-    const note = this.#note(prepared, decision, input)
+    const note = this.note(prepared, decision, input)
     if (decision.kind === 'refused') throw loginRefusal(decision.failure, prepared.mount, note)
     if (record === undefined) throw new Error('a login was accepted without a role')
     const voucher = this.voucherOf(prepared, input)
@@ -121,13 +152,45 @@ export class JwtLogin {
 
   /** What a decision about it may ask outside. */
   answers(prepared: Prepared): Answers<JwtLoginInput> {
-    const { config, record } = prepared
     return {
-      signature: () => this.#verify(prepared),
-      provider: (_, claims) => ({
-        provided: provideClaims(config?.provider_config ?? {}, record?.groups_claim ?? '', claims),
+      signature: () => this.verify(prepared),
+      provider: async ({ role }, claims) => ({
+        provided: role && (await prepared.lookups.provide(role.rules, claims)),
       }),
     }
+  }
+
+  /** The roles that accept the token are its roles (jwt-oidc.md §2.11). */
+  async #select(prepared: Prepared, selection: Selection): Promise<Reply> {
+    let records: readonly RoleRecord[] = []
+    const asked: SelectingLoginInput = { ...prepared.input, chosen: undefined }
+    const { decision, input } = await settle(asked, decideSelectingLogin, {
+      signature: () => this.verify(prepared),
+      roles: async (proven, claims) => {
+        const found = await this.#selection.choose(claims, selection, ({ record, role }) => {
+          const named = { ...proven, role, requestedRole: role.name }
+          const one = { ...prepared, record, input: named }
+          return settle<JwtLoginInput>(named, decideJwtLogin, this.answers(one))
+        })
+        records = found.records
+        return { chosen: found.chosen }
+      },
+    })
+    const [first, ...others] = records
+    const names = records.map(({ name }) => name).join(',')
+    const note = {
+      ...this.note(prepared, decision, input),
+      ...(names === '' ? {} : { role: names }),
+    }
+    if (decision.kind === 'refused') throw loginRefusal(decision.failure, prepared.mount, note)
+    if (first === undefined) throw new Error('a login was accepted without a role')
+    const voucher = this.voucherOf(prepared, input)
+    const { outcome } = decision
+    const login =
+      others.length === 0
+        ? loginOf({ outcome, record: first, note }, voucher)
+        : { ...unitedLogin(outcome, records, voucher, input.sourceAddress), note }
+    return { kind: 'login', login }
   }
 
   /** Who vouches for the login: the issuer, and the key where the mount names its keys. */
@@ -137,7 +200,7 @@ export class JwtLogin {
     return { flow: 'jwt', issuer: issuer?.name, key }
   }
 
-  #note(
+  note(
     { issuer }: Prepared,
     decision: Decision,
     { requestedRole, config, role, token, signature }: JwtLoginInput,
@@ -155,16 +218,19 @@ export class JwtLogin {
   }
 
   /** Everything the decision needs that can be had without the network. */
-  prepare(asked: JwtAsked): Soon<Prepared> {
+  prepare(
+    asked: JwtAsked,
+    findRole: FindRole = (name, view) => this.#findRole(name, view),
+  ): Soon<Prepared> {
     const requestedRole = asked.role
     const jwt = asked.jwt.trim()
     return this.#context.store.look((view) =>
       after(this.#configs.loadTrust(view), (trust) => {
         const name = requestedRole === '' ? (trust.config?.default_role ?? '') : requestedRole
-        const found = name === '' ? undefined : this.#roles.load(name, view)
-        return after(found, (record) =>
+        const found = name === '' ? undefined : findRole(name, view)
+        return after(found, (role) =>
           after(this.#read(asked.claims ?? jwt, trust, view), (read) =>
-            this.#prepared(asked, trust, record, read),
+            this.#prepared(asked, trust, role, read),
           ),
         )
       }),
@@ -174,7 +240,7 @@ export class JwtLogin {
   #prepared(
     asked: JwtAsked,
     trust: TrustRecord,
-    record: RoleRecord | undefined,
+    role: FoundRole | undefined,
     { issuer, token }: Read,
   ): Prepared {
     const { random } = this.#context
@@ -183,7 +249,7 @@ export class JwtLogin {
       mountPath: mount.path,
       config: loginConfig(trust, issuer),
       requestedRole: asked.role,
-      role: record === undefined ? undefined : this.#roles.compiled(record),
+      role: role?.compiled,
       compat: mount.compat,
       token,
       sourceAddress: asked.clientAddress,
@@ -193,7 +259,15 @@ export class JwtLogin {
       explainToCaller: mount.explainToCaller,
       requestId: asked.requestId,
     }
-    return { config: trust.config, issuer, record, mount, input }
+    const { config } = trust
+    const lookups = this.#lookups.forLogin(config, asked.accessToken ?? '')
+    return { config, issuer, record: role?.record, mount, input, lookups }
+  }
+
+  #findRole(name: string, view: StoreView): Soon<FoundRole | undefined> {
+    return after(this.#roles.load(name, view), (record) =>
+      record === undefined ? undefined : { record, compiled: this.#roles.compiled(record) },
+    )
   }
 
   /** What there is to judge: a token, or claims in place of one. */
@@ -234,7 +308,7 @@ export class JwtLogin {
   }
 
   /** The verdict about the signature, and the issuer that the key source belongs to. */
-  #verify({ config, issuer, input }: Prepared): Soon<Pick<JwtLoginInput, 'signature' | 'config'>> {
+  verify({ config, issuer, input }: Prepared): Soon<Pick<JwtLoginInput, 'signature' | 'config'>> {
     const { token } = input
     if (token === undefined || 'claims' in token || !token.ok)
       return { signature: undefined, config: input.config }
@@ -279,9 +353,10 @@ export function loginOf({ outcome, record, note }: Accepted, voucher: Voucher): 
   return {
     alias: { name: outcome.aliasName, metadata: outcome.aliasMetadata },
     groups: outcome.groups,
+    identity: bindingOf(record, voucher.flow),
     metadata: outcome.metadata,
     displayName: outcome.displayName,
-    policies: outcome.tokenPolicies,
+    policies: [...outcome.tokenPolicies, ...policiesOfGroups(record, outcome.groups)],
     boundCidrs: outcome.boundCidrs,
     facts: keepFacts(record, outcome.claims, voucher),
     note,

@@ -27,7 +27,7 @@ import { loginOf } from './login.ts'
 import { noteOf } from './login-note.ts'
 import { checkFailed } from './oidc-refusals.ts'
 import type { OidcProvider } from './oidc-provider.ts'
-import { provideClaims } from './providers.ts'
+import { ProviderLookups } from './providers.ts'
 import type { RoleRecord } from './role-record.ts'
 import type { JwtRoles } from './role.ts'
 import { settle } from './settle.ts'
@@ -58,10 +58,12 @@ export interface IdTokenCase {
 export class OidcFinish {
   readonly #context: BackendContext
   readonly #roles: JwtRoles
+  readonly #lookups: ProviderLookups
 
   constructor(context: BackendContext, roles: JwtRoles) {
     this.#context = context
     this.#roles = roles
+    this.#lookups = new ProviderLookups(context)
   }
 
   /** The proven identity; a refusal with its wire text otherwise. */
@@ -74,8 +76,10 @@ export class OidcFinish {
         this.#logClaims(record, overlaid, request.requestId)
         return { overlaid }
       },
-      provider: (_, claims) => ({
-        provided: provideClaims(provider.config.provider_config, record.groups_claim, claims),
+      provider: async (_, claims) => ({
+        provided: await this.#lookups
+          .forLogin(provider.config, tokens.accessToken)
+          .provide(record, claims),
       }),
     })
     const note = this.#note(decision, judged)

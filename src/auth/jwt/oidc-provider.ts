@@ -4,6 +4,7 @@
  */
 
 import type { BackendContext } from '../../framework/backend.ts'
+import { readCaBundle } from '../../oidc/ca-bundle.ts'
 import { err, ok, type Result } from '../../lib/result.ts'
 import type { KeySource } from '../../oidc/key-source.ts'
 import type { KeyRefusal } from '../../oidc/key-verdict.ts'
@@ -72,7 +73,7 @@ export class OidcProviders {
         acceptedServerNames: config.override_allowed_server_names,
         toleratedCriticalExtensions: config.unsupported_critical_cert_extensions,
       },
-      caPem: config.oidc_discovery_ca_pem,
+      caPem: readCaBundle(config.oidc_discovery_ca_pem).pem,
       clientId: config.oidc_client_id,
       monotonicMs: () => this.#context.clock.monotonicMs(),
       authentication:

@@ -4,18 +4,9 @@
  * source. Key fetches have a budget of their own (`oidc/refetch-budget.ts`) and do not come here.
  */
 
+import { partOf, type Allowance } from '../../lib/allowance.ts'
 import { BoundedCache } from '../../lib/bounded-cache.ts'
 import { customerOf } from '../../lib/cidr.ts'
-
-interface Allowance {
-  readonly burst: number
-  readonly perMinute: number
-}
-
-/** Of what all processes may cause together, the part of one; never so little that it is none. */
-function partOf({ burst, perMinute }: Allowance, processes: number): Allowance {
-  return { burst: Math.max(1, Math.floor(burst / processes)), perMinute: perMinute / processes }
-}
 
 /** What one client address may cause. */
 const ofAddress: Allowance = { burst: 10, perMinute: 30 }

@@ -4,21 +4,28 @@
  */
 
 import type { BackendContext, RenewRequest, RenewTerms } from '../../framework/backend.ts'
-import { invalid } from '../../framework/refusal.ts'
+import { invalid, type Refusal } from '../../framework/refusal.ts'
 import { renewedBy } from '../../framework/role-login.ts'
+import { isJsonObject, member, type JsonObject } from '../../lib/json.ts'
 import { err, ok, type Result } from '../../lib/result.ts'
+import type { StoreView } from '../../storage/store.ts'
 import {
+  judgeCelRenewal,
   judgeJwtRenewal,
   judgeOidcRenewal,
   type ProvenKey,
   type SharedFacts,
   type SignatureProblem,
 } from '../../trust/decide.ts'
+import type { CompiledRole } from '../../trust/role-rules.ts'
 import type { Failure } from '../../trust/run-checks.ts'
+import type { CelRoles } from './cel-role.ts'
 import type { ConfigRecord, JwtConfigs, TrustRecord } from './config.ts'
 import { readFacts, type KeptLogin } from './facts.ts'
 import { issuerOfConfig, loginConfig, type JwtIssuers, type NamedIssuer } from './issuers.ts'
+import type { RoleRecord } from './role-record.ts'
 import type { JwtRoles } from './role.ts'
+import { rolesOfUnion, unitedKind, unitedTerms, versionInUnion } from './united-roles.ts'
 
 /**
  * Published keys rotate by themselves; one that stood in the configuration was taken out by
@@ -28,6 +35,20 @@ const keyTakenOut: Result<never, SignatureProblem> = err({
   reason: 'key_source_invalid',
   detail: 'the key that signed it is no longer configured',
 })
+
+/** A role of either kind, as a renewal needs it. */
+interface RoleNow {
+  readonly kind: 'native' | 'cel'
+  /** The login was accepted by this very version of it. */
+  readonly isSameVersion: boolean
+  readonly compiled: CompiledRole
+}
+
+/** More than one of a token that several roles gave. */
+interface RolesNow {
+  readonly roles: readonly RoleNow[]
+  readonly terms: RenewTerms
+}
 
 interface Trusted {
   readonly trust: TrustRecord
@@ -42,6 +63,7 @@ export class JwtRenewal {
   readonly #configs: JwtConfigs
   readonly #issuers: JwtIssuers
   readonly #roles: JwtRoles
+  readonly #celRoles: CelRoles
 
   constructor(
     context: BackendContext,
@@ -49,33 +71,33 @@ export class JwtRenewal {
       readonly configs: JwtConfigs
       readonly issuers: JwtIssuers
       readonly roles: JwtRoles
+      readonly celRoles: CelRoles
     },
   ) {
     this.#context = context
     this.#configs = parts.configs
     this.#issuers = parts.issuers
     this.#roles = parts.roles
+    this.#celRoles = parts.celRoles
   }
 
   /** What is left to the core for the new lifetime; throws when the token has come to its end. */
   async renew(request: RenewRequest): Promise<RenewTerms> {
     const { store } = this.#context
     const mount = this.#context.mount()
-    const { record, kept, trusted } = await store.view(async (view) => {
-      const found = await this.#roles.load(request.role.name, view)
-      const read = readFacts(request.facts, found?.version === request.role.version)
+    const { roles, terms, trusted } = await store.view(async (view) => {
+      const found = await this.#find(request, view)
       const trust = await this.#configs.loadTrust(view)
-      const issuer = await this.#issuers.find(trust, read.iss, view)
-      return { record: found, kept: read, trusted: { trust, issuer } }
+      const { iss } = readFacts(request.facts, true)
+      const issuer = await this.#issuers.find(trust, iss, view)
+      return { ...found, trusted: { trust, issuer } }
     })
-    if (record === undefined) {
-      throw invalid(`role ${JSON.stringify(request.role.name)} could not be found, not renewing`)
-    }
     // design.md §8: with compat=vault only the role has to be there.
-    if (mount.compat !== 'vault') {
+    for (const role of mount.compat === 'vault' ? [] : roles) {
+      const kept = readFacts(request.facts, role.isSameVersion)
       const facts = {
         mountPath: mount.path,
-        role: this.#roles.compiled(record),
+        role: role.compiled,
         compat: mount.compat,
         sourceAddress: request.clientAddress,
         nowSeconds: Math.floor(request.nowMs / 1000),
@@ -85,12 +107,42 @@ export class JwtRenewal {
         },
         explainToCaller: mount.explainToCaller,
       }
-      const failure = judge(facts, kept, trusted, this.#hasKey(kept, trusted))
+      const hasKey = this.#hasKey(kept, trusted)
+      const failure = judge(facts, role.kind, kept, trusted, hasKey)
       if (failure !== undefined) {
         throw invalid(`the token may no longer be renewed: ${failure.text}; log in again`)
       }
     }
-    return renewedBy(record)
+    return terms
+  }
+
+  /**
+   * The roles as they are now. A token of a time before there were kinds belongs to the role of
+   * `role/` where there is one of its name (jwt-oidc.md §3.9).
+   */
+  async #find({ role, facts }: RenewRequest, view: StoreView): Promise<RolesNow> {
+    if (role.kind === unitedKind) {
+      const names = rolesOfUnion(role.name)
+      const records = await Promise.all(names.map((name) => this.#roles.load(name, view)))
+      const found = records.filter((record) => record !== undefined)
+      if (found.length < names.length) throw roleGone(role.name)
+      const roles = found.map((record) => this.#native(record, versionInUnion(facts, record.name)))
+      return { roles, terms: unitedTerms(found) }
+    }
+    const record = role.kind === 'cel' ? undefined : await this.#roles.load(role.name, view)
+    if (record !== undefined) {
+      return { roles: [this.#native(record, role.version)], terms: renewedBy(record) }
+    }
+    const found = role.kind === 'native' ? undefined : await this.#celRoles.find(role.name, view)
+    if (found === undefined) throw roleGone(role.name)
+    const isSameVersion = found.record.version === role.version
+    const roles = [{ kind: 'cel' as const, isSameVersion, compiled: found.compiled }]
+    return { roles, terms: termsOf(facts) }
+  }
+
+  #native(record: RoleRecord, version: number | undefined): RoleNow {
+    const isSameVersion = record.version === version
+    return { kind: 'native', isSameVersion, compiled: this.#roles.compiled(record) }
   }
 
   /**
@@ -104,8 +156,27 @@ export class JwtRenewal {
   }
 }
 
+function roleGone(name: string): Refusal {
+  return invalid(`role ${JSON.stringify(name)} could not be found, not renewing`)
+}
+
+/** What a CEL program has given stays with its token: the program is not asked again. */
+function termsOf(facts: JsonObject): RenewTerms {
+  const terms = member(facts, 'terms')
+  const secondsOf = (name: string): number => {
+    const value = isJsonObject(terms) ? member(terms, name) : undefined
+    return typeof value === 'number' ? value : 0
+  }
+  return {
+    ttlSeconds: secondsOf('ttl'),
+    maxTtlSeconds: secondsOf('max_ttl'),
+    periodSeconds: secondsOf('period'),
+  }
+}
+
 function judge(
   facts: Omit<SharedFacts, 'signature' | 'config'> & Pick<Required<SharedFacts>, 'role'>,
+  kind: RoleNow['kind'],
   kept: KeptLogin,
   { trust, issuer }: Trusted,
   hasKey: boolean,
@@ -122,7 +193,9 @@ function judge(
       token: { claims },
       signature: hasKey ? vouch(kept, trust, issuer) : keyTakenOut,
     }
-    return judgeJwtRenewal(input, knows)
+    if (kind === 'native') return judgeJwtRenewal(input, knows)
+    const program = { program: undefined, operation: 'update', message: '' } as const
+    return judgeCelRenewal({ ...input, ...program }, knows)
   }
   if (facts.role === undefined) throw new Error('a renewal is judged without a role')
   const input = {

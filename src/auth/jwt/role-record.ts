@@ -3,6 +3,7 @@
  * logins stands in `trust/role-rules.ts`, what all methods share in `framework/token-settings.ts`.
  */
 
+import { identityTable } from '../../framework/identity-settings.ts'
 import { shownOlderNames, tokenTable } from '../../framework/token-settings.ts'
 import type { JsonObject } from '../../lib/json.ts'
 import { field } from '../../schema/field.ts'
@@ -53,6 +54,7 @@ export const roleRecord = defineRecord({
     field.duration({ help: "OpenID Connect max_age: how fresh the provider's sign-in must be." }),
   ),
   ...tokenTable,
+  ...identityTable,
 })
 
 export type RoleRecord = StoredOf<typeof roleRecord.table>

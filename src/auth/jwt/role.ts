@@ -2,6 +2,7 @@
 
 import type { BackendContext } from '../../framework/backend.ts'
 import { reply } from '../../framework/reply.ts'
+import { checkIdentitySettings } from '../../framework/identity-settings.ts'
 import { listPath, NamedRecords, type Page } from '../../framework/named-records.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid } from '../../framework/refusal.ts'
@@ -15,7 +16,7 @@ import {
 import { shortDuration } from '../../lib/duration.ts'
 import type { Soon } from '../../lib/soon.ts'
 import { field, type Input } from '../../schema/field.ts'
-import type { Key, StoreView } from '../../storage/store.ts'
+import type { Key, StoreTransaction, StoreView } from '../../storage/store.ts'
 import { checkRoleRules } from '../../trust/role-checks.ts'
 import { compileRole, type CompiledRole } from '../../trust/role-rules.ts'
 import type { JwtConfigs, TrustRecord } from './config.ts'
@@ -54,8 +55,23 @@ export class JwtRoles {
     return this.#records.load(name, view)
   }
 
-  names(page?: Page): Promise<readonly string[]> {
-    return this.#records.names(page)
+  names(page?: Page, view?: StoreView): Promise<readonly string[]> {
+    return this.#records.names(page, view)
+  }
+
+  /** Another one after each write of any role: whoever knows all roles reads them again then. */
+  async setRevision(view?: StoreView): Promise<string> {
+    if (view === undefined) return this.#context.store.view((one) => this.setRevision(one))
+    return (await view.get(this.#setKey())) ?? ''
+  }
+
+  #setKey(): Key<string> {
+    return this.#context.store.configKey('role-set')
+  }
+
+  /** Put without a look at what was there, so that writers of two roles do not meet. */
+  #markSet(txn: StoreTransaction): void {
+    txn.put(this.#setKey(), this.#context.random.uuid())
   }
 
   /**
@@ -89,6 +105,7 @@ export class JwtRoles {
       // Every write counts: what was judged before it (a confirmed sign-in that waits for its poll)
       // is judged again.
       txn.put(key, { ...record, version: last + 1 })
+      this.#markSet(txn)
       return [...this.#warnings(record), ...lintWarnings(record, issuersOf(trust))]
     })
   }
@@ -143,6 +160,7 @@ export class JwtRoles {
       if (current === undefined) return
       txn.put(this.#lastVersionKey(name), current.version)
       txn.delete(key.text)
+      this.#markSet(txn)
     })
   }
 }
@@ -196,7 +214,7 @@ function merge(current: RoleRecord, input: Input<typeof roleFields>): RoleDraft 
   const older_names = olderNamesAfter(current, input)
   const merged = { ...roleRecord.merge(current, renameOlder(input)), older_names }
   checkTokenSettings(merged)
-  return merged
+  return checkIdentitySettings(merged)
 }
 
 export function rolePaths(roles: JwtRoles): readonly PathDeclaration[] {

@@ -74,7 +74,7 @@ export class ClusterLogin {
   constructor(context: BackendContext, parts: Parts) {
     this.#context = context
     this.#parts = parts
-    this.#budget = new ReviewBudget(context.clock)
+    this.#budget = new ReviewBudget(context.clock, context.processes)
   }
 
   async login(request: LoginRequest): Promise<Reply> {

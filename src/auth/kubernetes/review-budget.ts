@@ -5,14 +5,10 @@
  * costs none.
  */
 
+import { partOf, type Allowance } from '../../lib/allowance.ts'
 import { BoundedCache } from '../../lib/bounded-cache.ts'
 import { customerOf } from '../../lib/cidr.ts'
 import type { Clock } from '../../platform/clock.ts'
-
-interface Allowance {
-  readonly burst: number
-  readonly perMinute: number
-}
 
 /** Refused reviews of one client address, and of all strangers together. */
 const ofAddress: Allowance = { burst: 30, perMinute: 60 }
@@ -37,21 +33,26 @@ export interface AdmittedReview {
 export class ReviewBudget {
   readonly #known = new BoundedCache<string, true>(knownCustomersMax)
   readonly #addresses = new BoundedCache<string, Bucket>(addressesMax)
+  readonly #ofAddress: Allowance
   readonly #strangers: Bucket
   readonly #clock: Clock
+  readonly #askingMax: number
   readonly #asking = new Map<string, number>()
   #askingCount = 0
 
-  constructor(clock: Clock) {
+  /** Each of several processes has its part. */
+  constructor(clock: Clock, processes = 1) {
     this.#clock = clock
-    this.#strangers = new Bucket(ofStrangers, clock)
+    this.#ofAddress = partOf(ofAddress, processes)
+    this.#strangers = new Bucket(partOf(ofStrangers, processes), clock)
+    this.#askingMax = Math.floor(askingMax / processes)
   }
 
   /** Undefined when there is no room, or too much was in vain. */
   enter(address: string | undefined): AdmittedReview | undefined {
     const customer = customerOf(address)
     const asking = this.#asking.get(customer) ?? 0
-    if (asking >= askingOfCustomerMax || this.#askingCount >= askingMax) return undefined
+    if (asking >= askingOfCustomerMax || this.#askingCount >= this.#askingMax) return undefined
     const own = this.#addresses.get(customer)
     const isKnown = this.#known.get(customer) === true
     if (own?.has() === false || (!isKnown && !this.#strangers.has())) return undefined
@@ -67,7 +68,7 @@ export class ReviewBudget {
     else this.#asking.set(customer, left)
     if (outcome === 'vouched') this.#known.set(customer, true)
     if (outcome !== 'refused') return
-    const own = this.#addresses.get(customer) ?? new Bucket(ofAddress, this.#clock)
+    const own = this.#addresses.get(customer) ?? new Bucket(this.#ofAddress, this.#clock)
     own.take()
     if (this.#known.get(customer) !== true) this.#strangers.take()
     // Taken out and put in again, so that the one that goes first is the one longest left alone.

@@ -11,9 +11,12 @@ import type { Clock } from '../../platform/clock.ts'
 const ofCustomerMax = 16
 const placesMax = 256
 
-/** After work in vain nobody is served for so many times as long as it took. */
-const restFactor = 2
-const restMsMax = 2000
+/**
+ * After work in vain nobody is served for so many times as long as it took: wrong passwords have a
+ * quarter of one core, whoever sends them.
+ */
+const restFactor = 3
+const restMsMax = 5000
 
 /** Whoever waits longer is turned away: his browser has given up by then. */
 const waitMsMax = 15_000

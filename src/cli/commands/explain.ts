@@ -112,7 +112,8 @@ async function textOf(context: CommandContext, word: string): Promise<string> {
 
 // ---------------------------------------------------------------- what is shown
 
-function drawn(data: JsonObject): readonly string[] {
+/** The whole explanation in lines; also what the demo shows of a refusal. */
+export function drawn(data: JsonObject): readonly string[] {
   const checks = listOf(data, 'checks')
   const failed = checks.filter((check) => textOfMember(check, 'status') === 'fail')
   return [

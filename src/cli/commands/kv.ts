@@ -210,7 +210,7 @@ export const kvDelete: Command = {
       { doing: `Error deleting ${path}` },
     )
     if (secret !== undefined) return context.show(secret)
-    context.print.success(`Success! Data deleted (if it existed) at: ${path}`)
+    context.print.success(`Success! Data deleted (if it existed) at: ${target.pathIn('data')}`)
     return exitCodes.ok
   },
 }
@@ -312,7 +312,9 @@ export const kvRollback: Command = {
       { method: 'PUT', path, body: { data, options: { cas } } },
       { doing: `Error writing data to ${path}` },
     )
-    return showWritten(context, path, secret)
+    if (secret !== undefined) return context.show(secret)
+    context.print.success(`Success! Data written to: ${path}`)
+    return exitCodes.ok
   },
 }
 

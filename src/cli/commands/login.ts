@@ -1,11 +1,21 @@
 /** `login`: gets a token and keeps it. platform.md §9.5, §10.4. */
 
-import { parseSecret, textMember, type Secret } from '../../client/secret.ts'
+import {
+  numberMember,
+  objectOf,
+  parseSecret,
+  textMember,
+  type Secret,
+} from '../../client/secret.ts'
+import { member, type JsonObject } from '../../lib/json.ts'
 import type { Command } from '../command.ts'
 import { cleanPath, type CommandContext } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
 import { parseTextValues } from '../key-values.ts'
 import { loadLoginMethod } from '../login/methods.ts'
+import { isStockName } from '../program-names.ts'
+import { formatColumns } from '../table.ts'
+import { sessionRows } from './session.ts'
 
 export const login: Command = {
   usage: '[options] [TOKEN | K=V...]',
@@ -49,9 +59,15 @@ export const login: Command = {
     if (flags.bool('no-print')) return exitCodes.ok
     if (tokenOnly)
       return context.print.field(secret, secret.auth === undefined ? 'wrapping_token' : 'token')
-    if ((flags.text('field') ?? '') === '' && secret.auth !== undefined)
+    const wantsField = (flags.text('field') ?? '') !== ''
+    if (wantsField || secret.auth === undefined) return context.show(secret)
+    if (isStockName(context.programName) || noStore || !context.print.isTable) {
       sayWhereItIs(context, noStore)
-    return context.show(secret)
+      return context.show(secret)
+    }
+    context.print.warnings(secret)
+    await sayWhoItIs(context, secret.auth)
+    return exitCodes.ok
   },
 }
 
@@ -84,6 +100,40 @@ function warnOfVariable(context: CommandContext): void {
   context.print.warn(
     `WARNING! The ${name} environment variable is set! The value of this variable will take precedence; if this is unwanted please unset ${name} or update its value accordingly.\n`,
   )
+}
+
+/**
+ * For people: who they are now and where the token lies. The token itself would stay on the screen
+ * and in the terminal's history, and nobody needs to read it.
+ */
+async function sayWhoItIs(context: CommandContext, auth: JsonObject): Promise<void> {
+  const { place } = await context.tokenHelper()
+  const { print, programName } = context
+  const rows = sessionRows((await lookUp(context, auth)) ?? asLookup(auth))
+  print.line(formatColumns([...rows, ['token', `kept in ${place}`]]))
+  print.line(`\nFor a script: ${programName} print token`)
+}
+
+/**
+ * The name is known to a lookup alone. A script does not read it, and a token of few uses is not
+ * spent on it.
+ */
+async function lookUp(context: CommandContext, auth: JsonObject): Promise<JsonObject | undefined> {
+  if (!context.print.isTerminal || numberMember(auth, 'num_uses') > 0) return undefined
+  const client = await context.client()
+  const token = textMember(auth, 'client_token')
+  const request = { method: 'GET', path: 'auth/token/lookup-self', token } as const
+  const answer = await client.send(request).catch(() => undefined)
+  return answer?.status === 200 ? parseSecret(answer)?.data : undefined
+}
+
+/** What the login itself said, for a token that may not look itself up. */
+function asLookup(auth: JsonObject): JsonObject {
+  return objectOf([
+    ...Object.entries(auth),
+    ['meta', member(auth, 'metadata') ?? null],
+    ['ttl', member(auth, 'lease_duration') ?? 0],
+  ])
 }
 
 function sayWhereItIs(context: CommandContext, noStore: boolean): void {

@@ -5,7 +5,8 @@
 
 import { numberMember, objectMember, objectOf, textMember } from '../../client/secret.ts'
 import { goDuration } from '../../lib/duration.ts'
-import { isJsonObject, member, type JsonObject, type JsonValue } from '../../lib/json.ts'
+import { member, type JsonObject, type JsonValue } from '../../lib/json.ts'
+import { mapInClientForm, mountForm } from '../client-forms.ts'
 import type { Command } from '../command.ts'
 import { cleanPath, parentPath, type CommandContext } from '../context.ts'
 import { exitCodes } from '../failure.ts'
@@ -45,7 +46,7 @@ const configFlags: readonly FlagSpec[] = [
   {
     name: 'default-lease-ttl',
     kind: 'duration',
-    help: 'How long tokens and leases live by default.',
+    help: "How long tokens and leases live by default; -1 is the system's own time.",
   },
   { name: 'max-lease-ttl', kind: 'duration', help: 'How long they can live at most.' },
   {
@@ -104,7 +105,7 @@ export function listMounts(kind: MountKind): Command {
       const mounts = await loadMounts(context, kind)
       if (context.print.isTable)
         context.print.line(mountTable(kind, mounts, context.print.detailed))
-      else context.print.data(mounts)
+      else context.print.data(mapInClientForm(mounts, mountForm))
       return exitCodes.ok
     },
   }
@@ -119,59 +120,92 @@ export async function loadMounts(context: CommandContext, kind: MountKind): Prom
   return secret?.data ?? objectOf([])
 }
 
+/** One column of a table of mounts: its heading, and what stands in it. */
+interface MountColumn {
+  readonly heading: string
+  readonly cell: (mount: JsonObject, path: string) => string
+}
+
+const pathColumn: MountColumn = { heading: 'Path', cell: (_, mountPath) => mountPath }
+
+function textColumn(heading: string, name: string): MountColumn {
+  return { heading, cell: (mount) => textMember(mount, name) }
+}
+
+function flagColumn(heading: string, name: string): MountColumn {
+  return { heading, cell: (mount) => goText(member(mount, name) ?? false) }
+}
+
+function lifetimeColumn(heading: string, name: string): MountColumn {
+  return {
+    heading,
+    cell: (mount) => {
+      // These two hold no leases, so that the system's lifetime says nothing about them.
+      if (['system', 'cubbyhole'].includes(textMember(mount, 'type'))) return ''
+      const seconds = numberMember(configOf(mount), name)
+      return seconds === 0 ? 'system' : String(seconds)
+    },
+  }
+}
+
+function configOf(mount: JsonObject): JsonObject {
+  return objectMember(mount, 'config') ?? objectOf([])
+}
+
+function plainColumns(kind: MountKind): readonly MountColumn[] {
+  return [
+    pathColumn,
+    textColumn('Type', 'type'),
+    textColumn('Accessor', 'accessor'),
+    textColumn('Description', 'description'),
+    ...(kind.group === 'auth' ? [textColumn('Version', 'plugin_version')] : []),
+  ]
+}
+
+function detailedColumns(kind: MountKind): readonly MountColumn[] {
+  return [
+    pathColumn,
+    textColumn('Plugin', 'type'),
+    textColumn('Accessor', 'accessor'),
+    lifetimeColumn('Default TTL', 'default_lease_ttl'),
+    lifetimeColumn('Max TTL', 'max_lease_ttl'),
+    kind.group === 'auth'
+      ? { heading: 'Token Type', cell: (mount) => textMember(configOf(mount), 'token_type') }
+      : {
+          heading: 'Force No Cache',
+          cell: (mount) => goText(member(configOf(mount), 'force_no_cache') ?? false),
+        },
+    {
+      heading: 'Replication',
+      cell: (mount) => (member(mount, 'local') === true ? 'local' : 'replicated'),
+    },
+    flagColumn('Seal Wrap', 'seal_wrap'),
+    flagColumn('External Entropy Access', 'external_entropy_access'),
+    {
+      heading: 'Options',
+      cell: (mount) => goText(objectMember(mount, 'options') ?? objectOf([])),
+    },
+    textColumn('Description', 'description'),
+    textColumn('UUID', 'uuid'),
+    textColumn('Version', 'plugin_version'),
+    textColumn('Running Version', 'running_plugin_version'),
+    textColumn('Running SHA256', 'running_sha256'),
+    textColumn('Deprecation Status', 'deprecation_status'),
+  ]
+}
+
 function mountTable(kind: MountKind, mounts: JsonObject, detailed: boolean): string {
-  const header = detailed
-    ? [
-        'Path',
-        'Plugin',
-        'Accessor',
-        'Default TTL',
-        'Max TTL',
-        ...(kind.group === 'auth' ? ['Token Type'] : []),
-        'Replication',
-        'Seal Wrap',
-        'External Entropy Access',
-        'Options',
-        'Description',
-        'UUID',
-        'Version',
-      ]
-    : ['Path', 'Type', 'Accessor', 'Description']
+  const columns = detailed ? detailedColumns(kind) : plainColumns(kind)
   const rows = Object.keys(mounts)
     .sort()
-    .map((path) => {
-      const mount = member(mounts, path)
-      if (!isJsonObject(mount)) return [path]
-      return detailed ? detailedRow(kind, path, mount) : plainRow(path, mount)
+    .map((mountPath) => {
+      const mount = objectMember(mounts, mountPath) ?? objectOf([])
+      return columns.map((column) => column.cell(mount, mountPath))
     })
-  return formatTable(header, rows)
-}
-
-function plainRow(path: string, mount: JsonObject): string[] {
-  return [path, ...['type', 'accessor', 'description'].map((name) => textMember(mount, name))]
-}
-
-function detailedRow(kind: MountKind, path: string, mount: JsonObject): string[] {
-  const config = objectMember(mount, 'config') ?? objectOf([])
-  const lifetime = (name: string) => {
-    const seconds = numberMember(config, name)
-    return seconds === 0 ? 'system' : String(seconds)
-  }
-  return [
-    path,
-    textMember(mount, 'type'),
-    textMember(mount, 'accessor'),
-    lifetime('default_lease_ttl'),
-    lifetime('max_lease_ttl'),
-    ...(kind.group === 'auth' ? [textMember(config, 'token_type')] : []),
-    member(mount, 'local') === true ? 'local' : 'replicated',
-    goText(member(mount, 'seal_wrap') ?? false),
-    goText(member(mount, 'external_entropy_access') ?? false),
-    goText(objectMember(mount, 'options') ?? objectOf([])),
-    textMember(mount, 'description'),
-    textMember(mount, 'uuid'),
-    textMember(mount, 'running_plugin_version'),
-  ]
+  return formatTable(
+    columns.map((column) => column.heading),
+    rows,
+  )
 }
 
 export function enableMount(kind: MountKind): Command {
@@ -255,9 +289,14 @@ function configFields(flags: FlagValues): [string, JsonValue][] {
     .map((flag): [string, JsonValue] => {
       const name = flag.name.replaceAll('-', '_')
       if (flag.kind === 'list') return [name, [...flags.list(flag.name)]]
-      if (flag.kind === 'duration') return [name, goDuration(flags.seconds(flag.name) ?? 0)]
+      if (flag.kind === 'duration') return [name, lifetimeText(flags.seconds(flag.name) ?? 0)]
       return [name, flags.text(flag.name) ?? '']
     })
+}
+
+/** As the API takes it; a negative time is the existing clients' word for the system's own. */
+function lifetimeText(seconds: number): string {
+  return seconds < 0 ? 'system' : goDuration(seconds)
 }
 
 function optionFields(flags: FlagValues): JsonObject | undefined {

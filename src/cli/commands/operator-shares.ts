@@ -82,7 +82,7 @@ export const generateRoot: Command = {
 export const rekey: Command = {
   usage: '[options] [KEY]',
   description:
-    'Makes other unseal keys when enough holders of the present ones give theirs, each with this command. With -verify the new keys count only once enough of them were given back. Without KEY it is asked for; - reads it from standard input.',
+    'Makes other unseal keys when enough holders of the present ones give theirs, each with this command. With -verify the new keys count only once enough of them were given back: without it, keys that get lost on their way are lost for good. Without KEY it is asked for; - reads it from standard input.',
   examples: [
     { title: 'Begin', line: 'operator rekey -init -key-shares=5 -key-threshold=3 -verify' },
     {

@@ -14,7 +14,7 @@ import type { CommandContext } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
 import { goText } from '../go-text.ts'
 import { formatColumns } from '../table.ts'
-import { sealTable } from './status.ts'
+import { sealData, sealTable } from './status.ts'
 
 export const init: Command = {
   usage: '[options]',
@@ -206,7 +206,7 @@ export const unseal: Command = {
       'Error unsealing',
     )
     if (context.print.isTable) context.print.line(sealTable(answer))
-    else context.print.data(answer)
+    else context.print.data(sealData(answer))
     return exitCodes.ok
   },
 }

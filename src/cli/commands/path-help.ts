@@ -1,7 +1,7 @@
 /** `path-help`: what the server says about a path. */
 
 import { textMember } from '../../client/secret.ts'
-import { isJsonObject } from '../../lib/json.ts'
+import { isJsonObject, member } from '../../lib/json.ts'
 import type { Command } from '../command.ts'
 import { exitCodes } from '../failure.ts'
 
@@ -23,8 +23,10 @@ export const pathHelp: Command = {
       { doing: `Error retrieving help for ${path}` },
     )
     if (!isJsonObject(response.json)) return context.nothingFound(path)
-    if (context.print.isTable) context.print.line(textMember(response.json, 'help'))
-    else context.print.data(response.json)
+    // As the existing clients: json is the description for programs, all else the text.
+    const description = member(response.json, 'openapi')
+    if (context.print.format === 'json') context.print.data(description ?? null)
+    else context.print.line(textMember(response.json, 'help'))
     return exitCodes.ok
   },
 }

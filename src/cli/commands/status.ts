@@ -2,6 +2,7 @@
 
 import { numberMember, objectOf } from '../../client/secret.ts'
 import { emptyObject, isJsonObject, member, type JsonObject } from '../../lib/json.ts'
+import { inClientForm, statusForm } from '../client-forms.ts'
 import type { Command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
@@ -33,6 +34,11 @@ export const status: Command = {
 
 async function showStatus(context: CommandContext): Promise<number> {
   const seal = await ask(context, 'sys/seal-status', 'Error checking seal status')
+  if (typeof member(seal, 'sealed') !== 'boolean') {
+    throw new CommandFailure(
+      'Error checking seal status: the answer is no seal status, so this is another server\nCheck the address: -address=URL or VAULT_ADDR.',
+    )
+  }
   const leader = await askLeader(context, member(seal, 'sealed') === true)
   const all = objectOf([...Object.entries(seal), ...Object.entries(leader)])
   const field = context.flags.text('field')
@@ -42,7 +48,7 @@ async function showStatus(context: CommandContext): Promise<number> {
   } else if (context.print.isTable) {
     context.print.line(sealTable(seal, leader))
   } else {
-    context.print.data(all)
+    context.print.data(sealData(all))
   }
   return member(seal, 'sealed') === true ? exitCodes.remote : exitCodes.ok
 }
@@ -64,6 +70,11 @@ async function askLeader(context: CommandContext, isSealed: boolean): Promise<Js
   }
 }
 
+/** A seal status for programs; also what `operator unseal` prints. */
+export function sealData(seal: JsonObject): JsonObject {
+  return inClientForm(seal, statusForm)
+}
+
 /** The rows of a seal status; also what `operator unseal` prints. */
 export function sealTable(seal: JsonObject, leader: JsonObject = emptyObject()): string {
   const sealed = member(seal, 'sealed') === true
@@ -81,7 +92,10 @@ export function sealTable(seal: JsonObject, leader: JsonObject = emptyObject()):
       ['Unseal Nonce', text(seal, 'nonce')],
     )
   }
-  rows.push(['Version', text(seal, 'version')], ['Build Date', text(seal, 'build_date')])
+  rows.push(['Version', text(seal, 'version')])
+  // A server that knows no date of the commit still says when it was built.
+  const commit = text(seal, 'commit_date')
+  rows.push(commit === '' ? ['Build Date', text(seal, 'build_date')] : ['Commit Date', commit])
   rows.push(['Storage Type', text(seal, 'storage_type')])
   if (member(seal, 'cluster_name') !== undefined) {
     rows.push(

@@ -9,16 +9,17 @@ export const version: Command = {
   description: 'Prints the version of this program, without asking a server.',
   examples: [
     { title: 'Print the version', line: 'version' },
-    { title: 'The same', line: '--version' },
+    { title: 'As JSON', line: 'version -format=json' },
   ],
   kind: 'local',
-  output: 'none',
+  output: 'format',
   argsMin: 0,
   argsMax: 0,
   async run(context) {
-    context.print.line(
-      `${product.name} v${product.version} (speaks Vault v${product.compatibleVersion})`,
-    )
+    const { name, version: own, compatibleVersion } = product
+    if (context.print.isTable)
+      context.print.line(`${name} v${own} (speaks Vault v${compatibleVersion})`)
+    else context.print.data({ name, version: own, compatible_version: compatibleVersion })
     return exitCodes.ok
   },
 }

@@ -97,8 +97,17 @@ async function begin(context: CommandContext, parameters: OidcParameters): Promi
     authUrl,
     state,
     pollSeconds: boundedSeconds(pollSeconds),
-    userCode: textMember(data, 'user_code'),
+    userCode: textMember(data, 'user_code') || codeInLink(authUrl, mode),
   }
+}
+
+/**
+ * RFC 8628 §3.3.1: whoever enters it compares the code of the page with this one, so it is shown
+ * although the link has it already.
+ */
+function codeInLink(authUrl: string, mode: OidcParameters['mode']): string {
+  if (mode !== 'device' || !URL.canParse(authUrl)) return ''
+  return new URL(authUrl).searchParams.get('user_code') ?? ''
 }
 
 // ---------------------------------------------------------------- client mode
@@ -116,7 +125,9 @@ async function signInHere(begun: Begun): Promise<Secret> {
     state,
     nonce: () => new SystemRandom().bytes(18).toString('base64'),
     onArrival: async (arrival) => {
-      const result = await complete(begun, arrival).catch(asFailure)
+      const result = await complete(begun, arrival).catch((cause: unknown) =>
+        asFailure(cause, context.programName),
+      )
       finish(result)
       return result instanceof CommandFailure ? { ok: false, text: result.message } : { ok: true }
     },
@@ -206,7 +217,7 @@ async function pollUntilDone(begun: Begun): Promise<Secret> {
     const verdict = pollVerdict(error)
     if (verdict === 'slow_down') seconds = boundedSeconds(seconds * 2)
     else if (response.status >= 500 && faults < serverFaultsMax) faults++
-    else if (verdict === 'over') throw asFailure(error)
+    else if (verdict === 'over') throw asFailure(error, context.programName)
   }
 }
 
@@ -313,9 +324,9 @@ async function takeBack({ context, parameters, state }: Begun): Promise<void> {
   await Promise.race([end().catch(() => undefined), context.pause(goodbyeMsMax)])
 }
 
-function asFailure(cause: unknown): CommandFailure {
+function asFailure(cause: unknown, programName: string): CommandFailure {
   if (cause instanceof CommandFailure) return cause
-  return new CommandFailure(remoteErrorText(doing, cause), exitCodes.remote)
+  return new CommandFailure(remoteErrorText({ doing, programName }, cause), exitCodes.remote)
 }
 
 function hostOf(address: string): string {

@@ -71,7 +71,7 @@ export function compileRootAcl(): Acl {
 
 /** A policy named `root` has no meaning here: only `compileRootAcl` passes everything. */
 export function compileAcl(policies: readonly Policy[]): Acl {
-  return mergeAcl(policies.map(compilePolicy))
+  return mergeAcl(policies.map((policy) => compilePolicy(policy)))
 }
 
 /** The same of policies that were compiled one by one, as they are kept. */

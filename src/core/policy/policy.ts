@@ -21,7 +21,7 @@ export interface PathRule {
   /** As written, without a leading slash. */
   readonly path: string
   readonly pattern: PathPattern
-  /** The path holds `{{...}}`: until it is filled the rule matches nothing. */
+  /** The path holds `{{...}}`: only what it is filled to matches anything. */
   readonly isTemplated: boolean
   /** `capabilityBits` added up; with deny it is deny alone. */
   readonly capabilities: number

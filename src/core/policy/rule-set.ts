@@ -9,11 +9,19 @@ import {
   comparePriorities,
   fitsBelow,
   matchesSegments,
+  parsePathPattern,
   priorityOf,
   type PrefixPattern,
   type Priority,
   type SegmentPattern,
 } from './path-pattern.ts'
+import {
+  fillPathTemplate,
+  parsePathTemplate,
+  type PathTemplate,
+  type TemplateFacts,
+  type TemplateOptions,
+} from './path-template.ts'
 import { denyTerms, type PathRule, type Policy, type RuleTerms } from './policy.ts'
 
 /** All rules of one pattern as one. */
@@ -141,26 +149,74 @@ function linkPrefixes(
   return entries
 }
 
-/** All rules of one policy, those of one pattern as one; templated stanzas are left out. */
+/** All rules of one policy, those of one pattern as one; those with templates are apart. */
 export interface CompiledPolicy {
+  readonly name: string
   readonly rules: ReadonlyMap<string, MergedRule>
+  readonly templates: readonly TemplatedRule[]
 }
 
-export function compilePolicy(policy: Policy): CompiledPolicy {
-  const sums = new Map<string, RuleSum>()
+export interface TemplatedRule {
+  readonly rule: PathRule
+  readonly template: PathTemplate
+  readonly options: TemplateOptions
+}
+
+export function compilePolicy(
+  policy: Policy,
+  options: TemplateOptions = { allowsSlashes: false },
+): CompiledPolicy {
+  const templates: TemplatedRule[] = []
+  const plain: PathRule[] = []
   for (const rule of policy.rules) {
-    // platform.md §4.7: a stanza whose template is not filled does not exist.
-    if (rule.isTemplated) continue
+    if (!rule.isTemplated) plain.push(rule)
+    else templates.push({ rule, template: parsePathTemplate(rule.path), options })
+  }
+  return { name: policy.name, rules: mergeRulesOf(policy.name, plain), templates }
+}
+
+/** A policy of filled rules alone: what could not be filled does not exist (platform.md §4.7). */
+export function compileFilled(name: string, rules: readonly PathRule[]): CompiledPolicy {
+  return { name, rules: mergeRulesOf(name, rules), templates: [] }
+}
+
+/** For each templated rule what it is for one token, in every spelling; none if not filled. */
+export function fillRules(
+  { templates }: CompiledPolicy,
+  facts: TemplateFacts,
+  nowSeconds: number,
+): readonly (readonly PathRule[])[] {
+  return templates.map(({ rule, template, options }) => {
+    const path = fillPathTemplate(template, facts, nowSeconds, options)
+    if (path === undefined) return []
+    return spellingsOf(path, template).flatMap((spelling) => {
+      const pattern = parsePathPattern(spelling)
+      return pattern.ok ? [{ ...rule, path: spelling, pattern: pattern.value }] : []
+    })
+  })
+}
+
+/**
+ * Names in paths of the identity mount have one spelling, for which policies are asked too; whoever
+ * writes a name by hand writes that one.
+ */
+function spellingsOf(path: string, { head }: PathTemplate): readonly string[] {
+  return head.startsWith('identity/') ? [...new Set([path, path.toLowerCase()])] : [path]
+}
+
+function mergeRulesOf(name: string, rules: readonly PathRule[]): ReadonlyMap<string, MergedRule> {
+  const sums = new Map<string, RuleSum>()
+  for (const rule of rules) {
     let sum = sums.get(rule.path)
     if (sum === undefined) sums.set(rule.path, (sum = new RuleSum(rule.pattern)))
     sum.add(rule)
   }
-  const rules = new Map<string, MergedRule>()
+  const merged = new Map<string, MergedRule>()
   for (const [path, sum] of sums) {
     const { capabilities } = sum
-    rules.set(path, sum.merged([{ policy: policy.name, capabilities }]))
+    merged.set(path, sum.merged([{ policy: name, capabilities }]))
   }
-  return { rules }
+  return merged
 }
 
 /** A rule that only one policy has is taken as it is. */

@@ -28,6 +28,7 @@ import type { Seal } from '../seal/seal-manager.ts'
 import type { CoreSettings } from '../settings.ts'
 import type { StoreCheck } from '../store-check.ts'
 import type { TokenOperations } from '../token-operations.ts'
+import type { RightsOfTokens } from '../token-rights.ts'
 import type { Tokens } from '../tokens.ts'
 import type { Wrapping } from '../wrapping.ts'
 
@@ -94,8 +95,9 @@ export interface TokenKeeper {
   readonly tokenOperations: Pick<TokenOperations, 'revokeId' | 'eachLive' | 'tidy'>
 }
 
-/** Compiles the rules of policies. */
+/** What policies a token has, and their compiled rules. */
 export interface RightsPort {
+  readonly rights: Pick<RightsOfTokens, 'of'>
   readonly access: Pick<PolicyAccess, 'acl'>
 }
 
@@ -172,5 +174,9 @@ export interface System {
   /** In the order in which patterns are tried. */
   readonly paths: readonly PathDeclaration[]
   /** The answer to a request for help about a mount or one of its paths, as JSON. */
-  help(declarations: readonly PathDeclaration[], declaration: PathDeclaration | undefined): string
+  help(
+    declarations: readonly PathDeclaration[],
+    declaration: PathDeclaration | undefined,
+    path: string,
+  ): string
 }

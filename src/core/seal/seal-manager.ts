@@ -19,6 +19,7 @@ import {
 } from '../../storage/store.ts'
 import { InTurn } from './in-turn.ts'
 import { requireShareCounts, type InitRequest, type ShareCounts } from './init-request.ts'
+import { replaceKeyRecords, type FreshKeys } from './key-replacement.ts'
 import { operationsMax } from './key-rotation.ts'
 import { SealProblem } from './seal-problem.ts'
 import {
@@ -32,7 +33,6 @@ import {
   recoveryKeyKey,
   requireRecord,
   rootKeyKey,
-  withShareCounts,
   type SealConfig,
 } from './seal-records.ts'
 import { ShareAttempt } from './share-attempt.ts'
@@ -59,13 +59,6 @@ export interface SealManagerOptions {
   readonly logger: Logger
   /** The operator's name for the cluster; the one made at initialisation when absent or empty. */
   readonly clusterName?: string | undefined
-}
-
-/** What takes the place of a key; the others stay. */
-interface FreshKeys {
-  readonly rootKey?: Buffer
-  readonly recoveryKey?: Buffer
-  readonly counts?: ShareCounts
 }
 
 /** `sys/seal-status` without the version fields; the names are those of the wire. */
@@ -435,7 +428,9 @@ export class SealManager {
     if (config === undefined) throw new SealProblem('server is not yet initialized')
     this.#checkType(config)
     if (config.type !== 'shamir') {
-      throw new SealProblem(`unseal keys are not used with seal type ${config.type}`)
+      throw new SealProblem(
+        `unseal keys are not used with seal type ${config.type}: the server opens itself when it is restarted`,
+      )
     }
     const share = decodeShare(text, config.shares)
     if (share === undefined) throw new SealProblem('unseal failed, invalid key: wrong length')
@@ -504,7 +499,7 @@ export class SealManager {
       const rootKey = this.#requireRootKey()
       // From storage and not from memory: another process may have rotated.
       const before = await requireRecord(this.#engine, keyringKey)
-      const stored = Keyring.parse(this.#random, openUnder(rootKey, keyringKey, before))
+      const stored = Keyring.parse(this.#random, openUnderOwn(rootKey, before))
       const keyring = stored.withNewTerm(this.#clock.nowMs())
       const after = this.#sealKeyring(rootKey, keyring)
       const committed = await commitOne(this.#engine, {
@@ -539,7 +534,7 @@ export class SealManager {
       const stored = await loadSealRecords(this.#engine)
       const committed = await commitOne(this.#engine, {
         expects: [...stored].map(([key, value]) => ({ kind: 'value', key, value })),
-        puts: this.#freshRecords(stored, rootKey, fresh),
+        puts: replaceKeyRecords({ type: this.#type, rootKey, stored }, fresh, this.#random),
         deletes: [],
       })
       if (!committed) continue
@@ -551,31 +546,6 @@ export class SealManager {
       return
     }
     throw new Error('the keys are being changed by others all the time')
-  }
-
-  #freshRecords(
-    stored: ReadonlyMap<string, Buffer | undefined>,
-    rootKey: Buffer,
-    fresh: FreshKeys,
-  ): readonly (readonly [string, Uint8Array])[] {
-    const next = fresh.rootKey ?? rootKey
-    const resealed = (key: string, content?: Buffer) => {
-      const sealed = stored.get(key)
-      const plain = content ?? (sealed === undefined ? undefined : openUnder(rootKey, key, sealed))
-      if (plain === undefined) return []
-      return [[key, sealUnder(next, this.#random, key, plain)] as const]
-    }
-    const config = stored.get(configKey)
-    return [
-      ...resealed(keyringKey),
-      ...resealed(recoveryKeyKey, fresh.recoveryKey),
-      ...(this.#type.type === 'static' && fresh.rootKey !== undefined
-        ? [[rootKeyKey, sealUnder(this.#type.key, this.#random, rootKeyKey, next)] as const]
-        : []),
-      ...(config === undefined || fresh.counts === undefined
-        ? []
-        : [[configKey, withShareCounts(config, fresh.counts)] as const]),
-    ]
   }
 
   /** Loads the count of the active term and watches it. */
@@ -602,7 +572,8 @@ export class SealManager {
 
   async #reloadKeyring(): Promise<Keyring | undefined> {
     if (this.#rootKey === undefined) return undefined
-    const keyring = await this.#openKeyring(this.#rootKey)
+    const sealed = await requireRecord(this.#engine, keyringKey)
+    const keyring = Keyring.parse(this.#random, openUnderOwn(this.#rootKey, sealed))
     await this.#prepareKeyring(keyring)
     return keyring
   }
@@ -646,5 +617,17 @@ export class SealManager {
 
   #warnUnsaved(error: unknown): void {
     this.#logger.log('warn', 'the encryption count was not saved', { error: String(error) })
+  }
+}
+
+/** The keyring under the root key that this process was opened with. */
+function openUnderOwn(rootKey: Buffer, sealed: Buffer): Buffer {
+  try {
+    return openUnder(rootKey, keyringKey, sealed)
+  } catch (error) {
+    if (!(error instanceof RecordDamaged)) throw error
+    throw new Error('another process has changed the root key: seal this one and open it again', {
+      cause: error,
+    })
   }
 }

@@ -5,10 +5,13 @@
 
 import { invalid } from '../../framework/refusal.ts'
 import type { JsonObject } from '../../lib/json.ts'
+import { field } from '../../schema/field.ts'
 
 const pairsMax = 64
 const keyCharactersMax = 128
 const valueCharactersMax = 512
+
+const valueField = field.string({ help: 'A value.' })
 
 export type CustomMetadata = Readonly<Record<string, string>>
 
@@ -28,9 +31,11 @@ export function requireCustomMetadata(
       continue
     }
     requireText(key, 'a key', keyCharactersMax)
-    if (typeof value !== 'string') throw refused('a value is no text')
-    requireText(value, 'a value', valueCharactersMax)
-    pairs.set(key, value)
+    // As all maps of texts: a number and a boolean are the text that they stand for.
+    const text = valueField.parse(value)
+    if (value === null || !text.ok) throw refused('a value is no text')
+    requireText(text.value, 'a value', valueCharactersMax)
+    pairs.set(key, text.value)
   }
   if (pairs.size > pairsMax) throw refused(`there are more than ${pairsMax} pairs`)
   // Entries, not assignments: "__proto__" is a name like any other.

@@ -132,9 +132,11 @@ export function dataPath(context: BackendContext): PathDeclaration {
           await store.write(async (txn) => {
             const metadata = await txn.get(metadataKey(store, path))
             if (metadata === undefined) return
-            const changed = changeVersions(metadata, [currentVersion(metadata)], (facts) =>
-              deleteVersion(facts, request.nowMs),
-            )
+            const { nowMs } = request
+            const changed = changeVersions(metadata, [currentVersion(metadata)], {
+              nowMs,
+              change: (facts) => deleteVersion(facts, nowMs),
+            })
             if (changed !== metadata) txn.put(metadataKey(store, path), changed)
           })
           return reply.none()

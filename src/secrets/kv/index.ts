@@ -15,6 +15,9 @@ import { versionPaths } from './version-paths.ts'
 export const kvBackend: BackendType = {
   types: ['kv'],
   class: 'secret',
+  checkOptions({ version = '1' }) {
+    if (!['', '1', '2'].includes(version)) throw invalid('version must be "1" or "2"')
+  },
   create(context) {
     const upgrade = new Upgrade(context)
     const plain = plainPath(context)
@@ -33,7 +36,6 @@ export const kvBackend: BackendType = {
         const version = options['version'] ?? '1'
         const isNew = isVersioned(before)
         if (isNew && version !== '2') throw invalid('cannot downgrade mount from version 2')
-        if (version !== '1' && version !== '2') throw invalid('version must be "1" or "2"')
         return version === '2' && !isNew ? [upgradeWarning] : []
       },
       close: () => upgrade.close(),

@@ -108,7 +108,7 @@ export function addVersion(
 export function changeVersions(
   metadata: KeyMetadata,
   numbers: readonly number[],
-  change: (facts: VersionFacts) => VersionFacts,
+  { nowMs, change }: { nowMs: number; change: (facts: VersionFacts) => VersionFacts },
 ): KeyMetadata {
   const versions = [...metadata.versions]
   let isChanged = false
@@ -120,7 +120,7 @@ export function changeVersions(
     versions[number - metadata.first] = changed
     isChanged = true
   }
-  return isChanged ? { ...metadata, versions } : metadata
+  return isChanged ? { ...metadata, versions, updatedMs: nowMs } : metadata
 }
 
 /** Deleting again keeps the first time; a deletion still to come happens now. */

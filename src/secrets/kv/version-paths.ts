@@ -78,9 +78,11 @@ function versionPath(context: BackendContext, action: VersionAction): PathDeclar
           await store.write(async (txn) => {
             const { config, metadata } = await readKey(context, txn, path)
             if (metadata === undefined) return
-            const changed = changeVersions(metadata, numbers, (facts) =>
-              action.change(facts, request.nowMs, metadata, config),
-            )
+            const { nowMs } = request
+            const changed = changeVersions(metadata, numbers, {
+              nowMs,
+              change: (facts) => action.change(facts, nowMs, metadata, config),
+            })
             if (changed === metadata) return
             txn.put(metadataKey(store, path), changed)
             changed.versions.forEach((facts, index) => {

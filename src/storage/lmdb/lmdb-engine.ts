@@ -175,12 +175,7 @@ export class LmdbEngine implements Engine {
       snapshot.getNow?.('c/')
       file = copyDataFile(dataFilePath(this.#folder))
       const { bytes, content } = file
-      return {
-        store: this.#uuid,
-        format: this.#format,
-        bytes,
-        content: releasing(content, release),
-      }
+      return { store: this.#uuid, format: this.#format, bytes, content, release }
     } catch (error) {
       release()
       throw error
@@ -215,18 +210,6 @@ export class LmdbEngine implements Engine {
   #checkHealth(): void {
     this.#trees.root.transactionSync(() => {})
     this.#suspect = false
-  }
-}
-
-/** The same content; `release` is called when it was read, or was left before. */
-async function* releasing(
-  content: AsyncIterable<Uint8Array>,
-  release: () => void,
-): AsyncGenerator<Uint8Array> {
-  try {
-    yield* content
-  } finally {
-    release()
   }
 }
 

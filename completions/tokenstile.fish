@@ -1,0 +1,1 @@
+complete -c tokenstile -f -a '(COMP_LINE=(commandline -cp) tokenstile)'
