@@ -191,7 +191,7 @@ async function manualPage() {
 
 /** For packagers, whose systems have a folder for each shell. */
 async function completions() {
-  const { completionScript, shells } = await load('cli/completion.js')
+  const { completionScript, shells } = await load('cli/completion-scripts.js')
   return Object.fromEntries(
     shells.map((shell) => [
       `completions/tokenstile.${shell}`,

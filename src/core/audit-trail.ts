@@ -161,13 +161,10 @@ const tokenFacts = new WeakMap<TokenRecord, AuditedToken>()
 
 /** The same object for the same facts, so that its text is written once. */
 function auditedToken(
-  {
-    token,
-    caller,
-    rights: { identity: identityPolicies },
-  }: CallerFacts & { readonly caller: Caller },
+  { token, caller, rights }: CallerFacts & { readonly caller: Caller },
   text: string,
 ): AuditedToken {
+  const { identity: identityPolicies } = rights
   const { record, accessor, type } = token
   const known = tokenFacts.get(record)
   const isSame =

@@ -171,7 +171,8 @@ export class Logins {
     // A batch token of a known entity needs no write at all: the transaction stays empty.
     const { person, token } = await this.#store.write(write)
     const isEntityNew = known === undefined && person?.entity.createdAt === nowMs
-    return { auth: authOf(token, person?.rights.policies ?? [], ttl), token, isEntityNew, warnings }
+    const auth = authOf(token, person?.rights.policies ?? [], ttl)
+    return { auth, token, isEntityNew, warnings }
   }
 
   /**

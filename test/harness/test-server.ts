@@ -42,9 +42,9 @@ export interface TestServerOptions {
   readonly ui?: boolean
   readonly publicAddress?: string
   readonly plugins?: readonly BackendType[]
+  readonly audit?: Partial<AuditSettings>
   /** Leads calls to hosts of the world to stand-ins on this machine. */
   readonly outbound?: (real: Outbound) => Outbound
-  readonly audit?: Partial<AuditSettings>
 }
 
 export interface TestServer {

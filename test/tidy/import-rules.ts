@@ -7,20 +7,12 @@ import { importsOf, type SourceFile } from './source-text.ts'
 /** A file imports from its own folder and from those before it, less the exceptions below. */
 const order = [
   ...['lib', 'ui', 'platform', 'schema', 'jose', 'oidc', 'trust', 'storage', 'framework'],
-  ...['audit', 'core', 'sys', 'identity', 'auth', 'secrets', 'http', 'practice-idp', 'server'],
-  ...['client', 'cli', 'test'],
+  ...['audit', 'core', 'sys', 'identity', 'auth', 'secrets', 'http', 'practice-idp'],
+  ...['server', 'client', 'cli', 'test'],
 ]
 const server = [
-  'storage',
-  'framework',
-  'audit',
-  'core',
-  'sys',
-  'identity',
-  'auth',
-  'secrets',
-  'http',
-  'server',
+  ...['storage', 'framework', 'audit', 'core', 'sys', 'identity', 'auth', 'secrets'],
+  ...['http', 'server'],
 ]
 const pure = ['platform', 'oidc', 'storage']
 const notAlthoughEarlier: Readonly<Record<string, readonly string[]>> = {
