@@ -65,7 +65,6 @@ import { notLive, type Wrapping } from './wrapping.ts'
 const noNames: readonly string[] = []
 /** Of a path that is not known, or not yet: as a stranger's. */
 const strictTraits: PathTraits = { isOpen: true, repeats: undefined }
-const noNames: readonly string[] = []
 const noHeaders: Readonly<Record<string, string>> = Object.freeze({})
 
 /** Where a request goes. */

@@ -123,7 +123,7 @@ export class JwtRenewal {
   async #find({ role, facts }: RenewRequest, view: StoreView): Promise<RolesNow> {
     if (role.kind === unitedKind) {
       const names = rolesOfUnion(role.name)
-      const records = await Promise.all(names.map((name) => this.#roles.load(name, view)))
+      const records = await Promise.all(names.map(async (name) => this.#roles.load(name, view)))
       const found = records.filter((record) => record !== undefined)
       if (found.length < names.length) throw roleGone(role.name)
       const roles = found.map((record) => this.#native(record, versionInUnion(facts, record.name)))
