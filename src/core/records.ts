@@ -158,11 +158,6 @@ export const tokenRecord = defineRecord({
   leaseless: optional<true>(),
   renewed: optional<number>(),
   entity: own<string>(''),
-  /**
-   * External groups of this token alone, in place of its entity's (`identity_mode=token`); mostly
-   * none.
-   */
-  external: optional<readonly ExternalGroups[]>(),
   parent: optional<string>(),
   orphan: own<boolean>(false),
   cidrs: optional<readonly string[]>(),
@@ -170,6 +165,11 @@ export const tokenRecord = defineRecord({
   role: optional<string>(),
   /** Issuing method's role, and what it proved. */
   login: optionalPart(loginFacts),
+  /**
+   * External groups of this token alone, in place of its entity's (`identity_mode=token`); mostly
+   * none.
+   */
+  external: optional<readonly ExternalGroups[]>(),
 })
 export type TokenRecord = StoredOf<typeof tokenRecord.table>
 

@@ -11,6 +11,11 @@ export interface ProcessDoor {
   onSignal(signal: ProcessSignal, work: () => void): () => void
   /** Calls `work` for a fault that nothing caught; the process must end afterwards. */
   onFault(work: (fault: unknown) => void): void
+  /**
+   * Goes on when whoever read standard output or error has gone: a log that nobody reads any more
+   * ends no server, and telling that to the log would never end.
+   */
+  outliveReaders(): void
   exit(code: number): never
   /** Resident memory, in bytes. */
   residentBytes(): number
@@ -30,6 +35,13 @@ export const systemProcess: ProcessDoor = {
   onFault(work) {
     process.on('uncaughtException', work)
     process.on('unhandledRejection', work)
+  },
+  outliveReaders() {
+    for (const output of [process.stdout, process.stderr]) {
+      // The program's own answer to it, which is right for every other command, is to end.
+      output.removeAllListeners('error')
+      output.on('error', () => undefined)
+    }
   },
   exit: (code) => process.exit(code),
   residentBytes: () => process.memoryUsage.rss(),

@@ -115,6 +115,7 @@ async function freePortOf(listener: ListenerOptions): Promise<number> {
 
 async function serve(server: Served, running: Running, dev?: Server): Promise<number> {
   const { io, process, logger, end } = running
+  process.outliveReaders()
   process.onFault((fault) => {
     end.with(1)
     logger.log('error', 'uncaught fault, stopping', {

@@ -90,6 +90,7 @@ async function run(): Promise<number> {
     if (!made.ok) return await fail(made.error)
     running = made.value
     const { server, log } = running
+    systemProcess.outliveReaders()
     systemProcess.onFault((fault) => {
       log.logger.log('error', 'uncaught fault, the worker ends', { detail: describeFault(fault) })
       end.with(1)

@@ -33,8 +33,8 @@ const methods: Readonly<Record<DeclaredOperation, string>> = {
 /** What a captured part is called here; others are `sample`. */
 const sampleOf: Record<string, string> = { urlbytes: '16', urlalgorithm: 'sha2-256' }
 
-/** Ids of identities, by the pattern of their path. */
-const idOf: Record<string, string> = {}
+/** What a captured part is called in one path alone, by the pattern of the path. */
+const nameOf: Record<string, string> = { 'loggers/:name': 'core' }
 
 const allowAll =
   'path "*" { capabilities = ["create", "read", "update", "patch", "delete", "list", "sudo"] }'
@@ -84,6 +84,7 @@ before(async () => {
   for (const folder of ['secret/data', 'cubbyhole', 'sample', ...folders]) {
     await root.must(`${folder}/sample`, { data: { x: '1' } })
   }
+  await addSettings()
   await addIdentities()
   const { core } = server.server
   const { mounts } = await core.configuration()
@@ -96,6 +97,18 @@ before(async () => {
 
 after(() => server.stop())
 
+async function addSettings(): Promise<void> {
+  await root.must('auth/token/roles/sample')
+  await root.must('auth/sample/cel/role/sample', {
+    cel_program: { expression: 'true' },
+  })
+  await root.must('sys/quotas/rate-limit/sample', { rate: 1_000_000 })
+  await root.must('sys/config/auditing/request-headers/sample')
+  await root.must('sys/config/ui/headers/sample', { values: ['x'] })
+  const refused = await root.as(undefined).write('auth/sample/login', { role: 'sample', jwt: 'x' })
+  nameOf['logins/:request_id'] = refused.headers['x-request-id'] ?? ''
+}
+
 async function addIdentities(): Promise<void> {
   const mount_accessor = (await root.read('sys/auth/sample')).body.data.accessor
   const made = async (path: string, body: object): Promise<string> =>
@@ -103,10 +116,10 @@ async function addIdentities(): Promise<void> {
   const entity = await made('entity', { name: 'sample' })
   const group = await made('group', { name: 'sample', type: 'external' })
   const alias = { name: 'sample', mount_accessor }
-  idOf['entity/id/:id'] = entity
-  idOf['group/id/:id'] = group
-  idOf['entity-alias/id/:id'] = await made('entity-alias', { ...alias, canonical_id: entity })
-  idOf['group-alias/id/:id'] = await made('group-alias', { ...alias, canonical_id: group })
+  nameOf['entity/id/:id'] = entity
+  nameOf['group/id/:id'] = group
+  nameOf['entity-alias/id/:id'] = await made('entity-alias', { ...alias, canonical_id: entity })
+  nameOf['group-alias/id/:id'] = await made('group-alias', { ...alias, canonical_id: group })
 }
 
 function samplesOf(mount: string, router: Router): readonly Sample[] {
@@ -116,7 +129,7 @@ function samplesOf(mount: string, router: Router): readonly Sample[] {
       const captures = Object.fromEntries(
         capturesOf(declaration.pattern).map(({ name }) => [
           name,
-          (name === 'id' ? idOf[declaration.pattern] : undefined) ?? sampleOf[name] ?? 'sample',
+          nameOf[declaration.pattern] ?? sampleOf[name] ?? 'sample',
         ]),
       )
       const path = fillPattern(parsePattern(declaration.pattern), captures)
