@@ -12,7 +12,7 @@ export type Variables = Readonly<Record<string, string | undefined>>
  * Variables of the existing clients (platform.md §9.2) that this program does not follow. Whoever
  * sets one believes that it does something, so that it is named.
  */
-export const unsupportedVariables: Readonly<Record<string, string>> = {
+const unsupportedVariables: Readonly<Record<string, string>> = {
   SRV_LOOKUP: 'the address is used as it is, without a look at SRV records',
   RATE_LIMIT: 'a command makes few requests, and none is held back',
 }

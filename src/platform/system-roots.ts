@@ -23,7 +23,7 @@ const bundleFiles = [
 const folderFilesMax = 1000
 
 /** PEM texts; undefined where the system has none, and Node's own list stands in. */
-export function readSystemRoots(variables: Variables): readonly string[] | undefined {
+function readSystemRoots(variables: Variables): readonly string[] | undefined {
   const { SSL_CERT_FILE: file, SSL_CERT_DIR: folders, NODE_EXTRA_CA_CERTS: extra } = variables
   const files = file === undefined || file === '' ? bundleFiles : [file]
   const bundle = files.map(textOf).find((text) => text !== undefined)

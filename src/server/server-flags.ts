@@ -118,7 +118,7 @@ function unknownFlagText(name: string): string {
 }
 
 /** Variables of the reference servers that do nothing here, with the setting that does. */
-export const unsupportedServerVariables: Readonly<Record<string, string>> = {
+const unsupportedServerVariables: Readonly<Record<string, string>> = {
   CLUSTER_ADDR: 'there is no cluster in this version',
   REDIRECT_ADDR: 'api_addr is the setting of that name',
   ADVERTISE_ADDR: 'api_addr is the setting of that name',

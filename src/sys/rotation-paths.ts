@@ -3,7 +3,7 @@
 import type { RecordPort, RotationPort } from '../core/ports/system-ports.ts'
 import { keys } from '../core/keys.ts'
 import { rotationRecord } from '../core/records.ts'
-import { operationsMax } from '../core/seal/key-rotation.ts'
+import { operationsMax } from '../core/seal/rotation-bound.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { invalid } from '../framework/refusal.ts'
 import { reply } from '../framework/reply.ts'

@@ -179,7 +179,7 @@ function keyOf(value: CelValue): string {
 }
 
 /** JSON as CEL sees it: numbers are doubles (jwt-oidc.md §6.3). */
-export function celOf(value: JsonValue): CelInput {
+function celOf(value: JsonValue): CelInput {
   if (isJsonArray(value)) return celList(value.map(celOf))
   if (value instanceof JsonNumber) return Number(value.text)
   if (isJsonObject(value)) return celMapOf(value)
@@ -192,7 +192,7 @@ export function celMapOf(object: JsonObject): CelMap {
 }
 
 /** Throws for what JSON cannot say. */
-export function jsonOf(value: CelValue): JsonValue {
+function jsonOf(value: CelValue): JsonValue {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return value
   if (typeof value === 'number') return value
   if (typeof value === 'bigint') return Number(value)

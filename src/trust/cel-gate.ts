@@ -14,7 +14,7 @@ const charsPerPrice = 16
 const elementsPerPrice = 32
 
 /** It is thrown by nobody else, and means nothing else. */
-export class CelBudgetSpent extends Error {
+class CelBudgetSpent extends Error {
   override readonly name = 'CelBudgetSpent'
 }
 

@@ -15,7 +15,7 @@ export const tickName = '@tick'
 export const kindKey = '@kind'
 
 /** jwt-oidc.md §6.3. */
-export const messageKinds: ReadonlySet<string> = new Set([
+const messageKinds: ReadonlySet<string> = new Set([
   'pb.Auth',
   'pb.LeaseOptions',
   'logical.Alias',

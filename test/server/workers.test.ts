@@ -140,7 +140,7 @@ test('a new certificate is served by all of them after SIGHUP', async (t) => {
   issue('first')
   const listener = `listener "tcp" {\n  address = "127.0.0.1:0"\n  tls_cert_file = "${files[0]}"\n  tls_key_file = "${files[1]}"\n}\n`
   const server = folder.start(t, 'tls', { listener })
-  const [, port = ''] = await server.until(/https:\/\/127\.0\.0\.1:(\d+)/)
+  const [, port = ''] = await server.until(/Listener \d: tcp 127\.0\.0\.1:(\d+) \(TLS\)/)
   const names = () => atEachWorker(server, () => nameServedAt(Number(port)))
   assert.deepEqual(await names(), ['first', 'first'])
   issue('second')
@@ -217,7 +217,7 @@ test('workers that cannot serve end the server with the reason', async (t) => {
   const listener = `listener "tcp" {\n  address = "127.0.0.1:${port}"\n  tls_disable = true\n}\n`
   const taken = folder.start(t, 'taken', { listener })
   assert.equal(await taken.exit, 1)
-  assert.match(taken.output, /EADDRINUSE/)
+  assert.match(taken.output, /is in use by another program/)
 })
 
 test('workers that end again and again end the server', async (t) => {

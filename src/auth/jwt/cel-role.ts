@@ -24,7 +24,7 @@ import type { CelProgram, CelSource } from '../../trust/cel-program.ts'
 import { compileRole, defaultRoleRules, type CompiledRole } from '../../trust/role-rules.ts'
 import { roleNameCharsMax } from './role-record.ts'
 
-export const celRoleRecord = defineRecord({
+const celRoleRecord = defineRecord({
   name: own<string>(''),
   version: own<number>(0),
   ...replacing({

@@ -6,18 +6,11 @@
 import { describeFault } from '../../lib/fault.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/logger.ts'
-import { sealsPerTermMax } from '../../storage/keyring.ts'
 import type { Store } from '../../storage/store.ts'
 import { keys } from '../keys.ts'
 import type { RotationRecord } from '../records.ts'
 import { InTurn } from './in-turn.ts'
 import type { Seal } from './seal-manager.ts'
-
-/**
- * Half of what a term may seal: the rotation has time, and other processes' unsaved counts do not
- * matter.
- */
-export const operationsMax = sealsPerTermMax / 2
 
 const checkEveryMs = 10 * 60_000
 

@@ -20,7 +20,7 @@ import {
 import { InTurn } from './in-turn.ts'
 import { requireShareCounts, type InitRequest, type ShareCounts } from './init-request.ts'
 import { replaceKeyRecords, type FreshKeys } from './key-replacement.ts'
-import { operationsMax } from './key-rotation.ts'
+import { operationsMax } from './rotation-bound.ts'
 import { SealProblem } from './seal-problem.ts'
 import {
   addEncryptions,
