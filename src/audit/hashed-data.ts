@@ -207,18 +207,54 @@ export function elided(data: JsonObject): JsonObject {
 
 /** Shorter ones are in any text by chance. */
 const hiddenCharsMin = 6
+/** Beyond these a text is not looked through: its hash stands in its place. */
+const searchedCharsMax = 4096
+const searchedValuesMax = 256
+
+/** A place in a text, and what stands there. */
+interface Quote {
+  readonly start: number
+  readonly end: number
+  readonly value: string
+}
 
 /**
  * A text that may quote what was sent, such as a refusal, with hashes in the places of what stands
- * in the data.
+ * in the data: as it is, as JSON writes it, or in lower case. The text is looked through once, and
+ * never what was put into it.
  */
 export function withoutValues(text: string, data: JsonObject, hash: HashText): string {
   const texts: string[] = []
   collectTexts(data, texts)
-  let hidden = text
-  for (const value of texts) {
-    if (value.length < hiddenCharsMin || value.length > hidden.length) continue
-    if (hidden.includes(value)) hidden = hidden.replaceAll(value, () => hash(value).slice(1, -1))
+  const values = new Set(
+    texts.filter(({ length }) => length >= hiddenCharsMin && length <= text.length),
+  )
+  if (values.size === 0) return text
+  if (text.length > searchedCharsMax || values.size > searchedValuesMax) return hashed(text, hash)
+  const quotes = [...values].flatMap((value) => quotesOf(value, text))
+  quotes.sort((a, b) => a.start - b.start || b.end - a.end)
+  let hidden = ''
+  let at = 0
+  for (const { start, end, value } of quotes) {
+    // What reaches into the one before is hidden with it.
+    if (start >= at) hidden += text.slice(at, start) + hashed(value, hash)
+    at = Math.max(at, end)
   }
-  return hidden
+  return hidden + text.slice(at)
+}
+
+function quotesOf(value: string, text: string): readonly Quote[] {
+  const written = JSON.stringify(value).slice(1, -1)
+  const lower = value.toLowerCase()
+  return [...new Set([value, written, lower])].flatMap((form) => {
+    const found: Quote[] = []
+    for (let start = text.indexOf(form); start !== -1; start = text.indexOf(form, start + 1)) {
+      found.push({ start, end: start + form.length, value })
+    }
+    return found
+  })
+}
+
+function hashed(text: string, hash: HashText): string {
+  return hash(text).slice(1, -1)
 }

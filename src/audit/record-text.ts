@@ -148,7 +148,7 @@ const grantTexts = new BoundedCache<string, string>(grantsMax)
 
 /** Allowed, and by whom. */
 function grantText(names: readonly string[]): string {
-  const key = names.length === 1 ? (names[0] ?? '') : names.join('\n')
+  const key = names.length === 1 ? `=${names[0] ?? ''}` : JSON.stringify(names)
   const known = grantTexts.get(key)
   if (known !== undefined) return known
   const granted = names.map((name) => ({ name, namespace_id: 'root', type: 'acl' }))

@@ -34,6 +34,11 @@ interface SharedRules {
   readonly serial: number
 }
 
+/** Unlike any other list's, whatever characters are in the names. */
+function keyOf(names: readonly string[]): string {
+  return names.length === 1 ? `=${names[0] ?? ''}` : JSON.stringify(names)
+}
+
 export class PolicyAccess {
   readonly #root = compileRootAcl()
   readonly #responseWrapping = compileText({
@@ -69,7 +74,7 @@ export class PolicyAccess {
       this.#filled.clear()
       this.#epoch = epoch
     }
-    const shared = this.#shared.get(names.join('\n'))
+    const shared = this.#shared.get(keyOf(names))
     if (shared !== undefined) return this.#for(facts, shared)
     return this.#merge(names, epoch, view).then((merged) => this.#for(facts, merged))
   }
@@ -95,7 +100,7 @@ export class PolicyAccess {
     const templates = policies.flatMap((policy) => policy.templates)
     const heads = [...new Set(templates.map(({ template }) => template.head))]
     const shared = { acl: mergeAcl(policies), policies, heads, serial: ++this.#serial }
-    if (epoch === this.#epoch) this.#shared.set(names.join('\n'), shared)
+    if (epoch === this.#epoch) this.#shared.set(keyOf(names), shared)
     return shared
   }
 

@@ -113,7 +113,7 @@ export class TokenOperations implements TokenPort<CallerFacts> {
       renewable: type === 'service' && ttl !== 0 && creation.renewable && role?.renewable !== false,
       entity: orphan ? '' : parent.record.entity,
       // Else the child would see external groups that its parent does not.
-      ...(orphan || parent.record.external === undefined
+      ...(orphan || alias !== undefined || parent.record.external === undefined
         ? {}
         : { external: parent.record.external }),
       orphan,

@@ -15,9 +15,6 @@ const closeFile = promisify(close)
 const changeMode = promisify(fchmod)
 const factsOf = promisify<number, Stats>(fstat)
 
-/** Between two looks whether somebody has removed the file. */
-const lookEveryMs = 100
-
 /** Between two tries at a pipe whose reader is slow. */
 const pipeFullMs = 5
 
@@ -29,7 +26,6 @@ export class RecordFile implements RecordSink {
   /** A write broke off in the middle of a line. */
   #isTorn = false
   #isGivenUp = false
-  #lookedMs = 0
 
   constructor(path: string, mode: number | undefined) {
     this.#path = path
@@ -41,7 +37,6 @@ export class RecordFile implements RecordSink {
     const bytes = Buffer.from(lines.join(''))
     this.#file ??= await this.#open()
     const file = this.#file
-    if (!this.#isLookDue()) return this.#append(file, bytes)
     const [, isGone] = await Promise.all([this.#append(file, bytes), isRemoved(file)])
     if (!isGone) return
     // The records are gone with the file: they are written once more, to be kept. Where no new one
@@ -49,14 +44,6 @@ export class RecordFile implements RecordSink {
     await this.close()
     this.#file = await this.#open()
     await this.#append(this.#file, bytes)
-  }
-
-  /** Whether it is time to look if the file is still there: it costs as much as a write. */
-  #isLookDue(): boolean {
-    const nowMs = performance.now()
-    if (nowMs - this.#lookedMs < lookEveryMs) return false
-    this.#lookedMs = nowMs
-    return true
   }
 
   async reopen(): Promise<void> {

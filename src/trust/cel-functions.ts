@@ -181,10 +181,18 @@ function keyOf(value: CelValue): string {
 /** JSON as CEL sees it: numbers are doubles (jwt-oidc.md §6.3). */
 function celOf(value: JsonValue): CelInput {
   if (isJsonArray(value)) return celList(value.map(celOf))
-  if (value instanceof JsonNumber) return Number(value.text)
+  if (value instanceof JsonNumber) return exactNumber(value.text)
   if (isJsonObject(value)) return celMapOf(value)
   // Only answers have prepared texts in them.
   return value instanceof JsonText ? null : value
+}
+
+/** A whole number that no double is exactly stays one: two of them must not be taken for one. */
+function exactNumber(text: string): number | bigint {
+  const near = Number(text)
+  if (!/^-?\d{1,19}$/.test(text)) return near
+  const exact = BigInt(text)
+  return BigInt.asIntN(64, exact) === exact ? exact : near
 }
 
 export function celMapOf(object: JsonObject): CelMap {

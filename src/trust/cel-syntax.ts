@@ -15,11 +15,7 @@ export const tickName = '@tick'
 export const kindKey = '@kind'
 
 /** jwt-oidc.md §6.3. */
-const messageKinds: ReadonlySet<string> = new Set([
-  'pb.Auth',
-  'pb.LeaseOptions',
-  'logical.Alias',
-])
+const messageKinds: ReadonlySet<string> = new Set(['pb.Auth', 'pb.LeaseOptions', 'logical.Alias'])
 
 /** What the planner does itself and no function stands for. */
 const operators = new Set([

@@ -73,7 +73,11 @@ export class JwtMount {
   }
 
   jwt(subject: string): string {
-    return this.#keys.sign({ iss: 'https://iss/', sub: subject, aud: 'vault' })
+    return this.sign({ sub: subject })
+  }
+
+  sign(claims: Readonly<Record<string, unknown>>): string {
+    return this.#keys.sign({ iss: 'https://iss/', aud: 'vault', ...claims })
   }
 
   login(role: string, subject = 'alice', headers: Record<string, string> = {}): Promise<ApiResult> {

@@ -119,7 +119,8 @@ export class AppRoleLogin {
       note: attempt.note,
       alongside: async (txn) => {
         const now = await roles.load(role.name, txn)
-        const isThere = now?.uid === role.uid && now.role_id === role.role_id
+        const isThere =
+          now?.uid === role.uid && now.role_id === role.role_id && now.version === role.version
         const isGood = secret === undefined || (await secrets.spend(role, secret.hash, txn))
         if (!isThere || !isGood) throw wrongCredentials(attempt)
         await lockout.forget(role.role_id, txn)

@@ -97,8 +97,9 @@ export class UserLogin {
       note: attempt.note,
       alongside: async (txn) => {
         const now = await this.#users.load(name, txn)
-        // The password or the user was changed while it was being looked at.
-        if (now?.id !== id || now.password.hash !== user.password.hash) {
+        // Something of the user was changed while the password was being looked at, be it rights or
+        // networks: it is the user of before that was judged.
+        if (now?.id !== id || now.version !== user.version) {
           throw wrongCredentials(attempt)
         }
         await this.#lockout.forget(name, txn)

@@ -75,13 +75,26 @@ export class PasswordLine {
   async #enter(kind: Kind, customer: string, ownMax: number): Promise<Turn | undefined> {
     const waiting = this.#waiting[kind]
     const own = waiting.get(customer) ?? []
-    if (own.length >= ownMax || this.#places[kind] >= placesMax) return undefined
+    if (own.length >= ownMax) return undefined
+    if (this.#places[kind] >= placesMax && !this.#makePlace(kind, own.length)) return undefined
     return new Promise((resolve) => {
       own.push({ customer, cameAtMs: this.#clock.monotonicMs(), resolve })
       waiting.set(customer, own)
       this.#places[kind]++
       this.#serve()
     })
+  }
+
+  /** Whoever has most gives up the last of his places to somebody who has fewer. */
+  #makePlace(kind: Kind, ownCount: number): boolean {
+    let longest: Place[] = []
+    for (const places of this.#waiting[kind].values()) {
+      if (places.length > longest.length) longest = places
+    }
+    if (longest.length <= ownCount + 1) return false
+    longest.pop()?.resolve(undefined)
+    this.#places[kind]--
+    return true
   }
 
   #serve(): void {

@@ -1,7 +1,7 @@
 /**
  * Paths of policies with `{{…}}` in them (platform.md §4.7): read once, filled for each token. What
  * cannot be filled, or would be filled with something that is more than a name in a path, makes the
- * rule disappear for that token: it grants nothing and denies nothing. No I/O.
+ * rule disappear for that token, so that it grants nothing (a deny: see `holdsUnfilled`). No I/O.
  */
 
 import { parseDurationMs } from '../../lib/duration.ts'
@@ -36,7 +36,7 @@ export interface TemplateOptions {
 }
 
 type Value = (facts: TemplateFacts, nowSeconds: number) => JsonValue | undefined
-type Piece = { readonly text: string } | { readonly value: Value }
+type Piece = { readonly text: string } | { readonly value: Value; readonly isOfToken: boolean }
 
 export interface PathTemplate {
   /** Every path that a filled rule could match begins with this. */
@@ -56,7 +56,8 @@ export function parsePathTemplate(path: string): PathTemplate {
     const expression = part.slice(0, end).trim()
     const value = parseExpression(expression)
     if (value === undefined) unknown.push(expression)
-    pieces.push({ value: value ?? (() => undefined) }, { text: part.slice(end + 2) })
+    const isOfToken = expression.startsWith('token.')
+    pieces.push({ value: value ?? (() => undefined), isOfToken }, { text: part.slice(end + 2) })
   }
   return { head: headOf(first), pieces, unknown }
 }
@@ -91,6 +92,40 @@ export function fillPathTemplate(
     path += value
   }
   return path
+}
+
+/**
+ * Whether a deny that cannot be filled holds all the same: it must not be shed by a value that fits
+ * nowhere, nor by a token that was made without what its maker's had. What identity has not is
+ * denied to nobody (POL-125).
+ */
+export function holdsUnfilled(
+  { pieces }: PathTemplate,
+  facts: TemplateFacts,
+  nowSeconds: number,
+  options: TemplateOptions,
+): boolean {
+  return pieces.some((piece) => {
+    if ('text' in piece) return false
+    const value = piece.value(facts, nowSeconds)
+    if (typeof value === 'string' && isName(value, options)) return false
+    return piece.isOfToken || (typeof value === 'string' && value !== '')
+  })
+}
+
+/** What such a deny is for: every path that it could have been. */
+export function widestPathOf({ pieces }: PathTemplate, options: TemplateOptions): string {
+  const marked = pieces.map((piece) => ('text' in piece ? piece.text : '\0')).join('')
+  const segments = marked.split('/')
+  const first = segments.findIndex((segment) => segment.includes('\0'))
+  if (options.allowsSlashes) return [...segments.slice(0, first), '*'].join('/')
+  const last = segments.length - 1
+  return segments
+    .map((segment, at) => {
+      if (!segment.includes('\0')) return segment
+      return at === last && segment.endsWith('*') ? '*' : '+'
+    })
+    .join('/')
 }
 
 /**

@@ -17,6 +17,8 @@ import {
 } from './path-pattern.ts'
 import {
   fillPathTemplate,
+  holdsUnfilled,
+  widestPathOf,
   parsePathTemplate,
   type PathTemplate,
   type TemplateFacts,
@@ -187,7 +189,11 @@ export function fillRules(
   nowSeconds: number,
 ): readonly (readonly PathRule[])[] {
   return templates.map(({ rule, template, options }) => {
-    const path = fillPathTemplate(template, facts, nowSeconds, options)
+    const isDeny = (rule.capabilities & capabilityBits.deny) !== 0
+    const filled = fillPathTemplate(template, facts, nowSeconds, options)
+    const isHeld =
+      isDeny && filled === undefined && holdsUnfilled(template, facts, nowSeconds, options)
+    const path = isHeld ? widestPathOf(template, options) : filled
     if (path === undefined) return []
     return spellingsOf(path, template).flatMap((spelling) => {
       const pattern = parsePathPattern(spelling)

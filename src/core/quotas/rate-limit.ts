@@ -4,6 +4,7 @@
 
 import type { QuotaConfig, RateLimit } from './quota-records.ts'
 import { fullPath, type MountTable } from '../mount-table.ts'
+import { foldText } from '../../schema/field.ts'
 import { trimEnd, trimEnds } from '../../lib/trim.ts'
 
 /** What load balancers and holders of unseal keys need, however much others ask for. */
@@ -65,12 +66,12 @@ export class QuotaRules {
       // One of a mount that is gone limits nothing.
       if (scope === undefined) continue
       if (scope.kind === 'everything') this.#global = limit
-      else if (scope.kind === 'path') this.#exact.set(scope.path, limit)
-      else if (scope.kind === 'prefix') prefixes.push([scope.prefix, limit])
+      else if (scope.kind === 'path') this.#exact.set(scope.path.toLowerCase(), limit)
+      else if (scope.kind === 'prefix') prefixes.push([scope.prefix.toLowerCase(), limit])
       else if (limit.role === '') this.#byMount.set(scope.path, limit)
       else {
         const roles = this.#byRole.get(scope.path) ?? []
-        this.#byRole.set(scope.path, new Map([...roles, [limit.role, limit]]))
+        this.#byRole.set(scope.path, new Map([...roles, [foldText(limit.role), limit]]))
       }
     }
     this.#prefixes = prefixes.toSorted(([a], [b]) => b.length - a.length)
@@ -88,15 +89,17 @@ export class QuotaRules {
   /** The quota that counts the request: of its role, its path, its mount, or of all. */
   find({ path: sent, role }: CountedRequest): RateLimit | undefined {
     const path = trimEnd(sent, '/')
+    // Other spellings of one name must not be other requests.
+    const folded = path.toLowerCase()
     if (this.#isExempt(path)) return undefined
     const mount = this.#mounts.find(sent)
     const mountPath = mount === undefined ? '' : fullPath(mount)
     const roles = this.#byRole.get(mountPath)
     const name = roles === undefined ? undefined : role()
     return (
-      (name === undefined ? undefined : roles?.get(name)) ??
-      this.#exact.get(path) ??
-      this.#prefixes.find(([prefix]) => path.startsWith(prefix))?.[1] ??
+      (name === undefined ? undefined : roles?.get(foldText(name))) ??
+      this.#exact.get(folded) ??
+      this.#prefixes.find(([prefix]) => folded.startsWith(prefix))?.[1] ??
       this.#byMount.get(mountPath) ??
       this.#global
     )
