@@ -117,17 +117,7 @@ export class Logins {
   ): Promise<LoginResult> {
     const type = tokenType(mount.config.tokenType ?? 'default-service', login.tokenType)
     const now = this.#tokens.nowMs
-    const granted = decideTtl({
-      mountDefault: mount.config.defaultLeaseTtl || this.#settings.defaultLeaseTtl,
-      mountMax: mount.config.maxLeaseTtl || this.#settings.maxLeaseTtl,
-      backendTtl: login.ttlSeconds,
-      backendMax: login.maxTtlSeconds,
-      period: login.periodSeconds,
-      explicitMax: login.explicitMaxTtlSeconds,
-      increment: 0,
-      startMs: now,
-      nowMs: now,
-    })
+    const granted = this.#grantedTtl(login, mount, now)
     if (!granted.ok) throw invalid('past the max TTL, cannot log in')
     const { expiresAtMs, ttl, warnings } = granted.value
 
@@ -175,14 +165,9 @@ export class Logins {
     return { auth, token, isEntityNew, warnings }
   }
 
-  /**
-   * What the token of that login would be, without making it; a refusal by what comes after the
-   * method's own decision is given and not thrown.
-   */
-  async preview(login: Login, mount: MountRecord): Promise<PreviewedLogin> {
-    const type = tokenType(mount.config.tokenType ?? 'default-service', login.tokenType)
-    const now = this.#tokens.nowMs
-    const granted = decideTtl({
+  /** The lifetime of that login's token; one rule for the login and for its preview. */
+  #grantedTtl(login: Login, mount: MountRecord, nowMs: number): ReturnType<typeof decideTtl> {
+    return decideTtl({
       mountDefault: mount.config.defaultLeaseTtl || this.#settings.defaultLeaseTtl,
       mountMax: mount.config.maxLeaseTtl || this.#settings.maxLeaseTtl,
       backendTtl: login.ttlSeconds,
@@ -190,9 +175,19 @@ export class Logins {
       period: login.periodSeconds,
       explicitMax: login.explicitMaxTtlSeconds,
       increment: 0,
-      startMs: now,
-      nowMs: now,
+      startMs: nowMs,
+      nowMs,
     })
+  }
+
+  /**
+   * What the token of that login would be, without making it; a refusal by what comes after the
+   * method's own decision is given and not thrown.
+   */
+  async preview(login: Login, mount: MountRecord): Promise<PreviewedLogin> {
+    const type = tokenType(mount.config.tokenType ?? 'default-service', login.tokenType)
+    const now = this.#tokens.nowMs
+    const granted = this.#grantedTtl(login, mount, now)
     const own = normalisePolicyNames(
       login.noDefaultPolicy ? login.policies : [...login.policies, 'default'],
     )

@@ -28,7 +28,7 @@ import { parseCidr } from '../lib/cidr.ts'
 import { isJsonObject, parseJson, type JsonObject, type JsonValue } from '../lib/json.ts'
 import { rfc3339 } from '../lib/time.ts'
 import { field, type Input } from '../schema/field.ts'
-import { shownRecord } from './login-record-paths.ts'
+import { authMountPath, shownRecord } from './login-record-paths.ts'
 import { refuseAfterwards, type Explanation } from '../trust/decide.ts'
 import { fixesOf } from '../trust/fixes.ts'
 import { reasons } from '../trust/reasons.ts'
@@ -279,7 +279,7 @@ async function explainable(
         : `"mount" has to say which of these: ${paths.join(', ')}`,
     )
   }
-  const path = `${named.replace(/^auth\//, '').replace(/\/$/, '')}/`
+  const path = authMountPath(named)
   const found = known.find(({ mount }) => mount.path === path)
   if (found !== undefined) return found
   throw invalid(

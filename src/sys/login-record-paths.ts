@@ -33,7 +33,7 @@ export function loginRecordPaths(ports: RecordedLoginsPort): readonly PathDeclar
           summary: 'Read them, with filters.',
           handler: async ({ input }) => {
             const limit = pageOf(input.limit)
-            const mount = input.mount === undefined ? undefined : mountPath(input.mount)
+            const mount = input.mount === undefined ? undefined : authMountPath(input.mount)
             const found = await ports.records.list({ ...input, mount, limit })
             const next = found.length < limit ? null : (found.at(-1)?.id ?? null)
             return reply.data({ logins: found.map(shownRecord), next })
@@ -132,7 +132,7 @@ function pageOf(asked: number | undefined): number {
   return limit
 }
 
-/** As records have it, whichever of its spellings is given. */
-function mountPath(text: string): string {
+/** The path of an auth mount as records have it (`jwt/`), whichever of its spellings is given. */
+export function authMountPath(text: string): string {
   return `${text.replace(/^auth\//, '').replace(/\/$/, '')}/`
 }
