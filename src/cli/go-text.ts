@@ -1,7 +1,15 @@
 /** Values as Go's `%v` prints them, which the table format of the existing clients shows. */
 
 import { goDuration } from '../lib/duration.ts'
-import { encodeJson, isJsonArray, isJsonObject, JsonNumber, type JsonValue } from '../lib/json.ts'
+import {
+  encodeJson,
+  isJsonArray,
+  isJsonObject,
+  JsonNumber,
+  member,
+  type JsonObject,
+  type JsonValue,
+} from '../lib/json.ts'
 
 /** `<nil>`, `[a b]`, `map[k:v]` with sorted keys; numbers keep their text. */
 export function goText(value: JsonValue): string {
@@ -15,6 +23,12 @@ export function goText(value: JsonValue): string {
     return `map[${members.join(' ')}]`
   }
   return encodeJson(value)
+}
+
+/** Of a member as `goText` has it; empty where it is absent or null. */
+export function goTextMember(object: JsonObject | undefined, name: string): string {
+  const value = object === undefined ? undefined : member(object, name)
+  return value === undefined || value === null ? '' : goText(value)
 }
 
 /** `%q` of a list of texts: `["a" "b"]`. */

@@ -85,6 +85,12 @@ export function textMember(object: JsonObject, name: string): string {
   return typeof value === 'string' ? value : ''
 }
 
+/** The objects in a list; none where the member is no list. */
+export function objectsMember(object: JsonObject | undefined, name: string): readonly JsonObject[] {
+  const value = object === undefined ? undefined : member(object, name)
+  return value !== undefined && isJsonArray(value) ? value.filter(isJsonObject) : []
+}
+
 export function numberMember(object: JsonObject, name: string): number {
   const value = member(object, name)
   if (value instanceof JsonNumber) return Number(value.text)

@@ -2,17 +2,16 @@
 
 import {
   encodeJson,
-  isJsonArray,
   isJsonObject,
   member,
   type JsonObject,
   type JsonValue,
 } from '../../lib/json.ts'
-import { objectOf } from '../../client/secret.ts'
+import { objectOf, objectsMember } from '../../client/secret.ts'
 import type { Command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
-import { goText } from '../go-text.ts'
+import { goTextMember } from '../go-text.ts'
 
 /** The login would be refused. */
 const refused = 3
@@ -95,8 +94,8 @@ async function lastRefused(context: CommandContext): Promise<string> {
     { method: 'GET', path: 'sys/logins', query },
     { doing: 'Error reading sys/logins', preflight: true },
   )
-  const [last] = listOf(secret?.data ?? {}, 'logins')
-  const id = textOfMember(last, 'request_id')
+  const [last] = objectsMember(secret?.data ?? {}, 'logins')
+  const id = goTextMember(last, 'request_id')
   if (id === '') throw new CommandFailure('no refused login is kept', exitCodes.remote)
   return id
 }
@@ -114,8 +113,8 @@ async function textOf(context: CommandContext, word: string): Promise<string> {
 
 /** The whole explanation in lines; also what the demo shows of a refusal. */
 export function drawn(data: JsonObject): readonly string[] {
-  const checks = listOf(data, 'checks')
-  const failed = checks.filter((check) => textOfMember(check, 'status') === 'fail')
+  const checks = objectsMember(data, 'checks')
+  const failed = checks.filter((check) => goTextMember(check, 'status') === 'fail')
   return [
     ...headline(data, checks, failed),
     ...failed.flatMap((check) => ['', ...failure(check)]),
@@ -133,13 +132,13 @@ function headline(
   [first, ...others]: readonly JsonObject[],
 ): readonly string[] {
   const facts = ['mount', 'role', 'issuer', 'key_id']
-    .map((name) => [name.replace('_id', ''), textOfMember(data, name)] as const)
+    .map((name) => [name.replace('_id', ''), goTextMember(data, name)] as const)
     .filter(([, text]) => text !== '')
     .map(([name, text]) => `${name} ${text}`)
   const verdict =
     first === undefined
       ? 'This login would be accepted.'
-      : `This login would be refused at check ${textOfMember(first, 'n')} of ${checks.length}: ${textOfMember(first, 'title')}.`
+      : `This login would be refused at check ${goTextMember(first, 'n')} of ${checks.length}: ${goTextMember(first, 'title')}.`
   const more = others.length === 0 ? [] : [`${others.length} more would refuse it as well.`]
   return [verdict, ...more, facts.join(' · ')]
 }
@@ -150,7 +149,7 @@ function failure(check: JsonObject): readonly string[] {
     return found === undefined ? [] : labelled(label, shown(found))
   }
   return [
-    `${textOfMember(check, 'n')}. ${textOfMember(check, 'title')}: ${textOfMember(check, 'reason')}`,
+    `${goTextMember(check, 'n')}. ${goTextMember(check, 'title')}: ${goTextMember(check, 'reason')}`,
     ...value('claim', 'claim'),
     ...value('got', 'got'),
     ...value('expected', 'expected'),
@@ -161,10 +160,10 @@ function failure(check: JsonObject): readonly string[] {
 }
 
 function fixes(data: JsonObject): readonly string[] {
-  return listOf(data, 'fix').flatMap((fix) => {
+  return objectsMember(data, 'fix').flatMap((fix) => {
     const patch = member(fix, 'patch')
     return [
-      ...labelled('fix', textOfMember(fix, 'text')),
+      ...labelled('fix', goTextMember(fix, 'text')),
       ...(patch === undefined ? [] : labelled('', shown(patch))),
     ]
   })
@@ -181,16 +180,16 @@ const marks: Readonly<Record<string, string>> = {
 function rows(checks: readonly JsonObject[]): readonly string[] {
   const lines: string[] = []
   for (let at = 0; at < checks.length;) {
-    const status = textOfMember(checks[at], 'status')
+    const status = goTextMember(checks[at], 'status')
     let end = at + 1
     if (status !== 'fail') {
-      while (end < checks.length && textOfMember(checks[end], 'status') === status) end++
+      while (end < checks.length && goTextMember(checks[end], 'status') === status) end++
     }
     const run = checks.slice(at, end)
-    const first = textOfMember(run[0], 'n')
-    const last = textOfMember(run.at(-1), 'n')
+    const first = goTextMember(run[0], 'n')
+    const last = goTextMember(run.at(-1), 'n')
     const numbers = first === last ? first : `${first}-${last}`
-    const titles = run.map((check) => textOfMember(check, 'title')).join(', ')
+    const titles = run.map((check) => goTextMember(check, 'title')).join(', ')
     const head = `${numbers.padEnd(6)}${(marks[status] ?? status).padEnd(10)}`
     lines.push(...folded(head, titles))
     at = end
@@ -201,19 +200,19 @@ function rows(checks: readonly JsonObject[]): readonly string[] {
 function outcome(data: JsonObject): readonly string[] {
   const made = member(data, 'outcome')
   if (!isJsonObject(made)) return []
-  const begins = textOfMember(data, 'decision') === 'accept' ? 'It gives' : 'Mended, it would give'
+  const begins = goTextMember(data, 'decision') === 'accept' ? 'It gives' : 'Mended, it would give'
   const policies = member(made, 'policies')
   const names = policies === undefined ? '' : shown(policies)
-  const ttl = textOfMember(made, 'ttl')
-  return ['', `${begins} ${textOfMember(made, 'display_name')}: policies ${names}, ${ttl} s.`]
+  const ttl = goTextMember(made, 'ttl')
+  return ['', `${begins} ${goTextMember(made, 'display_name')}: policies ${names}, ${ttl} s.`]
 }
 
 function roles(data: JsonObject): readonly string[] {
-  const all = listOf(data, 'roles')
+  const all = objectsMember(data, 'roles')
   if (all.length === 0) return []
   const lines = all.map((role) => {
-    const reason = textOfMember(role, 'reason')
-    return `  ${textOfMember(role, 'role')}: ${reason === '' ? 'would accept' : reason}`
+    const reason = goTextMember(role, 'reason')
+    return `  ${goTextMember(role, 'role')}: ${reason === '' ? 'would accept' : reason}`
   })
   return ['', 'All roles:', ...lines]
 }
@@ -241,14 +240,4 @@ function folded(head: string, text: string): readonly string[] {
 
 function shown(value: JsonValue): string {
   return typeof value === 'string' ? value : encodeJson(value)
-}
-
-function textOfMember(object: JsonObject | undefined, name: string): string {
-  const value = object === undefined ? undefined : member(object, name)
-  return value === undefined || value === null ? '' : goText(value)
-}
-
-function listOf(object: JsonObject, name: string): readonly JsonObject[] {
-  const value = member(object, name)
-  return value !== undefined && isJsonArray(value) ? value.filter(isJsonObject) : []
 }

@@ -1,6 +1,6 @@
 /** `identity …`: who is known to the server, and in which groups. Changes go through `write`. */
 
-import { listKeys } from '../../client/secret.ts'
+import { listKeys, textMember } from '../../client/secret.ts'
 import {
   isJsonArray,
   isJsonObject,
@@ -32,7 +32,7 @@ interface Kind {
 const entities: Kind = {
   path: 'entity',
   header: ['Id', 'Name', 'Known as'],
-  row: (id, info) => [id, textOf(info, 'name'), namesAt(member(info, 'aliases'))],
+  row: (id, info) => [id, textMember(info, 'name'), namesAt(member(info, 'aliases'))],
 }
 
 const groups: Kind = {
@@ -40,8 +40,8 @@ const groups: Kind = {
   header: ['Id', 'Name', 'Type', 'Known as'],
   row: (id, info) => [
     id,
-    textOf(info, 'name'),
-    textOf(info, 'type'),
+    textMember(info, 'name'),
+    textMember(info, 'type'),
     namesAt([member(info, 'alias') ?? null]),
   ],
 }
@@ -135,13 +135,8 @@ function namesAt(aliases: JsonValue | undefined): string {
   return aliases
     .filter((alias) => isJsonObject(alias))
     .map((alias) => {
-      const mount = textOf(alias, 'mount_path')
-      return `${textOf(alias, 'name')}${mount === '' ? '' : ` (${mount})`}`
+      const mount = textMember(alias, 'mount_path')
+      return `${textMember(alias, 'name')}${mount === '' ? '' : ` (${mount})`}`
     })
     .join(', ')
-}
-
-function textOf(object: JsonObject, name: string): string {
-  const value = member(object, name)
-  return typeof value === 'string' ? value : ''
 }

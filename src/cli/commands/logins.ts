@@ -1,16 +1,11 @@
 /** `logins …`: what was decided about each login (explain.md §4, §7). */
 
-import {
-  isJsonArray,
-  isJsonObject,
-  member,
-  type JsonObject,
-  type JsonValue,
-} from '../../lib/json.ts'
+import { objectsMember } from '../../client/secret.ts'
+import { isJsonObject, member, type JsonObject } from '../../lib/json.ts'
 import type { Command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { exitCodes } from '../failure.ts'
-import { goText } from '../go-text.ts'
+import { goTextMember } from '../go-text.ts'
 import { formatTable } from '../table.ts'
 
 /** Between two questions of -follow. */
@@ -51,14 +46,14 @@ export const tail: Command = {
     let fresh: readonly JsonObject[] = first
     for (;;) {
       const rows = fresh.toReversed().map(rowOf)
-      for (const record of fresh) seen.add(textOf(record, 'request_id'))
+      for (const record of fresh) seen.add(goTextMember(record, 'request_id'))
       if (isFirst && rows.length > 0) context.print.line(formatTable(headings, rows))
       else for (const row of rows) context.print.line(row.join('    '))
       isFirst = false
       if (!context.flags.bool('follow')) return exitCodes.ok
       await context.pause(followMs)
       const known = await newest(context, 1000)
-      fresh = known.filter((record) => !seen.has(textOf(record, 'request_id')))
+      fresh = known.filter((record) => !seen.has(goTextMember(record, 'request_id')))
     }
   },
 }
@@ -100,11 +95,11 @@ export const summary: Command = {
       { method: 'GET', path: 'sys/logins/summary', query },
       { doing: 'Error reading sys/logins/summary' },
     )
-    const counts = listOf(secret?.data, 'counts')
+    const counts = objectsMember(secret?.data, 'counts')
     if (!context.print.isTable) context.print.data([...counts])
     else {
       const names = ['count', 'mount', 'role', 'decision', 'reason', 'newest']
-      const rows = counts.map((one) => names.map((name) => textOf(one, name)))
+      const rows = counts.map((one) => names.map((name) => goTextMember(one, name)))
       context.print.line(
         formatTable(['Count', 'Mount', 'Role', 'Decision', 'Reason', 'Newest'], rows),
       )
@@ -127,29 +122,19 @@ async function newest(context: CommandContext, count: number): Promise<readonly 
     { method: 'GET', path: 'sys/logins', query },
     { doing: 'Error reading sys/logins' },
   )
-  return listOf(secret?.data, 'logins')
+  return objectsMember(secret?.data, 'logins')
 }
 
 function rowOf(record: JsonObject): readonly string[] {
   const claims = member(record, 'claims')
-  const subject = isJsonObject(claims) ? textOf(claims, 'sub') : ''
+  const subject = isJsonObject(claims) ? goTextMember(claims, 'sub') : ''
   return [
-    textOf(record, 'time'),
-    textOf(record, 'decision'),
-    textOf(record, 'mount'),
-    textOf(record, 'role'),
-    textOf(record, 'reason') || '-',
-    textOf(record, 'display_name') || subject || '-',
-    textOf(record, 'request_id'),
+    goTextMember(record, 'time'),
+    goTextMember(record, 'decision'),
+    goTextMember(record, 'mount'),
+    goTextMember(record, 'role'),
+    goTextMember(record, 'reason') || '-',
+    goTextMember(record, 'display_name') || subject || '-',
+    goTextMember(record, 'request_id'),
   ]
-}
-
-function textOf(object: JsonObject, name: string): string {
-  const value = member(object, name)
-  return value === undefined || value === null ? '' : goText(value)
-}
-
-function listOf(data: JsonValue | undefined, name: string): readonly JsonObject[] {
-  const value = data !== undefined && isJsonObject(data) ? member(data, name) : undefined
-  return value !== undefined && isJsonArray(value) ? value.filter(isJsonObject) : []
 }
