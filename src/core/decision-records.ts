@@ -5,7 +5,7 @@
  * have one of their own after a moment.
  */
 
-import type { JsonObject } from '../lib/json.ts'
+import { isJsonArray, type JsonObject } from '../lib/json.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Random } from '../platform/random.ts'
 import {
@@ -100,7 +100,26 @@ interface Block {
 
 type StoredBlock = Block & JsonObject
 
-const blockCodec: Codec<StoredBlock> = { ...exactCodec<StoredBlock>(), isShortLived: true }
+const exact = exactCodec<StoredBlock>()
+
+/** Nearly all claims are texts and plain numbers, which the platform writes at once. */
+const blockCodec: Codec<StoredBlock> = {
+  ...exact,
+  encode: (block) =>
+    block.entries.every(({ claims }) => claims === undefined || isPlain(claims))
+      ? JSON.stringify(block)
+      : exact.encode(block),
+  isShortLived: true,
+}
+
+function isPlain(claims: JsonObject): boolean {
+  for (const name of Object.keys(claims)) {
+    const value = claims[name]
+    if (typeof value !== 'object' || value === null) continue
+    if (!isJsonArray(value) || value.some((item) => typeof item === 'object')) return false
+  }
+  return true
+}
 
 export interface RecordQuery {
   readonly mount?: string | undefined
