@@ -441,7 +441,9 @@ function aliasType(request: EnableRequest): {
   if (request.class === 'secret' && (request.type === 'kv-v1' || request.type === 'kv-v2')) {
     return { type: 'kv', options: { ...request.options, version: request.type.slice(-1) } }
   }
-  return { type: request.type, options: request.options }
+  // Vault compatibility: what kv was called before it had versions.
+  const isGeneric = request.class === 'secret' && request.type === 'generic'
+  return { type: isGeneric ? 'kv' : request.type, options: request.options }
 }
 
 function isBuiltInType(type: string): boolean {
