@@ -132,6 +132,8 @@ export interface BackendType {
   /** Names under which it can be enabled. */
   readonly types: readonly string[]
   readonly class: 'auth' | 'secret'
+  /** Path of the login that takes a JWT and a role, and so can judge one on any request. */
+  readonly directLogin?: string
   /** Names of aliases that differ in case alone are two people. */
   readonly exactAliases?: true
   create(context: BackendContext): Backend

@@ -24,6 +24,7 @@ import { SignInStates } from './sign-in-states.ts'
 export const jwtBackend: BackendType = {
   types: ['jwt', 'oidc'],
   exactAliases: true,
+  directLogin: 'login',
   class: 'auth',
   create(context): Backend {
     const clientKeys = new ClientKeys(context)
