@@ -181,8 +181,6 @@ export const tokenRecord = defineRecord({
   renewed: optional<number>(),
   entity: own<string>(''),
   parent: optional<string>(),
-  /** Namespace of the parent, where it is one above. */
-  parentNamespace: optional<string>(),
   orphan: own<boolean>(false),
   cidrs: optional<readonly string[]>(),
   /** Token role (auth/token/roles). */
@@ -194,6 +192,8 @@ export const tokenRecord = defineRecord({
    * none.
    */
   external: optional<readonly ExternalGroups[]>(),
+  /** Namespace of the parent, where it is one above. */
+  parentNamespace: optional<string>(),
 })
 export type TokenRecord = StoredOf<typeof tokenRecord.table>
 

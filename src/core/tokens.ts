@@ -214,15 +214,16 @@ export class Tokens {
     view: StoreView,
     configuration: CoreConfiguration,
   ): Promise<boolean> {
-    let { parent: id, parentNamespace: above } = child
+    let record = child
     for (let depth = 0; depth < ancestorsMax; depth++) {
-      if (id === undefined) return true
-      if (above !== undefined) return this.isAliveAbove(above, id, view)
-      const record: TokenRecord | undefined = await view.get(keys.token(id))
-      if (record === undefined || !this.#isAliveAlone(id, record, configuration)) return false
-      ;({ parent: id, parentNamespace: above } = record)
+      const { parent, parentNamespace } = record
+      if (parent === undefined) return true
+      if (parentNamespace !== undefined) return this.isAliveAbove(parentNamespace, parent, view)
+      const above: TokenRecord | undefined = await view.get(keys.token(parent))
+      if (above === undefined || !this.#isAliveAlone(parent, above, configuration)) return false
+      record = above
     }
-    return false
+    return record.parent === undefined
   }
 
   /**

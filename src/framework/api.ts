@@ -165,7 +165,7 @@ export interface PathTraits {
 /** Cheap and never failing; a path that nobody knows counts as open, the stricter of the two. */
 export type PathTraitsOf = (path: string, verb: Verb, namespace?: string) => PathTraits
 
-/** Makes ready what `PathTraitsOf` has to know of a namespace; mostly there is nothing to wait for. */
+/** Makes ready what `PathTraitsOf` has to know of a namespace; mostly nothing has to be. */
 export type Prepare = (namespace: string, path: string) => Soon<void>
 
 /** Who comes to which path, known before anything of the body is. */
