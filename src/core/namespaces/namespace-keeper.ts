@@ -11,7 +11,9 @@ import type { Logger } from '../../platform/logger.ts'
 import { partsOfKey, scopedKey, scopeMark } from '../../storage/scoped-store.ts'
 import { destroyRange } from '../../storage/sealed-store.ts'
 import { prefixRange, StoreSealed, type Store, type StoreView } from '../../storage/store.ts'
+import { trimEnds } from '../../lib/trim.ts'
 import { keyClasses, keys } from '../keys.ts'
+import { readRateLimits } from '../quotas/quotas.ts'
 import type { NamespaceRecord } from '../records.ts'
 import { tellChange } from './namespace-admin.ts'
 import type { Realm } from './realm.ts'
@@ -98,6 +100,11 @@ export class NamespaceKeeper {
       if ((await txn.get(keys.namespace(id))) === undefined) return
       txn.delete(keys.namespace(id).text)
       txn.delete(keys.namespacePath(path).text)
+      for (const limit of await readRateLimits(txn)) {
+        if (`${trimEnds(limit.path, '/')}/`.startsWith(path)) {
+          txn.delete(keys.rateLimit(limit.name).text)
+        }
+      }
       await tellChange(txn, id)
     })
   }

@@ -140,7 +140,7 @@ export class Realm implements PipelineContext, NamespacePorts {
     this.policies = new Policies(store, clock, { hasRoot: false })
     this.quotas = {
       take: (request, rules) =>
-        doors.quotas.take(new PlacedRequest(request, path + request.path), rules),
+        doors.quotas.take(new PlacedRequest(request, path + request.path), rules, path),
     }
     const configuration = () => this.configuration()
     this.tokens = new Tokens({
