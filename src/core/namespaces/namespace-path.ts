@@ -12,7 +12,7 @@ export const namespacePathCharsMax = 512
 const reserved = new Set(['root', 'sys', 'audit', 'auth', 'cubbyhole', 'identity', 'api-lock'])
 
 /** The first part of a path that can lead into no namespace. */
-export function isReservedName(name: string): boolean {
+function isReservedName(name: string): boolean {
   return reserved.has(name.toLowerCase())
 }
 

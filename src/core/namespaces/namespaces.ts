@@ -20,7 +20,7 @@ import type { TokenOperations } from '../token-operations.ts'
 import type { Tokens } from '../tokens.ts'
 import { NamespaceAdmin } from './namespace-admin.ts'
 import { NamespaceKeeper } from './namespace-keeper.ts'
-import { isReservedName, rootNamespaceId } from './namespace-path.ts'
+import { rootNamespaceId } from './namespace-path.ts'
 import { NamespaceTrees, type NamespaceTree } from './namespace-tree.ts'
 import { PlacedRequest } from './placed-request.ts'
 import { Realm, type RealmDoors } from './realm.ts'
@@ -82,8 +82,7 @@ export class Namespaces {
   isOfRoot(header: string, path: string): boolean {
     if (this.#doors.seal.sealed || !this.#doors.isOpen()) return true
     if (header !== '' && header !== rootNamespaceId) return false
-    const end = path.indexOf('/')
-    if (end < 0 || isReservedStart(path, end)) return true
+    if (isOfEvery(path)) return true
     return this.#root.latestConfiguration?.mounts.find(path) !== undefined
   }
 
@@ -99,6 +98,7 @@ export class Namespaces {
 
   /** The same of what is already known and loaded. */
   peek(header: string, path: string): Destination | undefined {
+    if (header === '' && (this.#trees.latest.size === 0 || isOfEvery(path))) return undefined
     const place = this.#trees.latest.place(normalHeader(header), path)
     const realm = place?.namespace && this.#realms.get(place.namespace.id)
     return place === undefined || realm === undefined ? undefined : { realm, path: place.path }
@@ -352,6 +352,7 @@ function normalHeader(header: string): string {
   return header.includes('//') ? header.replaceAll(/\/{2,}/g, '/') : header
 }
 
-function isReservedStart(path: string, end: number): boolean {
-  return isReservedName(path.slice(0, end))
+/** Paths that every namespace has: no namespace is called so. */
+function isOfEvery(path: string): boolean {
+  return path.startsWith('auth/') || path.startsWith('sys/') || path.startsWith('identity/')
 }
