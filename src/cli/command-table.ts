@@ -21,6 +21,7 @@ const login = () => import('./commands/login.ts')
 const logins = () => import('./commands/logins.ts')
 const mountMove = () => import('./commands/mount-move.ts')
 const mounts = () => import('./commands/mounts.ts')
+const namespace = () => import('./commands/namespace.ts')
 const operator = () => import('./commands/operator.ts')
 const operatorShares = () => import('./commands/operator-shares.ts')
 const operatorBackup = () => import('./commands/operator-backup.ts')
@@ -307,6 +308,46 @@ export const commandTable: readonly CommandEntry[] = [
   },
   { name: 'lease renew', summary: 'Extend a lease', load: async () => (await lease()).leaseRenew },
   { name: 'lease revoke', summary: 'End leases', load: async () => (await lease()).leaseRevoke },
+  {
+    name: 'namespace list',
+    summary: 'List namespaces',
+    load: async () => (await namespace()).namespaceList,
+  },
+  {
+    name: 'namespace scan',
+    summary: 'List all namespaces below',
+    load: async () => (await namespace()).namespaceScan,
+  },
+  {
+    name: 'namespace create',
+    summary: 'Make a namespace',
+    load: async () => (await namespace()).namespaceCreate,
+  },
+  {
+    name: 'namespace lookup',
+    summary: 'Show what is known about a namespace',
+    load: async () => (await namespace()).namespaceLookup,
+  },
+  {
+    name: 'namespace patch',
+    summary: 'Change the metadata of a namespace',
+    load: async () => (await namespace()).namespacePatch,
+  },
+  {
+    name: 'namespace delete',
+    summary: 'Delete a namespace',
+    load: async () => (await namespace()).namespaceDelete,
+  },
+  {
+    name: 'namespace lock',
+    summary: 'Close a namespace',
+    load: async () => (await namespace()).namespaceLock,
+  },
+  {
+    name: 'namespace unlock',
+    summary: 'Open a locked namespace',
+    load: async () => (await namespace()).namespaceUnlock,
+  },
   {
     name: 'audit list',
     summary: 'List audit devices',

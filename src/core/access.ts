@@ -51,11 +51,14 @@ export class PolicyAccess {
   /** By name; a policy that was not changed is compiled once, however often others are. */
   readonly #compiled = new BoundedCache<string, CompiledText>(compiledMax)
   readonly #clock: Turns & Pick<Clock, 'nowMs'>
+  readonly #hasRoot: boolean
   #epoch = -1
   #serial = 0
 
-  constructor(clock: Turns & Pick<Clock, 'nowMs'>) {
+  /** Below the root namespace the name `root` means nothing. */
+  constructor(clock: Turns & Pick<Clock, 'nowMs'>, { hasRoot } = { hasRoot: true }) {
     this.#clock = clock
+    this.#hasRoot = hasRoot
   }
 
   /**
@@ -68,7 +71,7 @@ export class PolicyAccess {
     epoch: number,
     view: StoreView,
   ): Soon<Acl> {
-    if (names.length === 1 && names[0] === 'root') return this.#root
+    if (this.#hasRoot && names.length === 1 && names[0] === 'root') return this.#root
     if (epoch !== this.#epoch) {
       this.#shared.clear()
       this.#filled.clear()

@@ -4,11 +4,23 @@
 
 import type { Acl } from './policy/acl.ts'
 import type { TokenRights } from './token-rights.ts'
-import type { LiveToken } from './tokens.ts'
+import type { TokenOperations } from './token-operations.ts'
+import type { LiveToken, Tokens } from './tokens.ts'
+
+/** The namespace of a token that acts in one below it. */
+export interface TokenHome {
+  readonly id: string
+  /** Empty for the root. */
+  readonly path: string
+  readonly tokens: Tokens
+  readonly tokenOperations: TokenOperations
+}
 
 export interface CallerFacts {
   readonly token: LiveToken
   readonly acl: Acl
   /** Its policies, and where each comes from. */
   readonly rights: TokenRights
+  /** Where it is not the namespace of the request. */
+  readonly home?: TokenHome
 }

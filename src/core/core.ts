@@ -3,7 +3,13 @@
  * to life when the seal opens and forgets everything when it closes.
  */
 
-import type { ApiHandler, PathTraitsOf, RecordUnread, RequireMayAsk } from '../framework/api.ts'
+import type {
+  ApiHandler,
+  PathTraitsOf,
+  Prepare,
+  RecordUnread,
+  RequireMayAsk,
+} from '../framework/api.ts'
 import type { BackendType } from '../framework/backend.ts'
 import type { PathDeclaration } from '../framework/path.ts'
 import type { TokenPort } from '../framework/token-port.ts'
@@ -21,6 +27,7 @@ import { AuditDevices, type AuditSettings } from './audit-devices.ts'
 import type { TrailContext } from './audit-trail.ts'
 import { Backups } from './backups.ts'
 import { bootstrap, createInitialRoot } from './bootstrap.ts'
+import { builtInTypes } from './built-in-types.ts'
 import type { CallerFacts } from './caller-facts.ts'
 import { readConfiguration, type CoreConfiguration } from './configuration.ts'
 import { DecisionRecords } from './decision-records.ts'
@@ -35,18 +42,22 @@ import { LoginLog } from './login-log.ts'
 import { ServerMetrics } from './metrics.ts'
 import { MountedBackends } from './mounted-backends.ts'
 import { Mounts } from './mounts.ts'
+import type { NamespaceAdmin } from './namespaces/namespace-admin.ts'
+import { rootNamespaceId } from './namespaces/namespace-path.ts'
+import { Namespaces } from './namespaces/namespaces.ts'
 import { EpochValue } from './mount-table.ts'
 import { theOnlyOne, type OneOfAll } from './one-of-all.ts'
 import { Pipeline, type PipelineContext } from './pipeline.ts'
 import { Policies } from './policies.ts'
 import type { IdentityPaths, IdentityStore } from './ports/identity-ports.ts'
 import type { PagePort } from './ports/page-port.ts'
-import type { System, SystemPorts } from './ports/system-ports.ts'
+import type { NamespaceSystem, System, SystemPorts } from './ports/system-ports.ts'
 import type { CorsRecord, MountRecord } from './records.ts'
 import { KeyRotation } from './seal/key-rotation.ts'
 import { Rekey, rekeySteps, type RekeySteps } from './seal/rekey.ts'
 import { InFlight } from './in-flight.ts'
 import { Quotas } from './quotas/quotas.ts'
+import type { QuotaRules } from './quotas/rate-limit.ts'
 import { hasRestoreNote, removeRestoreNote } from './seal/restore-note.ts'
 import {
   RootGeneration,
@@ -79,6 +90,8 @@ export interface CoreContext {
   readonly plugins: (tokens: () => TokenPort<CallerFacts>) => readonly BackendType[]
   /** The paths below `sys/`, over the ports of the core. */
   readonly system: (ports: SystemPorts) => System
+  /** The same of a namespace below the root. */
+  readonly namespaceSystem: NamespaceSystem
   /** The paths of the `identity/` mount, over theirs. */
   readonly identityPaths: IdentityPaths
   readonly pages: PagePort
@@ -132,6 +145,8 @@ export class Core implements SystemPorts, PipelineContext {
   readonly storeCheck: StoreCheck
   readonly rotation: KeyRotation
   readonly #pipeline: Pipeline
+  readonly #namespaces: Namespaces
+  readonly namespaces: NamespaceAdmin
   readonly #leads: () => boolean
   readonly #metricsOfOthers: MetricsOfOthers | undefined
   readonly #configuration = new EpochValue<CoreConfiguration>(readConfiguration)
@@ -198,23 +213,56 @@ export class Core implements SystemPorts, PipelineContext {
     })
     this.policies = new Policies(context.store, context.clock)
     this.#pipeline = new Pipeline(this, system, context.pages)
+    const doors = { ...context, ...this.#serverDoors(processes) }
+    this.#namespaces = new Namespaces(doors, { realm: this, pipeline: this.#pipeline }, system)
+    this.namespaces = this.#namespaces.adminAt('')
+  }
+
+  /** What namespaces share with the root. */
+  #serverDoors(processes: number) {
+    const { logger, loginLog, metrics, inFlight, trails, quotas } = this
+    return {
+      ...{ logger, loginLog, metrics, inFlight, trails, quotas, processes },
+      leads: this.#leads,
+      quotaRules: () => this.quotaRules,
+      isOpen: () => this.isOpen,
+    }
   }
 
   get handler(): ApiHandler {
-    return (request) => this.#pipeline.handle(request)
+    const atRoot: ApiHandler = (request) => this.#pipeline.handle(request)
+    return (request) =>
+      this.#namespaces.isOfRoot(request.namespace, request.path)
+        ? atRoot(request)
+        : this.#namespaces.handle(request, atRoot)
+  }
+
+  /** To be waited for before what follows is asked about a request. */
+  get prepare(): Prepare {
+    return (namespace, path) => this.#namespaces.prepare(namespace, path)
   }
 
   /** How a path is declared, as far as the last configuration that was read knows it. */
   get traitsOf(): PathTraitsOf {
-    return (path, verb) => this.#pipeline.traitsOf(path, verb)
+    return (path, verb, namespace = '') => {
+      const found = this.#namespaces.peek(namespace, path)
+      return found === undefined
+        ? this.#pipeline.traitsOf(path, verb)
+        : found.realm.pipeline.traitsOf(found.path, verb)
+    }
   }
 
   get requireMayAsk(): RequireMayAsk {
-    return (asking) => this.#pipeline.requireMayAsk(asking)
+    return async (asking) => {
+      if (await this.#namespaces.requireMayAsk(asking)) return
+      await this.#pipeline.requireMayAsk(asking)
+    }
   }
 
   get recordUnread(): RecordUnread {
-    return (request, refusal) => this.#pipeline.recordUnread(request, refusal)
+    return async (request, refusal) =>
+      (await this.#namespaces.recordUnread(request, refusal)) ??
+      this.#pipeline.recordUnread(request, refusal)
   }
 
   async collectMetrics(): Promise<readonly Family[]> {
@@ -283,6 +331,11 @@ export class Core implements SystemPorts, PipelineContext {
       await this.backends.keepOnly(configuration.mounts)
     }
     return configuration
+  }
+
+  /** What the last request knew, likewise. */
+  get quotaRules(): QuotaRules | undefined {
+    return this.#configuration.latest?.quotas
   }
 
   /** What the last request knew: for questions that may not wait. */
@@ -361,6 +414,7 @@ export class Core implements SystemPorts, PipelineContext {
       tokens,
       backends,
       configuration: () => this.configuration(),
+      requireFree: (txn, path) => this.#namespaces.requireNoNamespace(txn, '', path),
     })
     const wrapping = new Wrapping({
       store,
@@ -388,11 +442,12 @@ export class Core implements SystemPorts, PipelineContext {
       records,
     }
     this.loginLog.keepIn(records)
-    store.sendAlong(() => records.takeCompanion())
+    store.sendAlong(() => records.takeCompanion() ?? this.#namespaces.takeCompanion())
     this.#cubbyhole = (await this.configuration()).mounts.byPath('cubbyhole/')?.uuid
     await this.#endRestoration(mounts)
     await this.rotation.start()
     sweep.start()
+    this.#namespaces.keeper.start()
   }
 
   /** Called before the store is sealed: stops background work and forgets everything. */
@@ -405,6 +460,7 @@ export class Core implements SystemPorts, PipelineContext {
     this.rotation.stop()
     this.#ownRootGeneration.forget()
     this.#ownRekey.forget()
+    await this.#namespaces.close()
     await opened?.sweep.stop()
     await this.backends.close()
     this.audit.close()
@@ -422,6 +478,7 @@ export class Core implements SystemPorts, PipelineContext {
     const { engine } = this.store
     if (!(await hasRestoreNote(engine))) return
     await mounts.voidBatchTokens()
+    await this.#namespaces.each((realm) => realm.mounts.voidBatchTokens())
     await removeRestoreNote(engine)
     this.logger.log(
       'warn',
@@ -440,6 +497,7 @@ export class Core implements SystemPorts, PipelineContext {
       get identities() {
         return store()
       },
+      namespaceId: rootNamespaceId,
       mounts: async () => (await this.configuration()).mounts,
     })
   }
@@ -484,15 +542,4 @@ export class Core implements SystemPorts, PipelineContext {
     if (this.#opened === undefined) throw new StoreSealed()
     return this.#opened
   }
-}
-
-/** What every server has mounted, and nobody can enable. */
-function builtInTypes(
-  system: System,
-  identityPaths: () => readonly PathDeclaration[],
-): readonly BackendType[] {
-  return [
-    { types: ['system'], class: 'secret', create: () => ({ paths: system.paths }) },
-    { types: ['identity'], class: 'secret', create: () => ({ paths: identityPaths() }) },
-  ]
 }

@@ -45,6 +45,7 @@ export class LoginLog {
   readonly #mountOf: (path: string) => string | undefined
   readonly #refusedLines: LineBudget
   readonly #metrics: ServerMetrics
+  readonly #namespace: string
   #records: DecisionRecords | undefined
 
   constructor(parts: {
@@ -53,20 +54,39 @@ export class LoginLog {
     readonly mountOf: (path: string) => string | undefined
     readonly metrics: ServerMetrics
     readonly processes?: number
+    /** Path of the namespace; empty for the root. */
+    readonly namespace?: string
+    /** Shared by all namespaces. */
+    readonly refusedLines?: LineBudget
   }) {
+    this.#namespace = parts.namespace ?? ''
     this.#logger = parts.logger
     this.#clock = parts.clock
     this.#mountOf = parts.mountOf
     this.#metrics = parts.metrics
-    this.#refusedLines = new LineBudget(
-      parts.clock,
-      (count) =>
-        parts.logger.log('warn', 'refused logins were left out of this log', {
-          event: 'login',
-          count,
-        }),
-      parts.processes,
-    )
+    this.#refusedLines =
+      parts.refusedLines ??
+      new LineBudget(
+        parts.clock,
+        (count) =>
+          parts.logger.log('warn', 'refused logins were left out of this log', {
+            event: 'login',
+            count,
+          }),
+        parts.processes,
+      )
+  }
+
+  /** The log of logins in a namespace; it keeps what was decided by itself. */
+  ofNamespace(namespace: string, mountOf: (path: string) => string | undefined): LoginLog {
+    return new LoginLog({
+      logger: this.#logger,
+      clock: this.#clock,
+      metrics: this.#metrics,
+      refusedLines: this.#refusedLines,
+      namespace,
+      mountOf,
+    })
   }
 
   /** The end of any request; what was no login leaves no line. */
@@ -122,7 +142,7 @@ export class LoginLog {
     if (note.isLogged === true) return
     if (note.reason !== undefined && pending.has(note.reason)) return
     this.#metrics.login({
-      mount: parts.mount ?? '',
+      mount: this.#namespace + (parts.mount ?? ''),
       // Of a role that is there: names that strangers choose are no labels.
       role: note.roleVersion === undefined ? undefined : note.role,
       end,
@@ -133,7 +153,13 @@ export class LoginLog {
     if (end !== 'accepted') this.#records?.add(recordOf(parts, this.#clock.nowMs()))
     if (!this.#logger.isEnabled(levels[end])) return
     if (end !== 'accepted' && !this.#refusedLines.take()) return
-    this.#logger.log(levels[end], messages[end], fieldsOf(parts))
+    const fields = fieldsOf(parts)
+    const namespace = this.#namespace
+    this.#logger.log(
+      levels[end],
+      messages[end],
+      namespace === '' ? fields : { ...fields, namespace },
+    )
   }
 }
 

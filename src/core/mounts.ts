@@ -62,6 +62,8 @@ export interface MountsContext {
   readonly backends: MountedBackends
   /** The newest configuration; asking for it shows it to the socket side. */
   readonly configuration: () => Promise<CoreConfiguration>
+  /** Throws where a namespace has the path. */
+  readonly requireFree: (txn: StoreTransaction, path: string) => Promise<void>
 }
 
 export class Mounts {
@@ -115,6 +117,7 @@ export class Mounts {
       this.#requireOnlyBearer(record, table)
       const clash = table.clash(fullPath(record))
       if (clash !== undefined) throw invalid(`path is already in use at ${clash.path}`)
+      await this.#context.requireFree(txn, fullPath(record))
       txn.put(keys.mount(record.uuid), record)
     })
     await this.#showToSockets()
@@ -234,6 +237,7 @@ export class Mounts {
       if (clash !== undefined) {
         throw invalid(`path is already in use at ${clash.path}`)
       }
+      await this.#context.requireFree(txn, target)
       txn.put(keys.mount(mount.uuid), { ...mount, path: strip(target) })
       if (isAuth) await this.#markRevoked(txn, source.replace(/\/$/, ''), newest)
       txn.put(keys.remount(id), { from: source, to: target, status: 'success' })

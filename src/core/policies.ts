@@ -21,13 +21,16 @@ const hidden = new Set(['response-wrapping'])
 export class Policies {
   readonly #store: Store
   readonly #clock: Clock
+  readonly #hasRoot: boolean
 
-  constructor(store: Store, clock: Clock) {
+  /** Below the root namespace there is no `root`. */
+  constructor(store: Store, clock: Clock, { hasRoot } = { hasRoot: true }) {
     this.#store = store
     this.#clock = clock
+    this.#hasRoot = hasRoot
   }
 
-  /** Stored names sorted, `root` last. */
+  /** Stored names sorted, `root` last where there is one. */
   async list(): Promise<readonly string[]> {
     return this.#store.view(async (view) => {
       const names: string[] = []
@@ -36,14 +39,14 @@ export class Policies {
         if (!hidden.has(name)) names.push(name)
       }
       names.sort()
-      names.push('root')
+      if (this.#hasRoot) names.push('root')
       return names
     })
   }
 
   /** The text as written; undefined when there is none. */
   async read(name: string): Promise<Pick<PolicyRecord, 'text' | 'allowSlashes'> | undefined> {
-    if (name === 'root') return { text: '' }
+    if (name === 'root') return this.#hasRoot ? { text: '' } : undefined
     if (name === 'response-wrapping') return { text: responseWrappingPolicyText }
     return this.#store.view((view) => view.get(keys.policy(name)))
   }

@@ -36,6 +36,7 @@ const refusals = {
   media_type_unsupported: { status: 415, text: 'unsupported media type' },
   rate_limited: { status: 429, text: 'rate limit quota exceeded' },
   internal: { status: 500, text: 'internal error' },
+  namespace_locked: { status: 503, text: 'API access to this namespace has been locked' },
   sealed: { status: 503, text: 'Vault is sealed' },
   unavailable: { status: 503, text: 'storage is not available at the moment; try again' },
 } as const satisfies Readonly<Record<string, RefusalRow>>

@@ -22,7 +22,7 @@ import type { Outbound } from '../platform/outbound.ts'
 import type { Random } from '../platform/random.ts'
 import { SealedStore } from '../storage/sealed-store.ts'
 import type { Engine } from '../storage/store.ts'
-import { createSystem } from '../sys/index.ts'
+import { createNamespaceSystem, createSystem } from '../sys/index.ts'
 import { builtIns } from './built-ins.ts'
 import { createPageShell } from './page-shell.ts'
 import { createWebHandler } from './page-doors.ts'
@@ -162,6 +162,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       audit: options.audit ?? noAudit,
       plugins: (tokens) => [...builtIns(tokens), ...(options.plugins ?? [])],
       system: createSystem,
+      namespaceSystem: createNamespaceSystem,
       identityPaths: createIdentityPaths,
       pages: createPageShell({ random, environment, ui: options.ui }),
       processes,
@@ -175,6 +176,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     const api = createApiServer({
       listeners: options.listeners,
       handler: core.handler,
+      prepare: core.prepare,
       traitsOf: core.traitsOf,
       requireMayAsk: core.requireMayAsk,
       recordUnread: core.recordUnread,

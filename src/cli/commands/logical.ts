@@ -120,9 +120,13 @@ export const list: Command = {
 }
 
 /** Sends a list request and prints the names; shared with the kv commands. */
-export async function listPath(context: CommandContext, path: string): Promise<number> {
+export async function listPath(
+  context: CommandContext,
+  path: string,
+  by: 'list' | 'scan' = 'list',
+): Promise<number> {
   const secret = await context.read(
-    { method: 'GET', path, query: [['list', 'true']] },
+    { method: 'GET', path, query: [[by, 'true']] },
     { doing: `Error listing ${path}` },
   )
   if (secret?.wrapInfo !== undefined) return context.show(secret)

@@ -20,6 +20,7 @@ import type { InFlight } from '../in-flight.ts'
 import type { Logins } from '../login.ts'
 import type { MountedBackends } from '../mounted-backends.ts'
 import type { Mounts } from '../mounts.ts'
+import type { NamespaceAdmin } from '../namespaces/namespace-admin.ts'
 import type { Policies } from '../policies.ts'
 import type { KeyRotation } from '../seal/key-rotation.ts'
 import type { RekeySteps } from '../seal/rekey.ts'
@@ -144,18 +145,18 @@ export interface RandomPort {
   readonly random: Random
 }
 
-export interface SystemPorts
+/** Makes, changes, locks and removes namespaces below its own. */
+export interface NamespacePort {
+  readonly namespaces: NamespaceAdmin
+}
+
+/** What every namespace has for itself. */
+export interface NamespacePorts
   extends
     RecordPort,
     ConfigurationPort,
     SettingsPort,
-    SealPort,
-    ShareHolderPort,
-    RotationPort,
     ClockPort,
-    LoggerPort,
-    InFlightPort,
-    BackupPort,
     TokenFinder,
     TokenKeeper,
     RightsPort,
@@ -163,16 +164,29 @@ export interface SystemPorts
     MountPort,
     BackendPort,
     WrappingPort,
-    AuditPort,
     LoginPreviewPort,
-    MetricsPort,
     RecordedLoginsPort,
-    RandomPort {}
+    RandomPort,
+    NamespacePort {}
+
+export interface SystemPorts
+  extends
+    NamespacePorts,
+    SealPort,
+    ShareHolderPort,
+    RotationPort,
+    LoggerPort,
+    InFlightPort,
+    BackupPort,
+    AuditPort,
+    MetricsPort {}
 
 /** The part of the server that is about the server; it is mounted at `sys/` and is no plugin. */
 export interface System {
   /** In the order in which patterns are tried. */
   readonly paths: readonly PathDeclaration[]
+  /** Those of them that the root namespace alone has. */
+  readonly serverPaths: readonly PathDeclaration[]
   /** The answer to a request for help about a mount or one of its paths, as JSON. */
   help(
     declarations: readonly PathDeclaration[],
@@ -180,3 +194,6 @@ export interface System {
     path: string,
   ): string
 }
+
+/** The `sys/` mount of a namespace below the root. */
+export type NamespaceSystem = (ports: NamespacePorts) => Omit<System, 'serverPaths'>
