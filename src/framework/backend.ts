@@ -85,6 +85,8 @@ export interface BackendContext {
   readonly logger: Logger
   readonly outbound: Outbound
   readonly loginLog: LoginRecorder
+  /** Those of these policies that nobody has written; for advice, never for a decision. */
+  readonly unknownPolicies?: (names: readonly string[]) => Promise<readonly string[]>
   /** Processes of this server: what all of them may do together is shared out; 1 when absent. */
   readonly processes?: number | undefined
 }

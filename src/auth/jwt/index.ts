@@ -49,7 +49,7 @@ export const jwtBackend: BackendType = {
         configPath(configs),
         ...issuerPaths(issuers),
         ...rolePaths(roles),
-        lintPath(configs, roles),
+        lintPath(configs, roles, context),
         loginPath(login),
         ...celRolePaths(celRoles),
         celLoginPath(new CelLogin(login, celRoles)),

@@ -20,7 +20,7 @@ import type { Key, StoreTransaction, StoreView } from '../../storage/store.ts'
 import { checkRoleRules } from '../../trust/role-checks.ts'
 import { compileRole, type CompiledRole } from '../../trust/role-rules.ts'
 import type { JwtConfigs, TrustRecord } from './config.ts'
-import { issuersOf, lintWarnings } from './lint.ts'
+import { issuersOf, lintWarnings, type LintFacts } from './lint.ts'
 import {
   readShape,
   roleCodec,
@@ -106,8 +106,13 @@ export class JwtRoles {
       // is judged again.
       txn.put(key, { ...record, version: last + 1 })
       this.#markSet(txn)
-      return [...this.#warnings(record), ...lintWarnings(record, issuersOf(trust))]
+      return [...this.#warnings(record), ...lintWarnings(record, this.#lintFacts(trust))]
     })
+  }
+
+  #lintFacts(trust: TrustRecord): LintFacts {
+    const { defaultLeaseTtlSeconds } = this.#context.mount()
+    return { issuers: issuersOf(trust), ttlSeconds: defaultLeaseTtlSeconds }
   }
 
   /** The mount knows issuers and has no browser flow. */
