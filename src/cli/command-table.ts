@@ -10,6 +10,7 @@ const audit = () => import('./commands/audit.ts')
 const auditVerify = () => import('./commands/audit-verify.ts')
 const authHelp = () => import('./commands/auth-help.ts')
 const completion = () => import('./commands/completion.ts')
+const doctor = () => import('./commands/doctor.ts')
 const explain = () => import('./commands/explain.ts')
 const identity = () => import('./commands/identity.ts')
 const kv = () => import('./commands/kv.ts')
@@ -63,6 +64,11 @@ export const commandTable: readonly CommandEntry[] = [
     name: 'logout',
     summary: 'Revoke the kept token and forget it',
     load: async () => (await session()).logout,
+  },
+  {
+    name: 'doctor',
+    summary: 'Say what is wrong with a login mount, and what mends it',
+    load: async () => (await doctor()).doctor,
   },
   {
     name: 'explain',

@@ -5,6 +5,7 @@ import { CelLogin, celLoginPath } from './cel-login.ts'
 import { CelRoles, celRolePaths } from './cel-role.ts'
 import { ClientKeys, clientKeyPaths } from './client-keys.ts'
 import { configPath, JwtConfigs } from './config.ts'
+import { doctorPath, JwtDoctor } from './doctor.ts'
 import { JwtExplainer } from './explain.ts'
 import { issuerPaths, JwtIssuers } from './issuers.ts'
 import { lintPath } from './lint.ts'
@@ -50,6 +51,7 @@ export const jwtBackend: BackendType = {
         ...issuerPaths(issuers),
         ...rolePaths(roles),
         lintPath(configs, roles, context),
+        doctorPath(new JwtDoctor(context, { configs, issuers, roles, providers })),
         loginPath(login),
         ...celRolePaths(celRoles),
         celLoginPath(new CelLogin(login, celRoles)),
