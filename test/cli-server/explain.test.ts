@@ -92,6 +92,26 @@ test('a refused login is found, shown and explained afterwards', async () => {
   assert.equal((await shell.run(['logins', 'show', 'none'])).code, 2)
 })
 
+test('logins tail -follow shows what is decided meanwhile, until its token ends', async () => {
+  const policy = 'path "sys/logins*" { capabilities = ["read"] }'
+  const token = await shell.tokenFor('watcher', policy)
+  const command = shell.run(['logins', 'tail', '-follow'], { env: { VAULT_TOKEN: token } })
+  const { root } = shell.server
+  const jwt = key.sign({ ...good, team: 'blue', sub: 'repo:acme/follow' })
+  const ids: string[] = []
+  for (let i = 0; i < 3; i++) {
+    const refused = await root.as(undefined).write('auth/jwt/login', { role: 'deploy', jwt })
+    ids.push(refused.headers['x-request-id'] ?? '')
+    await new Promise((resolve) => {
+      setTimeout(resolve, 400)
+    })
+  }
+  await root.must('auth/token/revoke', { token })
+  const result = await command
+  assert.equal(result.code, 2, result.err)
+  for (const id of ids) assert.equal(result.out.split(id).length, 2, result.out)
+})
+
 test('what a token says cannot draw on the terminal', async () => {
   const jwt = key.sign({ ...good, aud: '\u001b[2Jx', team: '\u001b]0;y\u0007' })
   const result = await shell.run(['explain', '-role=deploy', jwt])
