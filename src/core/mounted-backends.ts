@@ -117,6 +117,7 @@ export class MountedBackends {
       logger,
       outbound,
       loginLog: loginLog.ofMount(() => mount().path),
+      keptLogins: (limit) => loginLog.keptOf(mount().path, limit),
       unknownPolicies: (names) => unknownPolicies(store, names),
       processes,
     }
