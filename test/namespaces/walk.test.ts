@@ -100,9 +100,9 @@ function pathOf({ mount, declaration }: Declared, name: string): string {
   return `${mount}${inner}`
 }
 
-/** What seals or stops the server, or ends whoever walks, is not done. */
+/** What seals or stops the server, ends whoever walks, or never ends itself, is not done. */
 const sparing =
-  /^sys\/namespaces\/api-lock|^auth\/token\/revoke(?:-self)?$|^sys\/(?:leases\/)?revoke-|^sys\/(seal|step-down|init|unseal|rotate|rekey|generate|storage|monitor|audit)/
+  /^sys\/logins\/stream|^sys\/namespaces\/api-lock|^auth\/token\/revoke(?:-self)?$|^sys\/(?:leases\/)?revoke-|^sys\/(seal|step-down|init|unseal|rotate|rekey|generate|storage|monitor|audit)/
 
 function steps(): readonly Step[] {
   return declared.flatMap((one) => {

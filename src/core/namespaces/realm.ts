@@ -27,6 +27,7 @@ import { createIdentityStore } from '../identity/identity-store.ts'
 import { LoginIdentities } from '../identity/login-identity.ts'
 import type { InFlight } from '../in-flight.ts'
 import { keys, lastSegment } from '../keys.ts'
+import { LoginFeed } from '../login-feed.ts'
 import type { LoginLog } from '../login-log.ts'
 import { Logins } from '../login.ts'
 import type { ServerMetrics } from '../metrics.ts'
@@ -102,6 +103,7 @@ export class Realm implements PipelineContext, NamespacePorts {
   readonly sweep: TokenSweep
   readonly tokenOperations: TokenOperations
   readonly records: DecisionRecords
+  readonly loginFeed: LoginFeed
   readonly namespaces: NamespaceAdmin
   readonly pipeline: Pipeline
   readonly #doors: RealmDoors
@@ -124,6 +126,7 @@ export class Realm implements PipelineContext, NamespacePorts {
     this.path = path
     this.seal = doors.seal
     this.clock = clock
+    this.loginFeed = new LoginFeed(clock, () => this.records)
     this.random = random
     this.logger = logger
     this.settings = settings
@@ -324,6 +327,7 @@ export class Realm implements PipelineContext, NamespacePorts {
 
   async close(): Promise<void> {
     this.#isClosed = true
+    this.loginFeed.close()
     this.records.close()
     this.loginLog.keepIn(undefined)
     await this.backends.close()
