@@ -354,6 +354,11 @@ export class Core implements SystemPorts, PipelineContext {
     return this.#configuration.latest?.uiHeaders
   }
 
+  /** Path of the namespace that a token text names; empty for the root and for one unknown. */
+  namespaceOf(text: string): Soon<string> {
+    return this.#namespaces.pathOfText(text)
+  }
+
   async configuration(): Promise<CoreConfiguration> {
     return this.configurationAt(await this.store.view((view) => view.epoch()))
   }
