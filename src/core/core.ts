@@ -222,7 +222,13 @@ export class Core implements SystemPorts, PipelineContext {
   #serverDoors(processes: number) {
     const { logger, loginLog, metrics, inFlight, trails, quotas } = this
     return {
-      ...{ logger, loginLog, metrics, inFlight, trails, quotas, processes },
+      logger,
+      loginLog,
+      metrics,
+      inFlight,
+      trails,
+      quotas,
+      processes,
       leads: this.#leads,
       quotaRules: () => this.quotaRules,
       isOpen: () => this.isOpen,
