@@ -25,7 +25,7 @@ import { NamespaceKeeper } from './namespace-keeper.ts'
 import { rootNamespaceId } from './namespace-path.ts'
 import { NamespaceTrees, type NamespaceTree } from './namespace-tree.ts'
 import { PlacedRequest } from './placed-request.ts'
-import { Realm, type RealmDoors } from './realm.ts'
+import { Realm, type Neighbourhood, type RealmDoors, type Shown } from './realm.ts'
 
 /** Loaded ones; busy ones stay beyond it. */
 const loadedMax = 512
@@ -44,14 +44,7 @@ export interface Destination {
   readonly path: string
 }
 
-/** A question about a token of another namespace. */
-interface Shown {
-  readonly asking: Asking
-  readonly view: StoreView
-  readonly epoch: number
-}
-
-export class Namespaces {
+export class Namespaces implements Neighbourhood {
   readonly #doors: RealmDoors
   readonly #root: RootRealm
   readonly #rootPipeline: Pick<Pipeline, 'admitShown'>
