@@ -23,7 +23,8 @@ if (!existsSync(new URL('../dist/cli.js', import.meta.url))) {
   process.exitCode = 1
 } else if (words.length === 1 && versionWords.includes(words[0])) {
   const { version } = await import('../dist/version.js')
-  await version.run({ print: { isTable: true, line: (text) => process.stdout.write(`${text}\n`) } })
+  const line = (text) => process.stdout.write(`${text}\n`)
+  await version.run({ programName: programName(), print: { isTable: true, line } })
 } else {
   useCompileCache()
   const { runCli } = await import('../dist/cli.js')

@@ -10,6 +10,8 @@ const audit = () => import('./commands/audit.ts')
 const auditVerify = () => import('./commands/audit-verify.ts')
 const authHelp = () => import('./commands/auth-help.ts')
 const completion = () => import('./commands/completion.ts')
+const doctor = () => import('./commands/doctor.ts')
+const roleDiff = () => import('./commands/role-diff.ts')
 const explain = () => import('./commands/explain.ts')
 const identity = () => import('./commands/identity.ts')
 const kv = () => import('./commands/kv.ts')
@@ -66,9 +68,19 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await session()).logout,
   },
   {
+    name: 'doctor',
+    summary: 'Say what is wrong with a login mount, and what mends it',
+    load: async () => (await doctor()).doctor,
+  },
+  {
     name: 'explain',
     summary: 'Show why a login would be accepted or refused',
     load: async () => (await explain()).explain,
+  },
+  {
+    name: 'role diff',
+    summary: 'Show who would gain and who would lose by a change of a role',
+    load: async () => (await roleDiff()).roleDiff,
   },
   {
     name: 'logins tail',

@@ -161,7 +161,8 @@ export class CommandContext implements DataSources {
       if (cause instanceof CommandFailure || cause instanceof DryRun) throw cause
       const { programName } = this
       const text = remoteErrorText({ doing: options.doing, programName }, cause)
-      throw new CommandFailure(text, exitCodes.remote)
+      const status = cause instanceof ApiError ? cause.response.status : undefined
+      throw new CommandFailure(text, exitCodes.remote, status)
     }
   }
 

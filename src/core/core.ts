@@ -38,6 +38,7 @@ import { indexOlderEntities } from './identity/older-entities.ts'
 import { keys, lastSegment } from './keys.ts'
 import { Logins } from './login.ts'
 import { BoundedLogger } from './line-budget.ts'
+import { LoginFeed } from './login-feed.ts'
 import { LoginLog } from './login-log.ts'
 import { ServerMetrics } from './metrics.ts'
 import { MountedBackends } from './mounted-backends.ts'
@@ -141,6 +142,7 @@ export class Core implements SystemPorts, PipelineContext {
   readonly #ownRekey: Rekey
   readonly quotas: Quotas
   readonly inFlight = new InFlight()
+  readonly loginFeed: LoginFeed
   readonly backups: Backups
   readonly storeCheck: StoreCheck
   readonly rotation: KeyRotation
@@ -168,6 +170,7 @@ export class Core implements SystemPorts, PipelineContext {
     const { logger, clock, processes = 1 } = context
     const mountOf = (path: string): string | undefined => this.backends.mountPathOf(path)
     this.metrics = new ServerMetrics(clock)
+    this.loginFeed = new LoginFeed(clock, () => this.records)
     this.loginLog = new LoginLog({ logger, clock, mountOf, metrics: this.metrics, processes })
     this.store.watchCommits((changes) => this.metrics.commit(changes))
     this.audit = new AuditDevices({
@@ -284,7 +287,7 @@ export class Core implements SystemPorts, PipelineContext {
     const ofMounts = mounts.mounts.flatMap((mount) =>
       mount.tainted === true ? [] : (this.backends.of(mount).backend.metrics?.() ?? []),
     )
-    return this.metrics.collect(united(ofMounts))
+    return this.metrics.collect(united([...ofMounts, ...this.loginFeed.metrics()]))
   }
 
   get tokens(): Tokens {
@@ -467,6 +470,7 @@ export class Core implements SystemPorts, PipelineContext {
     this.#opened = undefined
     this.loginLog.keepIn(undefined)
     this.store.sendAlong(undefined)
+    this.loginFeed.close()
     opened?.records.close()
     this.rotation.stop()
     this.#ownRootGeneration.forget()

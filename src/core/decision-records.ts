@@ -5,7 +5,7 @@
  * have one of their own after a moment.
  */
 
-import type { JsonObject } from '../lib/json.ts'
+import { isJsonArray, type JsonObject } from '../lib/json.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Random } from '../platform/random.ts'
 import {
@@ -30,6 +30,10 @@ const entriesOfBlockMax = 512
 /** Beyond the ring before the oldest go, so that this is rare. */
 const overMax = 1000
 const deletedAtOnce = 500
+/** Clocks of two processes may differ by so much, and a block wait so long for its commit. */
+const overlapMs = 5_000
+const blocksOfLookMax = 512
+const keysOfLookMax = 8_192
 const textLengthMax = 256
 
 /** One login, as it is kept. Never a token or a signature. */
@@ -100,7 +104,26 @@ interface Block {
 
 type StoredBlock = Block & JsonObject
 
-const blockCodec: Codec<StoredBlock> = { ...exactCodec<StoredBlock>(), isShortLived: true }
+const exact = exactCodec<StoredBlock>()
+
+/** Nearly all claims are texts and plain numbers, which the platform writes at once. */
+const blockCodec: Codec<StoredBlock> = {
+  ...exact,
+  encode: (block) =>
+    block.entries.every(({ claims }) => claims === undefined || isPlain(claims))
+      ? JSON.stringify(block)
+      : exact.encode(block),
+  isShortLived: true,
+}
+
+function isPlain(claims: JsonObject): boolean {
+  for (const name of Object.keys(claims)) {
+    const value = claims[name]
+    if (typeof value !== 'object' || value === null) continue
+    if (!isJsonArray(value) || value.some((item) => typeof item === 'object')) return false
+  }
+  return true
+}
 
 export interface RecordQuery {
   readonly mount?: string | undefined
@@ -112,6 +135,22 @@ export interface RecordQuery {
   /** Only what is older than the record of that id. */
   readonly after?: string | undefined
   readonly limit: number
+}
+
+export type FeedFilter = Pick<RecordQuery, 'mount' | 'role' | 'decision' | 'reason'>
+
+export interface Followed {
+  readonly position: FeedPosition
+  readonly records: readonly DecisionRecord[]
+}
+
+/**
+ * Blocks are keyed by the clocks of their makers, so that one may come behind a later one: those of
+ * the last seconds are looked at again, and known by their keys.
+ */
+export interface FeedPosition {
+  readonly fromMs: number
+  readonly seen: ReadonlySet<string>
 }
 
 export class DecisionRecords {
@@ -201,6 +240,36 @@ export class DecisionRecords {
       if (found.length >= query.limit) break
     }
     return found
+  }
+
+  /** What came since that position, of all processes; without one it begins at the present. */
+  async follow(position: FeedPosition | undefined): Promise<Followed> {
+    await this.#flush()
+    const nowMs = Math.floor(this.#clock.nowMs())
+    const startMs = position?.fromMs ?? nowMs - overlapMs
+    const start = keys.decisionsFrom(startMs)
+    const range = { ...prefixRange(keys.decisionPrefix), start, limit: keysOfLookMax }
+    return this.#store.view(async (view) => {
+      const found: string[] = []
+      for await (const key of view.keys(range)) found.push(key)
+      // Who is so far behind begins anew: the records themselves are still there to be listed.
+      if (position === undefined || found.length === keysOfLookMax) {
+        return { position: { fromMs: nowMs - overlapMs, seen: new Set(found) }, records: [] }
+      }
+      const fresh = found.filter((key) => !position.seen.has(key))
+      const taken = fresh.slice(0, blocksOfLookMax)
+      const blocks = (await view.getMany(
+        taken.map((text) => ({ text, codec: blockCodec })),
+      )) as readonly (StoredBlock | undefined)[]
+      const left = new Set(fresh.slice(blocksOfLookMax))
+      return {
+        position: {
+          fromMs: left.size === 0 ? nowMs - overlapMs : startMs,
+          seen: new Set(found.filter((key) => !left.has(key))),
+        },
+        records: blocks.flatMap((block) => block?.entries ?? []),
+      }
+    })
   }
 
   async *#newestFirst(): AsyncGenerator<DecisionRecord> {
@@ -300,7 +369,11 @@ export class DecisionRecords {
   }
 }
 
-function fits(record: DecisionRecord, { mount, role, decision, reason }: RecordQuery): boolean {
+/** Whether a record is among those that are asked for. */
+export function fits(
+  record: DecisionRecord,
+  { mount, role, decision, reason }: FeedFilter,
+): boolean {
   if (mount !== undefined && record.mount !== mount) return false
   if (role !== undefined && record.role !== role) return false
   if (decision !== undefined && record.decision !== decision) return false

@@ -159,6 +159,9 @@ export const keys = {
   decisionPrefix: `l/${ns}/`,
   decisionBlock: (ms: number, suffix: string, count: number): string =>
     `l/${ns}/${ms.toString(36).padStart(9, '0')}/${suffix}/${count}`,
+  /** Where those of that time and later begin. */
+  decisionsFrom: (ms: number): string =>
+    `l/${ns}/${Math.max(0, ms).toString(36).padStart(9, '0')}/`,
   decisionsIn: (key: string): number => Number(lastSegment(key)) || 0,
 
   entityPrefix: `e/${ns}/`,

@@ -122,6 +122,11 @@ export class LoginLog {
     this.#records = records
   }
 
+  /** Those of a mount that are kept, newest first. */
+  async keptOf(mount: string, limit: number): Promise<readonly DecisionRecord[]> {
+    return (await this.#records?.list({ mount, limit })) ?? []
+  }
+
   /** As a method sees it: its lines carry the mount. */
   ofMount(mount: () => string): LoginRecorder {
     return {

@@ -46,6 +46,7 @@ import type { PolicyAccess } from './access.ts'
 import { AuditTrail, Unrecorded, type TrailContext } from './audit-trail.ts'
 import type { CallerFacts } from './caller-facts.ts'
 import type { CoreConfiguration } from './configuration.ts'
+import { admitBearer, bearsJwt, loginPathOf, type Bearing } from './direct-bearer.ts'
 import type { InFlight } from './in-flight.ts'
 import type { LoginLog } from './login-log.ts'
 import type { LoginResult, Logins } from './login.ts'
@@ -256,12 +257,14 @@ export class Pipeline {
    * caller chooses. The request itself asks again, with its fields and in its own moment.
    */
   async requireMayAsk(asking: Asking): Promise<void> {
+    const requestId = this.#core.random.uuid()
     try {
-      const admitted = await this.#core.store.view((view) => this.#admit(asking, view))
+      const bearer = bearsJwt(asking) ? await this.#bearer(asking, requestId) : undefined
+      const admitted = await this.#core.store.view((view) => this.#admit(asking, view, bearer))
       const operation = await operationOf(asking, admitted)
       requireAllowed({ ...asking, data: 'unread' }, admitted, operation)
     } catch (problem) {
-      throw this.#asRefusal(problem, asking, this.#core.random.uuid())
+      throw this.#asRefusal(problem, asking, requestId)
     }
   }
 
@@ -288,7 +291,37 @@ export class Pipeline {
   }
 
   #serveOpen(request: ApiRequest, requestId: string, trail: AuditTrail): Soon<Answer> {
-    const admitted = this.#core.store.look((view) => this.#admit(request, view))
+    if (!bearsJwt(request)) return this.#serveAs(request, requestId, trail)
+    return this.#bearer(request, requestId).then((bearer) =>
+      this.#serveAs(request, requestId, trail, bearer),
+    )
+  }
+
+  /** Whoever a JWT in place of a token stands for; undefined where none is taken. */
+  async #bearer(request: Asking & Bearing, requestId: string): Promise<LiveToken | undefined> {
+    const { store, backends, quotas, quotaRules } = this.#core
+    const configuration = await store.look((view) =>
+      after(view.epoch(), (epoch) => this.#core.configurationAt(epoch)),
+    )
+    const mount = configuration.mounts.bearer
+    if (mount === undefined) return undefined
+    const declaration = this.#route(request.path, configuration)?.match?.declaration
+    if (accessOf(declaration, request.verb, request.listener) === 'open') return undefined
+    // It costs what a login costs, and is one to whoever has limited those.
+    const { clientAddress } = request
+    const path = loginPathOf({ backends }, mount)
+    const data = { role: mount.config.directBearer ?? '' }
+    if (quotaRules?.isEmpty === false) quotas.take({ path, clientAddress, data }, quotaRules)
+    return admitBearer(this.#core, mount, request, requestId)
+  }
+
+  #serveAs(
+    request: ApiRequest,
+    requestId: string,
+    trail: AuditTrail,
+    bearer?: LiveToken,
+  ): Soon<Answer> {
+    const admitted = this.#core.store.look((view) => this.#admit(request, view, bearer))
     return after(admitted, (known) => {
       const { admission } = known
       return admission === undefined || admission.token.record.uses === 0
@@ -328,13 +361,16 @@ export class Pipeline {
   }
 
   /** Mount, path and, unless the path is open, the token; all from one snapshot. */
-  #admit(request: Asking, view: StoreView): Soon<Admitted> {
+  #admit(request: Asking, view: StoreView, bearer?: LiveToken): Soon<Admitted> {
     return after(view.epoch(), (epoch) =>
       after(this.#core.configurationAt(epoch), (configuration) => {
         const route = this.#route(request.path, configuration)
         const access = accessOf(route?.match?.declaration, request.verb, request.listener)
         if (access === 'open') return { route, access, admission: undefined }
-        const admission = this.#admitText(request, view, configuration, epoch)
+        const admission =
+          bearer === undefined
+            ? this.#admitText(request, view, configuration, epoch)
+            : this.#admitBearer(request, view, { bearer, configuration, epoch })
         return after(admission, (known) => {
           if (known === undefined) throw deadTokenRefusal(route)
           return { route, access, admission: known }
@@ -359,6 +395,22 @@ export class Pipeline {
       live === undefined || !mayComeFrom(live, clientAddress)
         ? undefined
         : this.#admitToken(live, epoch, view),
+    )
+  }
+
+  #admitBearer(
+    { clientAddress }: Asking,
+    view: StoreView,
+    known: {
+      readonly bearer: LiveToken
+      readonly configuration: CoreConfiguration
+      readonly epoch: number
+    },
+  ): Soon<Admission | undefined> {
+    const { bearer, configuration, epoch } = known
+    const alive = this.#core.tokens.isAlive(bearer.id, bearer.record, view, configuration)
+    return after(alive, (is) =>
+      is && mayComeFrom(bearer, clientAddress) ? this.#admitToken(bearer, epoch, view) : undefined,
     )
   }
 

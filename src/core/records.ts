@@ -102,6 +102,8 @@ export const mountConfig = defineRecord({
   userLockout: optional<JsonObject>(),
   compat: optional<'strict' | 'vault'>(),
   explainToCaller: optional<'none' | 'own_claims' | 'full'>(),
+  /** Role by which a JWT is taken in place of a token. */
+  directBearer: optional<string>(),
 })
 export type MountConfig = StoredOf<typeof mountConfig.table>
 

@@ -8,6 +8,8 @@
 
 import { isIPv4, isIPv6 } from 'node:net'
 
+import { BoundedCache } from './bounded-cache.ts'
+
 export interface Cidr {
   /** The text as it was given; host bits may be set, as in 127.0.0.1/8. */
   readonly text: string
@@ -92,7 +94,20 @@ export function isAddress(text: string): boolean {
  * A text that is no address, and an unknown one, count as one customer.
  */
 export function customerOf(address: string | undefined): string {
-  const groups = address === undefined ? undefined : parseAddress(address)
+  if (address === undefined) return ''
+  const known = customers.get(address)
+  if (known !== undefined) return known
+  const customer = customerIn(address)
+  if (address.length <= addressLengthMax) customers.set(address, customer)
+  return customer
+}
+
+const addressLengthMax = 64
+/** An address comes with every request of its connection. */
+const customers = new BoundedCache<string, string>(4096)
+
+function customerIn(address: string): string {
+  const groups = parseAddress(address)
   if (groups === undefined) return ''
   const isShort = sharesPrefix(groups, mappedPrefix, mappedBits)
   return (isShort ? groups.slice(6) : groups.slice(0, 4)).join(':') + (isShort ? '' : '::')

@@ -9,6 +9,7 @@ import {
   isJsonArray,
   isJsonObject,
   JsonReader,
+  parseJson,
   type JsonLimits,
   type JsonProblem,
   type JsonValue,
@@ -41,6 +42,7 @@ export async function parseJsonInTurns(
   limits: JsonLimits,
   turns: Turns,
 ): Promise<Result<JsonValue, JsonProblem>> {
+  if (text.length <= sliceLength) return parseJson(text, limits)
   const reader = new JsonReader(text, limits)
   for (;;) {
     const result = reader.read(sliceLength)

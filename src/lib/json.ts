@@ -8,6 +8,7 @@
  */
 
 import { BoundedCache } from './bounded-cache.ts'
+import { parsePlainJson } from './plain-json.ts'
 import { err, ok, type Result } from './result.ts'
 
 /** A number whose decimal text a double would not give back: kept as it was written. */
@@ -118,6 +119,8 @@ export function setMember<V>(object: Record<string, V>, name: string, value: V):
 
 /** Reads one JSON text; gives the value or the first problem. Objects come without a prototype. */
 export function parseJson(text: string, limits: JsonLimits): Result<JsonValue, JsonProblem> {
+  const plain = parsePlainJson(text, limits)
+  if (plain !== undefined) return ok(plain as JsonValue)
   const result = new JsonReader(text, limits).read()
   if (result === undefined) throw new Error('a reader without a limit stopped')
   return result

@@ -7,6 +7,8 @@ export const product = {
   version: '0.2.0',
   /** The Vault line whose API is spoken; clients switch features by it. */
   compatibleVersion: '1.17.0',
+  /** The OpenBao line that began from it. */
+  compatibleBaoVersion: '2.0.0',
 } as const
 
 /**

@@ -31,6 +31,7 @@ import { field, type Input } from '../schema/field.ts'
 import { authMountPath, shownRecord } from './login-record-paths.ts'
 import { refuseAfterwards, type Explanation } from '../trust/decide.ts'
 import { fixesOf } from '../trust/fixes.ts'
+import { claimsByReference } from '../trust/pointer.ts'
 import { reasons } from '../trust/reasons.ts'
 import { lints } from '../trust/role-lint.ts'
 
@@ -232,7 +233,7 @@ async function recorded(ports: Ports, id: string): Promise<DecisionRecord> {
 
 /** Those that were kept: what the role did not look at is not among them. */
 function claimsOfRecord(record: DecisionRecord | undefined): PresentedLogin {
-  return { kind: 'claims', claims: record?.claims ?? {} }
+  return { kind: 'claims', claims: claimsByReference(record?.claims ?? {}) }
 }
 
 function claimsOf(given: JsonValue): JsonObject {

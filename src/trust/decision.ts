@@ -1,6 +1,7 @@
 /** What comes out of a login decision. Types only; `decide.ts` decides. */
 
 import type { JsonObject } from '../lib/json.ts'
+import type { Mistake } from './known-mistakes.ts'
 import type { Need } from './login-check.ts'
 import type { LoginOutcome } from './login-outcome.ts'
 import type { Reason, ReasonEntry } from './reasons.ts'
@@ -13,6 +14,8 @@ export interface LoginFailure extends Failure {
   readonly sentence: string | undefined
   /** The same without the fix. */
   readonly happened: string | undefined
+  /** What is known of such a failure; only where it is explained. */
+  readonly mistakes?: readonly Mistake[]
 }
 
 export type Decision =

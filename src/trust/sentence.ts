@@ -18,10 +18,11 @@ export function sentenceFor(
   failure: Failure,
   disclosure: Disclosure,
   requestId: string | undefined,
+  /** In place of that of the reason, where more is known. */
+  fix = reasons[failure.reason].fix,
 ): string | undefined {
   const happened = happenedFor(failure, disclosure)
   if (happened === undefined) return undefined
-  const { fix } = reasons[failure.reason]
   const id =
     requestId === undefined ? '' : ` The operator finds this attempt under request id ${requestId}.`
   return `${happened} ${fix}${id}`

@@ -22,7 +22,7 @@ export function showValue(value: JsonValue): string {
   if (isJsonArray(value) && value.every((element) => typeof element === 'string')) {
     const shown = value.slice(0, listLengthMax).map(quote).join(', ')
     const more = value.length > listLengthMax ? ' …' : ''
-    return value.length === 0 ? 'an empty list' : cut(shown) + more
+    return value.length === 0 ? 'an empty list' : `[${cut(shown)}${more}]`
   }
   return cut(encodeJson(value)).replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, escapeCharacter)
 }

@@ -87,7 +87,7 @@ const signature = defineCheck({
       case 'jwt_encrypted':
       case 'not_a_jwt':
       case 'header_refused':
-        return fail(problem.reason, { note: sentence(problem.detail) }, problem.detail)
+        return fail(problem.reason, noteOf(problem), problem.detail)
       default:
     }
     // A token that was readable enough for a later check to refuse it.
@@ -126,7 +126,7 @@ const registeredClaims = defineCheck({
   judge(facts: JwtLoginInput, { claims }) {
     const problem = problemOf(facts)
     if (problem?.reason === 'claims_malformed' || problem?.reason === 'token_type_refused') {
-      return fail(problem.reason, { note: sentence(problem.detail) }, problem.detail)
+      return fail(problem.reason, noteOf(problem), problem.detail)
     }
     if (claims === undefined) return skip
     const names = checkClaimNames(claims)
@@ -156,7 +156,7 @@ const algorithm = defineCheck({
   judge(facts: JwtLoginInput, { claims }) {
     const problem = problemOf(facts)
     if (problem?.reason === 'algorithm_refused') {
-      return fail(problem.reason, { note: sentence(problem.detail) })
+      return fail(problem.reason, noteOf(problem))
     }
     return claims === undefined ? skip : pass
   },
@@ -278,6 +278,11 @@ function shownSubject({ role }: JwtLoginInput, { claims = {} }: Found): Shown {
 function stringClaim(claims: JsonObject, name: string): string | undefined {
   const value = member(claims, name)
   return typeof value === 'string' ? value : undefined
+}
+
+/** The form of a token may be told to anybody. */
+function noteOf({ detail, hint }: JwtProblem): Pick<Shown, 'note'> {
+  return { note: hint === undefined ? sentence(detail) : `${sentence(detail)} ${sentence(hint)}` }
 }
 
 function sentence(detail: string): string {

@@ -76,6 +76,16 @@ test('CLI-08: version by its four spellings', async () => {
   }
 })
 
+test('under the name of an existing client its number is the second word of the version', async () => {
+  const lines = await Promise.all(
+    ['vault', 'bao'].map(async (programName) => (await run(['-version'], { programName })).out),
+  )
+  assert.deepEqual(lines, [
+    'Vault v1.17.0 (tokenstile v0.2.0)\n',
+    'OpenBao v2.0.0 (tokenstile v0.2.0)\n',
+  ])
+})
+
 test('the server gets its words unread', async () => {
   let got: string[] = []
   const runServer = (args: string[]) => {

@@ -1,12 +1,13 @@
 /**
- * A JSON text without escapes, control characters and surrogates has its strings cut out as they
- * are. A line feed behind a text changes nothing of what it says and takes that short way from it,
- * so both ways must give the same for any text.
+ * A short JSON text without escapes goes through the platform's parser, and any text without
+ * escapes, control characters and surrogates has its strings cut out as they are. A line feed
+ * behind a text changes nothing of what it says and takes that second short way from it, so all
+ * ways must give the same for any text.
  */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseJson, requestJsonLimits, type JsonLimits } from '../../src/lib/json.ts'
+import { JsonReader, parseJson, requestJsonLimits, type JsonLimits } from '../../src/lib/json.ts'
 import * as fc from '../harness/properties.ts'
 
 const limits: readonly JsonLimits[] = [
@@ -45,7 +46,10 @@ const text = fc.oneof(
 function same(one: string): void {
   for (const limit of limits) {
     const short = parseJson(one, limit)
-    const long = parseJson(`${one}\n`, limit)
+    // With prototypes, or the want of them.
+    assert.deepStrictEqual(short, new JsonReader(one, limit).read(), one)
+    const long = new JsonReader(`${one}\n`, limit).read()
+    if (long === undefined) throw new Error('a reader without a limit stopped')
     assert.deepEqual(short.ok, long.ok, one)
     if (short.ok) assert.deepEqual(short, long, one)
     // What is missing at the end of a text is missing behind the line feed in the other.
@@ -56,8 +60,36 @@ function same(one: string): void {
 test('a text is read the same whether or not its strings can be cut out', () => {
   fc.assert(
     fc.property(text, (one) => same(one)),
-    { numRuns: 2000 },
+    { numRuns: 5000 },
   )
+})
+
+test('what the platform would read otherwise is left to the strict reader', () => {
+  const texts = [
+    '{"a":1,"a":2}',
+    '{"a":{"b":1,"b":2},"c":3}',
+    '[{"a":1},{"a":1,"a":1}]',
+    '{"a":":","b":"{,"}',
+    '{"__proto__":1,"__proto__":2}',
+    '{"__proto__":{"sub":"x"}}',
+    '{"constructor":1,"1":2,"0":3}',
+    '[-0,1.0,1e2,1E2,123456789012345,1234567890123456,0.1]',
+    '[123456789012345678,12345678901234567890]',
+    '{"n":100000000000000000000}',
+    '"\ud800"',
+    '{"\udc00":1}',
+    '[[[[[[1]]]]]]',
+    `${'['.repeat(33)}1${']'.repeat(33)}`,
+    `${'['.repeat(400)}${']'.repeat(400)}`,
+    '[1,2,3,4,5,6,7]',
+    '{"a":1}x',
+    '{"a":1,}',
+    '{"a" 1}',
+    '[01]',
+    '\ufeff{}',
+    '',
+  ]
+  for (const one of texts) same(one)
 })
 
 test('a string that is longer than it may be is refused on the short way too', () => {

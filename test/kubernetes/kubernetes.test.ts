@@ -162,6 +162,14 @@ test('what the cluster does not vouch for gets nothing, for whatever reason (AUT
     assertDenied(await login('app', good), 'token_review_refused')
   }
   cluster.answers.clear()
+  // Clients try a configuration with the frame of a certificate; it is taken, and nothing trusts it.
+  const framed = '-----BEGIN CERTIFICATE-----\\n.....\\n-----END CERTIFICATE-----'
+  const taken = await server.root.write(`${at}/config`, {
+    ...cluster.config,
+    kubernetes_ca_cert: framed,
+  })
+  assert.match(String(taken.body.warnings), /'kubernetes_ca_cert' has no certificate/)
+  assertDenied(await login('app', good), 'token_review_failed')
   const config = { ...cluster.config, kubernetes_ca_cert: '' }
   await server.root.must(`${at}/config`, config)
   assertDenied(await login('app', good), 'token_review_failed')
@@ -173,7 +181,7 @@ test('what the cluster does not vouch for gets nothing, for whatever reason (AUT
   assert.ok(lines.some((line) => line.includes('could not be reviewed') && line.includes('detail')))
   assert.ok(!lines.some((line) => line.includes('secret words') || line.includes(good)))
   const refusedLines = lines.filter((line) => line.includes('"reason":"token_review_failed"'))
-  assert.equal(refusedLines.length, 10)
+  assert.equal(refusedLines.length, 11)
 })
 
 test('an API server that hangs ends a login in ten seconds and holds up nobody (AUT-24)', async () => {

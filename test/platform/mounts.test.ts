@@ -129,6 +129,13 @@ test('SYS-36, SYS-37: the name given at enable time is kept, and kv-v2 is a kv w
   assert.deepEqual(mount.options, { version: '2' })
 })
 
+test('generic, as clients still call it, is a kv without versions', async () => {
+  await root.must('sys/mounts/generic-one', { type: 'generic' })
+  const mounts = (await root.read('sys/mounts')).body.data
+  assert.deepEqual([mounts['generic-one/'].type, mounts['generic-one/'].options], ['kv', null])
+  assert.equal((await root.write('sys/auth/generic-two', { type: 'generic' })).status, 400)
+})
+
 test('SYS-38, SYS-39: what is not there cannot be read, and can be disabled', async () => {
   wantError(await root.read('sys/auth/none'), 400, 'No auth engine at none/')
   wantError(await root.read('sys/mounts/none'), 400, 'No secret engine mount at none/')

@@ -5,11 +5,13 @@ import { CelLogin, celLoginPath } from './cel-login.ts'
 import { CelRoles, celRolePaths } from './cel-role.ts'
 import { ClientKeys, clientKeyPaths } from './client-keys.ts'
 import { configPath, JwtConfigs } from './config.ts'
+import { doctorPath, JwtDoctor } from './doctor.ts'
 import { JwtExplainer } from './explain.ts'
 import { issuerPaths, JwtIssuers } from './issuers.ts'
 import { lintPath } from './lint.ts'
 import { keyMetrics } from './key-metrics.ts'
 import { JwtLogin, loginPath } from './login.ts'
+import { JwtPreview } from './preview.ts'
 import { OidcCallback } from './oidc-callback.ts'
 import { OidcFinish } from './oidc-finish.ts'
 import { oidcPaths } from './oidc-paths.ts'
@@ -24,6 +26,7 @@ import { SignInStates } from './sign-in-states.ts'
 export const jwtBackend: BackendType = {
   types: ['jwt', 'oidc'],
   exactAliases: true,
+  directLogin: 'login',
   class: 'auth',
   create(context): Backend {
     const clientKeys = new ClientKeys(context)
@@ -31,6 +34,7 @@ export const jwtBackend: BackendType = {
     const issuers = new JwtIssuers(context, configs)
     const roles = new JwtRoles(context, configs)
     const login = new JwtLogin(context, { configs, issuers, roles })
+    const preview = new JwtPreview(context, { configs, issuers, roles, login })
     const celRoles = new CelRoles(context)
     const renewal = new JwtRenewal(context, { configs, issuers, roles, celRoles })
     const states = new SignInStates(context)
@@ -46,10 +50,11 @@ export const jwtBackend: BackendType = {
 
     return {
       paths: [
-        configPath(configs),
+        configPath(configs, (draft) => preview.config(draft)),
         ...issuerPaths(issuers),
-        ...rolePaths(roles),
-        lintPath(configs, roles),
+        ...rolePaths(roles, (draft) => preview.role(draft)),
+        lintPath(configs, roles, context),
+        doctorPath(new JwtDoctor(context, { configs, issuers, roles, providers })),
         loginPath(login),
         ...celRolePaths(celRoles),
         celLoginPath(new CelLogin(login, celRoles)),

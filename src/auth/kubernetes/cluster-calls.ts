@@ -20,7 +20,7 @@ import {
   type ClusterFiles,
 } from '../../oidc/kubernetes.ts'
 import { OutboundProblem, type Outbound, type OutboundRequest } from '../../platform/outbound.ts'
-import type { ConfigRecord } from './config.ts'
+import { unreadableCa, type ConfigRecord } from './config.ts'
 import { audiencesOf, userNameOf, type ServiceAccount } from './service-account.ts'
 
 const timeoutMs = 10_000
@@ -88,6 +88,8 @@ export class ClusterCalls {
     { path, ...asked }: Pick<OutboundRequest, 'method' | 'body'> & { readonly path: string },
   ): Promise<Result<JsonObject, ClusterProblem>> {
     const { caPem, token } = await this.#access(config)
+    // Never by the certificates of everybody in place of those that were meant.
+    if (!readCaBundle(caPem).isReadable) return failed(unreadableCa)
     try {
       const { status, body } = await this.#outbound.send({
         ...asked,
@@ -122,7 +124,7 @@ export class ClusterCalls {
     if (config.disable_local_ca_jwt) return { caPem: ca, token: reviewer }
     const local = ca === '' ? await this.#read(serviceAccountCaPath) : ca
     return {
-      caPem: readCaBundle(local).isReadable ? local : '',
+      caPem: ca === '' && !readCaBundle(local).isReadable ? '' : local,
       token: reviewer === '' ? (await this.#read(serviceAccountTokenPath)).trim() : reviewer,
     }
   }

@@ -97,7 +97,11 @@ function check(config: ConfigRecord): void {
   if (config.disable_local_ca_jwt && kubernetes_ca_cert === '') {
     throw invalid('kubernetes_ca_cert must be given when disable_local_ca_jwt is true')
   }
-  if (!readCaBundle(kubernetes_ca_cert).isReadable) {
+  // Vault compatibility: what is framed as a certificate is taken unread; no review trusts it.
+  if (
+    !isReadableCa(kubernetes_ca_cert) &&
+    !/-----BEGIN CERTIFICATE-----/.test(kubernetes_ca_cert)
+  ) {
     throw invalid("'kubernetes_ca_cert' has no certificate that can be read")
   }
   if (!isHeaderText(config.token_reviewer_jwt)) {
@@ -108,6 +112,13 @@ function check(config: ConfigRecord): void {
     const parsed = parsePemKey(pem)
     if (!parsed.ok) throw invalid(`'pem_keys', key ${at + 1}: ${parsed.error.detail}`)
   }
+}
+
+export const unreadableCa =
+  "'kubernetes_ca_cert' has no certificate that can be read: no call to the API server is made"
+
+function isReadableCa(text: string): boolean {
+  return readCaBundle(text).isReadable
 }
 
 /** Credentials go there: in clear to this very machine alone, as to `kubectl proxy`. */
@@ -147,7 +158,9 @@ export function configPath(configs: ClusterConfigs): PathDeclaration {
         summary: 'Write all of it: what is not given is at its default again.',
         handler: async ({ input }) => {
           await configs.write(input)
-          return reply.none()
+          return isReadableCa(input.kubernetes_ca_cert ?? '')
+            ? reply.none()
+            : reply.none([unreadableCa])
         },
       },
     },

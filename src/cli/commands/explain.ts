@@ -11,11 +11,11 @@ import { objectOf, objectsMember } from '../../client/secret.ts'
 import type { Command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
+import { folded } from '../folded-lines.ts'
 import { goTextMember } from '../go-text.ts'
 
 /** The login would be refused. */
 const refused = 3
-const lineLengthMax = 80
 /** Before the values of a failure and after the numbers of checks. */
 const indent = 10
 
@@ -219,23 +219,6 @@ function roles(data: JsonObject): readonly string[] {
 
 function labelled(label: string, text: string): readonly string[] {
   return folded(label.padStart(indent - 2).padEnd(indent), text)
-}
-
-/** Lines of at most the width of a terminal; words are never cut. */
-function folded(head: string, text: string): readonly string[] {
-  const lines: string[] = []
-  let line = head
-  let isEmpty = true
-  for (const word of text.split(/\s+/)) {
-    if (!isEmpty && line.length + 1 + word.length > lineLengthMax) {
-      lines.push(line)
-      line = ' '.repeat(head.length)
-      isEmpty = true
-    }
-    line += isEmpty ? word : ` ${word}`
-    isEmpty = false
-  }
-  return [...lines, line]
 }
 
 function shown(value: JsonValue): string {

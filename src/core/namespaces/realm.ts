@@ -32,6 +32,7 @@ import { createIdentityStore } from '../identity/identity-store.ts'
 import { LoginIdentities } from '../identity/login-identity.ts'
 import type { InFlight } from '../in-flight.ts'
 import { keys, lastSegment } from '../keys.ts'
+import { LoginFeed } from '../login-feed.ts'
 import type { LoginLog } from '../login-log.ts'
 import { Logins } from '../login.ts'
 import type { ServerMetrics } from '../metrics.ts'
@@ -55,7 +56,6 @@ import { TokenSweep } from '../token-sweep.ts'
 import { Tokens } from '../tokens.ts'
 import { Wrapping } from '../wrapping.ts'
 import type { NamespaceAdmin } from './namespace-admin.ts'
-import { PlacedRequest } from './placed-request.ts'
 
 /** What of the server every namespace uses. */
 export interface RealmDoors {
@@ -125,6 +125,7 @@ export class Realm implements PipelineContext, NamespacePorts {
   readonly sweep: TokenSweep
   readonly tokenOperations: TokenOperations
   readonly records: DecisionRecords
+  readonly loginFeed: LoginFeed
   readonly namespaces: NamespaceAdmin
   readonly pipeline: Pipeline
   readonly #doors: RealmDoors
@@ -161,8 +162,18 @@ export class Realm implements PipelineContext, NamespacePorts {
     this.access = new PolicyAccess(clock, { hasRoot: false })
     this.policies = new Policies(store, clock, { hasRoot: false })
     this.quotas = {
-      take: (request, rules) =>
-        doors.quotas.take(new PlacedRequest(request, path + request.path), rules, path),
+      take: (asked, rules) => {
+        const { clientAddress } = asked
+        const placed = {
+          path: path + asked.path,
+          clientAddress,
+          // Throws where it was not read, and is asked for by rules for roles alone.
+          get data() {
+            return asked.data
+          },
+        }
+        return doors.quotas.take(placed, rules, path)
+      },
     }
     const configuration = () => this.configuration()
     this.tokens = new Tokens({
@@ -205,6 +216,7 @@ export class Realm implements PipelineContext, NamespacePorts {
       recordsMax: settings.loginRecordsMax,
     })
     this.loginLog.keepIn(this.records)
+    this.loginFeed = new LoginFeed(clock, () => this.records)
     this.logins = new Logins({
       store,
       tokens,
@@ -337,6 +349,7 @@ export class Realm implements PipelineContext, NamespacePorts {
 
   async close(): Promise<void> {
     this.#isClosed = true
+    this.loginFeed.close()
     this.records.close()
     this.loginLog.keepIn(undefined)
     await this.backends.close()

@@ -17,6 +17,7 @@ import type { Backups } from '../backups.ts'
 import type { CoreConfiguration } from '../configuration.ts'
 import type { DecisionRecords } from '../decision-records.ts'
 import type { InFlight } from '../in-flight.ts'
+import type { LoginFeed } from '../login-feed.ts'
 import type { Logins } from '../login.ts'
 import type { MountedBackends } from '../mounted-backends.ts'
 import type { Mounts } from '../mounts.ts'
@@ -119,6 +120,7 @@ export interface BackendPort {
 /** What was decided about logins. */
 export interface RecordedLoginsPort {
   readonly records: Pick<DecisionRecords, 'find' | 'list' | 'isOn'>
+  readonly loginFeed: Pick<LoginFeed, 'open'>
 }
 
 /** What the server has counted, with what its mounts know. */

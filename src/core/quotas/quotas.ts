@@ -24,7 +24,7 @@ export class Quotas {
   }
 
   /** Gives what the client is told of its quota; throws a 429 when nothing is left of it. */
-  take(request: ApiRequest, rules: QuotaRules, namespace = ''): Headers | undefined {
+  take(request: Counted, rules: QuotaRules, namespace = ''): Headers | undefined {
     const { path, clientAddress } = request
     const limit = rules.find({ path, namespace, role: () => roleOf(request) })
     if (limit === undefined) return undefined
@@ -50,10 +50,12 @@ function headersOf({ limit, remaining, waitSeconds }: Taken): Headers {
 }
 
 /** What a login names; only text can be a role. */
-function roleOf({ data }: ApiRequest): string | undefined {
+function roleOf({ data }: Counted): string | undefined {
   const { role } = data
   return typeof role === 'string' ? role : undefined
 }
+
+type Counted = Pick<ApiRequest, 'path' | 'clientAddress' | 'data'>
 
 export async function readQuotaRules(view: StoreView, mounts: MountTable): Promise<QuotaRules> {
   const config = (await view.get(keys.quotaConfig())) ?? quotaConfigRecord.defaults
