@@ -2,9 +2,9 @@
  * What is known of the token behind a request: the core's own paths and the token method get it.
  */
 
+import type { TokenPort } from '../framework/token-port.ts'
 import type { Acl } from './policy/acl.ts'
 import type { TokenRights } from './token-rights.ts'
-import type { TokenOperations } from './token-operations.ts'
 import type { LiveToken, Tokens } from './tokens.ts'
 
 /** The namespace of a token that acts in one below it. */
@@ -12,8 +12,10 @@ export interface TokenHome {
   readonly id: string
   /** Empty for the root. */
   readonly path: string
-  readonly tokens: Tokens
-  readonly tokenOperations: TokenOperations
+  readonly tokens: Pick<Tokens, 'spendUse'>
+  readonly tokenOperations: TokenPort<CallerFacts> & {
+    revokeId(id: string, keepChildren: boolean): Promise<void>
+  }
 }
 
 export interface CallerFacts {

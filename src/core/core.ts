@@ -225,7 +225,13 @@ export class Core implements SystemPorts, PipelineContext {
   #serverDoors(processes: number) {
     const { logger, loginLog, metrics, inFlight, trails, quotas } = this
     return {
-      ...{ logger, loginLog, metrics, inFlight, trails, quotas, processes },
+      logger,
+      loginLog,
+      metrics,
+      inFlight,
+      trails,
+      quotas,
+      processes,
       leads: this.#leads,
       quotaRules: () => this.quotaRules,
       isOpen: () => this.isOpen,
@@ -355,6 +361,11 @@ export class Core implements SystemPorts, PipelineContext {
   /** What the last request knew, likewise. */
   get uiHeaders(): Readonly<Record<string, string>> | undefined {
     return this.#configuration.latest?.uiHeaders
+  }
+
+  /** Path of the namespace that a token text names; empty for the root and for one unknown. */
+  namespaceOf(text: string): Soon<string> {
+    return this.#namespaces.pathOfText(text)
   }
 
   async configuration(): Promise<CoreConfiguration> {

@@ -197,7 +197,7 @@ export const keys = {
 } as const
 
 /** The classes of keys, of which all that a namespace has lies below its scope in each. */
-export const keyClasses: readonly string[] = [...'cdrtnpxjleaig']
+export const keyClasses: readonly string[] = 'cdrtnpxjleaig'.split('')
 
 /** The last segment of a key. */
 export function lastSegment(key: string): string {

@@ -128,6 +128,8 @@ export interface PipelineContext {
   /** What the last request knew: for questions that may not wait. */
   readonly latestConfiguration: CoreConfiguration | undefined
   configurationAt(epoch: number): Soon<CoreConfiguration>
+  /** Of a namespace: where it is, with a slash at the end. */
+  readonly path?: string
   /** Of a namespace: refuses what nobody may do in it now. */
   gate?(request: ApiRequest): void
   /** Of a namespace: how a token text of another one is asked for; undefined for one of its own. */
@@ -508,6 +510,7 @@ export class Pipeline {
       operation,
       path: service.route.path,
       fullPath: request.path,
+      namespace: this.#core.path,
       input: parsed.input as Input<FieldTable>,
       data: parsed.data,
       caller: admission?.caller,

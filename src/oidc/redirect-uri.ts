@@ -81,9 +81,12 @@ export function bareState(state: string): string {
   return suffix === -1 ? state : state.slice(0, suffix)
 }
 
-/** Where the provider posts to: the API instead of the UI (jwt-oidc.md §4.5, last sentence). */
-export function formPostRedirect(redirectUri: string): string {
-  return redirectUri.replace('ui/vault', 'v1')
+/**
+ * Where the provider posts to: the API instead of the UI (jwt-oidc.md §4.5, last sentence), in the
+ * namespace of the mount.
+ */
+export function formPostRedirect(redirectUri: string, namespace = ''): string {
+  return redirectUri.replace('ui/vault', () => `v1/${namespace}`.replace(/\/$/, ''))
 }
 
 /**

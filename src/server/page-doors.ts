@@ -9,6 +9,7 @@ import type { OtherHandler } from '../http/exchange.ts'
 import { outcomeAnswer } from '../http/respond.ts'
 import { decodeBase64Url } from '../lib/base64url.ts'
 import { emptyObject, isJsonObject, parseJson, requestJsonLimits } from '../lib/json.ts'
+import type { Soon } from '../lib/soon.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Random } from '../platform/random.ts'
 import { StoreSealed, type Store, type TextSealer } from '../storage/store.ts'
@@ -23,6 +24,8 @@ interface PagesCore extends LocalApi {
   readonly store: Store & TextSealer
   readonly seal: { readonly sealed: boolean }
   readonly isOpen: boolean
+  /** Path of the namespace that a token text names; empty for the root. */
+  namespaceOf(text: string): Soon<string>
 }
 
 export interface WebUiOptions {
@@ -57,13 +60,16 @@ export function createWebHandler(options: WebUiOptions): OtherHandler {
 }
 
 /** As a request over the socket, and its answer as it would go out. */
-async function callApi({ handler }: LocalApi, call: ApiCall): Promise<ApiResult> {
-  const outcome = await handler({
+async function callApi(core: PagesCore, call: ApiCall): Promise<ApiResult> {
+  const { token } = call
+  // A session acts where its token is.
+  const ofToken = token === undefined ? '' : await core.namespaceOf(token)
+  const outcome = await core.handler({
     verb: call.verb,
     path: call.path,
     data: call.data ?? emptyObject(),
     token: call.token,
-    namespace: '',
+    namespace: call.namespace ?? ofToken,
     wrapTtlSeconds: 0,
     clientAddress: call.clientAddress,
     clientPort: undefined,

@@ -1,7 +1,7 @@
 /** Refusals of the API as pages: the same reason, said to a person. */
 
 import { errorPage, type ErrorAction, type ErrorFacts } from './flow-pages.ts'
-import { link, mountPath, parseReturnPath } from './own-path.ts'
+import { link, mountPath, parseNamespace, parseReturnPath } from './own-path.ts'
 import type { Side } from './reason-side.ts'
 import type { Visit } from './visit.ts'
 import type { ApiResult, WebAnswer } from './web-doors.ts'
@@ -13,6 +13,8 @@ export interface Wish {
   readonly mount: string
   readonly role: string
   readonly returnTo: string
+  /** Path of the namespace of the mount; empty for the root. */
+  readonly namespace: string
 }
 
 const roleCharsMax = 128
@@ -24,6 +26,7 @@ export function wishOf(parameters: URLSearchParams, mount: string): Wish {
     mount,
     role: role.length > roleCharsMax ? '' : role,
     returnTo: parseReturnPath(parameters.get('return_to') ?? '') ?? '',
+    namespace: parseNamespace(parameters.get('namespace') ?? '') ?? '',
   }
 }
 
@@ -34,12 +37,17 @@ export function retryActions(wish: Wish): readonly ErrorAction[] {
   ]
 }
 
-export function startAddress({ mount, role, returnTo }: Wish): string {
-  return link(`/ui/login/${mountPath(mount)}/start`, { role, return_to: returnTo })
+export function startAddress(wish: Wish): string {
+  return link(`/ui/login/${mountPath(wish.mount)}/start`, wishParameters(wish))
 }
 
-export function loginAddress({ role, returnTo }: Omit<Wish, 'mount'>, open = ''): string {
-  return link('/ui/login', { with: open, role, return_to: returnTo })
+/** What an address has to say, beside the mount, for the wish to be kept. */
+export function wishParameters({ role, returnTo, namespace }: Omit<Wish, 'mount'>) {
+  return { role, return_to: returnTo, namespace }
+}
+
+export function loginAddress(wish: Omit<Wish, 'mount'>, open = ''): string {
+  return link('/ui/login', { with: open, ...wishParameters(wish) })
 }
 
 export interface Problem {

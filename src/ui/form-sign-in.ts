@@ -91,7 +91,8 @@ async function signInAt(
       actions,
     })
   }
-  const result = await visit.api({ verb: 'write', ...login(mount, wish) })
+  const { namespace } = wish
+  const result = await visit.api({ verb: 'write', namespace, ...login(mount, wish) })
   const auth = objectAt(result.body, 'auth')
   if (isNoMethod(result)) return noMethodAnswer(visit, wish, actions)
   if (!isSuccess(result) || auth === undefined) {

@@ -30,6 +30,7 @@ export interface LoginModel extends PageFrame {
   readonly open: OpenWay | undefined
   readonly role: string
   readonly returnTo: string
+  readonly namespace: string
   readonly formToken: string
   readonly notice: { readonly kind: 'note' | 'warn'; readonly text: string } | undefined
   /** The browser will keep no cookie of ours: plain HTTP to another machine. */
@@ -129,8 +130,8 @@ function mountLink(model: LoginModel, mount: ShownMount): Html {
   return html`<a class="button wide" href="${startLink(model, mount.name)}">${label(mount)}</a>`
 }
 
-function startLink({ role, returnTo }: LoginModel, mount: string): string {
-  return link(`/ui/login/${mountPath(mount)}/start`, { role, return_to: returnTo })
+function startLink({ role, returnTo, namespace }: LoginModel, mount: string): string {
+  return link(`/ui/login/${mountPath(mount)}/start`, { role, return_to: returnTo, namespace })
 }
 
 function label({ name, description }: ShownMount): Html {
@@ -157,12 +158,18 @@ function way(title: string, isOpen: boolean, content: Html): Html {
       </details>`
 }
 
-function hiddenFields({ formToken, returnTo }: LoginModel): Html {
-  return html`<input type="hidden" name="form_token" value="${formToken}" /><input
-      type="hidden"
-      name="return_to"
-      value="${returnTo}"
-    />`
+function hiddenFields(model: LoginModel): Html {
+  return html`<input type="hidden" name="form_token" value="${model.formToken}" />${wishFields(
+      model,
+    )}`
+}
+
+function wishFields({ returnTo, namespace }: LoginModel): Html {
+  const place =
+    namespace === ''
+      ? undefined
+      : html`<input type="hidden" name="namespace" value="${namespace}" />`
+  return html`<input type="hidden" name="return_to" value="${returnTo}" />${place}`
 }
 
 function tokenForm(model: LoginModel): Html {
@@ -263,7 +270,7 @@ function jwtForm(model: LoginModel): Html {
  */
 function otherForm(model: LoginModel): Html {
   return html`<form method="get" action="/ui/login">
-    <input type="hidden" name="return_to" value="${model.returnTo}" />
+    ${wishFields(model)}
     <label
       >Mount
       <input

@@ -2,7 +2,7 @@
 
 import { objectAt, textAt } from './api-answer.ts'
 import { isHeld, takeAutoStart } from './auto-start.ts'
-import { startAddress, wishOf } from './failure.ts'
+import { startAddress, wishOf, wishParameters } from './failure.ts'
 import { loginPage, type OpenWay, type ShownMount } from './login-page.ts'
 import { link, mountPath, parseMountName } from './own-path.ts'
 import type { Visit } from './visit.ts'
@@ -14,10 +14,9 @@ export async function pick(visit: Visit, mount: string | undefined): Promise<Web
   const asked = mount ?? parseMountName(query.get('mount') ?? '')
   const wish = wishOf(query, asked ?? '')
   if (mount === undefined && asked !== undefined) {
-    const { role, returnTo } = wish
-    return visit.redirect(link(`/ui/login/${mountPath(asked)}`, { role, return_to: returnTo }))
+    return visit.redirect(link(`/ui/login/${mountPath(asked)}`, wishParameters(wish)))
   }
-  const shown = await visibleMounts(visit)
+  const shown = await visibleMounts(visit, wish.namespace)
   const chosen = mount ?? parseMountName(query.get('with') ?? '') ?? ''
   const open = openWay(query.get('with') ?? '', chosen, shown)
   const isForm = open === 'password'
@@ -41,6 +40,7 @@ export async function pick(visit: Visit, mount: string | undefined): Promise<Web
       open,
       role: wish.role,
       returnTo: wish.returnTo,
+      namespace: wish.namespace,
       formToken: visit.formToken(),
       notice: noticeOf(visit),
       isInsecure: isInsecure(visit),
@@ -49,8 +49,8 @@ export async function pick(visit: Visit, mount: string | undefined): Promise<Web
 }
 
 /** What a sign-in page may show to everybody. */
-async function visibleMounts(visit: Visit): Promise<readonly ShownMount[]> {
-  const result = await visit.api({ verb: 'read', path: 'sys/internal/ui/mounts' })
+async function visibleMounts(visit: Visit, namespace: string): Promise<readonly ShownMount[]> {
+  const result = await visit.api({ verb: 'read', path: 'sys/internal/ui/mounts', namespace })
   const auth = objectAt(objectAt(result.body, 'data') ?? {}, 'auth') ?? {}
   return Object.keys(auth).flatMap((path) => {
     const mount = objectAt(auth, path)

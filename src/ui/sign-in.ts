@@ -15,6 +15,7 @@ import {
   refusalOutcome,
   retryActions,
   wishOf,
+  wishParameters,
   type Wish,
 } from './failure.ts'
 import { sendToOutcome } from './outcome.ts'
@@ -31,8 +32,7 @@ export async function startSignIn(visit: Visit, mount: string): Promise<WebAnswe
   // Any site can send a browser here, and a sign-in ends the session there is: then the person is
   // asked first.
   if (isFromElsewhere(visit) && (await visit.session()) !== undefined) {
-    const { role, returnTo } = wish
-    return visit.redirect(link(`/ui/login/${mountPath(mount)}`, { role, return_to: returnTo }))
+    return visit.redirect(link(`/ui/login/${mountPath(mount)}`, wishParameters(wish)))
   }
   const origin = visit.doors.publicOrigin(visit.request)
   if (origin === undefined) {
@@ -44,11 +44,14 @@ export async function startSignIn(visit: Visit, mount: string): Promise<WebAnswe
       actions: retryActions(wish),
     })
   }
-  const redirectUri = `${origin}/ui/vault/auth/${mountPath(mount)}/oidc/callback`
+  const { namespace } = wish
+  const place = namespace === '' ? '' : `?namespace=${namespace}`
+  const redirectUri = `${origin}/ui/vault/auth/${mountPath(mount)}/oidc/callback${place}`
   const clientNonce = visit.doors.randomText()
   const result = await visit.api({
     verb: 'write',
     path: `auth/${mount}/oidc/auth_url`,
+    namespace,
     data: {
       ...(wish.role === '' ? {} : { role: wish.role }),
       redirect_uri: redirectUri,
@@ -115,10 +118,10 @@ const answerNames = ['state', 'code', 'iss', 'error', 'error_description', 'erro
 
 export async function finishSignIn(visit: Visit, mount: string): Promise<WebAnswer> {
   const { query } = visit
-  const refused = refuseUnlessNavigation(visit, { mount, role: '', returnTo: '' })
+  const refused = refuseUnlessNavigation(visit, wishOf(new URLSearchParams(), mount))
   if (refused !== undefined) return refused
   const flows = readFlows(visit)
-  const flow = findFlow(flows, mount, query.get('state') ?? '')
+  const flow = findFlow(flows, mount, query)
   if (flow === undefined) return unknownFlow(visit, mount)
   // Whatever comes of it, this flow is over (jwt-oidc.md §4.2).
   saveFlows(
@@ -132,6 +135,7 @@ export async function finishSignIn(visit: Visit, mount: string): Promise<WebAnsw
   const result = await visit.api({
     verb: 'read',
     path: `auth/${mount}/oidc/callback`,
+    namespace: flow.namespace ?? '',
     data: {
       ...Object.fromEntries(given),
       state: flow.state,
@@ -140,19 +144,32 @@ export async function finishSignIn(visit: Visit, mount: string): Promise<WebAnsw
   })
   const auth = objectAt(result.body, 'auth')
   if (!isSuccess(result) || auth === undefined) return signInRefused(visit, flow, result)
-  return enter(visit, { token: textAt(auth, 'client_token'), kind: 'login' }, { auth, wish: flow })
+  const wish = wishOfFlow(flow)
+  return enter(visit, { token: textAt(auth, 'client_token'), kind: 'login' }, { auth, wish })
 }
 
 /**
  * By its state, and by nothing else: two tabs have two. An answer at the callback of another mount
- * is none (RFC 9700 §4.4).
+ * is none (RFC 9700 §4.4), and neither is one that says another namespace.
  */
 function findFlow(
   flows: readonly PendingFlow[],
   mount: string,
-  state: string,
+  query: URLSearchParams,
 ): PendingFlow | undefined {
-  return flows.find((flow) => flow.state === bareState(state) && flow.mount === mount)
+  const state = query.get('state') ?? ''
+  const bare = bareState(state)
+  const said = state === bare ? query.get('namespace') : state.slice(bare.length + ',ns='.length)
+  return flows.find(
+    (flow) =>
+      flow.state === bare &&
+      flow.mount === mount &&
+      (said === null || said === (flow.namespace ?? '')),
+  )
+}
+
+function wishOfFlow({ mount, role, returnTo, namespace = '' }: PendingFlow): Wish {
+  return { mount, role, returnTo, namespace }
 }
 
 /** The part before a namespace, which the API does not know (jwt-oidc.md §4.6). */
@@ -168,7 +185,7 @@ function unknownFlow(visit: Visit, mount: string): WebAnswer {
     detail:
       'This browser has no sign-in waiting for the answer that the identity provider sent. A sign-in ends in the browser that began it, once, and within ten minutes.',
     fix: 'Start again here. If this happens each time, your browser keeps no cookies of this site.',
-    actions: retryActions({ mount, role: '', returnTo: '' }),
+    actions: retryActions(wishOf(new URLSearchParams(), mount)),
   })
 }
 
@@ -184,7 +201,7 @@ function signInRefused(visit: Visit, flow: PendingFlow, result: ApiResult): WebA
         ? `This sign-in was started ${remaining(agoSeconds)} ago`
         : failedSummary,
     providerText: texts.filter((text) => text !== '').join(': '),
-    actions: retryActions(flow),
+    actions: retryActions(wishOfFlow(flow)),
   })
   return sendToOutcome(visit, outcome)
 }

@@ -32,6 +32,8 @@ export interface ApiCall {
   readonly path: string
   readonly data?: JsonObject
   readonly token?: string
+  /** Where it is not that of the token. */
+  readonly namespace?: string
   readonly clientAddress: string | undefined
   readonly signal: AbortSignal
 }

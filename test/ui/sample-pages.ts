@@ -55,6 +55,7 @@ export function samplePages(text: string): Readonly<Record<string, Page>> {
       open: 'jwt',
       role: text,
       returnTo: text,
+      namespace: text,
       formToken: text,
       notice: { kind: 'note', text },
       isInsecure: false,

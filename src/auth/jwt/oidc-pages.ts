@@ -18,7 +18,10 @@ import type { ConfigRecord } from './config.ts'
 import { shownTexts, toldBy } from './oidc-refusals.ts'
 import { signInLifeMs, type SignIn, type SignInFailure } from './sign-in.ts'
 
-type Request = Pick<BackendRequest<unknown>, 'fullPath' | 'header' | 'nowMs' | 'requestId'>
+type Request = Pick<
+  BackendRequest<unknown>,
+  'fullPath' | 'header' | 'namespace' | 'nowMs' | 'requestId'
+>
 
 /** What a browser is to see next. */
 export type Shown =
@@ -154,8 +157,8 @@ export function wantsPage({
   return (header('accept') ?? '').split(',').some((one) => one.trim().startsWith('text/html'))
 }
 
-function ownAddress({ fullPath }: Pick<Request, 'fullPath'>): string {
-  return `/v1/${encodeURI(fullPath)}`
+function ownAddress({ fullPath, namespace = '' }: Pick<Request, 'fullPath' | 'namespace'>): string {
+  return `/v1/${encodeURI(namespace + fullPath)}`
 }
 
 function sendOn(location: string, setCookie?: string): Reply {

@@ -235,7 +235,7 @@ export function requireFew(pairs: number): void {
 }
 
 /** Puts the record and tells those who keep a tree that it has changed. */
-export async function putChanged(
+async function putChanged(
   txn: StoreTransaction,
   record: NamespaceRecord,
 ): Promise<NamespaceRecord> {

@@ -16,7 +16,7 @@ import { keyClasses, keys } from '../keys.ts'
 import { readRateLimits } from '../quotas/quotas.ts'
 import type { NamespaceRecord } from '../records.ts'
 import { tellChange } from './namespace-admin.ts'
-import type { Realm } from './realm.ts'
+import type { TokenSweep } from '../token-sweep.ts'
 
 const pauseMs = 10_000
 const keysAtOnceMax = 512
@@ -27,7 +27,7 @@ export interface NamespaceKeeperContext {
   readonly logger: Logger
   readonly leads: () => boolean
   readonly all: () => Promise<readonly NamespaceRecord[]>
-  readonly realm: (record: NamespaceRecord) => Soon<Realm>
+  readonly realm: (record: NamespaceRecord) => Soon<{ readonly sweep: Pick<TokenSweep, 'run'> }>
 }
 
 export class NamespaceKeeper {

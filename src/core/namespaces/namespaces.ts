@@ -6,6 +6,7 @@
 import type { ApiOutcome, ApiRequest, Asking, UnreadRequest } from '../../framework/api.ts'
 import { invalid, Refusal } from '../../framework/refusal.ts'
 import { Router } from '../../framework/router.ts'
+import { trimEnd } from '../../lib/trim.ts'
 import { after, conclude, type Soon } from '../../lib/soon.ts'
 import { baseOf, ScopedStore } from '../../storage/scoped-store.ts'
 import type { Companion, StoreTransaction, StoreView } from '../../storage/store.ts'
@@ -16,6 +17,7 @@ import type { Admission, Pipeline } from '../pipeline.ts'
 import { PrefixedAcl } from '../policy/prefixed-acl.ts'
 import type { System } from '../ports/system-ports.ts'
 import type { NamespaceRecord } from '../records.ts'
+import { namespaceOfText } from '../token-id.ts'
 import type { TokenOperations } from '../token-operations.ts'
 import type { Tokens } from '../tokens.ts'
 import { NamespaceAdmin } from './namespace-admin.ts'
@@ -23,7 +25,7 @@ import { NamespaceKeeper } from './namespace-keeper.ts'
 import { rootNamespaceId } from './namespace-path.ts'
 import { NamespaceTrees, type NamespaceTree } from './namespace-tree.ts'
 import { PlacedRequest } from './placed-request.ts'
-import { Realm, type RealmDoors } from './realm.ts'
+import { Realm, type Neighbourhood, type RealmDoors, type Shown } from './realm.ts'
 
 /** Loaded ones; busy ones stay beyond it. */
 const loadedMax = 512
@@ -42,14 +44,7 @@ export interface Destination {
   readonly path: string
 }
 
-/** A question about a token of another namespace. */
-interface Shown {
-  readonly asking: Asking
-  readonly view: StoreView
-  readonly epoch: number
-}
-
-export class Namespaces {
+export class Namespaces implements Neighbourhood {
   readonly #doors: RealmDoors
   readonly #root: RootRealm
   readonly #rootPipeline: Pick<Pipeline, 'admitShown'>
@@ -125,6 +120,13 @@ export class Namespaces {
       () => undefined,
       () => undefined,
     )
+  }
+
+  /** Where a token text says that it is from; empty for the root, and for what is unknown. */
+  pathOfText(text: string): Soon<string> {
+    const id = namespaceOfText(text)
+    if (id === '' || this.#doors.seal.sealed) return ''
+    return after(this.#treeNow(), (tree) => trimEnd(tree.byId(id)?.path ?? '', '/'))
   }
 
   async requireMayAsk(asking: Asking): Promise<boolean> {

@@ -4,7 +4,7 @@
  * quotas, metrics) is the root's.
  */
 
-import type { ApiOutcome, ApiRequest } from '../../framework/api.ts'
+import type { ApiOutcome, ApiRequest, Asking } from '../../framework/api.ts'
 import type { BackendType } from '../../framework/backend.ts'
 import { Refusal, invalid } from '../../framework/refusal.ts'
 import type { TokenPort } from '../../framework/token-port.ts'
@@ -13,9 +13,14 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { Outbound } from '../../platform/outbound.ts'
 import type { Random } from '../../platform/random.ts'
-import { ScopedStore } from '../../storage/scoped-store.ts'
+import type { ScopedStore } from '../../storage/scoped-store.ts'
 import type { SealedStore } from '../../storage/sealed-store.ts'
-import { prefixRange, type Companion, type StoreView } from '../../storage/store.ts'
+import {
+  prefixRange,
+  type Companion,
+  type StoreTransaction,
+  type StoreView,
+} from '../../storage/store.ts'
 import { PolicyAccess } from '../access.ts'
 import type { TrailContext } from '../audit-trail.ts'
 import { builtInTypes } from '../built-in-types.ts'
@@ -34,7 +39,7 @@ import type { ServerMetrics } from '../metrics.ts'
 import { EpochValue } from '../mount-table.ts'
 import { MountedBackends } from '../mounted-backends.ts'
 import { Mounts } from '../mounts.ts'
-import { Pipeline, type PipelineContext } from '../pipeline.ts'
+import { Pipeline, type Admission, type PipelineContext } from '../pipeline.ts'
 import { Policies } from '../policies.ts'
 import type { IdentityPaths } from '../ports/identity-ports.ts'
 import type { PagePort } from '../ports/page-port.ts'
@@ -51,7 +56,6 @@ import { TokenSweep } from '../token-sweep.ts'
 import { Tokens } from '../tokens.ts'
 import { Wrapping } from '../wrapping.ts'
 import type { NamespaceAdmin } from './namespace-admin.ts'
-import type { Namespaces } from './namespaces.ts'
 
 /** What of the server every namespace uses. */
 export interface RealmDoors {
@@ -76,6 +80,24 @@ export interface RealmDoors {
   /** Those of the whole server, as the last request knew them. */
   readonly quotaRules: () => QuotaRules | undefined
   readonly isOpen: () => boolean
+}
+
+/** What a namespace asks of all of them. */
+export interface Neighbourhood {
+  scopeOf(id: string): ScopedStore
+  adminAt(path: string): NamespaceAdmin
+  lockedAbove(path: string): NamespaceRecord | undefined
+  isOfServer(path: string): boolean
+  admitFrom(namespace: string, below: string, shown: Shown): Soon<Admission | undefined>
+  isAlive(namespace: string, token: string, view: StoreView): Soon<boolean>
+  requireNoNamespace(txn: StoreTransaction, here: string, mountPath: string): Promise<void>
+}
+
+/** A question about a token of another namespace. */
+export interface Shown {
+  readonly asking: Asking
+  readonly view: StoreView
+  readonly epoch: number
 }
 
 export class Realm implements PipelineContext, NamespacePorts {
@@ -107,7 +129,7 @@ export class Realm implements PipelineContext, NamespacePorts {
   readonly namespaces: NamespaceAdmin
   readonly pipeline: Pipeline
   readonly #doors: RealmDoors
-  readonly #registry: Namespaces
+  readonly #registry: Neighbourhood
   readonly #configuration = new EpochValue<CoreConfiguration>(readConfiguration)
   #keptEpoch = 0
   #running = 0
@@ -115,7 +137,7 @@ export class Realm implements PipelineContext, NamespacePorts {
 
   constructor(
     doors: RealmDoors,
-    registry: Namespaces,
+    registry: Neighbourhood,
     { record, ids }: { readonly record: NamespaceRecord; readonly ids: TokenIds },
   ) {
     this.#doors = doors
@@ -195,6 +217,7 @@ export class Realm implements PipelineContext, NamespacePorts {
       recordsMax: settings.loginRecordsMax,
     })
     this.loginLog.keepIn(this.records)
+    this.loginFeed = new LoginFeed(clock, () => this.records)
     this.logins = new Logins({
       store,
       tokens,
