@@ -23,6 +23,7 @@ test('nothing that a token or a server says is a command', () => {
     assert.equal(isCommand(line), false, line)
   }
   for (const ci of ['github', 'gitlab', undefined] as const) {
+    // oxlint-disable-next-line no-control-regex
     assert.equal(/[\u001b\r]/.test(withoutCommands(ci, hostile)), false)
   }
   assert.equal(withoutCommands(undefined, 'a\n::b'), 'a\n::b')
