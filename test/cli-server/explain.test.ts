@@ -112,6 +112,29 @@ test('logins tail -follow shows what is decided meanwhile, until its token ends'
   for (const id of ids) assert.equal(result.out.split(id).length, 2, result.out)
 })
 
+test('in a CI job a refusal is an annotation or a folded section, and no claim a command', async () => {
+  const jwt = key.sign({ ...good, team: 'x ::error::forged ##[add-mask]y', sub: '::stop::z' })
+  const env = { GITHUB_ACTIONS: 'true' }
+  for (const words of [
+    ['write', 'auth/jwt/login', 'role=deploy', `jwt=${jwt}`],
+    ['explain', '-role=deploy', jwt],
+    ['logins', 'tail', '-decision=refused'],
+  ]) {
+    const { out, err } = await shell.run(words, { env })
+    const commands = `${out}\n${err}`
+      .split('\n')
+      .filter((line) => line.trimStart().startsWith('::') || line.includes('##['))
+    const wanted = words[0] === 'logins' ? 0 : 1
+    assert.equal(commands.length, wanted, commands.join('\n'))
+    if (wanted === 1)
+      assert.match(commands[0] ?? '', /^::error title=Login refused%3A claim_mismatch::/)
+  }
+  const words = ['write', 'auth/jwt/login', 'role=deploy', `jwt=${jwt}`]
+  const gitlab = await shell.run(words, { env: { GITLAB_CI: 'true' } })
+  assert.match(gitlab.err, /section_start:\d+:tokenstile_login\[collapsed=true\]/)
+  assert.equal((await shell.run(words)).err.includes('section_'), false)
+})
+
 test('role diff says who would gain and who would lose, and writes nothing', async () => {
   const { root } = shell.server
   for (const team of ['red', 'blue']) {

@@ -38,7 +38,7 @@ export const doctor: Command = {
       reports.push({ mount: `${mount}/`, ...secret?.data })
     }
     if (!context.print.isTable) context.print.data(reports)
-    else for (const line of reports.flatMap(drawn)) context.print.line(line)
+    else for (const line of reports.flatMap(drawn)) context.print.told(line)
     const isHealthy = reports.every((report) => member(report, 'healthy') === true)
     return isHealthy ? exitCodes.ok : unhealthy
   },

@@ -55,8 +55,11 @@ export const explain: Command = {
     }
     const field = context.flags.text('field') ?? ''
     if (field !== '' || !context.print.isTable) context.show(secret)
-    else for (const line of drawn(data)) context.print.line(line)
-    return member(data, 'decision') === 'accept' ? exitCodes.ok : refused
+    else for (const line of drawn(data)) context.print.told(line)
+    if (member(data, 'decision') === 'accept') return exitCodes.ok
+    const title = `Login refused: ${goTextMember(data, 'reason')}`
+    context.print.annotate(title, goTextMember(data, 'sentence'))
+    return refused
   },
 }
 

@@ -326,7 +326,9 @@ async function takeBack({ context, parameters, state }: Begun): Promise<void> {
 
 function asFailure(cause: unknown, programName: string): CommandFailure {
   if (cause instanceof CommandFailure) return cause
-  return new CommandFailure(remoteErrorText({ doing, programName }, cause), exitCodes.remote)
+  const reason = cause instanceof ApiError ? cause.loginReason : undefined
+  const text = remoteErrorText({ doing, programName }, cause)
+  return new CommandFailure(text, exitCodes.remote, undefined, reason)
 }
 
 function hostOf(address: string): string {
