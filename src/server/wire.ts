@@ -23,6 +23,7 @@ import type { Random } from '../platform/random.ts'
 import { SealedStore } from '../storage/sealed-store.ts'
 import type { Engine } from '../storage/store.ts'
 import { createSystem } from '../sys/index.ts'
+import { showRefusals } from './browser-refusals.ts'
 import { builtIns } from './built-ins.ts'
 import { createPageShell } from './page-shell.ts'
 import { createWebHandler } from './page-doors.ts'
@@ -151,6 +152,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       explainToCaller: options.explainToCaller,
       loginRecordsMax: options.loginRecordsMax ?? loginRecordsUsual,
     }
+    const pages = createPageShell({ random, environment, ui: options.ui })
     const core = new Core({
       store,
       seal,
@@ -163,7 +165,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       plugins: (tokens) => [...builtIns(tokens), ...(options.plugins ?? [])],
       system: createSystem,
       identityPaths: createIdentityPaths,
-      pages: createPageShell({ random, environment, ui: options.ui }),
+      pages,
       processes,
       leads: () => member?.isLeader ?? true,
       ...(member === undefined ? {} : { oneOfAll: member.oneOfAll }),
@@ -174,7 +176,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     const other = otherHandler(core, options)
     const api = createApiServer({
       listeners: options.listeners,
-      handler: core.handler,
+      handler: options.ui ? showRefusals(core.handler, pages) : core.handler,
       traitsOf: core.traitsOf,
       requireMayAsk: core.requireMayAsk,
       recordUnread: core.recordUnread,

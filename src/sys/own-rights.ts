@@ -1,4 +1,7 @@
-/** Who am I: the groups of the calling token, and for each of its policies why it is there. */
+/**
+ * Who am I: the groups of the calling token, for each of its policies why it is there, and for each
+ * rule which policies it is from.
+ */
 
 import type { CallerFacts } from '../core/caller-facts.ts'
 import type { CoreConfiguration } from '../core/configuration.ts'
@@ -9,7 +12,7 @@ import type { JsonObject } from '../lib/json.ts'
 
 type Mounts = CoreConfiguration['mounts']
 
-export function ownRights({ rights }: CallerFacts, mounts: Mounts): JsonObject {
+export function ownRights({ rights, acl }: CallerFacts, mounts: Mounts): JsonObject {
   const sources = rights.sources()
   return {
     entity_id: rights.entityId,
@@ -24,6 +27,7 @@ export function ownRights({ rights }: CallerFacts, mounts: Mounts): JsonObject {
         .filter(({ policies }) => policies.some((policy) => foldText(policy) === name))
         .map((source) => ({ kind: source.kind, ...sourceObject(source, mounts) })),
     })),
+    rules: [...acl.origins()].map(([path, policies]) => ({ path, policies: [...policies] })),
   }
 }
 

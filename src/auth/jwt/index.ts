@@ -13,6 +13,7 @@ import { JwtLogin, loginPath } from './login.ts'
 import { OidcCallback } from './oidc-callback.ts'
 import { OidcFinish } from './oidc-finish.ts'
 import { oidcPaths } from './oidc-paths.ts'
+import { hostOf } from './oidc-pages.ts'
 import { OidcPoll } from './oidc-poll.ts'
 import { OidcProviders } from './oidc-provider.ts'
 import { OidcStart } from './oidc-start.ts'
@@ -61,6 +62,7 @@ export const jwtBackend: BackendType = {
         ...clientKeyPaths(clientKeys),
       ],
       renew: (request) => renewal.renew(request),
+      signInHost: async () => hostOf((await configs.load())?.oidc_discovery_url ?? ''),
       metrics: () => keyMetrics(context.mount().path, configs.sources.status()),
       explainer: new JwtExplainer(context, { login, roles, providers, finish }),
       close: async () => {
