@@ -97,6 +97,18 @@ test('whoami says the groups, and why each policy is there', async () => {
   assert.match(out, /^default +every token has it$/m)
 })
 
+test('what lint has to say is a list, one role after the other (FIX-U19)', async () => {
+  await shell.must([
+    ...['write', 'auth/jwt/role/wide', 'role_type=jwt', 'user_claim=email'],
+    'bound_audiences=a',
+  ])
+  const out = await shell.must(['read', 'auth/jwt/lint'])
+  assert.match(out, /^wide {2}\[\w+\]\n {2}\S.*$/m)
+  assert.match(out, /^\d+ roles judged\.\n$/m)
+  assert.doesNotMatch(out, /map\[/)
+  assert.match(await shell.must(['read', '-format=json', 'auth/jwt/lint']), /"roles_judged"/)
+})
+
 test('logout of a dead token forgets it; one of the environment stays alive', async () => {
   writeFileSync(shell.tokenFile, 'hvs.dead', { mode: 0o600 })
   const result = await shell.run(['logout'], { programName: 'tokenstile' })

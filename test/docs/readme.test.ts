@@ -96,6 +96,11 @@ function linksOf(markdown: string): readonly string[] {
     .map((target) => target.replace(/#.*$/, ''))
 }
 
+test('the README says how long the first start takes and how much disk (FIX-U18)', () => {
+  const firstScreen = readText('README.md').split('\n').slice(0, 60).join('\n')
+  assert.match(firstScreen, /The first time takes about a minute and \d+ MB of disk/)
+})
+
 test('every link between the documents leads to a file', () => {
   const files = markdownFiles()
   assert.ok(files.includes('README.md') && files.includes('ARCHITECTURE.md'))
