@@ -129,6 +129,8 @@ export interface Backend {
   renew?(request: RenewRequest): Promise<RenewTerms>
   /** Says why a login would be accepted or refused. Auth methods only. */
   readonly explainer?: LoginExplainer
+  /** Host of the identity provider that browser sign-ins lead to; empty is none. */
+  signInHost?(): Promise<string>
   /** What it knows about itself, for whoever watches the server; asked at each reading. */
   metrics?(): readonly Family[]
   /** Called when mount options were tuned; throws a `Refusal` to refuse the change. */

@@ -3,6 +3,8 @@
  * goes by.
  */
 
+import type { CoreConfiguration } from '../core/configuration.ts'
+import type { MountedBackends } from '../core/mounted-backends.ts'
 import { closedSwitches } from '../framework/api.ts'
 import type { Refusal } from '../framework/refusal.ts'
 import type { OtherHandler } from '../http/exchange.ts'
@@ -26,6 +28,8 @@ interface PagesCore extends LocalApi {
   readonly isOpen: boolean
   /** Path of the namespace that a token text names; empty for the root. */
   namespaceOf(text: string): Soon<string>
+  readonly backends: Pick<MountedBackends, 'of'>
+  configuration(): Promise<Pick<CoreConfiguration, 'mounts'>>
 }
 
 export interface WebUiOptions {
@@ -54,9 +58,17 @@ export function createWebHandler(options: WebUiOptions): OtherHandler {
     publicOrigin: (request) => configured ?? originOf(request),
     isSealed: () => core.seal.sealed || !core.isOpen,
     reasonText: (reason) => (isReason(reason) ? reasons[reason] : undefined),
+    providerOf: (mount) => providerOf(core, mount),
     environment,
   }
   return createWebUi(doors)
+}
+
+async function providerOf(core: PagesCore, mount: string): Promise<string> {
+  const { mounts } = await core.configuration()
+  const record = mounts.byPath(`auth/${mount}/`)
+  if (record === undefined || record.tainted === true) return ''
+  return (await core.backends.of(record).backend.signInHost?.()) ?? ''
 }
 
 /** As a request over the socket, and its answer as it would go out. */
@@ -97,7 +109,11 @@ async function callApi(core: PagesCore, call: ApiCall): Promise<ApiResult> {
 }
 
 function textsOf({ plainText, detail }: Refusal): RefusalTexts {
-  return { text: plainText, happened: detail.happened }
+  return {
+    text: plainText,
+    happened: detail.happened?.text,
+    compared: detail.happened?.compared(),
+  }
 }
 
 /** What the address bar shows, as far as the request tells. */

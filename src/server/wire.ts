@@ -23,6 +23,7 @@ import type { Random } from '../platform/random.ts'
 import { SealedStore } from '../storage/sealed-store.ts'
 import type { Engine } from '../storage/store.ts'
 import { createNamespaceSystem, createSystem } from '../sys/index.ts'
+import { showRefusals } from './browser-refusals.ts'
 import { builtIns } from './built-ins.ts'
 import { createPageShell } from './page-shell.ts'
 import { createWebHandler } from './page-doors.ts'
@@ -153,6 +154,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       explainToCaller: options.explainToCaller,
       loginRecordsMax: options.loginRecordsMax ?? loginRecordsUsual,
     }
+    const pages = createPageShell({ random, environment, ui: options.ui })
     const core = new Core({
       store,
       seal,
@@ -166,7 +168,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       system: createSystem,
       namespaceSystem: createNamespaceSystem,
       identityPaths: createIdentityPaths,
-      pages: createPageShell({ random, environment, ui: options.ui }),
+      pages,
       processes,
       leads: () => member?.isLeader ?? true,
       ...(member === undefined ? {} : { oneOfAll: member.oneOfAll }),
@@ -177,7 +179,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     const other = otherHandler(core, options)
     const api = createApiServer({
       listeners: options.listeners,
-      handler: core.handler,
+      handler: options.ui ? showRefusals(core.handler, pages) : core.handler,
       prepare: core.prepare,
       traitsOf: core.traitsOf,
       requireMayAsk: core.requireMayAsk,

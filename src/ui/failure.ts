@@ -3,10 +3,9 @@
 import { errorPage, type ErrorAction, type ErrorFacts } from './flow-pages.ts'
 import { link, mountPath, parseNamespace, parseReturnPath } from './own-path.ts'
 import type { Side } from './reason-side.ts'
+import { strings } from './strings.ts'
 import type { Visit } from './visit.ts'
 import type { ApiResult, WebAnswer } from './web-doors.ts'
-
-export const failedSummary = 'Sign-in failed'
 
 /** What a visitor wanted; kept so that the next attempt need not be typed again. */
 export interface Wish {
@@ -32,8 +31,8 @@ export function wishOf(parameters: URLSearchParams, mount: string): Wish {
 
 export function retryActions(wish: Wish): readonly ErrorAction[] {
   return [
-    { address: startAddress(wish), label: 'Start again' },
-    { address: loginAddress(wish), label: 'Other ways to sign in' },
+    { address: startAddress(wish), label: strings.actions.startAgain },
+    { address: loginAddress(wish), label: strings.actions.otherWays },
   ]
 }
 
@@ -78,9 +77,8 @@ export function noMethodAnswer(
   return problemAnswer(visit, {
     status: 404,
     side: 'you',
-    summary: 'There is no such sign-in method',
-    detail: `Nothing at auth/${wish.mount}/ takes this kind of sign-in.`,
-    fix: 'Check the path of the mount, or ask the operator for it.',
+    ...strings.problems.noMethod,
+    detail: strings.problems.noMethod.detail(wish.mount),
     actions,
   })
 }
@@ -93,6 +91,7 @@ interface RefusalView {
   readonly actions: readonly ErrorAction[]
   /** Word for word, from the identity provider. */
   readonly providerText?: string
+  readonly isSignIn?: boolean
 }
 
 /** A failure that the API told. */
@@ -111,16 +110,19 @@ export function outcomeAnswer(visit: Visit, outcome: Outcome): WebAnswer {
 export function refusalOutcome(visit: Visit, result: ApiResult, parts: RefusalView): Outcome {
   const reason = result.headers['x-login-reason'] ?? ''
   const known = reason === '' ? undefined : visit.doors.reasonText(reason)
-  const { text = '', happened = known?.text } = result.refusal ?? {}
+  const { text = '', happened = known?.text, compared } = result.refusal ?? {}
   const providerText = parts.providerText ?? ''
   const said = [
-    ...(providerText === '' ? [] : [{ by: 'The identity provider', text: providerText }]),
-    ...(known === undefined || text === '' ? [] : [{ by: 'The server', text }]),
+    ...(providerText === '' ? [] : [{ by: 'provider', text: providerText } as const]),
+    ...(known === undefined || text === '' ? [] : [{ by: 'server', text } as const]),
   ]
   return {
     status: result.status,
     summary: parts.summary,
-    detail: (happened ?? text) || 'The server gave no reason.',
+    // What is shown side by side is not told again.
+    detail: (compared === undefined ? (happened ?? text) : known?.text) || strings.error.noReason,
+    ...(compared === undefined ? {} : { compared }),
+    isSignIn: parts.isSignIn === true,
     said,
     actions: parts.actions,
     ...(reason === '' ? {} : { reason }),

@@ -5,6 +5,7 @@ import { isHeld, takeAutoStart } from './auto-start.ts'
 import { startAddress, wishOf, wishParameters } from './failure.ts'
 import { loginPage, type OpenWay, type ShownMount } from './login-page.ts'
 import { link, mountPath, parseMountName } from './own-path.ts'
+import { strings } from './strings.ts'
 import type { Visit } from './visit.ts'
 import type { WebAnswer } from './web-doors.ts'
 
@@ -43,13 +44,35 @@ export async function pick(visit: Visit, mount: string | undefined): Promise<Web
       namespace: wish.namespace,
       formToken: visit.formToken(),
       notice: noticeOf(visit),
+      server: serverName(visit),
+      providers: await providersOf(visit, shown),
       isInsecure: isInsecure(visit),
     }),
   )
 }
 
+/** As the address bar shows it. */
+function serverName(visit: Visit): string {
+  const origin = visit.doors.publicOrigin(visit.request)
+  return origin === undefined ? '' : new URL(origin).host
+}
+
+/** Where the shown mounts lead; a hidden one's provider is nobody's business. */
+async function providersOf(
+  { doors }: Visit,
+  shown: readonly ShownMount[],
+): Promise<ReadonlyMap<string, string>> {
+  const rows = shown
+    .filter(({ type }) => type === 'oidc' || type === 'jwt')
+    .map(async ({ name }) => [name, await doors.providerOf(name)] as const)
+  return new Map(await Promise.all(rows))
+}
+
 /** What a sign-in page may show to everybody. */
-async function visibleMounts(visit: Visit, namespace: string): Promise<readonly ShownMount[]> {
+export async function visibleMounts(
+  visit: Visit,
+  namespace: string,
+): Promise<readonly ShownMount[]> {
   const result = await visit.api({ verb: 'read', path: 'sys/internal/ui/mounts', namespace })
   const auth = objectAt(objectAt(result.body, 'data') ?? {}, 'auth') ?? {}
   return Object.keys(auth).flatMap((path) => {
@@ -90,20 +113,21 @@ function noticeOf(
   visit: Visit,
 ): { readonly kind: 'note' | 'warn'; readonly text: string } | undefined {
   const { query } = visit
-  if (query.get('signed_out') === '1') return { kind: 'note', text: 'You are signed out.' }
+  const { notices } = strings.login
+  if (query.get('signed_out') === '1') return { kind: 'note', text: notices.signedOut }
   if (query.get('signed_out') === 'alive') {
     return {
       kind: 'warn',
-      text: 'You are signed out here. The token lives on until it expires: it cannot be revoked from here.',
+      text: notices.signedOutAlive,
     }
   }
   if (query.get('ended') === '1') {
-    return { kind: 'warn', text: 'Your token has expired or was revoked. Sign in again.' }
+    return { kind: 'warn', text: notices.ended }
   }
   if (isHeld(visit)) {
     return {
       kind: 'note',
-      text: 'It does not start by itself now: you have just signed out, or it did not work a moment ago.',
+      text: notices.held,
     }
   }
   return undefined

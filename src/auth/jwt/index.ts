@@ -15,6 +15,7 @@ import { JwtPreview } from './preview.ts'
 import { OidcCallback } from './oidc-callback.ts'
 import { OidcFinish } from './oidc-finish.ts'
 import { oidcPaths } from './oidc-paths.ts'
+import { hostOf } from './oidc-pages.ts'
 import { OidcPoll } from './oidc-poll.ts'
 import { OidcProviders } from './oidc-provider.ts'
 import { OidcStart } from './oidc-start.ts'
@@ -66,6 +67,7 @@ export const jwtBackend: BackendType = {
         ...clientKeyPaths(clientKeys),
       ],
       renew: (request) => renewal.renew(request),
+      signInHost: async () => hostOf((await configs.load())?.oidc_discovery_url ?? ''),
       metrics: () => keyMetrics(context.mount().path, configs.sources.status()),
       explainer: new JwtExplainer(context, { login, roles, providers, finish }),
       close: async () => {

@@ -40,6 +40,22 @@ export class PrefixedAcl implements Acl {
     for (const [path, rule] of ownGlobs(whole.glob_paths, this.#prefix)) glob[path] = rule
     return { root: false, exact_paths: exact, glob_paths: glob }
   }
+
+  /** Of those rules; a rule that reaches the whole of the namespace is one for everything in it. */
+  origins(): ReadonlyMap<string, readonly string[]> {
+    const found = new Map<string, readonly string[]>()
+    let aboveLength = -1
+    for (const [path, policies] of this.#acl.origins()) {
+      const isAbove = path.endsWith('*') && this.#prefix.startsWith(path.slice(0, -1))
+      if (isAbove && path.length > aboveLength) {
+        aboveLength = path.length
+        found.set('*', policies)
+      } else if (!isAbove && path.startsWith(this.#prefix)) {
+        found.set(path.slice(this.#prefix.length), policies)
+      }
+    }
+    return found
+  }
 }
 
 /** Of those that reach the whole of the namespace the longest is the one that decides. */
