@@ -204,10 +204,8 @@ export class Core implements SystemPorts, PipelineContext {
     })
     this.rootGeneration = oneOfAll('root-generation', this.#ownRootGeneration, rootGenerationSteps)
     const system = context.system(this)
-    const types = [
-      ...builtInTypes(system, () => this.#identityPaths(context)),
-      ...context.plugins(() => this.#require().tokenOperations),
-    ]
+    const plugins = context.plugins(() => this.#require().tokenOperations)
+    const types = [...builtInTypes(system, () => this.#identityPaths(context)), ...plugins]
     this.backends = new MountedBackends({
       ...context,
       types,
@@ -216,7 +214,15 @@ export class Core implements SystemPorts, PipelineContext {
     })
     this.policies = new Policies(context.store, context.clock)
     this.#pipeline = new Pipeline(this, system, context.pages)
-    const doors = { ...context, ...this.#serverDoors(processes) }
+    const doors = {
+      ...context,
+      ...this.#serverDoors(processes),
+      plugins: (tokens: () => TokenPort<CallerFacts>) => [
+        ...context.plugins(tokens).filter(isTokenMethod),
+        // What all mounts of a method share, the namespaces share too.
+        ...plugins.filter((type) => !isTokenMethod(type)),
+      ],
+    }
     this.#namespaces = new Namespaces(doors, { realm: this, pipeline: this.#pipeline }, system)
     this.namespaces = this.#namespaces.adminAt('')
   }
@@ -557,4 +563,8 @@ export class Core implements SystemPorts, PipelineContext {
     if (this.#opened === undefined) throw new StoreSealed()
     return this.#opened
   }
+}
+
+function isTokenMethod({ types }: BackendType): boolean {
+  return types.includes('token')
 }
