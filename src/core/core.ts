@@ -30,7 +30,7 @@ import { bootstrap, createInitialRoot } from './bootstrap.ts'
 import { builtInTypes } from './built-in-types.ts'
 import type { CallerFacts } from './caller-facts.ts'
 import { readConfiguration, type CoreConfiguration } from './configuration.ts'
-import { DecisionRecords } from './decision-records.ts'
+import { DecisionRecords, RefusalShare } from './decision-records.ts'
 import { IdentityIndex } from './identity/identity-index.ts'
 import { createIdentityStore } from './identity/identity-store.ts'
 import { LoginIdentities } from './identity/login-identity.ts'
@@ -147,6 +147,7 @@ export class Core implements SystemPorts, PipelineContext {
   readonly storeCheck: StoreCheck
   readonly rotation: KeyRotation
   readonly #pipeline: Pipeline
+  readonly #refusals: RefusalShare
   readonly #namespaces: Namespaces
   readonly namespaces: NamespaceAdmin
   readonly #leads: () => boolean
@@ -170,6 +171,7 @@ export class Core implements SystemPorts, PipelineContext {
     const { logger, clock, processes = 1 } = context
     const mountOf = (path: string): string | undefined => this.backends.mountPathOf(path)
     this.metrics = new ServerMetrics(clock)
+    this.#refusals = new RefusalShare(clock)
     this.loginFeed = new LoginFeed(clock, () => this.records)
     this.loginLog = new LoginLog({ logger, clock, mountOf, metrics: this.metrics, processes })
     this.store.watchCommits((changes) => this.metrics.commit(changes))
@@ -204,10 +206,8 @@ export class Core implements SystemPorts, PipelineContext {
     })
     this.rootGeneration = oneOfAll('root-generation', this.#ownRootGeneration, rootGenerationSteps)
     const system = context.system(this)
-    const types = [
-      ...builtInTypes(system, () => this.#identityPaths(context)),
-      ...context.plugins(() => this.#require().tokenOperations),
-    ]
+    const plugins = context.plugins(() => this.#require().tokenOperations)
+    const types = [...builtInTypes(system, () => this.#identityPaths(context)), ...plugins]
     this.backends = new MountedBackends({
       ...context,
       types,
@@ -216,7 +216,15 @@ export class Core implements SystemPorts, PipelineContext {
     })
     this.policies = new Policies(context.store, context.clock)
     this.#pipeline = new Pipeline(this, system, context.pages)
-    const doors = { ...context, ...this.#serverDoors(processes) }
+    const doors = {
+      ...context,
+      ...this.#serverDoors(processes),
+      plugins: (tokens: () => TokenPort<CallerFacts>) => [
+        ...context.plugins(tokens).filter(isTokenMethod),
+        // What all mounts of a method share, the namespaces share too.
+        ...plugins.filter((type) => !isTokenMethod(type)),
+      ],
+    }
     this.#namespaces = new Namespaces(doors, { realm: this, pipeline: this.#pipeline }, system)
     this.namespaces = this.#namespaces.adminAt('')
   }
@@ -233,6 +241,7 @@ export class Core implements SystemPorts, PipelineContext {
       quotas,
       processes,
       leads: this.#leads,
+      refusals: this.#refusals,
       quotaRules: () => this.quotaRules,
       isOpen: () => this.isOpen,
     }
@@ -409,6 +418,7 @@ export class Core implements SystemPorts, PipelineContext {
       clock,
       random,
       recordsMax: settings.loginRecordsMax,
+      refusals: this.#refusals,
     })
     const logins = new Logins({
       store,
@@ -557,4 +567,8 @@ export class Core implements SystemPorts, PipelineContext {
     if (this.#opened === undefined) throw new StoreSealed()
     return this.#opened
   }
+}
+
+function isTokenMethod({ types }: BackendType): boolean {
+  return types.includes('token')
 }

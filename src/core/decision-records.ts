@@ -153,6 +153,27 @@ export interface FeedPosition {
   readonly seen: ReadonlySet<string>
 }
 
+/** How many refused logins are kept a second. */
+export class RefusalShare {
+  readonly #clock: Pick<Clock, 'monotonicMs'>
+  #secondStartedMs = Number.NEGATIVE_INFINITY
+  #refusedOfSecond = 0
+
+  constructor(clock: Pick<Clock, 'monotonicMs'>) {
+    this.#clock = clock
+  }
+
+  /** Takes one; false when there is none left. */
+  take(): boolean {
+    const now = this.#clock.monotonicMs()
+    if (now - this.#secondStartedMs >= secondMs) {
+      this.#secondStartedMs = now
+      this.#refusedOfSecond = 0
+    }
+    return ++this.#refusedOfSecond <= refusedPerSecondMax
+  }
+}
+
 export class DecisionRecords {
   readonly #store: Store
   readonly #clock: Clock
@@ -161,8 +182,7 @@ export class DecisionRecords {
   #pending: DecisionRecord[] = []
   #dropped = 0
   #cancelFlush: (() => void) | undefined
-  #secondStartedMs = Number.NEGATIVE_INFINITY
-  #refusedOfSecond = 0
+  readonly #refusals: RefusalShare
   #lastMs = 0
   /** Kept since the last count, beside what was counted then; undefined until the first one. */
   #estimate: number | undefined
@@ -175,10 +195,13 @@ export class DecisionRecords {
     readonly random: Random
     /** 0 keeps none. */
     readonly recordsMax: number
+    /** Of the whole server, whose namespaces share it. */
+    readonly refusals: RefusalShare
   }) {
     this.#store = parts.store
     this.#clock = parts.clock
     this.#random = parts.random
+    this.#refusals = parts.refusals
     this.#recordsMax = parts.recordsMax
   }
 
@@ -189,7 +212,7 @@ export class DecisionRecords {
   /** Goes along with the next commit: called in the step in which the login's own is submitted. */
   add(record: DecisionRecord): void {
     if (!this.isOn || this.#isClosed) return
-    if (record.decision === 'refused' && !this.#mayKeepRefused()) {
+    if (record.decision === 'refused' && !this.#refusals.take()) {
       this.#dropped++
       return
     }
@@ -294,15 +317,6 @@ export class DecisionRecords {
   }
 
   // ---------------------------------------------------------------- writes
-
-  #mayKeepRefused(): boolean {
-    const now = this.#clock.monotonicMs()
-    if (now - this.#secondStartedMs >= secondMs) {
-      this.#secondStartedMs = now
-      this.#refusedOfSecond = 0
-    }
-    return ++this.#refusedOfSecond <= refusedPerSecondMax
-  }
 
   #takeBlock(): StoredBlock | undefined {
     if (this.#pending.length === 0) return undefined

@@ -188,3 +188,16 @@ test('every class of keys is known, and each key of a namespace lies in its scop
       key,
     )
 })
+
+test('passwords of all namespaces wait in one line', async () => {
+  const lastingMs = async (place: string | undefined, password: string): Promise<number> => {
+    const startedMs = performance.now()
+    await root.in(place).as(undefined).write('auth/users/login/u', { password })
+    return performance.now() - startedMs
+  }
+  await root.in('blue').must('auth/users/users/u', { password: 'right-password-1' })
+  // Ends the rest after what was in vain before.
+  await lastingMs(undefined, 'right-password-1')
+  const firstMs = await lastingMs(undefined, 'wrong')
+  assert.ok((await lastingMs('blue/inner', 'wrong')) > firstMs * 2)
+})

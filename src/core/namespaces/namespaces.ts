@@ -113,11 +113,16 @@ export class Namespaces implements Neighbourhood {
   }
 
   /** Loads what a request will need; what is wrong with it is said later. */
-  prepare(header: string, path: string): Soon<void> {
-    if (this.isOfRoot(header, path)) return undefined
-    return conclude(
-      () => this.find(header, path),
-      () => undefined,
+  prepare(namespace: string, path: string): Soon<void> {
+    return after(this.#findSafely({ namespace, path }), () => undefined)
+  }
+
+  /** What cannot be found now is the root's to answer: it meets the same problem. */
+  #findSafely({ namespace = '', path }: Pick<Asking, 'namespace' | 'path'>) {
+    if (this.isOfRoot(namespace, path)) return undefined
+    return conclude<Destination | undefined, Destination | undefined>(
+      () => this.find(namespace, path),
+      (found) => found,
       () => undefined,
     )
   }
@@ -130,14 +135,14 @@ export class Namespaces implements Neighbourhood {
   }
 
   async requireMayAsk(asking: Asking): Promise<boolean> {
-    const found = await this.find(asking.namespace ?? '', asking.path)
+    const found = await this.#findSafely(asking)
     if (found === undefined) return false
     await found.realm.pipeline.requireMayAsk({ ...asking, path: found.path })
     return true
   }
 
   async recordUnread(request: UnreadRequest, refusal: Refusal): Promise<Refusal | undefined> {
-    const found = await this.find(request.namespace ?? '', request.path)
+    const found = await this.#findSafely(request)
     return found?.realm.pipeline.recordUnread({ ...request, path: found.path }, refusal)
   }
 

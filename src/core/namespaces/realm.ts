@@ -26,7 +26,7 @@ import type { TrailContext } from '../audit-trail.ts'
 import { builtInTypes } from '../built-in-types.ts'
 import type { CallerFacts } from '../caller-facts.ts'
 import { readConfiguration, type CoreConfiguration } from '../configuration.ts'
-import { DecisionRecords } from '../decision-records.ts'
+import { DecisionRecords, type RefusalShare } from '../decision-records.ts'
 import { IdentityIndex } from '../identity/identity-index.ts'
 import { createIdentityStore } from '../identity/identity-store.ts'
 import { LoginIdentities } from '../identity/login-identity.ts'
@@ -75,6 +75,7 @@ export interface RealmDoors {
   readonly loginLog: LoginLog
   readonly metrics: ServerMetrics
   readonly inFlight: InFlight
+  readonly refusals: RefusalShare
   readonly trails: Omit<TrailContext, 'mountOf'>
   readonly quotas: Pick<Quotas, 'take'>
   /** Those of the whole server, as the last request knew them. */
@@ -215,6 +216,7 @@ export class Realm implements PipelineContext, NamespacePorts {
       clock,
       random,
       recordsMax: settings.loginRecordsMax,
+      refusals: doors.refusals,
     })
     this.loginLog.keepIn(this.records)
     this.loginFeed = new LoginFeed(clock, () => this.records)
