@@ -8,8 +8,15 @@
  * who may read roles. A new one is one row here, and its case in the test.
  */
 
-import { isJsonArray, isJsonObject, member, type JsonObject, type JsonValue } from '../lib/json.ts'
-import { listOfValues, matchKey } from './claim-values.ts'
+import {
+  encodeJson,
+  isJsonArray,
+  isJsonObject,
+  member,
+  type JsonObject,
+  type JsonValue,
+} from '../lib/json.ts'
+import { isScalar, listOfValues, matchKey } from './claim-values.ts'
 import { parseDecimal } from './decimal.ts'
 import type { Reason } from './reasons.ts'
 import { quote } from './shown-value.ts'
@@ -374,7 +381,7 @@ const fullRows: readonly Row<SeenWithExpectation>[] = [
     fix: 'If this value is the one that is meant, have the operator write it exactly as the token has it.',
   },
   {
-    id: 'text_for_boolean',
+    id: 'other_type',
     reasons: ['claim_mismatch'],
     side: 'role',
     matches: ({ got, wanted }) =>
@@ -518,10 +525,14 @@ function differsIn(own: Closeness['level'], got: string, want: string): boolean 
   return level(got) !== level(want)
 }
 
-/** One value in two types: the keys differ in their first letter alone. */
+/** One value in two types, such as 42 and "42". */
 function isSameOtherwise(one: JsonValue, other: JsonValue): boolean {
-  const [key, otherKey] = [matchKey(one), matchKey(other)]
-  return key !== otherKey && key !== undefined && key.slice(1) === otherKey?.slice(1)
+  if (!isScalar(one) || !isScalar(other) || matchKey(one) === matchKey(other)) return false
+  return plainText(one) === plainText(other)
+}
+
+function plainText(value: JsonValue): string {
+  return typeof value === 'string' ? value : encodeJson(value)
 }
 
 function namespacedClaim(claim: string, claims: JsonObject): string | undefined {
