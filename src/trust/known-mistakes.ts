@@ -85,8 +85,8 @@ const githubRows: readonly Row<Seen>[] = [
     id: 'github_default_audience',
     reasons: audienceReasons,
     side: 'token',
-    matches: ({ iss, texts }) =>
-      isGithub(iss) && texts.some((text) => /^https:\/\/[^/]+\/[^/]+$/.test(text)),
+    matches: ({ iss, claims, texts }) =>
+      isGithub(iss, claims) && texts.some((text) => /^https:\/\/[^/]+\/[^/]+$/.test(text)),
     note: "GitHub's default audience is the URL of the owner of the repository.",
     fix: "Have the workflow ask for the audience of this server: core.getIDToken('AUDIENCE'), or jwtGithubAudience: AUDIENCE of vault-action.",
   },
@@ -94,8 +94,8 @@ const githubRows: readonly Row<Seen>[] = [
     id: 'github_immutable_subject',
     reasons: subjectReasons,
     side: 'role',
-    matches: ({ iss, claim, texts }) =>
-      isGithub(iss) && claim === 'sub' && texts.some(isImmutableSubject),
+    matches: ({ iss, claim, claims, texts }) =>
+      isGithub(iss, claims) && claim === 'sub' && texts.some(isImmutableSubject),
     note: "The subject has the numbers of owner and repository in it: GitHub's immutable format.",
     fix: 'Have the operator bind repository_id and ref, or write the subject in this format: repo:OWNER@ID/NAME@ID:…',
   },
@@ -400,8 +400,8 @@ const fullRows: readonly Row<SeenWithExpectation>[] = [
     id: 'github_ids_expected',
     reasons: subjectReasons,
     side: 'role',
-    matches: ({ iss, texts, wanted }) =>
-      isGithub(iss) &&
+    matches: ({ iss, claims, texts, wanted }) =>
+      isGithub(iss, claims) &&
       texts.some((text) => /^repo:[^@]+$/.test(text)) &&
       wanted.some((want) => typeof want === 'string' && isImmutableSubject(want)),
     note: "The role expects GitHub's immutable subject with the numbers of owner and repository; this token has the one with names alone.",
@@ -561,8 +561,14 @@ function isImmutableSubject(text: string): boolean {
   return /^repo:[^@/:]+@\d+\/[^@/:]+@\d+(?::|$)/.test(text)
 }
 
-function isGithub(iss: string): boolean {
-  return iss.startsWith('https://token.actions.') || iss.endsWith('/_services/token')
+/** Also a server of one's own, whose address says nothing: by the form of the subject. */
+function isGithub(iss: string, claims: JsonObject): boolean {
+  const sub = member(claims, 'sub')
+  return (
+    iss.startsWith('https://token.actions.') ||
+    iss.endsWith('/_services/token') ||
+    (typeof sub === 'string' && /^repo:[^/:]+\/[^/:]+:/.test(sub))
+  )
 }
 
 function isEntra(iss: string): boolean {
