@@ -17,7 +17,7 @@ import {
 } from '../lib/json.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import { parseJwtHeader, type JwtHeader } from './jwt-header.ts'
-import { lookOf, notBase64Url, whyNotCompact } from './jwt-look.ts'
+import { notBase64Url, whyNotCompact } from './jwt-look.ts'
 import type { JwtProblem } from './jwt-problem.ts'
 import type { SignatureAlgorithm } from './algorithms.ts'
 
@@ -109,7 +109,7 @@ function readHeader(part: string): Result<JwtHeader, JwtProblem> {
   if (part === '') return refuse('jwt_malformed', 'the first part of the token is empty')
   const bytes = decodeBase64Url(part)
   if (bytes === undefined) {
-    return err(lookOf(part) ?? notBase64Url('first', part))
+    return err(notBase64Url('first', part))
   }
   const text = decodeUtf8(bytes)
   if (text === undefined) return refuse('jwt_malformed', 'the header of the token is not UTF-8')

@@ -11,6 +11,7 @@ interface Look {
   /** Reads a beginning of the text, so that a long one costs no more than a short one. */
   readonly matches: (start: string) => boolean
   readonly detail: string
+  readonly hint?: string
 }
 
 /** Enough to recognise a credential, and a line break where a terminal folds its lines. */
@@ -55,7 +56,8 @@ export const looks: readonly Look[] = [
     id: 'certificate',
     reason: anotherCredential,
     matches: (start) => start.startsWith('-----BEGIN CERTIFICATE'),
-    detail: 'this looks like a PEM block with a certificate, not like a JWT',
+    detail: 'this looks like a PEM block, not like a JWT',
+    hint: 'it is a certificate; certificates belong into the CA fields of the mount',
   },
   {
     id: 'pem',
@@ -73,15 +75,15 @@ export const looks: readonly Look[] = [
     id: 'github_token',
     reason: anotherCredential,
     matches: (start) => /^(?:gh[a-z]_|github_pat_)/.test(start),
-    detail:
-      'this looks like an access token of another service (GitHub), not like a JWT; a workflow asks for an ID token of its own',
+    detail: 'this looks like an access token of another service, not like a JWT',
+    hint: 'it is one of GitHub; a workflow asks for an ID token of its own, with id-token: write',
   },
   {
     id: 'gitlab_token',
     reason: anotherCredential,
     matches: (start) => /^gl[a-z]{2,6}-/.test(start),
-    detail:
-      'this looks like an access token of another service (GitLab), not like a JWT; a job gets one by id_tokens',
+    detail: 'this looks like an access token of another service, not like a JWT',
+    hint: 'it is one of GitLab; a job gets an ID token by the keyword id_tokens',
   },
   {
     id: 'service_token',
@@ -168,17 +170,16 @@ export const looks: readonly Look[] = [
 const words = ['none', 'one', 'two', 'three', 'four', 'five']
 
 /** What its beginning gives away about a text that is no token. */
-export function lookOf(text: string): JwtProblem | undefined {
+export function lookOf(text: string): Look | undefined {
   const start = text.slice(0, readLengthMax)
-  const look = looks.find(({ matches }) => matches(start))
-  return look === undefined ? undefined : { reason: look.reason, detail: look.detail }
+  return looks.find(({ matches }) => matches(start))
 }
 
 /** For a trimmed text of which the caller knows that it has not exactly two dots. */
 export function whyNotCompact(text: string): JwtProblem {
   if (text === '') return { reason: 'jwt_missing', detail: 'no token was given' }
   const look = lookOf(text)
-  if (look !== undefined) return look
+  if (look?.reason === 'not_a_jwt') return problemOf(look)
   const parts = countParts(text)
   if (parts === 5 && /^[\w-]+\./.test(text)) {
     return {
@@ -190,17 +191,23 @@ export function whyNotCompact(text: string): JwtProblem {
   return {
     reason: 'jwt_malformed',
     detail: `three parts expected, ${found} found`,
-    ...hintOf(whatItMayBe(text, parts)),
+    ...hintOf(look?.detail ?? whatItMayBe(text, parts)),
   }
 }
 
 /** For a part of three that cannot be decoded. */
 export function notBase64Url(which: 'first' | 'second' | 'third', part: string): JwtProblem {
+  const look = which === 'first' ? lookOf(part) : undefined
+  if (look?.reason === 'not_a_jwt') return problemOf(look)
   return {
     reason: 'jwt_malformed',
     detail: `the ${which} part of the token is not canonical base64url`,
-    ...hintOf(whyNotDecoded(part)),
+    ...hintOf(look?.detail ?? whyNotDecoded(part)),
   }
+}
+
+function problemOf({ reason, detail, hint }: Look): JwtProblem {
+  return { reason, detail, ...hintOf(hint) }
 }
 
 function whyNotDecoded(part: string): string | undefined {

@@ -8,8 +8,15 @@
  * who may read roles. A new one is one row here, and its case in the test.
  */
 
-import { isJsonArray, isJsonObject, member, type JsonObject, type JsonValue } from '../lib/json.ts'
-import { listOfValues, matchKey } from './claim-values.ts'
+import {
+  encodeJson,
+  isJsonArray,
+  isJsonObject,
+  member,
+  type JsonObject,
+  type JsonValue,
+} from '../lib/json.ts'
+import { isScalar, listOfValues, matchKey } from './claim-values.ts'
 import { parseDecimal } from './decimal.ts'
 import type { Reason } from './reasons.ts'
 import { quote } from './shown-value.ts'
@@ -78,8 +85,8 @@ const githubRows: readonly Row<Seen>[] = [
     id: 'github_default_audience',
     reasons: audienceReasons,
     side: 'token',
-    matches: ({ iss, texts }) =>
-      isGithub(iss) && texts.some((text) => /^https:\/\/[^/]+\/[^/]+$/.test(text)),
+    matches: ({ iss, claims, texts }) =>
+      isGithub(iss, claims) && texts.some((text) => /^https:\/\/[^/]+\/[^/]+$/.test(text)),
     note: "GitHub's default audience is the URL of the owner of the repository.",
     fix: "Have the workflow ask for the audience of this server: core.getIDToken('AUDIENCE'), or jwtGithubAudience: AUDIENCE of vault-action.",
   },
@@ -87,8 +94,8 @@ const githubRows: readonly Row<Seen>[] = [
     id: 'github_immutable_subject',
     reasons: subjectReasons,
     side: 'role',
-    matches: ({ iss, claim, texts }) =>
-      isGithub(iss) && claim === 'sub' && texts.some(isImmutableSubject),
+    matches: ({ iss, claim, claims, texts }) =>
+      isGithub(iss, claims) && claim === 'sub' && texts.some(isImmutableSubject),
     note: "The subject has the numbers of owner and repository in it: GitHub's immutable format.",
     fix: 'Have the operator bind repository_id and ref, or write the subject in this format: repo:OWNER@ID/NAME@ID:…',
   },
@@ -374,7 +381,7 @@ const fullRows: readonly Row<SeenWithExpectation>[] = [
     fix: 'If this value is the one that is meant, have the operator write it exactly as the token has it.',
   },
   {
-    id: 'text_for_boolean',
+    id: 'other_type',
     reasons: ['claim_mismatch'],
     side: 'role',
     matches: ({ got, wanted }) =>
@@ -393,8 +400,8 @@ const fullRows: readonly Row<SeenWithExpectation>[] = [
     id: 'github_ids_expected',
     reasons: subjectReasons,
     side: 'role',
-    matches: ({ iss, texts, wanted }) =>
-      isGithub(iss) &&
+    matches: ({ iss, claims, texts, wanted }) =>
+      isGithub(iss, claims) &&
       texts.some((text) => /^repo:[^@]+$/.test(text)) &&
       wanted.some((want) => typeof want === 'string' && isImmutableSubject(want)),
     note: "The role expects GitHub's immutable subject with the numbers of owner and repository; this token has the one with names alone.",
@@ -518,10 +525,14 @@ function differsIn(own: Closeness['level'], got: string, want: string): boolean 
   return level(got) !== level(want)
 }
 
-/** One value in two types: the keys differ in their first letter alone. */
+/** One value in two types, such as 42 and "42". */
 function isSameOtherwise(one: JsonValue, other: JsonValue): boolean {
-  const [key, otherKey] = [matchKey(one), matchKey(other)]
-  return key !== otherKey && key !== undefined && key.slice(1) === otherKey?.slice(1)
+  if (!isScalar(one) || !isScalar(other) || matchKey(one) === matchKey(other)) return false
+  return plainText(one) === plainText(other)
+}
+
+function plainText(value: JsonValue): string {
+  return typeof value === 'string' ? value : encodeJson(value)
 }
 
 function namespacedClaim(claim: string, claims: JsonObject): string | undefined {
@@ -550,8 +561,14 @@ function isImmutableSubject(text: string): boolean {
   return /^repo:[^@/:]+@\d+\/[^@/:]+@\d+(?::|$)/.test(text)
 }
 
-function isGithub(iss: string): boolean {
-  return iss.startsWith('https://token.actions.') || iss.endsWith('/_services/token')
+/** Also a server of one's own, whose address says nothing: by the form of the subject. */
+function isGithub(iss: string, claims: JsonObject): boolean {
+  const sub = member(claims, 'sub')
+  return (
+    iss.startsWith('https://token.actions.') ||
+    iss.endsWith('/_services/token') ||
+    (typeof sub === 'string' && /^repo:[^/:]+\/[^/:]+:/.test(sub))
+  )
 }
 
 function isEntra(iss: string): boolean {

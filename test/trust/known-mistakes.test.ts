@@ -103,7 +103,7 @@ const cases: readonly Case[] = [
   issuer('near_port', 'https://iss.test:443/a', 'https://iss.test/a'),
   value('near_case', 'Acme/App', ['other', 'acme/app']),
   issuer('near_several', 'http://ISS.test', 'https://iss.test/'),
-  value('text_for_boolean', true, ['x', 'true']),
+  value('other_type', '42', 42),
   {
     ...value('github_ids_expected', 'repo:acme/app:ref:x', 'repo:acme@1/app@2:ref:x'),
     claim: 'sub',
@@ -144,6 +144,16 @@ test('what a refused caller hears is the same whatever the role expects', () => 
     }
     assert.equal(bare.includes('differ only'), false)
   }
+})
+
+test('one value in two types is told, whichever side has the text', () => {
+  const none = claimsOf('{}')
+  const noteOf = (got: JsonValue, expected: JsonValue): string =>
+    allMistakes({ reason: 'claim_mismatch', got, expected }, none)[0]?.note ?? ''
+  assert.match(noteOf('true', true), /as a text, the role expects/)
+  assert.match(noteOf(true, ['x', 'true']), /as a boolean or a number/)
+  assert.match(noteOf('42', claimsOf('{"n":42}')['n'] ?? null), /as a text/)
+  assert.equal(noteOf('42', 43), '')
 })
 
 test('a value that fits nothing has no note, and neither has what failed for another reason', () => {

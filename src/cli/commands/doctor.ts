@@ -73,8 +73,12 @@ function drawn(report: JsonObject): readonly string[] {
   return [
     `auth/${goTextMember(report, 'mount')}: ${verdict}.`,
     ...findings.flatMap(findingLines),
-    `${goTextMember(report, 'roles_judged')} roles judged.`,
+    rolesLine(goTextMember(report, 'roles_judged')),
   ]
+}
+
+function rolesLine(count: string): string {
+  return count === '1' ? '1 role judged.' : `${count} roles judged.`
 }
 
 function findingLines(finding: JsonObject): readonly string[] {

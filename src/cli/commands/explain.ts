@@ -151,11 +151,16 @@ function failure(check: JsonObject): readonly string[] {
     const found = member(check, name)
     return found === undefined ? [] : labelled(label, shown(found))
   }
+  // In quotes what is a text: "true" and true are two values.
+  const json = (name: string, label: string): readonly string[] => {
+    const found = member(check, name)
+    return found === undefined ? [] : labelled(label, encodeJson(found))
+  }
   return [
     `${goTextMember(check, 'n')}. ${goTextMember(check, 'title')}: ${goTextMember(check, 'reason')}`,
     ...value('claim', 'claim'),
-    ...value('got', 'got'),
-    ...value('expected', 'expected'),
+    ...json('got', 'got'),
+    ...json('expected', 'expected'),
     ...value('note', 'note'),
     ...value('compatible_error', 'said'),
     ...value('spec', 'spec'),
