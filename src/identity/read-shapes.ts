@@ -79,17 +79,14 @@ export function listedAlias(alias: AliasRecord, mounts: Mounts): JsonObject {
 
 export function shownGroup({ group, memberEntityIds }: GroupView, shown: ShownIn): JsonObject {
   const { namespaceId } = shown
-  // Vault compatibility: what nobody can set is null while there is none.
-  const members = (ids: readonly string[]): readonly string[] | null =>
-    group.type === 'external' && ids.length === 0 ? null : ids
   return {
     id: group.id,
     name: group.name,
     type: group.type,
     policies: group.policies,
     metadata: group.metadata,
-    member_entity_ids: members(memberEntityIds),
-    member_group_ids: members(group.memberGroups),
+    member_entity_ids: memberEntityIds,
+    member_group_ids: group.memberGroups,
     parent_group_ids: group.parents,
     modify_index: group.modifyIndex,
     namespace_id: namespaceId,

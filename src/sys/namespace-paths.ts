@@ -1,6 +1,6 @@
 /**
  * sys/namespaces: the namespaces below the one of the request, and their lock
- * (platform.md §2.11; OpenBao's API where that is silent).
+ * (platform.md §2.12).
  */
 
 import type { NamespacePort } from '../core/ports/system-ports.ts'

@@ -15,7 +15,7 @@ before(async () => {
 
 after(() => server.stop())
 
-test('records carry the id and the path of the namespace, and paths as they read there', async () => {
+test('records carry the id and the path of the namespace, and paths as they read there (NSP-19)', async () => {
   const inside = server.root.in('blue')
   await inside.must('sys/mounts/kv', { type: 'kv' })
   await inside.must('kv/x', { secret: 'hunter2' })

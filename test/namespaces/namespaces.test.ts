@@ -20,7 +20,7 @@ async function make(path: string, body: object = {}): Promise<Record<string, str
   return (await root.must(`sys/namespaces/${path}`, body)).body.data
 }
 
-test('a namespace is made, read, listed, changed and found again with its metadata', async () => {
+test('a namespace is made, read, listed, changed and found again with its metadata (NSP-01)', async () => {
   const made = await make('shown', { custom_metadata: { team: 'blue' } })
   assert.match(made['id'] ?? '', /^[A-Za-z0-9]{6}$/)
   assert.match(made['uuid'] ?? '', /^[0-9a-f-]{36}$/)
@@ -48,7 +48,7 @@ test('a namespace is made, read, listed, changed and found again with its metada
   assert.equal(replaced['id'], made['id'])
 })
 
-test('namespaces nest, and each lists those directly below it', async () => {
+test('namespaces nest, and each lists those directly below it (NSP-02)', async () => {
   await make('deep')
   await make('deep/a')
   await root.in('deep/a').must('sys/namespaces/b')
@@ -60,7 +60,7 @@ test('namespaces nest, and each lists those directly below it', async () => {
   wantError(await root.write('sys/namespaces/nowhere/b'), 400, 'there is no namespace nowhere/')
 })
 
-test('names that mean something else are refused with a sentence', async () => {
+test('names that mean something else are refused with a sentence (NSP-03)', async () => {
   const refused = ['root', 'sys', 'audit', 'auth', 'cubbyhole', 'identity', 'SYS', 'a%20b', 'a%00b']
   for (const name of [...refused, '%2e%2e', 'a,ns=b', 'a+', 'a*', 'é', 'x/sys', 'x'.repeat(129)]) {
     const result = await root.write(`sys/namespaces/${name}`)
@@ -74,7 +74,7 @@ test('names that mean something else are refused with a sentence', async () => {
   )
 })
 
-test('a request names its namespace by header, path or both; slashes do not matter', async () => {
+test('a request names its namespace by header, path or both; slashes do not matter (NSP-04, ENV-47)', async () => {
   await make('found')
   await make('found/a')
   await root.in('found/a').must('sys/policies/acl/mine', { policy: 'path "x" {}' })
@@ -100,7 +100,7 @@ test('a request names its namespace by header, path or both; slashes do not matt
   }
 })
 
-test('what is about the whole server is refused in a namespace', async () => {
+test('what is about the whole server is refused in a namespace (NSP-05)', async () => {
   await make('small')
   const inside = root.in('small')
   const paths: readonly (readonly [method: string, path: string])[] = [
@@ -136,7 +136,7 @@ test('what is about the whole server is refused in a namespace', async () => {
   assert.equal((await root.read('sys/seal-status')).body.sealed, false)
 })
 
-test('a mount and a namespace never share a path', async () => {
+test('a mount and a namespace never share a path (NSP-06)', async () => {
   await make('taken')
   wantError(await root.write('sys/namespaces/secret'), 400, 'path is already in use at secret/')
   for (const path of ['taken', 'taken/kv']) {
@@ -154,7 +154,7 @@ test('a mount and a namespace never share a path', async () => {
   await root.in('taken').must('sys/mounts/taken', { type: 'kv' })
 })
 
-test('a locked namespace answers 503 to everybody but its unlock, also below it', async () => {
+test('a locked namespace answers 503 to everybody but its unlock, also below it (NSP-07)', async () => {
   await make('shut')
   await make('shut/a')
   wantError(
@@ -186,7 +186,7 @@ test('a locked namespace answers 503 to everybody but its unlock, also below it'
   assert.equal((await root.in('shut').read('sys/mounts')).status, 200)
 })
 
-test('a namespace with others below it stays; without them it goes with all that it had', async () => {
+test('a namespace with others below it stays; without them it goes with all that it had (NSP-08)', async () => {
   await make('gone')
   await make('gone/a')
   wantError(

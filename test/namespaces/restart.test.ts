@@ -31,7 +31,7 @@ async function again(first: TestServer): Promise<TestServer> {
   return server
 }
 
-test('a restart keeps namespaces, tokens and secrets, and ends what was marked as deleted', async () => {
+test('a restart keeps namespaces, tokens and secrets, and ends what was marked as deleted (NSP-16)', async () => {
   const first = await startTestServer({ storage: 'lmdb', folder })
   const root = first.root
   for (const path of ['kept', 'kept/a', 'half']) {
@@ -74,7 +74,7 @@ test('a restart keeps namespaces, tokens and secrets, and ends what was marked a
   await second.stop()
 })
 
-test('what is written while a namespace is removed leaves nothing behind', async () => {
+test('what is written while a namespace is removed leaves nothing behind (NSP-17)', async () => {
   const server = await startTestServer()
   const { root } = server
   const { id } = (await root.must('sys/namespaces/busy')).body.data

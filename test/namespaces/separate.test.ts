@@ -38,7 +38,7 @@ function mountOf(place: string | undefined): JwtMount {
   return mount
 }
 
-test('the same subject is another entity in each namespace', async () => {
+test('the same subject is another entity in each namespace (NSP-14)', async () => {
   const entities = new Map<string, string | undefined>()
   for (const place of places) {
     const { auth } = (await mountOf(place).mustLogin('r', 'alice')).body
@@ -130,7 +130,7 @@ test('a name is locked out in its namespace alone', async () => {
   assert.equal((await login('blue/inner', 'right-password-1')).status, 200)
 })
 
-test('a quota of a namespace counts its requests, and those below where it is handed down', async () => {
+test('a quota of a namespace counts its requests, and those below where it is handed down (NSP-18)', async () => {
   const read = (place: string | undefined) => root.in(place).read('sys/policies/acl/p')
   const limit = { path: 'blue', rate: 2, interval: '1h' }
   await root.must('sys/quotas/rate-limit/blue', limit)

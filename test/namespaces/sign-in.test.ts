@@ -64,7 +64,7 @@ function placeOf(answer: ApiResult): string {
   return answer.headers['location'] ?? ''
 }
 
-test('the namespace of a redirect goes into the state, and the sign-in ends in that namespace alone', async () => {
+test('the namespace of a redirect goes into the state, and the sign-in ends in that namespace alone (NSP-20)', async () => {
   const asked = { redirect_uri: `${page}?namespace=team/a`, client_nonce: 'n' }
   const started = await inside.as(undefined).write('auth/oidc/oidc/auth_url', asked)
   const { code, state } = idp.authorize(started.body.data.auth_url)

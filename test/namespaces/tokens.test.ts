@@ -32,7 +32,7 @@ async function tokenOf(namespace: string, body: object = {}): Promise<ApiClient>
   return inside.as(made.body.auth.client_token)
 }
 
-test('texts and accessors end in the id of the namespace, also those of batch tokens and leases', async () => {
+test('texts and accessors end in the id of the namespace, also those of batch tokens and leases (SEC-TKN-11)', async () => {
   const inside = root.in('team/a')
   const { auth } = (await inside.must('auth/token/create', { policies: ['all'] })).body
   const id = ids.get('team/a') ?? ''
@@ -55,7 +55,7 @@ test('texts and accessors end in the id of the namespace, also those of batch to
   }
 })
 
-test('a token acts in its namespace and below, by its rules for the whole path, and nowhere else', async () => {
+test('a token acts in its namespace and below, by its rules for the whole path, and nowhere else (NSP-09)', async () => {
   const team = await tokenOf('team')
   assert.equal((await team.read('kv/where')).body.data.here, 'team')
   assert.equal((await team.in('team/a').read('kv/where')).body.data.here, 'team/a')
@@ -76,7 +76,7 @@ test('a token acts in its namespace and below, by its rules for the whole path, 
   want403T(await batch.in().read('sys/mounts'))
 })
 
-test('rules of a parent name the namespace that they reach into', async () => {
+test('rules of a parent name the namespace that they reach into (NSP-10)', async () => {
   await root.in('team').must('sys/policies/acl/into-a', {
     policy: 'path "a/kv/where" { capabilities = ["read"] }',
   })
@@ -93,7 +93,7 @@ test('rules of a parent name the namespace that they reach into', async () => {
   assert.deepEqual(seen.body.capabilities, ['root'])
 })
 
-test('a text with another namespace behind it is no token', async () => {
+test('a text with another namespace behind it is no token (NSP-11)', async () => {
   const text = (await tokenOf('team')).token ?? ''
   const own = text.slice(0, text.lastIndexOf('.'))
   for (const suffix of ['', `.${ids.get('other')}`, `.${ids.get('team/a')}`, '.aaaaaa', '.root']) {
@@ -143,7 +143,7 @@ test('accessors, lookups and revocations of one namespace know nothing of anothe
   want403T(await held.read('auth/token/lookup-self'))
 })
 
-test('there are no root rights below the root', async () => {
+test('there are no root rights below the root (NSP-13)', async () => {
   const inside = root.in('team')
   wantError(
     await inside.write('auth/token/create', { policies: ['root'] }),
@@ -162,7 +162,7 @@ test('there are no root rights below the root', async () => {
   assert.deepEqual(plain.body.auth.policies, ['default'])
 })
 
-test('what a token of above makes below ends with it, and has none of its policies', async () => {
+test('what a token of above makes below ends with it, and has none of its policies (NSP-12)', async () => {
   const maker = await tokenOf('team')
   const { auth } = (await maker.in('team/a').must('auth/token/create', { policies: ['all'] })).body
   const child = root.in('team/a').as(auth.client_token)

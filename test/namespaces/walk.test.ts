@@ -134,7 +134,7 @@ function told({ status, text, body }: ApiResult, path: string): string {
 const isFromAbove = (from: string, to: string) =>
   from === '' || (to !== from && to.startsWith(`${from}/`))
 
-test('a token of elsewhere is let in nowhere, and sees no difference between there and not there', async () => {
+test('a token of elsewhere is let in nowhere, and sees no difference between there and not there (NSP-15)', async () => {
   assert.ok(steps().length > 200)
   const wrong: string[] = []
   for (const [from, client] of all) {

@@ -28,7 +28,7 @@ import { PlacedRequest } from './placed-request.ts'
 import { Realm, type Neighbourhood, type RealmDoors, type Shown } from './realm.ts'
 
 /** Loaded ones; busy ones stay beyond it. */
-const loadedMax = 512
+const loadedMax = 1024
 
 /** The root, as those below it see it. */
 export interface RootRealm {
@@ -269,7 +269,12 @@ export class Namespaces implements Neighbourhood {
   #realmOf(record: NamespaceRecord): Soon<Realm> {
     const { id } = record
     const known = this.#realms.get(id)
-    if (known !== undefined) return known
+    if (known !== undefined) {
+      // Where there is room for no more, who comes goes behind the others.
+      if (this.#realms.size >= loadedMax) this.#realms.delete(id)
+      this.#realms.set(id, known)
+      return known
+    }
     const loading = this.#loading.get(id) ?? this.#load(record)
     this.#loading.set(id, loading)
     return loading
