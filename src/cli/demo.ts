@@ -92,7 +92,9 @@ async function demoInTrouble(
   try {
     // Keys are kept for a while, so that a key set which cannot be had shows only after a rotation.
     if (about === 'keys') await post(outbound, `${flags.idp}/rotate`, {})
-    return await demo(flags, outbound, io)
+    const code = await demo(flags, outbound, io)
+    if (code === 0) io.write('  Nothing was refused: this server bears it.\n')
+    return code
   } finally {
     await post(outbound, `${flags.idp}/troubles`, { [trouble]: false })
   }

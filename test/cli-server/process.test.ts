@@ -49,11 +49,15 @@ describe('without a server', () => {
     const results = await Promise.all([
       computer.run(['version'], { env: { NODE_V8_COVERAGE: covered } }),
       computer.run(['-version']),
-      computer.run(['--version'], { name: 'bao' }),
+      computer.run(['--version']),
       computer.run(['-v']),
     ])
     const [{ out }] = results
-    assert.match(out, /^tokenstile v\d+\.\d+\.\d+ .*\n$/)
+    assert.match(out, /^Vault v\d+\.\d+\.\d+ \(tokenstile v.*\n$/)
+    const bao = await computer.run(['-version'], { name: 'bao' })
+    assert.match(bao.out, /^OpenBao v\d+\.\d+\.\d+ \(tokenstile v.*\n$/)
+    const own = await computer.run(['-version'], { name: 'tokenstile' })
+    assert.match(own.out, /^tokenstile v\d+\.\d+\.\d+ .*\n$/)
     for (const result of results) assert.deepEqual(result, { code: 0, out, err: '' })
     const loaded = readdirSync(covered).flatMap((name) => {
       const report: { result: { url: string }[] } = JSON.parse(

@@ -98,9 +98,9 @@ test('whoami says the groups, and why each policy is there', async () => {
 })
 
 test('what lint has to say is a list, one role after the other (FIX-U19)', async () => {
-  await shell.must([
+  await shell.run([
     ...['write', 'auth/jwt/role/wide', 'role_type=jwt', 'user_claim=email'],
-    'bound_audiences=a',
+    ...['bound_audiences=a', 'bound_claims_type=glob', 'bound_claims={"sub":"*"}'],
   ])
   const out = await shell.must(['read', 'auth/jwt/lint'])
   assert.match(out, /^wide {2}\[\w+\]\n {2}\S.*$/m)
