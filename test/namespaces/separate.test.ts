@@ -201,3 +201,18 @@ test('passwords of all namespaces wait in one line', async () => {
   const firstMs = await lastingMs(undefined, 'wrong')
   assert.ok((await lastingMs('blue/inner', 'wrong')) > firstMs * 2)
 })
+
+test('a JWT in place of a token counts in the namespace of its mount, and not below', async () => {
+  for (const place of ['blue', 'blue/inner']) {
+    await root.in(place).must('sys/policies/acl/bearer', {
+      policy: 'path "sys/auth" { capabilities = ["read"] }',
+    })
+  }
+  await mountOf('blue').mustRole('direct', { token_policies: ['bearer'], token_type: 'batch' })
+  await root.in('blue').must('sys/auth/jwt/tune', { direct_bearer: 'direct' })
+  const jwt = mountOf('blue').jwt('alice')
+  const shown = (place: string | undefined) => root.in(place).as(jwt).read('sys/auth')
+  assert.equal((await shown('blue')).status, 200)
+  want403T(await shown(undefined))
+  want403T(await shown('blue/inner'))
+})
