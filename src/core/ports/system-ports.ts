@@ -99,7 +99,7 @@ export interface TokenKeeper {
 /** What policies a token has, and their compiled rules. */
 export interface RightsPort {
   readonly rights: Pick<RightsOfTokens, 'of'>
-  readonly access: Pick<PolicyAccess, 'acl'>
+  readonly access: Pick<PolicyAccess, 'acl' | 'aclWith'>
 }
 
 export interface PolicyPort {
