@@ -118,7 +118,7 @@ export interface BackendPort {
 
 /** What was decided about logins. */
 export interface RecordedLoginsPort {
-  readonly records: Pick<DecisionRecords, 'find' | 'list' | 'isOn'>
+  readonly records: Pick<DecisionRecords, 'find' | 'list' | 'droppedCount' | 'isOn'>
   readonly loginFeed: Pick<LoginFeed, 'open'>
 }
 
