@@ -125,11 +125,13 @@ test('every file and folder that the architecture names exists', () => {
   )
 })
 
-test('every folder of the sources is on the map', () => {
+test('every folder of the sources and of the tests is on the map', () => {
   const text = readText('ARCHITECTURE.md')
-  const folders = readdirSync(join(root, 'src'), { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => `src/${entry.name}/`)
+  const folders = ['src', 'test'].flatMap((top) =>
+    readdirSync(join(root, top), { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => `${top}/${entry.name}/`),
+  )
   assert.deepEqual(
     folders.filter((folder) => !text.includes(folder)),
     [],
