@@ -13,6 +13,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
+import { isReason } from '../../src/trust/reasons.ts'
 
 /** The checkout, from wherever the built test lies in it. */
 export const root = findRoot(import.meta.dirname)
@@ -54,6 +55,12 @@ export function sectionsOf(markdown: string): ReadonlyMap<string, string> {
   const sections = new Map<string, string>()
   for (let at = 0; at < parts.length; at += 2) sections.set(parts[at] ?? '', parts[at + 1] ?? '')
   return sections
+}
+
+/** Reasons that the last section of a provider's guide explains. */
+export function reasonsIn(text: string): readonly string[] {
+  const section = sectionsOf(text).get('When it is refused') ?? ''
+  return [...section.matchAll(/`([a-z_]+)`/g)].map(([, word = '']) => word).filter(isReason)
 }
 
 /** The shell lines of a CI system's YAML: all its literal blocks (`|`), without their margin. */

@@ -8,11 +8,19 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { isReason } from '../../src/trust/reasons.ts'
 import { ProviderStandIn } from '../harness/provider-stand-in.ts'
 import { startTestServer, type TestServer } from '../harness/test-server.ts'
 import { Cluster } from '../kubernetes/cluster.ts'
-import { blocksIn, readText, ReaderFolder, root, scriptsIn, sectionsOf } from './guide.ts'
+import {
+  blocksIn,
+  readText,
+  ReaderFolder,
+  reasonsIn,
+  root,
+  scriptsIn,
+  sectionsOf,
+} from './guide.ts'
+import { peopleProviders } from './people-providers.ts'
 import {
   audience,
   kubernetesProvider,
@@ -30,24 +38,17 @@ const headings = [
   'Log in from there',
   'When it is refused',
 ]
-const people = ['auth0', 'entra', 'google-workspace', 'keycloak', 'okta']
 const missingCurl = spawnSync('curl', ['--version']).error !== undefined
 
 test('every page about a provider has the same five headings', () => {
   const pages = readdirSync(join(root, 'docs/how-to')).map((name) => name.replace(/\.md$/, ''))
   const workloads = [...workloadProviders.map(({ page }) => page), 'kubernetes']
-  for (const page of [...workloads, ...people]) {
+  for (const page of [...workloads, ...peopleProviders.map(({ page }) => page)]) {
     assert.ok(pages.includes(page), page)
     const text = readText(`docs/how-to/${page}.md`)
     assert.deepEqual([...sectionsOf(text).keys()], headings, page)
   }
 })
-
-/** Reasons that the last section of a guide explains. */
-function reasonsIn(text: string): readonly string[] {
-  const section = sectionsOf(text).get('When it is refused') ?? ''
-  return [...section.matchAll(/`([a-z_]+)`/g)].map(([, word = '']) => word).filter(isReason)
-}
 
 /** Text of a section whose blocks run as they stand, with what is elsewhere on this machine. */
 class Walk {

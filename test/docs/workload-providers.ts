@@ -160,7 +160,11 @@ const gitlab: WorkloadProvider = {
       role_type: 'jwt',
       user_claim: 'project_id',
       bound_audiences: audience,
-      bound_claims: { project_id: '4242', environment: 'production', environment_protected: 'true' },
+      bound_claims: {
+        project_id: '4242',
+        environment: 'production',
+        environment_protected: 'true',
+      },
     }),
   wrong: {
     jwt_missing: { jwt: '' },
@@ -429,7 +433,9 @@ export function kubernetesProvider(cluster: Cluster): WorkloadProvider {
       issuer_mismatch: { claims: { iss: 'https://10.0.0.1:6443' } },
       subject_mismatch: { claims: { sub: 'system:serviceaccount:shop:web' } },
       claim_mismatch: {
-        claims: { 'kubernetes.io': { namespace: 'shop', serviceaccount: { name: 'api', uid: 'x' } } },
+        claims: {
+          'kubernetes.io': { namespace: 'shop', serviceaccount: { name: 'api', uid: 'x' } },
+        },
       },
       key_unknown: { kid: 'of another cluster' },
       signature_invalid: { mount: 'cluster-b', jwt: makeJwtMaker().sign({ aud: audience }) },

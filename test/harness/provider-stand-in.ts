@@ -45,6 +45,8 @@ export class ProviderStandIn {
   /** Claims of the person who signs in next; those of user info are laid over them. */
   person: Claims = {}
   userInfo: Claims = {}
+  /** Members of the header of ID tokens beside those of the key. */
+  header: Record<string, unknown> = {}
   /** Further addresses of the provider. */
   more: (question: DirectoryQuestion) => DirectoryReply | undefined = () => undefined
   /** Answers nothing any more. */
@@ -154,7 +156,8 @@ export class ProviderStandIn {
     if (known?.redirectUri !== form.get('redirect_uri') || known.challenge !== challenge) {
       return { status: 400, body: { error: 'invalid_grant' } }
     }
-    const id_token = this.mint({ aud: this.clientId, nonce: known.nonce, ...this.person })
+    const claims = { aud: this.clientId, nonce: known.nonce, ...this.person }
+    const id_token = this.mint(claims, this.header)
     return { body: { access_token: this.accessToken, token_type: 'Bearer', id_token } }
   }
 }
