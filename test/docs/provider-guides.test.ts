@@ -47,6 +47,8 @@ test('every page about a provider has the same five headings', () => {
     assert.ok(pages.includes(page), page)
     const text = readText(`docs/how-to/${page}.md`)
     assert.deepEqual([...sectionsOf(text).keys()], headings, page)
+    const notRun = blocksIn(text).filter(({ info }) => info === 'sh' || info === 'console')
+    assert.deepEqual(notRun, [], page)
   }
 })
 

@@ -5,54 +5,22 @@
 
 import assert from 'node:assert/strict'
 import { spawn, spawnSync, type ChildProcessByStdio } from 'node:child_process'
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
-import { delimiter, dirname, join } from 'node:path'
+import { existsSync, readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { after, before, describe, test } from 'node:test'
+import { blocksOf, readText, ReaderFolder, root } from './guide.ts'
 
-/** The checkout, from wherever the built test lies in it. */
-const root = findRoot(import.meta.dirname)
 const startMsMax = 20_000
-const blocksMsMax = 60_000
 const missingCurl = spawnSync('curl', ['--version']).error !== undefined
 
-function findRoot(folder: string): string {
-  const parent = dirname(folder)
-  if (existsSync(join(folder, 'package.json')) || parent === folder) return folder
-  return findRoot(parent)
-}
-
-function readText(path: string): string {
-  return readFileSync(join(root, path), 'utf8')
-}
-
-/** Bodies of the fenced blocks whose info string is exactly `info`. */
-function blocksOf(markdown: string, info: string): readonly string[] {
-  return [...markdown.matchAll(/^```([^\n]*)\n(.*?)^```$/gms)]
-    .filter(([, language]) => language === info)
-    .map(([, , body = '']) => body)
-}
-
 describe('the README', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'tokenstile-readme-'))
+  const folder = new ReaderFolder()
   let program: ChildProcessByStdio<null, Readable, null> | undefined
   let address = ''
   let issuer = ''
 
   before(async () => {
-    mkdirSync(join(folder, 'bin'))
-    for (const name of ['tokenstile', 'vault']) {
-      symlinkSync(join(root, 'bin/tokenstile.js'), join(folder, `bin/${name}`))
-    }
     const started = await startTryOut()
     address = started.address
     issuer = started.issuer
@@ -64,7 +32,7 @@ describe('the README', () => {
       program.kill('SIGTERM')
       await ended
     }
-    rmSync(folder, { recursive: true, force: true })
+    folder.remove()
   })
 
   /** What `npm start` runs, on free ports, told as one JSON object. */
@@ -76,7 +44,7 @@ describe('the README', () => {
       const words = ['--port', '0', '--idp-port', '0', '--memory', '-o', 'json']
       process.exitCode = await runTryOut(words, { write, writeError: write })`
     const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
-      cwd: folder,
+      cwd: folder.path,
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     program = child
@@ -105,40 +73,13 @@ describe('the README', () => {
       const blocks = blocksOf(readText('README.md'), 'sh test')
       assert.ok(blocks.length >= 8, `only ${blocks.length} blocks`)
       const lines = blocks.map((block, index) => `echo "--- block ${index + 1}"\n${block}`)
-      const { code, output } = await runShell(`set -eu\n${lines.join('\n')}`)
-      assert.equal(code, 0, output)
+      const env = { VAULT_ADDR: address, IDP: issuer }
+      const output = await folder.must(lines.join('\n'), env)
       assert.match(output, /hello from tokenstile/)
       assert.match(output, /X-Login-Reason: jwt_malformed/i)
       assert.doesNotMatch(output, /permission denied/)
     },
   )
-
-  /** Runs as the reader's shell would: a home of its own, and `vault` on the path. */
-  async function runShell(
-    script: string,
-  ): Promise<{ readonly code: number; readonly output: string }> {
-    const child = spawn('sh', ['-c', script], {
-      cwd: folder,
-      timeout: blocksMsMax,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: {
-        HOME: folder,
-        PATH: [join(folder, 'bin'), dirname(process.execPath), process.env['PATH']].join(delimiter),
-        VAULT_ADDR: address,
-        IDP: issuer,
-      },
-    })
-    let output = ''
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.on('data', (chunk: Buffer) => {
-        output += chunk.toString('utf8')
-      })
-    }
-    const code = await new Promise<number>((resolve) => {
-      child.once('close', (status) => resolve(status ?? -1))
-    })
-    return { code, output }
-  }
 })
 
 function markdownFiles(): readonly string[] {
