@@ -95,6 +95,11 @@ const perRunClaims: ReadonlySet<string> = new Set([
   'check_run_id',
 ])
 
+/** The same word for the thing that runs, and not for the run. */
+function isLastingAt(issuer: string | undefined, claim: string): boolean {
+  return issuer === 'https://agent.buildkite.com' && claim === 'pipeline_id'
+}
+
 const ownedClaims: ReadonlySet<string> = new Set([
   'sub',
   'repository',
@@ -134,7 +139,7 @@ export function lintRole(rules: RoleRules, issuer?: string): readonly Lint[] {
       'The role binds a repository by name only; whoever gets that name later gets in.',
     )
   }
-  if (perRunClaims.has(rules.user_claim)) {
+  if (perRunClaims.has(rules.user_claim) && !isLastingAt(issuer, rules.user_claim)) {
     add(
       'per_run_user_claim',
       `The user_claim ${quote(rules.user_claim)} makes a new identity for every run.`,

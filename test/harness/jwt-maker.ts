@@ -16,6 +16,12 @@ export function makeJwtMaker(kid = 'test-key', nowSeconds?: () => number): JwtMa
   return maker(kid, privateKey, publicKey, nowSeconds ?? (() => Math.floor(Date.now() / 1000)))
 }
 
+/** An RS256 key, as most providers of the world have. */
+export function makeRsaJwtMaker(kid = 'test-key'): JwtMaker {
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  return maker(kid, privateKey, publicKey, () => Math.floor(Date.now() / 1000))
+}
+
 function maker(
   kid: string,
   privateKey: KeyObject,
@@ -28,7 +34,8 @@ function maker(
     jwk: { ...publicKey.export({ format: 'jwk' }), kid },
     sign(claims, header = {}) {
       const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
-      const head = part({ alg: 'ES256', typ: 'JWT', kid, ...header })
+      const isRsa = privateKey.asymmetricKeyType === 'rsa'
+      const head = part({ alg: isRsa ? 'RS256' : 'ES256', typ: 'JWT', kid, ...header })
       const at = now()
       const body = part({ iat: at - 5, nbf: at - 5, exp: at + 600, ...claims })
       const signature = sign('sha256', Buffer.from(`${head}.${body}`), {
