@@ -6,7 +6,7 @@
 import type { Reason } from '../lib/reason-rows.ts'
 
 export interface TroubleRow {
-  /** What goes wrong: tokens of all kinds, what a server fetches, or sign-ins in a browser alone. */
+  /** What goes wrong: any token, what a server fetches, or sign-ins in a browser alone. */
   readonly about: 'token' | 'keys' | 'sign_in'
   /** What a server that is in order refuses with; empty where it does not. */
   readonly reason: Reason | ''
