@@ -26,6 +26,7 @@ const mounts = () => import('./commands/mounts.ts')
 const namespace = () => import('./commands/namespace.ts')
 const operator = () => import('./commands/operator.ts')
 const operatorShares = () => import('./commands/operator-shares.ts')
+const firstAdmin = () => import('./commands/first-admin.ts')
 const operatorBackup = () => import('./commands/operator-backup.ts')
 const pathHelp = () => import('./commands/path-help.ts')
 const policy = () => import('./commands/policy.ts')
@@ -389,6 +390,11 @@ export const commandTable: readonly CommandEntry[] = [
     name: 'operator init',
     summary: 'Initialise a new server',
     load: async () => (await operator()).init,
+  },
+  {
+    name: 'operator first-admin',
+    summary: 'Make the first administrator, and revoke the root token',
+    load: async () => (await firstAdmin()).firstAdmin,
   },
   {
     name: 'operator unseal',

@@ -56,12 +56,10 @@ function lintText({ data }: Secret): string | undefined {
   const count = numberMember(data, 'roles_judged')
   const judged = `${count} ${count === 1 ? 'role' : 'roles'} judged`
   if (lints.length === 0) return `Nothing to say: ${judged}.`
+  // The text begins with the code, as it does in the warning of a write.
   const lines = lints
     .filter(isJsonObject)
-    .map(
-      (one) =>
-        `${textMember(one, 'role')}  [${textMember(one, 'code')}]\n  ${textMember(one, 'text')}`,
-    )
+    .map((one) => `${textMember(one, 'role')}\n  ${textMember(one, 'text')}`)
   return [...lines, `${judged}.`].join('\n')
 }
 
