@@ -272,8 +272,8 @@ export class Core implements SystemPorts, PipelineContext {
 
   get requireMayAsk(): RequireMayAsk {
     return async (asking) => {
-      if (await this.#namespaces.requireMayAsk(asking)) return
-      await this.#pipeline.requireMayAsk(asking)
+      const below = await this.#namespaces.requireMayAsk(asking)
+      return below === undefined ? this.#pipeline.requireMayAsk(asking) : below.foreknown
     }
   }
 

@@ -131,7 +131,7 @@ export interface PipelineContext {
   /** Of a namespace: where it is, with a slash at the end. */
   readonly path?: string
   /** Of a namespace: refuses what nobody may do in it now. */
-  gate?(request: ApiRequest): void
+  gate?(request: Pick<ApiRequest, 'path' | 'verb'>): void
   /** Of a namespace: how a token text of another one is asked for; undefined for one of its own. */
   above?(
     text: string,
@@ -145,6 +145,8 @@ export class Pipeline {
   /** Serves what must answer while sealed; its patterns are whole paths below `/v1/`. */
   readonly #sealedRouter: Router
   readonly #trails: TrailContext
+  /** Those whose requests are still being read. */
+  readonly #bearers = new WeakMap<object, LiveToken>()
 
   constructor(core: PipelineContext, system: Omit<System, 'serverPaths'>, pages: PagePort) {
     this.#core = core
@@ -256,13 +258,17 @@ export class Pipeline {
    * The rights alone, before a large body is read: reading and keeping it is work whose cost the
    * caller chooses. The request itself asks again, with its fields and in its own moment.
    */
-  async requireMayAsk(asking: Asking): Promise<void> {
+  async requireMayAsk(asking: Asking): Promise<object | undefined> {
     const requestId = this.#core.random.uuid()
     try {
+      if (!this.#core.seal.sealed) this.#core.gate?.(asking)
       const bearer = bearsJwt(asking) ? await this.#bearer(asking, requestId) : undefined
       const admitted = await this.#core.store.view((view) => this.#admit(asking, view, bearer))
       const operation = await operationOf(asking, admitted)
       requireAllowed({ ...asking, data: 'unread' }, admitted, operation)
+      // One login for both: the request is not judged once more.
+      if (bearer !== undefined) this.#bearers.set(bearer, bearer)
+      return bearer
     } catch (problem) {
       throw this.#asRefusal(problem, asking, requestId)
     }
@@ -292,13 +298,23 @@ export class Pipeline {
 
   #serveOpen(request: ApiRequest, requestId: string, trail: AuditTrail): Soon<Answer> {
     if (!bearsJwt(request)) return this.#serveAs(request, requestId, trail)
+    const { foreknown } = request
+    const known = foreknown && this.#bearers.get(foreknown)
+    if (known !== undefined) return this.#serveAs(request, requestId, trail, known)
     return this.#bearer(request, requestId).then((bearer) =>
       this.#serveAs(request, requestId, trail, bearer),
     )
   }
 
-  /** Whoever a JWT in place of a token stands for; undefined where none is taken. */
-  async #bearer(request: Asking & Bearing, requestId: string): Promise<LiveToken | undefined> {
+  /**
+   * Whoever a JWT in place of a token stands for; undefined where none is taken. Open paths ask for
+   * nobody, unless they have more for those who show somebody.
+   */
+  async #bearer(
+    request: Asking & Bearing,
+    requestId: string,
+    isShown = false,
+  ): Promise<LiveToken | undefined> {
     const { store, backends, quotas, quotaRules } = this.#core
     const configuration = await store.look((view) =>
       after(view.epoch(), (epoch) => this.#core.configurationAt(epoch)),
@@ -306,7 +322,8 @@ export class Pipeline {
     const mount = configuration.mounts.bearer
     if (mount === undefined) return undefined
     const declaration = this.#route(request.path, configuration)?.match?.declaration
-    if (accessOf(declaration, request.verb, request.listener) === 'open') return undefined
+    const access = accessOf(declaration, request.verb, request.listener)
+    if (access === 'open' && !isShown) return undefined
     // It costs what a login costs, and is one to whoever has limited those.
     const { clientAddress } = request
     const path = loginPathOf({ backends }, mount)
@@ -442,11 +459,24 @@ export class Pipeline {
   /** For open paths that answer more to those who show a live token; never refuses. */
   async #shownCaller(request: ApiRequest): Promise<CallerFacts | undefined> {
     if (request.token === undefined || this.#core.seal.sealed) return undefined
+    const bearer = await this.#shownBearer(request)
     return this.#core.store.view(async (view) => {
       const epoch = await view.epoch()
       const configuration = await this.#core.configurationAt(epoch)
-      return this.#admitText(request, view, configuration, epoch)
+      return bearer === undefined
+        ? this.#admitText(request, view, configuration, epoch)
+        : this.#admitBearer(request, view, { bearer, configuration, epoch })
     })
+  }
+
+  async #shownBearer(request: ApiRequest): Promise<LiveToken | undefined> {
+    if (!bearsJwt(request)) return undefined
+    try {
+      return await this.#bearer(request, this.#core.random.uuid(), true)
+    } catch (problem) {
+      if (problem instanceof Refusal) return undefined
+      throw problem
+    }
   }
 
   #route(path: string, configuration: CoreConfiguration): Route | undefined {

@@ -40,6 +40,8 @@ export interface ApiRequest {
   readonly via: 'socket' | 'pages'
   /** Listener switches that open paths, such as unauthenticated metrics. */
   readonly listener: ListenerSwitches
+  /** What asking for its rights beforehand has given, for whoever was asked. */
+  readonly foreknown?: object | undefined
   /**
    * Aborted when the client goes away or the request's time is over. Asking for it costs; most
    * requests never do.
@@ -175,8 +177,11 @@ export type Asking = Pick<
 > &
   Partial<Pick<ApiRequest, 'listener' | 'namespace'>>
 
-/** Rejects, with the refusal of the request, whoever may not come there whatever the body says. */
-export type RequireMayAsk = (asking: Asking) => Promise<void>
+/**
+ * Rejects, with the refusal of the request, whoever may not come there whatever the body says;
+ * gives what the request is to have as `foreknown`.
+ */
+export type RequireMayAsk = (asking: Asking) => Promise<object | undefined>
 
 /** A request of whose fields nothing is known. */
 export type UnreadRequest = Pick<

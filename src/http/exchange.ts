@@ -132,6 +132,7 @@ export class Exchange implements Outstanding {
   #awaitsContinue: boolean
   #hasJoined = false
   #bodyShare: BodyShare | undefined
+  #foreknown: object | undefined
 
   constructor(
     context: ExchangeContext,
@@ -224,6 +225,7 @@ export class Exchange implements Outstanding {
       clientAddress,
       clientPort: this.#connection.port,
       listener: this.#context.options.switches,
+      foreknown: this.#foreknown,
     })
     return after(this.#context.handler(request), outcomeAnswer)
   }
@@ -294,7 +296,7 @@ export class Exchange implements Outstanding {
     if (isAdmitted) {
       // Any text can be shown as a token: what it is worth is known before much is read and kept.
       const wrapTtlSeconds = requireWrapTtlSeconds(headers)
-      await this.#context.requireMayAsk({ ...asked, token, wrapTtlSeconds })
+      this.#foreknown = await this.#context.requireMayAsk({ ...asked, token, wrapTtlSeconds })
     }
     const json = isOpen ? openJsonLimits : requestJsonLimits
     const { strangers, callers } = this.#context.bodies
@@ -486,6 +488,7 @@ interface RequestSource {
   readonly clientAddress: string | undefined
   readonly clientPort: number | undefined
   readonly listener: ListenerSwitches
+  readonly foreknown: object | undefined
 }
 
 class SocketRequest implements ApiRequest {
@@ -497,6 +500,7 @@ class SocketRequest implements ApiRequest {
   readonly clientAddress: string | undefined
   readonly clientPort: number | undefined
   readonly listener: ListenerSwitches
+  readonly foreknown: object | undefined
   readonly via = 'socket'
   readonly header: (name: string) => string | undefined
   readonly #exchange: Exchange
@@ -514,6 +518,7 @@ class SocketRequest implements ApiRequest {
     this.clientAddress = source.clientAddress
     this.clientPort = source.clientPort
     this.listener = source.listener
+    this.foreknown = source.foreknown
     this.header = (name) => headerText(headers[name])
   }
 

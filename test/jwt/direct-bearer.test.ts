@@ -119,6 +119,23 @@ test('a body that is read only for those who may send it is read for it as well'
   assertStatus(await caller.write('kv/other', { value }), 403)
 })
 
+test('a large request is one login, and pages for those who show somebody know who it is', async () => {
+  const sub = 'once'
+  const caller = server.client().as(jwt({ sub }))
+  assertStatus(await caller.write('kv/big', { value: 'x'.repeat(100_000) }), 204)
+  const kept = async () => {
+    const { logins } = (await server.root.read(`sys/logins?mount=${mount}&limit=50`)).body.data
+    return logins.filter(
+      (one: Record<string, unknown>) => one['display_name'] === `${mount}-${sub}`,
+    )
+  }
+  assert.equal((await kept()).length, 1)
+  const rules = await get('sys/internal/ui/resultant-acl', jwt({ sub }))
+  assert.deepEqual([rules.status, rules.body.data.root], [200, false])
+  assert.equal((await kept()).length, 2)
+  assertStatus(await get('sys/internal/ui/resultant-acl', jwt({ aud: 'x' })), 204)
+})
+
 test('limits of logins count it', async () => {
   const name = 'sys/quotas/rate-limit/logins'
   await server.root.must(name, { path: `auth/${mount}/login`, rate: 1, interval: '60s' })

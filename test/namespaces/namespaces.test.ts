@@ -165,6 +165,11 @@ test('a locked namespace answers 503 to everybody but its unlock, also below it 
   const { unlock_key: key } = (await root.must('sys/namespaces/api-lock/lock/shut')).body.data
   assert.equal(typeof key, 'string')
   wantError(await root.write('sys/namespaces/api-lock/lock/shut'), 400, /locked already/)
+  // Before its body is read as well, whoever shows whatever.
+  for (const client of [root, root.as('hvs.nobody')]) {
+    const large = await client.in('shut').write('secret/a', { value: 'x'.repeat(100_000) })
+    assert.equal(large.status, 503, large.text)
+  }
   for (const inside of [root.in('shut'), root.in('shut/a'), root.in('shut').as(undefined)]) {
     const result = await inside.read('sys/mounts')
     assert.equal(result.status, 503)

@@ -134,11 +134,14 @@ export class Namespaces implements Neighbourhood {
     return after(this.#treeNow(), (tree) => trimEnd(tree.byId(id)?.path ?? '', '/'))
   }
 
-  async requireMayAsk(asking: Asking): Promise<boolean> {
+  /** Undefined for what the root is to be asked. */
+  async requireMayAsk(
+    asking: Asking,
+  ): Promise<{ readonly foreknown: object | undefined } | undefined> {
     const found = await this.#findSafely(asking)
-    if (found === undefined) return false
-    await found.realm.pipeline.requireMayAsk({ ...asking, path: found.path })
-    return true
+    if (found === undefined) return undefined
+    const { pipeline } = found.realm
+    return { foreknown: await pipeline.requireMayAsk({ ...asking, path: found.path }) }
   }
 
   async recordUnread(request: UnreadRequest, refusal: Refusal): Promise<Refusal | undefined> {

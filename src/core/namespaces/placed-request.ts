@@ -15,6 +15,7 @@ export class PlacedRequest implements ApiRequest {
   readonly via: ApiRequest['via']
   readonly listener: ApiRequest['listener']
   readonly isUnread: boolean
+  readonly foreknown: ApiRequest['foreknown']
   readonly #request: ApiRequest
 
   constructor(request: ApiRequest, path: string) {
@@ -29,6 +30,7 @@ export class PlacedRequest implements ApiRequest {
     this.via = request.via
     this.listener = request.listener
     this.isUnread = request.isUnread === true
+    this.foreknown = request.foreknown
   }
 
   get data(): ApiRequest['data'] {

@@ -321,7 +321,7 @@ export class Realm implements PipelineContext, NamespacePorts {
   }
 
   /** Refuses what nobody may do here, before anything is asked of who comes. */
-  gate({ path, verb }: ApiRequest): void {
+  gate({ path, verb }: Pick<ApiRequest, 'path' | 'verb'>): void {
     const locked = this.#registry.lockedAbove(this.path)
     if (locked !== undefined && !(verb === 'write' && isUnlock(path))) {
       throw new Refusal('namespace_locked', {
