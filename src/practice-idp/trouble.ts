@@ -15,9 +15,9 @@ export interface TroubleRow {
 
 export const troubles = {
   issuer_slash: {
-    about: 'keys',
+    about: 'sign_in',
     reason: '',
-    text: 'The discovery document names the issuer with one slash too many.',
+    text: 'The discovery document names the issuer with one slash too many: no sign-in can start, and the log says why.',
   },
   clock_ahead: {
     about: 'token',

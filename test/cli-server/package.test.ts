@@ -143,7 +143,7 @@ describe('the package', () => {
       `set -e\n${files}`,
       `${start.trim()} 2>log & server=$!`,
       'trap "kill $server" EXIT',
-      `until grep -q '"listening"' log; do kill -0 $server; sleep 0.1; done`,
+      `until grep -qs '"listening"' log; do kill -0 $server; sleep 0.1; done`,
       ...used.map((block) => `echo "--- block"\n${block}`),
     ].join('\n')
     writeFileSync(join(folder, 'walk.sh'), script)
