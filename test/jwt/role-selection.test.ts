@@ -155,6 +155,22 @@ test('a union is one person with one kind of token, from the address that all le
   assertStatus(await server.client(token).from('127.0.0.9').read('auth/token/lookup-self'), 200)
 })
 
+test('of several roles the strictest binding to identity holds, and their maps of groups count (SEL-004)', async () => {
+  const mount = await mountWith('union')
+  const groups = { groups_claim: 'groups', bound_audiences: ['a'] }
+  await write(mount, 'one', { ...groups, group_policies: { dev: 'from-one' } })
+  await write(mount, 'two', { ...groups, group_policies: { dev: ['from-two'] } })
+  const claims = { sub: 'united', aud: 'a', groups: ['dev'] }
+  const both = await enter(mount, claims)
+  assertStatus(both, 200)
+  assert.deepEqual(both.body.auth.token_policies, [
+    ...['default', 'from-one', 'from-two', 'p-one', 'p-two'],
+  ])
+  await write(mount, 'two', { ...groups, entity_mode: 'existing_only' })
+  assertReason(await enter(mount, { ...claims, sub: 'stranger' }), 'entity_unknown')
+  assertStatus(await enter(mount, claims), 200)
+})
+
 test('nobody without a proven token learns whether there are roles (SEL-006)', async () => {
   const empty = await mountWith('first_match')
   const full = await mountWith('first_match')

@@ -4,6 +4,8 @@
  */
 
 import type { RenewTerms } from '../../framework/backend.ts'
+import { bindingOf, policiesOfGroups } from '../../framework/identity-settings.ts'
+import { originFacts, type PolicyOrigins } from '../../framework/policy-origins.ts'
 import type { Login } from '../../framework/reply.ts'
 import { grantedBy } from '../../framework/role-login.ts'
 import type { TokenSettings } from '../../framework/token-settings.ts'
@@ -27,22 +29,44 @@ export function unitedLogin(
   for (const { bound_claims } of records) {
     for (const [reference, value] of Object.entries(bound_claims ?? {})) bound[reference] = value
   }
+  const byGroup = groupPolicies(records, outcome.groups)
+  const areTemplates = records.some((record) => record.token_policies_template_claims)
   const versions = Object.fromEntries(records.map(({ name, version }) => [name, version]))
   return {
     ...grantedBy(first),
     ...strictest(records),
     alias: { name: outcome.aliasName, metadata: outcome.aliasMetadata },
     groups: outcome.groups,
+    identity: strictestBinding(records, voucher),
     metadata: outcome.metadata,
     displayName: outcome.displayName,
-    policies: outcome.tokenPolicies,
+    policies: [...outcome.tokenPolicies, ...byGroup.flatMap(([, given]) => given)],
     boundCidrs: commonCidrs(records, clientAddress),
     role: { name: unitedName(records), kind: unitedKind, version: 0 },
     facts: {
       ...keepFacts({ bound_claims: bound }, outcome.claims, voucher),
+      ...originFacts({ areTemplates, groups: byGroup }),
       versions,
     },
   }
+}
+
+/** Whoever one of them would not make known stays unknown, and groups reach no further. */
+function strictestBinding(records: readonly RoleRecord[], { flow }: Voucher): Login['identity'] {
+  const bindings = records.map((record) => bindingOf(record, flow))
+  return {
+    mode: bindings.some(({ mode }) => mode === 'token') ? 'token' : 'entity',
+    existingOnly: bindings.some(({ existingOnly }) => existingOnly),
+  }
+}
+
+/** A role's map speaks of the groups of its own claim; those of several claims are nobody's. */
+function groupPolicies(
+  records: readonly RoleRecord[],
+  groups: readonly string[],
+): PolicyOrigins['groups'] {
+  const claims = new Set(records.map(({ groups_claim }) => groups_claim))
+  return claims.size > 1 ? [] : records.flatMap((record) => policiesOfGroups(record, groups))
 }
 
 function unitedName(records: readonly RoleRecord[]): string {
