@@ -127,6 +127,32 @@ export class PolicyAccess {
     return acl
   }
 
+  /**
+   * The rules of these policies with one of them as it would be; kept nowhere. What fills templates
+   * is filled.
+   */
+  async aclWith(
+    names: readonly string[],
+    facts: () => TemplateFacts,
+    view: StoreView,
+    replaced?: PolicyRecord,
+  ): Promise<Acl> {
+    if (names.length === 1 && names[0] === 'root') return this.#root
+    const policies: CompiledPolicy[] = []
+    for (const name of names) {
+      const record = name === replaced?.name ? replaced : await view.get(keys.policy(name))
+      if (name === 'response-wrapping') policies.push(this.#responseWrapping)
+      else if (record === replaced && record !== undefined) policies.push(compileText(record))
+      else if (record !== undefined) policies.push(this.#compile(record))
+    }
+    if (policies.every(({ templates }) => templates.length === 0)) return mergeAcl(policies)
+    const nowSeconds = Math.floor(this.#clock.nowMs() / 1000)
+    const filled = policies.map((policy) =>
+      compileFilled(policy.name, fillRules(policy, facts(), nowSeconds).flat()),
+    )
+    return mergeAcl([...policies, ...filled])
+  }
+
   /** Forgets what was compiled: a sealed server keeps no rules. */
   clear(): void {
     this.#shared.clear()

@@ -295,7 +295,18 @@ export class DecisionRecords {
     })
   }
 
+  /** Refused logins that were left out, of the time that is kept. */
+  async droppedCount(): Promise<number> {
+    let count = 0
+    for await (const { dropped } of this.#newestBlocks()) count += dropped
+    return count + this.#dropped
+  }
+
   async *#newestFirst(): AsyncGenerator<DecisionRecord> {
+    for await (const { entries } of this.#newestBlocks()) yield* entries.toReversed()
+  }
+
+  async *#newestBlocks(): AsyncGenerator<StoredBlock> {
     await this.#flush()
     const range = { ...prefixRange(keys.decisionPrefix), reverse: true }
     let end = range.end
@@ -310,7 +321,7 @@ export class DecisionRecords {
       })
       for (const { text, block } of blocks) {
         end = text
-        yield* (block?.entries ?? []).toReversed()
+        if (block !== undefined) yield block
       }
       if (blocks.length === 0) return
     }

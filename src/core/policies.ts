@@ -18,6 +18,12 @@ export const policyNameCharsMax = 480
 const warningsMax = 10
 const hidden = new Set(['response-wrapping'])
 
+export interface DraftedPolicy {
+  readonly current: PolicyRecord | undefined
+  readonly next: PolicyRecord
+  readonly warnings: readonly string[]
+}
+
 export class Policies {
   readonly #store: Store
   readonly #clock: Clock
@@ -52,22 +58,35 @@ export class Policies {
   }
 
   /** Stores a policy that parses; gives warnings. */
-  async write(
+  async write(name: string, given: string, options: TemplateOptions): Promise<readonly string[]> {
+    const { next, warnings } = this.#written(name, given, options)
+    await this.#store.write((txn) => {
+      txn.put(keys.policy(name), next)
+    })
+    return warnings
+  }
+
+  /** What a write would store, beside what is stored; throws what a write would throw. */
+  async draft(name: string, given: string, options: TemplateOptions): Promise<DraftedPolicy> {
+    const written = this.#written(name, given, options)
+    const current = await this.#store.view((view) => view.get(keys.policy(name)))
+    return { current, ...written }
+  }
+
+  #written(
     name: string,
     given: string,
     { allowsSlashes }: TemplateOptions,
-  ): Promise<readonly string[]> {
+  ): Omit<DraftedPolicy, 'current'> {
     if (name === 'root' || hidden.has(name)) throw invalid(`cannot update "${name}" policy`)
     if (name === '') throw invalid('policy name must not be empty')
     if (given.trim() === '') throw invalid("'policy' parameter not supplied or empty")
     const text = decodePolicyText(given)
     const parsed = parseNewPolicy(name, text)
     if (!parsed.ok) throw invalid(`failed to parse policy: ${parsed.error.message}`)
-    await this.#store.write((txn) => {
-      const record = { name, text, modifiedAt: this.#clock.nowMs() }
-      txn.put(keys.policy(name), allowsSlashes ? { ...record, allowSlashes: true } : record)
-    })
-    return templateWarnings(parsed.value)
+    const record = { name, text, modifiedAt: this.#clock.nowMs() }
+    const next = allowsSlashes ? { ...record, allowSlashes: true as const } : record
+    return { next, warnings: templateWarnings(parsed.value) }
   }
 
   async remove(name: string): Promise<void> {

@@ -1,14 +1,11 @@
 /** Who gives a token which of its policies; `token-rights.ts` puts them together. Pure. */
 
 import { originsOf } from '../framework/policy-origins.ts'
+import type { PolicySourceKind } from '../lib/policy-reason.ts'
 import type { GroupRecord, TokenRecord } from './records.ts'
 
 export interface PolicySource {
-  /**
-   * `default` is every token's; `token` is whoever made it; `role`, `template` and `role_group` are
-   * what the role of its login says: by name, by a template that was filled in, or for a group.
-   */
-  readonly kind: 'default' | 'token' | 'role' | 'template' | 'role_group' | 'entity' | 'group'
+  readonly kind: PolicySourceKind
   /** Of the entity or group; else empty. */
   readonly id: string
   /** Of the role, group or entity; for `token` the path that made it. */

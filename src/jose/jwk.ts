@@ -107,10 +107,13 @@ function statedWord(jwk: JsonObject, name: string): JsonValue | undefined {
   return value === '' ? undefined : value
 }
 
+/** What a key of a JWT may be for; the second is the word of trust bundles of SPIFFE. */
+const signingUses: ReadonlySet<JsonValue> = new Set(['sig', 'jwt-svid'])
+
 /** RFC 7517 §4.2 and §4.3. */
 function checkPurpose(jwk: JsonObject): Result<void, string> {
   const use = statedWord(jwk, 'use')
-  if (use !== undefined && use !== 'sig') return err('its use is not "sig"')
+  if (use !== undefined && !signingUses.has(use)) return err('its use is not "sig"')
   const operations = member(jwk, 'key_ops') ?? undefined
   if (operations === undefined) return ok(undefined)
   const isList = isJsonArray(operations) && operations.every((item) => typeof item === 'string')

@@ -2,6 +2,23 @@
 
 import { isJsonArray, isJsonObject, member, type JsonValue } from './json.ts'
 
+/**
+ * `default` is every token's; `token` is whoever made it; `role`, `template` and `role_group` are
+ * what the role of its login says: by name, by a template that was filled in, or for a group.
+ */
+export type PolicySourceKind =
+  'default' | 'token' | 'role' | 'template' | 'role_group' | 'entity' | 'group'
+
+const words: Readonly<Record<PolicySourceKind, (name: string, source: JsonValue) => string>> = {
+  default: () => 'every token has it',
+  token: (name) => `given to this token by ${name}`,
+  role: (name) => `role ${name}`,
+  template: (name) => `role ${name}, by a template`,
+  role_group: (name) => `the role's map, for group ${name}`,
+  entity: (name) => `entity ${name}`,
+  group: (_, source) => `group ${groupText(source)}`,
+}
+
 /** A policy and the sentences that say where it comes from. */
 export interface ExplainedPolicy {
   readonly name: string
@@ -26,24 +43,13 @@ export function groupText(value: JsonValue): string {
 
 function reasonOf(value: JsonValue): string {
   const name = textOf(value, 'name')
-  switch (textOf(value, 'kind')) {
-    case 'default':
-      return 'every token has it'
-    case 'token':
-      return `given to this token by ${name}`
-    case 'role':
-      return `role ${name}`
-    case 'template':
-      return `role ${name}, by a template`
-    case 'role_group':
-      return `the role's map, for group ${name}`
-    case 'entity':
-      return `entity ${name}`
-    case 'group':
-      return `group ${groupText(value)}`
-    default:
-      return name
-  }
+  const kind = textOf(value, 'kind')
+  return isKind(kind) ? words[kind](name, value) : name
+}
+
+/** A newer server may know more. */
+function isKind(text: string): text is PolicySourceKind {
+  return Object.hasOwn(words, text)
 }
 
 function aliasOf(value: JsonValue): string {

@@ -97,8 +97,8 @@ export const reasonRows = {
   keys_stale: {
     side: 'provider',
     title: 'The known signing keys are too old',
-    text: 'The key set of the issuer has not answered for longer than jwks_max_stale allows.',
-    fix: 'Restore the connection to the identity provider, or raise jwks_max_stale knowingly.',
+    text: 'The key set of the issuer has not answered for a day, and its last copy serves no longer.',
+    fix: 'Have the operator restore the connection from the server to the identity provider; then try again.',
     status: 400,
   },
   key_unknown: {

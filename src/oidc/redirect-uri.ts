@@ -2,6 +2,9 @@
 
 import { hasHiddenCharacter } from '../platform/outbound-url.ts'
 
+/** Where the command line waits for the browser unless it is told otherwise. */
+export const cliRedirectUri = 'http://localhost:8250/oidc/callback'
+
 /**
  * True when the list has exactly that address; a loopback address may name any port. Nothing is
  * normalised on the way: what is compared is what was written, but for the port.

@@ -5,8 +5,9 @@
  */
 
 import { parseJwkSet, type JwkSet } from '../jose/jwk.ts'
-import { algorithmFacts, signatureAlgorithms, type SignatureAlgorithm } from '../jose/algorithms.ts'
+import { signatureAlgorithms, type SignatureAlgorithm } from '../jose/algorithms.ts'
 import type { VerificationKey } from '../jose/verification-key.ts'
+import { isFitting } from '../jose/verify.ts'
 import type { JsonObject } from '../lib/json.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Outbound } from '../platform/outbound.ts'
@@ -188,7 +189,7 @@ function algorithmFindings(
   { algorithms }: ExaminedSource,
   keys: readonly VerificationKey[],
 ): readonly Finding[] {
-  const offered = signatureAlgorithms.filter((alg) => keys.some((key) => maySign(key, alg)))
+  const offered = signatureAlgorithms.filter((alg) => keys.some((key) => isFitting(key, alg)))
   if (offered.some((alg) => algorithms.has(alg))) return []
   return [
     {
@@ -205,10 +206,6 @@ function algorithmFindings(
 function usual(offered: readonly SignatureAlgorithm[]): readonly SignatureAlgorithm[] {
   const isRsa = offered.includes('RS256')
   return isRsa ? offered.filter((alg) => !/^(?:RS(?!256)|PS)/.test(alg)) : offered
-}
-
-function maySign({ kind, alg }: VerificationKey, wanted: SignatureAlgorithm): boolean {
-  return algorithmFacts[wanted].kind === kind && (alg === undefined || alg === wanted)
 }
 
 function clockFindings(

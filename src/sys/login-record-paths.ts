@@ -93,7 +93,8 @@ export function loginRecordPaths(ports: RecordedLoginsPort): readonly PathDeclar
           summary: 'Read the counts.',
           handler: async ({ input }) => {
             const found = await ports.records.list({ sinceMs: input.since, limit: Infinity })
-            return reply.data({ counts: countsOf(found), total: found.length })
+            const dropped = await ports.records.droppedCount()
+            return reply.data({ counts: countsOf(found), total: found.length, dropped })
           },
         },
       },

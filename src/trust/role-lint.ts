@@ -99,6 +99,11 @@ const perRunClaims: ReadonlySet<string> = new Set([
   'check_run_id',
 ])
 
+/** Where a claim of that name is no run: a pipeline of Buildkite is what a project is elsewhere. */
+const lastingClaims: ReadonlyMap<string, string> = new Map([
+  ['https://agent.buildkite.com', 'pipeline_id'],
+])
+
 const ownedClaims: ReadonlySet<string> = new Set([
   'sub',
   'repository',
@@ -138,7 +143,8 @@ export function lintRole(rules: RoleRules, issuer?: string): readonly Lint[] {
       'The role binds a repository by name only; whoever gets that name later gets in.',
     )
   }
-  if (perRunClaims.has(rules.user_claim)) {
+  const isLasting = issuer !== undefined && lastingClaims.get(issuer) === rules.user_claim
+  if (perRunClaims.has(rules.user_claim) && !isLasting) {
     add(
       'per_run_user_claim',
       `The user_claim ${quote(rules.user_claim)} makes a new identity for every run.`,

@@ -6,7 +6,7 @@
 
 import type { JwtProblem } from '../jose/compact-jwt.ts'
 import { member, type JsonObject } from '../lib/json.ts'
-import { checkAudience, checkAudienceBound, parseAudience } from './audience.ts'
+import { audienceText, checkAudience, checkAudienceBound, parseAudience } from './audience.ts'
 import { checkIssuer, expectedIssuer } from './issuer.ts'
 import {
   defineCheck,
@@ -28,7 +28,7 @@ import { dateTexts } from './time-checks.ts'
 const outer = 'error validating token:'
 const signatureText = `${outer} error verifying token signature: {}`
 const issuerText = `${outer} invalid issuer (iss) claim`
-const audienceText = `${outer} invalid audience (aud) claim: audience claim does not match any expected audience`
+const wrongAudience = `${outer} ${audienceText}`
 
 const keySource = defineCheck({
   id: 'key_source',
@@ -203,7 +203,7 @@ const audience = defineCheck({
   spec: 'RFC 7519 §4.1.3',
   stage: 'token',
   keptBy: 'aud',
-  refusals: { audience_missing: audienceText, audience_mismatch: audienceText },
+  refusals: { audience_missing: wrongAudience, audience_mismatch: wrongAudience },
   judge({ role, config }: JwtLoginInput, { claims }) {
     const got = audienceOf(claims)
     if (role === undefined || got === undefined) return skip

@@ -2,20 +2,14 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { troubleNames } from '../../src/practice-idp/trouble.ts'
+import { root } from '../harness/checkout.ts'
 import { Computer } from './program.ts'
-
-const root = findRoot(import.meta.dirname)
-
-function findRoot(folder: string): string {
-  const parent = dirname(folder)
-  return existsSync(join(folder, 'package.json')) || parent === folder ? folder : findRoot(parent)
-}
 
 interface Ran {
   readonly code: number | null

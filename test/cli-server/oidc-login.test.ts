@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { after, before, test } from 'node:test'
 import { DirectBrowser } from '../harness/direct-browser.ts'
+import { freePort } from '../harness/free-port.ts'
 import { ScriptedProvider } from '../harness/scripted-provider.ts'
 import { withServer, type Answers, type RunOptions, type RunResult } from '../cli/cli-run.ts'
 import { textOf } from '../ui/visitor.ts'
@@ -58,15 +59,6 @@ async function role(name: string, more: object): Promise<void> {
     allowed_redirect_uris: ['http://localhost:8250/oidc/callback'],
     ...more,
   })
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  // Of both families.
-  await new Promise<void>((resolve) => server.listen(0, resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 async function listenAt(address: string, port: number): Promise<Server> {

@@ -17,10 +17,11 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { createServer as createHttpServer, type Server } from 'node:http'
-import { createServer, type AddressInfo } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { freePort } from '../harness/free-port.ts'
 
 const root = findRoot(import.meta.dirname)
 const unpackedBytesMax = 12 * 1024 * 1024
@@ -167,18 +168,6 @@ describe('the package', () => {
     assert.match(unit, /^ProtectSystem=strict$/m)
   })
 })
-
-async function freePort(): Promise<number> {
-  const holder = createServer()
-  await new Promise<void>((resolve) => {
-    holder.listen(0, '127.0.0.1', resolve)
-  })
-  const { port } = holder.address() as AddressInfo
-  await new Promise((resolve) => {
-    holder.close(resolve)
-  })
-  return port
-}
 
 /** Hands out the packages of the checkout's node_modules, each in the one version that is there. */
 async function startRegistry(folder: string): Promise<Server> {

@@ -1,9 +1,8 @@
 /** How `login -method=oidc` opens an address, on four kinds of systems, with stand-ins for their programs. */
 
 import assert from 'node:assert/strict'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { after, test } from 'node:test'
+import { freePort } from '../harness/free-port.ts'
 import { envelope, loginAuth, withServer, type RunResult } from './cli-run.ts'
 import { StandIns } from './stand-ins.ts'
 
@@ -87,14 +86,6 @@ function standIns(names: readonly string[]): StandIns {
   const made = new StandIns(names)
   all.push(made)
   return made
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 interface Sign {

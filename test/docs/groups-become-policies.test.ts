@@ -4,15 +4,16 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { makeJwtMaker } from '../harness/jwt-maker.ts'
 import { startTestServer } from '../harness/test-server.ts'
-import { blocksOf, Reader, readText } from './guide.ts'
+import { readText } from '../harness/checkout.ts'
+import { blocksOf, ReaderFolder } from './guide.ts'
 
 test('the guide to groups does what it says', async () => {
-  const reader = new Reader()
+  const reader = new ReaderFolder()
   const server = await startTestServer()
   try {
     const keys = makeJwtMaker('key', () => Math.floor(server.clock.nowMs() / 1000))
     const claims = { iss: 'https://iss/', sub: 'dora', aud: 'vault', groups: ['developers', 'all'] }
-    reader.put('developer.jwt', keys.sign(claims))
+    reader.write('developer.jwt', keys.sign(claims))
     await server.root.must('sys/auth/jwt', { type: 'jwt' })
     await server.root.must('auth/jwt/config', {
       jwt_validation_pubkeys: [keys.pem],

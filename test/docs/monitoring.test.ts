@@ -1,19 +1,13 @@
 /** The dashboard and the alert rules ask for what a real scrape has: each name, and each label of it. */
 
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { commandTable } from '../../src/cli/command-table.ts'
+import { readText } from '../harness/checkout.ts'
 import { ScriptedProvider } from '../harness/scripted-provider.ts'
 import { startTestServer, type TestServer } from '../harness/test-server.ts'
 
-/** The checkout, from wherever the built test lies in it. */
-function rootOf(folder: string): string {
-  return existsSync(join(folder, 'package.json')) ? folder : rootOf(dirname(folder))
-}
-const read = (path: string): string =>
-  readFileSync(join(rootOf(import.meta.dirname), 'deploy', path), 'utf8')
+const read = (path: string): string => readText(`deploy/${path}`)
 
 interface Panel {
   readonly title: string

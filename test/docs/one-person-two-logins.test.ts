@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setUpUi, type UiSetup } from '../ui/fixture.ts'
-import { blocksOf, Reader, readText } from './guide.ts'
+import { readText } from '../harness/checkout.ts'
+import { blocksOf, ReaderFolder } from './guide.ts'
 
 test('the guide to one person with two logins does what it says', async () => {
-  const reader = new Reader()
+  const reader = new ReaderFolder()
   const ui = await setUpUi()
   try {
     await ui.role('people', { user_claim: 'sub', token_policies: [] })

@@ -9,13 +9,14 @@ import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { after, before, describe, test } from 'node:test'
-import { blocksOf, Reader, readText, root } from './guide.ts'
+import { readText, root } from '../harness/checkout.ts'
+import { blocksOf, ReaderFolder } from './guide.ts'
 
 const startMsMax = 20_000
 const missingCurl = spawnSync('curl', ['--version']).error !== undefined
 
 describe('the README', () => {
-  const reader = new Reader()
+  const reader = new ReaderFolder()
   let program: ChildProcessByStdio<null, Readable, null> | undefined
   let address = ''
   let issuer = ''
@@ -44,7 +45,7 @@ describe('the README', () => {
       const words = ['--port', '0', '--idp-port', '0', '--memory', '-o', 'json']
       process.exitCode = await runTryOut(words, { write, writeError: write })`
     const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
-      cwd: reader.folder,
+      cwd: reader.path,
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     program = child
@@ -125,11 +126,13 @@ test('every file and folder that the architecture names exists', () => {
   )
 })
 
-test('every folder of the sources is on the map', () => {
+test('every folder of the sources and of the tests is on the map', () => {
   const text = readText('ARCHITECTURE.md')
-  const folders = readdirSync(join(root, 'src'), { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => `src/${entry.name}/`)
+  const folders = ['src', 'test'].flatMap((top) =>
+    readdirSync(join(root, top), { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => `${top}/${entry.name}/`),
+  )
   assert.deepEqual(
     folders.filter((folder) => !text.includes(folder)),
     [],

@@ -1,10 +1,11 @@
 /** Each kind of refusal that people meet: what is printed, word for word as the document has it, and that it says what to do. */
 
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { Shell } from '../cli-server/fixture.ts'
+import { readText, root as checkout } from '../harness/checkout.ts'
 import { makeJwtMaker } from '../harness/jwt-maker.ts'
 import { manualClock } from '../harness/test-server.ts'
 import { wildKinds, type WildRefusal } from './wild-refusals.ts'
@@ -34,10 +35,7 @@ interface Told {
   readonly operator: string
 }
 
-function rootOf(folder: string): string {
-  return existsSync(join(folder, 'package.json')) ? folder : rootOf(dirname(folder))
-}
-const file = join(rootOf(import.meta.dirname), 'docs/explanation/refusals-in-the-wild.md')
+const file = 'docs/explanation/refusals-in-the-wild.md'
 
 async function tell(one: WildRefusal): Promise<Told> {
   const { root } = shell.server
@@ -134,6 +132,6 @@ test('every kind of refusal is printed as the document has it', { timeout: 120_0
     }
   }
   assert.ok(count >= 60, `${count}`)
-  if (process.env['TOKENSTILE_WRITE_DOCS'] === '1') writeFileSync(file, text)
-  assert.equal(readFileSync(file, 'utf8'), text, 'write it anew with TOKENSTILE_WRITE_DOCS=1')
+  if (process.env['TOKENSTILE_WRITE_DOCS'] === '1') writeFileSync(join(checkout, file), text)
+  assert.equal(readText(file), text, 'write it anew with TOKENSTILE_WRITE_DOCS=1')
 })

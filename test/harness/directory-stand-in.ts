@@ -73,13 +73,19 @@ export class DirectoryStandIn {
     })
   }
 
+  /** Where it answers on this machine for that address of the world. */
+  addressOf(url: string): string {
+    const { host, pathname, search } = new URL(url)
+    return `${this.#origin}/${host}${pathname}${search}`
+  }
+
   /** The real door to the network, for which these hosts are here. */
   rerouted(real: Outbound, hosts: readonly string[]): Outbound {
     return {
       send: (request) => {
-        const { host, pathname, search, protocol } = new URL(request.url)
+        const { host, protocol } = new URL(request.url)
         const isHere = protocol === 'https:' && hosts.includes(host)
-        const url = isHere ? `${this.#origin}/${host}${pathname}${search}` : request.url
+        const url = isHere ? this.addressOf(request.url) : request.url
         return real.send({ ...request, url })
       },
     }

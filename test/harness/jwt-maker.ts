@@ -10,16 +10,29 @@ export interface JwtMaker {
   sign(claims: Record<string, unknown>, header?: Record<string, unknown>): string
 }
 
+interface KeyPair {
+  readonly privateKey: KeyObject
+  readonly publicKey: KeyObject
+}
+
+const systemSeconds = () => Math.floor(Date.now() / 1000)
+
 /** An ES256 key with a name. */
 export function makeJwtMaker(kid = 'test-key', nowSeconds?: () => number): JwtMaker {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  return maker(kid, privateKey, publicKey, nowSeconds ?? (() => Math.floor(Date.now() / 1000)))
+  const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  return maker(kid, 'ES256', pair, nowSeconds ?? systemSeconds)
+}
+
+/** An RS256 key with a name: what most providers sign with. */
+export function makeRsaJwtMaker(kid: string): JwtMaker {
+  const pair = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  return maker(kid, 'RS256', pair, systemSeconds)
 }
 
 function maker(
   kid: string,
-  privateKey: KeyObject,
-  publicKey: KeyObject,
+  alg: 'ES256' | 'RS256',
+  { privateKey, publicKey }: KeyPair,
   now: () => number,
 ): JwtMaker {
   return {
@@ -28,9 +41,10 @@ function maker(
     jwk: { ...publicKey.export({ format: 'jwk' }), kid },
     sign(claims, header = {}) {
       const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
-      const head = part({ alg: 'ES256', typ: 'JWT', kid, ...header })
+      const head = part({ alg, typ: 'JWT', kid, ...header })
       const at = now()
       const body = part({ iat: at - 5, nbf: at - 5, exp: at + 600, ...claims })
+      // The encoding counts for ECDSA only.
       const signature = sign('sha256', Buffer.from(`${head}.${body}`), {
         key: privateKey,
         dsaEncoding: 'ieee-p1363',

@@ -145,6 +145,11 @@ test('SEC-ALG-10: an algorithm of another key type under a known kid is refused'
   assert.equal(verdict(signToken('ES384', { kid: 'k' }), ecSet), 'key_unusable')
 })
 
+test('a trust bundle of SPIFFE gives its keys for JWTs, and none of those for certificates', () => {
+  assert.equal(isUsed({ ...rsa, use: 'jwt-svid' }), true)
+  assert.equal(isUsed({ ...rsa, use: 'x509-svid' }), false)
+})
+
 test('SEC-KEY-12 KEY-018: keys for another purpose are passed over', () => {
   const members = [
     { use: 'enc' },

@@ -5,30 +5,16 @@
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { fullPath } from '../../src/core/mount-table.ts'
-import type { DeclaredOperation, PathDeclaration } from '../../src/framework/path.ts'
+import type { DeclaredOperation } from '../../src/framework/path.ts'
 import type { ApiClient, ApiResult } from '../harness/api-client.ts'
+import { declaredPaths, methodOf, type Declared } from '../harness/declared-paths.ts'
 import { startTestServer, type TestServer } from '../harness/test-server.ts'
-
-interface Declared {
-  readonly mount: string
-  readonly declaration: PathDeclaration
-}
 
 interface Step {
   readonly operation: DeclaredOperation
   readonly isOpen: boolean
   /** With the name of something that is there, and of something that is not. */
   readonly paths: readonly [there: string, notThere: string]
-}
-
-const methods: Readonly<Record<DeclaredOperation, string>> = {
-  read: 'GET',
-  list: 'LIST',
-  scan: 'SCAN',
-  write: 'POST',
-  patch: 'PATCH',
-  delete: 'DELETE',
 }
 
 const everything =
@@ -81,13 +67,7 @@ before(async () => {
     ids.set(namespace, (await root.must(`sys/namespaces/${namespace}`)).body.data.id)
   }
   for (const namespace of [undefined, 'red', 'blue', 'red/low']) await furnish(namespace)
-  const { core } = server.server
-  const { mounts } = await core.configuration()
-  declared = mounts.mounts.flatMap((mount) =>
-    core.backends
-      .of(mount)
-      .router.declarations.map((declaration) => ({ mount: fullPath(mount), declaration })),
-  )
+  declared = await declaredPaths(server.server)
 })
 
 after(() => server.stop())
@@ -118,7 +98,7 @@ function steps(): readonly Step[] {
 }
 
 function send(client: ApiClient, { operation }: Step, path: string): Promise<ApiResult> {
-  const method = methods[operation]
+  const method = methodOf[operation]
   const hasBody = operation === 'write' || operation === 'patch'
   return client.call(method, path, hasBody ? {} : undefined)
 }

@@ -113,6 +113,13 @@ for (const [code, change, issuer] of [
   })
 }
 
+test('a pipeline is a run at GitLab, and lasts at Buildkite', () => {
+  const rules = { ...good, user_claim: 'pipeline_id' }
+  const codes = (issuer: string) => lintRole(rules, issuer).map(({ code }) => code)
+  assert.ok(codes('https://gitlab.com').includes('per_run_user_claim'))
+  assert.ok(!codes('https://agent.buildkite.com').includes('per_run_user_claim'))
+})
+
 test('a careful role is left alone', () => {
   const rules = { ...good, ...globs('{"sub":"repo:acme@1042/app@77:ref:*","repository_id":"77"}') }
   assert.deepEqual(lintRole(rules, 'https://token.actions.githubusercontent.com'), [])

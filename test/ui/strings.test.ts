@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { root } from '../docs/guide.ts'
+import { root } from '../harness/checkout.ts'
 
 const folder = join(root, 'src/ui')
 

@@ -15,6 +15,7 @@ import { nearestName } from '../../lib/nearest-name.ts'
 import { shellWord } from '../../lib/shell-word.ts'
 import { validateKeySourceConfig, type KeySourceConfig } from '../../oidc/key-source-config.ts'
 import { readProviderMetadata, type ProviderMetadata } from '../../oidc/provider-metadata.ts'
+import { cliRedirectUri } from '../../oidc/redirect-uri.ts'
 import {
   examineSource,
   type Finding,
@@ -215,7 +216,7 @@ export class JwtDoctor {
     const text = (): string => this.#context.random.bytes(32).toString('base64url')
     const answer = await provider.value.client.exchangeCode(metadata, {
       code: text(),
-      redirectUri: 'http://localhost:8250/oidc/callback',
+      redirectUri: cliRedirectUri,
       verifier: text(),
     })
     if (answer.ok) return []
@@ -320,7 +321,7 @@ export class JwtDoctor {
           role_type: kind === 'oidc' ? 'oidc' : 'jwt',
           user_claim: 'sub',
           ...(kind === 'oidc'
-            ? { allowed_redirect_uris: 'http://localhost:8250/oidc/callback' }
+            ? { allowed_redirect_uris: cliRedirectUri }
             : { bound_audiences: 'AUDIENCE' }),
         }),
       })
@@ -414,7 +415,9 @@ function issuerOf(record: IssuerRecord): JsonObject {
 }
 
 /** Fields of a role that a write puts back when it leaves them out. */
-const resetting = ['role_type', 'bound_claims_type', 'callback_mode', 'oidc_disable_confirmation']
+const resetting = Object.entries(roleRecord.table)
+  .filter(([, { leftOut }]) => leftOut === 'reset')
+  .map(([name]) => name)
 
 function kept(role: RoleRecord): JsonObject {
   const shown = roleRecord.shown(role)

@@ -3,7 +3,7 @@
  */
 
 import { isJsonArray, member, type JsonObject, type JsonValue } from '../../lib/json.ts'
-import { mountOfRedirect, isRedirectAllowed } from '../../oidc/redirect-uri.ts'
+import { cliRedirectUri, isRedirectAllowed, mountOfRedirect } from '../../oidc/redirect-uri.ts'
 import type { Finding } from '../../oidc/source-examination.ts'
 import { checkRoleRules } from '../../trust/role-checks.ts'
 import { lints, type Lint } from '../../trust/role-lint.ts'
@@ -21,9 +21,6 @@ export interface RoleFacts {
   readonly provider: JsonObject | undefined
   readonly lints: readonly Lint[]
 }
-
-/** Where the command line waits for the browser. */
-const cliRedirect = 'http://localhost:8250/oidc/callback'
 
 export function examineRole(role: RoleRecord, facts: RoleFacts): readonly Finding[] {
   const ofKind = role.role_type === 'oidc' ? signInFindings(role, facts) : jwtFindings(role, facts)
@@ -133,14 +130,14 @@ function redirects(role: RoleRecord, { mountPath }: RoleFacts): readonly Finding
       },
     ]
   }
-  if (isRedirectAllowed(cliRedirect, allowed)) return []
+  if (isRedirectAllowed(cliRedirectUri, allowed)) return []
   return [
     {
       code: 'redirect_cli_missing',
       level: 'warn',
-      what: `The command line comes back to ${cliRedirect}, and no redirect URI of the role is that.`,
+      what: `The command line comes back to ${cliRedirectUri}, and no redirect URI of the role is that.`,
       fix: 'Allow it, and register it at the provider, if people sign in from a terminal.',
-      change: { allowed_redirect_uris: [...allowed, cliRedirect] },
+      change: { allowed_redirect_uris: [...allowed, cliRedirectUri] },
     },
   ]
 }

@@ -4,6 +4,7 @@ import type { BackendContext } from '../../framework/backend.ts'
 import { reply } from '../../framework/reply.ts'
 import { checkIdentitySettings } from '../../framework/identity-settings.ts'
 import { listPath, NamedRecords, type Page } from '../../framework/named-records.ts'
+import { dryRunField, previewReply, type Preview } from '../../framework/dry-run.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid } from '../../framework/refusal.ts'
 import {
@@ -20,7 +21,6 @@ import type { Key, StoreTransaction, StoreView } from '../../storage/store.ts'
 import { checkRoleRules } from '../../trust/role-checks.ts'
 import { compileRole, type CompiledRole } from '../../trust/role-rules.ts'
 import type { JwtConfigs, TrustRecord } from './config.ts'
-import { dryRunField, previewReply, type Preview } from './dry-run.ts'
 import { issuersOf, lintWarnings, type LintFacts } from './lint.ts'
 import {
   readShape,

@@ -162,6 +162,10 @@ export const summary: Command = {
       context.print.told(
         formatTable(['Count', 'Mount', 'Role', 'Decision', 'Reason', 'Newest'], rows),
       )
+      const dropped = goTextMember(secret?.data, 'dropped')
+      if (dropped !== '0' && dropped !== '') {
+        context.print.line(`${dropped} refused logins were not kept: there were too many a second.`)
+      }
     }
     return exitCodes.ok
   },

@@ -100,7 +100,7 @@ export interface TokenKeeper {
 /** What policies a token has, and their compiled rules. */
 export interface RightsPort {
   readonly rights: Pick<RightsOfTokens, 'of'>
-  readonly access: Pick<PolicyAccess, 'acl'>
+  readonly access: Pick<PolicyAccess, 'acl' | 'aclWith'>
 }
 
 export interface PolicyPort {
@@ -119,7 +119,7 @@ export interface BackendPort {
 
 /** What was decided about logins. */
 export interface RecordedLoginsPort {
-  readonly records: Pick<DecisionRecords, 'find' | 'list' | 'isOn'>
+  readonly records: Pick<DecisionRecords, 'find' | 'list' | 'droppedCount' | 'isOn'>
   readonly loginFeed: Pick<LoginFeed, 'open'>
 }
 

@@ -1,9 +1,9 @@
 /** `dry_run` of a write, as its path takes it and answers it (explain.md §5). */
 
-import { Refusal } from '../../framework/refusal.ts'
-import { reply, type Reply } from '../../framework/reply.ts'
-import type { JsonObject } from '../../lib/json.ts'
-import { field } from '../../schema/field.ts'
+import { Refusal } from './refusal.ts'
+import { reply, type Reply } from './reply.ts'
+import type { JsonObject } from '../lib/json.ts'
+import { field } from '../schema/field.ts'
 
 /** Says what a drafted write would do. */
 export type Preview<D> = (draft: () => Promise<D>) => Promise<JsonObject>
