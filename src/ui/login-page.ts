@@ -66,7 +66,7 @@ export function loginPage(model: LoginModel): Page {
             : html`<p class="small">${text.server} <code>${foreign(model.server, 120)}</code></p>`
         }
       </div>
-      ${noticeNote(model)}${isEmpty ? emptyNote() : undefined}
+      ${placeNote(model)}${noticeNote(model)}${isEmpty ? emptyNote() : undefined}
       ${links.length > 0 ? mountLinks(model, links) : undefined}
       ${isEmpty ? tokenForm(model) : undefined}
       ${isPasswordFirst ? passwordForm(model, true) : undefined}
@@ -95,6 +95,11 @@ function moreWays(
         <summary>${title}</summary>
         ${ways}
       </details>`
+}
+
+function placeNote({ namespace }: LoginModel): Html | undefined {
+  if (namespace === '') return undefined
+  return html`<p class="small">${text.namespace} <code>${foreign(namespace, 120)}</code></p>`
 }
 
 function noticeNote({ notice, isInsecure }: LoginModel): Html | undefined {

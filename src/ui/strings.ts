@@ -87,6 +87,7 @@ export const strings = {
     title: 'Sign in',
     titleOf: (name: string) => `Sign in to ${name}`,
     server: 'Server',
+    namespace: 'Namespace',
     continueWith: 'Continue with',
     goesTo: 'goes to',
     withRole: 'with role',

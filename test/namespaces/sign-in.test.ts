@@ -85,6 +85,7 @@ test('a browser signs in inside a namespace, sees who it is, and signs out', asy
   const who = new Visitor(server.url)
   const login = await who.get('/ui/login?namespace=team/a')
   assert.match(textOf(login), /People of the team/)
+  assert.match(textOf(login), /Namespace\s+team\/a/)
   assert.equal((await who.get('/ui/login')).text.includes('People of the team'), false)
   const { code, state } = idp.authorize(
     placeOf(await who.get('/ui/login/oidc/start?namespace=team/a')),
