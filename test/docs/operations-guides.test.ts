@@ -258,22 +258,25 @@ describe('the guides for operators', () => {
       async () => {
         const listener = tcpListener({ host: '127.0.0.1', port: 0 })
         const server = await startTestServer({ listeners: [listener] })
-        const work = standing(
-          proxy,
-          server.port,
-          async (through) => {
-            const statuses: number[] = []
-            for (let count = 0; count < 160; count++) {
-              const body = '{"role":"deploy","jwt":"x"}'
-              statuses.push((await through.ask('POST', '/v1/auth/jwt/login', { body })).status)
-            }
-            const refused = statuses.filter((status) => status === 429).length
-            assert.ok(statuses[0] !== 429 && refused > 20, statuses.join(' '))
-            assert.equal((await through.ask('GET', '/v1/sys/health')).status, 200)
-          },
-          blockOf(proxy.language, page),
-        )
-        await work.finally(() => server.stop())
+        try {
+          await standing(
+            proxy,
+            server.port,
+            async (through) => {
+              const statuses: number[] = []
+              for (let count = 0; count < 160; count++) {
+                const body = '{"role":"deploy","jwt":"x"}'
+                statuses.push((await through.ask('POST', '/v1/auth/jwt/login', { body })).status)
+              }
+              const refused = statuses.filter((status) => status === 429).length
+              assert.ok(statuses[0] !== 429 && refused > 20, statuses.join(' '))
+              assert.equal((await through.ask('GET', '/v1/sys/health')).status, 200)
+            },
+            blockOf(proxy.language, page),
+          )
+        } finally {
+          await server.stop()
+        }
       },
     )
   }
