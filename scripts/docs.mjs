@@ -7,6 +7,7 @@ import './lib/node-version.mjs'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { logEvents } from './lib/log-events.mjs'
 import { ensureBuilt, ensureInstalled, stop } from './lib/prepare.mjs'
 import { root } from './lib/run-program.mjs'
 
@@ -183,6 +184,39 @@ function table(head, rows) {
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
 }
 
+async function logPage() {
+  const { loginFields, loginLevels, loginMessages } = await load('core/login-log.js')
+  const events = logEvents(join(root, 'src'))
+  const parts = [
+    '# The log',
+    notice,
+    'One event is one line. With `log_format = "json"` it is an object with `@timestamp`, `@level`, `@message` and the fields below; else `<time> [LEVEL] <words> <field>=<value> …`. A value longer than 2,048 characters is cut, and control characters are escaped. No token, no JWT and no secret is in it. `log_level` says from which level on; see [configuration](../configuration.md), and [where to send it](../how-to/log-shipping.md).',
+    '## Logins',
+    'Each login leaves one line, of every method. At most 200 refused ones a second are written; `refused logins were left out of this log` counts the rest.',
+    table(
+      ['Level', 'Event'],
+      Object.entries(loginMessages).map(([end, words]) => [loginLevels[end], `\`${words}\``]),
+    ),
+    table(
+      ['Field', 'Says'],
+      Object.entries(loginFields).map(([name, text]) => [`\`${name}\``, text]),
+    ),
+    ...['error', 'warn', 'info', 'debug'].flatMap((level) => [
+      `## ${level}`,
+      table(
+        ['Event', 'Fields'],
+        events
+          .filter((one) => one.level === level)
+          .map(({ fields, message }) => [
+            `\`${message}\``,
+            fields.map((name) => `\`${name}\``).join(', '),
+          ]),
+      ),
+    ]),
+  ]
+  return `${parts.join('\n\n')}\n`
+}
+
 async function manualPage() {
   const { manPage } = await load('cli/man-page.js')
   const { commandTable } = await load('cli/command-table.js')
@@ -206,6 +240,7 @@ const pages = {
   'docs/reference/reasons.md': await reasonsPage(),
   'docs/reference/login-checks.md': await checksPage(),
   'docs/reference/api.md': await apiPage(),
+  'docs/reference/log.md': await logPage(),
   'man/tokenstile.1': await manualPage(),
   ...(await completions()),
 }

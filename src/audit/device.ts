@@ -175,7 +175,7 @@ function factsOf({ request }: AuditEntry): ConditionFacts {
   return {
     mount_point: request.mount?.point ?? '',
     mount_type: request.mount?.type ?? '',
-    namespace: '',
+    namespace: request.namespace?.path ?? '',
     operation: request.operation,
     path: request.path,
   }

@@ -40,6 +40,13 @@ export interface AuditedToken {
   readonly type: 'service' | 'batch'
   readonly ttlSeconds: number
   readonly issuedAtMs: number
+  /** Where it and its policies are; the root where it is absent. */
+  readonly namespace?: AuditedNamespace | undefined
+}
+
+export interface AuditedNamespace {
+  readonly id: string
+  readonly path: string
 }
 
 export interface AuditedMount {
@@ -56,6 +63,8 @@ export interface AuditedRequest {
   readonly id: string
   readonly operation: string
   readonly path: string
+  /** The root where it is undefined. */
+  readonly namespace: AuditedNamespace | undefined
   readonly mount: AuditedMount | undefined
   /** Its text as it came, whatever it is worth. */
   readonly token: string | undefined

@@ -15,6 +15,7 @@ import type {
   AuditedAuth,
   AuditedHeaders,
   AuditedMount,
+  AuditedNamespace,
   AuditedRequest,
   AuditedResponse,
   AuditedToken,
@@ -137,21 +138,29 @@ const noKeys: readonly string[] = []
 // --------------------------------------------------------------- auth
 
 function authText({ isAllowed, grantedBy, token }: AuditedAuth, style: RecordStyle): string {
-  const results = isAllowed ? grantText(grantedBy) : '{"policy_results":{"allowed":false}'
+  const results = isAllowed
+    ? grantText(grantedBy, token?.namespace)
+    : '{"policy_results":{"allowed":false}'
   if (token === undefined) return `${results}}`
   const members = remembered(style.memory.tokens, token, () => tokenMembers(token, style))
   return `${results}${members}}`
 }
 
+const rootNamespace: AuditedNamespace = { id: 'root', path: '' }
+
 const grantsMax = 1024
 const grantTexts = new BoundedCache<string, string>(grantsMax)
 
 /** Allowed, and by whom. */
-function grantText(names: readonly string[]): string {
-  const key = names.length === 1 ? `=${names[0] ?? ''}` : JSON.stringify(names)
+function grantText(
+  names: readonly string[],
+  { id, path }: AuditedNamespace = rootNamespace,
+): string {
+  const key = `${id} ${names.length === 1 ? `=${names[0] ?? ''}` : JSON.stringify(names)}`
   const known = grantTexts.get(key)
   if (known !== undefined) return known
-  const granted = names.map((name) => ({ name, namespace_id: 'root', type: 'acl' }))
+  const namespace = { namespace_id: id, ...(path === '' ? {} : { namespace_path: path }) }
+  const granted = names.map((name) => ({ name, ...namespace, type: 'acl' }))
   const by = names.length === 0 ? '' : `,"granting_policies":${quoted(granted)}`
   const text = flat(`{"policy_results":{"allowed":true${by}}`)
   grantTexts.set(key, text)
@@ -188,16 +197,16 @@ const clientIds = new WeakMap<AuditedToken, string>()
 function clientId({ token }: AuditedAuth): string {
   if (token === undefined) return ''
   return remembered(clientIds, token, () =>
-    textMember('client_id', token.entityId || policiesId(token.policies)),
+    textMember('client_id', token.entityId || policiesId(token.policies, token.namespace?.id)),
   )
 }
 
 const policiesIdsMax = 1024
 const policiesIds = new BoundedCache<string, string>(policiesIdsMax)
 
-function policiesId(policies: readonly string[]): string {
+function policiesId(policies: readonly string[], namespace = rootNamespace.id): string {
   // Vault compatibility: names in order, then the namespace.
-  const text = `${policies.toSorted().join('\u007f')}.root`
+  const text = `${policies.toSorted().join('\u007f')}.${namespace}`
   const known = policiesIds.get(text)
   if (known !== undefined) return known
   const id = createHash('sha256').update(text).digest('base64')
@@ -217,7 +226,8 @@ function requestMembers(
       mountMembers(mount) +
       hashMember('client_token', request.token, style.hash) +
       hashMember('client_token_accessor', request.tokenAccessor, style.hashAccessor) +
-      `,"namespace":{"id":"root"},"path":${quotedPlace(request.path)}` +
+      namespaceMember(request.namespace) +
+      `,"path":${quotedPlace(request.path)}` +
       dataMember(data, mount?.plainRequestKeys ?? noKeys, style) +
       (request.remoteAddress === undefined
         ? ''
@@ -227,6 +237,11 @@ function requestMembers(
       headersMember(request, style)
     )
   })
+}
+
+function namespaceMember(namespace: AuditedNamespace | undefined): string {
+  if (namespace === undefined) return ',"namespace":{"id":"root"}'
+  return `,"namespace":{"id":${quoted(namespace.id)},"path":${quotedPlace(namespace.path)}}`
 }
 
 const mountTexts = new WeakMap<AuditedMount, string>()

@@ -11,6 +11,7 @@ export function auditTestEntry(id: string, timeMs: number): AuditEntry {
       id,
       operation: 'update',
       path: 'sys/audit/test',
+      namespace: undefined,
       mount: undefined,
       token: undefined,
       tokenAccessor: '',

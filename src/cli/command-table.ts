@@ -10,6 +10,8 @@ const audit = () => import('./commands/audit.ts')
 const auditVerify = () => import('./commands/audit-verify.ts')
 const authHelp = () => import('./commands/auth-help.ts')
 const completion = () => import('./commands/completion.ts')
+const doctor = () => import('./commands/doctor.ts')
+const roleDiff = () => import('./commands/role-diff.ts')
 const explain = () => import('./commands/explain.ts')
 const identity = () => import('./commands/identity.ts')
 const kv = () => import('./commands/kv.ts')
@@ -21,8 +23,10 @@ const login = () => import('./commands/login.ts')
 const logins = () => import('./commands/logins.ts')
 const mountMove = () => import('./commands/mount-move.ts')
 const mounts = () => import('./commands/mounts.ts')
+const namespace = () => import('./commands/namespace.ts')
 const operator = () => import('./commands/operator.ts')
 const operatorShares = () => import('./commands/operator-shares.ts')
+const firstAdmin = () => import('./commands/first-admin.ts')
 const operatorBackup = () => import('./commands/operator-backup.ts')
 const pathHelp = () => import('./commands/path-help.ts')
 const policy = () => import('./commands/policy.ts')
@@ -65,9 +69,19 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await session()).logout,
   },
   {
+    name: 'doctor',
+    summary: 'Say what is wrong with a login mount, and what mends it',
+    load: async () => (await doctor()).doctor,
+  },
+  {
     name: 'explain',
     summary: 'Show why a login would be accepted or refused',
     load: async () => (await explain()).explain,
+  },
+  {
+    name: 'role diff',
+    summary: 'Show who would gain and who would lose by a change of a role',
+    load: async () => (await roleDiff()).roleDiff,
   },
   {
     name: 'logins tail',
@@ -308,6 +322,46 @@ export const commandTable: readonly CommandEntry[] = [
   { name: 'lease renew', summary: 'Extend a lease', load: async () => (await lease()).leaseRenew },
   { name: 'lease revoke', summary: 'End leases', load: async () => (await lease()).leaseRevoke },
   {
+    name: 'namespace list',
+    summary: 'List namespaces',
+    load: async () => (await namespace()).namespaceList,
+  },
+  {
+    name: 'namespace scan',
+    summary: 'List all namespaces below',
+    load: async () => (await namespace()).namespaceScan,
+  },
+  {
+    name: 'namespace create',
+    summary: 'Make a namespace',
+    load: async () => (await namespace()).namespaceCreate,
+  },
+  {
+    name: 'namespace lookup',
+    summary: 'Show what is known about a namespace',
+    load: async () => (await namespace()).namespaceLookup,
+  },
+  {
+    name: 'namespace patch',
+    summary: 'Change the metadata of a namespace',
+    load: async () => (await namespace()).namespacePatch,
+  },
+  {
+    name: 'namespace delete',
+    summary: 'Delete a namespace',
+    load: async () => (await namespace()).namespaceDelete,
+  },
+  {
+    name: 'namespace lock',
+    summary: 'Close a namespace',
+    load: async () => (await namespace()).namespaceLock,
+  },
+  {
+    name: 'namespace unlock',
+    summary: 'Open a locked namespace',
+    load: async () => (await namespace()).namespaceUnlock,
+  },
+  {
     name: 'audit list',
     summary: 'List audit devices',
     load: async () => (await audit()).auditList,
@@ -336,6 +390,11 @@ export const commandTable: readonly CommandEntry[] = [
     name: 'operator init',
     summary: 'Initialise a new server',
     load: async () => (await operator()).init,
+  },
+  {
+    name: 'operator first-admin',
+    summary: 'Make the first administrator, and revoke the root token',
+    load: async () => (await firstAdmin()).firstAdmin,
   },
   {
     name: 'operator unseal',

@@ -143,7 +143,8 @@ export class CommandContext implements DataSources {
         cause instanceof ApiError ? await this.#advise(request, options, cause) : undefined
       const { programName } = this
       const text = remoteErrorText({ doing: options.doing, programName, advice }, cause)
-      throw new CommandFailure(text, exitCodes.remote, status)
+      const reason = cause instanceof ApiError ? cause.loginReason : undefined
+      throw new CommandFailure(text, exitCodes.remote, status, reason)
     }
   }
 
@@ -161,7 +162,8 @@ export class CommandContext implements DataSources {
       if (cause instanceof CommandFailure || cause instanceof DryRun) throw cause
       const { programName } = this
       const text = remoteErrorText({ doing: options.doing, programName }, cause)
-      throw new CommandFailure(text, exitCodes.remote)
+      const status = cause instanceof ApiError ? cause.response.status : undefined
+      throw new CommandFailure(text, exitCodes.remote, status)
     }
   }
 

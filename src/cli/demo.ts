@@ -76,29 +76,25 @@ export async function runDemo(
   }
 }
 
-/** Keys are kept for a while, so that a key set which cannot be had shows only after a rotation. */
-const keyTroubles: readonly Trouble[] = ['status_500', 'html', 'slow_jwks']
-/** What a login with a token never meets: these are about sign-ins in a browser. */
-const signInTroubles: readonly Trouble[] = [
-  ...(['issuer_slash', 'groups_missing', 'access_denied', 'coop', 'wrong_nonce'] as const),
-  ...(['wrong_audience', 'wrong_at_hash', 'userinfo_other', 'iss_missing', 'iss_other'] as const),
-]
-
 async function demoInTrouble(
   trouble: Trouble,
   flags: DemoFlags,
   outbound: Outbound,
   io: DemoIo,
 ): Promise<number> {
-  io.write(`\n  ${trouble}: ${troubles[trouble]}\n`)
-  if (signInTroubles.includes(trouble)) {
+  io.write(`\n  ${trouble}: ${troubles[trouble].text}\n`)
+  const { about } = troubles[trouble]
+  if (about === 'sign_in') {
     io.write(`  Seen in a browser: switch it on at ${flags.idp}/ and run npm run login\n`)
     return 0
   }
   await post(outbound, `${flags.idp}/troubles`, { [trouble]: true })
   try {
-    if (keyTroubles.includes(trouble)) await post(outbound, `${flags.idp}/rotate`, {})
-    return await demo(flags, outbound, io)
+    // Keys are kept for a while, so that a key set which cannot be had shows only after a rotation.
+    if (about === 'keys') await post(outbound, `${flags.idp}/rotate`, {})
+    const code = await demo(flags, outbound, io)
+    if (code === 0) io.write('  Nothing was refused: this server bears it.\n')
+    return code
   } finally {
     await post(outbound, `${flags.idp}/troubles`, { [trouble]: false })
   }

@@ -1,6 +1,7 @@
 /** `-output-curl-string` and `-output-policy`: a request as text instead of as a request. */
 
 import type { ApiRequest, WireRequest } from '../client/http-client.ts'
+import { shellQuoted } from '../lib/shell-word.ts'
 
 /** A curl command. The token is asked for when the command runs, so it lands in no history. */
 export function curlText(wire: WireRequest, programName: string): string {
@@ -10,12 +11,12 @@ export function curlText(wire: WireRequest, programName: string): string {
     const shown =
       name === 'X-Vault-Token'
         ? `"X-Vault-Token: $(${programName} print token)"`
-        : quote(`${name}: ${value}`)
+        : shellQuoted(`${name}: ${value}`)
     parts.push('-H', shown)
   }
-  if (wire.body !== undefined) parts.push('-d', quote(wire.body))
+  if (wire.body !== undefined) parts.push('-d', shellQuoted(wire.body))
   const url = wire.url.href
-  parts.push(/^[A-Za-z0-9:/._~%-]+$/u.test(url) ? url : quote(url))
+  parts.push(/^[A-Za-z0-9:/._~%-]+$/u.test(url) ? url : shellQuoted(url))
   return parts.join(' ')
 }
 
@@ -50,8 +51,4 @@ const sudoPaths = [
 
 function needsSudo(path: string): boolean {
   return sudoPaths.some((pattern) => pattern.test(path))
-}
-
-function quote(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`
 }

@@ -13,11 +13,19 @@ export class CommandFailure extends Error {
   readonly exitCode: number
   /** What the server answered with, where a refusal of it is the cause. */
   readonly status: number | undefined
+  /** Code of the reason for which a login was refused. */
+  readonly loginReason: string | undefined
 
-  constructor(text: string, exitCode: number = exitCodes.local, status?: number) {
+  constructor(
+    text: string,
+    exitCode: number = exitCodes.local,
+    status?: number,
+    loginReason?: string,
+  ) {
     super(text)
     this.exitCode = exitCode
     this.status = status
+    this.loginReason = loginReason
   }
 }
 

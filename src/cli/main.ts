@@ -5,7 +5,9 @@
  */
 
 import { ConnectionError } from '../client/api-error.ts'
+import { SystemClock } from '../platform/clock.ts'
 import type { TerminalInput, TerminalOutput } from '../platform/terminal.ts'
+import { ciOf, refusalText, withoutCommands, type Ci } from './ci-log.ts'
 import type { Command, CommandEntry } from './command.ts'
 import type { ContextOptions } from './context.ts'
 import { commandTable } from './command-table.ts'
@@ -170,6 +172,7 @@ async function runCommand(
     stderr: options.stderr,
     format: chooseFormat(values.text('format') ?? environment.text('FORMAT') ?? 'table'),
     detailed: values.optionalBool('detailed') ?? environment.flag('DETAILED'),
+    ci: ciOf(options.env),
   })
   if (late.length > 0) {
     printer.warn(
@@ -223,11 +226,16 @@ function finish(cause: unknown, options: CliOptions): number {
     return exitCodes.ok
   }
   if (cause instanceof CommandFailure) {
-    options.stderr.write(`${safeText(cause.message)}\n`)
+    options.stderr.write(`${failureText(cause, ciOf(options.env))}\n`)
     return cause.exitCode
   }
   const text = cause instanceof Error ? cause.message : String(cause)
   const fix = cause instanceof ConnectionError && cause.fix !== undefined ? `\n${cause.fix}` : ''
   options.stderr.write(`${safeText(text + fix)}\n`)
   return exitCodes.local
+}
+
+function failureText({ message, loginReason }: CommandFailure, ci: Ci | undefined): string {
+  if (loginReason === undefined || ci === undefined) return withoutCommands(ci, message)
+  return refusalText(ci, { reason: loginReason, text: message }, new SystemClock().nowMs())
 }

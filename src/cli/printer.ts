@@ -6,6 +6,7 @@
 import { isJsonObject, member, type JsonObject, type JsonValue } from '../lib/json.ts'
 import type { TerminalOutput } from '../platform/terminal.ts'
 import { listKeys, textMember, type Secret } from '../client/secret.ts'
+import { annotation, withoutCommands, type Ci } from './ci-log.ts'
 import { inClientForm, secretForm } from './client-forms.ts'
 import { exitCodes } from './failure.ts'
 import { goQuotedList, goSeconds, goText, goTime } from './go-text.ts'
@@ -21,16 +22,19 @@ export interface PrinterOptions {
   readonly stderr: TerminalOutput
   readonly format: OutputFormat
   readonly detailed: boolean
+  readonly ci?: Ci | undefined
 }
 
 export class Printer {
   readonly detailed: boolean
+  readonly #ci: Ci | undefined
   readonly format: OutputFormat
   readonly #stdout: TerminalOutput
   readonly #stderr: TerminalOutput
 
   constructor(options: PrinterOptions) {
     this.detailed = options.detailed
+    this.#ci = options.ci
     this.format = options.format
     this.#stdout = options.stdout
     this.#stderr = options.stderr
@@ -49,6 +53,16 @@ export class Printer {
   /** One line or several, with unsafe characters escaped. */
   line(text: string): void {
     this.#stdout.write(`${safeText(text)}\n`)
+  }
+
+  /** The same of what tokens say, in the log of a CI job: none of it is a command there. */
+  told(text: string): void {
+    this.#stdout.write(`${withoutCommands(this.#ci, text)}\n`)
+  }
+
+  /** Shown at the job itself, where the CI can do that. */
+  annotate(title: string, text: string): void {
+    if (this.#ci === 'github') this.#stderr.write(`${annotation(title, text)}\n`)
   }
 
   error(text: string): void {

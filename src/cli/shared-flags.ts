@@ -90,7 +90,7 @@ export const connectionFlags: readonly FlagSpec[] = [
   },
   { name: 'non-interactive', kind: 'bool', help: 'Never ask at the terminal.' },
   { name: 'policy-override', kind: 'bool', hidden: true, help: 'Accepted for existing scripts.' },
-  { name: 'unlock-key', kind: 'text', hidden: true, help: 'Accepted for existing scripts.' },
+  { name: 'unlock-key', kind: 'text', hidden: true, help: 'Key that opens a locked namespace.' },
 ]
 
 export const formatFlags: readonly FlagSpec[] = [

@@ -51,11 +51,14 @@ export class PolicyAccess {
   /** By name; a policy that was not changed is compiled once, however often others are. */
   readonly #compiled = new BoundedCache<string, CompiledText>(compiledMax)
   readonly #clock: Turns & Pick<Clock, 'nowMs'>
+  readonly #hasRoot: boolean
   #epoch = -1
   #serial = 0
 
-  constructor(clock: Turns & Pick<Clock, 'nowMs'>) {
+  /** Below the root namespace the name `root` means nothing. */
+  constructor(clock: Turns & Pick<Clock, 'nowMs'>, { hasRoot } = { hasRoot: true }) {
     this.#clock = clock
+    this.#hasRoot = hasRoot
   }
 
   /**
@@ -68,7 +71,7 @@ export class PolicyAccess {
     epoch: number,
     view: StoreView,
   ): Soon<Acl> {
-    if (names.length === 1 && names[0] === 'root') return this.#root
+    if (this.#hasRoot && names.length === 1 && names[0] === 'root') return this.#root
     if (epoch !== this.#epoch) {
       this.#shared.clear()
       this.#filled.clear()
@@ -122,6 +125,32 @@ export class PolicyAccess {
     const acl = mergeAcl([...policies, ...more])
     this.#filled.set(key, acl)
     return acl
+  }
+
+  /**
+   * The rules of these policies with one of them as it would be; kept nowhere. What fills templates
+   * is filled.
+   */
+  async aclWith(
+    names: readonly string[],
+    facts: () => TemplateFacts,
+    view: StoreView,
+    replaced?: PolicyRecord,
+  ): Promise<Acl> {
+    if (names.length === 1 && names[0] === 'root') return this.#root
+    const policies: CompiledPolicy[] = []
+    for (const name of names) {
+      const record = name === replaced?.name ? replaced : await view.get(keys.policy(name))
+      if (name === 'response-wrapping') policies.push(this.#responseWrapping)
+      else if (record === replaced && record !== undefined) policies.push(compileText(record))
+      else if (record !== undefined) policies.push(this.#compile(record))
+    }
+    if (policies.every(({ templates }) => templates.length === 0)) return mergeAcl(policies)
+    const nowSeconds = Math.floor(this.#clock.nowMs() / 1000)
+    const filled = policies.map((policy) =>
+      compileFilled(policy.name, fillRules(policy, facts(), nowSeconds).flat()),
+    )
+    return mergeAcl([...policies, ...filled])
   }
 
   /** Forgets what was compiled: a sealed server keeps no rules. */

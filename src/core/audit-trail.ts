@@ -7,6 +7,7 @@
 import type {
   AuditedAuth,
   AuditedMount,
+  AuditedNamespace,
   AuditedRequest,
   AuditedResponse,
   AuditedToken,
@@ -19,7 +20,7 @@ import { isJsonObject, parseJson, type JsonObject } from '../lib/json.ts'
 import type { Clock } from '../platform/clock.ts'
 import { storedJsonLimits } from '../storage/store.ts'
 import type { AuditAudience, AuditBroker } from './audit-broker.ts'
-import type { CallerFacts } from './caller-facts.ts'
+import type { CallerFacts, TokenHome } from './caller-facts.ts'
 import { fullPath } from './mount-table.ts'
 import type { MountRecord, TokenRecord } from './records.ts'
 
@@ -29,6 +30,8 @@ export interface TrailContext {
   /** Those who want records now. */
   readonly audience: () => AuditAudience
   readonly mountOf: (path: string) => MountRecord | undefined
+  /** Of the requests; the root where it is absent. */
+  readonly namespace?: AuditedNamespace
 }
 
 /** Without `data` nothing is known of its fields. */
@@ -89,7 +92,10 @@ export class AuditTrail {
     const { login } = answer
     const entry = { ...this.#entry('response'), response: responseOf(answer) }
     if (login === undefined) return this.#require([entry], audience)
-    const auth = { ...entry.auth, token: tokenOfLogin(login) }
+    const auth = {
+      ...entry.auth,
+      token: { ...tokenOfLogin(login), namespace: this.#context.namespace },
+    }
     return this.#require([{ ...entry, auth }], audience)
   }
 
@@ -141,6 +147,7 @@ export class AuditTrail {
       id: this.#requestId,
       operation: this.#operation,
       path: request.path,
+      namespace: this.#context.namespace,
       mount: mount === undefined ? undefined : auditedMount(mount),
       token: request.token,
       tokenAccessor: this.#caller?.token.accessor ?? '',
@@ -153,7 +160,9 @@ export class AuditTrail {
   }
 
   #callerToken(facts: CallerFacts & { readonly caller: Caller }): AuditedToken {
-    return auditedToken(facts, this.#request.token ?? '')
+    const { home } = facts
+    const namespace = home === undefined ? this.#context.namespace : placeOf(home)
+    return auditedToken(facts, this.#request.token ?? '', namespace)
   }
 }
 
@@ -163,6 +172,7 @@ const tokenFacts = new WeakMap<TokenRecord, AuditedToken>()
 function auditedToken(
   { token, caller, rights }: CallerFacts & { readonly caller: Caller },
   text: string,
+  namespace: AuditedNamespace | undefined,
 ): AuditedToken {
   const { identity: identityPolicies } = rights
   const { record, accessor, type } = token
@@ -185,9 +195,15 @@ function auditedToken(
     type,
     ttlSeconds: record.ttl,
     issuedAtMs: record.created * 1000,
+    namespace,
   }
   tokenFacts.set(record, facts)
   return facts
+}
+
+/** Undefined for the root, which records name by its id alone. */
+function placeOf({ id, path }: TokenHome): AuditedNamespace | undefined {
+  return path === '' ? undefined : { id, path }
 }
 
 function sameNames(a: readonly string[], b: readonly string[]): boolean {

@@ -3,7 +3,13 @@
  * to life when the seal opens and forgets everything when it closes.
  */
 
-import type { ApiHandler, PathTraitsOf, RecordUnread, RequireMayAsk } from '../framework/api.ts'
+import type {
+  ApiHandler,
+  PathTraitsOf,
+  Prepare,
+  RecordUnread,
+  RequireMayAsk,
+} from '../framework/api.ts'
 import type { BackendType } from '../framework/backend.ts'
 import type { PathDeclaration } from '../framework/path.ts'
 import type { TokenPort } from '../framework/token-port.ts'
@@ -21,9 +27,10 @@ import { AuditDevices, type AuditSettings } from './audit-devices.ts'
 import type { TrailContext } from './audit-trail.ts'
 import { Backups } from './backups.ts'
 import { bootstrap, createInitialRoot } from './bootstrap.ts'
+import { builtInTypes } from './built-in-types.ts'
 import type { CallerFacts } from './caller-facts.ts'
 import { readConfiguration, type CoreConfiguration } from './configuration.ts'
-import { DecisionRecords } from './decision-records.ts'
+import { DecisionRecords, RefusalShare } from './decision-records.ts'
 import { IdentityIndex } from './identity/identity-index.ts'
 import { createIdentityStore } from './identity/identity-store.ts'
 import { LoginIdentities } from './identity/login-identity.ts'
@@ -31,22 +38,27 @@ import { indexOlderEntities } from './identity/older-entities.ts'
 import { keys, lastSegment } from './keys.ts'
 import { Logins } from './login.ts'
 import { BoundedLogger } from './line-budget.ts'
+import { LoginFeed } from './login-feed.ts'
 import { LoginLog } from './login-log.ts'
 import { ServerMetrics } from './metrics.ts'
 import { MountedBackends } from './mounted-backends.ts'
 import { Mounts } from './mounts.ts'
+import type { NamespaceAdmin } from './namespaces/namespace-admin.ts'
+import { rootNamespaceId } from './namespaces/namespace-path.ts'
+import { Namespaces } from './namespaces/namespaces.ts'
 import { EpochValue } from './mount-table.ts'
 import { theOnlyOne, type OneOfAll } from './one-of-all.ts'
 import { Pipeline, type PipelineContext } from './pipeline.ts'
 import { Policies } from './policies.ts'
 import type { IdentityPaths, IdentityStore } from './ports/identity-ports.ts'
 import type { PagePort } from './ports/page-port.ts'
-import type { System, SystemPorts } from './ports/system-ports.ts'
+import type { NamespaceSystem, System, SystemPorts } from './ports/system-ports.ts'
 import type { CorsRecord, MountRecord } from './records.ts'
 import { KeyRotation } from './seal/key-rotation.ts'
 import { Rekey, rekeySteps, type RekeySteps } from './seal/rekey.ts'
 import { InFlight } from './in-flight.ts'
 import { Quotas } from './quotas/quotas.ts'
+import type { QuotaRules } from './quotas/rate-limit.ts'
 import { hasRestoreNote, removeRestoreNote } from './seal/restore-note.ts'
 import {
   RootGeneration,
@@ -79,6 +91,8 @@ export interface CoreContext {
   readonly plugins: (tokens: () => TokenPort<CallerFacts>) => readonly BackendType[]
   /** The paths below `sys/`, over the ports of the core. */
   readonly system: (ports: SystemPorts) => System
+  /** The same of a namespace below the root. */
+  readonly namespaceSystem: NamespaceSystem
   /** The paths of the `identity/` mount, over theirs. */
   readonly identityPaths: IdentityPaths
   readonly pages: PagePort
@@ -128,10 +142,14 @@ export class Core implements SystemPorts, PipelineContext {
   readonly #ownRekey: Rekey
   readonly quotas: Quotas
   readonly inFlight = new InFlight()
+  readonly loginFeed: LoginFeed
   readonly backups: Backups
   readonly storeCheck: StoreCheck
   readonly rotation: KeyRotation
   readonly #pipeline: Pipeline
+  readonly #refusals: RefusalShare
+  readonly #namespaces: Namespaces
+  readonly namespaces: NamespaceAdmin
   readonly #leads: () => boolean
   readonly #metricsOfOthers: MetricsOfOthers | undefined
   readonly #configuration = new EpochValue<CoreConfiguration>(readConfiguration)
@@ -153,6 +171,8 @@ export class Core implements SystemPorts, PipelineContext {
     const { logger, clock, processes = 1 } = context
     const mountOf = (path: string): string | undefined => this.backends.mountPathOf(path)
     this.metrics = new ServerMetrics(clock)
+    this.#refusals = new RefusalShare(clock)
+    this.loginFeed = new LoginFeed(clock, () => this.records)
     this.loginLog = new LoginLog({ logger, clock, mountOf, metrics: this.metrics, processes })
     this.store.watchCommits((changes) => this.metrics.commit(changes))
     this.audit = new AuditDevices({
@@ -186,10 +206,8 @@ export class Core implements SystemPorts, PipelineContext {
     })
     this.rootGeneration = oneOfAll('root-generation', this.#ownRootGeneration, rootGenerationSteps)
     const system = context.system(this)
-    const types = [
-      ...builtInTypes(system, () => this.#identityPaths(context)),
-      ...context.plugins(() => this.#require().tokenOperations),
-    ]
+    const plugins = context.plugins(() => this.#require().tokenOperations)
+    const types = [...builtInTypes(system, () => this.#identityPaths(context)), ...plugins]
     this.backends = new MountedBackends({
       ...context,
       types,
@@ -198,23 +216,71 @@ export class Core implements SystemPorts, PipelineContext {
     })
     this.policies = new Policies(context.store, context.clock)
     this.#pipeline = new Pipeline(this, system, context.pages)
+    const doors = {
+      ...context,
+      ...this.#serverDoors(processes),
+      plugins: (tokens: () => TokenPort<CallerFacts>) => [
+        ...context.plugins(tokens).filter(isTokenMethod),
+        // What all mounts of a method share, the namespaces share too.
+        ...plugins.filter((type) => !isTokenMethod(type)),
+      ],
+    }
+    this.#namespaces = new Namespaces(doors, { realm: this, pipeline: this.#pipeline }, system)
+    this.namespaces = this.#namespaces.adminAt('')
+  }
+
+  /** What namespaces share with the root. */
+  #serverDoors(processes: number) {
+    const { logger, loginLog, metrics, inFlight, trails, quotas } = this
+    return {
+      logger,
+      loginLog,
+      metrics,
+      inFlight,
+      trails,
+      quotas,
+      processes,
+      leads: this.#leads,
+      refusals: this.#refusals,
+      quotaRules: () => this.quotaRules,
+      isOpen: () => this.isOpen,
+    }
   }
 
   get handler(): ApiHandler {
-    return (request) => this.#pipeline.handle(request)
+    const atRoot: ApiHandler = (request) => this.#pipeline.handle(request)
+    return (request) =>
+      this.#namespaces.isOfRoot(request.namespace, request.path)
+        ? atRoot(request)
+        : this.#namespaces.handle(request, atRoot)
+  }
+
+  /** To be waited for before what follows is asked about a request. */
+  get prepare(): Prepare {
+    return (namespace, path) => this.#namespaces.prepare(namespace, path)
   }
 
   /** How a path is declared, as far as the last configuration that was read knows it. */
   get traitsOf(): PathTraitsOf {
-    return (path, verb) => this.#pipeline.traitsOf(path, verb)
+    return (path, verb, namespace = '') => {
+      const found = this.#namespaces.peek(namespace, path)
+      return found === undefined
+        ? this.#pipeline.traitsOf(path, verb)
+        : found.realm.pipeline.traitsOf(found.path, verb)
+    }
   }
 
   get requireMayAsk(): RequireMayAsk {
-    return (asking) => this.#pipeline.requireMayAsk(asking)
+    return async (asking) => {
+      if (await this.#namespaces.requireMayAsk(asking)) return
+      await this.#pipeline.requireMayAsk(asking)
+    }
   }
 
   get recordUnread(): RecordUnread {
-    return (request, refusal) => this.#pipeline.recordUnread(request, refusal)
+    return async (request, refusal) =>
+      (await this.#namespaces.recordUnread(request, refusal)) ??
+      this.#pipeline.recordUnread(request, refusal)
   }
 
   async collectMetrics(): Promise<readonly Family[]> {
@@ -230,7 +296,7 @@ export class Core implements SystemPorts, PipelineContext {
     const ofMounts = mounts.mounts.flatMap((mount) =>
       mount.tainted === true ? [] : (this.backends.of(mount).backend.metrics?.() ?? []),
     )
-    return this.metrics.collect(united(ofMounts))
+    return this.metrics.collect(united([...ofMounts, ...this.loginFeed.metrics()]))
   }
 
   get tokens(): Tokens {
@@ -285,6 +351,11 @@ export class Core implements SystemPorts, PipelineContext {
     return configuration
   }
 
+  /** What the last request knew, likewise. */
+  get quotaRules(): QuotaRules | undefined {
+    return this.#configuration.latest?.quotas
+  }
+
   /** What the last request knew: for questions that may not wait. */
   get latestConfiguration(): CoreConfiguration | undefined {
     return this.#configuration.latest
@@ -299,6 +370,11 @@ export class Core implements SystemPorts, PipelineContext {
   /** What the last request knew, likewise. */
   get uiHeaders(): Readonly<Record<string, string>> | undefined {
     return this.#configuration.latest?.uiHeaders
+  }
+
+  /** Path of the namespace that a token text names; empty for the root and for one unknown. */
+  namespaceOf(text: string): Soon<string> {
+    return this.#namespaces.pathOfText(text)
   }
 
   async configuration(): Promise<CoreConfiguration> {
@@ -342,6 +418,7 @@ export class Core implements SystemPorts, PipelineContext {
       clock,
       random,
       recordsMax: settings.loginRecordsMax,
+      refusals: this.#refusals,
     })
     const logins = new Logins({
       store,
@@ -361,6 +438,7 @@ export class Core implements SystemPorts, PipelineContext {
       tokens,
       backends,
       configuration: () => this.configuration(),
+      requireFree: (txn, path) => this.#namespaces.requireNoNamespace(txn, '', path),
     })
     const wrapping = new Wrapping({
       store,
@@ -388,11 +466,12 @@ export class Core implements SystemPorts, PipelineContext {
       records,
     }
     this.loginLog.keepIn(records)
-    store.sendAlong(() => records.takeCompanion())
+    store.sendAlong(() => records.takeCompanion() ?? this.#namespaces.takeCompanion())
     this.#cubbyhole = (await this.configuration()).mounts.byPath('cubbyhole/')?.uuid
     await this.#endRestoration(mounts)
     await this.rotation.start()
     sweep.start()
+    this.#namespaces.keeper.start()
   }
 
   /** Called before the store is sealed: stops background work and forgets everything. */
@@ -401,10 +480,12 @@ export class Core implements SystemPorts, PipelineContext {
     this.#opened = undefined
     this.loginLog.keepIn(undefined)
     this.store.sendAlong(undefined)
+    this.loginFeed.close()
     opened?.records.close()
     this.rotation.stop()
     this.#ownRootGeneration.forget()
     this.#ownRekey.forget()
+    await this.#namespaces.close()
     await opened?.sweep.stop()
     await this.backends.close()
     this.audit.close()
@@ -422,6 +503,7 @@ export class Core implements SystemPorts, PipelineContext {
     const { engine } = this.store
     if (!(await hasRestoreNote(engine))) return
     await mounts.voidBatchTokens()
+    await this.#namespaces.each((realm) => realm.mounts.voidBatchTokens())
     await removeRestoreNote(engine)
     this.logger.log(
       'warn',
@@ -440,6 +522,7 @@ export class Core implements SystemPorts, PipelineContext {
       get identities() {
         return store()
       },
+      namespaceId: rootNamespaceId,
       mounts: async () => (await this.configuration()).mounts,
     })
   }
@@ -486,13 +569,6 @@ export class Core implements SystemPorts, PipelineContext {
   }
 }
 
-/** What every server has mounted, and nobody can enable. */
-function builtInTypes(
-  system: System,
-  identityPaths: () => readonly PathDeclaration[],
-): readonly BackendType[] {
-  return [
-    { types: ['system'], class: 'secret', create: () => ({ paths: system.paths }) },
-    { types: ['identity'], class: 'secret', create: () => ({ paths: identityPaths() }) },
-  ]
+function isTokenMethod({ types }: BackendType): boolean {
+  return types.includes('token')
 }

@@ -30,6 +30,10 @@ const entriesOfBlockMax = 512
 /** Beyond the ring before the oldest go, so that this is rare. */
 const overMax = 1000
 const deletedAtOnce = 500
+/** Clocks of two processes may differ by so much, and a block wait so long for its commit. */
+const overlapMs = 5_000
+const blocksOfLookMax = 512
+const keysOfLookMax = 8_192
 const textLengthMax = 256
 
 /** One login, as it is kept. Never a token or a signature. */
@@ -133,6 +137,43 @@ export interface RecordQuery {
   readonly limit: number
 }
 
+export type FeedFilter = Pick<RecordQuery, 'mount' | 'role' | 'decision' | 'reason'>
+
+export interface Followed {
+  readonly position: FeedPosition
+  readonly records: readonly DecisionRecord[]
+}
+
+/**
+ * Blocks are keyed by the clocks of their makers, so that one may come behind a later one: those of
+ * the last seconds are looked at again, and known by their keys.
+ */
+export interface FeedPosition {
+  readonly fromMs: number
+  readonly seen: ReadonlySet<string>
+}
+
+/** How many refused logins are kept a second. */
+export class RefusalShare {
+  readonly #clock: Pick<Clock, 'monotonicMs'>
+  #secondStartedMs = Number.NEGATIVE_INFINITY
+  #refusedOfSecond = 0
+
+  constructor(clock: Pick<Clock, 'monotonicMs'>) {
+    this.#clock = clock
+  }
+
+  /** Takes one; false when there is none left. */
+  take(): boolean {
+    const now = this.#clock.monotonicMs()
+    if (now - this.#secondStartedMs >= secondMs) {
+      this.#secondStartedMs = now
+      this.#refusedOfSecond = 0
+    }
+    return ++this.#refusedOfSecond <= refusedPerSecondMax
+  }
+}
+
 export class DecisionRecords {
   readonly #store: Store
   readonly #clock: Clock
@@ -141,8 +182,7 @@ export class DecisionRecords {
   #pending: DecisionRecord[] = []
   #dropped = 0
   #cancelFlush: (() => void) | undefined
-  #secondStartedMs = Number.NEGATIVE_INFINITY
-  #refusedOfSecond = 0
+  readonly #refusals: RefusalShare
   #lastMs = 0
   /** Kept since the last count, beside what was counted then; undefined until the first one. */
   #estimate: number | undefined
@@ -155,10 +195,13 @@ export class DecisionRecords {
     readonly random: Random
     /** 0 keeps none. */
     readonly recordsMax: number
+    /** Of the whole server, whose namespaces share it. */
+    readonly refusals: RefusalShare
   }) {
     this.#store = parts.store
     this.#clock = parts.clock
     this.#random = parts.random
+    this.#refusals = parts.refusals
     this.#recordsMax = parts.recordsMax
   }
 
@@ -169,7 +212,7 @@ export class DecisionRecords {
   /** Goes along with the next commit: called in the step in which the login's own is submitted. */
   add(record: DecisionRecord): void {
     if (!this.isOn || this.#isClosed) return
-    if (record.decision === 'refused' && !this.#mayKeepRefused()) {
+    if (record.decision === 'refused' && !this.#refusals.take()) {
       this.#dropped++
       return
     }
@@ -222,7 +265,48 @@ export class DecisionRecords {
     return found
   }
 
+  /** What came since that position, of all processes; without one it begins at the present. */
+  async follow(position: FeedPosition | undefined): Promise<Followed> {
+    await this.#flush()
+    const nowMs = Math.floor(this.#clock.nowMs())
+    const startMs = position?.fromMs ?? nowMs - overlapMs
+    const start = keys.decisionsFrom(startMs)
+    const range = { ...prefixRange(keys.decisionPrefix), start, limit: keysOfLookMax }
+    return this.#store.view(async (view) => {
+      const found: string[] = []
+      for await (const key of view.keys(range)) found.push(key)
+      // Who is so far behind begins anew: the records themselves are still there to be listed.
+      if (position === undefined || found.length === keysOfLookMax) {
+        return { position: { fromMs: nowMs - overlapMs, seen: new Set(found) }, records: [] }
+      }
+      const fresh = found.filter((key) => !position.seen.has(key))
+      const taken = fresh.slice(0, blocksOfLookMax)
+      const blocks = (await view.getMany(
+        taken.map((text) => ({ text, codec: blockCodec })),
+      )) as readonly (StoredBlock | undefined)[]
+      const left = new Set(fresh.slice(blocksOfLookMax))
+      return {
+        position: {
+          fromMs: left.size === 0 ? nowMs - overlapMs : startMs,
+          seen: new Set(found.filter((key) => !left.has(key))),
+        },
+        records: blocks.flatMap((block) => block?.entries ?? []),
+      }
+    })
+  }
+
+  /** Refused logins that were left out, of the time that is kept. */
+  async droppedCount(): Promise<number> {
+    let count = 0
+    for await (const { dropped } of this.#newestBlocks()) count += dropped
+    return count + this.#dropped
+  }
+
   async *#newestFirst(): AsyncGenerator<DecisionRecord> {
+    for await (const { entries } of this.#newestBlocks()) yield* entries.toReversed()
+  }
+
+  async *#newestBlocks(): AsyncGenerator<StoredBlock> {
     await this.#flush()
     const range = { ...prefixRange(keys.decisionPrefix), reverse: true }
     let end = range.end
@@ -237,22 +321,13 @@ export class DecisionRecords {
       })
       for (const { text, block } of blocks) {
         end = text
-        yield* (block?.entries ?? []).toReversed()
+        if (block !== undefined) yield block
       }
       if (blocks.length === 0) return
     }
   }
 
   // ---------------------------------------------------------------- writes
-
-  #mayKeepRefused(): boolean {
-    const now = this.#clock.monotonicMs()
-    if (now - this.#secondStartedMs >= secondMs) {
-      this.#secondStartedMs = now
-      this.#refusedOfSecond = 0
-    }
-    return ++this.#refusedOfSecond <= refusedPerSecondMax
-  }
 
   #takeBlock(): StoredBlock | undefined {
     if (this.#pending.length === 0) return undefined
@@ -319,7 +394,11 @@ export class DecisionRecords {
   }
 }
 
-function fits(record: DecisionRecord, { mount, role, decision, reason }: RecordQuery): boolean {
+/** Whether a record is among those that are asked for. */
+export function fits(
+  record: DecisionRecord,
+  { mount, role, decision, reason }: FeedFilter,
+): boolean {
   if (mount !== undefined && record.mount !== mount) return false
   if (role !== undefined && record.role !== role) return false
   if (decision !== undefined && record.decision !== decision) return false

@@ -5,6 +5,7 @@
  */
 
 import { packedRecordCodec, plainRecordCodec } from '../storage/record-codec.ts'
+import { scopeMark } from '../storage/scoped-store.ts'
 import { configurationPrefix, recordKey, type Key, type KeyRange } from '../storage/store.ts'
 import {
   quotaConfigRecord,
@@ -19,6 +20,7 @@ import {
   entityRecord,
   groupRecord,
   mountRecord,
+  namespaceRecord,
   policyRecord,
   rotationRecord,
   tokenRecord,
@@ -32,6 +34,8 @@ import {
   type EntityRecord,
   type GroupRecord,
   type MountRecord,
+  type NamespaceRecord,
+  type NamespaceRevision,
   type PolicyRecord,
   type RemountRecord,
   type RevocationMarker,
@@ -44,6 +48,7 @@ const codecs = {
   auditDevice: plainRecordCodec(auditDeviceRecord),
   cors: plainRecordCodec(corsRecord),
   mount: plainRecordCodec(mountRecord),
+  namespace: plainRecordCodec(namespaceRecord),
   policy: plainRecordCodec(policyRecord),
   token: packedRecordCodec(tokenRecord, ({ login }) => login?.alias ?? ''),
   entity: plainRecordCodec(entityRecord),
@@ -60,7 +65,10 @@ export interface IdRow {
   readonly id: string
 }
 
-/** The only namespace so far. */
+/**
+ * Keys are those of the root. What belongs to another namespace lies under the same keys of its own
+ * scope (`storage/scoped-store.ts`).
+ */
 const rootNamespace = 'root'
 
 const ns = rootNamespace
@@ -88,6 +96,15 @@ export const keys = {
     codec: codecs.quotaConfig,
   }),
 
+  namespacePrefix: `${c}${ns}/namespace/`,
+  namespace: (id: string): Key<NamespaceRecord> => ({
+    text: `${c}${ns}/namespace/${id}`,
+    codec: codecs.namespace,
+  }),
+  namespaceRevision: (): Key<NamespaceRevision> => recordKey(`${c}${ns}/namespaces`),
+  /** By its path from the root on. */
+  namespacePath: (path: string): Key<IdRow> => recordKey(`${c}${ns}/namespace-path/${path}`),
+
   mountPrefix: `${c}${ns}/mount/`,
   mount: (uuid: string): Key<MountRecord> => ({
     text: `${c}${ns}/mount/${uuid}`,
@@ -108,6 +125,8 @@ export const keys = {
   markerPrefix: `${c}${ns}/revoked/`,
   marker: (id: string): Key<RevocationMarker> => recordKey(`${c}${ns}/revoked/${id}`),
   jobPrefix: 'j/',
+  /** Without those of scopes, which are behind. */
+  jobs: (limit: number): KeyRange => ({ start: 'j/', end: `j/${scopeMark}`, limit }),
   job: (id: string): Key<CleanupJob> => recordKey(`j/${id}`),
 
   tokenPrefix: `t/${ns}/`,
@@ -140,6 +159,9 @@ export const keys = {
   decisionPrefix: `l/${ns}/`,
   decisionBlock: (ms: number, suffix: string, count: number): string =>
     `l/${ns}/${ms.toString(36).padStart(9, '0')}/${suffix}/${count}`,
+  /** Where those of that time and later begin. */
+  decisionsFrom: (ms: number): string =>
+    `l/${ns}/${Math.max(0, ms).toString(36).padStart(9, '0')}/`,
   decisionsIn: (key: string): number => Number(lastSegment(key)) || 0,
 
   entityPrefix: `e/${ns}/`,
@@ -173,6 +195,9 @@ export const keys = {
   memberPrefix: (group: string): string => `g/${ns}/${group}/`,
   member: (group: string, entity: string): string => `g/${ns}/${group}/${entity}`,
 } as const
+
+/** The classes of keys, of which all that a namespace has lies below its scope in each. */
+export const keyClasses: readonly string[] = 'cdrtnpxjleaig'.split('')
 
 /** The last segment of a key. */
 export function lastSegment(key: string): string {

@@ -17,18 +17,20 @@ import { LineBudget } from './line-budget.ts'
 const textLengthMax = 256
 const claimsMax = 32
 
-const levels: Readonly<Record<LoginEnd, LogLevel>> = {
+export const loginLevels: Readonly<Record<LoginEnd, LogLevel>> = {
   accepted: 'info',
   refused: 'warn',
   broken_off: 'warn',
 }
-const messages: Readonly<Record<LoginEnd, string>> = {
+export const loginMessages: Readonly<Record<LoginEnd, string>> = {
   accepted: 'login accepted',
   refused: 'login refused',
   broken_off: 'login broken off',
 }
 /** The caller asks again: the attempt has not ended. */
 const pending: ReadonlySet<Reason> = new Set(['device_pending', 'device_slow_down'])
+
+type LogValue = LogFields[string]
 
 /** What only some ends have. */
 interface LogLine extends LoginEntry {
@@ -45,6 +47,7 @@ export class LoginLog {
   readonly #mountOf: (path: string) => string | undefined
   readonly #refusedLines: LineBudget
   readonly #metrics: ServerMetrics
+  readonly #namespace: string
   #records: DecisionRecords | undefined
 
   constructor(parts: {
@@ -53,20 +56,39 @@ export class LoginLog {
     readonly mountOf: (path: string) => string | undefined
     readonly metrics: ServerMetrics
     readonly processes?: number
+    /** Path of the namespace; empty for the root. */
+    readonly namespace?: string
+    /** Shared by all namespaces. */
+    readonly refusedLines?: LineBudget
   }) {
+    this.#namespace = parts.namespace ?? ''
     this.#logger = parts.logger
     this.#clock = parts.clock
     this.#mountOf = parts.mountOf
     this.#metrics = parts.metrics
-    this.#refusedLines = new LineBudget(
-      parts.clock,
-      (count) =>
-        parts.logger.log('warn', 'refused logins were left out of this log', {
-          event: 'login',
-          count,
-        }),
-      parts.processes,
-    )
+    this.#refusedLines =
+      parts.refusedLines ??
+      new LineBudget(
+        parts.clock,
+        (count) =>
+          parts.logger.log('warn', 'refused logins were left out of this log', {
+            event: 'login',
+            count,
+          }),
+        parts.processes,
+      )
+  }
+
+  /** The log of logins in a namespace; it keeps what was decided by itself. */
+  ofNamespace(namespace: string, mountOf: (path: string) => string | undefined): LoginLog {
+    return new LoginLog({
+      logger: this.#logger,
+      clock: this.#clock,
+      metrics: this.#metrics,
+      refusedLines: this.#refusedLines,
+      namespace,
+      mountOf,
+    })
   }
 
   /** The end of any request; what was no login leaves no line. */
@@ -102,10 +124,15 @@ export class LoginLog {
     this.#records = records
   }
 
+  /** Those of a mount that are kept, newest first. */
+  async keptOf(mount: string, limit: number): Promise<readonly DecisionRecord[]> {
+    return (await this.#records?.list({ mount, limit })) ?? []
+  }
+
   /** As a method sees it: its lines carry the mount. */
   ofMount(mount: () => string): LoginRecorder {
     return {
-      isEnabled: (end) => this.#records?.isOn === true || this.#logger.isEnabled(levels[end]),
+      isEnabled: (end) => this.#records?.isOn === true || this.#logger.isEnabled(loginLevels[end]),
       record: (entry) => this.#write({ ...entry, mount: mount() }),
     }
   }
@@ -122,7 +149,7 @@ export class LoginLog {
     if (note.isLogged === true) return
     if (note.reason !== undefined && pending.has(note.reason)) return
     this.#metrics.login({
-      mount: parts.mount ?? '',
+      mount: this.#namespace + (parts.mount ?? ''),
       // Of a role that is there: names that strangers choose are no labels.
       role: note.roleVersion === undefined ? undefined : note.role,
       end,
@@ -131,13 +158,39 @@ export class LoginLog {
     })
     // An accepted login has its record from the commit that made its token.
     if (end !== 'accepted') this.#records?.add(recordOf(parts, this.#clock.nowMs()))
-    if (!this.#logger.isEnabled(levels[end])) return
+    if (!this.#logger.isEnabled(loginLevels[end])) return
     if (end !== 'accepted' && !this.#refusedLines.take()) return
-    this.#logger.log(levels[end], messages[end], fieldsOf(parts))
+    const fields = fieldsOf(parts)
+    const namespace = this.#namespace
+    this.#logger.log(
+      loginLevels[end],
+      loginMessages[end],
+      namespace === '' ? fields : { ...fields, namespace },
+    )
   }
 }
 
-function fieldsOf(parts: LogLine): LogFields {
+/** What each field of the line of a login says; one that is not known is left out. */
+export const loginFields = {
+  event: 'always `login`',
+  decision: '`accepted`, `refused` or `broken_off`',
+  request_id: 'what the caller has in `X-Request-Id` and in the sentence of the refusal',
+  path: 'of the request',
+  mount: 'the mount that it came to',
+  role: 'the role that was asked for, or chosen',
+  reason: 'why it was refused, also where the caller does not hear it',
+  check: 'the check that failed',
+  claim: 'the claim that it was about',
+  issuer: 'who signed the token, once that is proven',
+  key_id: 'with which key',
+  address: 'of the caller, behind the proxies that are trusted',
+  accessor: 'of the token that was made',
+  entity: 'id of the entity',
+  duration_ms: 'how long the request took',
+  claims: 'those on the list of the mount, as JSON; long values are cut',
+} as const
+
+function fieldsOf(parts: LogLine): LogFields & Record<keyof typeof loginFields, LogValue> {
   const { note, clientAddress, durationMs } = parts
   return {
     event: 'login',

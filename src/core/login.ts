@@ -55,6 +55,8 @@ export interface LoginAttempt {
   readonly path: string
   readonly clientAddress: string | undefined
   readonly nowMs: number
+  /** Its token is for the request that it stands on, and is not stored. */
+  readonly isForOneRequest?: boolean
 }
 
 export class Logins {
@@ -113,9 +115,11 @@ export class Logins {
   async #complete(
     login: Login,
     mount: MountRecord,
-    { path, nowMs, requestId, clientAddress }: LoginAttempt,
+    { path, nowMs, requestId, clientAddress, isForOneRequest = false }: LoginAttempt,
   ): Promise<LoginResult> {
-    const type = tokenType(mount.config.tokenType ?? 'default-service', login.tokenType)
+    const type = isForOneRequest
+      ? 'batch'
+      : tokenType(mount.config.tokenType ?? 'default-service', login.tokenType)
     const now = this.#tokens.nowMs
     const granted = this.#grantedTtl(login, mount, now)
     if (!granted.ok) throw invalid('past the max TTL, cannot log in')

@@ -9,6 +9,8 @@ import type { MountRecord } from './records.ts'
 
 export class MountTable {
   readonly mounts: readonly MountRecord[]
+  /** The one that takes a JWT in place of a token. */
+  readonly bearer: MountRecord | undefined
   readonly #byPath = new Map<string, MountRecord>()
   readonly #byUuid = new Map<string, MountRecord>()
   readonly #byAccessor = new Map<string, MountRecord>()
@@ -21,6 +23,9 @@ export class MountTable {
       this.#byPath.set(fullPath(mount), mount)
       this.#byAccessor.set(mount.accessor, mount)
     }
+    this.bearer = this.mounts.find(
+      ({ config, tainted }) => config.directBearer !== undefined && tainted !== true,
+    )
   }
 
   /** The mount whose path the request path begins with; paths of mounts never nest. */

@@ -117,6 +117,8 @@ export class MountedBackends {
       logger,
       outbound,
       loginLog: loginLog.ofMount(() => mount().path),
+      keptLogins: (limit) => loginLog.keptOf(mount().path, limit),
+      unknownPolicies: (names) => unknownPolicies(store, names),
       processes,
     }
     const backend = type.create(context)
@@ -124,6 +126,12 @@ export class MountedBackends {
     holder.instance = instance
     return instance
   }
+}
+
+async function unknownPolicies(store: Store, names: readonly string[]): Promise<readonly string[]> {
+  const asked = [...new Set(names.map((name) => name.trim().toLowerCase()))]
+  const written = await store.view((view) => view.getMany(asked.map((name) => keys.policy(name))))
+  return asked.filter((name, i) => name !== '' && name !== 'root' && written[i] === undefined)
 }
 
 function mountFacts(record: MountRecord, settings: CoreSettings): MountFacts {

@@ -62,6 +62,8 @@ export interface MountsContext {
   readonly backends: MountedBackends
   /** The newest configuration; asking for it shows it to the socket side. */
   readonly configuration: () => Promise<CoreConfiguration>
+  /** Throws where a namespace has the path. */
+  readonly requireFree: (txn: StoreTransaction, path: string) => Promise<void>
 }
 
 export class Mounts {
@@ -112,8 +114,10 @@ export class Mounts {
     }
     await this.#context.store.write(async (txn) => {
       const table = await readMounts(txn)
+      this.#requireOnlyBearer(record, table)
       const clash = table.clash(fullPath(record))
       if (clash !== undefined) throw invalid(`path is already in use at ${clash.path}`)
+      await this.#context.requireFree(txn, fullPath(record))
       txn.put(keys.mount(record.uuid), record)
     })
     await this.#showToSockets()
@@ -166,14 +170,31 @@ export class Mounts {
         warnings = (await backend.checkTune?.(options, before)) ?? []
         this.#context.backends.typeOf(current.type, current.class)?.checkOptions?.(options)
       }
-      txn.put(keys.mount(mount.uuid), {
+      const tuned: MountRecord = {
         ...current,
         description: request.description ?? current.description,
         options: Object.keys(options).length === 0 ? null : options,
         config,
-      })
+      }
+      if (config.directBearer !== undefined) {
+        this.#requireOnlyBearer(tuned, await readMounts(txn))
+      }
+      txn.put(keys.mount(mount.uuid), tuned)
     })
     return [...warnings, ...idle]
+  }
+
+  /** A token that stands for nobody's mount has to be judged by exactly one. */
+  #requireOnlyBearer(record: MountRecord, table: MountTable): void {
+    if (record.config.directBearer === undefined) return
+    const type = this.#context.backends.typeOf(record.type, record.class)
+    if (type?.directLogin === undefined) {
+      throw invalid(`'direct_bearer' can only be set on a mount whose login takes a JWT`)
+    }
+    const other = table.bearer
+    if (other !== undefined && other.uuid !== record.uuid) {
+      throw invalid(`'direct_bearer' is set on ${fullPath(other)} already; one mount can have it`)
+    }
   }
 
   /** Settings that a mount of its type takes and does nothing with. */
@@ -216,6 +237,7 @@ export class Mounts {
       if (clash !== undefined) {
         throw invalid(`path is already in use at ${clash.path}`)
       }
+      await this.#context.requireFree(txn, target)
       txn.put(keys.mount(mount.uuid), { ...mount, path: strip(target) })
       if (isAuth) await this.#markRevoked(txn, source.replace(/\/$/, ''), newest)
       txn.put(keys.remount(id), { from: source, to: target, status: 'success' })
@@ -382,6 +404,12 @@ const configSetters: Readonly<Record<string, Setter>> = {
       )
     }
     config['explainToCaller'] = value === '' ? undefined : value
+  },
+  direct_bearer: (config, value) => {
+    if (typeof value !== 'string') {
+      throw invalid(`invalid value for 'direct_bearer': expected the name of a role, or ""`)
+    }
+    config['directBearer'] = value === '' ? undefined : value.toLowerCase()
   },
 }
 

@@ -40,13 +40,13 @@ import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Random } from '../platform/random.ts'
 import type { FieldTable, Input } from '../schema/field.ts'
-import type { SealedStore } from '../storage/sealed-store.ts'
-import { StoreSealed, StoreUnavailable, type StoreView } from '../storage/store.ts'
+import { StoreSealed, StoreUnavailable, type Store, type StoreView } from '../storage/store.ts'
 import { KeyNotStorable } from '../storage/transaction.ts'
 import type { PolicyAccess } from './access.ts'
 import { AuditTrail, Unrecorded, type TrailContext } from './audit-trail.ts'
 import type { CallerFacts } from './caller-facts.ts'
 import type { CoreConfiguration } from './configuration.ts'
+import { admitBearer, bearsJwt, loginPathOf, type Bearing } from './direct-bearer.ts'
 import type { InFlight } from './in-flight.ts'
 import type { LoginLog } from './login-log.ts'
 import type { LoginResult, Logins } from './login.ts'
@@ -54,6 +54,7 @@ import { fullPath } from './mount-table.ts'
 import type { PagePort } from './ports/page-port.ts'
 import type { System } from './ports/system-ports.ts'
 import type { Quotas } from './quotas/quotas.ts'
+import type { QuotaRules } from './quotas/rate-limit.ts'
 import type { ServerMetrics } from './metrics.ts'
 import type { MountRecord } from './records.ts'
 import type { Mounted, MountedBackends } from './mounted-backends.ts'
@@ -77,7 +78,7 @@ interface Route {
 }
 
 /** Who makes it and what they may. */
-interface Admission extends CallerFacts {
+export interface Admission extends CallerFacts {
   readonly caller: Caller
 }
 
@@ -104,7 +105,7 @@ interface Service {
  * while there is none.
  */
 export interface PipelineContext {
-  readonly store: SealedStore
+  readonly store: Store
   readonly seal: { readonly sealed: boolean }
   readonly clock: Clock
   readonly random: Random
@@ -119,23 +120,33 @@ export interface PipelineContext {
   readonly logins: Logins
   readonly wrapping: Wrapping
   readonly trails: Omit<TrailContext, 'mountOf'>
-  readonly quotas: Quotas
+  readonly quotas: Pick<Quotas, 'take'>
+  /** Those in force, as the last request knew them. */
+  readonly quotaRules: QuotaRules | undefined
   readonly inFlight: InFlight
   readonly tokenOperations: Pick<TokenOperations, 'revokeId'>
   /** What the last request knew: for questions that may not wait. */
   readonly latestConfiguration: CoreConfiguration | undefined
   configurationAt(epoch: number): Soon<CoreConfiguration>
+  /** Of a namespace: where it is, with a slash at the end. */
+  readonly path?: string
+  /** Of a namespace: refuses what nobody may do in it now. */
+  gate?(request: ApiRequest): void
+  /** Of a namespace: how a token text of another one is asked for; undefined for one of its own. */
+  above?(
+    text: string,
+  ): ((asking: Asking, view: StoreView, epoch: number) => Soon<Admission | undefined>) | undefined
 }
 
 export class Pipeline {
   readonly #core: PipelineContext
-  readonly #system: System
+  readonly #system: Omit<System, 'serverPaths'>
   readonly #pages: PagePort
   /** Serves what must answer while sealed; its patterns are whole paths below `/v1/`. */
   readonly #sealedRouter: Router
   readonly #trails: TrailContext
 
-  constructor(core: PipelineContext, system: System, pages: PagePort) {
+  constructor(core: PipelineContext, system: Omit<System, 'serverPaths'>, pages: PagePort) {
     this.#core = core
     this.#system = system
     this.#pages = pages
@@ -246,20 +257,23 @@ export class Pipeline {
    * caller chooses. The request itself asks again, with its fields and in its own moment.
    */
   async requireMayAsk(asking: Asking): Promise<void> {
+    const requestId = this.#core.random.uuid()
     try {
-      const admitted = await this.#core.store.view((view) => this.#admit(asking, view))
+      const bearer = bearsJwt(asking) ? await this.#bearer(asking, requestId) : undefined
+      const admitted = await this.#core.store.view((view) => this.#admit(asking, view, bearer))
       const operation = await operationOf(asking, admitted)
       requireAllowed({ ...asking, data: 'unread' }, admitted, operation)
     } catch (problem) {
-      throw this.#asRefusal(problem, asking, this.#core.random.uuid())
+      throw this.#asRefusal(problem, asking, requestId)
     }
   }
 
   #serve(request: ApiRequest, requestId: string, trail: AuditTrail): Soon<Answer> {
     if (request.namespace !== '' && request.namespace !== 'root') {
-      throw new Refusal('namespace_unknown')
+      throw new Refusal(this.#core.seal.sealed ? 'sealed' : 'namespace_unknown')
     }
     if (this.#core.seal.sealed) return this.#serveSealed(request, requestId)
+    this.#core.gate?.(request)
     const told = this.#countRequest(request)
     const answer = this.#serveOpen(request, requestId, trail)
     return told === undefined
@@ -272,12 +286,42 @@ export class Pipeline {
    * for nothing.
    */
   #countRequest(request: ApiRequest): Answer['headers'] | undefined {
-    const rules = this.#core.latestConfiguration?.quotas
+    const rules = this.#core.quotaRules
     return rules === undefined || rules.isEmpty ? undefined : this.#core.quotas.take(request, rules)
   }
 
   #serveOpen(request: ApiRequest, requestId: string, trail: AuditTrail): Soon<Answer> {
-    const admitted = this.#core.store.look((view) => this.#admit(request, view))
+    if (!bearsJwt(request)) return this.#serveAs(request, requestId, trail)
+    return this.#bearer(request, requestId).then((bearer) =>
+      this.#serveAs(request, requestId, trail, bearer),
+    )
+  }
+
+  /** Whoever a JWT in place of a token stands for; undefined where none is taken. */
+  async #bearer(request: Asking & Bearing, requestId: string): Promise<LiveToken | undefined> {
+    const { store, backends, quotas, quotaRules } = this.#core
+    const configuration = await store.look((view) =>
+      after(view.epoch(), (epoch) => this.#core.configurationAt(epoch)),
+    )
+    const mount = configuration.mounts.bearer
+    if (mount === undefined) return undefined
+    const declaration = this.#route(request.path, configuration)?.match?.declaration
+    if (accessOf(declaration, request.verb, request.listener) === 'open') return undefined
+    // It costs what a login costs, and is one to whoever has limited those.
+    const { clientAddress } = request
+    const path = loginPathOf({ backends }, mount)
+    const data = { role: mount.config.directBearer ?? '' }
+    if (quotaRules?.isEmpty === false) quotas.take({ path, clientAddress, data }, quotaRules)
+    return admitBearer(this.#core, mount, request, requestId)
+  }
+
+  #serveAs(
+    request: ApiRequest,
+    requestId: string,
+    trail: AuditTrail,
+    bearer?: LiveToken,
+  ): Soon<Answer> {
+    const admitted = this.#core.store.look((view) => this.#admit(request, view, bearer))
     return after(admitted, (known) => {
       const { admission } = known
       return admission === undefined || admission.token.record.uses === 0
@@ -301,21 +345,32 @@ export class Pipeline {
       // A last use that sealed the server has nothing left to end: spent tokens are dead as they
       // are stored.
       if (spent.record.uses < 0 && this.#core.isOpen) {
-        await this.#core.tokenOperations.revokeId(spent.id, false).catch(unlessUnavailable)
+        const { tokenOperations } = admission.home ?? this.#core
+        await tokenOperations.revokeId(spent.id, false).catch(unlessUnavailable)
       }
     }
   }
 
   // ------------------------------------------------------------ admission
 
+  /** For a namespace below, with what it asks: who shows a token of this one. */
+  admitShown(asking: Asking, view: StoreView, epoch: number): Soon<Admission | undefined> {
+    return after(this.#core.configurationAt(epoch), (configuration) =>
+      this.#admitText(asking, view, configuration, epoch),
+    )
+  }
+
   /** Mount, path and, unless the path is open, the token; all from one snapshot. */
-  #admit(request: Asking, view: StoreView): Soon<Admitted> {
+  #admit(request: Asking, view: StoreView, bearer?: LiveToken): Soon<Admitted> {
     return after(view.epoch(), (epoch) =>
       after(this.#core.configurationAt(epoch), (configuration) => {
         const route = this.#route(request.path, configuration)
         const access = accessOf(route?.match?.declaration, request.verb, request.listener)
         if (access === 'open') return { route, access, admission: undefined }
-        const admission = this.#admitText(request, view, configuration, epoch)
+        const admission =
+          bearer === undefined
+            ? this.#admitText(request, view, configuration, epoch)
+            : this.#admitBearer(request, view, { bearer, configuration, epoch })
         return after(admission, (known) => {
           if (known === undefined) throw deadTokenRefusal(route)
           return { route, access, admission: known }
@@ -326,17 +381,36 @@ export class Pipeline {
 
   /** Whoever shows a live token from where it may come; undefined whatever is wrong with it. */
   #admitText(
-    { token: text, clientAddress }: Asking,
+    asking: Asking,
     view: StoreView,
     configuration: CoreConfiguration,
     epoch: number,
   ): Soon<Admission | undefined> {
+    const { token: text, clientAddress } = asking
     if (text === undefined) return undefined
+    const elsewhere = this.#core.above?.(text)
+    if (elsewhere !== undefined) return elsewhere(asking, view, epoch)
     const token = this.#core.tokens.resolve(text, view, configuration)
     return after(token, (live) =>
       live === undefined || !mayComeFrom(live, clientAddress)
         ? undefined
         : this.#admitToken(live, epoch, view),
+    )
+  }
+
+  #admitBearer(
+    { clientAddress }: Asking,
+    view: StoreView,
+    known: {
+      readonly bearer: LiveToken
+      readonly configuration: CoreConfiguration
+      readonly epoch: number
+    },
+  ): Soon<Admission | undefined> {
+    const { bearer, configuration, epoch } = known
+    const alive = this.#core.tokens.isAlive(bearer.id, bearer.record, view, configuration)
+    return after(alive, (is) =>
+      is && mayComeFrom(bearer, clientAddress) ? this.#admitToken(bearer, epoch, view) : undefined,
     )
   }
 
@@ -386,7 +460,8 @@ export class Pipeline {
   /** The token as it is after this use; from here on the request sees that one. */
   async #spendUse(admission: Admission): Promise<Admission> {
     const { token } = admission
-    const record = await this.#core.tokens.spendUse(token.id)
+    const { tokens } = admission.home ?? this.#core
+    const record = await tokens.spendUse(token.id)
     if (record === undefined) throw new Refusal('token_refused')
     return { ...admission, token: { ...token, record } }
   }
@@ -435,6 +510,7 @@ export class Pipeline {
       operation,
       path: service.route.path,
       fullPath: request.path,
+      namespace: this.#core.path,
       input: parsed.input as Input<FieldTable>,
       data: parsed.data,
       caller: admission?.caller,

@@ -18,16 +18,25 @@ export const policyNameCharsMax = 480
 const warningsMax = 10
 const hidden = new Set(['response-wrapping'])
 
+export interface DraftedPolicy {
+  readonly current: PolicyRecord | undefined
+  readonly next: PolicyRecord
+  readonly warnings: readonly string[]
+}
+
 export class Policies {
   readonly #store: Store
   readonly #clock: Clock
+  readonly #hasRoot: boolean
 
-  constructor(store: Store, clock: Clock) {
+  /** Below the root namespace there is no `root`. */
+  constructor(store: Store, clock: Clock, { hasRoot } = { hasRoot: true }) {
     this.#store = store
     this.#clock = clock
+    this.#hasRoot = hasRoot
   }
 
-  /** Stored names sorted, `root` last. */
+  /** Stored names sorted, `root` last where there is one. */
   async list(): Promise<readonly string[]> {
     return this.#store.view(async (view) => {
       const names: string[] = []
@@ -36,35 +45,48 @@ export class Policies {
         if (!hidden.has(name)) names.push(name)
       }
       names.sort()
-      names.push('root')
+      if (this.#hasRoot) names.push('root')
       return names
     })
   }
 
   /** The text as written; undefined when there is none. */
   async read(name: string): Promise<Pick<PolicyRecord, 'text' | 'allowSlashes'> | undefined> {
-    if (name === 'root') return { text: '' }
+    if (name === 'root') return this.#hasRoot ? { text: '' } : undefined
     if (name === 'response-wrapping') return { text: responseWrappingPolicyText }
     return this.#store.view((view) => view.get(keys.policy(name)))
   }
 
   /** Stores a policy that parses; gives warnings. */
-  async write(
+  async write(name: string, given: string, options: TemplateOptions): Promise<readonly string[]> {
+    const { next, warnings } = this.#written(name, given, options)
+    await this.#store.write((txn) => {
+      txn.put(keys.policy(name), next)
+    })
+    return warnings
+  }
+
+  /** What a write would store, beside what is stored; throws what a write would throw. */
+  async draft(name: string, given: string, options: TemplateOptions): Promise<DraftedPolicy> {
+    const written = this.#written(name, given, options)
+    const current = await this.#store.view((view) => view.get(keys.policy(name)))
+    return { current, ...written }
+  }
+
+  #written(
     name: string,
     given: string,
     { allowsSlashes }: TemplateOptions,
-  ): Promise<readonly string[]> {
+  ): Omit<DraftedPolicy, 'current'> {
     if (name === 'root' || hidden.has(name)) throw invalid(`cannot update "${name}" policy`)
     if (name === '') throw invalid('policy name must not be empty')
     if (given.trim() === '') throw invalid("'policy' parameter not supplied or empty")
     const text = decodePolicyText(given)
     const parsed = parseNewPolicy(name, text)
     if (!parsed.ok) throw invalid(`failed to parse policy: ${parsed.error.message}`)
-    await this.#store.write((txn) => {
-      const record = { name, text, modifiedAt: this.#clock.nowMs() }
-      txn.put(keys.policy(name), allowsSlashes ? { ...record, allowSlashes: true } : record)
-    })
-    return templateWarnings(parsed.value)
+    const record = { name, text, modifiedAt: this.#clock.nowMs() }
+    const next = allowsSlashes ? { ...record, allowSlashes: true as const } : record
+    return { next, warnings: templateWarnings(parsed.value) }
   }
 
   async remove(name: string): Promise<void> {

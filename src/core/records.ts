@@ -34,6 +34,28 @@ export const corsRecord = defineRecord({
 })
 export type CorsRecord = StoredOf<typeof corsRecord.table>
 
+/** One namespace below the root. */
+export const namespaceRecord = defineRecord({
+  /** In the suffix of its tokens and in the keys of all that is its. */
+  id: own<string>(''),
+  uuid: own<string>(''),
+  /** From the root on, with a slash at the end. */
+  path: own<string>(''),
+  customMetadata: own<Texts>({}),
+  createdAt: own<number>(0),
+  /** Being deleted: it serves nothing any more, its data is on the way out. */
+  tainted: optional<true>(),
+  /** Hash of the key that opens it again; while it stands, nothing is served. */
+  lock: optional<string>(),
+})
+export type NamespaceRecord = StoredOf<typeof namespaceRecord.table>
+
+/** Counts the changes of namespaces and names the last one, so that one change is one read. */
+export interface NamespaceRevision {
+  readonly revision: number
+  readonly changed: string
+}
+
 /** One audit device, whoever has made it; its salt is what its hashes are comparable by. */
 export const auditDeviceRecord = defineRecord({
   /** With a slash at the end. */
@@ -80,6 +102,8 @@ export const mountConfig = defineRecord({
   userLockout: optional<JsonObject>(),
   compat: optional<'strict' | 'vault'>(),
   explainToCaller: optional<'none' | 'own_claims' | 'full'>(),
+  /** Role by which a JWT is taken in place of a token. */
+  directBearer: optional<string>(),
 })
 export type MountConfig = StoredOf<typeof mountConfig.table>
 
@@ -170,6 +194,8 @@ export const tokenRecord = defineRecord({
    * none.
    */
   external: optional<readonly ExternalGroups[]>(),
+  /** Namespace of the parent, where it is one above. */
+  parentNamespace: optional<string>(),
 })
 export type TokenRecord = StoredOf<typeof tokenRecord.table>
 

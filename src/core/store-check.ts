@@ -6,12 +6,13 @@
 import { turn, type Turns } from '../lib/turns.ts'
 import { epochKey } from '../storage/epoch.ts'
 import { TermUnknown } from '../storage/keyring.ts'
+import { partsOfKey, scopedKey } from '../storage/scoped-store.ts'
 import type { SealedStore } from '../storage/sealed-store.ts'
 import { RecordDamaged, textKey, viewOf, type EngineView } from '../storage/store.ts'
 import { keys, lastSegment } from './keys.ts'
 import type { TokenRecord } from './records.ts'
 import { sealRecordPrefix } from './seal/seal-records.ts'
-import { revokedAtSeconds } from './tokens.ts'
+import { isChildHere, revokedAtSeconds } from './tokens.ts'
 
 export interface StoreReport {
   readonly records: number
@@ -64,6 +65,15 @@ export class StoreCheck {
   }
 }
 
+/** A key, in the scope of its namespace if it has one. */
+interface Place {
+  readonly whole: string
+  /** As in the root. */
+  readonly key: string
+  /** Where another key lies in the same scope. */
+  readonly beside: (key: string) => string
+}
+
 class Reading {
   readonly #store: SealedStore
   readonly #view: EngineView
@@ -89,11 +99,17 @@ class Reading {
   }
 
   async see(key: string, value: Uint8Array): Promise<void> {
-    if (value.length === 0) return this.#seeRow(key)
+    const parts = partsOfKey(key)
+    const place: Place = {
+      whole: key,
+      key: parts?.key ?? key,
+      beside: parts === undefined ? (other) => other : (other) => scopedKey(parts.scope, other),
+    }
+    if (value.length === 0) return this.#seeRow(place)
     this.#records++
     const text = await this.#open(key, value)
     if (text === undefined) this.#tell(`the record ${key} does not open`)
-    else if (key.startsWith(keys.tokenPrefix)) await this.#seeToken(key, text)
+    else if (place.key.startsWith(keys.tokenPrefix)) await this.#seeToken(place, text)
   }
 
   async #open(key: string, value: Uint8Array): Promise<string | undefined> {
@@ -117,43 +133,45 @@ class Reading {
     }
   }
 
-  async #seeToken(key: string, text: string): Promise<void> {
+  async #seeToken(place: Place, text: string): Promise<void> {
     this.#tokens++
-    const id = lastSegment(key)
+    const id = lastSegment(place.key)
     const record = parseToken(text)
-    if (record.expires !== 0) await this.#wantRow(key, keys.expiry(record.expires, id))
+    if (record.expires !== 0) await this.#wantRow(place, keys.expiry(record.expires, id))
     // What ended with its parent waits for the sweep and needs the parent no more.
-    if (record.parent !== undefined && record.expires !== revokedAtSeconds) {
-      await this.#wantRow(key, keys.child(record.parent, id))
-      await this.#wantRow(key, keys.token(record.parent).text)
+    if (isChildHere(record) && record.expires !== revokedAtSeconds) {
+      await this.#wantRow(place, keys.child(record.parent, id))
+      await this.#wantRow(place, keys.token(record.parent).text)
     }
-    if (record.custom === true) await this.#wantRow(key, keys.customToken(record.h).text)
-    if (record.entity !== '') await this.#wantRow(key, keys.entity(record.entity).text)
+    if (record.custom === true) await this.#wantRow(place, keys.customToken(record.h).text)
+    if (record.entity !== '') await this.#wantRow(place, keys.entity(record.entity).text)
   }
 
   /** A row without a record: of the expiry of tokens, or of their children. */
-  async #seeRow(key: string): Promise<void> {
+  async #seeRow({ whole, key, beside }: Place): Promise<void> {
     this.#rows++
     const isExpiry = key.startsWith(keys.expiryPrefix)
     if (!isExpiry && !key.startsWith(keys.childrenPrefix)) return
     const id = lastSegment(key)
-    const [value] = await this.#view.getMany([keys.token(id).text])
-    const text = value === undefined ? undefined : await this.#open(keys.token(id).text, value)
-    if (value === undefined) return this.#tell(`the row ${key} has no token`)
+    const token = beside(keys.token(id).text)
+    const [value] = await this.#view.getMany([token])
+    const text = value === undefined ? undefined : await this.#open(token, value)
+    if (value === undefined) return this.#tell(`the row ${whole} has no token`)
     // What does not open is told where it lies.
     if (text === undefined) return
     const record = parseToken(text)
     const own = isExpiry
       ? keys.expiry(record.expires, id)
-      : record.parent === undefined
-        ? ''
-        : keys.child(record.parent, id)
-    if (own !== key) this.#tell(`the row ${key} is not the one of its token`)
+      : isChildHere(record)
+        ? keys.child(record.parent, id)
+        : ''
+    if (own !== key) this.#tell(`the row ${whole} is not the one of its token`)
   }
 
-  async #wantRow(of: string, row: string): Promise<void> {
-    const [value] = await this.#view.getMany([row])
-    if (value === undefined) this.#tell(`${of} lacks ${row}`)
+  async #wantRow({ whole, beside }: Place, row: string): Promise<void> {
+    const wanted = beside(row)
+    const [value] = await this.#view.getMany([wanted])
+    if (value === undefined) this.#tell(`${whole} lacks ${wanted}`)
   }
 
   #tell(problem: string): void {

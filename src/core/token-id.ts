@@ -95,10 +95,13 @@ export class TokenIds {
   readonly #hash: KeyObject
   readonly #alias: KeyObject
   readonly #process: Buffer
+  /** Behind texts, accessors and lease ids of a namespace: a dot and its id. */
+  readonly suffix: string
   #lastMs = 0
   #counter = 0
 
-  constructor(subkey: Subkey, random: Random) {
+  constructor(subkey: Subkey, random: Random, namespace = '') {
+    this.suffix = namespace === '' ? '' : `.${namespace}`
     this.#random = random
     this.#token = new Block(subkey('token text'))
     this.#accessor = new Block(subkey('token accessor'))
@@ -155,7 +158,8 @@ export class TokenIds {
   /** A fresh token text for the id, and the hash under which it is stored. */
   issue(id: string): { readonly text: string; readonly hash: string } {
     const secret = this.#random.bytes(secretBytes)
-    const text = servicePrefix + encodeBase62(Buffer.concat([this.#token.seal(id), secret]))
+    const own = encodeBase62(Buffer.concat([this.#token.seal(id), secret]))
+    const text = servicePrefix + own + this.suffix
     return { text, hash: this.#hashOf(secret) }
   }
 
@@ -172,10 +176,11 @@ export class TokenIds {
   }
 
   #parse(text: string): ParsedTokenText | undefined {
-    if (text.length !== servicePrefix.length + tokenChars || !text.startsWith(servicePrefix)) {
+    const own = this.withoutSuffix(text)
+    if (own?.length !== servicePrefix.length + tokenChars || !own.startsWith(servicePrefix)) {
       return undefined
     }
-    const bytes = decodeBase62(text.slice(servicePrefix.length))
+    const bytes = decodeBase62(own.slice(servicePrefix.length))
     if (bytes === undefined) return undefined
     const id = this.#token.open(bytes.subarray(0, blockBytes))
     if (id === undefined) return undefined
@@ -187,13 +192,21 @@ export class TokenIds {
     return createHmac('sha256', this.#hash).update('custom\0').update(text).digest('base64url')
   }
 
+  /** What stands before the namespace, or undefined for a text of another one. */
+  withoutSuffix(text: string): string | undefined {
+    const { suffix } = this
+    if (suffix === '') return text
+    return text.endsWith(suffix) ? text.slice(0, -suffix.length) : undefined
+  }
+
   accessor(id: string): string {
-    return encodeBase62(this.#accessor.seal(id))
+    return encodeBase62(this.#accessor.seal(id)) + this.suffix
   }
 
   parseAccessor(text: string): string | undefined {
-    if (text.length !== accessorChars) return undefined
-    const block = decodeBase62(text)
+    const own = this.withoutSuffix(text)
+    if (own?.length !== accessorChars) return undefined
+    const block = decodeBase62(own)
     return block === undefined ? undefined : this.#accessor.open(block)
   }
 
@@ -201,12 +214,13 @@ export class TokenIds {
   lease(id: string): string {
     const block = this.#lease.seal(id)
     const mac = createHmac('sha256', this.#leaseMac).update(block).digest()
-    return `h${block.toString('hex')}${mac.toString('hex', 0, 16)}`
+    return `h${block.toString('hex')}${mac.toString('hex', 0, 16)}${this.suffix}`
   }
 
   parseLease(text: string): string | undefined {
-    if (!/^h[0-9a-f]{64}$/.test(text)) return undefined
-    const id = this.#lease.open(Buffer.from(text.slice(1, 33), 'hex'))
+    const own = this.withoutSuffix(text)
+    if (own === undefined || !/^h[0-9a-f]{64}$/.test(own)) return undefined
+    const id = this.#lease.open(Buffer.from(own.slice(1, 33), 'hex'))
     return id !== undefined && this.lease(id) === text ? id : undefined
   }
 
@@ -232,6 +246,13 @@ export class TokenIds {
 }
 
 /** Token texts and hashes under keys that do not change when the barrier's key rotates. */
-export function tokenIdsOf(keyring: Keyring, random: Random): TokenIds {
-  return new TokenIds((purpose) => keyring.subkey(purpose), random)
+export function tokenIdsOf(keyring: Keyring, random: Random, namespace?: string): TokenIds {
+  return new TokenIds((purpose) => keyring.subkey(purpose), random, namespace)
+}
+
+/** The namespace that a token text names behind its second dot; empty for one of the root. */
+export function namespaceOfText(text: string): string {
+  if (!text.startsWith(servicePrefix) && !text.startsWith(batchPrefix)) return ''
+  const at = text.indexOf('.', servicePrefix.length)
+  return at < 0 ? '' : text.slice(at + 1)
 }

@@ -44,6 +44,8 @@ export interface TokenOperationsContext {
   readonly settings: CoreSettings
   readonly configuration: () => Promise<CoreConfiguration>
   readonly backendOf: (mount: MountRecord) => Backend
+  /** Empty for the root. */
+  readonly namespacePath?: string
 }
 
 export class TokenOperations implements TokenPort<CallerFacts> {
@@ -58,7 +60,7 @@ export class TokenOperations implements TokenPort<CallerFacts> {
 
   async create(creation: TokenCreation, caller: CallerFacts, sudo: boolean): Promise<TokenAnswer> {
     const { tokens, store } = this.#context
-    const parent = caller.token
+    const { token: parent, home } = caller
     const configuration = await this.#context.configuration()
     const mount = configuration.mounts.byPath('auth/token/')
     if (mount === undefined) throw new Refusal('internal')
@@ -73,14 +75,22 @@ export class TokenOperations implements TokenPort<CallerFacts> {
     const limits = limitsOf(creation)
     checkUses({ ...limits, numUses }, type)
     const alias = aliasOf(creation, mount)
-    if (creation.id !== undefined) checkCustomId(creation.id, type, sudo)
+    if (creation.id !== undefined) {
+      if (!this.#isRoot) throw invalid('token IDs can only be specified in the root namespace')
+      checkCustomId(creation.id, type, sudo)
+    }
 
     const warnings: string[] = [...limits.warnings]
-    const policies = policiesOf(creation, parent.record.policies, sudo)
+    // Names of policies mean others in another namespace: nothing of the parent's goes there.
+    const parentPolicies = home === undefined ? parent.record.policies : ['default']
+    const policies = policiesOf(creation, parentPolicies, sudo)
     if (policies.includes('response-wrapping')) {
       throw invalid('cannot assign policy "response-wrapping"')
     }
     const isRoot = policies.includes('root')
+    if (isRoot && !this.#isRoot) {
+      throw invalid('root tokens may only be created in the root namespace')
+    }
     if (isRoot && !parent.record.policies.includes('root')) {
       throw invalid('root tokens may not be created without parent token being root')
     }
@@ -111,24 +121,24 @@ export class TokenOperations implements TokenPort<CallerFacts> {
       explicitMax: creation.explicitMaxTtlSeconds,
       period: creation.periodSeconds,
       renewable: type === 'service' && ttl !== 0 && creation.renewable && role?.renewable !== false,
-      entity: orphan ? '' : parent.record.entity,
+      entity: orphan || home !== undefined ? '' : parent.record.entity,
       // Else the child would see external groups that its parent does not.
-      ...(orphan || alias !== undefined || parent.record.external === undefined
+      ...(orphan ||
+      alias !== undefined ||
+      home !== undefined ||
+      parent.record.external === undefined
         ? {}
         : { external: parent.record.external }),
       orphan,
       ...(orphan ? {} : { parent: parent.id }),
+      ...(orphan || home === undefined ? {} : { parentNamespace: home.id }),
       ...networksOf(creation, orphan ? undefined : parent.record, ttl),
       ...(role === undefined ? {} : { role: role.name }),
     }
     const issued = await store.write(async (txn) => {
       // A token that ends meanwhile makes no other: a child without its parent would never be
       // removed with it.
-      const living = await tokens.byId(parent.id, txn, configuration)
-      if (living === undefined) throw new Refusal('token_refused')
-      if (!orphan && (await tokens.isTooDeep(living.record, txn))) {
-        throw invalid('the parent has too many ancestors: create an orphan token')
-      }
+      await this.#requireParent(caller, { txn, configuration, isChild: !orphan })
       if (creation.id !== undefined) {
         const taken = await txn.get(keys.customToken(tokens.ids.customHash(creation.id)))
         if (taken !== undefined && (await txn.get(keys.token(taken.id))) !== undefined) {
@@ -141,6 +151,32 @@ export class TokenOperations implements TokenPort<CallerFacts> {
     return {
       auth: authOf(issued, (await this.#rights(issued.record)).identity, ttl),
       warnings,
+    }
+  }
+
+  get #isRoot(): boolean {
+    return (this.#context.namespacePath ?? '') === ''
+  }
+
+  async #requireParent(
+    { token, home }: CallerFacts,
+    at: {
+      readonly txn: StoreTransaction
+      readonly configuration: CoreConfiguration
+      readonly isChild: boolean
+    },
+  ): Promise<void> {
+    const { tokens } = this.#context
+    if (home !== undefined) {
+      if (!(await tokens.isAliveAbove(home.id, token.id, at.txn))) {
+        throw new Refusal('token_refused')
+      }
+      return
+    }
+    const living = await tokens.byId(token.id, at.txn, at.configuration)
+    if (living === undefined) throw new Refusal('token_refused')
+    if (at.isChild && (await tokens.isTooDeep(living.record, at.txn))) {
+      throw invalid('the parent has too many ancestors: create an orphan token')
     }
   }
 
@@ -227,8 +263,11 @@ export class TokenOperations implements TokenPort<CallerFacts> {
   }
 
   lookup(name: TokenName, caller: CallerFacts, id: string): Soon<JsonObject | undefined> {
-    if (name.kind === 'self') return this.#lookupData(caller.token, caller.rights, id)
-    return this.#lookupOther(name, caller, id)
+    const { home } = caller
+    if (name.kind !== 'self') return this.#lookupOther(name, caller, id)
+    return home === undefined
+      ? this.#lookupData(caller.token, caller.rights, id)
+      : home.tokenOperations.lookup(name, atHome(caller), id)
   }
 
   async #lookupOther(
@@ -242,7 +281,8 @@ export class TokenOperations implements TokenPort<CallerFacts> {
   }
 
   #lookupData(token: LiveToken, rights: TokenRights, id: string): JsonObject {
-    return lookupData(token, rights, { id, nowSeconds: this.#context.tokens.nowSeconds })
+    const { tokens, namespacePath = '' } = this.#context
+    return lookupData(token, rights, { id, nowSeconds: tokens.nowSeconds, namespacePath })
   }
 
   async accessors(limits: {
@@ -275,6 +315,11 @@ export class TokenOperations implements TokenPort<CallerFacts> {
     incrementSeconds: number,
     { caller, clientAddress }: Renewer<CallerFacts>,
   ): Promise<TokenAnswer | undefined> {
+    const { home } = caller
+    if (name.kind === 'self' && home !== undefined) {
+      const by = { caller: atHome(caller), clientAddress }
+      return home.tokenOperations.renew(name, incrementSeconds, by)
+    }
     const token = await this.#find(name, caller)
     if (token === undefined) return undefined
     if (token.type === 'batch') throw invalid('batch tokens cannot be renewed')
@@ -369,6 +414,10 @@ export class TokenOperations implements TokenPort<CallerFacts> {
   // ------------------------------------------------------------ revoke
 
   async revoke(name: TokenName, caller: CallerFacts, keepChildren: boolean): Promise<boolean> {
+    const { home } = caller
+    if (name.kind === 'self' && home !== undefined) {
+      return home.tokenOperations.revoke(name, atHome(caller), keepChildren)
+    }
     const token = await this.#find(name, caller)
     if (token === undefined) return false
     if (token.type === 'batch') throw invalid('batch tokens cannot be revoked')
@@ -398,6 +447,11 @@ export class TokenOperations implements TokenPort<CallerFacts> {
 }
 
 // -------------------------------------------------------------- rules
+
+/** What a token asks about itself is asked where it is. */
+function atHome({ token, acl, rights }: CallerFacts): CallerFacts {
+  return { token, acl, rights }
+}
 
 /** How long a token may live, by its request and its role together; seconds, 0 is unset. */
 interface CreationLimits {
@@ -568,7 +622,11 @@ function displayName(asked: string): string {
 function lookupData(
   token: LiveToken,
   { identity, entityId }: TokenRights,
-  { id, nowSeconds }: { readonly id: string; readonly nowSeconds: number },
+  {
+    id,
+    nowSeconds,
+    namespacePath,
+  }: { readonly id: string; readonly nowSeconds: number; readonly namespacePath: string },
 ): JsonObject {
   const { record } = token
   const data: Record<string, JsonValue> = {
@@ -591,6 +649,7 @@ function lookupData(
   if (record.role !== undefined) data['role'] = record.role
   if (record.period > 0) data['period'] = record.period
   if (record.cidrs !== undefined) data['bound_cidrs'] = record.cidrs
+  if (namespacePath !== '') data['namespace_path'] = namespacePath
   if (record.renewed !== undefined) {
     data['last_renewal'] = rfc3339(record.renewed * 1000)
     data['last_renewal_time'] = record.renewed

@@ -19,6 +19,7 @@ import { findKnownGroups, groupsOf } from './identity/membership.ts'
 import { keys } from './keys.ts'
 import type { TemplateFacts } from './policy/path-template.ts'
 import { effectivePolicies } from './policy-names.ts'
+import { ownSources, sourceOfGroup, type PolicySource } from './policy-sources.ts'
 import type {
   AliasRecord,
   EntityRecord,
@@ -31,14 +32,6 @@ import type {
 const noNames: readonly string[] = []
 const noSources: readonly PolicySource[] = []
 const noGroups: readonly GroupRecord[] = []
-
-/** Who gives which policies. */
-export interface PolicySource {
-  readonly kind: 'entity' | 'group'
-  readonly id: string
-  readonly name: string
-  readonly policies: readonly string[]
-}
 
 /** What identity adds to a token. */
 export interface IdentityRights {
@@ -63,7 +56,10 @@ export interface TokenRights {
   readonly identity: readonly string[]
   /** Own and identity's: what decides. */
   readonly all: readonly string[]
-  readonly sources: readonly PolicySource[]
+  /** Who gives each of them, its own first; made when a path asks for it. */
+  readonly sources: () => readonly PolicySource[]
+  /** Those that it is in, and all that these are in. */
+  readonly groups: readonly GroupRecord[]
   /** The entity of now, when it was merged into another; empty for a token without one. */
   readonly entityId: string
   /** Its entity is gone or disabled: the token may do nothing. */
@@ -194,7 +190,7 @@ function rightsOf(entity: EntityRecord, groups: readonly GroupRecord[]): Identit
   if (policies.length > 0) sources.push({ kind: 'entity', id, name, policies })
   for (const group of groups) {
     if (group.policies.length === 0) continue
-    sources.push({ kind: 'group', id: group.id, name: group.name, policies: group.policies })
+    sources.push(sourceOfGroup(group, groups))
   }
   return { ...addUp(sources), sources, groups }
 }
@@ -213,7 +209,8 @@ function rightsBy(token: TokenRecord, { entity, identity, aliases }: Kept): Toke
     own: token.policies,
     identity: identity.policies,
     all: effectivePolicies(token.policies, identity.policies),
-    sources: identity.sources,
+    sources: () => [...ownSources(token), ...identity.sources],
+    groups: identity.groups,
     entityId: entity.id,
     isRefused: entity.disabled,
     facts: () => ({ ...tokenFacts(token), entity, aliases, groups: identity.groups }),
@@ -225,7 +222,8 @@ function ownRights(token: TokenRecord): TokenRights {
     own: token.policies,
     identity: noNames,
     all: token.policies,
-    sources: noSources,
+    sources: () => ownSources(token),
+    groups: noGroups,
     entityId: token.entity,
     isRefused: false,
     facts: () => ({ ...tokenFacts(token), entity: undefined, aliases: [], groups: [] }),

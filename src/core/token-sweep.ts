@@ -236,7 +236,7 @@ export class TokenSweep {
     const now = this.#clock.monotonicMs()
     return this.#store.view(async (view) => {
       const found: { job: CleanupJob; marker: RevocationMarker | undefined }[] = []
-      for await (const key of view.keys(prefixRange(keys.jobPrefix, { limit: jobsAtOnceMax }))) {
+      for await (const key of view.keys(keys.jobs(jobsAtOnceMax))) {
         const id = lastSegment(key)
         if ((this.#retryAtMs.get(id) ?? 0) > now) continue
         const job = await view.get(keys.job(id))

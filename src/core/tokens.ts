@@ -11,8 +11,7 @@ import { invalid } from '../framework/refusal.ts'
 import { equalSecrets } from '../lib/constant-time.ts'
 import { after, type Soon } from '../lib/soon.ts'
 import type { Clock } from '../platform/clock.ts'
-import type { SealedStore } from '../storage/sealed-store.ts'
-import type { StoreTransaction, StoreView } from '../storage/store.ts'
+import type { Store, StoreTransaction, StoreView, TextSealer } from '../storage/store.ts'
 import { batchPrefix, servicePrefix, type ParsedTokenText, type TokenIds } from './token-id.ts'
 import { keys } from './keys.ts'
 import type { CoreConfiguration } from './configuration.ts'
@@ -27,6 +26,9 @@ export interface LiveToken {
   /** Empty for a batch token. */
   readonly accessor: string
 }
+
+/** Whether a token of a namespace above lives, at the moment of the view. */
+export type IsAliveAbove = (namespace: string, id: string, view: StoreView) => Soon<boolean>
 
 export interface IssuedToken {
   readonly text: string
@@ -53,19 +55,22 @@ const ancestorsMax = 256
 export const revokedAtSeconds = 1
 
 export class Tokens {
-  readonly #store: SealedStore
+  readonly #store: Store & TextSealer
   readonly #uses: TokenUses
   readonly #clock: Clock
   readonly ids: TokenIds
+  readonly isAliveAbove: IsAliveAbove
   #lastMs: number
   #lastMonotonicMs: number
 
   constructor(parts: {
-    readonly store: SealedStore
+    readonly store: Store & TextSealer
     readonly clock: Clock
     readonly ids: TokenIds
     /** A time that is over: when the newest stored token was made. */
     readonly startMs: number
+    /** Of tokens of namespaces above; asked for children that were made from there. */
+    readonly isAliveAbove?: IsAliveAbove
   }) {
     this.#store = parts.store
     this.#uses = new TokenUses(parts.store)
@@ -73,6 +78,7 @@ export class Tokens {
     this.ids = parts.ids
     this.#lastMs = parts.startMs
     this.#lastMonotonicMs = parts.clock.monotonicMs()
+    this.isAliveAbove = parts.isAliveAbove ?? (() => false)
   }
 
   /**
@@ -174,8 +180,10 @@ export class Tokens {
     view: StoreView,
     configuration: CoreConfiguration,
   ): Soon<LiveToken | undefined> {
-    const sealed = Buffer.from(text.slice(batchPrefix.length), 'base64url')
-    if (sealed.toString('base64url') !== text.slice(batchPrefix.length)) return undefined
+    const own = this.ids.withoutSuffix(text)?.slice(batchPrefix.length)
+    if (own === undefined) return undefined
+    const sealed = Buffer.from(own, 'base64url')
+    if (sealed.toString('base64url') !== own) return undefined
     const plain = this.#store.openText(batchPurpose, sealed)
     if (plain === undefined) return undefined
     const record = readBatch(plain)
@@ -190,9 +198,7 @@ export class Tokens {
     configuration: CoreConfiguration,
   ): Soon<boolean> {
     if (!this.#isAliveAlone(id, record, configuration)) return false
-    return (
-      record.parent === undefined || this.#areAncestorsAlive(record.parent, view, configuration)
-    )
+    return record.parent === undefined || this.#areAncestorsAlive(record, view, configuration)
   }
 
   #isAliveAlone(id: string, record: TokenRecord, configuration: CoreConfiguration): boolean {
@@ -204,18 +210,20 @@ export class Tokens {
   }
 
   async #areAncestorsAlive(
-    parent: string,
+    child: TokenRecord,
     view: StoreView,
     configuration: CoreConfiguration,
   ): Promise<boolean> {
-    let id = parent
+    let record = child
     for (let depth = 0; depth < ancestorsMax; depth++) {
-      const record = await view.get(keys.token(id))
-      if (record === undefined || !this.#isAliveAlone(id, record, configuration)) return false
-      if (record.parent === undefined) return true
-      id = record.parent
+      const { parent, parentNamespace } = record
+      if (parent === undefined) return true
+      if (parentNamespace !== undefined) return this.isAliveAbove(parentNamespace, parent, view)
+      const above: TokenRecord | undefined = await view.get(keys.token(parent))
+      if (above === undefined || !this.#isAliveAlone(parent, above, configuration)) return false
+      record = above
     }
-    return false
+    return record.parent === undefined
   }
 
   /**
@@ -223,10 +231,10 @@ export class Tokens {
    * never live.
    */
   async isTooDeep(record: TokenRecord, view: StoreView): Promise<boolean> {
-    let above = record.parent
+    let above: TokenRecord | undefined = record
     let depth = 1
-    for (; above !== undefined && depth <= ancestorsMax; depth++) {
-      above = (await view.get(keys.token(above)))?.parent
+    for (; above !== undefined && isChildHere(above) && depth <= ancestorsMax; depth++) {
+      above = await view.get(keys.token(above.parent))
     }
     return depth > ancestorsMax
   }
@@ -245,7 +253,8 @@ export class Tokens {
     if (type === 'batch') {
       const record: TokenRecord = { h: '', ...content }
       const plain = batchCodec.encode(record)
-      const text = batchPrefix + this.#store.sealText(batchPurpose, plain).toString('base64url')
+      const sealed = this.#store.sealText(batchPurpose, plain).toString('base64url')
+      const text = batchPrefix + sealed + this.ids.suffix
       if (text.length > textLengthMax) {
         throw invalid(
           `the batch token would have ${text.length} characters, the most is ${textLengthMax}: shorten what it carries`,
@@ -265,7 +274,7 @@ export class Tokens {
     txn.put(keys.token(id), record)
     if (customText !== undefined) txn.put(keys.customToken(made.hash), { id })
     if (record.expires !== 0) txn.putIndex(keys.expiry(record.expires, id))
-    if (record.parent !== undefined) txn.putIndex(keys.child(record.parent, id))
+    if (isChildHere(record)) txn.putIndex(keys.child(record.parent, id))
     return { text: made.text, accessor: this.ids.accessor(id), id, record, type }
   }
 
@@ -331,9 +340,16 @@ export class Tokens {
   remove(txn: StoreTransaction, id: string, record: TokenRecord): void {
     txn.delete(keys.token(id).text)
     if (record.expires !== 0) txn.delete(keys.expiry(record.expires, id))
-    if (record.parent !== undefined) txn.delete(keys.child(record.parent, id))
+    if (isChildHere(record)) txn.delete(keys.child(record.parent, id))
     if (record.custom === true) txn.delete(keys.customToken(record.h).text)
   }
+}
+
+/** A child of a token above stands in no index: it ends by being asked about its parent. */
+export function isChildHere(
+  record: TokenRecord,
+): record is TokenRecord & { readonly parent: string } {
+  return record.parent !== undefined && record.parentNamespace === undefined
 }
 
 function readBatch(plain: string): TokenRecord {

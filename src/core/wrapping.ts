@@ -7,8 +7,13 @@
 import type { WrapInfo } from '../framework/api.ts'
 import { invalid, type Refusal } from '../framework/refusal.ts'
 import { rfc3339Nano } from '../lib/time.ts'
-import type { SealedStore } from '../storage/sealed-store.ts'
-import { textCodec, type Key, type StoreTransaction, type StoreView } from '../storage/store.ts'
+import {
+  textCodec,
+  type Key,
+  type Store,
+  type StoreTransaction,
+  type StoreView,
+} from '../storage/store.ts'
 import type { CoreConfiguration } from './configuration.ts'
 import { keys } from './keys.ts'
 import type { TokenRecord } from './records.ts'
@@ -38,7 +43,7 @@ export interface WrapNote {
 }
 
 export interface WrappingContext {
-  readonly store: SealedStore
+  readonly store: Store
   readonly tokens: Tokens
   readonly settings: Pick<CoreSettings, 'maxLeaseTtl'>
   readonly configuration: () => Promise<CoreConfiguration>

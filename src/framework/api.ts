@@ -163,14 +163,17 @@ export interface PathTraits {
 }
 
 /** Cheap and never failing; a path that nobody knows counts as open, the stricter of the two. */
-export type PathTraitsOf = (path: string, verb: Verb) => PathTraits
+export type PathTraitsOf = (path: string, verb: Verb, namespace?: string) => PathTraits
+
+/** Makes ready what `PathTraitsOf` has to know of a namespace; mostly nothing has to be. */
+export type Prepare = (namespace: string, path: string) => Soon<void>
 
 /** Who comes to which path, known before anything of the body is. */
 export type Asking = Pick<
   ApiRequest,
   'verb' | 'path' | 'token' | 'clientAddress' | 'wrapTtlSeconds'
 > &
-  Partial<Pick<ApiRequest, 'listener'>>
+  Partial<Pick<ApiRequest, 'listener' | 'namespace'>>
 
 /** Rejects, with the refusal of the request, whoever may not come there whatever the body says. */
 export type RequireMayAsk = (asking: Asking) => Promise<void>
@@ -179,7 +182,8 @@ export type RequireMayAsk = (asking: Asking) => Promise<void>
 export type UnreadRequest = Pick<
   ApiRequest,
   'verb' | 'path' | 'token' | 'clientAddress' | 'clientPort' | 'wrapTtlSeconds' | 'header'
->
+> &
+  Partial<Pick<ApiRequest, 'namespace'>>
 
 /** Records a request that is refused before its fields are known; gives what its caller is told. */
 export type RecordUnread = (request: UnreadRequest, refusal: Refusal) => Promise<Refusal>

@@ -85,8 +85,24 @@ export interface BackendContext {
   readonly logger: Logger
   readonly outbound: Outbound
   readonly loginLog: LoginRecorder
+  /** Those of these policies that nobody has written; for advice, never for a decision. */
+  readonly unknownPolicies?: (names: readonly string[]) => Promise<readonly string[]>
+  /** Decided logins of this mount that are kept, newest first. */
+  readonly keptLogins?: (limit: number) => Promise<readonly KeptLogin[]>
   /** Processes of this server: what all of them may do together is shared out; 1 when absent. */
   readonly processes?: number | undefined
+}
+
+/** What of a decided login can be judged again. */
+export interface KeptLogin {
+  /** Its request id. */
+  readonly id: string
+  readonly timeMs: number
+  readonly kind?: 'jwt' | 'oidc' | undefined
+  readonly role?: string | undefined
+  readonly source?: string | undefined
+  /** Under the references of its role; undefined when the token was not proven. */
+  readonly claims?: JsonObject | undefined
 }
 
 export interface RenewRequest {
@@ -113,6 +129,8 @@ export interface Backend {
   renew?(request: RenewRequest): Promise<RenewTerms>
   /** Says why a login would be accepted or refused. Auth methods only. */
   readonly explainer?: LoginExplainer
+  /** Host of the identity provider that browser sign-ins lead to; empty is none. */
+  signInHost?(): Promise<string>
   /** What it knows about itself, for whoever watches the server; asked at each reading. */
   metrics?(): readonly Family[]
   /** Called when mount options were tuned; throws a `Refusal` to refuse the change. */
@@ -132,6 +150,8 @@ export interface BackendType {
   /** Names under which it can be enabled. */
   readonly types: readonly string[]
   readonly class: 'auth' | 'secret'
+  /** Path of the login that takes a JWT and a role, and so can judge one on any request. */
+  readonly directLogin?: string
   /** Names of aliases that differ in case alone are two people. */
   readonly exactAliases?: true
   create(context: BackendContext): Backend

@@ -56,4 +56,6 @@ export interface LoginExplainer {
   explain(asked: ExplainAsked): Promise<ExplainedLogin>
   /** The same token under each role of the mount, up to `rolesMax` of them. */
   explainRoles(asked: Omit<ExplainAsked, 'role'>, rolesMax: number): Promise<AllRoles>
+  /** Names of roles, at most so many. */
+  roleNames(limit: number): Promise<readonly string[]>
 }

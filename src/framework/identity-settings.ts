@@ -8,6 +8,7 @@ import { isJsonArray, type JsonObject, type JsonValue } from '../lib/json.ts'
 import { field, foldText } from '../schema/field.ts'
 import { choice, stored, type DraftOf, type StoredOf } from '../schema/record.ts'
 import { invalid } from './refusal.ts'
+import type { PolicyOrigins } from './policy-origins.ts'
 import type { LoginBinding } from './reply.ts'
 
 const groupsMax = 1000
@@ -93,13 +94,15 @@ export function bindingOf(settings: IdentitySettings, flow: 'jwt' | 'oidc'): Log
   }
 }
 
-/** The policies that the role gives to these groups; a name has to fit exactly. */
+/** What the role gives for each of these groups; a name has to fit exactly. */
 export function policiesOfGroups(
   { group_policies: map }: IdentitySettings,
   groups: readonly string[],
-): readonly string[] {
+): PolicyOrigins['groups'] {
   if (map === null) return []
-  return groups.flatMap((group) => (Object.hasOwn(map, group) ? textsOf(map, group) : []))
+  return groups.flatMap((group) =>
+    Object.hasOwn(map, group) ? [[group, textsOf(map, group)] as const] : [],
+  )
 }
 
 function textsOf(map: JsonObject, group: string): readonly string[] {

@@ -5,6 +5,7 @@
  */
 
 import type { Reason } from '../trust/reasons.ts'
+import type { Happened } from '../trust/sentence.ts'
 import type { LoginNote } from './login-log.ts'
 
 export interface RefusalRow {
@@ -36,6 +37,7 @@ const refusals = {
   media_type_unsupported: { status: 415, text: 'unsupported media type' },
   rate_limited: { status: 429, text: 'rate limit quota exceeded' },
   internal: { status: 500, text: 'internal error' },
+  namespace_locked: { status: 503, text: 'API access to this namespace has been locked' },
   sealed: { status: 503, text: 'Vault is sealed' },
   unavailable: { status: 503, text: 'storage is not available at the moment; try again' },
 } as const satisfies Readonly<Record<string, RefusalRow>>
@@ -50,7 +52,7 @@ export interface RefusalDetail {
   /** errors[1]: one plain sentence with the fix. */
   readonly sentence?: string | undefined
   /** The same without the fix: for pages, which have a place of its own for that. */
-  readonly happened?: string | undefined
+  readonly happened?: Happened | undefined
   /** Why a login was refused; goes into the `X-Login-Reason` header. */
   readonly reason?: Reason | undefined
   /** Replaces the table's status where the contract demands another one for the same code. */

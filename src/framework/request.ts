@@ -25,6 +25,8 @@ export interface BackendRequest<I> {
   readonly path: string
   /** Whole path, such as `auth/jwt/login`. */
   readonly fullPath: string
+  /** Path of the namespace with a slash at its end; absent for the root. */
+  readonly namespace?: string | undefined
   readonly input: I
   /** All fields as they came, with captured path parts unless the path takes any field. */
   readonly data: JsonObject

@@ -5,7 +5,7 @@
 
 import type { JsonObject } from '../lib/json.ts'
 import { reasons, type Reason } from '../trust/reasons.ts'
-import { happenedFor, sentenceFor } from '../trust/sentence.ts'
+import { happenedFor, sentenceFor, type Happened } from '../trust/sentence.ts'
 import { isSourceAllowed, parseSourceRule } from '../trust/source-address.ts'
 import type { MountFacts, RenewTerms } from './backend.ts'
 import type { Login } from './reply.ts'
@@ -94,7 +94,7 @@ export interface LoginProblem {
   readonly text: string
   readonly sentence: string | undefined
   /** The same without the fix: for pages, which have a place of its own for that. */
-  readonly happened?: string | undefined
+  readonly happened?: Happened | undefined
   readonly status?: number | undefined
 }
 

@@ -1,6 +1,12 @@
 /** The socket side as a whole: all listeners of a server, started and stopped together. */
 
-import type { ApiHandler, PathTraitsOf, RecordUnread, RequireMayAsk } from '../framework/api.ts'
+import type {
+  ApiHandler,
+  PathTraitsOf,
+  Prepare,
+  RecordUnread,
+  RequireMayAsk,
+} from '../framework/api.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Random } from '../platform/random.ts'
@@ -18,6 +24,7 @@ export interface ApiServerOptions {
   readonly listeners: readonly ListenerOptions[]
   readonly handler: ApiHandler
   /** How a path is declared, asked before its body is read. */
+  readonly prepare: Prepare
   readonly traitsOf: PathTraitsOf
   /** Asked before a large body is read. */
   readonly requireMayAsk: RequireMayAsk
@@ -65,7 +72,7 @@ class SocketServer implements ApiServer {
   }
 
   async start(): Promise<readonly BoundAddress[]> {
-    const { handler, traitsOf, requireMayAsk, recordUnread, other } = this.#options
+    const { handler, prepare, traitsOf, requireMayAsk, recordUnread, other } = this.#options
     const { cors, logger, clock, random } = this.#options
     await requireVerbsServed({ clock, logger, random, inbox: this.#inbox, outbox: this.#outbox })
     const bound: BoundAddress[] = []
@@ -79,6 +86,7 @@ class SocketServer implements ApiServer {
           options,
           fixedHeaders: new FixedHeaders(options.customResponseHeaders),
           handler,
+          prepare,
           traitsOf,
           requireMayAsk,
           recordUnread,

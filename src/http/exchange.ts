@@ -12,6 +12,7 @@ import type {
   ListenerSwitches,
   PathTraits,
   PathTraitsOf,
+  Prepare,
   RecordUnread,
   RequireMayAsk,
   Verb,
@@ -90,6 +91,7 @@ export interface ExchangeContext {
   readonly options: ServingOptions
   readonly fixedHeaders: FixedHeaders
   readonly handler: ApiHandler
+  readonly prepare: Prepare
   readonly traitsOf: PathTraitsOf
   readonly requireMayAsk: RequireMayAsk
   readonly recordUnread: RecordUnread
@@ -238,20 +240,24 @@ export class Exchange implements Outstanding {
 
   #call(method: string, target: RequestTarget, clientAddress: string | undefined): Soon<Call> {
     const path = target.path.slice(apiPrefix.length)
-    return readCall({
-      method,
-      path,
-      query: target.query,
-      contentType: this.#request.headers['content-type'],
-      traitsOf: this.#context.traitsOf,
-      readFields: (traits, verb) => this.#recordedFields(traits, { path, verb, clientAddress }),
-    })
+    const namespace = requestNamespace(this.#request.headers)
+    return after(this.#context.prepare(namespace, path), () =>
+      readCall({
+        method,
+        path,
+        query: target.query,
+        contentType: this.#request.headers['content-type'],
+        traitsOf: (asked, verb) => this.#context.traitsOf(asked, verb, namespace),
+        readFields: (traits, verb) =>
+          this.#recordedFields(traits, { path, verb, clientAddress, namespace }),
+      }),
+    )
   }
 
   /** A request whose fields are refused here is one all the same, and leaves its records. */
   async #recordedFields(
     traits: PathTraits,
-    asked: Pick<Asking, 'path' | 'verb' | 'clientAddress'>,
+    asked: Pick<Asking, 'path' | 'verb' | 'clientAddress' | 'namespace'>,
   ): Promise<JsonObject | undefined> {
     try {
       return await this.#fields(traits, asked)
@@ -272,7 +278,7 @@ export class Exchange implements Outstanding {
   /** The fields of the body, read no further than whoever may ask for this path may cost. */
   async #fields(
     { isOpen, repeats }: PathTraits,
-    asked: Pick<Asking, 'path' | 'verb' | 'clientAddress'>,
+    asked: Pick<Asking, 'path' | 'verb' | 'clientAddress' | 'namespace'>,
   ): Promise<JsonObject | undefined> {
     const { headers } = this.#request
     const token = requestToken(headers)
@@ -357,7 +363,7 @@ export class Exchange implements Outstanding {
       method === 'POST' &&
       isForm(headers['content-type'] ?? '') &&
       requestToken(headers) === undefined &&
-      this.#context.traitsOf(path, 'write').isOpen
+      this.#context.traitsOf(path, 'write', requestNamespace(headers)).isOpen
     )
   }
 

@@ -47,6 +47,7 @@ export async function requireVerbsServed(
       arrived.push(verb)
       return done
     },
+    prepare: () => undefined,
     traitsOf: () => ({ isOpen: true, repeats: undefined }),
     requireMayAsk: async () => {},
     recordUnread: async (_request, refusal) => refusal,

@@ -4,7 +4,7 @@ import type { IdentityPorts } from '../core/ports/identity-ports.ts'
 import { reply, type Reply } from '../framework/reply.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { field, type Input } from '../schema/field.ts'
-import { listedAlias, shownAlias } from './read-shapes.ts'
+import { listedAlias, shownAlias, shownIn } from './read-shapes.ts'
 import { idField, nameField, pageFields } from './shared-fields.ts'
 
 const changeFields = {
@@ -65,7 +65,7 @@ export function entityAliasPaths(ports: IdentityPorts): readonly PathDeclaration
           handler: async ({ input }) => {
             const alias = await ports.identities.entityAliases.read(input.id ?? '')
             if (alias === undefined) return reply.none()
-            return reply.data(shownAlias(alias, await ports.mounts()))
+            return reply.data(shownAlias(alias, await shownIn(ports)))
           },
         },
         write: {

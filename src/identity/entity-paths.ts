@@ -7,7 +7,7 @@ import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { invalid } from '../framework/refusal.ts'
 import type { JsonValue } from '../lib/json.ts'
 import { field, type Input } from '../schema/field.ts'
-import { listedEntity, shownEntity } from './read-shapes.ts'
+import { listedEntity, shownEntity, shownIn } from './read-shapes.ts'
 import { idField, nameField, nameInPath, pageFields, pathNameField } from './shared-fields.ts'
 
 const changeFields = {
@@ -163,5 +163,5 @@ async function write(
 }
 
 export async function show(ports: IdentityPorts, found: EntityView | undefined): Promise<Reply> {
-  return found === undefined ? reply.none() : reply.data(shownEntity(found, await ports.mounts()))
+  return found === undefined ? reply.none() : reply.data(shownEntity(found, await shownIn(ports)))
 }

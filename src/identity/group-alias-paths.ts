@@ -4,7 +4,7 @@ import type { IdentityPorts } from '../core/ports/identity-ports.ts'
 import { reply, type Reply } from '../framework/reply.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { field, type Input } from '../schema/field.ts'
-import { listedGroupAlias, shownGroupAlias } from './read-shapes.ts'
+import { listedGroupAlias, shownGroupAlias, shownIn } from './read-shapes.ts'
 import { idField, nameField, pageFields } from './shared-fields.ts'
 
 const changeFields = {
@@ -59,7 +59,7 @@ export function groupAliasPaths(ports: IdentityPorts): readonly PathDeclaration[
           handler: async ({ input }) => {
             const found = await ports.identities.groupAliases.read(input.id ?? '')
             if (found === undefined) return reply.none()
-            return reply.data(shownGroupAlias(found, await ports.mounts()))
+            return reply.data(shownGroupAlias(found, await shownIn(ports)))
           },
         },
         write: {

@@ -5,7 +5,7 @@ import type { IdentityPorts } from '../core/ports/identity-ports.ts'
 import { reply, type Reply } from '../framework/reply.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { field, type Input } from '../schema/field.ts'
-import { listedGroup, shownGroup } from './read-shapes.ts'
+import { listedGroup, shownGroup, shownIn } from './read-shapes.ts'
 import { idField, nameField, nameInPath, pageFields, pathNameField } from './shared-fields.ts'
 
 const changeFields = {
@@ -146,5 +146,5 @@ async function write(
 }
 
 export async function show(ports: IdentityPorts, found: GroupView | undefined): Promise<Reply> {
-  return found === undefined ? reply.none() : reply.data(shownGroup(found, await ports.mounts()))
+  return found === undefined ? reply.none() : reply.data(shownGroup(found, await shownIn(ports)))
 }

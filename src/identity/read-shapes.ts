@@ -4,17 +4,27 @@ import type { EntityView } from '../core/identity/entities.ts'
 import type { AliasedGroup } from '../core/identity/group-aliases.ts'
 import type { GroupView } from '../core/identity/groups.ts'
 import { fullPath, type MountTable } from '../core/mount-table.ts'
+import type { IdentityPorts } from '../core/ports/identity-ports.ts'
 import type { AliasRecord, EntityRecord, GroupRecord } from '../core/records.ts'
 import type { JsonObject } from '../lib/json.ts'
 import { rfc3339Nano } from '../lib/time.ts'
 
 type Mounts = Pick<MountTable, 'byAccessor'>
 
-const namespace = { namespace_id: 'root' } as const
+/** Where what is shown lies. */
+export interface ShownIn {
+  readonly mounts: Mounts
+  readonly namespaceId: string
+}
+
+/** What reads need beside what is read. */
+export async function shownIn({ mounts, namespaceId }: IdentityPorts): Promise<ShownIn> {
+  return { mounts: await mounts(), namespaceId }
+}
 
 export function shownEntity(
   { entity, aliases, directGroups, inheritedGroups }: EntityView,
-  mounts: Mounts,
+  { mounts, namespaceId }: ShownIn,
 ): JsonObject {
   const direct = directGroups.map(({ id }) => id)
   const inherited = inheritedGroups.map(({ id }) => id)
@@ -24,7 +34,7 @@ export function shownEntity(
     metadata: entity.metadata,
     policies: entity.policies,
     disabled: entity.disabled,
-    ...namespace,
+    namespace_id: namespaceId,
     ...times(entity),
     merged_entity_ids: entity.merged.length === 0 ? null : entity.merged,
     direct_group_ids: direct,
@@ -43,8 +53,8 @@ export function listedEntity(
   return { name: entity.name, aliases: aliases.map((alias) => listedAlias(alias, mounts)) }
 }
 
-export function shownAlias(alias: AliasRecord, mounts: Mounts): JsonObject {
-  return { ...aliasMembers(alias, mounts), ...namespace }
+export function shownAlias(alias: AliasRecord, { mounts, namespaceId }: ShownIn): JsonObject {
+  return { ...aliasMembers(alias, mounts), namespace_id: namespaceId }
 }
 
 function aliasMembers(alias: AliasRecord, mounts: Mounts): JsonObject {
@@ -67,23 +77,21 @@ export function listedAlias(alias: AliasRecord, mounts: Mounts): JsonObject {
   }
 }
 
-export function shownGroup({ group, memberEntityIds }: GroupView, mounts: Mounts): JsonObject {
-  // Vault compatibility: what nobody can set is null while there is none.
-  const members = (ids: readonly string[]): readonly string[] | null =>
-    group.type === 'external' && ids.length === 0 ? null : ids
+export function shownGroup({ group, memberEntityIds }: GroupView, shown: ShownIn): JsonObject {
+  const { namespaceId } = shown
   return {
     id: group.id,
     name: group.name,
     type: group.type,
     policies: group.policies,
     metadata: group.metadata,
-    member_entity_ids: members(memberEntityIds),
-    member_group_ids: members(group.memberGroups),
+    member_entity_ids: memberEntityIds,
+    member_group_ids: group.memberGroups,
     parent_group_ids: group.parents,
     modify_index: group.modifyIndex,
-    ...namespace,
+    namespace_id: namespaceId,
     ...times(group),
-    alias: group.alias === undefined ? {} : shownGroupAlias({ group, alias: group.alias }, mounts),
+    alias: group.alias === undefined ? {} : shownGroupAlias({ group, alias: group.alias }, shown),
   }
 }
 
@@ -100,12 +108,15 @@ export function listedGroup(group: GroupRecord, mounts: Mounts): JsonObject {
   }
 }
 
-export function shownGroupAlias({ group, alias }: AliasedGroup, mounts: Mounts): JsonObject {
+export function shownGroupAlias(
+  { group, alias }: AliasedGroup,
+  { mounts, namespaceId }: ShownIn,
+): JsonObject {
   return {
     ...listedGroupAlias({ group, alias }, mounts),
     metadata: null,
     merged_from_canonical_ids: null,
-    ...namespace,
+    namespace_id: namespaceId,
     ...times(alias),
   }
 }

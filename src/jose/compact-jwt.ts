@@ -17,7 +17,7 @@ import {
 } from '../lib/json.ts'
 import { err, ok, type Result } from '../lib/result.ts'
 import { parseJwtHeader, type JwtHeader } from './jwt-header.ts'
-import { lookOf, whyNotCompact } from './jwt-look.ts'
+import { notBase64Url, whyNotCompact } from './jwt-look.ts'
 import type { JwtProblem } from './jwt-problem.ts'
 import type { SignatureAlgorithm } from './algorithms.ts'
 
@@ -82,11 +82,11 @@ export function parseCompactJwt(
 
   const payload = decodeBase64Url(jwt.slice(firstDot + 1, secondDot))
   if (payload === undefined) {
-    return refuse('jwt_malformed', 'the second part of the token is not canonical base64url')
+    return err(notBase64Url('second', jwt.slice(firstDot + 1, secondDot)))
   }
   const signature = decodeBase64Url(jwt.slice(secondDot + 1))
   if (signature === undefined) {
-    return refuse('jwt_malformed', 'the third part of the token is not canonical base64url')
+    return err(notBase64Url('third', jwt.slice(secondDot + 1)))
   }
   if (signature.length === 0)
     return refuse('jwt_malformed', 'the signature part of the token is empty')
@@ -109,9 +109,7 @@ function readHeader(part: string): Result<JwtHeader, JwtProblem> {
   if (part === '') return refuse('jwt_malformed', 'the first part of the token is empty')
   const bytes = decodeBase64Url(part)
   if (bytes === undefined) {
-    const look = lookOf(part)
-    if (look !== undefined) return refuse('not_a_jwt', look)
-    return refuse('jwt_malformed', 'the first part of the token is not canonical base64url')
+    return err(notBase64Url('first', part))
   }
   const text = decodeUtf8(bytes)
   if (text === undefined) return refuse('jwt_malformed', 'the header of the token is not UTF-8')

@@ -107,7 +107,7 @@ function statedWord(jwk: JsonObject, name: string): JsonValue | undefined {
   return value === '' ? undefined : value
 }
 
-/** What a key of a JWT may be for; the second is the word of SPIFFE's trust bundles. */
+/** What a key of a JWT may be for; the second is the word of trust bundles of SPIFFE. */
 const signingUses: ReadonlySet<JsonValue> = new Set(['sig', 'jwt-svid'])
 
 /** RFC 7517 §4.2 and §4.3. */

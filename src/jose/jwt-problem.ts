@@ -16,4 +16,6 @@ export interface JwtProblem {
     | 'claims_malformed'
   /** One sentence about the form, without any part of the token. */
   readonly detail: string
+  /** What it may come from: for people, and no part of the compatible text. */
+  readonly hint?: string
 }

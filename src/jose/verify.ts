@@ -49,7 +49,7 @@ export function verifySignature(jwt: ParsedJwt, key: VerificationKey): boolean {
  * True when the key's type, curve and pinned algorithm allow it to have made a signature of that
  * algorithm.
  */
-function isFitting(key: VerificationKey, alg: SignatureAlgorithm): boolean {
+export function isFitting(key: VerificationKey, alg: SignatureAlgorithm): boolean {
   // RFC 8725 §3.1: one key, one algorithm, if the key says so.
   return algorithmFacts[alg].kind === key.kind && (key.alg === undefined || key.alg === alg)
 }

@@ -11,6 +11,8 @@ export type Side = 'you' | 'operator' | 'provider'
 
 export interface ReasonRow {
   readonly side: Side
+  /** In a browser sign-in, where nobody there has chosen the token; `side` when absent. */
+  readonly signInSide?: Side
   /** At most 60 characters. */
   readonly title: string
   readonly text: string
@@ -28,6 +30,7 @@ export const reasonRows = {
   },
   role_missing: {
     side: 'you',
+    signInSide: 'operator',
     title: 'No role was named',
     text: 'The request names no role and the mount has no default role.',
     fix: 'Send the field role, or have the operator set default_role in the config of the mount.',
@@ -49,6 +52,7 @@ export const reasonRows = {
   },
   role_unknown: {
     side: 'you',
+    signInSide: 'operator',
     title: 'There is no such role',
     text: 'The mount has no role of the requested name.',
     fix: 'Check the spelling and the mount path, or have the operator create the role.',
@@ -56,6 +60,7 @@ export const reasonRows = {
   },
   role_type_mismatch: {
     side: 'you',
+    signInSide: 'operator',
     title: 'The role is for another kind of login',
     text: 'A role serves either logins with a JWT or sign-ins through the browser, not both.',
     fix: 'Use a role of the fitting role_type, or sign in the way the role asks for.',
@@ -92,8 +97,8 @@ export const reasonRows = {
   keys_stale: {
     side: 'provider',
     title: 'The known signing keys are too old',
-    text: 'The key set of the issuer has not answered for longer than jwks_max_stale allows.',
-    fix: 'Restore the connection to the identity provider, or raise jwks_max_stale knowingly.',
+    text: 'The key set of the issuer has not answered for a day, and its last copy serves no longer.',
+    fix: 'Have the operator restore the connection from the server to the identity provider; then try again.',
     status: 400,
   },
   key_unknown: {
@@ -112,6 +117,7 @@ export const reasonRows = {
   },
   jwt_malformed: {
     side: 'you',
+    signInSide: 'provider',
     title: 'The token is damaged',
     text: 'The token is not three canonical base64url parts holding proper JSON.',
     fix: 'Send the token exactly as issued: no quotes, no line breaks, nothing cut off.',
@@ -133,6 +139,7 @@ export const reasonRows = {
   },
   not_a_jwt: {
     side: 'you',
+    signInSide: 'provider',
     title: 'This is not a JWT',
     text: 'What was sent looks like another kind of credential.',
     fix: 'Send the ID token or workload token of the issuer, not an access token, API key or server token.',
@@ -154,6 +161,7 @@ export const reasonRows = {
   },
   signature_invalid: {
     side: 'you',
+    signInSide: 'provider',
     title: 'The signature is wrong',
     text: 'No trusted key verifies the signature of the token.',
     fix: 'Check that the token comes from the issuer this mount trusts and was not altered on the way.',
@@ -175,6 +183,7 @@ export const reasonRows = {
   },
   token_type_refused: {
     side: 'you',
+    signInSide: 'provider',
     title: 'The token is made for something else',
     text: 'Logout tokens, security events and proof-of-possession tokens are not logins.',
     fix: 'Send an ID token or workload token.',
@@ -182,6 +191,7 @@ export const reasonRows = {
   },
   issuer_missing: {
     side: 'you',
+    signInSide: 'provider',
     title: 'The token names no issuer',
     text: 'The mount expects a certain issuer and the token has no iss claim.',
     fix: 'Use a token that carries iss, or have the issuer add it.',
@@ -189,6 +199,7 @@ export const reasonRows = {
   },
   issuer_mismatch: {
     side: 'you',
+    signInSide: 'operator',
     title: 'The token comes from another issuer',
     text: 'The iss claim is not exactly the issuer this mount trusts. A trailing slash or another case counts.',
     fix: 'Log in at the mount of that issuer, or have the operator correct bound_issuer.',
@@ -196,6 +207,7 @@ export const reasonRows = {
   },
   issuer_unknown: {
     side: 'you',
+    signInSide: 'operator',
     title: 'No trusted issuer has this name',
     text: 'The mount trusts several issuers and the token is from none of them.',
     fix: 'Log in at the mount of that issuer, or have the operator add the issuer.',
@@ -210,6 +222,7 @@ export const reasonRows = {
   },
   audience_missing: {
     side: 'you',
+    signInSide: 'provider',
     title: 'The token names no audience',
     text: 'The server expects a token made for it, and the token has no aud claim.',
     fix: 'Ask the issuer for a token with the audience this server names.',
@@ -217,6 +230,7 @@ export const reasonRows = {
   },
   audience_mismatch: {
     side: 'you',
+    signInSide: 'operator',
     title: 'The token is meant for somebody else',
     text: 'No audience of the token is one that the role or the mount expects. Comparison is exact.',
     fix: 'Ask the issuer for a token with the audience this server names, or have the operator change bound_audiences.',
@@ -245,6 +259,7 @@ export const reasonRows = {
   },
   expired: {
     side: 'you',
+    signInSide: 'provider',
     title: 'The token has expired',
     text: 'The end of the lifetime of the token is past, allowing for clock differences.',
     fix: 'Get a fresh token right before the login; compare the clocks of issuer and server.',
@@ -266,6 +281,7 @@ export const reasonRows = {
   },
   token_replayed: {
     side: 'you',
+    signInSide: 'provider',
     title: 'The token was used before',
     text: 'This role accepts each token once only.',
     fix: 'Get a fresh token for every login.',

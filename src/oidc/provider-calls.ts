@@ -4,7 +4,7 @@
  */
 
 import { err, ok, type Result } from '../lib/result.ts'
-import { OutboundProblem, type Outbound } from '../platform/outbound.ts'
+import { OutboundProblem, type Outbound, type OutboundProblemKind } from '../platform/outbound.ts'
 import type { CaBundle } from './ca-bundle.ts'
 
 export interface ProviderTrust {
@@ -23,12 +23,16 @@ export interface DocumentRequest {
 export interface FetchedDocument {
   readonly text: string
   readonly lifeMs: number
+  /** The time of the one who answered, by its Date header. */
+  readonly serverTimeMs?: number
 }
 
 /** `detail` names the address and the cause and nothing of the answer's body. */
 export interface FetchProblem {
   readonly reason: 'unreachable' | 'status' | 'not_json' | 'no_keys' | 'ca_unreadable'
   readonly detail: string
+  /** Of `unreachable`. */
+  readonly kind?: OutboundProblemKind
 }
 
 const documentBytesMax = 1_048_576
@@ -66,12 +70,19 @@ export class ProviderCalls {
         return err({ reason: 'status', detail: `${url} answered with status ${answer.status}` })
       }
       if (looksLikeJson(answer.body)) {
-        return ok({ text: answer.body, lifeMs: cacheLifeMs(answer.headers) })
+        return ok({
+          text: answer.body,
+          lifeMs: cacheLifeMs(answer.headers),
+          ...serverTime(answer.headers),
+        })
       }
       return err({ reason: 'not_json', detail: notJson(url, answer.headers, answer.body) })
     } catch (problem) {
-      const cause = problem instanceof OutboundProblem ? problem.message : 'the call failed'
-      return err({ reason: 'unreachable', detail: `${url}: ${cause}` })
+      if (!(problem instanceof OutboundProblem)) {
+        return err({ reason: 'unreachable', detail: `${url}: the call failed` })
+      }
+      const { kind, message } = problem
+      return err({ reason: 'unreachable', detail: `${url}: ${message}`, kind })
     }
   }
 }
@@ -96,6 +107,13 @@ export function cacheLifeMs(headers: Readonly<Record<string, string>>): number {
   const ageSeconds = /^[0-9]{1,12}$/.test(ageText) ? Number(ageText) : 0
   const lifeMs = (Number(match[1]) - ageSeconds) * 1000
   return Math.min(Math.max(lifeMs, lifeMsMin), lifeMsMax)
+}
+
+function serverTime(
+  headers: Readonly<Record<string, string>>,
+): Pick<FetchedDocument, 'serverTimeMs'> {
+  const serverTimeMs = Date.parse(headers['date'] ?? '')
+  return Number.isNaN(serverTimeMs) ? {} : { serverTimeMs }
 }
 
 function looksLikeJson(body: string): boolean {

@@ -2,6 +2,9 @@
 
 import { hasHiddenCharacter } from '../platform/outbound-url.ts'
 
+/** Where the command line waits for the browser unless it is told otherwise. */
+export const cliRedirectUri = 'http://localhost:8250/oidc/callback'
+
 /**
  * True when the list has exactly that address; a loopback address may name any port. Nothing is
  * normalised on the way: what is compared is what was written, but for the port.
@@ -81,9 +84,12 @@ export function bareState(state: string): string {
   return suffix === -1 ? state : state.slice(0, suffix)
 }
 
-/** Where the provider posts to: the API instead of the UI (jwt-oidc.md §4.5, last sentence). */
-export function formPostRedirect(redirectUri: string): string {
-  return redirectUri.replace('ui/vault', 'v1')
+/**
+ * Where the provider posts to: the API instead of the UI (jwt-oidc.md §4.5, last sentence), in the
+ * namespace of the mount.
+ */
+export function formPostRedirect(redirectUri: string, namespace = ''): string {
+  return redirectUri.replace('ui/vault', () => `v1/${namespace}`.replace(/\/$/, ''))
 }
 
 /**

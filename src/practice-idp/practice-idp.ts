@@ -20,9 +20,9 @@ import {
 } from './practice-keys.ts'
 import { defaultClient, type PracticeClient } from './clients.ts'
 import type { PersonName } from './people.ts'
-import type { PracticePage } from './sign-in-pages.ts'
+import type { PageFacts, PracticePage } from './sign-in-pages.ts'
 import { PracticeSignIn, type Arrival, type TokenAnswer } from './sign-in.ts'
-import { pageSecurityPolicy, practicePage } from './practice-page.ts'
+import { mintedPage, practicePage } from './practice-page.ts'
 import { isTrouble, troubleNames, type Trouble } from './trouble.ts'
 import { isWorkload, workloads, type Claims, type Workload } from './workload.ts'
 
@@ -189,7 +189,7 @@ class HttpPracticeIdp implements PracticeIdp {
     if (step !== undefined) return sendStep(response, step)
     switch (`${request.method} ${path}`) {
       case 'GET /':
-        return sendPage(response, this.#page())
+        return sendStep(response, this.#page())
       case 'GET /.well-known/openid-configuration':
         return this.#sendDocument(response, JSON.stringify(this.#discovery()))
       case 'GET /jwks':
@@ -198,7 +198,7 @@ class HttpPracticeIdp implements PracticeIdp {
       case 'GET /troubles':
         return sendJson(response, 200, this.#troubleList())
       case 'POST /mint':
-        return this.#mintByRequest(await readFields(request), response)
+        return this.#mintByRequest(await readFields(request), request, response)
       case 'POST /rotate':
         return this.#rotateByRequest(await readFields(request), request, response)
       case 'POST /troubles':
@@ -301,19 +301,31 @@ class HttpPracticeIdp implements PracticeIdp {
     response.end(text)
   }
 
-  #page(): string {
+  #page(): PracticePage {
     return practicePage({
+      ...this.#pageFacts(),
       issuer: this.#issuer,
       generation: this.#keys.generation,
       active: this.#active,
     })
   }
 
+  #pageFacts(): PageFacts {
+    return {
+      nonce: this.#options.random.bytes(18).toString('base64'),
+      coop: this.#active.has('coop'),
+    }
+  }
+
   #troubleList(): Record<string, boolean> {
     return Object.fromEntries(troubleNames.map((name) => [name, this.#active.has(name)]))
   }
 
-  #mintByRequest(fields: JsonObject | undefined, response: ServerResponse): void {
+  #mintByRequest(
+    fields: JsonObject | undefined,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): void {
     if (fields === undefined) return sendJson(response, 400, { error: 'body_malformed' })
     const { template, claims, audience, alg } = fields
     const lifetime = Number(fields['lifetime_seconds'] ?? lifetimeSecondsDefault)
@@ -326,12 +338,20 @@ class HttpPracticeIdp implements PracticeIdp {
       return sendJson(response, 400, { error: 'claims_malformed' })
     }
     if (!Number.isFinite(lifetime)) return sendJson(response, 400, { error: 'lifetime_malformed' })
-    const extra = audience === undefined ? {} : { aud: audience }
+    const extra = audience === undefined || audience === '' ? {} : { aud: audience }
     const jwt = this.mint(
       { ...claims, ...extra },
       { ...(template === undefined ? {} : { template }), alg: known, lifetimeSeconds: lifetime },
     )
-    sendJson(response, 200, { jwt })
+    if (!isForPerson(request)) return sendJson(response, 200, { jwt })
+    const asked = {
+      ...(template === undefined ? {} : { template }),
+      ...(Object.keys(extra).length === 0 ? {} : { audience }),
+    }
+    sendStep(
+      response,
+      mintedPage({ ...this.#pageFacts(), issuer: this.#issuer, jwt, body: JSON.stringify(asked) }),
+    )
   }
 
   #rotateByRequest(
@@ -372,6 +392,11 @@ function isLoopback(address: string): boolean {
 
 function isForm(request: IncomingMessage): boolean {
   return request.headers['content-type']?.startsWith('application/x-www-form-urlencoded') === true
+}
+
+/** A form of its own page, rather than a program. */
+function isForPerson(request: IncomingMessage): boolean {
+  return isForm(request) && request.headers.accept?.includes('text/html') === true
 }
 
 function isTrue(value: unknown): boolean {
@@ -416,7 +441,7 @@ function sendJson(response: ServerResponse, status: number, body: object): void 
 function sendPage(response: ServerResponse, html: string): void {
   response.writeHead(200, {
     'content-type': 'text/html; charset=utf-8',
-    'content-security-policy': pageSecurityPolicy,
+    'content-security-policy': "default-src 'none'",
     'x-content-type-options': 'nosniff',
     // Its forms must come with their origin, which no-referrer would make null.
     'referrer-policy': 'same-origin',

@@ -1,44 +1,121 @@
 /** The practice provider's page: what it offers and what is wrong with it at the moment. */
 
-import { troubleNames, troubles, type Trouble } from './trouble.ts'
+import { html, type Html } from '../ui/html.ts'
+import { createPracticePage, type PageFacts, type PracticePage } from './sign-in-pages.ts'
+import { troubleNames, troubles, type Trouble, type TroubleRow } from './trouble.ts'
 import { workloadNames, workloads } from './workload.ts'
 
-export interface PracticeFacts {
+export interface PracticeFacts extends PageFacts {
   readonly issuer: string
   readonly generation: number
   readonly active: ReadonlySet<Trouble>
 }
 
-export const pageSecurityPolicy =
-  "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+const areas: readonly (readonly [TroubleRow['about'], string])[] = [
+  ['token', 'Tokens'],
+  ['keys', 'Keys and discovery'],
+  ['sign_in', 'Sign-ins in a browser'],
+]
 
-export function practicePage(facts: PracticeFacts): string {
-  const issuer = escapeHtml(facts.issuer)
-  const mintings = workloadNames.map(
-    (name) =>
-      `<li><form method="post" action="/mint"><input type="hidden" name="template" value="${name}"><button>${name}</button> ${escapeHtml(workloads[name].help)}</form></li>`,
-  )
-  const switches = troubleNames.map((name) => {
-    const isOn = facts.active.has(name)
-    const value = isOn ? 'false' : 'true'
-    return `<li><form method="post" action="/troubles"><input type="hidden" name="${name}" value="${value}"><button>${isOn ? 'end' : 'start'}</button> ${isOn ? '<strong>' : ''}${name}${isOn ? '</strong>' : ''}: ${escapeHtml(troubles[name])}</form></li>`
+export function practicePage(facts: PracticeFacts): PracticePage {
+  return createPracticePage({
+    ...facts,
+    title: 'Start',
+    isBroad: true,
+    main: html`<div class="head">
+        <h1>Practice identity provider</h1>
+        <p class="lead">It signs tokens for whoever asks, and goes wrong on request.</p>
+      </div>
+      <dl class="facts">
+        <dt>Issuer</dt>
+        <dd><code>${facts.issuer}</code></dd>
+        <dt>Discovery</dt>
+        <dd>
+          <a href="/.well-known/openid-configuration">/.well-known/openid-configuration</a>
+        </dd>
+        <dt>Keys</dt>
+        <dd><a href="/jwks">/jwks</a>, generation ${facts.generation}</dd>
+      </dl>
+      <form method="post" action="/rotate">
+        <div class="actions"><button class="button">Rotate the keys</button></div>
+      </form>
+      ${mintPart()}
+      <section class="head">
+        <h2>What goes wrong</h2>
+        <p class="small">
+          Each switch stays on until it is switched off. Beside it stands the reason that a login is
+          refused with. Keys are kept for a while: rotate them to see what is wrong with them.
+        </p>
+        ${areas.map(([about, title]) => troublePart(facts.active, about, title))}
+      </section>`,
   })
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Practice identity provider</title>
-<style>body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem}form{display:inline}code{font-size:.95em}</style></head>
-<body><h1>Practice identity provider</h1>
-<p>For trying things out on this machine. It knows no passwords and its tokens are worth nothing elsewhere.</p>
-<ul><li>Issuer <code>${issuer}</code></li>
-<li><a href="/.well-known/openid-configuration">Discovery document</a></li>
-<li><a href="/jwks">Key set</a>, generation ${facts.generation}
-<form method="post" action="/rotate"><button>rotate</button></form></li></ul>
-<h2>Make a token</h2><p><code>POST /mint</code> with <code>template</code>, <code>claims</code>, <code>alg</code>, <code>lifetime_seconds</code>.</p>
-<ul>${mintings.join('\n')}</ul>
-<h2>Trouble</h2><ul>${switches.join('\n')}</ul>
-</body></html>
-`
 }
 
-function escapeHtml(text: string): string {
-  return text.replaceAll(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)
+function mintPart(): Html {
+  return html`<section class="head">
+    <h2>Make a token</h2>
+    <form method="post" action="/mint">
+      <label
+        >Of
+        <select name="template">
+          ${workloadNames.map(
+            (name) => html`<option value="${name}">${name}: ${workloads[name].help}</option>`,
+          )}
+        </select>
+      </label>
+      <label
+        >Audience <span class="small">Empty: that of the template.</span>
+        <input name="audience" autocomplete="off" spellcheck="false"
+      /></label>
+      <div class="actions"><button class="button">Make the token</button></div>
+    </form>
+  </section>`
+}
+
+function troublePart(
+  active: ReadonlySet<Trouble>,
+  about: TroubleRow['about'],
+  title: string,
+): Html {
+  const names = troubleNames.filter((name) => troubles[name].about === about)
+  return html`<h3 class="small">${title}</h3>
+    <ul class="switches">
+      ${names.map((name) => switchItem(name, active.has(name)))}
+    </ul>`
+}
+
+function switchItem(name: Trouble, isOn: boolean): Html {
+  const { text, reason } = troubles[name]
+  return html`<li>
+    <form method="post" action="/troubles">
+      <input type="hidden" name="${name}" value="${isOn ? 'false' : 'true'}" />
+      <button class="button${isOn ? ' main' : ''}" aria-label="${isOn ? 'On' : 'Off'}: ${name}">
+        ${isOn ? 'On' : 'Off'}
+      </button>
+    </form>
+    <p>
+      <strong>${name}</strong><br />${text}
+      ${reason === '' ? undefined : html`<br /><code>${reason}</code>`}
+    </p>
+  </li>`
+}
+
+/** A token to copy, and the command that makes another one. */
+export function mintedPage(
+  facts: PageFacts & { readonly issuer: string; readonly jwt: string; readonly body: string },
+): PracticePage {
+  const { issuer, jwt, body } = facts
+  return createPracticePage({
+    ...facts,
+    title: 'A token',
+    isBroad: true,
+    main: html`<h1>A token</h1>
+      <code class="block">${jwt}</code>
+      <p class="small">The same in a terminal</p>
+      <code class="block"
+        >curl -s -H 'content-type: application/json' -d '${body.replaceAll("'", '\\u0027')}'
+        ${issuer}/mint</code
+      >
+      <div class="actions"><a class="quiet" href="/">Back</a></div>`,
+  })
 }

@@ -3,6 +3,7 @@
  */
 
 import { html, ownHtml, type Html } from '../ui/html.ts'
+import { icons } from '../ui/icons.ts'
 import { stylesheet } from '../ui/style.ts'
 import { people, personNames } from './people.ts'
 
@@ -22,11 +23,13 @@ interface PracticePageContent {
   readonly formTarget?: string
   /** With `Cross-Origin-Opener-Policy`, as some providers send it. */
   readonly coop: boolean
+  readonly isBroad?: boolean
 }
 
 export type PageFacts = Pick<PracticePageContent, 'nonce' | 'coop'>
 
-function page(parts: PracticePageContent): PracticePage {
+/** The frame that all pages of the practice provider have. */
+export function createPracticePage(parts: PracticePageContent): PracticePage {
   const { nonce, script } = parts
   const body = html`<!doctype html>
     <html lang="en" class="auto">
@@ -41,11 +44,11 @@ function page(parts: PracticePageContent): PracticePage {
       <body>
         <a class="skip" href="#main">Skip to content</a>
         <header class="top">
-          <span class="brand">Practice identity provider</span
+          <span class="brand">${icons.key}Practice identity provider</span
           ><span class="where dev">practice</span>
         </header>
         <main id="main" tabindex="-1">
-          <article class="card">
+          <article class="card${parts.isBroad === true ? ' broad' : ''}">
             ${parts.main}
             <p class="small">
               It asks for no password and proves nothing. For trying out on this machine.
@@ -91,17 +94,22 @@ export function pickerPage(
   facts: PageFacts,
   parts: {
     readonly client: string
+    /** Where it is; empty is not known. */
+    readonly host: string
     readonly scopes: readonly string[]
     readonly choose: (name: string) => string
     readonly deny: string
   },
 ): PracticePage {
-  return page({
+  return createPracticePage({
     ...facts,
     title: 'Choose a person',
     main: html`<div class="head">
         <h1>Who signs in?</h1>
-        <p class="lead">${parts.client} asks for ${parts.scopes.join(', ')}.</p>
+        <p class="lead">
+          ${parts.client}${parts.host === '' ? '' : ` at ${parts.host}`} asks for
+          ${parts.scopes.join(', ')}.
+        </p>
       </div>
       <div class="actions">
         ${personNames.map(
@@ -110,8 +118,8 @@ export function pickerPage(
               >${people[name].name} (${people[name].groups.join(', ') || 'no groups'})</a
             >`,
         )}
-        <a class="button wide" href="${parts.deny}">Deny</a>
-      </div>`,
+      </div>
+      <div class="trail"><a class="quiet" href="${parts.deny}">Deny access</a></div>`,
   })
 }
 
@@ -121,7 +129,7 @@ export function formPostPage(
   target: string,
   fields: Readonly<Record<string, string>>,
 ): PracticePage {
-  return page({
+  return createPracticePage({
     ...facts,
     title: 'Back to the application',
     script: 'document.forms[0].submit()',
@@ -138,7 +146,7 @@ export function formPostPage(
 }
 
 export function deviceCodePage(facts: PageFacts, wrongCode: boolean): PracticePage {
-  return page({
+  return createPracticePage({
     ...facts,
     title: 'Enter the code',
     main: html`<h1>Enter the code of your device</h1>
@@ -155,7 +163,7 @@ export function messagePage(
   facts: PageFacts,
   parts: { readonly status: number; readonly title: string; readonly text: string },
 ): PracticePage {
-  return page({
+  return createPracticePage({
     ...facts,
     status: parts.status,
     title: parts.title,

@@ -114,6 +114,7 @@ export class PracticeSignIn {
     const choose = (name: string) => `/authorize/as/${name}?${query.toString()}`
     return pickerPage(this.#facts(), {
       client: asked.client.client_id,
+      host: hostOf(query.get('redirect_uri') ?? ''),
       scopes: asked.scopes,
       choose,
       deny: choose('nobody'),
@@ -367,6 +368,7 @@ export class PracticeSignIn {
     const choose = (name: string) => `/device/as/${name}?user_code=${encodeURIComponent(userCode)}`
     return pickerPage(this.#facts(), {
       client: `${device.clientId}, on the device that shows ${userCode},`,
+      host: '',
       scopes: device.scopes,
       choose,
       deny: choose('nobody'),
@@ -423,6 +425,10 @@ export class PracticeSignIn {
     const code = `${text}BCDFGHJK`.slice(0, 8)
     return `${code.slice(0, 4)}-${code.slice(4)}`
   }
+}
+
+function hostOf(address: string): string {
+  return URL.canParse(address) ? new URL(address).host : ''
 }
 
 /** RFC 7636 §4.6. */

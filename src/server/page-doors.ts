@@ -3,12 +3,15 @@
  * goes by.
  */
 
+import type { CoreConfiguration } from '../core/configuration.ts'
+import type { MountedBackends } from '../core/mounted-backends.ts'
 import { closedSwitches } from '../framework/api.ts'
 import type { Refusal } from '../framework/refusal.ts'
 import type { OtherHandler } from '../http/exchange.ts'
 import { outcomeAnswer } from '../http/respond.ts'
 import { decodeBase64Url } from '../lib/base64url.ts'
 import { emptyObject, isJsonObject, parseJson, requestJsonLimits } from '../lib/json.ts'
+import type { Soon } from '../lib/soon.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Random } from '../platform/random.ts'
 import { StoreSealed, type Store, type TextSealer } from '../storage/store.ts'
@@ -23,6 +26,10 @@ interface PagesCore extends LocalApi {
   readonly store: Store & TextSealer
   readonly seal: { readonly sealed: boolean }
   readonly isOpen: boolean
+  /** Path of the namespace that a token text names; empty for the root. */
+  namespaceOf(text: string): Soon<string>
+  readonly backends: Pick<MountedBackends, 'of'>
+  configuration(): Promise<Pick<CoreConfiguration, 'mounts'>>
 }
 
 export interface WebUiOptions {
@@ -51,19 +58,30 @@ export function createWebHandler(options: WebUiOptions): OtherHandler {
     publicOrigin: (request) => configured ?? originOf(request),
     isSealed: () => core.seal.sealed || !core.isOpen,
     reasonText: (reason) => (isReason(reason) ? reasons[reason] : undefined),
+    providerOf: (mount) => providerOf(core, mount),
     environment,
   }
   return createWebUi(doors)
 }
 
+async function providerOf(core: PagesCore, mount: string): Promise<string> {
+  const { mounts } = await core.configuration()
+  const record = mounts.byPath(`auth/${mount}/`)
+  if (record === undefined || record.tainted === true) return ''
+  return (await core.backends.of(record).backend.signInHost?.()) ?? ''
+}
+
 /** As a request over the socket, and its answer as it would go out. */
-async function callApi({ handler }: LocalApi, call: ApiCall): Promise<ApiResult> {
-  const outcome = await handler({
+async function callApi(core: PagesCore, call: ApiCall): Promise<ApiResult> {
+  const { token } = call
+  // A session acts where its token is.
+  const ofToken = token === undefined ? '' : await core.namespaceOf(token)
+  const outcome = await core.handler({
     verb: call.verb,
     path: call.path,
     data: call.data ?? emptyObject(),
     token: call.token,
-    namespace: '',
+    namespace: call.namespace ?? ofToken,
     wrapTtlSeconds: 0,
     clientAddress: call.clientAddress,
     clientPort: undefined,
@@ -91,7 +109,11 @@ async function callApi({ handler }: LocalApi, call: ApiCall): Promise<ApiResult>
 }
 
 function textsOf({ plainText, detail }: Refusal): RefusalTexts {
-  return { text: plainText, happened: detail.happened }
+  return {
+    text: plainText,
+    happened: detail.happened?.text,
+    compared: detail.happened?.compared(),
+  }
 }
 
 /** What the address bar shows, as far as the request tells. */

@@ -13,6 +13,7 @@ import {
   requestJsonLimits,
   type JsonObject,
 } from '../lib/json.ts'
+import { cliRedirectUri } from '../oidc/redirect-uri.ts'
 import type { Outbound } from '../platform/outbound.ts'
 import { defaultClient } from '../practice-idp/clients.ts'
 import type { PracticeIdp } from '../practice-idp/practice-idp.ts'
@@ -113,8 +114,8 @@ async function preparePeople(
     ...person,
     allowed_redirect_uris: [
       ...servers.map((server) => `${server}/ui/vault/auth/oidc/oidc/callback`),
-      'http://localhost:8250/oidc/callback',
-      'http://127.0.0.1:8250/oidc/callback',
+      cliRedirectUri,
+      cliRedirectUri.replace('localhost', '127.0.0.1'),
     ],
   })
 }

@@ -22,7 +22,8 @@ import type { Outbound } from '../platform/outbound.ts'
 import type { Random } from '../platform/random.ts'
 import { SealedStore } from '../storage/sealed-store.ts'
 import type { Engine } from '../storage/store.ts'
-import { createSystem } from '../sys/index.ts'
+import { createNamespaceSystem, createSystem } from '../sys/index.ts'
+import { showRefusals } from './browser-refusals.ts'
 import { builtIns } from './built-ins.ts'
 import { createPageShell } from './page-shell.ts'
 import { createWebHandler } from './page-doors.ts'
@@ -113,6 +114,8 @@ export class Server {
 
   /** Cuts no running request; what was acknowledged is durable already. */
   async stop(): Promise<void> {
+    // Who watches would be waited for.
+    this.core.loginFeed.close()
     await this.#api.stop({ graceMs: stopGraceMs })
     if (!this.#ownSeal.sealed) await this.#ownSeal.seal()
     await this.#engine.close()
@@ -151,6 +154,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       explainToCaller: options.explainToCaller,
       loginRecordsMax: options.loginRecordsMax ?? loginRecordsUsual,
     }
+    const pages = createPageShell({ random, environment, ui: options.ui })
     const core = new Core({
       store,
       seal,
@@ -162,8 +166,9 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       audit: options.audit ?? noAudit,
       plugins: (tokens) => [...builtIns(tokens), ...(options.plugins ?? [])],
       system: createSystem,
+      namespaceSystem: createNamespaceSystem,
       identityPaths: createIdentityPaths,
-      pages: createPageShell({ random, environment, ui: options.ui }),
+      pages,
       processes,
       leads: () => member?.isLeader ?? true,
       ...(member === undefined ? {} : { oneOfAll: member.oneOfAll }),
@@ -174,7 +179,8 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     const other = otherHandler(core, options)
     const api = createApiServer({
       listeners: options.listeners,
-      handler: core.handler,
+      handler: options.ui ? showRefusals(core.handler, pages) : core.handler,
+      prepare: core.prepare,
       traitsOf: core.traitsOf,
       requireMayAsk: core.requireMayAsk,
       recordUnread: core.recordUnread,

@@ -26,11 +26,13 @@ import { reply, type Reply } from '../framework/reply.ts'
 import { BoundedCache } from '../lib/bounded-cache.ts'
 import { parseCidr } from '../lib/cidr.ts'
 import { isJsonObject, parseJson, type JsonObject, type JsonValue } from '../lib/json.ts'
+import { nearestName } from '../lib/nearest-name.ts'
 import { rfc3339 } from '../lib/time.ts'
 import { field, type Input } from '../schema/field.ts'
 import { authMountPath, shownRecord } from './login-record-paths.ts'
 import { refuseAfterwards, type Explanation } from '../trust/decide.ts'
 import { fixesOf } from '../trust/fixes.ts'
+import { claimsByReference } from '../trust/pointer.ts'
 import { reasons } from '../trust/reasons.ts'
 import { lints } from '../trust/role-lint.ts'
 
@@ -142,8 +144,12 @@ async function explain(ports: Ports, request: Request): Promise<Reply> {
     explained.login === undefined ? undefined : await ports.logins.preview(explained.login, mount)
   const explanation = afterwards(explained.explanation, preview, asked.requestId)
   const all = input.all_roles === true ? await explainer.explainRoles(asked, rolesMax) : undefined
+  const near =
+    explanation.failure?.reason === 'role_unknown' && mayListRoles(request, mount)
+      ? nearestName(explained.role, await explainer.roleNames(rolesMax))
+      : undefined
   return reply.data({
-    ...verdictOf(explanation),
+    ...verdictOf(explanation, near),
     mount: mount.path,
     mount_accessor: mount.accessor,
     role: explained.role,
@@ -168,14 +174,25 @@ async function explain(ports: Ports, request: Request): Promise<Reply> {
   })
 }
 
-function verdictOf({ failure }: Explanation): JsonObject {
+function verdictOf({ failure }: Explanation, nearRole: string | undefined): JsonObject {
   if (failure === undefined) return { decision: 'accept', reason: null, sentence: null, fix: [] }
+  const meant = nearRole === undefined ? [] : [didYouMean(nearRole)]
   return {
     decision: 'refuse',
     reason: failure.reason,
     sentence: failure.sentence ?? null,
-    fix: fixesOf(failure),
+    fix: [...meant, ...fixesOf(failure)],
   }
+}
+
+function didYouMean(role: string): JsonObject {
+  return { side: 'token', text: `Did you mean the role ${JSON.stringify(role)}?` }
+}
+
+/** Names of roles are for those who may list them. */
+function mayListRoles({ facts }: Request, { path }: MountRecord): boolean {
+  const asked = { operation: 'list', wrapTtlSeconds: 0, sudoRequired: false } as const
+  return facts.caller?.acl.decide({ ...asked, path: `auth/${path}role/` }).allowed === true
 }
 
 /** A refusal by what comes after a login's own checks. */
@@ -232,7 +249,7 @@ async function recorded(ports: Ports, id: string): Promise<DecisionRecord> {
 
 /** Those that were kept: what the role did not look at is not among them. */
 function claimsOfRecord(record: DecisionRecord | undefined): PresentedLogin {
-  return { kind: 'claims', claims: record?.claims ?? {} }
+  return { kind: 'claims', claims: claimsByReference(record?.claims ?? {}) }
 }
 
 function claimsOf(given: JsonValue): JsonObject {

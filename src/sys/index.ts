@@ -1,6 +1,11 @@
 /** The sys/ mount: every path of it, and help about all mounts. */
 
-import type { System, SystemPorts } from '../core/ports/system-ports.ts'
+import type {
+  NamespacePorts,
+  NamespaceSystem,
+  System,
+  SystemPorts,
+} from '../core/ports/system-ports.ts'
 import type { PathDeclaration } from '../framework/path.ts'
 import { auditPaths } from './audit-paths.ts'
 import { capabilityPaths } from './capability-paths.ts'
@@ -12,6 +17,7 @@ import { loginRecordPaths } from './login-record-paths.ts'
 import { lockedUserPaths } from './locked-user-paths.ts'
 import { metricsPaths } from './metrics-paths.ts'
 import { mountPaths } from './mount-paths.ts'
+import { namespacePaths } from './namespace-paths.ts'
 import { helpText, openApiDocument } from './openapi.ts'
 import { policyPaths } from './policy-paths.ts'
 import { quotaPaths } from './quota-paths.ts'
@@ -26,20 +32,45 @@ import { uiHeaderPaths } from './ui-header-paths.ts'
 import { wrappingPaths } from './wrapping-paths.ts'
 
 export function createSystem(ports: SystemPorts): System {
+  const ofServer = pathsOfServer(ports)
   return {
-    paths: systemPaths(ports),
-    help: (declarations, declaration, path) => {
-      const help = helpText(declarations, declaration, path)
-      return `${JSON.stringify({ help, see_also: null, openapi: openApiDocument(ports, []) })}\n`
-    },
+    paths: [...ofServer, ...pathsOfNamespace(ports)],
+    serverPaths: ofServer,
+    help: helpOf(ports),
   }
 }
 
-function systemPaths(ports: SystemPorts): readonly PathDeclaration[] {
+/** The same below the root: nothing there is about the whole server. */
+export const createNamespaceSystem: NamespaceSystem = (ports) => ({
+  paths: pathsOfNamespace(ports),
+  help: helpOf(ports),
+})
+
+function helpOf(ports: NamespacePorts): System['help'] {
+  return (declarations, declaration, path) => {
+    const help = helpText(declarations, declaration, path)
+    return `${JSON.stringify({ help, see_also: null, openapi: openApiDocument(ports, []) })}\n`
+  }
+}
+
+function pathsOfServer(ports: SystemPorts): readonly PathDeclaration[] {
   return [
     ...sealPaths(ports),
     ...rootGenerationPaths(ports),
     ...rekeyPaths(ports),
+    ...metricsPaths(ports),
+    ...corsPaths(ports),
+    ...auditPaths(ports),
+    ...quotaPaths(ports),
+    ...rotationPaths(ports),
+    ...serverPaths(ports),
+    ...storagePaths(ports),
+    ...uiHeaderPaths(ports),
+  ]
+}
+
+function pathsOfNamespace(ports: NamespacePorts): readonly PathDeclaration[] {
+  return [
     ...capabilityPaths(ports),
     ...policyPaths(ports),
     ...leasePaths(ports),
@@ -47,15 +78,8 @@ function systemPaths(ports: SystemPorts): readonly PathDeclaration[] {
     ...internalPaths(ports),
     ...explainPaths(ports),
     ...loginRecordPaths(ports),
-    ...metricsPaths(ports),
-    ...corsPaths(ports),
+    ...namespacePaths(ports),
     ...toolPaths(ports),
-    ...auditPaths(ports),
-    ...quotaPaths(ports),
-    ...rotationPaths(ports),
-    ...serverPaths(ports),
-    ...storagePaths(ports),
-    ...uiHeaderPaths(ports),
     ...wrappingPaths(ports),
     ...mountPaths(ports),
   ]

@@ -17,6 +17,7 @@ import { BoundedCache } from '../lib/bounded-cache.ts'
 import type { JsonObject, JsonValue } from '../lib/json.ts'
 import { field } from '../schema/field.ts'
 import { mountObject } from './mount-paths.ts'
+import { ownRights } from './own-rights.ts'
 import { openApiDocument, type OpenApiPorts } from './openapi.ts'
 
 /** Documents of so many different views are kept; a view is the mounts that somebody sees. */
@@ -80,10 +81,25 @@ export function internalPaths(ports: InternalPorts): readonly PathDeclaration[] 
           summary: 'Read the resulting rules.',
           handler: async (request) => {
             const acl = await optionalAcl(request)
-            if (acl === undefined) {
-              return { kind: 'raw', status: 204, contentType: 'application/json', body: '' }
-            }
+            if (acl === undefined) return noContent
             return reply.data(acl.resultant() as JsonObject)
+          },
+        },
+      },
+    }),
+    defineSystemPath({
+      pattern: 'internal/ui/whoami',
+      access: 'open',
+      summary: 'The groups of the caller, and why each of its policies is there.',
+      fields: {},
+      operations: {
+        read: {
+          summary: 'Read who the caller is.',
+          handler: async ({ facts }) => {
+            const shown = await facts.shown()
+            if (shown === undefined) return noContent
+            const { mounts } = await ports.configuration()
+            return reply.data(ownRights(shown, mounts))
           },
         },
       },
@@ -118,6 +134,9 @@ export function internalPaths(ports: InternalPorts): readonly PathDeclaration[] 
     }),
   ]
 }
+
+/** For whoever shows no token. */
+const noContent: Reply = { kind: 'raw', status: 204, contentType: 'application/json', body: '' }
 
 /**
  * Every path of the mounts that the caller can see; those that every server has are no secret. The

@@ -1,22 +1,30 @@
 /** sys/logins: what was decided about each login (explain.md §4). */
 
+import type { CallerFacts } from '../core/caller-facts.ts'
 import type { DecisionRecord } from '../core/decision-records.ts'
+import type { FeedItem } from '../core/login-feed.ts'
+import type { AclRequest } from '../core/policy/acl.ts'
 import type { RecordedLoginsPort } from '../core/ports/system-ports.ts'
+import { corePaths } from '../framework/core-path.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
-import { invalid } from '../framework/refusal.ts'
+import { invalid, Refusal } from '../framework/refusal.ts'
 import { reply } from '../framework/reply.ts'
-import type { JsonObject } from '../lib/json.ts'
+import { encodeJson, type JsonObject } from '../lib/json.ts'
 import { rfc3339 } from '../lib/time.ts'
 import { field } from '../schema/field.ts'
 
 const pageUsual = 100
 const pageMost = 1000
 
-const filters = {
+const streamFilters = {
   mount: field.string({ help: 'Logins at this mount.', charsMax: 512 }),
   role: field.lowerString({ help: 'Logins with this role.', charsMax: 512 }),
   decision: field.string({ help: 'accepted, refused or broken_off.', charsMax: 16 }),
   reason: field.string({ help: 'Logins refused for this reason.', charsMax: 64 }),
+} as const
+
+const filters = {
+  ...streamFilters,
   after: field.string({ help: 'Go on behind this request id.', charsMax: 64 }),
   limit: field.int({ help: 'At most so many; 100 when absent, 1,000 at most.' }),
 } as const
@@ -51,6 +59,30 @@ export function loginRecordPaths(ports: RecordedLoginsPort): readonly PathDeclar
         },
       },
     }),
+    corePaths<CallerFacts>()({
+      pattern: 'logins/stream',
+      access: 'token',
+      summary: 'Logins as they are decided, as text/event-stream.',
+      fields: streamFilters,
+      operations: {
+        read: {
+          summary: 'Watch them until the token ends.',
+          handler: async ({ input, facts, fullPath }) => {
+            const mount = input.mount === undefined ? undefined : authMountPath(input.mount)
+            const items = ports.loginFeed.open({ ...input, mount }, async () => {
+              const caller = await facts.shown().catch(() => undefined)
+              return caller?.acl.decide(readOf(fullPath)).allowed === true
+            })
+            if (items === undefined) {
+              throw new Refusal('rate_limited', {
+                text: 'too many watch the logins already; try again when one of them has gone',
+              })
+            }
+            return { kind: 'stream', contentType: 'text/event-stream', chunks: events(items) }
+          },
+        },
+      },
+    }),
     definePath({
       pattern: 'logins/summary',
       access: 'token',
@@ -61,7 +93,8 @@ export function loginRecordPaths(ports: RecordedLoginsPort): readonly PathDeclar
           summary: 'Read the counts.',
           handler: async ({ input }) => {
             const found = await ports.records.list({ sinceMs: input.since, limit: Infinity })
-            return reply.data({ counts: countsOf(found), total: found.length })
+            const dropped = await ports.records.droppedCount()
+            return reply.data({ counts: countsOf(found), total: found.length, dropped })
           },
         },
       },
@@ -82,6 +115,32 @@ export function loginRecordPaths(ports: RecordedLoginsPort): readonly PathDeclar
       },
     }),
   ]
+}
+
+function readOf(path: string): AclRequest {
+  return { path, operation: 'read', data: {}, wrapTtlSeconds: 0, sudoRequired: false }
+}
+
+/** Written once for all who watch. */
+const written = new WeakMap<DecisionRecord, Uint8Array>()
+const alive = Buffer.from(': alive\n\n')
+
+/** The form of server-sent events, as the HTML standard has it. */
+async function* events(items: AsyncIterable<FeedItem>): AsyncGenerator<Uint8Array> {
+  for await (const item of items) {
+    if (item.kind === 'login') yield eventOf(item.record)
+    else if (item.kind === 'alive') yield alive
+    else yield Buffer.from(`event: end\ndata: ${encodeJson({ why: item.why })}\n\n`)
+  }
+}
+
+function eventOf(record: DecisionRecord): Uint8Array {
+  const known = written.get(record)
+  if (known !== undefined) return known
+  const text = `event: login\nid: ${record.id}\ndata: ${encodeJson(shownRecord(record))}\n\n`
+  const bytes = Buffer.from(text)
+  written.set(record, bytes)
+  return bytes
 }
 
 export function shownRecord(record: DecisionRecord): JsonObject {

@@ -76,6 +76,9 @@ const tuneFields = {
   explain_to_caller: field.any({
     help: 'What a refused login tells its caller: none, own_claims or full.',
   }),
+  direct_bearer: field.any({
+    help: 'Role by which a JWT is judged that stands in place of a token on any request; empty takes none. One mount of a namespace can have it.',
+  }),
 } as const
 
 type MountPathPorts = MountPort & ConfigurationPort & SettingsPort
@@ -303,6 +306,7 @@ function tuneObject(ports: MountPathPorts, mount: MountRecord): JsonObject {
     ...listSettings(mount),
     ...(config.compat === undefined ? {} : { compat: config.compat }),
     ...(config.explainToCaller === undefined ? {} : { explain_to_caller: config.explainToCaller }),
+    ...(config.directBearer === undefined ? {} : { direct_bearer: config.directBearer }),
   }
 }
 

@@ -1,8 +1,16 @@
 /** sys/policies/acl and the older sys/policy (platform.md §2.4). */
 
-import type { PolicyPort } from '../core/ports/system-ports.ts'
+import type {
+  ClockPort,
+  PolicyPort,
+  RecordPort,
+  RightsPort,
+  TokenKeeper,
+} from '../core/ports/system-ports.ts'
 import { policyNameCharsMax } from '../core/policies.ts'
-import { reply } from '../framework/reply.ts'
+import { policyChanges, previewPolicy } from '../core/policy-preview.ts'
+import { reply, type Reply } from '../framework/reply.ts'
+import { previewReply } from '../framework/dry-run.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import type { JsonObject } from '../lib/json.ts'
 import { field } from '../schema/field.ts'
@@ -10,7 +18,9 @@ import { field } from '../schema/field.ts'
 /** Case and blanks at its ends mean nothing: every other spelling reaches the same policy. */
 const name = field.foldedString({ help: 'Name of the policy.', charsMax: policyNameCharsMax })
 
-export function policyPaths(ports: PolicyPort): readonly PathDeclaration[] {
+type Ports = PolicyPort & RecordPort & RightsPort & ClockPort & Pick<TokenKeeper, 'tokenOperations'>
+
+export function policyPaths(ports: Ports): readonly PathDeclaration[] {
   return [
     definePath({
       pattern: 'policies/acl',
@@ -38,6 +48,9 @@ export function policyPaths(ports: PolicyPort): readonly PathDeclaration[] {
         allow_slashes_in_identity_templates: field.bool({
           help: 'A value that fills a template may have slashes, and is then a path of several names; false where it is left out.',
         }),
+        dry_run: field.bool({
+          help: 'Write nothing: say what would change, and which live tokens may do more or less.',
+        }),
       },
       operations: {
         read: readPolicy(ports, 'policy'),
@@ -46,6 +59,7 @@ export function policyPaths(ports: PolicyPort): readonly PathDeclaration[] {
           handler: async ({ input, path }) => {
             const allowsSlashes = input.allow_slashes_in_identity_templates === true
             const written = { text: input.policy ?? '', allowsSlashes }
+            if (input.dry_run === true) return preview(ports, input.name ?? '', written)
             const warnings = await writePolicy(ports, path, input.name, written)
             return warnings.length > 0 ? reply.none(warnings) : reply.none()
           },
@@ -122,12 +136,36 @@ function deletePolicy(ports: PolicyPort) {
   }
 }
 
+interface WrittenText {
+  readonly text: string
+  readonly allowsSlashes: boolean
+}
+
+async function preview(ports: Ports, name: string, written: WrittenText): Promise<Reply> {
+  const { text, ...options } = written
+  return previewReply(async () => {
+    const { current, next, warnings } = await ports.policies.draft(name, text, options)
+    const { replayed, gain, lose, changed, truncated } = await previewPolicy(ports, current, next)
+    return {
+      valid: true,
+      warnings: [...warnings],
+      changes: [...policyChanges(current, next)],
+      replayed,
+      unknown: 0,
+      gain: [...gain],
+      lose: [...lose],
+      changed: [...changed],
+      truncated,
+    }
+  })
+}
+
 /** Gives warnings; the caller hears when the name was not sent as it is kept. */
 async function writePolicy(
   ports: PolicyPort,
   path: string,
   kept: string | undefined = '',
-  { text, allowsSlashes }: { readonly text: string; readonly allowsSlashes: boolean },
+  { text, allowsSlashes }: WrittenText,
 ): Promise<string[]> {
   const warnings = [...(await ports.policies.write(kept, text, { allowsSlashes }))]
   if (!path.endsWith(`/${kept}`)) warnings.unshift(`policy name was converted to "${kept}"`)

@@ -2,7 +2,7 @@
 
 import { keys } from '../core/keys.ts'
 import type { ConfigurationPort, RecordPort } from '../core/ports/system-ports.ts'
-import { readRateLimits } from '../core/quotas/quotas.ts'
+import { namespaceOfQuota, readRateLimits } from '../core/quotas/quotas.ts'
 import { quotaConfigRecord, rateLimitRecord, type RateLimit } from '../core/quotas/quota-records.ts'
 import { scopeOf } from '../core/quotas/rate-limit.ts'
 import { warningsOfIdleFields } from '../framework/input.ts'
@@ -121,10 +121,10 @@ async function write(
     if (!(limit.rate > 0) || limit.rate > rateMax) {
       throw invalid("'rate' must be greater than 0 and at most 1e9")
     }
-    const scope = scopeOf(limit.path, mounts)
-    if (scope === undefined) throw invalid("'path' is below no mount")
+    const scope = scopeOf(limit.path, mounts, await namespaceOfQuota(limit.path, txn))
+    if (scope === undefined) throw invalid("'path' is below no mount and in no namespace")
     if (limit.role !== '' && !(scope.kind === 'mount' && scope.isAuth)) {
-      throw invalid("'role' needs a 'path' that is the mount of an auth method")
+      throw invalid("'role' needs a 'path' that is the mount of an auth method of the root")
     }
     const others = (await readRateLimits(txn)).filter((other) => other.name !== name)
     if (others.length >= quotasMax) throw invalid(`there are ${quotasMax} quotas already`)

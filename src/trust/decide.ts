@@ -4,9 +4,10 @@
  * explain, preview and replay go through the same lists to their end.
  */
 
-import type { JsonObject } from '../lib/json.ts'
+import { member, type JsonObject } from '../lib/json.ts'
 import type { Decision, Explained, Explanation, LoginFailure, Needs, Step } from './decision.ts'
-import type { KeptFact, LoginCheck } from './login-check.ts'
+import { allMistakes, ownMistakes, type Mistake } from './known-mistakes.ts'
+import type { KeptFact, LoginCheck, Shown } from './login-check.ts'
 import type {
   CelLoginInput,
   JwtLoginInput,
@@ -22,6 +23,7 @@ import type { CompiledRole } from './role-rules.ts'
 import {
   runChecks,
   type Asking,
+  type Check,
   type Failure,
   type Findings,
   type LoginList,
@@ -145,7 +147,9 @@ function stepOf(run: Findings | Asking, input: SharedFacts): Step {
 
 function decisionOf({ checks, failure, found, isProven }: Findings, input: SharedFacts): Decision {
   if (failure !== undefined) {
-    return { kind: 'refused', failure: toldTo(input, failure), checks }
+    // Before the signature is proven nothing of the token is repeated but its form.
+    const claims = isProven ? found.claims : undefined
+    return { kind: 'refused', failure: toldTo(input, failure, claims), checks }
   }
   // Checks that end without a failure have asked for the proof and made the outcome.
   if (!isProven || found.outcome === undefined) {
@@ -164,10 +168,10 @@ function explain<F extends SharedFacts>(
   if (run.kind === 'needs') return needsOf(run)
   const { checks, failure, alsoFails, isProven, found } = run
   const explanation = {
-    failure: failure === undefined ? undefined : toldTo(input, failure),
+    failure: failure === undefined ? undefined : explainedTo(input, failure, found.claims),
     also_fails: alsoFails,
     proven: isProven,
-    checks,
+    checks: checks.map((check) => annotated(check, found.claims)),
     outcome: found.outcome,
   }
   return { kind: 'explained', explanation }
@@ -184,13 +188,60 @@ function claimsOf(token: Presented | undefined): JsonObject | undefined {
   return token.ok ? token.value.claims : undefined
 }
 
-function toldTo(input: SharedFacts, failure: Failure): LoginFailure {
+function toldTo(
+  input: SharedFacts,
+  failure: Failure,
+  claims: JsonObject | undefined,
+): LoginFailure {
   // Vault compatibility: one element in `errors`, as its clients have always seen.
   const disclosure = input.compat === 'vault' ? 'none' : input.explainToCaller
+  if (claims === undefined || disclosure === 'none') return withTexts(input, failure, disclosure)
+  const mistakes =
+    disclosure === 'full' ? allMistakes(failure, claims) : ownMistakes(failure, claims)
+  return withTexts(input, asWritten(failure, claims), disclosure, mistakes)
+}
+
+/** For somebody who may read the role. */
+function explainedTo(
+  input: SharedFacts,
+  failure: Failure,
+  claims: JsonObject | undefined,
+): LoginFailure {
+  const mistakes = claims === undefined ? [] : allMistakes(failure, claims)
+  const told = withTexts(input, failure, input.explainToCaller, mistakes)
+  return { ...told, mistakes }
+}
+
+function withTexts(
+  { requestId }: SharedFacts,
+  failure: Failure,
+  disclosure: Disclosure,
+  mistakes: readonly Mistake[] = [],
+): LoginFailure {
+  const told = withNotes(failure, mistakes)
+  const fix = mistakes[0]?.fix
   return {
-    ...failure,
+    ...told,
     status: reasonStatus(failure.reason),
-    sentence: sentenceFor(failure, disclosure, input.requestId),
-    happened: happenedFor(failure, disclosure),
+    sentence: sentenceFor(told, disclosure, requestId, fix),
+    happened: happenedFor(told, disclosure),
   }
+}
+
+function annotated(check: Check, claims: JsonObject | undefined): Check {
+  const { reason } = check
+  if (reason === undefined || claims === undefined) return check
+  return withNotes(check, allMistakes({ ...check, reason }, claims))
+}
+
+function withNotes<S extends Shown>(shown: S, mistakes: readonly Mistake[]): S {
+  if (mistakes.length === 0) return shown
+  const notes = [shown.note, ...mistakes.map(({ note }) => note)]
+  return { ...shown, note: notes.filter((note) => note !== undefined).join(' ') }
+}
+
+/** An audience that the token has as a text is a list for the checks alone. */
+function asWritten(failure: Failure, claims: JsonObject): Failure {
+  const aud = failure.claim === 'aud' ? member(claims, 'aud') : undefined
+  return typeof aud === 'string' ? { ...failure, got: aud } : failure
 }

@@ -1,10 +1,12 @@
 /** What comes out of a login decision. Types only; `decide.ts` decides. */
 
 import type { JsonObject } from '../lib/json.ts'
+import type { Mistake } from './known-mistakes.ts'
 import type { Need } from './login-check.ts'
 import type { LoginOutcome } from './login-outcome.ts'
 import type { Reason, ReasonEntry } from './reasons.ts'
 import type { Check, Failure } from './run-checks.ts'
+import type { Happened } from './sentence.ts'
 
 /** A failure as the caller may hear it. */
 export interface LoginFailure extends Failure {
@@ -12,7 +14,9 @@ export interface LoginFailure extends Failure {
   /** `errors[1]`, where the caller may have one. */
   readonly sentence: string | undefined
   /** The same without the fix. */
-  readonly happened: string | undefined
+  readonly happened: Happened | undefined
+  /** What is known of such a failure; only where it is explained. */
+  readonly mistakes?: readonly Mistake[]
 }
 
 export type Decision =

@@ -5,7 +5,8 @@
  */
 
 import { reasonRows, type Side } from '../lib/reason-rows.ts'
-import { isJsonObject, member, type JsonObject, type JsonValue } from '../lib/json.ts'
+import { type JsonObject, type JsonValue } from '../lib/json.ts'
+import { wantedIn } from './known-mistakes.ts'
 import type { LoginFailure } from './decision.ts'
 import { reasons } from './reasons.ts'
 import { showValue } from './shown-value.ts'
@@ -23,12 +24,17 @@ const sides: Readonly<Record<Side, FixSide>> = {
   provider: 'provider',
 }
 
-export function fixesOf({ reason, got, expected }: LoginFailure): readonly Fix[] {
+export function fixesOf(failure: LoginFailure): readonly Fix[] {
+  const known = (failure.mistakes ?? []).map(({ side, fix }) => ({ side, text: fix }))
+  return [...known, ...fixesOfReason(failure)]
+}
+
+function fixesOfReason({ reason, got, expected }: LoginFailure): readonly Fix[] {
   const usual: Fix = { side: sides[reasonRows[reason].side], text: reasons[reason].fix }
   if (got === undefined) return [usual]
   switch (reason) {
     case 'audience_mismatch': {
-      const wanted = wantedOf(expected)
+      const wanted = expected === undefined ? [] : wantedIn(expected)
       const [first] = wanted
       if (first === undefined) return [usual]
       return [
@@ -52,14 +58,6 @@ export function fixesOf({ reason, got, expected }: LoginFailure): readonly Fix[]
     default:
       return [usual]
   }
-}
-
-/** The alternatives of an expectation. */
-function wantedOf(expected: JsonValue | undefined): readonly JsonValue[] {
-  const list =
-    expected !== undefined && isJsonObject(expected) ? member(expected, 'any_of') : expected
-  if (Array.isArray(list)) return list as readonly JsonValue[]
-  return typeof list === 'string' ? [list] : []
 }
 
 function textsOf(got: JsonValue): readonly string[] {

@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto'
 import { equalSecrets } from '../lib/constant-time.ts'
 import { emptyObject, isJsonObject, member, type JsonObject } from '../lib/json.ts'
 import { algorithmFacts } from '../jose/algorithms.ts'
-import { checkAudience, parseAudience } from './audience.ts'
+import { audienceText, checkAudience, parseAudience } from './audience.ts'
 import {
   defineCheck,
   fail,
@@ -26,6 +26,7 @@ import type { OidcLoginInput } from './login-facts.ts'
 import type { Reason } from './reasons.ts'
 import { checkClaimNames, checkClaimTypes } from './registered-claims.ts'
 import { quote } from './shown-value.ts'
+import { dateTexts } from './time-checks.ts'
 import { parseTokenDates } from './times.ts'
 
 const notBeforeLeewaySeconds = 300
@@ -200,7 +201,7 @@ const expiration = defineCheck({
   question: 'Is its time not over?',
   spec: 'RFC 7519 §4.1.4',
   stage: 'token',
-  refusals: { expired: 'invalid expiration time (exp) claim: token is expired' },
+  refusals: { expired: `${dateTexts.exp}: token is expired` },
   judge({ nowSeconds }: OidcLoginInput, found) {
     const exp = found.dates?.exp
     if (exp === undefined) return skip
@@ -215,7 +216,7 @@ const notBefore = defineCheck({
   question: 'Has its time begun?',
   spec: 'RFC 7519 §4.1.5',
   stage: 'token',
-  refusals: { not_yet_valid: 'invalid not before (nbf) claim: token not yet valid' },
+  refusals: { not_yet_valid: `${dateTexts.nbf}: token not yet valid` },
   judge({ nowSeconds }: OidcLoginInput, found) {
     const nbf = found.dates?.nbf
     if (nbf === undefined) return skip
@@ -232,7 +233,7 @@ const issuedAt = defineCheck({
   question: 'Was it made in the past?',
   spec: 'RFC 7519 §4.1.6',
   stage: 'token',
-  refusals: { issued_in_future: 'invalid issued at (iat) claim: token issued in the future' },
+  refusals: { issued_in_future: `${dateTexts.iat}: token issued in the future` },
   judge({ nowSeconds }: OidcLoginInput, found) {
     const iat = found.dates?.iat
     if (iat === undefined) return skip
@@ -284,8 +285,7 @@ const audience = defineCheck({
   keptBy: 'aud',
   refusals: {
     audience_missing: '{}',
-    audience_mismatch:
-      'invalid audience (aud) claim: audience claim does not match any expected audience',
+    audience_mismatch: audienceText,
   },
   judge: withClaims((claims, { role }) => {
     const got = audiencesOf(claims)

@@ -55,6 +55,16 @@ export function assignReference(
   return changed !== undefined && isJsonObject(changed) ? changed : undefined
 }
 
+/** Claims that were kept under the references of a role, each where its reference looks for it. */
+export function claimsByReference(kept: JsonObject): JsonObject {
+  let claims = kept
+  for (const [name, value] of Object.entries(kept)) {
+    if (name.startsWith('/'))
+      claims = assignReference(claims, parseReference(name), value) ?? claims
+  }
+  return claims
+}
+
 function assign(
   parent: JsonValue | undefined,
   steps: readonly string[],

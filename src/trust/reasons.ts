@@ -6,7 +6,7 @@ import { reasonRows, type Reason, type ReasonRow } from '../lib/reason-rows.ts'
 
 export { isReason, type Reason } from '../lib/reason-rows.ts'
 
-export interface ReasonEntry extends Omit<ReasonRow, 'side'> {
+export interface ReasonEntry extends Omit<ReasonRow, 'side' | 'signInSide'> {
   /** Path below `/ui/help/`. */
   readonly docs: string
 }

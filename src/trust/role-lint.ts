@@ -78,6 +78,10 @@ const publicIssuers: ReadonlySet<string> = new Set([
   'https://oidc.vercel.com',
 ])
 
+export function isPublicIssuer(issuer: string): boolean {
+  return publicIssuers.has(issuer)
+}
+
 /** Claims that differ for every run of a job or every token. */
 const perRunClaims: ReadonlySet<string> = new Set([
   'jti',
@@ -146,7 +150,7 @@ export function lintRole(rules: RoleRules, issuer?: string): readonly Lint[] {
       `The user_claim ${quote(rules.user_claim)} makes a new identity for every run.`,
     )
   }
-  if (issuer !== undefined && publicIssuers.has(issuer) && !namesCaller(rules)) {
+  if (issuer !== undefined && isPublicIssuer(issuer) && !namesCaller(rules)) {
     add(
       'no_bound_claims_public_issuer',
       `Anybody can get a token from ${quote(issuer)}, and the role binds no owner.`,
@@ -197,7 +201,7 @@ function boundStrings(rules: RoleRules): readonly (readonly [string, string])[] 
   )
 }
 
-function strings(value: JsonValue): readonly string[] {
+export function strings(value: JsonValue): readonly string[] {
   const list = isJsonArray(value) ? value : [value]
   return list.filter((element) => typeof element === 'string')
 }

@@ -22,9 +22,18 @@ export function showValue(value: JsonValue): string {
   if (isJsonArray(value) && value.every((element) => typeof element === 'string')) {
     const shown = value.slice(0, listLengthMax).map(quote).join(', ')
     const more = value.length > listLengthMax ? ' …' : ''
-    return value.length === 0 ? 'an empty list' : cut(shown) + more
+    return value.length === 0 ? 'an empty list' : `[${cut(shown)}${more}]`
   }
   return cut(encodeJson(value)).replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, escapeCharacter)
+}
+
+/** The same for a table: each string of a list on its own line, as it is and without quotes. */
+export function showLines(value: JsonValue): readonly string[] {
+  const each = isJsonArray(value) ? value : [value]
+  const lines = each
+    .slice(0, listLengthMax)
+    .map((one) => (typeof one === 'string' ? quote(one).slice(1, -1) : showValue(one)))
+  return each.length > listLengthMax ? [...lines, '…'] : lines
 }
 
 /** The beginning of a text, with what looks like a token taken out of it. */

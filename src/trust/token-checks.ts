@@ -6,7 +6,7 @@
 
 import type { JwtProblem } from '../jose/compact-jwt.ts'
 import { member, type JsonObject } from '../lib/json.ts'
-import { checkAudience, checkAudienceBound, parseAudience } from './audience.ts'
+import { audienceText, checkAudience, checkAudienceBound, parseAudience } from './audience.ts'
 import { checkIssuer, expectedIssuer } from './issuer.ts'
 import {
   defineCheck,
@@ -28,7 +28,7 @@ import { dateTexts } from './time-checks.ts'
 const outer = 'error validating token:'
 const signatureText = `${outer} error verifying token signature: {}`
 const issuerText = `${outer} invalid issuer (iss) claim`
-const audienceText = `${outer} invalid audience (aud) claim: audience claim does not match any expected audience`
+const wrongAudience = `${outer} ${audienceText}`
 
 const keySource = defineCheck({
   id: 'key_source',
@@ -87,7 +87,7 @@ const signature = defineCheck({
       case 'jwt_encrypted':
       case 'not_a_jwt':
       case 'header_refused':
-        return fail(problem.reason, { note: sentence(problem.detail) }, problem.detail)
+        return fail(problem.reason, noteOf(problem), problem.detail)
       default:
     }
     // A token that was readable enough for a later check to refuse it.
@@ -126,7 +126,7 @@ const registeredClaims = defineCheck({
   judge(facts: JwtLoginInput, { claims }) {
     const problem = problemOf(facts)
     if (problem?.reason === 'claims_malformed' || problem?.reason === 'token_type_refused') {
-      return fail(problem.reason, { note: sentence(problem.detail) }, problem.detail)
+      return fail(problem.reason, noteOf(problem), problem.detail)
     }
     if (claims === undefined) return skip
     const names = checkClaimNames(claims)
@@ -156,7 +156,7 @@ const algorithm = defineCheck({
   judge(facts: JwtLoginInput, { claims }) {
     const problem = problemOf(facts)
     if (problem?.reason === 'algorithm_refused') {
-      return fail(problem.reason, { note: sentence(problem.detail) })
+      return fail(problem.reason, noteOf(problem))
     }
     return claims === undefined ? skip : pass
   },
@@ -203,7 +203,7 @@ const audience = defineCheck({
   spec: 'RFC 7519 §4.1.3',
   stage: 'token',
   keptBy: 'aud',
-  refusals: { audience_missing: audienceText, audience_mismatch: audienceText },
+  refusals: { audience_missing: wrongAudience, audience_mismatch: wrongAudience },
   judge({ role, config }: JwtLoginInput, { claims }) {
     const got = audienceOf(claims)
     if (role === undefined || got === undefined) return skip
@@ -278,6 +278,11 @@ function shownSubject({ role }: JwtLoginInput, { claims = {} }: Found): Shown {
 function stringClaim(claims: JsonObject, name: string): string | undefined {
   const value = member(claims, name)
   return typeof value === 'string' ? value : undefined
+}
+
+/** The form of a token may be told to anybody. */
+function noteOf({ detail, hint }: JwtProblem): Pick<Shown, 'note'> {
+  return { note: hint === undefined ? sentence(detail) : `${sentence(detail)} ${sentence(hint)}` }
 }
 
 function sentence(detail: string): string {

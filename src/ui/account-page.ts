@@ -1,20 +1,23 @@
 /** Who am I: what the server knows of the token of this browser, and the way out. Pure. */
 
-import { moment } from './flow-pages.ts'
+import type { ExplainedPolicy } from '../lib/policy-reason.ts'
 import { foreign, html, type Html } from './html.ts'
 import { icons } from './icons.ts'
+import { moment, remaining } from './moments.ts'
 import { createPage, type Page, type PageFrame } from './page.ts'
+import { strings } from './strings.ts'
 
 export interface Right {
   /** As a policy writes it: `secret/data/*`. */
   readonly path: string
   readonly capabilities: readonly string[]
+  /** The policies that it is from. */
+  readonly policies: readonly string[]
 }
 
 export interface TokenFacts {
   readonly displayName: string
   readonly entityId: string
-  readonly policies: readonly string[]
   readonly path: string
   readonly type: string
   /** RFC 3339; empty is never. */
@@ -23,118 +26,119 @@ export interface TokenFacts {
   readonly metadata: readonly (readonly [string, string])[]
 }
 
+/** Where somebody signed in, as the sign-in page calls it. */
+export interface SignedInVia {
+  /** Without slashes at its ends. */
+  readonly mount: string
+  /** What an operator called it; may be empty. */
+  readonly description: string
+  readonly role: string
+  /** In a browser, through an identity provider. */
+  readonly isBrowser: boolean
+}
+
 export interface AccountModel extends PageFrame {
   readonly nonce: string
   readonly formToken: string
+  /** What the provider calls the person; empty is not known. */
+  readonly name: string
+  /** Undefined for a token that no sign-in has made. */
+  readonly via: SignedInVia | undefined
+  /** The command that does the same in a terminal; empty where there is none. */
+  readonly command: string
   /** Undefined when the token may not look at itself. */
   readonly facts: TokenFacts | undefined
+  readonly groups: readonly string[]
+  readonly policies: readonly ExplainedPolicy[]
   readonly rights: 'root' | readonly Right[]
   /** The token was there before this session. */
   readonly isPasted: boolean
 }
 
+const text = strings.account
 const rightsShownMax = 8
 
 export function accountPage(model: AccountModel): Page {
   const { facts } = model
-  const name = facts === undefined || facts.displayName === '' ? 'a token' : facts.displayName
   return createPage({
     ...model,
     status: 200,
-    title: 'Who am I',
+    title: text.title,
     main: html`<article class="card broad">
       <div class="head">
-        <p class="small">Signed in as</p>
-        <h1>${foreign(name, 120)}</h1>
+        <p class="small">${text.signedInAs}</p>
+        <h1>${heading(model)}</h1>
+        ${viaLine(model.via)}
         ${facts === undefined ? undefined : html`<p class="lead">${expiry(facts)}</p>`}
       </div>
-      ${facts === undefined ? silentNote() : factList(facts)} ${rightsPart(model.rights)}
-      ${
-        facts === undefined || facts.metadata.length === 0
-          ? undefined
-          : metadataPart(facts.metadata)
-      }
-      ${signOutForm(model)}
+      ${facts === undefined ? silentNote() : undefined} ${nextPart(model.command)}
+      ${rightsPart(model.rights)} ${whyPart(model)}
+      ${facts === undefined ? undefined : detailsPart(facts)} ${signOutForm(model)}
     </article>`,
   })
 }
 
+function heading({ name, facts, rights }: AccountModel): Html {
+  if (rights === 'root') return html`${text.rootToken}`
+  const shown = name === '' ? (facts?.displayName ?? '') : name
+  return shown === '' ? html`${text.token}` : foreign(shown, 120)
+}
+
+function viaLine(via: SignedInVia | undefined): Html | undefined {
+  if (via === undefined) return undefined
+  const { mount, description, role } = via
+  const place = html`<code>${foreign(mount, 80)}/</code>`
+  return html`<p class="small">
+    ${text.via}
+    ${description === '' ? place : html`${foreign(description, 80)} (${place})`}${
+      role === '' ? undefined : html`, ${text.role} <code>${foreign(role, 80)}</code>`
+    }
+  </p>`
+}
+
 function silentNote(): Html {
   return html`<p class="note">
-    ${icons.note}<span
-      >The policies of this token do not let it read <code>auth/token/lookup-self</code>, so there
-      is little to tell.</span
-    >
+    ${icons.note}<span>${text.silent} <code>auth/token/lookup-self</code>, ${text.silentMore}</span>
   </p>`
 }
 
 function expiry({ expiresAt, secondsLeft }: TokenFacts): Html {
-  if (expiresAt === '') return html`The token does not expire.`
-  return html`The token expires in ${remaining(secondsLeft)}, at ${moment(expiresAt)}.`
+  if (expiresAt === '') return html`${text.never}`
+  return html`${text.expires(remaining(secondsLeft))} ${moment(expiresAt)}.`
 }
 
-/** Two units are enough to plan with: `4 min 12 s`, `3 h 5 min`, `12 days`. */
-export function remaining(seconds: number): string {
-  const units: readonly (readonly [string, number])[] = [
-    ['days', 86_400],
-    ['h', 3600],
-    ['min', 60],
-    ['s', 1],
-  ]
-  const found = units.findIndex(([name, size]) => seconds >= size * (name === 'days' ? 2 : 1))
-  const [name, size] = units[found] ?? ['s', 1]
-  const [lowerName, lowerSize] = units[found + 1] ?? ['', seconds + 1]
-  const lower = name === 'days' ? 0 : Math.floor((seconds % size) / lowerSize)
-  const first = `${Math.floor(seconds / size)} ${name}`
-  return lower === 0 ? first : `${first} ${lower} ${lowerName}`
-}
-
-function factList(facts: TokenFacts): Html {
-  const rows: readonly (readonly [string, Html | undefined])[] = [
-    ['Policies', pills(facts.policies)],
-    ['Entity', facts.entityId === '' ? undefined : html`<code>${foreign(facts.entityId)}</code>`],
-    ['Made by', facts.path === '' ? undefined : html`<code>${foreign(facts.path)}</code>`],
-    ['Kind', foreign(facts.type)],
-  ]
-  const shown = rows.filter(([, value]) => value !== undefined)
-  return html`<dl class="facts">
-    ${shown.map(
-      ([term, value]) =>
-        html`<dt>${term}</dt>
-          <dd>${value}</dd>`,
-    )}
-  </dl>`
-}
-
-function pills(names: readonly string[]): Html {
-  return html`<ul class="pills">
-    ${names.map((name) => html`<li>${foreign(name, 80)}</li>`)}
-  </ul>`
+function nextPart(command: string): Html | undefined {
+  if (command === '') return undefined
+  return html`<section class="head">
+    <h2>${text.next}</h2>
+    <p class="small">${text.nextLead}</p>
+    <code class="block">${foreign(command)}</code>
+  </section>`
 }
 
 function rightsPart(rights: AccountModel['rights']): Html {
   if (rights === 'root') {
     return html`<section class="head">
-      <h2>What it may do</h2>
+      <h2>${text.may}</h2>
       <p class="note warn">
-        ${icons.warning}<span><strong>Everything.</strong> This is a root token.</span>
+        ${icons.warning}<span><strong>${text.everything}</strong> ${text.everythingMore}</span>
       </p>
     </section>`
   }
   const own = rights.filter(({ path }) => !isHousekeeping(path))
   const rest = [...own.slice(rightsShownMax), ...rights.filter(({ path }) => isHousekeeping(path))]
   return html`<section class="head">
-    <h2>What it may do</h2>
+    <h2>${text.may}</h2>
     ${
       own.length === 0
-        ? html`<p class="lead">Look after itself, and nothing else.</p>`
+        ? html`<p class="lead">${text.onlyItself}</p>`
         : rightsList(own.slice(0, rightsShownMax))
     }
     ${
       rest.length === 0
         ? undefined
         : html`<details>
-            <summary>${rest.length} more ${rest.length === 1 ? 'path' : 'paths'}</summary>
+            <summary>${text.morePaths(rest.length)}</summary>
             ${rightsList(rest)}
           </details>`
     }
@@ -149,26 +153,69 @@ function isHousekeeping(path: string): boolean {
 function rightsList(rights: readonly Right[]): Html {
   return html`<dl class="rights">
     ${rights.map(
-      ({ path, capabilities }) =>
+      ({ path, capabilities, policies }) =>
         html`<div>
           <dt><code>${foreign(path, 160)}</code></dt>
-          <dd>${capabilities.includes('deny') ? 'nothing' : foreign(capabilities.join(', '))}</dd>
+          <dd>
+            ${pills(capabilities.includes('deny') ? [text.nothing] : capabilities)}
+            ${
+              policies.length === 0
+                ? undefined
+                : html`<span class="small">${text.by} ${foreign(policies.join(', '), 160)}</span>`
+            }
+          </dd>
         </div>`,
     )}
   </dl>`
 }
 
-function metadataPart(metadata: TokenFacts['metadata']): Html {
+function pills(names: readonly string[]): Html {
+  return html`<ul class="pills">
+    ${names.map((name) => html`<li>${foreign(name, 80)}</li>`)}
+  </ul>`
+}
+
+function whyPart({ groups, policies }: AccountModel): Html | undefined {
+  if (groups.length === 0 && policies.length === 0) return undefined
   return html`<section class="head">
-    <h2>Metadata</h2>
+    ${
+      groups.length === 0
+        ? undefined
+        : html`<h2>${text.groups}</h2>
+            ${pills(groups)}`
+    }
+    <h2>${text.why}</h2>
     <dl class="facts">
-      ${metadata.map(
-        ([name, value]) =>
-          html`<dt>${foreign(name, 80)}</dt>
-            <dd>${foreign(value)}</dd>`,
+      ${policies.map(
+        ({ name, because }) =>
+          html`<dt><code>${foreign(name, 80)}</code></dt>
+            <dd>${foreign(because.join('; '))}</dd>`,
       )}
     </dl>
   </section>`
+}
+
+/** What only somebody who looks for a fault wants to know. */
+function detailsPart(facts: TokenFacts): Html {
+  const rows: readonly (readonly [string, string])[] = [
+    [text.facts.displayName, facts.displayName],
+    [text.facts.entity, facts.entityId],
+    [text.facts.path, facts.path],
+    [text.facts.type, facts.type],
+    ...facts.metadata.map(([name, value]) => [text.metadata(name), value] as const),
+  ]
+  return html`<details>
+    <summary>${text.details}</summary>
+    <dl class="facts">
+      ${rows
+        .filter(([, value]) => value !== '')
+        .map(
+          ([term, value]) =>
+            html`<dt>${foreign(term, 100)}</dt>
+              <dd><code>${foreign(value)}</code></dd>`,
+        )}
+    </dl>
+  </details>`
 }
 
 /**
@@ -181,10 +228,10 @@ function signOutForm({ formToken, isPasted }: AccountModel): Html {
     <div class="actions">
       ${
         isPasted
-          ? html`<button class="button" name="token" value="keep">Sign out</button
-              ><button class="button">Sign out and revoke the token</button>`
-          : html`<button class="button">Sign out</button>
-              <span class="small">Ends the token at once.</span>`
+          ? html`<button class="button" name="token" value="keep">${text.signOut}</button
+              ><button class="button">${text.signOutRevoke}</button>`
+          : html`<button class="button">${text.signOut}</button>
+              <span class="small">${text.ends}</span>`
       }
     </div>
   </form>`

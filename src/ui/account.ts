@@ -2,14 +2,18 @@
  * Who am I, and the way out: what the API says of the token of this browser, and the end of both.
  */
 
-import { member } from '../lib/json.ts'
-import { accountPage, type Right, type TokenFacts } from './account-page.ts'
+import { isJsonArray, isJsonObject, member, type JsonObject } from '../lib/json.ts'
+import { explainedPolicies, groupText } from '../lib/policy-reason.ts'
+import { accountPage, type Right, type SignedInVia, type TokenFacts } from './account-page.ts'
 import { isSuccess, numberAt, objectAt, textAt, textsAt } from './api-answer.ts'
 import { holdAutoStart } from './auto-start.ts'
 import { problemAnswer } from './failure.ts'
+import type { ShownMount } from './login-page.ts'
 import { link } from './own-path.ts'
+import { visibleMounts } from './picker.ts'
 import type { Session } from './session.ts'
 import { dropSession, endSession } from './session-change.ts'
+import { strings } from './strings.ts'
 import type { Visit } from './visit.ts'
 import type { ApiResult, WebAnswer } from './web-doors.ts'
 
@@ -20,17 +24,28 @@ export async function home(visit: Visit): Promise<WebAnswer> {
     return visit.redirect(link('/ui/login', { return_to: here }))
   }
   const { token } = session
-  const [rules, self] = await Promise.all([
+  const [rules, rights, self, mounts] = await Promise.all([
     visit.api({ verb: 'read', path: 'sys/internal/ui/resultant-acl', token }),
+    visit.api({ verb: 'read', path: 'sys/internal/ui/whoami', token }),
     visit.api({ verb: 'read', path: 'auth/token/lookup-self', token }),
+    visibleMounts(visit, ''),
   ])
   if (rules.status !== 200) return sessionOver(visit, rules)
+  const facts = isSuccess(self) ? factsOf(self) : undefined
+  const via = facts === undefined ? undefined : viaOf(facts, mounts)
+  const who = objectAt(rights.body, 'data') ?? {}
+  const groups = member(who, 'groups')
   return visit.page(
     accountPage({
       ...visit.frame(),
       formToken: visit.formToken(),
-      facts: isSuccess(self) ? factsOf(self) : undefined,
-      rights: rightsOf(rules),
+      name: facts === undefined ? '' : nameOf(facts, via),
+      via,
+      command: commandOf(via, visit.doors.publicOrigin(visit.request) ?? ''),
+      facts,
+      groups: isJsonArray(groups) ? groups.map(groupText) : [],
+      policies: explainedPolicies(member(who, 'policies')),
+      rights: rightsOf(rules, policiesByPath(who)),
       isPasted: session.kind === 'pasted',
     }),
   )
@@ -41,10 +56,8 @@ function sessionOver(visit: Visit, result: ApiResult): WebAnswer {
   if (!isSuccess(result)) {
     return problemAnswer(visit, {
       status: result.status,
-      summary: 'The server cannot answer at the moment',
-      detail: 'Who you are could not be looked up.',
-      fix: 'Try again in a moment.',
-      actions: [{ address: '/ui/', label: 'Try again' }],
+      ...strings.problems.noLookUp,
+      actions: [{ address: '/ui/', label: strings.actions.tryAgain }],
     })
   }
   dropSession(visit)
@@ -54,11 +67,9 @@ function sessionOver(visit: Visit, result: ApiResult): WebAnswer {
 function factsOf(result: ApiResult): TokenFacts {
   const data = objectAt(result.body, 'data') ?? {}
   const metadata = objectAt(data, 'meta') ?? {}
-  const policies = [...textsAt(data, 'policies'), ...textsAt(data, 'identity_policies')]
   return {
     displayName: textAt(data, 'display_name'),
     entityId: textAt(data, 'entity_id'),
-    policies: [...new Set(policies)],
     path: textAt(data, 'path'),
     type: textAt(data, 'type'),
     expiresAt: textAt(data, 'expire_time'),
@@ -67,13 +78,62 @@ function factsOf(result: ApiResult): TokenFacts {
   }
 }
 
-function rightsOf(result: ApiResult): 'root' | readonly Right[] {
+/** What the provider calls the person, or else what the mount does. */
+function nameOf({ metadata, displayName }: TokenFacts, via: SignedInVia | undefined): string {
+  const name = metadata.find(([key]) => key === 'name')?.[1] ?? ''
+  if (name !== '') return name
+  // A login's display name is the mount's path and the name there.
+  const prefix = via === undefined ? '' : `${via.mount.replaceAll('/', '-')}-`
+  return displayName.startsWith(prefix) ? displayName.slice(prefix.length) : displayName
+}
+
+const loginPath = /^auth\/(.+?)\/(?:oidc\/(?:callback|poll)|cel\/login|login(?:\/.*)?)$/
+
+function viaOf(
+  { path, metadata }: TokenFacts,
+  mounts: readonly ShownMount[],
+): SignedInVia | undefined {
+  const mount = loginPath.exec(path)?.[1]
+  if (mount === undefined) return undefined
+  const description = mounts.find(({ name }) => name === mount)?.description ?? ''
+  const role = metadata.find(([key]) => key === 'role')?.[1] ?? ''
+  return { mount, description, role, isBrowser: path.includes('/oidc/') }
+}
+
+/** Only a sign-in through the provider can be made again without a secret at hand. */
+function commandOf(via: SignedInVia | undefined, origin: string): string {
+  if (via?.isBrowser !== true) return ''
+  const { mount, role } = via
+  return [
+    'tokenstile login',
+    ...(origin === '' ? [] : [`-address=${origin}`]),
+    '-method=oidc',
+    ...(mount === 'oidc' ? [] : [`-path=${mount}`]),
+    ...(role === '' ? [] : [`role=${role}`]),
+  ].join(' ')
+}
+
+function policiesByPath(who: JsonObject): ReadonlyMap<string, readonly string[]> {
+  const rules = member(who, 'rules')
+  if (!isJsonArray(rules)) return new Map()
+  return new Map(
+    rules
+      .filter(isJsonObject)
+      .map((rule) => [textAt(rule, 'path'), textsAt(rule, 'policies')] as const),
+  )
+}
+
+function rightsOf(
+  result: ApiResult,
+  policies: ReadonlyMap<string, readonly string[]>,
+): 'root' | readonly Right[] {
   const data = objectAt(result.body, 'data') ?? {}
   if (member(data, 'root') === true) return 'root'
   const rights = (name: string, ending: string): readonly Right[] => {
     const rules = objectAt(data, name) ?? {}
     return Object.keys(rules).map((path) => ({
       path: path + ending,
+      policies: policies.get(path + ending) ?? [],
       capabilities: textsAt(objectAt(rules, path), 'capabilities'),
     }))
   }
@@ -91,10 +151,8 @@ export async function signOut(visit: Visit, form: URLSearchParams): Promise<WebA
     if (result === 'unavailable') {
       return problemAnswer(visit, {
         status: 503,
-        summary: 'The token could not be revoked',
-        detail: 'You are still signed in: otherwise the token would live on without your knowing.',
-        fix: 'Try again in a moment.',
-        actions: [{ address: '/ui/', label: 'Back' }],
+        ...strings.problems.notRevoked,
+        actions: [{ address: '/ui/', label: strings.actions.back }],
       })
     }
     isAlive = result === 'alive'

@@ -1,18 +1,19 @@
 /** Refusals of the API as pages: the same reason, said to a person. */
 
 import { errorPage, type ErrorAction, type ErrorFacts } from './flow-pages.ts'
-import { link, mountPath, parseReturnPath } from './own-path.ts'
+import { link, mountPath, parseNamespace, parseReturnPath } from './own-path.ts'
 import type { Side } from './reason-side.ts'
+import { strings } from './strings.ts'
 import type { Visit } from './visit.ts'
 import type { ApiResult, WebAnswer } from './web-doors.ts'
-
-export const failedSummary = 'Sign-in failed'
 
 /** What a visitor wanted; kept so that the next attempt need not be typed again. */
 export interface Wish {
   readonly mount: string
   readonly role: string
   readonly returnTo: string
+  /** Path of the namespace of the mount; empty for the root. */
+  readonly namespace: string
 }
 
 const roleCharsMax = 128
@@ -24,22 +25,28 @@ export function wishOf(parameters: URLSearchParams, mount: string): Wish {
     mount,
     role: role.length > roleCharsMax ? '' : role,
     returnTo: parseReturnPath(parameters.get('return_to') ?? '') ?? '',
+    namespace: parseNamespace(parameters.get('namespace') ?? '') ?? '',
   }
 }
 
 export function retryActions(wish: Wish): readonly ErrorAction[] {
   return [
-    { address: startAddress(wish), label: 'Start again' },
-    { address: loginAddress(wish), label: 'Other ways to sign in' },
+    { address: startAddress(wish), label: strings.actions.startAgain },
+    { address: loginAddress(wish), label: strings.actions.otherWays },
   ]
 }
 
-export function startAddress({ mount, role, returnTo }: Wish): string {
-  return link(`/ui/login/${mountPath(mount)}/start`, { role, return_to: returnTo })
+export function startAddress(wish: Wish): string {
+  return link(`/ui/login/${mountPath(wish.mount)}/start`, wishParameters(wish))
 }
 
-export function loginAddress({ role, returnTo }: Omit<Wish, 'mount'>, open = ''): string {
-  return link('/ui/login', { with: open, role, return_to: returnTo })
+/** What an address has to say, beside the mount, for the wish to be kept. */
+export function wishParameters({ role, returnTo, namespace }: Omit<Wish, 'mount'>) {
+  return { role, return_to: returnTo, namespace }
+}
+
+export function loginAddress(wish: Omit<Wish, 'mount'>, open = ''): string {
+  return link('/ui/login', { with: open, ...wishParameters(wish) })
 }
 
 export interface Problem {
@@ -70,9 +77,8 @@ export function noMethodAnswer(
   return problemAnswer(visit, {
     status: 404,
     side: 'you',
-    summary: 'There is no such sign-in method',
-    detail: `Nothing at auth/${wish.mount}/ takes this kind of sign-in.`,
-    fix: 'Check the path of the mount, or ask the operator for it.',
+    ...strings.problems.noMethod,
+    detail: strings.problems.noMethod.detail(wish.mount),
     actions,
   })
 }
@@ -85,6 +91,7 @@ interface RefusalView {
   readonly actions: readonly ErrorAction[]
   /** Word for word, from the identity provider. */
   readonly providerText?: string
+  readonly isSignIn?: boolean
 }
 
 /** A failure that the API told. */
@@ -103,16 +110,19 @@ export function outcomeAnswer(visit: Visit, outcome: Outcome): WebAnswer {
 export function refusalOutcome(visit: Visit, result: ApiResult, parts: RefusalView): Outcome {
   const reason = result.headers['x-login-reason'] ?? ''
   const known = reason === '' ? undefined : visit.doors.reasonText(reason)
-  const { text = '', happened = known?.text } = result.refusal ?? {}
+  const { text = '', happened = known?.text, compared } = result.refusal ?? {}
   const providerText = parts.providerText ?? ''
   const said = [
-    ...(providerText === '' ? [] : [{ by: 'The identity provider', text: providerText }]),
-    ...(known === undefined || text === '' ? [] : [{ by: 'The server', text }]),
+    ...(providerText === '' ? [] : [{ by: 'provider', text: providerText } as const]),
+    ...(known === undefined || text === '' ? [] : [{ by: 'server', text } as const]),
   ]
   return {
     status: result.status,
     summary: parts.summary,
-    detail: (happened ?? text) || 'The server gave no reason.',
+    // What is shown side by side is not told again.
+    detail: (compared === undefined ? (happened ?? text) : known?.text) || strings.error.noReason,
+    ...(compared === undefined ? {} : { compared }),
+    isSignIn: parts.isSignIn === true,
     said,
     actions: parts.actions,
     ...(reason === '' ? {} : { reason }),

@@ -3,10 +3,13 @@
  * Pure: what they show is handed in, and all of it is taken for hostile.
  */
 
+import { isReason } from '../lib/reason-rows.ts'
 import { foreign, html, scriptJson, type Html } from './html.ts'
 import { icons } from './icons.ts'
 import { createPage, type Framed, type Page } from './page.ts'
-import { sideOf, sideTexts, type Side } from './reason-side.ts'
+import { moment, remaining } from './moments.ts'
+import { sideOf, type Side } from './reason-side.ts'
+import { strings } from './strings.ts'
 
 export type { Page } from './page.ts'
 
@@ -20,19 +23,17 @@ export interface DoneFacts {
 /** The sign-in of a terminal or another window is finished. */
 export function donePage(parts: Framed<DoneFacts>): Page {
   const { name = '', address = '' } = parts
-  const who = name === '' ? html`You are signed in` : html`${foreign(name)} is signed in`
-  const where = address === '' ? undefined : html` at ${foreign(address)}`
+  const text = strings.done
+  const who = name === '' ? html`${text.who}` : html`${foreign(name)} ${text.isSignedIn}`
   return createPage({
     ...parts,
     status: 200,
-    title: 'Signed in',
+    title: text.title,
     main: html`<article class="card center">
       ${icons.done}
       <div class="head center">
-        <h1>${who}</h1>
-        <p class="lead">
-          Go back to where you began, such as your terminal${where}. This window may be closed.
-        </p>
+        <h1>${who}${address === '' ? undefined : html` ${text.on} ${foreign(address)}`}</h1>
+        <p class="lead">${text.next}</p>
       </div>
     </article>`,
   })
@@ -40,21 +41,17 @@ export function donePage(parts: Framed<DoneFacts>): Page {
 
 /** The person has said no. */
 export function blockedPage(parts: Framed<unknown>): Page {
+  const text = strings.blocked
   return createPage({
     ...parts,
     status: 200,
-    title: 'Blocked',
+    title: text.title,
     main: html`<article class="card center">
       ${icons.done}
       <div class="head center">
-        <h1>This sign-in is blocked</h1>
-        <p class="lead">
-          Nobody was signed in, and the terminal that waited has been told. This window may be
-          closed.
-        </p>
-        <p class="small">
-          If somebody asked you to open that link, tell the people who look after security.
-        </p>
+        <h1>${text.heading}</h1>
+        <p class="lead">${text.next}</p>
+        <p class="small">${text.report}</p>
       </div>
     </article>`,
   })
@@ -63,6 +60,14 @@ export function blockedPage(parts: Framed<unknown>): Page {
 export interface ErrorAction {
   readonly address: string
   readonly label: string
+}
+
+/** A claim of the token beside what is expected of it, one line for each value. */
+export interface Compared {
+  readonly claim: string
+  readonly got: readonly string[]
+  /** Empty where it is not told. */
+  readonly expected: readonly string[]
 }
 
 export interface ErrorFacts {
@@ -77,18 +82,26 @@ export interface ErrorFacts {
   readonly title?: string
   readonly fix?: string
   readonly requestId?: string
+  readonly compared?: Compared
   /** What others said about it, word for word. */
-  readonly said?: readonly { readonly by: string; readonly text: string }[]
+  readonly said?: readonly { readonly by: 'provider' | 'server'; readonly text: string }[]
   /** A text to be copied whole, such as an address or a command. */
   readonly copy?: { readonly label: string; readonly text: string }
   /** Where to go from here; the first one is the proposal. */
   readonly actions?: readonly ErrorAction[]
   /** For a failure without a reason. */
   readonly side?: Side
+  /** The token came from a sign-in at the provider, and not from the person. */
+  readonly isSignIn?: boolean
 }
 
-/** What happened, why, whose side it is on and what to do: never a dead end, never raw JSON. */
+/**
+ * What happened and what to do; why, and what only others need, is folded: never a dead end, never
+ * raw JSON.
+ */
 export function errorPage(parts: Framed<ErrorFacts>): Page {
+  const { detail, title = parts.reason === undefined ? detail : '', said = [] } = parts
+  const byProvider = said.filter(({ by }) => by === 'provider')
   return createPage({
     ...parts,
     title: parts.summary,
@@ -96,76 +109,112 @@ export function errorPage(parts: Framed<ErrorFacts>): Page {
       <div class="head" role="alert">
         ${icons.failed}
         <h1>${foreign(parts.summary)}</h1>
-        ${parts.title === undefined ? undefined : html`<p class="lead">${foreign(parts.title)}</p>`}
+        ${title === '' ? undefined : html`<p class="lead">${foreign(title, 1000)}</p>`}
       </div>
-      ${failureStory(parts)} ${actionLinks(parts.actions ?? [])} ${failureTrail(parts)}
+      ${byProvider.length === 0 ? undefined : html`<dl class="story">${byProvider.map(saidRow)}</dl>`}
+      ${comparedRows(parts.compared)} ${fixPart(parts)} ${actionLinks(parts.actions ?? [])}
+      ${failureDetails(parts, title)} ${failureTrail(parts)}
     </article>`,
   })
 }
 
-type Failure = Omit<ErrorFacts, 'summary' | 'title' | 'actions'>
-
-function failureStory(failure: Failure): Html {
-  const { detail, fix = '', said = [], copy } = failure
-  const side = failure.side ?? sideOf(failure.reason ?? '') ?? sideOfStatus(failure.status)
-  const { name, text, help } = sideTexts[side]
-  const hasTrail = (failure.reason ?? '') !== '' || (failure.requestId ?? '') !== ''
-  return html`<dl class="story">
-    ${detail === '' ? undefined : row('Why', foreign(detail, 1000))}
-    ${said.map((one) => row(`${one.by} said`, html`<blockquote>${foreign(one.text)}</blockquote>`))}
-    ${row(
-      'Whose side it is on',
-      html`<strong>${name}.</strong> ${text} ${hasTrail ? help : undefined}`,
-    )}
-    ${fix === '' ? undefined : row('Fix', foreign(fix), 'fix')}
+function comparedRows(compared: Compared | undefined): Html | undefined {
+  if (compared === undefined) return undefined
+  const { claim, got, expected } = compared
+  const text = strings.error
+  return html`<dl class="compare">
+    <div>
+      <dt>${text.got} <code>${foreign(claim, 80)}</code></dt>
+      <dd>${got.length === 0 ? text.absent : lines(got)}</dd>
+    </div>
     ${
-      copy === undefined
+      expected.length === 0
         ? undefined
-        : row(copy.label, html`<code class="block">${foreign(copy.text)}</code>`)
+        : html`<div>
+            <dt>${text.expected}</dt>
+            <dd>${lines(expected)}</dd>
+          </div>`
     }
   </dl>`
 }
 
-function row(term: string, value: Html, className = ''): Html {
-  return html`<div class="${className}">
+function lines(values: readonly string[]): readonly Html[] {
+  return values.map((value) => html`<code>${foreign(value)}</code>`)
+}
+
+/** The one thing that whoever reads it needs, with whoever has to do it where that is another. */
+function fixPart(failure: ErrorFacts): Html | undefined {
+  const { fix = '', copy } = failure
+  const text = strings.error
+  const side = text.sides[sideOfFailure(failure)]
+  if (fix === '' && copy === undefined) return undefined
+  const isSent = side !== '' && hasTrail(failure)
+  return html`<section class="fix">
+    <h2>${text.fix}</h2>
+    <p>${foreign(fix)}</p>
+    ${side === '' ? undefined : html`<p class="small">${side} ${isSent ? text.sendTrail : undefined}</p>`}
+    ${
+      copy === undefined
+        ? undefined
+        : html`<p class="small">${copy.label}</p>
+            <code class="block">${foreign(copy.text)}</code>`
+    }
+  </section>`
+}
+
+function sideOfFailure({ side, reason = '', isSignIn, status }: ErrorFacts): Side {
+  return side ?? sideOf(reason, isSignIn) ?? (status >= 500 ? 'operator' : 'you')
+}
+
+function failureDetails({ detail, said = [] }: ErrorFacts, shown: string): Html | undefined {
+  const byServer = said.filter(({ by, text }) => by === 'server' && text !== detail)
+  const hasWhy = detail !== '' && detail !== shown
+  if (!hasWhy && byServer.length === 0) return undefined
+  return html`<details class="why">
+    <summary>${strings.error.details}</summary>
+    <dl class="story">
+      ${hasWhy ? row(strings.error.why, foreign(detail, 1000)) : undefined} ${byServer.map(saidRow)}
+    </dl>
+  </details>`
+}
+
+function saidRow({ by, text }: NonNullable<ErrorFacts['said']>[number]): Html {
+  return row(strings.error.said[by], html`<blockquote>${foreign(text)}</blockquote>`)
+}
+
+function row(term: string, value: Html): Html {
+  return html`<div>
     <dt>${term}</dt>
     <dd>${value}</dd>
   </div>`
 }
 
-/** What somebody else needs to find the case again; selectable in one go. */
-function failureTrail({ reason = '', requestId = '' }: Failure): Html | undefined {
-  if (reason === '' && requestId === '') return undefined
-  return html`<dl class="facts trail">
-    ${
-      reason === ''
-        ? undefined
-        : html`<dt>Reason</dt>
-            <dd><code>${foreign(reason)}</code></dd>`
-    }
-    ${
-      requestId === ''
-        ? undefined
-        : html`<dt>Request</dt>
-            <dd><code>${foreign(requestId)}</code></dd>`
-    }
-  </dl>`
+function hasTrail({ reason = '', requestId = '' }: ErrorFacts): boolean {
+  return reason !== '' || requestId !== ''
 }
 
-function actionLinks(actions: readonly ErrorAction[]): Html | undefined {
-  if (actions.length === 0) return undefined
-  return html`<div class="actions">
-    ${actions.map(
-      ({ address, label }, index) =>
-        html`<a class="button${index === 0 ? ' main' : ''}" href="${requireLink(address)}"
-          >${label}</a
-        >`,
-    )}
+/** What somebody else needs to find the case again; selectable in one go. */
+function failureTrail(failure: Framed<ErrorFacts>): Html | undefined {
+  if (!hasTrail(failure)) return undefined
+  const { reason = '', requestId = '', ownAddress } = failure
+  const known = isReason(reason) && ownAddress !== undefined
+  return html`<div class="trail">
+    <p>${strings.error.trail}</p>
+    <code class="block"
+      >${foreign([reason, requestId].filter((part) => part !== '').join(' · '))}</code
+    >
+    ${known ? html`<a href="/ui/help/${reason}">${strings.error.meaning}</a>` : undefined}
   </div>`
 }
 
-function sideOfStatus(status: number): Side {
-  return status >= 500 ? 'operator' : 'you'
+function actionLinks([first, ...others]: readonly ErrorAction[]): Html | undefined {
+  if (first === undefined) return undefined
+  return html`<div class="actions">
+    <a class="button main" href="${requireLink(first.address)}">${first.label}</a>
+    ${others.map(
+      ({ address, label }) => html`<a class="quiet" href="${requireLink(address)}">${label}</a>`,
+    )}
+  </div>`
 }
 
 export interface ConfirmationFacts {
@@ -175,6 +224,7 @@ export interface ConfirmationFacts {
   readonly mount: string
   /** RFC 3339. */
   readonly startedAt: string
+  readonly startedSecondsAgo: number
   /** To compare with the terminal. */
   readonly code: string
   /** Host of the identity provider; empty is not known. */
@@ -192,30 +242,29 @@ export interface ConfirmationFacts {
  * RFC 8628 §5.4).
  */
 export function confirmationPage(parts: Framed<ConfirmationFacts>): Page {
+  const text = strings.confirmation
   const facts: readonly (readonly [string, Html])[] = [
-    ['Started from', foreign(parts.address === '' ? 'unknown' : parts.address)],
-    ['Role', foreign(parts.role)],
-    ['Method', foreign(parts.mount)],
+    [text.facts.from, foreign(parts.address === '' ? text.unknown : parts.address)],
+    [text.facts.role, foreign(parts.role)],
+    [text.facts.method, foreign(parts.mount)],
     [
-      'Account',
+      text.facts.account,
       parts.provider === ''
-        ? html`the one you have just used`
-        : html`the one you have just used at ${foreign(parts.provider)}`,
+        ? html`${text.account}`
+        : html`${text.accountAt} ${foreign(parts.provider)}`,
     ],
-    ['Started at', moment(parts.startedAt)],
+    [text.facts.started, html`${ago(parts.startedSecondsAgo)} (${moment(parts.startedAt)})`],
   ]
   return createPage({
     ...parts,
-    title: 'Is this you?',
+    title: text.title,
     main: html`<article class="card">
       <div class="head">
-        <h1>Is this you signing in?</h1>
-        <p class="lead">
-          A terminal is waiting for your yes. It will then be able to do what you may do.
-        </p>
+        <h1>${text.heading}</h1>
+        <p class="lead">${text.lead}</p>
       </div>
       <div class="head">
-        <p class="small center" id="compare">Your terminal must show the same code</p>
+        <p class="small center" id="compare">${text.compare}</p>
         <p class="code" aria-describedby="compare">${foreign(parts.code)}</p>
       </div>
       <dl class="facts">
@@ -226,29 +275,29 @@ export function confirmationPage(parts: Framed<ConfirmationFacts>): Page {
         )}
       </dl>
       <p class="note warn">
-        ${icons.warning}<span
-          ><strong>Confirm only what you started yourself, just now.</strong> If somebody sent you
-          this link or asks you to click, they want to sign in as you.</span
-        >
+        ${icons.warning}<span><strong>${text.warning}</strong> ${text.warningMore}</span>
       </p>
       ${parts.form === undefined ? answeredElsewhere : answerForm(parts.form)}
     </article>`,
   })
 }
 
+/** Below some seconds nobody counts them. */
+function ago(seconds: number): string {
+  const text = strings.confirmation
+  return seconds < 10 ? text.justNow : text.ago(remaining(seconds))
+}
+
 const answeredElsewhere = html`<p class="note">
-  ${icons.warning}<span
-    >Only the window that came back from the identity provider can answer. Nothing happens without
-    its yes.</span
-  >
+  ${icons.warning}<span>${strings.confirmation.elsewhere}</span>
 </p>`
 
 function answerForm(form: NonNullable<ConfirmationFacts['form']>): Html {
   return html`<form class="actions" method="post" action="${requireLink(form.action)}">
     <input type="hidden" name="state" value="${form.state}" />
     <input type="hidden" name="ticket" value="${form.ticket}" />
-    <button class="button main wide" name="answer" value="yes">Yes, this is me</button>
-    <button class="button wide" name="answer" value="no">No, block it</button>
+    <button class="button main wide" name="answer" value="yes">${strings.confirmation.yes}</button>
+    <button class="button wide" name="answer" value="no">${strings.confirmation.no}</button>
   </form>`
 }
 
@@ -273,16 +322,16 @@ export function handOverPage(parts: Framed<HandOverFacts>): Page {
   return createPage({
     ...parts,
     status: 200,
-    title: 'Signing in',
+    title: strings.handOver.title,
     reachesOpener: true,
     // Its own origin as the target: another page that opened this window gets nothing.
     script: `if(window.opener)window.opener.postMessage(${message},window.location.origin)`,
     main: html`<article class="card center">
       ${icons.done}
       <div class="head center">
-        <h1>The identity provider has answered</h1>
-        <p class="lead">The window in which you began goes on from here. This one may be closed.</p>
-        <p class="small">Nothing happens there? Start the sign-in again.</p>
+        <h1>${strings.handOver.heading}</h1>
+        <p class="lead">${strings.handOver.lead}</p>
+        <p class="small">${strings.handOver.stuck}</p>
       </div>
     </article>`,
   })
@@ -311,13 +360,6 @@ export function drawFlowPage(page: FlowPage, frame: Framed<unknown>): Page {
     case 'hand_over':
       return handOverPage({ ...page, ...frame })
   }
-}
-
-/** The time both for people and for programs. */
-export function moment(iso: string): Html {
-  const parts = /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})(?:\.\d+)?Z$/.exec(iso)
-  if (parts === null) return foreign(iso)
-  return html`<time datetime="${iso}">${parts[1]} ${parts[2]} UTC</time>`
 }
 
 /**

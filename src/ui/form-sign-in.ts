@@ -5,7 +5,6 @@
 
 import { isSuccess, objectAt, textAt } from './api-answer.ts'
 import {
-  failedSummary,
   isNoMethod,
   loginAddress,
   noMethodAnswer,
@@ -17,12 +16,14 @@ import {
 import type { OpenWay } from './login-page.ts'
 import { parseMountName } from './own-path.ts'
 import { enter } from './session-entry.ts'
+import { strings } from './strings.ts'
 import type { Visit } from './visit.ts'
 import type { ApiCall, WebAnswer } from './web-doors.ts'
 
 export async function signInWithToken(visit: Visit, form: URLSearchParams): Promise<WebAnswer> {
   const wish = wishOf(form, '')
-  const actions = [{ address: loginAddress(wish, 'token'), label: 'Try again' }]
+  const text = strings.problems.badToken
+  const actions = [{ address: loginAddress(wish, 'token'), label: strings.actions.tryAgain }]
   const token = (form.get('token') ?? '').trim()
   // An open path that says whether a token lives and does not count as a use of it.
   const result = await visit.api({ verb: 'read', path: 'sys/internal/ui/resultant-acl', token })
@@ -30,15 +31,11 @@ export async function signInWithToken(visit: Visit, form: URLSearchParams): Prom
     return problemAnswer(visit, {
       status: isSuccess(result) ? 403 : result.status,
       side: 'you',
-      summary: 'This token cannot sign in',
-      detail: looksLikeJwt(token)
-        ? 'It looks like a JWT: that signs in through a mount and a role.'
-        : 'It has expired, was revoked, is used up, may not be used from here, or was never one of this server.',
-      fix: looksLikeJwt(token)
-        ? 'Use the JWT form of the sign-in page.'
-        : 'Check that the whole token was copied, or get a new one.',
+      summary: text.summary,
+      detail: looksLikeJwt(token) ? text.isJwt : text.detail,
+      fix: looksLikeJwt(token) ? text.isJwtFix : text.fix,
       actions: looksLikeJwt(token)
-        ? [{ address: loginAddress(wish, 'jwt'), label: 'Sign in with a JWT' }]
+        ? [{ address: loginAddress(wish, 'jwt'), label: strings.actions.withJwt }]
         : actions,
     })
   }
@@ -59,10 +56,11 @@ export async function signInWithPassword(visit: Visit, form: URLSearchParams): P
     return problemAnswer(visit, {
       status: 400,
       side: 'you',
-      summary: failedSummary,
-      detail: 'A name is made of letters and digits, with ".", "-" and "_" inside.',
-      fix: 'Type the name that the operator gave you.',
-      actions: [{ address: loginAddress(wishOf(form, ''), 'password'), label: 'Try again' }],
+      summary: strings.error.signInFailed,
+      ...strings.problems.badName,
+      actions: [
+        { address: loginAddress(wishOf(form, ''), 'password'), label: strings.actions.tryAgain },
+      ],
     })
   }
   return signInAt(visit, form, 'password', (mount) => ({
@@ -81,21 +79,21 @@ async function signInAt(
 ): Promise<WebAnswer> {
   const mount = parseMountName(form.get('mount') ?? '')
   const wish = wishOf(form, mount ?? '')
-  const actions = [{ address: loginAddress(wish, way), label: 'Try again' }]
+  const actions = [{ address: loginAddress(wish, way), label: strings.actions.tryAgain }]
   if (mount === undefined) {
     return problemAnswer(visit, {
       status: 400,
-      summary: failedSummary,
-      detail: 'The mount is the path below auth/ under which the method is enabled, such as jwt.',
-      fix: 'Ask the operator for the path of the mount.',
+      summary: strings.error.signInFailed,
+      ...strings.problems.badMount,
       actions,
     })
   }
-  const result = await visit.api({ verb: 'write', ...login(mount, wish) })
+  const { namespace } = wish
+  const result = await visit.api({ verb: 'write', namespace, ...login(mount, wish) })
   const auth = objectAt(result.body, 'auth')
   if (isNoMethod(result)) return noMethodAnswer(visit, wish, actions)
   if (!isSuccess(result) || auth === undefined) {
-    return refusalAnswer(visit, result, { summary: failedSummary, actions })
+    return refusalAnswer(visit, result, { summary: strings.error.signInFailed, actions })
   }
   return enter(visit, { token: textAt(auth, 'client_token'), kind: 'login' }, { auth, wish })
 }

@@ -6,7 +6,8 @@
 import { foreign, html, type Html } from './html.ts'
 import { icons } from './icons.ts'
 import { link, mountPath } from './own-path.ts'
-import { createPage, type Page, type PageFrame } from './page.ts'
+import { createPage, isDevelopment, type Page, type PageFrame } from './page.ts'
+import { strings } from './strings.ts'
 
 export interface ShownMount {
   /** Without slashes at its ends. */
@@ -30,12 +31,18 @@ export interface LoginModel extends PageFrame {
   readonly open: OpenWay | undefined
   readonly role: string
   readonly returnTo: string
+  readonly namespace: string
   readonly formToken: string
   readonly notice: { readonly kind: 'note' | 'warn'; readonly text: string } | undefined
+  /** Name and port that this server is reached at; empty is not known. */
+  readonly server: string
+  /** Hosts of the identity providers behind the mounts, where they are known. */
+  readonly providers: ReadonlyMap<string, string>
   /** The browser will keep no cookie of ours: plain HTTP to another machine. */
   readonly isInsecure: boolean
 }
 
+const text = strings.login
 const shownMax = 5
 
 export function loginPage(model: LoginModel): Page {
@@ -44,39 +51,56 @@ export function loginPage(model: LoginModel): Page {
   const isEmpty = links.length === 0 && !hasPasswords
   // The form stands open where it is the only way that is shown.
   const isPasswordFirst = links.length === 0 && hasPasswords
+  const { environment = '' } = model
+  const isNamed = environment !== '' && !isDevelopment(environment)
   return createPage({
     ...model,
     status: 200,
-    title: 'Sign in',
+    title: text.title,
     main: html`<article class="card">
-      <div class="head"><h1>Sign in</h1></div>
+      <div class="head">
+        <h1>${isNamed ? text.titleOf(environment) : text.title}</h1>
+        ${
+          model.server === ''
+            ? undefined
+            : html`<p class="small">${text.server} <code>${foreign(model.server, 120)}</code></p>`
+        }
+      </div>
       ${noticeNote(model)}${isEmpty ? emptyNote() : undefined}
       ${links.length > 0 ? mountLinks(model, links) : undefined}
       ${isEmpty ? tokenForm(model) : undefined}
       ${isPasswordFirst ? passwordForm(model, true) : undefined}
-      <div class="more">
-        <h2 class="small">${isEmpty ? 'Other ways' : 'More ways to sign in'}</h2>
-        ${otherMounts(model, model.mounts.slice(shownMax))}
-        ${
-          hasPasswords && !isPasswordFirst
-            ? way('With a password', model.open === 'password', passwordForm(model, false))
-            : undefined
-        }
-        ${isEmpty ? undefined : way('With a token', model.open === 'token', tokenForm(model))}
-        ${way('With a JWT', model.open === 'jwt', jwtForm(model))}
-        ${way('Another mount or role', model.open === 'other', otherForm(model))}
-      </div>
+      ${moreWays(model, { isEmpty, hasPasswords: hasPasswords && !isPasswordFirst })}
     </article>`,
   })
+}
+
+function moreWays(
+  model: LoginModel,
+  { isEmpty, hasPasswords }: { readonly isEmpty: boolean; readonly hasPasswords: boolean },
+): Html {
+  const { open } = model
+  const ways = html`${otherMounts(model, model.mounts.slice(shownMax))}
+  ${hasPasswords ? way(text.ways.password, open === 'password', passwordForm(model, false)) : undefined}
+  ${isEmpty ? undefined : way(text.ways.token, open === 'token', tokenForm(model))}
+  ${way(text.ways.jwt, open === 'jwt', jwtForm(model))}
+  ${way(text.ways.other, open === 'other', otherForm(model))}`
+  const title = isEmpty ? text.other : text.more
+  return open === undefined
+    ? html`<details class="more">
+        <summary>${title}</summary>
+        ${ways}
+      </details>`
+    : html`<details class="more" open>
+        <summary>${title}</summary>
+        ${ways}
+      </details>`
 }
 
 function noticeNote({ notice, isInsecure }: LoginModel): Html | undefined {
   if (isInsecure) {
     return html`<p class="note warn">
-      ${icons.warning}<span
-        ><strong>This connection is not encrypted.</strong> Your browser will not keep you signed
-        in, and others can read what you send. Use https.</span
-      >
+      ${icons.warning}<span><strong>${text.notEncrypted}</strong> ${text.notEncryptedMore}</span>
     </p>`
   }
   if (notice === undefined) return undefined
@@ -88,8 +112,7 @@ function noticeNote({ notice, isInsecure }: LoginModel): Html | undefined {
 function emptyNote(): Html {
   return html`<p class="note">
     ${icons.note}<span
-      >No sign-in method is shown to everybody here. Use a token, or one of the other ways.
-      Operator: <code>tokenstile auth tune -listing-visibility=unauth oidc/</code></span
+      >${text.empty} <code>tokenstile auth tune -listing-visibility=unauth oidc/</code></span
     >
   </p>`
 }
@@ -107,16 +130,18 @@ function mountLinks(model: LoginModel, mounts: readonly ShownMount[]): Html {
  * goes nowhere (ux.md §3.4, measured).
  */
 function firstLink(model: LoginModel, mount: ShownMount): Html {
-  return html`<li class="first">
+  const { role, providers } = model
+  const provider = providers.get(mount.name) ?? ''
+  return html`<li>
     <a
       class="button main wide"
       href="${startLink(model, mount.name)}"
-      ${focus(model.open === undefined)}
-      >${icons.key}<span class="end">Continue with ${label(mount)}</span>${icons.arrow}</a
+      title="${text.mount(mount.name)}"
+      >${icons.key}<span class="end">${text.continueWith} ${label(mount)}</span>${icons.arrow}</a
     >
     <p class="small">
-      ${mount.description === '' ? undefined : html`Method <code>${mount.name}/</code>`}
-      ${model.role === '' ? undefined : html`with role <code>${foreign(model.role)}</code>`}
+      ${provider === '' ? undefined : html`${text.goesTo} ${foreign(provider, 120)}`}
+      ${role === '' ? undefined : html`${text.withRole} <code>${foreign(role)}</code>`}
     </p>
   </li>`
 }
@@ -126,15 +151,22 @@ function focus(isWanted: boolean): Html | undefined {
 }
 
 function mountLink(model: LoginModel, mount: ShownMount): Html {
-  return html`<a class="button wide" href="${startLink(model, mount.name)}">${label(mount)}</a>`
+  return html`<a
+    class="button wide"
+    href="${startLink(model, mount.name)}"
+    title="${text.mount(mount.name)}"
+    >${icons.key}<span class="end">${label(mount)}</span></a
+  >`
 }
 
-function startLink({ role, returnTo }: LoginModel, mount: string): string {
-  return link(`/ui/login/${mountPath(mount)}/start`, { role, return_to: returnTo })
+function startLink({ role, returnTo, namespace }: LoginModel, mount: string): string {
+  return link(`/ui/login/${mountPath(mount)}/start`, { role, return_to: returnTo, namespace })
 }
 
 function label({ name, description }: ShownMount): Html {
-  return foreign(description === '' ? name : description, 60)
+  // A path must not read as a name that an operator has given.
+  if (description === '') return html`<code>${foreign(name, 60)}/</code>`
+  return foreign(description, 60)
 }
 
 function otherMounts(model: LoginModel, mounts: readonly ShownMount[]): Html | undefined {
@@ -142,7 +174,7 @@ function otherMounts(model: LoginModel, mounts: readonly ShownMount[]): Html | u
   const list = html`<ul class="ways">
     ${mounts.map((mount) => html`<li>${mountLink(model, mount)}</li>`)}
   </ul>`
-  return way(`${mounts.length} more`, false, list)
+  return way(text.moreMounts(mounts.length), false, list)
 }
 
 function way(title: string, isOpen: boolean, content: Html): Html {
@@ -157,12 +189,18 @@ function way(title: string, isOpen: boolean, content: Html): Html {
       </details>`
 }
 
-function hiddenFields({ formToken, returnTo }: LoginModel): Html {
-  return html`<input type="hidden" name="form_token" value="${formToken}" /><input
-      type="hidden"
-      name="return_to"
-      value="${returnTo}"
-    />`
+function hiddenFields(model: LoginModel): Html {
+  return html`<input type="hidden" name="form_token" value="${model.formToken}" />${wishFields(
+      model,
+    )}`
+}
+
+function wishFields({ returnTo, namespace }: LoginModel): Html {
+  const place =
+    namespace === ''
+      ? undefined
+      : html`<input type="hidden" name="namespace" value="${namespace}" />`
+  return html`<input type="hidden" name="return_to" value="${returnTo}" />${place}`
 }
 
 function tokenForm(model: LoginModel): Html {
@@ -170,7 +208,7 @@ function tokenForm(model: LoginModel): Html {
   return html`<form method="post" action="/ui/login/token">
     ${hiddenFields(model)}
     <label
-      >Token
+      >${text.fields.token}
       <input
         type="password"
         name="token"
@@ -180,7 +218,7 @@ function tokenForm(model: LoginModel): Html {
         ${focus(isFirst || model.open === 'token')}
     /></label>
     <div class="actions">
-      <button class="button${isFirst ? ' main' : ''}">Sign in with the token</button>
+      <button class="button${isFirst ? ' main' : ''}">${text.buttons.token}</button>
     </div>
   </form>`
 }
@@ -190,7 +228,7 @@ function passwordForm(model: LoginModel, isFirst: boolean): Html {
   return html`<form method="post" action="/ui/login/password">
     ${hiddenFields(model)}${passwordMount(model)}
     <label
-      >Name
+      >${text.fields.name}
       <input
         name="username"
         required
@@ -200,10 +238,11 @@ function passwordForm(model: LoginModel, isFirst: boolean): Html {
         ${focus(isFocused)}
     /></label>
     <label
-      >Password <input type="password" name="password" required autocomplete="current-password"
+      >${text.fields.password}
+      <input type="password" name="password" required autocomplete="current-password"
     /></label>
     <div class="actions">
-      <button class="button${isFirst ? ' main' : ''}">Sign in with the password</button>
+      <button class="button${isFirst ? ' main' : ''}">${text.buttons.password}</button>
     </div>
   </form>`
 }
@@ -214,7 +253,7 @@ function passwordMount({ passwordMounts, chosen }: LoginModel): Html {
     return html`<input type="hidden" name="mount" value="${first.name}" />`
   }
   return html`<label
-    >Mount
+    >${text.fields.mount}
     <select name="mount">
       ${passwordMounts.map(({ name }) =>
         name === chosen
@@ -230,7 +269,7 @@ function jwtForm(model: LoginModel): Html {
   return html`<form method="post" action="/ui/login/jwt">
     ${hiddenFields(model)}
     <label
-      >JWT <span class="small">Goes to this server only and is not kept.</span>
+      >${text.fields.jwt} <span class="small">${text.fields.jwtHint}</span>
       <textarea
         name="jwt"
         required
@@ -240,7 +279,7 @@ function jwtForm(model: LoginModel): Html {
       ></textarea>
     </label>
     <label
-      >Mount
+      >${text.fields.mount}
       <input
         name="mount"
         list="jwt-mounts"
@@ -253,7 +292,7 @@ function jwtForm(model: LoginModel): Html {
       ${model.jwtMounts.map(({ name }) => html`<option value="${name}"></option>`)}
     </datalist>
     ${roleField(model)}
-    <div class="actions"><button class="button">Sign in with the JWT</button></div>
+    <div class="actions"><button class="button">${text.buttons.jwt}</button></div>
   </form>`
 }
 
@@ -263,9 +302,9 @@ function jwtForm(model: LoginModel): Html {
  */
 function otherForm(model: LoginModel): Html {
   return html`<form method="get" action="/ui/login">
-    <input type="hidden" name="return_to" value="${model.returnTo}" />
+    ${wishFields(model)}
     <label
-      >Mount
+      >${text.fields.mount}
       <input
         name="mount"
         required
@@ -275,13 +314,13 @@ function otherForm(model: LoginModel): Html {
         value="${model.chosen}"
     /></label>
     ${roleField(model)}
-    <div class="actions"><button class="button">Go there</button></div>
+    <div class="actions"><button class="button">${text.buttons.go}</button></div>
   </form>`
 }
 
 function roleField({ role }: LoginModel): Html {
   return html`<label
-    >Role <span class="small">Empty: the mount's default role.</span>
+    >${text.fields.role} <span class="small">${text.fields.roleHint}</span>
     <input name="role" autocomplete="off" spellcheck="false" value="${role}"
   /></label>`
 }

@@ -30,7 +30,7 @@ export function parsePagePath(text: string): string | undefined {
 }
 
 /** It shows what a sealed cookie says, and takes no step without parameters. */
-const askingPath = /^\/v1\/auth\/[\w.%~-][\w.%~/-]*\/oidc\/callback$/
+const askingPath = /^\/v1\/(?:[\w.@~-]+\/){0,16}?auth\/[\w.%~-][\w.%~/-]*\/oidc\/callback$/
 
 /** The same for the end of a sign-in: not back into one, which could go round in circles. */
 export function parseReturnPath(text: string): string | undefined {
@@ -66,6 +66,15 @@ export function parseMountName(text: string): string | undefined {
     return undefined
   }
   return name.split('/').some((part) => part === '.' || part === '..') ? undefined : name
+}
+
+const namespaceCharsMax = 512
+
+/** The path of a namespace without slashes at its ends; undefined if it can be none. */
+export function parseNamespace(text: string): string | undefined {
+  if (text.length > namespaceCharsMax) return undefined
+  const path = trimEnd(trimStart(text, '/'), '/')
+  return /^[A-Za-z0-9_.@~/-]*$/.test(path) ? path : undefined
 }
 
 /** The mount inside an address. */

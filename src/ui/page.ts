@@ -1,12 +1,13 @@
 /**
  * The frame around every page and the headers that go with it. A page loads nothing: its style is
  * inline under a fresh nonce, its icons are part of it, and it has no script (one page has; see
- * hand-over-page.ts).
+ * flow-pages.ts).
  */
 
 import { product } from '../lib/product.ts'
 import { html, ownHtml, type Html } from './html.ts'
 import { iconAddress, icons } from './icons.ts'
+import { strings } from './strings.ts'
 import { stylesheet } from './style.ts'
 
 export interface Page {
@@ -24,8 +25,6 @@ export function themeOf(cookies: ReadonlyMap<string, string>): Theme {
   const chosen = cookies.get('theme')
   return themes.find((theme) => theme === chosen) ?? 'auto'
 }
-
-const themeNames: Readonly<Record<Theme, string>> = { auto: 'Auto', light: 'Light', dark: 'Dark' }
 
 /** What all pages of one server or one visitor share; nothing of it is needed. */
 export interface PageFrame {
@@ -70,13 +69,15 @@ export function createPage(parts: Framed<PageContent>): Page {
         </style>
       </head>
       <body>
-        <a class="skip" href="#main">Skip to content</a>
+        <a class="skip" href="#main">${strings.frame.skip}</a>
         <header class="top">
           <span class="brand">${icons.brand}${product.name}</span
           >${environmentLabel(parts.environment)}
         </header>
         <main id="main" tabindex="-1">${main}</main>
-        <footer class="foot">${themeLinks(theme, parts.ownAddress)}</footer>
+        <footer class="foot">
+          ${footLinks(parts.ownAddress)} ${themeLinks(theme, parts.ownAddress)}
+        </footer>
         ${
           script === undefined
             ? undefined
@@ -142,10 +143,23 @@ function pageHeaders(
   }
 }
 
+/** Its name says that nothing of worth is there. */
+export function isDevelopment(environment: string): boolean {
+  return /^dev/i.test(environment)
+}
+
 function environmentLabel(environment: string | undefined): Html | undefined {
   if (environment === undefined || environment === '') return undefined
-  const isDev = /^dev/i.test(environment)
-  return html`<span class="where${isDev ? ' dev' : ''}">${environment}</span>`
+  return html`<span class="where${isDevelopment(environment) ? ' dev' : ''}">${environment}</span>`
+}
+
+/** The same on each page: which version, and where help is, as far as this server has it. */
+function footLinks(address: string | undefined): Html {
+  return html`<span class="about"
+    ><span>${strings.frame.version(product.version)}</span>${
+      address === undefined ? undefined : html`<a href="/ui/help/">${strings.frame.help}</a>`
+    }</span
+  >`
 }
 
 /** Links, so that the server draws the next page in the chosen colours: no script, no flash. */
@@ -153,10 +167,12 @@ function themeLinks(current: Theme, address: string | undefined): Html | undefin
   if (address === undefined) return undefined
   const links = themes.map((theme) =>
     theme === current
-      ? html`<strong aria-current="true">${themeNames[theme]}</strong>`
+      ? html`<strong aria-current="true">${strings.frame.themes[theme]}</strong>`
       : html`<a href="/ui/theme/${theme}?return_to=${encodeURIComponent(address)}"
-          >${themeNames[theme]}</a
+          >${strings.frame.themes[theme]}</a
         >`,
   )
-  return html`<nav class="themes" aria-label="Colours"><span>Colours</span>${links}</nav>`
+  return html`<nav class="themes" aria-label="${strings.frame.colours}">
+    <span>${strings.frame.colours}</span>${links}
+  </nav>`
 }

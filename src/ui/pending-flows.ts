@@ -12,6 +12,8 @@ export interface PendingFlow {
   readonly mount: string
   readonly role: string
   readonly returnTo: string
+  /** Absent in those of earlier versions. */
+  readonly namespace?: string
   readonly startedAtMs: number
 }
 

@@ -2,9 +2,10 @@
 
 import { objectAt, textAt } from './api-answer.ts'
 import { isHeld, takeAutoStart } from './auto-start.ts'
-import { startAddress, wishOf } from './failure.ts'
+import { startAddress, wishOf, wishParameters } from './failure.ts'
 import { loginPage, type OpenWay, type ShownMount } from './login-page.ts'
 import { link, mountPath, parseMountName } from './own-path.ts'
+import { strings } from './strings.ts'
 import type { Visit } from './visit.ts'
 import type { WebAnswer } from './web-doors.ts'
 
@@ -14,10 +15,9 @@ export async function pick(visit: Visit, mount: string | undefined): Promise<Web
   const asked = mount ?? parseMountName(query.get('mount') ?? '')
   const wish = wishOf(query, asked ?? '')
   if (mount === undefined && asked !== undefined) {
-    const { role, returnTo } = wish
-    return visit.redirect(link(`/ui/login/${mountPath(asked)}`, { role, return_to: returnTo }))
+    return visit.redirect(link(`/ui/login/${mountPath(asked)}`, wishParameters(wish)))
   }
-  const shown = await visibleMounts(visit)
+  const shown = await visibleMounts(visit, wish.namespace)
   const chosen = mount ?? parseMountName(query.get('with') ?? '') ?? ''
   const open = openWay(query.get('with') ?? '', chosen, shown)
   const isForm = open === 'password'
@@ -41,16 +41,39 @@ export async function pick(visit: Visit, mount: string | undefined): Promise<Web
       open,
       role: wish.role,
       returnTo: wish.returnTo,
+      namespace: wish.namespace,
       formToken: visit.formToken(),
       notice: noticeOf(visit),
+      server: serverName(visit),
+      providers: await providersOf(visit, shown),
       isInsecure: isInsecure(visit),
     }),
   )
 }
 
+/** As the address bar shows it. */
+function serverName(visit: Visit): string {
+  const origin = visit.doors.publicOrigin(visit.request)
+  return origin === undefined ? '' : new URL(origin).host
+}
+
+/** Where the shown mounts lead; a hidden one's provider is nobody's business. */
+async function providersOf(
+  { doors }: Visit,
+  shown: readonly ShownMount[],
+): Promise<ReadonlyMap<string, string>> {
+  const rows = shown
+    .filter(({ type }) => type === 'oidc' || type === 'jwt')
+    .map(async ({ name }) => [name, await doors.providerOf(name)] as const)
+  return new Map(await Promise.all(rows))
+}
+
 /** What a sign-in page may show to everybody. */
-async function visibleMounts(visit: Visit): Promise<readonly ShownMount[]> {
-  const result = await visit.api({ verb: 'read', path: 'sys/internal/ui/mounts' })
+export async function visibleMounts(
+  visit: Visit,
+  namespace: string,
+): Promise<readonly ShownMount[]> {
+  const result = await visit.api({ verb: 'read', path: 'sys/internal/ui/mounts', namespace })
   const auth = objectAt(objectAt(result.body, 'data') ?? {}, 'auth') ?? {}
   return Object.keys(auth).flatMap((path) => {
     const mount = objectAt(auth, path)
@@ -90,20 +113,21 @@ function noticeOf(
   visit: Visit,
 ): { readonly kind: 'note' | 'warn'; readonly text: string } | undefined {
   const { query } = visit
-  if (query.get('signed_out') === '1') return { kind: 'note', text: 'You are signed out.' }
+  const { notices } = strings.login
+  if (query.get('signed_out') === '1') return { kind: 'note', text: notices.signedOut }
   if (query.get('signed_out') === 'alive') {
     return {
       kind: 'warn',
-      text: 'You are signed out here. The token lives on until it expires: it cannot be revoked from here.',
+      text: notices.signedOutAlive,
     }
   }
   if (query.get('ended') === '1') {
-    return { kind: 'warn', text: 'Your token has expired or was revoked. Sign in again.' }
+    return { kind: 'warn', text: notices.ended }
   }
   if (isHeld(visit)) {
     return {
       kind: 'note',
-      text: 'It does not start by itself now: you have just signed out, or it did not work a moment ago.',
+      text: notices.held,
     }
   }
   return undefined

@@ -4,28 +4,13 @@ import { isReason, reasonRows, type Side } from '../lib/reason-rows.ts'
 
 export type { Side } from '../lib/reason-rows.ts'
 
-/** Undefined for a reason that is not known here. */
-export function sideOf(reason: string): Side | undefined {
-  return isReason(reason) ? reasonRows[reason].side : undefined
-}
-
-export interface SideText {
-  readonly name: string
-  readonly text: string
-  /** What the reason and the request id are good for. */
-  readonly help: string
-}
-
-export const sideTexts: Readonly<Record<Side, SideText>> = {
-  you: { name: 'Yours', text: 'You can put this right yourself.', help: '' },
-  operator: {
-    name: 'The operator of this server',
-    text: 'Whoever runs this server has to act.',
-    help: 'Send them the lines at the bottom of this card.',
-  },
-  provider: {
-    name: 'The identity provider',
-    text: 'Whoever runs the identity provider has to act.',
-    help: 'The lines at the bottom of this card help them.',
-  },
+/**
+ * Undefined for a reason that is not known here. In a browser sign-in the token is the provider's,
+ * so nobody there can put it right.
+ */
+export function sideOf(reason: string, isSignIn = false): Side | undefined {
+  if (!isReason(reason)) return undefined
+  const { side, signInSide }: { readonly side: Side; readonly signInSide?: Side } =
+    reasonRows[reason]
+  return isSignIn ? (signInSide ?? side) : side
 }

@@ -5,6 +5,7 @@ import { numberAt } from './api-answer.ts'
 import { loginAddress, problemAnswer, type Wish } from './failure.ts'
 import type { Session } from './session.ts'
 import { startSession } from './session-change.ts'
+import { strings } from './strings.ts'
 import type { Visit } from './visit.ts'
 import type { WebAnswer } from './web-doors.ts'
 
@@ -23,9 +24,7 @@ export async function enter(
   return problemAnswer(visit, {
     status: 400,
     side: 'operator',
-    summary: 'The token is too long for a browser',
-    detail: 'A browser keeps at most 4096 characters, and this token has more.',
-    fix: 'Use the command line, or have the operator make the role give service tokens.',
-    actions: [{ address: loginAddress(wish), label: 'Other ways to sign in' }],
+    ...strings.problems.tokenTooLong,
+    actions: [{ address: loginAddress(wish), label: strings.actions.otherWays }],
   })
 }

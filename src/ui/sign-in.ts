@@ -3,11 +3,9 @@
  * §4.4). Who may sign in, the API decides; here is kept which browser asked.
  */
 
-import { remaining } from './account-page.ts'
 import { isSuccess, objectAt, textAt } from './api-answer.ts'
 import { holdAutoStart } from './auto-start.ts'
 import {
-  failedSummary,
   isNoMethod,
   noMethodAnswer,
   problemAnswer,
@@ -15,14 +13,19 @@ import {
   refusalOutcome,
   retryActions,
   wishOf,
+  wishParameters,
   type Wish,
 } from './failure.ts'
 import { sendToOutcome } from './outcome.ts'
 import { link, mountPath } from './own-path.ts'
+import { remaining } from './moments.ts'
 import { readFlows, saveFlows, type PendingFlow } from './pending-flows.ts'
 import { enter } from './session-entry.ts'
+import { strings } from './strings.ts'
 import type { Visit } from './visit.ts'
 import type { ApiResult, WebAnswer } from './web-doors.ts'
+
+const { problems } = strings
 
 export async function startSignIn(visit: Visit, mount: string): Promise<WebAnswer> {
   const wish = wishOf(visit.query, mount)
@@ -31,24 +34,26 @@ export async function startSignIn(visit: Visit, mount: string): Promise<WebAnswe
   // Any site can send a browser here, and a sign-in ends the session there is: then the person is
   // asked first.
   if (isFromElsewhere(visit) && (await visit.session()) !== undefined) {
-    const { role, returnTo } = wish
-    return visit.redirect(link(`/ui/login/${mountPath(mount)}`, { role, return_to: returnTo }))
+    return visit.redirect(link(`/ui/login/${mountPath(mount)}`, wishParameters(wish)))
   }
   const origin = visit.doors.publicOrigin(visit.request)
   if (origin === undefined) {
     return problemAnswer(visit, {
       status: 400,
-      summary: failedSummary,
-      detail: 'The request does not say by which name this server was reached.',
-      fix: 'Open the page by its usual address. Operator: set api_addr in the configuration.',
+      summary: strings.error.signInFailed,
+      detail: problems.cannotStart.noName,
+      fix: problems.cannotStart.noNameFix,
       actions: retryActions(wish),
     })
   }
-  const redirectUri = `${origin}/ui/vault/auth/${mountPath(mount)}/oidc/callback`
+  const { namespace } = wish
+  const place = namespace === '' ? '' : `?namespace=${namespace}`
+  const redirectUri = `${origin}/ui/vault/auth/${mountPath(mount)}/oidc/callback${place}`
   const clientNonce = visit.doors.randomText()
   const result = await visit.api({
     verb: 'write',
     path: `auth/${mount}/oidc/auth_url`,
+    namespace,
     data: {
       ...(wish.role === '' ? {} : { role: wish.role }),
       redirect_uri: redirectUri,
@@ -62,7 +67,8 @@ export async function startSignIn(visit: Visit, mount: string): Promise<WebAnswe
       return noMethodAnswer(visit, wish, retryActions(wish).slice(1))
     }
     return refusalAnswer(visit, result, {
-      summary: `Sign-in with ${mount} could not start`,
+      summary: problems.cannotStart.summary(mount),
+      isSignIn: true,
       actions: retryActions(wish),
     })
   }
@@ -87,14 +93,15 @@ export async function startSignIn(visit: Visit, mount: string): Promise<WebAnswe
 
 /** jwt-oidc.md §4.1: an empty address is all the API says, the reason is in the log. */
 function noAddress(visit: Visit, wish: Wish, redirectUri: string): WebAnswer {
-  const role = wish.role === '' ? 'the default role' : `the role ${wish.role}`
+  const text = problems.cannotStart
+  const role = wish.role === '' ? text.defaultRole : text.role(wish.role)
   return problemAnswer(visit, {
     status: 400,
     side: 'operator',
-    summary: `Sign-in with ${wish.mount} could not start`,
-    detail: `Either ${role} does not allow the redirect URI of this page, or the identity provider could not be asked. The log of the server says which.`,
-    fix: 'Add exactly the redirect URI below to allowed_redirect_uris of the role, and to the client at the identity provider.',
-    copy: { label: 'Redirect URI', text: redirectUri },
+    summary: text.summary(wish.mount),
+    detail: text.noAddress(role),
+    fix: text.noAddressFix,
+    copy: { label: text.redirectUri, text: redirectUri },
     actions: retryActions(wish),
   })
 }
@@ -103,10 +110,7 @@ function terminalOnly(visit: Visit, wish: Wish): WebAnswer {
   return problemAnswer(visit, {
     status: 400,
     side: 'operator',
-    summary: 'This role is for terminals',
-    detail:
-      'Its callback_mode is direct or device: a command line starts such a sign-in and waits for it.',
-    fix: 'Sign in with the command line, or with a role whose callback_mode is client.',
+    ...problems.terminalOnly,
     actions: retryActions(wish),
   })
 }
@@ -115,10 +119,10 @@ const answerNames = ['state', 'code', 'iss', 'error', 'error_description', 'erro
 
 export async function finishSignIn(visit: Visit, mount: string): Promise<WebAnswer> {
   const { query } = visit
-  const refused = refuseUnlessNavigation(visit, { mount, role: '', returnTo: '' })
+  const refused = refuseUnlessNavigation(visit, wishOf(new URLSearchParams(), mount))
   if (refused !== undefined) return refused
   const flows = readFlows(visit)
-  const flow = findFlow(flows, mount, query.get('state') ?? '')
+  const flow = findFlow(flows, mount, query)
   if (flow === undefined) return unknownFlow(visit, mount)
   // Whatever comes of it, this flow is over (jwt-oidc.md §4.2).
   saveFlows(
@@ -132,6 +136,7 @@ export async function finishSignIn(visit: Visit, mount: string): Promise<WebAnsw
   const result = await visit.api({
     verb: 'read',
     path: `auth/${mount}/oidc/callback`,
+    namespace: flow.namespace ?? '',
     data: {
       ...Object.fromEntries(given),
       state: flow.state,
@@ -140,19 +145,32 @@ export async function finishSignIn(visit: Visit, mount: string): Promise<WebAnsw
   })
   const auth = objectAt(result.body, 'auth')
   if (!isSuccess(result) || auth === undefined) return signInRefused(visit, flow, result)
-  return enter(visit, { token: textAt(auth, 'client_token'), kind: 'login' }, { auth, wish: flow })
+  const wish = wishOfFlow(flow)
+  return enter(visit, { token: textAt(auth, 'client_token'), kind: 'login' }, { auth, wish })
 }
 
 /**
  * By its state, and by nothing else: two tabs have two. An answer at the callback of another mount
- * is none (RFC 9700 §4.4).
+ * is none (RFC 9700 §4.4), and neither is one that says another namespace.
  */
 function findFlow(
   flows: readonly PendingFlow[],
   mount: string,
-  state: string,
+  query: URLSearchParams,
 ): PendingFlow | undefined {
-  return flows.find((flow) => flow.state === bareState(state) && flow.mount === mount)
+  const state = query.get('state') ?? ''
+  const bare = bareState(state)
+  const said = state === bare ? query.get('namespace') : state.slice(bare.length + ',ns='.length)
+  return flows.find(
+    (flow) =>
+      flow.state === bare &&
+      flow.mount === mount &&
+      (said === null || said === (flow.namespace ?? '')),
+  )
+}
+
+function wishOfFlow({ mount, role, returnTo, namespace = '' }: PendingFlow): Wish {
+  return { mount, role, returnTo, namespace }
 }
 
 /** The part before a namespace, which the API does not know (jwt-oidc.md §4.6). */
@@ -164,11 +182,8 @@ function bareState(state: string): string {
 function unknownFlow(visit: Visit, mount: string): WebAnswer {
   return sendToOutcome(visit, {
     status: 400,
-    summary: 'Started in another browser, or too long ago',
-    detail:
-      'This browser has no sign-in waiting for the answer that the identity provider sent. A sign-in ends in the browser that began it, once, and within ten minutes.',
-    fix: 'Start again here. If this happens each time, your browser keeps no cookies of this site.',
-    actions: retryActions({ mount, role: '', returnTo: '' }),
+    ...problems.unknownFlow,
+    actions: retryActions(wishOf(new URLSearchParams(), mount)),
   })
 }
 
@@ -181,10 +196,11 @@ function signInRefused(visit: Visit, flow: PendingFlow, result: ApiResult): WebA
   const outcome = refusalOutcome(visit, result, {
     summary:
       reason === 'state_unknown'
-        ? `This sign-in was started ${remaining(agoSeconds)} ago`
-        : failedSummary,
+        ? problems.startedAgo(remaining(agoSeconds))
+        : strings.error.signInFailed,
+    isSignIn: true,
     providerText: texts.filter((text) => text !== '').join(': '),
-    actions: retryActions(flow),
+    actions: retryActions(wishOfFlow(flow)),
   })
   return sendToOutcome(visit, outcome)
 }
@@ -200,9 +216,8 @@ function refuseUnlessNavigation(visit: Visit, wish: Wish): WebAnswer | undefined
   if (destination === 'document' && !purpose.includes('prefetch')) return undefined
   return problemAnswer(visit, {
     status: 400,
-    summary: failedSummary,
-    detail: 'A sign-in has to be opened as a page of its own, not inside another one.',
-    fix: 'Open the sign-in page in a tab of its own.',
+    summary: strings.error.signInFailed,
+    ...problems.embedded,
     actions: retryActions(wish),
   })
 }

@@ -51,6 +51,8 @@ main:focus{outline:none}
 .skip:focus{left:.75rem}
 .top,.foot{display:flex;flex-wrap:wrap;gap:.25rem 1rem;align-items:center;justify-content:space-between;padding:1rem clamp(1rem,4vw,2rem);font-size:.875rem}
 .foot{color:var(--muted)}
+.about{display:inline-flex;gap:1rem;align-items:center}
+.about a{padding:.3rem 0;min-height:2rem;color:var(--muted)}
 .brand{display:inline-flex;gap:.55rem;align-items:center;font-weight:650;font-size:1rem;letter-spacing:-.01em}
 .brand svg{width:1.6rem;height:1.6rem;color:var(--accent);flex:none}
 .where{border:1px solid var(--line);background:var(--card);border-radius:99px;padding:.1rem .7rem;color:var(--muted);font-weight:600}
@@ -80,17 +82,26 @@ const parts = `
 .button .end{margin-right:auto;text-align:left}
 .button svg{width:1.15rem;height:1.15rem;flex:none}
 .actions{display:flex;flex-wrap:wrap;gap:.75rem;align-items:center}
-.ways{list-style:none;padding:0;display:grid;gap:.75rem;grid-template-columns:repeat(auto-fit,minmax(min(12rem,100%),1fr))}
-.ways .first{grid-column:1/-1}
-.ways li:not(.first) .button{height:100%}
-.ways p{margin:.6rem 0 .1rem;text-align:center}
+.ways{list-style:none;padding:0;display:grid;gap:.75rem}
+.ways p{margin:.5rem 0 .1rem 1.15rem}
+.ways p:empty{display:none}
+.quiet{display:inline-flex;align-items:center;min-height:2.75rem;padding:.3rem .25rem}
+.switches{list-style:none;margin:0;padding:0;display:grid;gap:.75rem}
+.switches li{display:grid;grid-template-columns:4.5rem 1fr;gap:1rem;align-items:start}
+.list{margin:0;padding:0 0 0 1.1rem;display:grid;gap:.1rem}
+.list a{display:inline-block;padding:.3rem 0}
 .facts{display:grid;grid-template-columns:minmax(6.5rem,max-content) 1fr;gap:.55rem 1.25rem}
 .facts dt{color:var(--muted)}
 .facts dd{min-width:0}
 .story{display:grid;gap:1rem}
 .story dt{font-size:.8125rem;font-weight:650;color:var(--muted);margin-bottom:.2rem}
-.story .fix{background:var(--accent-soft);border-radius:var(--round);padding:.85rem 1rem}
-.story .fix dt{color:var(--accent-strong)}
+.fix{background:var(--accent-soft);border-radius:var(--round);padding:.85rem 1rem;display:grid;gap:.4rem}
+.fix h2{font-size:.8125rem;color:var(--accent-strong)}
+.fix .small{color:var(--text)}
+.compare{display:grid;gap:.6rem}
+.compare div{display:grid;grid-template-columns:minmax(5.5rem,max-content) 1fr;gap:.1rem 1rem}
+.compare dt{color:var(--muted)}
+.compare dd{display:grid;gap:.15rem;font-weight:600}
 .story blockquote{margin:0;padding:.1rem 0 .1rem .85rem;border-left:3px solid var(--line)}
 .block{display:block;background:var(--sunken);border:1px solid var(--line);border-radius:10px;padding:.55rem .75rem;user-select:all}
 .note{border-radius:var(--round);padding:.85rem 1rem;display:grid;grid-template-columns:1.25rem 1fr;gap:.7rem;background:var(--accent-soft)}
@@ -105,25 +116,30 @@ const parts = `
 .pills{display:flex;flex-wrap:wrap;gap:.4rem;padding:0;list-style:none}
 .pills li{border:1px solid var(--line);background:var(--sunken);border-radius:99px;padding:.1rem .7rem;font-size:.875rem}
 form{display:grid;gap:.9rem}
+.trail{display:grid;gap:.35rem}
+.trail p{color:var(--muted)}
 label{display:grid;gap:.3rem;font-weight:600;font-size:.9375rem}
 label .small{font-weight:400}
 input,textarea,select{width:100%;font:inherit;font-weight:400;color:var(--text);background:var(--card);border:1px solid var(--control);border-radius:10px;padding:.6rem .75rem;min-height:2.75rem}
 textarea{min-height:6.5rem;resize:vertical;font-family:var(--mono);font-size:.875rem;word-break:break-all}
-summary{cursor:pointer;font-weight:600;padding:.55rem 0;border-radius:8px;min-height:2.75rem}
+summary{cursor:pointer;list-style:none;display:flex;align-items:center;gap:.5rem;padding:.55rem 0;border-radius:8px;min-height:2.75rem}
+summary::-webkit-details-marker{display:none}
+summary::before{content:'';width:.45rem;height:.45rem;border:solid currentColor;border-width:0 2px 2px 0;transform:rotate(-45deg);flex:none;margin:0 .25rem}
+details[open]>summary::before{transform:rotate(45deg)}
 summary:hover{color:var(--accent-strong)}
-.more{border-top:1px solid var(--line);padding-top:1.1rem;display:grid;gap:.35rem}
-.more details{border-bottom:1px solid var(--line)}
-.more details:last-child{border-bottom:0;margin-bottom:-.75rem}
+.more{border-top:1px solid var(--line);padding-top:.6rem;margin-bottom:-.75rem}
+.more details{border-top:1px solid var(--line);padding-left:.75rem}
 .more details>:not(summary){margin:.35rem 0 1.25rem}
+details>.story,details>.facts{margin-top:.35rem}
 .rights{font-size:.9375rem}
 .rights div{display:grid;grid-template-columns:minmax(0,3fr) minmax(0,2fr);gap:.1rem 1rem;padding:.5rem 0;border-bottom:1px solid var(--line)}
 .rights div:last-child{border-bottom:0}
-.rights dd{color:var(--muted)}
+.rights dd{display:grid;gap:.2rem;align-content:start}
 `
 
 const adaptions = `
 @media (max-width:40rem){.rights div{grid-template-columns:1fr}}
-@media (max-width:26rem){.facts{grid-template-columns:1fr;gap:.1rem}.facts dd{margin-bottom:.6rem}.actions .button{width:100%}}
+@media (max-width:26rem){.compare div{grid-template-columns:1fr}.facts{grid-template-columns:1fr;gap:.1rem}.facts dd{margin-bottom:.6rem}.actions .button{width:100%}}
 @media (prefers-reduced-motion:no-preference){.button,a{transition:background-color .12s,border-color .12s,color .12s}}
 @media (forced-colors:active){.card,.note,.fix,.button,.where,.code,.pills li{border:1px solid CanvasText}.button.main{forced-color-adjust:none;background:Highlight;color:HighlightText;border-color:Highlight}:focus-visible{outline-color:Highlight}}
 @media print{.top,.foot,.button{display:none}}

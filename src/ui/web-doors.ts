@@ -4,6 +4,7 @@
  */
 
 import type { JsonObject } from '../lib/json.ts'
+import type { Compared } from './flow-pages.ts'
 
 export interface WebRequest {
   readonly method: string
@@ -32,6 +33,8 @@ export interface ApiCall {
   readonly path: string
   readonly data?: JsonObject
   readonly token?: string
+  /** Where it is not that of the token. */
+  readonly namespace?: string
   readonly clientAddress: string | undefined
   readonly signal: AbortSignal
 }
@@ -52,6 +55,7 @@ export interface RefusalTexts {
   readonly text: string
   /** What happened, as far as this caller may know it; the fix is the reason's own. */
   readonly happened: string | undefined
+  readonly compared: Compared | undefined
 }
 
 export interface ReasonText {
@@ -82,6 +86,8 @@ export interface WebDoors {
    */
   readonly publicOrigin: (request: WebRequest) => string | undefined
   readonly isSealed: () => boolean
+  /** Host of the identity provider that sign-ins of that mount lead to; empty is not known. */
+  readonly providerOf: (mount: string) => Promise<string>
   readonly reasonText: (reason: string) => ReasonText | undefined
   /** Such as "dev" or the name of the cluster; may be empty. */
   readonly environment: string

@@ -7,14 +7,18 @@ import { home, signOut } from './account.ts'
 import { cookie } from './cookies.ts'
 import { loginAddress, problemAnswer, wishOf } from './failure.ts'
 import { errorPage } from './flow-pages.ts'
+import { help } from './help.ts'
 import { signInWithJwt, signInWithPassword, signInWithToken } from './form-sign-in.ts'
 import { sendToOutcome, showOutcome } from './outcome.ts'
 import { parseMountName, parsePagePath } from './own-path.ts'
 import { themes } from './page.ts'
 import { pick } from './picker.ts'
 import { finishSignIn, startSignIn } from './sign-in.ts'
+import { strings } from './strings.ts'
 import { Visit } from './visit.ts'
 import type { WebAnswer, WebDoors, WebRequest } from './web-doors.ts'
+
+const { problems } = strings
 
 /** Undefined for an address that is none of the pages. */
 export type WebUi = (request: WebRequest) => Promise<WebAnswer | undefined>
@@ -24,8 +28,10 @@ export function createWebUi(doors: WebDoors): WebUi {
     const { path } = request
     const visit = new Visit(request, doors)
     if (path === '/' || path === '/ui') return visit.redirect('/ui/')
-    if (!path.startsWith('/ui/')) return undefined
-    if (doors.isSealed()) return sealedAnswer(visit)
+    if (!path.startsWith('/ui/')) {
+      return isLost(visit) ? notFound(visit) : undefined
+    }
+    if (doors.isSealed() && !path.startsWith('/ui/help/')) return sealedAnswer(visit)
     try {
       return await answer(visit, path.slice('/ui/'.length))
     } catch (problem) {
@@ -71,6 +77,7 @@ function findRoute(visit: Visit, path: string): Route | undefined {
     }
     return { method: 'POST', work: () => withForm(visit, (fields) => form.signIn(visit, fields)) }
   }
+  if (path.startsWith('help/')) return get(() => help(visit, path.slice('help/'.length)))
   if (path === 'sign-in') return get(() => showOutcome(visit))
   if (path === 'sign-out') {
     return { method: 'POST', work: () => withForm(visit, (form) => signOut(visit, form)) }
@@ -134,16 +141,18 @@ async function withForm(
   return problemAnswer(visit, {
     status: 403,
     side: 'you',
-    summary: 'This form is not from here',
-    detail:
-      'It was opened too long ago, in another browser, or on another site; or your browser keeps no cookies of this site.',
-    fix: 'Open the page again and repeat what you did.',
-    actions: [{ address: loginAddress(wish), label: 'Open the sign-in page' }],
+    ...problems.foreignForm,
+    actions: [{ address: loginAddress(wish), label: strings.actions.openSignIn }],
   })
 }
 
 function isRepeated(parameters: URLSearchParams): boolean {
   return new Set(parameters.keys()).size !== [...parameters.keys()].length
+}
+
+/** A browser that goes to an address of nothing at all; what is below `/v1/` is the API's. */
+function isLost({ request }: Visit): boolean {
+  return request.header('sec-fetch-mode') === 'navigate' && !request.path.startsWith('/v1/')
 }
 
 // ---------------------------------------------------------------- dead ends that are none
@@ -152,9 +161,8 @@ function notFound(visit: Visit): WebAnswer {
   return problemAnswer(visit, {
     status: 404,
     side: 'you',
-    summary: 'There is no such page',
-    detail: 'The address may be mistyped, or from another version.',
-    actions: [{ address: '/ui/', label: 'Go to the start' }],
+    ...problems.notFound,
+    actions: [{ address: '/ui/', label: strings.actions.start }],
   })
 }
 
@@ -164,9 +172,9 @@ function methodRefused(visit: Visit, { method, isStep }: Route): WebAnswer {
     ...visit.frame('/ui/'),
     status: 405,
     side: 'you',
-    summary: 'Not this way',
-    detail: `This address is for ${allow} only.`,
-    actions: [{ address: '/ui/', label: 'Go to the start' }],
+    summary: problems.method.summary,
+    detail: problems.method.detail(allow),
+    actions: [{ address: '/ui/', label: strings.actions.start }],
   })
   return visit.page(page, { Allow: allow })
 }
@@ -174,10 +182,8 @@ function methodRefused(visit: Visit, { method, isStep }: Route): WebAnswer {
 const ambiguity = {
   status: 400,
   side: 'you',
-  summary: 'The address says something twice',
-  detail: 'A parameter is there two times, so it is not clear which one counts.',
-  fix: 'Start again from the sign-in page.',
-  actions: [{ address: '/ui/login', label: 'Open the sign-in page' }],
+  ...problems.twice,
+  actions: [{ address: '/ui/login', label: strings.actions.openSignIn }],
 } as const
 
 /** The one address below which a code and a state come in. */
@@ -186,14 +192,15 @@ function isCallback(path: string): boolean {
 }
 
 function sealedAnswer(visit: Visit): WebAnswer {
+  const text = problems.sealed
   if (isCallback(visit.request.path.slice('/ui/'.length))) return visit.redirect('/ui/')
   return problemAnswer(visit, {
     status: 503,
     side: 'operator',
-    summary: 'This server is sealed',
-    detail: 'It is running, but what it keeps is locked until its operators unseal it.',
-    fix: 'Try again later, or have an operator unseal it.',
-    copy: { label: 'Operator', text: 'tokenstile operator unseal' },
-    actions: [{ address: '/ui/', label: 'Try again' }],
+    summary: text.summary,
+    detail: text.detail,
+    fix: text.fix,
+    copy: { label: text.label, text: text.command },
+    actions: [{ address: '/ui/', label: strings.actions.tryAgain }],
   })
 }

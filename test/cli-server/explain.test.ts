@@ -92,6 +92,71 @@ test('a refused login is found, shown and explained afterwards', async () => {
   assert.equal((await shell.run(['logins', 'show', 'none'])).code, 2)
 })
 
+test('logins tail -follow shows what is decided meanwhile, until its token ends', async () => {
+  const policy = 'path "sys/logins*" { capabilities = ["read"] }'
+  const token = await shell.tokenFor('watcher', policy)
+  const command = shell.run(['logins', 'tail', '-follow'], { env: { VAULT_TOKEN: token } })
+  const { root } = shell.server
+  const jwt = key.sign({ ...good, team: 'blue', sub: 'repo:acme/follow' })
+  const ids: string[] = []
+  for (let i = 0; i < 3; i++) {
+    const refused = await root.as(undefined).write('auth/jwt/login', { role: 'deploy', jwt })
+    ids.push(refused.headers['x-request-id'] ?? '')
+    await new Promise((resolve) => {
+      setTimeout(resolve, 400)
+    })
+  }
+  await root.must('auth/token/revoke', { token })
+  const result = await command
+  assert.equal(result.code, 2, result.err)
+  for (const id of ids) assert.equal(result.out.split(id).length, 2, result.out)
+})
+
+test('in a CI job a refusal is an annotation or a folded section, and no claim a command', async () => {
+  const jwt = key.sign({ ...good, team: 'x ::error::forged ##[add-mask]y', sub: '::stop::z' })
+  const env = { GITHUB_ACTIONS: 'true' }
+  for (const words of [
+    ['write', 'auth/jwt/login', 'role=deploy', `jwt=${jwt}`],
+    ['explain', '-role=deploy', jwt],
+    ['logins', 'tail', '-decision=refused'],
+  ]) {
+    const { out, err } = await shell.run(words, { env })
+    const commands = `${out}\n${err}`
+      .split('\n')
+      .filter((line) => line.trimStart().startsWith('::') || line.includes('##['))
+    const wanted = words[0] === 'logins' ? 0 : 1
+    assert.equal(commands.length, wanted, commands.join('\n'))
+    if (wanted === 1)
+      assert.match(commands[0] ?? '', /^::error title=Login refused%3A claim_mismatch::/)
+  }
+  const words = ['write', 'auth/jwt/login', 'role=deploy', `jwt=${jwt}`]
+  const gitlab = await shell.run(words, { env: { GITLAB_CI: 'true' } })
+  assert.match(gitlab.err, /section_start:\d+:tokenstile_login\[collapsed=true\]/)
+  assert.equal((await shell.run(words)).err.includes('section_'), false)
+})
+
+test('role diff says who would gain and who would lose, and writes nothing', async () => {
+  const { root } = shell.server
+  for (const team of ['red', 'blue']) {
+    const jwt = key.sign({ ...good, team, sub: `repo:acme/${team}` })
+    await root.as(undefined).write('auth/jwt/login', { role: 'deploy', jwt })
+  }
+  const before = (await root.read('auth/jwt/role/deploy')).body.data
+  const fields = ['role_type=jwt', 'bound_claims={"team":"blue"}']
+  const result = await shell.run(['role', 'diff', 'jwt', 'deploy', ...fields])
+  assert.equal(result.code, 3, result.err)
+  assert.match(result.out, /bound_claims\n\s+- \{"team":"red"\}\n\s+\+ \{"team":"blue"\}/)
+  assert.match(result.out, /would get in\n(?:.*\n)*\s+repo:acme\/blue/)
+  assert.match(result.out, /would be refused\n(?:.*\n)*\s+repo:acme\/red {2}claim_mismatch/)
+  assert.deepEqual((await root.read('auth/jwt/role/deploy')).body.data, before)
+  const same = await shell.run(['role', 'diff', 'jwt', 'deploy', 'role_type=jwt'])
+  assert.equal(same.code, 0, same.err)
+  assert.match(same.out, /nothing changes/)
+  const bad = await shell.run(['role', 'diff', 'jwt', 'deploy', 'token_bound_cidrs=x'])
+  assert.equal(bad.code, 3)
+  assert.match(bad.out, /would be refused/)
+})
+
 test('what a token says cannot draw on the terminal', async () => {
   const jwt = key.sign({ ...good, aud: '\u001b[2Jx', team: '\u001b]0;y\u0007' })
   const result = await shell.run(['explain', '-role=deploy', jwt])

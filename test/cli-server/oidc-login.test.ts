@@ -10,6 +10,7 @@ import { DirectBrowser } from '../harness/direct-browser.ts'
 import { freePort } from '../harness/free-port.ts'
 import { ScriptedProvider } from '../harness/scripted-provider.ts'
 import { withServer, type Answers, type RunOptions, type RunResult } from '../cli/cli-run.ts'
+import { textOf } from '../ui/visitor.ts'
 import { Shell } from './fixture.ts'
 
 let shell: Shell
@@ -330,7 +331,7 @@ test('SEC-CLI-01: another state, host, path or method changes nothing; the right
   assert.equal(result.code, 0, result.err)
 })
 
-test('what the provider refuses is on the page and in the terminal, with its reason', async () => {
+test('what the provider refuses is on the page and in the terminal, with its reason (FIX-G1)', async () => {
   const port = await freePort()
   let page: Page | undefined
   const result = await login([`port=${port}`, 'skip_browser=true'], async (url) => {
@@ -341,7 +342,12 @@ test('what the provider refuses is on the page and in the terminal, with its rea
   assert.deepEqual([result.code, result.out, page?.status], [2, '', 400])
   assert.match(result.err, /\* Vault login failed\. OAuth error: access_denied/)
   assert.match(result.err, /^Reason: idp_denied$/m)
-  assert.match(page?.text ?? '', /OAuth error: access_denied/)
+  const shown = textOf({ text: page?.text ?? '' })
+  assert.match(shown, /Sign-in failed The identity provider denied access/)
+  assert.match(shown, /The identity provider said access_denied: <b>no<\/b>/)
+  assert.match(shown, /What to do Sign in with an account that is assigned/)
+  assert.match(shown, /idp_denied · [0-9a-f-]{36}/)
+  assert.doesNotMatch(shown, /Vault login failed/)
   assert.ok(!(page?.text ?? '').includes('<b>no</b>'))
 })
 

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, dirname, join } from 'node:path'
+import { delimiter, join } from 'node:path'
+import { root } from '../harness/checkout.ts'
 
 export interface Ended {
   readonly code: number | null
@@ -19,14 +20,7 @@ export interface ProgramOptions {
   readonly name?: 'tokenstile' | 'vault' | 'bao'
 }
 
-/** The checkout, from wherever the built test lies in it. */
-const root = findRoot(import.meta.dirname)
 const runMsMax = 30_000
-
-function findRoot(folder: string): string {
-  const parent = dirname(folder)
-  return existsSync(join(folder, 'package.json')) || parent === folder ? folder : findRoot(parent)
-}
 
 /** A computer of our own as far as the program sees: nothing of this one's home or variables. */
 export class Computer {

@@ -62,7 +62,7 @@ test('whoami shows whose token is in use and where it comes from; logout ends it
   const token = readFileSync(shell.tokenFile, 'utf8')
   const out = await shell.must(['whoami'], own)
   assert.match(out, /^name +jwt-u-7$/m)
-  assert.ok(out.endsWith(`token from    ${shell.tokenFile}\n`), out)
+  assert.ok(out.includes(`\ntoken from    ${shell.tokenFile}\n`), out)
   assert.equal(out.includes(token), false)
   assert.equal(await shell.must(['whoami', '-field=display_name'], own), 'jwt-u-7')
   assert.equal(
@@ -72,6 +72,42 @@ test('whoami shows whose token is in use and where it comes from; logout ends it
   assert.equal(existsSync(shell.tokenFile), false)
   assert.equal((await shell.run(['token', 'lookup', token])).code, 2)
   assert.equal(await shell.must(['logout'], own), `There is no token in ${shell.tokenFile}.\n`)
+})
+
+test('whoami says the groups, and why each policy is there', async () => {
+  await shell.must([
+    ...['write', 'auth/jwt/role/team', 'role_type=jwt', 'user_claim=sub', 'bound_audiences=a'],
+    ...['groups_claim=groups', 'token_policies=reader', 'token_ttl=1h'],
+  ])
+  const accessor = await shell.must(['read', '-field=accessor', 'sys/auth/jwt'])
+  const group = await shell.must([
+    ...['write', '-field=id', 'identity/group', 'name=developers', 'type=external'],
+    'policies=builder',
+  ])
+  await shell.must([
+    ...['write', 'identity/group-alias', 'name=devs', `mount_accessor=${accessor}`],
+    `canonical_id=${group}`,
+  ])
+  const token = keys.sign({ sub: 'u-8', aud: 'a', groups: ['devs'] })
+  await shell.must(['login', '-method=jwt', 'role=team', 'jwt=-'], { ...own, stdin: token })
+  const out = await shell.must(['whoami'], own)
+  assert.match(out, /^group +developers, by alias devs of auth\/jwt\/$/m)
+  assert.match(out, /^builder +group developers, by alias devs of auth\/jwt\/$/m)
+  assert.match(out, /^reader +role team$/m)
+  assert.match(out, /^default +every token has it$/m)
+})
+
+test('what lint has to say is a list, one role after the other (FIX-U19)', async () => {
+  await shell.server.root.must('auth/jwt/role/wide', {
+    role_type: 'oidc',
+    user_claim: 'sub',
+    allowed_redirect_uris: ['http://far.example/callback'],
+  })
+  const out = await shell.must(['read', 'auth/jwt/lint'])
+  assert.match(out, /^wide\n {2}\[redirect_http_not_loopback\] \S.*$/m)
+  assert.match(out, /^\d+ roles judged\.\n$/m)
+  assert.doesNotMatch(out, /map\[/)
+  assert.match(await shell.must(['read', '-format=json', 'auth/jwt/lint']), /"roles_judged"/)
 })
 
 test('logout of a dead token forgets it; one of the environment stays alive', async () => {

@@ -366,6 +366,43 @@ test('operator, lease, audit and policy commands send what platform.md §9.5 say
       { 'PUT /v1/sys/audit/f': {} },
       'PUT sys/audit/f {"type":"file","description":"","local":false,"options":{"file_path":"/x"}}',
     ],
+    [
+      'namespace create -custom-metadata=a=b team/',
+      { 'PUT /v1/sys/namespaces/team': data },
+      'PUT sys/namespaces/team {"custom_metadata":{"a":"b"}}',
+    ],
+    ['namespace create t', { 'PUT /v1/sys/namespaces/t': data }, 'PUT sys/namespaces/t {}'],
+    [
+      'namespace patch -custom-metadata=a=b -remove-custom-metadata=c team',
+      { 'PATCH /v1/sys/namespaces/team': data },
+      'PATCH sys/namespaces/team {"custom_metadata":{"a":"b","c":null}}',
+    ],
+    ['namespace lookup team/', { 'GET /v1/sys/namespaces/team': data }, 'GET sys/namespaces/team'],
+    [
+      'namespace list',
+      { 'GET /v1/sys/namespaces': { body: envelope({ data: { keys: ['a/'] } }) } },
+      'GET sys/namespaces?list=true',
+    ],
+    [
+      'namespace scan',
+      { 'GET /v1/sys/namespaces': { body: envelope({ data: { keys: ['a/'] } }) } },
+      'GET sys/namespaces?scan=true',
+    ],
+    [
+      'namespace delete team/',
+      { 'DELETE /v1/sys/namespaces/team': {} },
+      'DELETE sys/namespaces/team',
+    ],
+    [
+      'namespace lock team',
+      { 'PUT /v1/sys/namespaces/api-lock/lock/team': data },
+      'PUT sys/namespaces/api-lock/lock/team',
+    ],
+    [
+      'namespace unlock -unlock-key=k',
+      { 'PUT /v1/sys/namespaces/api-lock/unlock': {} },
+      'PUT sys/namespaces/api-lock/unlock {"unlock_key":"k"}',
+    ],
     ['audit disable f', { 'DELETE /v1/sys/audit/f': {} }, 'DELETE sys/audit/f'],
     [
       'policy list',

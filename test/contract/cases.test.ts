@@ -4,24 +4,14 @@
  */
 
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { readText, root } from '../harness/checkout.ts'
 import { caseIdsOf, parseContract } from '../tidy/contract-pages.ts'
 import { withoutComments } from '../tidy/source-text.ts'
 
-const root = findRoot(import.meta.dirname)
 const notYet = 'test/contract/not-yet.md'
-
-function findRoot(folder: string): string {
-  const parent = dirname(folder)
-  if (existsSync(join(folder, 'package.json')) || parent === folder) return folder
-  return findRoot(parent)
-}
-
-function readText(path: string): string {
-  return readFileSync(join(root, path), 'utf8')
-}
 
 function filesBelow(folder: string, ending: RegExp): readonly string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })

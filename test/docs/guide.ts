@@ -2,32 +2,13 @@
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { isReason } from '../../src/trust/reasons.ts'
+import { root } from '../harness/checkout.ts'
 
-/** The checkout, from wherever the built test lies in it. */
-export const root = findRoot(import.meta.dirname)
 const shellMsMax = 90_000
-
-function findRoot(folder: string): string {
-  const parent = dirname(folder)
-  if (existsSync(join(folder, 'package.json')) || parent === folder) return folder
-  return findRoot(parent)
-}
-
-export function readText(path: string): string {
-  return readFileSync(join(root, path), 'utf8')
-}
 
 /** A fenced block: the words behind the fence, and what is in it. */
 export interface Block {
@@ -131,6 +112,16 @@ export class ReaderFolder {
     return new Promise((resolve) => {
       child.once('close', (code) => resolve({ code: code ?? -1, output }))
     })
+  }
+
+  /** All blocks in one shell that ends at the first failure; the output of each apart. */
+  async follow(
+    blocks: readonly string[],
+    env: Readonly<Record<string, string>>,
+  ): Promise<Ran & { readonly outputs: readonly string[] }> {
+    const script = blocks.map((block, at) => `printf "\\n--- ${at + 1}\\n"\n${block}`).join('\n')
+    const ran = await this.run(`set -eu\n${script}`, env)
+    return { ...ran, outputs: ran.output.split(/^--- \d+\n/m).slice(1) }
   }
 
   /** Runs and wants exit code 0; gives the output. */

@@ -11,7 +11,8 @@ import { freePort } from '../harness/free-port.ts'
 import { startTestServer } from '../harness/test-server.ts'
 import { tcpListener } from '../../src/http/listener-options.ts'
 import { makeCertificate } from '../http/self-signed.ts'
-import { blocksOf, readText, ReaderFolder, sectionsOf } from './guide.ts'
+import { readText } from '../harness/checkout.ts'
+import { blocksOf, ReaderFolder, sectionsOf } from './guide.ts'
 import { blockOf, proxies, skipWithout, standing } from './proxy-stand.ts'
 
 const missingCurl = spawnSync('curl', ['--version']).error !== undefined
@@ -145,7 +146,7 @@ describe('the guides for operators', () => {
 
   test('an upgrade keeps what is there, and both ways back work, as its guide says', () =>
     onMachine(async (machine) => {
-      const scripts = scriptsOf('upgrade-and-roll-back')
+      const scripts = scriptsOf('upgrade')
       const step = (heading: string) => machine.run(scripts.get(heading) ?? assert.fail(heading))
       await machine.run(
         'vault secrets enable -version=2 -path=kept kv\nvault kv put kept/one word=before',
@@ -155,7 +156,7 @@ describe('the guides for operators', () => {
       assert.match(await step('Check'), /^Sealed +false$/m)
       await machine.run('vault kv put kept/one word=after')
       const [asItIs, fromBackup] = blocksOf(
-        sectionsOf(readText('docs/how-to/upgrade-and-roll-back.md')).get('Roll back') ?? '',
+        sectionsOf(readText('docs/how-to/upgrade.md')).get('Roll back') ?? '',
         'sh test',
       )
       await machine.run(asItIs ?? '')
@@ -169,7 +170,7 @@ describe('the guides for operators', () => {
       machine.folder.write(file, record.replace(`"format":${format}`, `"format":${newer}`))
       const start = machine.moved('tokenstile server -config=/etc/tokenstile/server.hcl')
       const { code, output } = await machine.folder.run(start, {})
-      const told = blocksOf(readText('docs/how-to/upgrade-and-roll-back.md'), 'text')[0] ?? ''
+      const told = blocksOf(readText('docs/how-to/upgrade.md'), 'text')[0] ?? ''
       assert.equal(code, 1)
       assert.ok(output.includes(told.trim().split(' … ')[1] ?? '?'), output)
       await machine.run(fromBackup ?? '')
@@ -233,7 +234,7 @@ describe('the guides for operators', () => {
       try {
         await server.root.must('sys/auth/jwt', { type: 'jwt' })
         const env = { VAULT_ADDR: server.url, VAULT_TOKEN: server.rootToken }
-        const scripts = scriptsOf('rate-limits-in-front')
+        const scripts = scriptsOf('rate-limits')
         await folder.must(scripts.get('Here: quotas') ?? '', env)
         const counted = await folder.must(scripts.get('Check') ?? '', env)
         const times = (status: number) =>
@@ -250,7 +251,7 @@ describe('the guides for operators', () => {
     },
   )
 
-  const page = readText('docs/how-to/rate-limits-in-front.md')
+  const page = readText('docs/how-to/rate-limits.md')
   for (const proxy of proxies.filter(({ language }) => language !== 'caddyfile')) {
     test(
       `${proxy.version[0]} limits logins in front as the guide says`,

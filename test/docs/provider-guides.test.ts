@@ -11,15 +11,8 @@ import { test } from 'node:test'
 import { ProviderStandIn } from '../harness/provider-stand-in.ts'
 import { startTestServer, type TestServer } from '../harness/test-server.ts'
 import { Cluster } from '../kubernetes/cluster.ts'
-import {
-  blocksIn,
-  readText,
-  ReaderFolder,
-  reasonsIn,
-  root,
-  scriptsIn,
-  sectionsOf,
-} from './guide.ts'
+import { readText, root } from '../harness/checkout.ts'
+import { blocksIn, ReaderFolder, reasonsIn, scriptsIn, sectionsOf } from './guide.ts'
 import { peopleProviders } from './people-providers.ts'
 import {
   audience,

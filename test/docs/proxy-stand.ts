@@ -8,7 +8,8 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { request } from 'node:https'
 import { freePort } from '../harness/free-port.ts'
 import { makeCertificate } from '../http/self-signed.ts'
-import { blocksOf, readText, ReaderFolder } from './guide.ts'
+import { readText } from '../harness/checkout.ts'
+import { blocksOf, ReaderFolder } from './guide.ts'
 
 const guide = readText('docs/how-to/reverse-proxy.md')
 const startMsMax = 10_000

@@ -9,13 +9,14 @@ import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { after, before, describe, test } from 'node:test'
-import { blocksOf, readText, ReaderFolder, root } from './guide.ts'
+import { readText, root } from '../harness/checkout.ts'
+import { blocksOf, ReaderFolder } from './guide.ts'
 
 const startMsMax = 20_000
 const missingCurl = spawnSync('curl', ['--version']).error !== undefined
 
 describe('the README', () => {
-  const folder = new ReaderFolder()
+  const reader = new ReaderFolder()
   let program: ChildProcessByStdio<null, Readable, null> | undefined
   let address = ''
   let issuer = ''
@@ -32,7 +33,7 @@ describe('the README', () => {
       program.kill('SIGTERM')
       await ended
     }
-    folder.remove()
+    reader.remove()
   })
 
   /** What `npm start` runs, on free ports, told as one JSON object. */
@@ -44,7 +45,7 @@ describe('the README', () => {
       const words = ['--port', '0', '--idp-port', '0', '--memory', '-o', 'json']
       process.exitCode = await runTryOut(words, { write, writeError: write })`
     const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
-      cwd: folder.path,
+      cwd: reader.path,
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     program = child
@@ -72,9 +73,8 @@ describe('the README', () => {
     async () => {
       const blocks = blocksOf(readText('README.md'), 'sh test')
       assert.ok(blocks.length >= 8, `only ${blocks.length} blocks`)
-      const lines = blocks.map((block, index) => `echo "--- block ${index + 1}"\n${block}`)
-      const env = { VAULT_ADDR: address, IDP: issuer }
-      const output = await folder.must(lines.join('\n'), env)
+      const { code, output } = await reader.follow(blocks, { VAULT_ADDR: address, IDP: issuer })
+      assert.equal(code, 0, output)
       assert.match(output, /hello from tokenstile/)
       assert.match(output, /X-Login-Reason: jwt_malformed/i)
       assert.doesNotMatch(output, /permission denied/)
@@ -99,6 +99,11 @@ function linksOf(markdown: string): readonly string[] {
     .map(([, target = '']) => target)
     .filter((target) => !/^[a-z]+:/.test(target))
 }
+
+test('the README says how long the first start takes and how much disk (FIX-U18)', () => {
+  const firstScreen = readText('README.md').split('\n').slice(0, 60).join('\n')
+  assert.match(firstScreen, /The first time takes about a minute and \d+ MB of disk/)
+})
 
 /** What a heading is called in an address, as GitHub makes it; pages may name places of their own. */
 function anchorsOf(markdown: string): ReadonlySet<string> {
@@ -155,11 +160,13 @@ test('every file and folder that the architecture names exists', () => {
   )
 })
 
-test('every folder of the sources is on the map', () => {
+test('every folder of the sources and of the tests is on the map', () => {
   const text = readText('ARCHITECTURE.md')
-  const folders = readdirSync(join(root, 'src'), { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => `src/${entry.name}/`)
+  const folders = ['src', 'test'].flatMap((top) =>
+    readdirSync(join(root, top), { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => `${top}/${entry.name}/`),
+  )
   assert.deepEqual(
     folders.filter((folder) => !text.includes(folder)),
     [],

@@ -165,6 +165,7 @@ const gitlab: WorkloadProvider = {
         environment: 'production',
         environment_protected: 'true',
       },
+      token_ttl: '15m',
     }),
   wrong: {
     jwt_missing: { jwt: '' },

@@ -28,8 +28,11 @@ export class ApiClient {
 
   /** The loopback address that calls come from. */
   readonly #localAddress: string | undefined
+  /** Named in a header of each call. */
+  readonly #namespace: string | undefined
 
-  constructor(url: string, token?: string, localAddress?: string) {
+  constructor(url: string, token?: string, localAddress?: string, namespace?: string) {
+    this.#namespace = namespace
     this.#url = new URL(url === '' ? 'http://127.0.0.1' : url)
     this.token = token
     this.#localAddress = localAddress
@@ -40,11 +43,16 @@ export class ApiClient {
   }
 
   from(localAddress: string): ApiClient {
-    return new ApiClient(this.#url.href, this.token, localAddress)
+    return new ApiClient(this.#url.href, this.token, localAddress, this.#namespace)
   }
 
   as(token: string | undefined): ApiClient {
-    return new ApiClient(this.#url.href, token)
+    return new ApiClient(this.#url.href, token, undefined, this.#namespace)
+  }
+
+  /** The same caller in a namespace; none is the root. */
+  in(namespace?: string): ApiClient {
+    return new ApiClient(this.#url.href, this.token, this.#localAddress, namespace)
   }
 
   /** One call on a connection of its own. `path` is below /v1/ unless it begins with a slash. */
@@ -67,6 +75,7 @@ export class ApiClient {
           headers: {
             ...(this.token === undefined ? {} : { 'X-Vault-Token': this.token }),
             ...(payload === undefined ? {} : { 'Content-Length': Buffer.byteLength(payload) }),
+            ...(this.#namespace === undefined ? {} : { 'X-Vault-Namespace': this.#namespace }),
             ...(method === 'PATCH' ? { 'Content-Type': 'application/merge-patch+json' } : {}),
             ...options.headers,
           },

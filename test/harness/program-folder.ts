@@ -2,10 +2,11 @@
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { ApiClient } from './api-client.ts'
+import { root } from './checkout.ts'
 
 const startMsMax = 20_000
 
@@ -48,7 +49,7 @@ export class ProgramFolder {
   }
 
   #start(config: string): Promise<RunningProgram> {
-    const program = join(findRoot(import.meta.dirname), 'bin/tokenstile.js')
+    const program = join(root, 'bin/tokenstile.js')
     const child = spawn(process.execPath, [program, 'server', '-config', config], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
@@ -84,8 +85,4 @@ export class ProgramFolder {
     for (const child of this.#running) await this.end(child, 'SIGTERM')
     rmSync(this.path, { recursive: true, force: true })
   }
-}
-
-function findRoot(at: string): string {
-  return existsSync(join(at, 'package.json')) || dirname(at) === at ? at : findRoot(dirname(at))
 }

@@ -41,6 +41,7 @@ export interface TestServerOptions {
   /** Serves the web pages. */
   readonly ui?: boolean
   readonly publicAddress?: string
+  readonly environment?: string
   readonly plugins?: readonly BackendType[]
   readonly audit?: Partial<AuditSettings>
   /** Leads calls to hosts of the world to stand-ins on this machine. */
@@ -87,7 +88,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     buildDate: '2026-01-01T00:00:00Z',
     ui: options.ui ?? false,
     publicAddress: options.publicAddress ?? '',
-    environment: 'dev',
+    environment: options.environment ?? 'dev',
     processId: process.pid,
     plugins: options.plugins ?? [],
     audit: {

@@ -108,6 +108,7 @@ export async function run(context: TestContext, options: RunningOptions = {}): P
       requests.push(request)
       return handler(request)
     },
+    prepare: () => undefined,
     traitsOf: options.traitsOf ?? (() => ({ isOpen: true, repeats: undefined })),
     requireMayAsk: options.requireMayAsk ?? (async () => {}),
     recordUnread: async (_request, refusal) => refusal,

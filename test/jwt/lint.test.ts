@@ -63,6 +63,17 @@ describe('warnings of a write', () => {
     }
   })
 
+  test('ttl_longer_than_token, for tokens of jobs alone', async () => {
+    const config = { ...configS, bound_issuer: 'https://gitlab.com' }
+    const at = await makeMount(server.root, config)
+    const role = { ...plainRole, bound_claims: { project_id: '7' } }
+    const long = await server.root.write(`auth/${at}/role/long`, { ...role, token_ttl: '48h' })
+    assert.match(long.body.warnings.join(), /\[ttl_longer_than_token\].*gitlab.*48h/)
+    assert.match((await server.root.write(`auth/${at}/role/none`, role)).text, /ttl_longer/)
+    const short = await server.root.write(`auth/${at}/role/short`, { ...role, token_ttl: '15m' })
+    assertStatus(short, 204)
+  })
+
   test('a role without risk is a plain 204', async () => {
     for (const body of [
       plainRole,
@@ -99,6 +110,20 @@ describe('warnings of a write', () => {
     assert.equal(data.roles_judged, 3)
     assert.equal(data.truncated, false)
   })
+})
+
+test('policy_unknown is told by lint, of a role and of its groups, until somebody writes the policy', async () => {
+  const at = await makeMount(server.root, configS)
+  const role = { ...plainRole, token_policies: ['Default', 'late'], groups_claim: 'groups' }
+  const body = { ...role, group_policies: { admins: ['later'] } }
+  assertStatus(await server.root.write(`auth/${at}/role/r`, body), 204)
+  const told = async (): Promise<string> => (await server.root.read(`auth/${at}/lint`)).text
+  assert.match(await told(), /\[policy_unknown\] Nobody has written the policy \\"late\\"/)
+  assert.match(await told(), /\\"later\\"/)
+  for (const name of ['late', 'later']) {
+    await server.root.must(`sys/policies/acl/${name}`, { policy: 'path "x" {}' })
+  }
+  assert.equal((await told()).includes('policy_unknown'), false)
 })
 
 test('lint judges every role and needs the capability', async () => {

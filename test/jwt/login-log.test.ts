@@ -133,7 +133,7 @@ describe('logins with a JWT', () => {
     assertNoSecrets(jwt, made.body.auth.client_token)
   })
 
-  test('a refused login leaves a line under the request id that the caller has', async () => {
+  test('a refused login leaves a line under the request id that the caller has (FIX-U1)', async () => {
     const role = await makeRole({ bound_claims: { env: 'prod' } })
     const jwt = keyK.sign({ ...plainClaims, env: 'dev' })
     const refused = await login(server, mount, role, jwt)

@@ -70,7 +70,7 @@ test('a person says yes first; then the client collects the token (CBK-039, CBK-
   assert.equal(answer.body.auth.metadata.role, role)
 })
 
-test('a page of the API has the frame of all others: environment, colours, a way to change them', async (t) => {
+test('a page of the API has the frame of all others, and Back after the yes is a page too (FIX-U8, FIX-G2, FIX-G5, FIX-G16, FIX-G18)', async (t) => {
   const shown = await setUpSignIn({ ui: true })
   t.after(() => shown.stop())
   const client = shown.server.client()
@@ -91,11 +91,19 @@ test('a page of the API has the frame of all others: environment, colours, a way
   const again = await look(cookie)
   assertPage(again, 200)
   assert.match(again.text, /<html lang="en" class="dark">/)
+  assert.match(textOf(again), /Started just now \(/)
+  assert.match(textOf(again), /Yes, this is me No, block it/)
   const done = await visitor.press(again, 'yes', { cookie })
   assert.match(done.text, /<html lang="en" class="dark">/)
   assert.match(textOf(done), /is signed in/)
   // A second look would be at what is over: its colours lead to the start.
   assert.match(done.text, /return_to=%2Fui%2F"/)
+  assert.match(textOf(done), /is signed in on 127\.0\.0\.1/)
+  // The back button of a browser leads to what is over.
+  const back = await look(cookie)
+  assert.match(back.headers['content-type'] ?? '', /^text\/html/)
+  assert.match(textOf(back), /The sign-in was already finished/)
+  assert.match(textOf(back), /What to do Start the sign-in again\./)
 })
 
 test('no is told to the terminal at once, and the sign-in is over (SEC-OID-19)', async () => {
@@ -190,6 +198,7 @@ test('CBK-046 whatever is known of who asks is shown as text', () => {
     role: hostile,
     mount: hostile,
     startedAt: '2026-01-02T03:04:05.000Z',
+    startedSecondsAgo: 4,
     code: hostile,
     provider: hostile,
     status: 200,

@@ -235,7 +235,7 @@ test('subkeys of a version that is gone are a 404 that shows its metadata', asyn
   assert.deepEqual((await kv.get('subkeys/a', { version: '7' })).errors, [])
 })
 
-test('a cas beside data instead of inside options is told, and so is a misspelt setting', async () => {
+test('a cas beside data instead of inside options is told, and so is a misspelt setting (FIX-F10)', async () => {
   const kv = create()
   const put = await kv.put('data/a', { data: { x: 1 }, cas: 1 })
   assert.match(put.warnings[0] ?? '', /unrecognized parameters: \[cas\]/)

@@ -6,10 +6,10 @@
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { fullPath } from '../../src/core/mount-table.ts'
 import { reply } from '../../src/framework/reply.ts'
 import { definePath, type PathDeclaration, type TypedPath } from '../../src/framework/path.ts'
 import { field, type FieldKind, type FieldTable } from '../../src/schema/field.ts'
+import { declaredPaths, type Declared } from '../harness/declared-paths.ts'
 import { startTestServer, type TestServer } from '../harness/test-server.ts'
 
 /** Kinds whose values have a length of their own. */
@@ -26,11 +26,6 @@ const scalars: readonly FieldKind[] = [
 /** Kinds whose contents no declaration bounds. */
 const boundless: readonly FieldKind[] = ['map', 'text_map', 'kv_pairs', 'list', 'any']
 
-interface Declared {
-  readonly mount: string
-  readonly declaration: PathDeclaration
-}
-
 let server: TestServer
 let declared: readonly Declared[]
 
@@ -40,12 +35,7 @@ before(async () => {
   for (const type of core.backends.typeNames('auth').filter((name) => name !== 'token')) {
     await server.root.must(`sys/auth/${type}`, { type })
   }
-  const { mounts } = await core.configuration()
-  declared = mounts.mounts.flatMap((mount) =>
-    core.backends
-      .of(mount)
-      .router.declarations.map((declaration) => ({ mount: fullPath(mount), declaration })),
-  )
+  declared = await declaredPaths(server.server)
 })
 
 after(() => server.stop())

@@ -244,6 +244,20 @@ test('a question that cannot be understood names its field', async () => {
   assert.equal((await explain(large)).status, 200)
 })
 
+test('a misspelt role is told to whoever may list roles, and to nobody else', async () => {
+  const body = { role: 'deplyo', jwt: key.sign(good) }
+  const asked = await explained(body)
+  assert.equal(asked.reason, 'role_unknown')
+  assert.equal(JSON.stringify(asked.fix).includes('deploy"'), false)
+  const lister = await root.tokenFor(
+    'lister',
+    `path "sys/explain/login" { capabilities = ["update"] }
+     path "auth/jwt/role" { capabilities = ["list"] }`,
+  )
+  const told = await lister.write('sys/explain/login', body)
+  assert.match(told.body.data.fix[0].text, /Did you mean the role "deploy"\?/)
+})
+
 test('with several mounts the mount has to be named', async () => {
   await root.must('sys/auth/second', { type: 'jwt' })
   await root.must('sys/auth/approle-like', { type: 'oidc' })

@@ -51,7 +51,7 @@ const misspelt: readonly (readonly [path: string, body: object, wrong: string, r
 ]
 
 for (const [path, body, wrong, right] of misspelt) {
-  test(`a misspelt field of ${path} is told with the name that was probably meant`, async () => {
+  test(`a misspelt field of ${path} is told with the name that was probably meant (FIX-U2)`, async () => {
     const result = await root.write(path, body)
     assert.equal(result.status, 200, result.text)
     assert.ok(

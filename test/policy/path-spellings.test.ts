@@ -15,20 +15,12 @@ import type { DeclaredOperation, PathDeclaration } from '../../src/framework/pat
 import { capturesOf, fillPattern, parsePattern } from '../../src/framework/pattern.ts'
 import type { Router } from '../../src/framework/router.ts'
 import type { ApiClient, ApiResult } from '../harness/api-client.ts'
+import { methodOf } from '../harness/declared-paths.ts'
 import { startTestServer, type TestServer } from '../harness/test-server.ts'
 
 const publicKeyPem = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   .publicKey.export({ format: 'pem', type: 'spki' })
   .toString()
-
-const methods: Readonly<Record<DeclaredOperation, string>> = {
-  read: 'GET',
-  list: 'LIST',
-  scan: 'SCAN',
-  write: 'POST',
-  patch: 'PATCH',
-  delete: 'DELETE',
-}
 
 /** What a captured part is called here; others are `sample`. */
 const sampleOf: Record<string, string> = { urlbytes: '16', urlalgorithm: 'sha2-256' }
@@ -105,6 +97,8 @@ async function addSettings(): Promise<void> {
   await root.must('sys/quotas/rate-limit/sample', { rate: 1_000_000 })
   await root.must('sys/config/auditing/request-headers/sample')
   await root.must('sys/config/ui/headers/sample', { values: ['x'] })
+  nameOf['namespaces/*path'] = 'team'
+  await root.must('sys/namespaces/team')
   const refused = await root.as(undefined).write('auth/sample/login', { role: 'sample', jwt: 'x' })
   nameOf['logins/:request_id'] = refused.headers['x-request-id'] ?? ''
 }
@@ -174,11 +168,11 @@ function encoded(path: string): string {
 
 function call(client: ApiClient, operation: DeclaredOperation, path: string): Promise<ApiResult> {
   const hasBody = operation === 'write' || operation === 'patch'
-  return client.call(methods[operation], encoded(path), hasBody ? {} : undefined)
+  return client.call(methodOf[operation], encoded(path), hasBody ? {} : undefined)
 }
 
 function operationsOf({ declaration }: Sample): readonly DeclaredOperation[] {
-  return (Object.keys(methods) as DeclaredOperation[]).filter(
+  return (Object.keys(methodOf) as DeclaredOperation[]).filter(
     (operation) => declaration.operations[operation] !== undefined,
   )
 }

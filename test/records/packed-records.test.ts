@@ -17,7 +17,7 @@ const places = {
   token: [
     ...['h', 'custom', 'policies', 'path', 'mount', 'meta', 'name', 'uses', 'created', 'ttl'],
     ...['lastTtl', 'expires', 'explicitMax', 'period', 'renewable', 'leaseless', 'renewed'],
-    ...['entity', 'parent', 'orphan', 'cidrs', 'role', 'login', 'external'],
+    ...['entity', 'parent', 'orphan', 'cidrs', 'role', 'login', 'external', 'parentNamespace'],
   ],
   login: ['role', 'kind', 'version', 'alias', 'groups', 'facts'],
 }

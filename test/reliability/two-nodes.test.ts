@@ -21,7 +21,7 @@ import { localCall } from '../../src/server/local-call.ts'
 import { MemoryEngine } from '../../src/storage/memory/memory-engine.ts'
 import { SealedStore } from '../../src/storage/sealed-store.ts'
 import { createIdentityPaths } from '../../src/identity/index.ts'
-import { createSystem } from '../../src/sys/index.ts'
+import { createNamespaceSystem, createSystem } from '../../src/sys/index.ts'
 import { initialise } from '../../src/sys/seal-paths.ts'
 
 const outbound = createOutbound({ clock: new SystemClock(), proxyFromEnvironment: {} })
@@ -47,6 +47,7 @@ function node(engine: MemoryEngine, key: Buffer, clock: ManualClock): Core {
     },
     plugins: builtIns,
     system: createSystem,
+    namespaceSystem: createNamespaceSystem,
     identityPaths: createIdentityPaths,
     pages: createPageShell({ random: parts.random, environment: '', ui: false }),
   })

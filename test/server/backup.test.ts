@@ -48,6 +48,10 @@ async function tokenOf(more: object): Promise<string> {
 test('a backup that is taken under load is whole, and restored it opens elsewhere (SEC-STO-15)', async () => {
   const kept = await tokenOf({})
   const batch = await tokenOf({ type: 'batch' })
+  await root.must('sys/namespaces/team')
+  const ofTeam = await root.in('team').must('auth/token/create', { type: 'batch' })
+  const batchOfTeam = String(ofTeam.body.auth.client_token)
+  await wantAlive(root.in('team').as(batchOfTeam))
   const revokedLater = await tokenOf({})
   const secret = { data: { word: 'kept' } }
   await root.must('sys/mounts/kv', { type: 'kv', options: { version: '2' } })
@@ -79,6 +83,7 @@ test('a backup that is taken under load is whole, and restored it opens elsewher
   const there = (token: string) => elsewhere.client.as(token)
   for (const token of [kept, revokedLater, ...before]) await wantAlive(there(token))
   await wantDead(there(batch))
+  await wantDead(there(batchOfTeam).in('team'))
   assert.equal((await there(root.token ?? '').read('kv/data/one')).body.data.data.word, 'kept')
   const check = await computer.run(['operator', 'check', '-format=json'], {
     env: { VAULT_ADDR: elsewhere.client.url, VAULT_TOKEN: root.token ?? '' },

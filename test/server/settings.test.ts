@@ -1,23 +1,18 @@
 /** Every setting that the server declares does something that a test shows, or is named as doing nothing (SEC-CFG-S4). */
 
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { configSettings, type SettingTable } from '../../src/server/config-settings.ts'
 import { serverFlagTable } from '../../src/server/server-flags.ts'
+import { readText } from '../harness/checkout.ts'
 import { startTestServer } from '../harness/test-server.ts'
 import { configProofs, fieldProofs, flagProofs, type Proofs } from './setting-proofs.ts'
 import { plainServer, ServerFolder, type ServerProcess } from './server-process.ts'
 
 const folder = new ServerFolder()
 after(() => folder.remove())
-const checkout = findCheckout(import.meta.dirname)
-
-function findCheckout(path: string): string {
-  const parent = dirname(path)
-  return existsSync(join(path, 'package.json')) || parent === path ? path : findCheckout(parent)
-}
 
 /** Each name has a proof that is there, and there is no proof of anything else. */
 function assertProven(names: readonly string[], proofs: Proofs, where: string): void {
@@ -25,7 +20,7 @@ function assertProven(names: readonly string[], proofs: Proofs, where: string): 
   for (const [name, proof] of Object.entries(proofs)) {
     if (proof === 'idle') continue
     const [file, words] = proof
-    const text = readFileSync(join(checkout, 'test', file), 'utf8')
+    const text = readText(`test/${file}`)
     assert.ok(text.includes(words), `${where} ${name}: ${file} has no test of ${words}`)
   }
 }
@@ -47,8 +42,16 @@ test('every setting of the configuration file that is used has its proof (SEC-CF
   }
 })
 
+test('every setting that is used is in the page about the configuration', () => {
+  const page = readText('docs/configuration.md')
+  const missing = Object.values(configSettings)
+    .flatMap((table) => withEffect(table, 'used'))
+    .filter((name) => !new RegExp(`\\b${name}\\b`).test(page))
+  assert.deepEqual(missing, [])
+})
+
 test('nothing that is read of the configuration is dropped on the way to the server (SEC-CFG-S4)', () => {
-  const source = (file: string) => readFileSync(join(checkout, 'src/server', file), 'utf8')
+  const source = (file: string) => readText(`src/server/${file}`)
   const declared = /interface ServerConfig \{([^}]*)\}/.exec(source('config-file.ts'))?.[1] ?? ''
   const members = [...declared.matchAll(/readonly (\w+):/g)].map(([, name]) => name)
   assert.ok(members.length > 10, declared)

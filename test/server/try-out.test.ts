@@ -2,13 +2,12 @@
 
 import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
+import { root } from '../harness/checkout.ts'
 
-const root = findRoot(dirname(fileURLToPath(import.meta.url)))
 const startLimitMs = 30_000
 
 interface Started {
@@ -77,10 +76,6 @@ test('an unknown option and a busy port are one line each', async () => {
     await stop(first.child)
   }
 })
-
-function findRoot(from: string): string {
-  return existsSync(join(from, 'package.json')) ? from : findRoot(dirname(from))
-}
 
 function idpOf(facts: Started): string {
   return facts['demo IdP'].split(' ')[0] ?? ''

@@ -2,25 +2,21 @@
 
 import assert from 'node:assert/strict'
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { after, before, test } from 'node:test'
 import type { Browser } from 'playwright-core'
 import { openBrowser } from '../harness/browser.ts'
+import { root } from '../harness/checkout.ts'
 
 const waitMsMax = 30_000
-const root = findRoot(import.meta.dirname)
 let folder = ''
 let address = ''
 let program: ChildProcessByStdio<null, Readable, Readable>
 let browser: Browser
-
-function findRoot(at: string): string {
-  return existsSync(join(at, 'package.json')) || dirname(at) === at ? at : findRoot(dirname(at))
-}
 
 function start(script: string, words: readonly string[]) {
   return spawn(process.execPath, [join(root, 'scripts', script), ...words], {

@@ -7,6 +7,8 @@ import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { after, before, suite, test, type TestContext } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
+import { mintedPage, practicePage } from '../../src/practice-idp/practice-page.ts'
+import { pickerPage, type PracticePage } from '../../src/practice-idp/sign-in-pages.ts'
 import { handOverPage, type Page as TextPage } from '../../src/ui/flow-pages.ts'
 import { openBrowser } from '../harness/browser.ts'
 import { setUpUi, type UiSetup } from './fixture.ts'
@@ -228,7 +230,7 @@ suite('signing in', () => {
       await page.getByRole('link', { name: 'Continue with Acme Okta' }).click()
       await page.getByText('Signed in as').waitFor()
       assert.equal(page.url(), `${ui.url}/ui/?from=here`)
-      assert.match(await page.innerText('main'), /oidc-bob@example\.com/)
+      assert.match(await page.innerText('main'), /bob@example\.com/)
       // The provider learns nothing from our addresses, and we nothing from its.
       assert.deepEqual(
         ui.visits.map(({ referer }) => referer),
@@ -359,21 +361,21 @@ suite('signing in', () => {
 })
 
 suite('for everybody', () => {
-  test('the first link has the focus, the order is that of the eye, and there is a skip link', async (t) => {
+  test('nothing has the focus before a key, the order is that of the eye, and there is a skip link (FIX-G7)', async (t) => {
     const watched = await visit(t)
     const { page } = watched
     await page.goto(`${ui.url}/ui/login`)
-    await page.locator('a.main:focus').waitFor()
-    assert.match(await focused(page), /^Continue with Acme Okta/)
+    assert.equal(await page.evaluate('document.activeElement === document.body'), true)
     const order: string[] = []
-    for (let i = 0; i < 5; i++) {
+    for (let i = 0; i < 6; i++) {
       await page.keyboard.press('Tab')
       order.push(await focused(page))
     }
     assert.deepEqual(order, [
-      'With a token',
-      'With a JWT',
-      'Another mount or role',
+      'Skip to content',
+      'Continue with Acme Okta',
+      'More ways to sign in',
+      'Help',
       'Light',
       'Dark',
     ])
@@ -417,7 +419,7 @@ suite('for everybody', () => {
   })
 
   for (const scheme of ['light', 'dark'] as const) {
-    for (const width of [320, 1280]) {
+    for (const width of [320, 390, 1280]) {
       test(`no page has an obstacle for assistive technology or scrolls sideways: ${scheme}, ${width} px`, async (t) => {
         const shelf = await ownShelf(t)
         const watched = await visit(t, { scheme, width, bypassPolicy: true })
@@ -439,18 +441,39 @@ suite('for everybody', () => {
           await page.goto(shelf.put(`/long-${name}`, sample))
           await narrow(name)
         }
+        for (const [name, sample] of Object.entries(practicePages())) {
+          shelf.pages.set(`/idp-${name}`, { ...sample, contentType: 'text/html; charset=utf-8' })
+          await page.goto(`http://127.0.0.1:${shelf.port}/idp-${name}`)
+          await judge(name)
+        }
         await page.goto(`${ui.url}/ui/login`)
         for (const summary of await page.locator('summary').all()) {
           await summary.click()
           await judge('sign-in, opened')
         }
         await page.goto(`${ui.url}/ui/login/oidc/start`)
-        await page.locator('summary').first().click()
+        for (const summary of await page.locator('summary').all()) await summary.click()
         await judge('who am I, opened')
       })
     }
   }
 })
+
+/** Those of the practice provider. */
+function practicePages(): Readonly<Record<string, PracticePage>> {
+  const facts = { nonce: 'QUJDREVGR0hJSktMTU5P', coop: false, issuer: 'http://127.0.0.1:8210' }
+  return {
+    start: practicePage({ ...facts, generation: 1, active: new Set(['expired']) }),
+    minted: mintedPage({ ...facts, jwt: 'e'.repeat(900), body: '{"template":"person"}' }),
+    picker: pickerPage(facts, {
+      client: 'tokenstile',
+      host: '127.0.0.1:8200',
+      scopes: ['openid'],
+      choose: (name) => `/authorize/as/${name}`,
+      deny: '/authorize/as/nobody',
+    }),
+  }
+}
 
 function focused(page: Page): Promise<string> {
   return page.evaluate('document.activeElement.innerText.trim()')

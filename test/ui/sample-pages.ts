@@ -9,6 +9,7 @@ import {
   handOverPage,
   type Page,
 } from '../../src/ui/flow-pages.ts'
+import { reasonPage, reasonsPage } from '../../src/ui/help.ts'
 import { loginPage } from '../../src/ui/login-page.ts'
 
 const nonce = 'QUJDREVGR0hJSktMTU5P'
@@ -26,7 +27,12 @@ export function samplePages(text: string): Readonly<Record<string, Page>> {
       title: text,
       fix: text,
       requestId: text,
-      said: [{ by: 'The identity provider', text }],
+      said: [
+        { by: 'provider', text },
+        { by: 'server', text: `${text}.` },
+      ],
+      compared: { claim: text, got: [text], expected: [text, text] },
+      ownAddress: '/ui/',
       copy: { label: 'Redirect URI', text },
     }),
     confirmation: confirmationPage({
@@ -35,11 +41,14 @@ export function samplePages(text: string): Readonly<Record<string, Page>> {
       role: text,
       mount: text,
       startedAt: text,
+      startedSecondsAgo: 75,
       code: text,
       provider: text,
       status: 200,
       form: { action: `?a=${encodeURIComponent(text)}`, state: text, ticket: text },
     }),
+    help: reasonsPage({ ...frame, ownAddress: '/ui/' }),
+    reason: reasonPage({ ...frame, reason: 'audience_mismatch' }),
     done: donePage({ ...frame, name: text, address: text }),
     blocked: blockedPage(frame),
     handOver: handOverPage({ ...frame, path: text, state: text, ticket: text }),
@@ -55,8 +64,11 @@ export function samplePages(text: string): Readonly<Record<string, Page>> {
       open: 'jwt',
       role: text,
       returnTo: text,
+      namespace: text,
       formToken: text,
       notice: { kind: 'note', text },
+      server: text,
+      providers: new Map([[text, text]]),
       isInsecure: false,
     }),
     account: accountPage({
@@ -65,14 +77,18 @@ export function samplePages(text: string): Readonly<Record<string, Page>> {
       facts: {
         displayName: text,
         entityId: text,
-        policies: [text],
         path: text,
         type: text,
         expiresAt: text,
         secondsLeft: 5,
         metadata: [[text, text]],
       },
-      rights: [{ path: text, capabilities: [text] }],
+      name: text,
+      via: { mount: text, description: text, role: text, isBrowser: true },
+      command: text,
+      groups: [text],
+      policies: [{ name: text, because: [text, text] }],
+      rights: [{ path: text, capabilities: [text], policies: [text] }],
       isPasted: true,
     }),
   }

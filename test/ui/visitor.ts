@@ -84,7 +84,7 @@ export function formTokenOf(page: ApiResult): string {
 }
 
 /** The text of a page without its style, script and markup. */
-export function textOf(page: ApiResult): string {
+export function textOf(page: Pick<ApiResult, 'text'>): string {
   return page.text
     .replace(/<(style|script|title)\b[\s\S]*?<\/\1>/g, '')
     .replace(/<[^>]*>/g, ' ')

@@ -6,6 +6,7 @@
 import type { BackendContext } from '../../framework/backend.ts'
 import { reply } from '../../framework/reply.ts'
 import { warningsOfIdleFields } from '../../framework/input.ts'
+import { dryRunField, previewReply, type Preview } from '../../framework/dry-run.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid, type Refusal } from '../../framework/refusal.ts'
 import {
@@ -41,7 +42,7 @@ import {
 import { recordCodec } from '../../storage/record-codec.ts'
 import type { Key, StoreTransaction, StoreView } from '../../storage/store.ts'
 import type { ClientKeys } from './client-keys.ts'
-import { defaultIssuerName, KeySources } from './key-sources.ts'
+import { defaultIssuerName, KeySources, type CheckedWrite } from './key-sources.ts'
 import { ProviderLookups } from './providers.ts'
 import { shownProviderConfig } from './provider-settings.ts'
 import { roleNameCharsMax } from './role-record.ts'
@@ -85,7 +86,15 @@ export const configRecord = defineRecord({
 const configFields = {
   ...configRecord.fields,
   skip_jwks_validation: field.bool({ help: 'Store even when the provider cannot be reached now.' }),
+  dry_run: dryRunField,
 } as const
+
+/** What the mount would trust after a write, beside what it does now. */
+export interface DraftedConfig {
+  readonly current: TrustRecord
+  readonly next: TrustRecord
+  readonly warnings: readonly string[]
+}
 
 export type ConfigRecord = StoredOf<typeof configRecord.table>
 type ConfigDraft = DraftOf<typeof configRecord.table>
@@ -180,10 +189,37 @@ export class JwtConfigs {
 
   /** Replaces the configuration when every check of jwt-oidc.md §1.3 passes; gives warnings. */
   async write(input: Input<typeof configFields>): Promise<readonly string[]> {
+    const { record, settings, warnings } = await this.#checked(input)
+    const stored = await this.#context.store.write(async (txn) => {
+      const trust = await this.loadTrust(txn)
+      const config = withNamespaceOf(trust, record, input)
+      this.saveTrust(txn, { ...trust, config })
+      return config
+    })
+    this.sources.adopt(defaultIssuerName, record.revision, settings)
+    if (this.kind(stored) === 'pairs') this.keySource(stored).warm()
+    // The provider must be able to read the public half before the first sign-in.
+    if (stored.oidc_client_auth_method === 'private_key_jwt') await this.#clientKeys.current()
+    return warnings
+  }
+
+  /** What a write would store, checked as a write is; throws what it would throw. */
+  async draft(input: Input<typeof configFields>): Promise<DraftedConfig> {
+    const { record, warnings } = await this.#checked(input)
+    const current = await this.loadTrust()
+    const config = withNamespaceOf(current, record, input)
+    return { current, next: { ...current, config }, warnings }
+  }
+
+  async #checked(input: Input<typeof configFields>): Promise<{
+    readonly record: ConfigRecord
+    readonly settings: CheckedWrite['settings']
+    readonly warnings: readonly string[]
+  }> {
     const draft = configRecord.merge(configRecord.defaults, input)
     const revision = this.#context.random.uuid()
     const checked = await this.sources.check(defaultIssuerName, revision, keySourceOf(draft))
-    const { problem } = checked
+    const { problem, settings } = checked
     if (problem !== undefined) {
       const isSkipped = problem.isSkippable && input.skip_jwks_validation === true
       if (!isSkipped) throw invalid(problem.text)
@@ -192,18 +228,8 @@ export class JwtConfigs {
     checkFlowFields(record)
     const provider = await this.#lookups.check(record)
     if (provider !== undefined) throw invalid(provider)
-    const stored = await this.#context.store.write(async (txn) => {
-      const trust = await this.loadTrust(txn)
-      const { namespace_in_state } = configRecord.merge(trust.config ?? record, input)
-      const config: ConfigRecord = { ...record, namespace_in_state }
-      this.saveTrust(txn, { ...trust, config })
-      return config
-    })
-    this.sources.adopt(defaultIssuerName, revision, checked.settings)
-    if (this.kind(stored) === 'pairs') this.keySource(stored).warm()
-    // The provider must be able to read the public half before the first sign-in.
-    if (stored.oidc_client_auth_method === 'private_key_jwt') await this.#clientKeys.current()
-    return problem === undefined ? checked.warnings : [...checked.warnings, problem.text]
+    const warnings = problem === undefined ? checked.warnings : [...checked.warnings, problem.text]
+    return { record, settings, warnings }
   }
 
   async read(
@@ -233,6 +259,16 @@ export class JwtConfigs {
     await waitAtMost(this.#context.clock, statusWaitMs, asked)
     return problem
   }
+}
+
+/** The only field that survives its omission. */
+function withNamespaceOf(
+  { config }: TrustRecord,
+  record: ConfigRecord,
+  input: Input<typeof configFields>,
+): ConfigRecord {
+  const { namespace_in_state } = configRecord.merge(config ?? record, input)
+  return { ...record, namespace_in_state }
 }
 
 /** The fields that say where keys come from. */
@@ -288,7 +324,7 @@ function checkFlowFields(
   }
 }
 
-export function configPath(configs: JwtConfigs): PathDeclaration {
+export function configPath(configs: JwtConfigs, preview: Preview<DraftedConfig>): PathDeclaration {
   return definePath({
     pattern: 'config',
     access: 'token',
@@ -308,6 +344,7 @@ export function configPath(configs: JwtConfigs): PathDeclaration {
       write: {
         summary: 'Replace the configuration.',
         handler: async ({ input, data }) => {
+          if (input.dry_run === true) return previewReply(() => preview(() => configs.draft(input)))
           const idle = warningsOfIdleFields(configFields, data)
           const warnings = [...(await configs.write(input)), ...idle]
           return warnings.length > 0 ? reply.none(warnings) : reply.none()

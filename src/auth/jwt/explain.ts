@@ -73,6 +73,10 @@ export class JwtExplainer implements LoginExplainer {
     return { roles, truncated: names.length > rolesMax }
   }
 
+  roleNames(limit: number): Promise<readonly string[]> {
+    return this.#roles.names({ limit })
+  }
+
   #prepare({ role, presented, clientAddress, nowMs, requestId }: ExplainAsked): Soon<Prepared> {
     const shown =
       presented.kind === 'jwt' ? { jwt: presented.jwt } : { jwt: '', claims: presented.claims }

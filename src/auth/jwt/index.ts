@@ -5,14 +5,17 @@ import { CelLogin, celLoginPath } from './cel-login.ts'
 import { CelRoles, celRolePaths } from './cel-role.ts'
 import { ClientKeys, clientKeyPaths } from './client-keys.ts'
 import { configPath, JwtConfigs } from './config.ts'
+import { doctorPath, JwtDoctor } from './doctor.ts'
 import { JwtExplainer } from './explain.ts'
 import { issuerPaths, JwtIssuers } from './issuers.ts'
 import { lintPath } from './lint.ts'
 import { keyMetrics } from './key-metrics.ts'
 import { JwtLogin, loginPath } from './login.ts'
+import { JwtPreview } from './preview.ts'
 import { OidcCallback } from './oidc-callback.ts'
 import { OidcFinish } from './oidc-finish.ts'
 import { oidcPaths } from './oidc-paths.ts'
+import { hostOf } from './oidc-pages.ts'
 import { OidcPoll } from './oidc-poll.ts'
 import { OidcProviders } from './oidc-provider.ts'
 import { OidcStart } from './oidc-start.ts'
@@ -24,6 +27,7 @@ import { SignInStates } from './sign-in-states.ts'
 export const jwtBackend: BackendType = {
   types: ['jwt', 'oidc'],
   exactAliases: true,
+  directLogin: 'login',
   class: 'auth',
   create(context): Backend {
     const clientKeys = new ClientKeys(context)
@@ -31,6 +35,7 @@ export const jwtBackend: BackendType = {
     const issuers = new JwtIssuers(context, configs)
     const roles = new JwtRoles(context, configs)
     const login = new JwtLogin(context, { configs, issuers, roles })
+    const preview = new JwtPreview(context, { configs, issuers, roles, login })
     const celRoles = new CelRoles(context)
     const renewal = new JwtRenewal(context, { configs, issuers, roles, celRoles })
     const states = new SignInStates(context)
@@ -46,10 +51,11 @@ export const jwtBackend: BackendType = {
 
     return {
       paths: [
-        configPath(configs),
+        configPath(configs, (draft) => preview.config(draft)),
         ...issuerPaths(issuers),
-        ...rolePaths(roles),
-        lintPath(configs, roles),
+        ...rolePaths(roles, (draft) => preview.role(draft)),
+        lintPath(configs, roles, context),
+        doctorPath(new JwtDoctor(context, { configs, issuers, roles, providers })),
         loginPath(login),
         ...celRolePaths(celRoles),
         celLoginPath(new CelLogin(login, celRoles)),
@@ -61,6 +67,7 @@ export const jwtBackend: BackendType = {
         ...clientKeyPaths(clientKeys),
       ],
       renew: (request) => renewal.renew(request),
+      signInHost: async () => hostOf((await configs.load())?.oidc_discovery_url ?? ''),
       metrics: () => keyMetrics(context.mount().path, configs.sources.status()),
       explainer: new JwtExplainer(context, { login, roles, providers, finish }),
       close: async () => {

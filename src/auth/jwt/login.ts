@@ -9,6 +9,7 @@ import type { Login, Reply } from '../../framework/reply.ts'
 import type { BackendRequest } from '../../framework/request.ts'
 import type { LoginNote } from '../../framework/login-log.ts'
 import { bindingOf, policiesOfGroups } from '../../framework/identity-settings.ts'
+import { originFacts } from '../../framework/policy-origins.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { grantedBy, loginRefusal } from '../../framework/role-login.ts'
 import { parseCompactJwt } from '../../jose/compact-jwt.ts'
@@ -350,15 +351,20 @@ interface Accepted {
 
 /** What the core makes a token from. */
 export function loginOf({ outcome, record, note }: Accepted, voucher: Voucher): Login {
+  const byGroup = policiesOfGroups(record, outcome.groups)
+  const areTemplates = record.token_policies_template_claims
   return {
     alias: { name: outcome.aliasName, metadata: outcome.aliasMetadata },
     groups: outcome.groups,
     identity: bindingOf(record, voucher.flow),
     metadata: outcome.metadata,
     displayName: outcome.displayName,
-    policies: [...outcome.tokenPolicies, ...policiesOfGroups(record, outcome.groups)],
+    policies: [...outcome.tokenPolicies, ...byGroup.flatMap(([, given]) => given)],
     boundCidrs: outcome.boundCidrs,
-    facts: keepFacts(record, outcome.claims, voucher),
+    facts: {
+      ...keepFacts(record, outcome.claims, voucher),
+      ...originFacts({ areTemplates, groups: byGroup }),
+    },
     note,
     ...grantedBy(record),
   }

@@ -14,11 +14,15 @@ import { isReason, reasons } from '../../trust/reasons.ts'
 import { cookie, parseCookies } from '../../ui/cookies.ts'
 import type { FlowPage } from '../../ui/flow-pages.ts'
 import { redirectHeaders } from '../../ui/page.ts'
+import { strings } from '../../ui/strings.ts'
 import type { ConfigRecord } from './config.ts'
-import { shownTexts, toldBy } from './oidc-refusals.ts'
+import { shownText, toldBy } from './oidc-refusals.ts'
 import { signInLifeMs, type SignIn, type SignInFailure } from './sign-in.ts'
 
-type Request = Pick<BackendRequest<unknown>, 'fullPath' | 'header' | 'nowMs' | 'requestId'>
+type Request = Pick<
+  BackendRequest<unknown>,
+  'fullPath' | 'header' | 'namespace' | 'nowMs' | 'requestId'
+>
 
 /** What a browser is to see next. */
 export type Shown =
@@ -101,6 +105,7 @@ export class OidcPages {
       mount: this.#context.mount().path,
       provider: hostOf(one.config.oidc_discovery_url),
       startedAt: new Date(signIn.startedAtMs).toISOString(),
+      startedSecondsAgo: Math.max(0, Math.round((request.nowMs - signIn.startedAtMs) / 1000)),
       code: confirmationCode(state),
       form: ticket === '' ? undefined : { action: ownAddress(request), state, ticket },
     })
@@ -117,11 +122,18 @@ export class OidcPages {
   failed(failure: ShownFailure): Reply {
     const { reason, status, requestId } = failure
     const known = isReason(reason) ? { reason, ...reasons[reason] } : undefined
-    const page: FlowPage = { kind: 'failed', status, ...shownTexts(failure), requestId }
+    const detail = shownText(failure)
+    const summary = strings.error.signInFailed
+    const page: FlowPage = { kind: 'failed', status, summary, detail, requestId }
     if (known === undefined) return pageOf(page)
-    const { title, fix } = known
+    const { title, text, fix } = known
+    const said = [{ by: 'server', text: detail } as const]
     const headers = { 'X-Login-Reason': known.reason }
-    return { kind: 'page', page: { ...page, reason: known.reason, title, fix }, headers }
+    return {
+      kind: 'page',
+      page: { ...page, reason: known.reason, title, detail: text, said, fix, isSignIn: true },
+      headers,
+    }
   }
 
   /** The refusal as this mount may tell it. */
@@ -154,8 +166,8 @@ export function wantsPage({
   return (header('accept') ?? '').split(',').some((one) => one.trim().startsWith('text/html'))
 }
 
-function ownAddress({ fullPath }: Pick<Request, 'fullPath'>): string {
-  return `/v1/${encodeURI(fullPath)}`
+function ownAddress({ fullPath, namespace = '' }: Pick<Request, 'fullPath' | 'namespace'>): string {
+  return `/v1/${encodeURI(namespace + fullPath)}`
 }
 
 function sendOn(location: string, setCookie?: string): Reply {
@@ -176,6 +188,6 @@ function pageOf(page: FlowPage): Reply {
   return { kind: 'page', page }
 }
 
-function hostOf(address: string): string {
+export function hostOf(address: string): string {
   return URL.canParse(address) ? new URL(address).host : ''
 }

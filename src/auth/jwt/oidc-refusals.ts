@@ -23,13 +23,13 @@ export function failed(reason: Reason, detail: string): Refusal {
 
 /** What a check of the login list found; `stage` is what it looked at. */
 export function checkFailed(
-  { reason, stage, status, text }: LoginFailure,
+  { reason, stage, status, text, happened }: LoginFailure,
   note: LoginNote,
 ): Refusal {
   if (reason === 'source_address_refused') return new Refusal('token_refused', { reason, note })
   // One element only: the page of Vault's own CLI shows what follows the last bullet.
   const texts = summed(stage === 'token' ? tokenRefused : loginFailed, text)
-  return new Refusal('login_refused', { ...texts, reason, status, note })
+  return new Refusal('login_refused', { ...texts, happened, reason, status, note })
 }
 
 export function idTokenMissing(): Refusal {
@@ -54,13 +54,9 @@ export function refusalOfKept(failure: SignInFailure, note?: LoginNote): Refusal
   return new Refusal('login_refused', note === undefined ? failure : { ...failure, note })
 }
 
-/** In two parts, as a page has them. */
-export function shownTexts({ text, summary = '' }: Pick<SignInFailure, 'text' | 'summary'>): {
-  readonly summary: string
-  readonly detail: string
-} {
-  if (summary === '') return { summary: loginFailed, detail: text }
-  return { summary, detail: text.slice(summary.length).trimStart() }
+/** The text of a page, which has a heading of its own. */
+export function shownText({ text, summary = '' }: Pick<SignInFailure, 'text' | 'summary'>): string {
+  return text.slice(summary.length).trimStart()
 }
 
 /** Unknown, used up, expired: nobody learns which, but for the reason code. */

@@ -116,7 +116,9 @@ export class OidcStart {
     const state = `st_${this.#secret()}`
     const signIn = {
       ...this.#newState(start),
-      redirectUri: isPosted ? formPostRedirect(split.redirectUri) : split.redirectUri,
+      redirectUri: isPosted
+        ? formPostRedirect(split.redirectUri, request.namespace)
+        : split.redirectUri,
     }
     await this.#services.states.start(state, signIn)
     const shownState = split.namespace === '' ? state : `${state},ns=${split.namespace}`

@@ -4,6 +4,7 @@ import type { BackendContext } from '../../framework/backend.ts'
 import { reply } from '../../framework/reply.ts'
 import { checkIdentitySettings } from '../../framework/identity-settings.ts'
 import { listPath, NamedRecords, type Page } from '../../framework/named-records.ts'
+import { dryRunField, previewReply, type Preview } from '../../framework/dry-run.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid } from '../../framework/refusal.ts'
 import {
@@ -20,7 +21,7 @@ import type { Key, StoreTransaction, StoreView } from '../../storage/store.ts'
 import { checkRoleRules } from '../../trust/role-checks.ts'
 import { compileRole, type CompiledRole } from '../../trust/role-rules.ts'
 import type { JwtConfigs, TrustRecord } from './config.ts'
-import { issuersOf, lintWarnings } from './lint.ts'
+import { issuersOf, lintWarnings, type LintFacts } from './lint.ts'
 import {
   readShape,
   roleCodec,
@@ -34,7 +35,15 @@ const roleFields = {
   name: field.lowerString({ help: 'Name of the role.', charsMax: roleNameCharsMax }),
   ...roleRecord.fields,
   ...olderTokenFields,
+  dry_run: dryRunField,
 } as const
+
+/** A role as a write would leave it, beside what stands. */
+export interface DraftedRole {
+  readonly current: RoleRecord | undefined
+  readonly next: RoleRecord
+  readonly warnings: readonly string[]
+}
 
 const providerTokens = ['access_token', 'id_token', 'refresh_token']
 
@@ -94,20 +103,42 @@ export class JwtRoles {
   /** Creates or updates; gives warnings. Throws a 400 and has then changed nothing. */
   async write(name: string, input: Input<typeof roleFields>): Promise<readonly string[]> {
     return this.#context.store.write(async (txn) => {
-      const trust = await this.#configs.loadTrust(txn)
-      const key = this.#records.key(name)
-      const current = await txn.get(key)
-      const asked = parseRoleType(input.role_type)
-      const merged = merge(current ?? { ...roleRecord.defaults, name }, input)
-      const role_type = asked ?? inferRoleType(merged, this.#isForJwtsOnly(trust))
-      const record = this.#checked({ ...merged, role_type })
-      const last = current?.version ?? (await txn.get(this.#lastVersionKey(name))) ?? 0
+      const { next, warnings } = await this.#written(name, input, txn)
+      txn.put(this.#records.key(name), next)
+      this.#markSet(txn)
+      return warnings
+    })
+  }
+
+  /** What a write would make of the role; throws what it would throw. */
+  draft(name: string, input: Input<typeof roleFields>): Promise<DraftedRole> {
+    return this.#context.store.view((view) => this.#written(name, input, view))
+  }
+
+  async #written(
+    name: string,
+    input: Input<typeof roleFields>,
+    view: StoreView,
+  ): Promise<DraftedRole> {
+    const trust = await this.#configs.loadTrust(view)
+    const current = await view.get(this.#records.key(name))
+    const asked = parseRoleType(input.role_type)
+    const merged = merge(current ?? { ...roleRecord.defaults, name }, input)
+    const role_type = asked ?? inferRoleType(merged, this.#isForJwtsOnly(trust))
+    const record = this.#checked({ ...merged, role_type })
+    const last = current?.version ?? (await view.get(this.#lastVersionKey(name))) ?? 0
+    return {
+      current,
       // Every write counts: what was judged before it (a confirmed sign-in that waits for its poll)
       // is judged again.
-      txn.put(key, { ...record, version: last + 1 })
-      this.#markSet(txn)
-      return [...this.#warnings(record), ...lintWarnings(record, issuersOf(trust))]
-    })
+      next: { ...record, version: last + 1 },
+      warnings: [...this.#warnings(record), ...lintWarnings(record, this.#lintFacts(trust))],
+    }
+  }
+
+  #lintFacts(trust: TrustRecord): LintFacts {
+    const { defaultLeaseTtlSeconds } = this.#context.mount()
+    return { issuers: issuersOf(trust), ttlSeconds: defaultLeaseTtlSeconds }
   }
 
   /** The mount knows issuers and has no browser flow. */
@@ -217,7 +248,10 @@ function merge(current: RoleRecord, input: Input<typeof roleFields>): RoleDraft 
   return checkIdentitySettings(merged)
 }
 
-export function rolePaths(roles: JwtRoles): readonly PathDeclaration[] {
+export function rolePaths(
+  roles: JwtRoles,
+  preview: Preview<DraftedRole>,
+): readonly PathDeclaration[] {
   return [
     listPath({ pattern: 'role', summary: 'Names of all roles.', list: 'List roles.' }, (page) =>
       roles.names(page),
@@ -241,7 +275,11 @@ export function rolePaths(roles: JwtRoles): readonly PathDeclaration[] {
           summary:
             'Create or update a role; what is not given stays, but for four fields that reset.',
           handler: async ({ input }) => {
-            const warnings = await roles.write(input.name ?? '', input)
+            const name = input.name ?? ''
+            if (input.dry_run === true) {
+              return previewReply(() => preview(() => roles.draft(name, input)))
+            }
+            const warnings = await roles.write(name, input)
             return warnings.length > 0 ? reply.none(warnings) : reply.none()
           },
         },

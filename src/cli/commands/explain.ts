@@ -11,11 +11,11 @@ import { objectOf, objectsMember } from '../../client/secret.ts'
 import type { Command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
+import { folded } from '../folded-lines.ts'
 import { goTextMember } from '../go-text.ts'
 
 /** The login would be refused. */
 const refused = 3
-const lineLengthMax = 80
 /** Before the values of a failure and after the numbers of checks. */
 const indent = 10
 
@@ -55,8 +55,11 @@ export const explain: Command = {
     }
     const field = context.flags.text('field') ?? ''
     if (field !== '' || !context.print.isTable) context.show(secret)
-    else for (const line of drawn(data)) context.print.line(line)
-    return member(data, 'decision') === 'accept' ? exitCodes.ok : refused
+    else for (const line of drawn(data)) context.print.told(line)
+    if (member(data, 'decision') === 'accept') return exitCodes.ok
+    const title = `Login refused: ${goTextMember(data, 'reason')}`
+    context.print.annotate(title, goTextMember(data, 'sentence'))
+    return refused
   },
 }
 
@@ -148,11 +151,16 @@ function failure(check: JsonObject): readonly string[] {
     const found = member(check, name)
     return found === undefined ? [] : labelled(label, shown(found))
   }
+  // In quotes what is a text: "true" and true are two values.
+  const json = (name: string, label: string): readonly string[] => {
+    const found = member(check, name)
+    return found === undefined ? [] : labelled(label, encodeJson(found))
+  }
   return [
     `${goTextMember(check, 'n')}. ${goTextMember(check, 'title')}: ${goTextMember(check, 'reason')}`,
     ...value('claim', 'claim'),
-    ...value('got', 'got'),
-    ...value('expected', 'expected'),
+    ...json('got', 'got'),
+    ...json('expected', 'expected'),
     ...value('note', 'note'),
     ...value('compatible_error', 'said'),
     ...value('spec', 'spec'),
@@ -219,23 +227,6 @@ function roles(data: JsonObject): readonly string[] {
 
 function labelled(label: string, text: string): readonly string[] {
   return folded(label.padStart(indent - 2).padEnd(indent), text)
-}
-
-/** Lines of at most the width of a terminal; words are never cut. */
-function folded(head: string, text: string): readonly string[] {
-  const lines: string[] = []
-  let line = head
-  let isEmpty = true
-  for (const word of text.split(/\s+/)) {
-    if (!isEmpty && line.length + 1 + word.length > lineLengthMax) {
-      lines.push(line)
-      line = ' '.repeat(head.length)
-      isEmpty = true
-    }
-    line += isEmpty ? word : ` ${word}`
-    isEmpty = false
-  }
-  return [...lines, line]
 }
 
 function shown(value: JsonValue): string {

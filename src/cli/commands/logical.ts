@@ -1,8 +1,14 @@
 /** The raw commands: read, write, patch, delete and list any path. */
 
 import type { ApiRequest } from '../../client/http-client.ts'
-import { listKeys } from '../../client/secret.ts'
-import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from '../../lib/json.ts'
+import { listKeys, numberMember, textMember, type Secret } from '../../client/secret.ts'
+import {
+  isJsonArray,
+  isJsonObject,
+  member,
+  type JsonObject,
+  type JsonValue,
+} from '../../lib/json.ts'
 import type { Command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
@@ -34,8 +40,27 @@ export const read: Command = {
       return exitCodes.ok
     }
     const secret = await context.read(request, { doing })
-    return secret === undefined ? context.nothingFound(path) : context.show(secret)
+    if (secret === undefined) return context.nothingFound(path)
+    const found = /^auth\/.+\/lint$/.test(path) ? lintText(secret) : undefined
+    if (found === undefined || !context.print.isTable) return context.show(secret)
+    if ((context.flags.text('field') ?? '') !== '') return context.show(secret)
+    context.print.line(found)
+    return exitCodes.ok
   },
+}
+
+/** Our own answer, so no client reads it as Go writes lists; undefined for another server's. */
+function lintText({ data }: Secret): string | undefined {
+  const lints = data === undefined ? undefined : member(data, 'lints')
+  if (data === undefined || !isJsonArray(lints)) return undefined
+  const count = numberMember(data, 'roles_judged')
+  const judged = `${count} ${count === 1 ? 'role' : 'roles'} judged`
+  if (lints.length === 0) return `Nothing to say: ${judged}.`
+  // The text begins with the code, as it does in the warning of a write.
+  const lines = lints
+    .filter(isJsonObject)
+    .map((one) => `${textMember(one, 'role')}\n  ${textMember(one, 'text')}`)
+  return [...lines, `${judged}.`].join('\n')
 }
 
 export const write: Command = {
@@ -120,9 +145,13 @@ export const list: Command = {
 }
 
 /** Sends a list request and prints the names; shared with the kv commands. */
-export async function listPath(context: CommandContext, path: string): Promise<number> {
+export async function listPath(
+  context: CommandContext,
+  path: string,
+  by: 'list' | 'scan' = 'list',
+): Promise<number> {
   const secret = await context.read(
-    { method: 'GET', path, query: [['list', 'true']] },
+    { method: 'GET', path, query: [[by, 'true']] },
     { doing: `Error listing ${path}` },
   )
   if (secret?.wrapInfo !== undefined) return context.show(secret)

@@ -1,15 +1,25 @@
 /** `logins …`: what was decided about each login (explain.md §4, §7). */
 
 import { objectsMember } from '../../client/secret.ts'
-import { isJsonObject, member, type JsonObject } from '../../lib/json.ts'
+import { BoundedCache } from '../../lib/bounded-cache.ts'
+import {
+  isJsonObject,
+  member,
+  parseJson,
+  requestJsonLimits,
+  type JsonObject,
+} from '../../lib/json.ts'
 import type { Command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
-import { exitCodes } from '../failure.ts'
+import { CommandFailure, exitCodes } from '../failure.ts'
 import { goTextMember } from '../go-text.ts'
 import { formatTable } from '../table.ts'
 
 /** Between two questions of -follow. */
 const followMs = 1000
+/** Logins that are known to have been shown. */
+const seenMax = 10_000
+const eventLengthMax = 1_048_576
 
 const filterFlags = [
   { name: 'mount', kind: 'text', help: 'Logins at this mount.' },
@@ -36,26 +46,75 @@ export const tail: Command = {
   argsMax: 0,
   async run(context) {
     const count = context.flags.int('n') ?? 20
-    const seen = new Set<string>()
     const first = await newest(context, count)
     if (!context.print.isTable) {
       context.print.data(first.toReversed())
       return exitCodes.ok
     }
-    let isFirst = true
-    let fresh: readonly JsonObject[] = first
-    for (;;) {
-      const rows = fresh.toReversed().map(rowOf)
-      for (const record of fresh) seen.add(goTextMember(record, 'request_id'))
-      if (isFirst && rows.length > 0) context.print.line(formatTable(headings, rows))
-      else for (const row of rows) context.print.line(row.join('    '))
-      isFirst = false
-      if (!context.flags.bool('follow')) return exitCodes.ok
-      await context.pause(followMs)
-      const known = await newest(context, 1000)
-      fresh = known.filter((record) => !seen.has(goTextMember(record, 'request_id')))
-    }
+    const rows = first.toReversed().map(rowOf)
+    if (rows.length > 0) context.print.told(formatTable(headings, rows))
+    if (context.flags.bool('follow')) await follow(context, first)
+    return exitCodes.ok
   },
+}
+
+/** Ends with the server's refusal. */
+async function follow(context: CommandContext, first: readonly JsonObject[]): Promise<void> {
+  const seen = new BoundedCache<string, true>(seenMax)
+  const tell = (record: JsonObject): void => {
+    const id = goTextMember(record, 'request_id')
+    if (seen.get(id) === true) return
+    seen.set(id, true)
+    context.print.told(rowOf(record).join('    '))
+  }
+  for (const record of first) seen.set(goTextMember(record, 'request_id'), true)
+  for (;;) {
+    const hasStream = await watch(context, tell)
+    await context.pause(followMs)
+    if (hasStream) continue
+    for (const record of (await newest(context, 1000)).toReversed()) tell(record)
+  }
+}
+
+/** False when the server has no stream, or this token no right to it. */
+async function watch(
+  context: CommandContext,
+  tell: (record: JsonObject) => void,
+): Promise<boolean> {
+  let text = ''
+  let isOpen = false
+  try {
+    const query = filtersOf(context)
+    await context.download(
+      { method: 'GET', path: 'sys/logins/stream', query },
+      async (chunk) => {
+        // What was decided since the last look; from here on nothing is missed.
+        if (!isOpen) for (const one of (await newest(context, 1000)).toReversed()) tell(one)
+        isOpen = true
+        const events = `${text}${chunk.toString('utf8')}`.split('\n\n')
+        text = events.pop() ?? ''
+        for (const event of events) {
+          const record = recordOf(event)
+          if (record !== undefined) tell(record)
+        }
+        if (text.length > eventLengthMax) throw new CommandFailure('an event has no end')
+      },
+      { doing: 'Error watching sys/logins/stream' },
+    )
+    return true
+  } catch (cause) {
+    const status = cause instanceof CommandFailure ? cause.status : undefined
+    if (!isOpen && (status === 403 || status === 404 || status === 405)) return false
+    throw cause
+  }
+}
+
+function recordOf(event: string): JsonObject | undefined {
+  const lines = event.split('\n')
+  const data = lines.find((line) => line.startsWith('data: '))
+  if (!lines.includes('event: login') || data === undefined) return undefined
+  const parsed = parseJson(data.slice('data: '.length), requestJsonLimits)
+  return parsed.ok && isJsonObject(parsed.value) ? parsed.value : undefined
 }
 
 export const show: Command = {
@@ -100,9 +159,13 @@ export const summary: Command = {
     else {
       const names = ['count', 'mount', 'role', 'decision', 'reason', 'newest']
       const rows = counts.map((one) => names.map((name) => goTextMember(one, name)))
-      context.print.line(
+      context.print.told(
         formatTable(['Count', 'Mount', 'Role', 'Decision', 'Reason', 'Newest'], rows),
       )
+      const dropped = goTextMember(secret?.data, 'dropped')
+      if (dropped !== '0' && dropped !== '') {
+        context.print.line(`${dropped} refused logins were not kept: there were too many a second.`)
+      }
     }
     return exitCodes.ok
   },
@@ -110,14 +173,16 @@ export const summary: Command = {
 
 const headings = ['Time', 'Decision', 'Mount', 'Role', 'Reason', 'Who', 'Request id']
 
-async function newest(context: CommandContext, count: number): Promise<readonly JsonObject[]> {
-  const { flags } = context
-  const limit = String(Math.min(Math.max(count, 1), 1000))
-  const query: (readonly [string, string])[] = [['limit', limit]]
-  for (const { name } of filterFlags) {
+function filtersOf({ flags }: CommandContext): readonly (readonly [string, string])[] {
+  return filterFlags.flatMap(({ name }) => {
     const text = flags.text(name) ?? ''
-    if (text !== '') query.push([name, text])
-  }
+    return text === '' ? [] : [[name, text] as const]
+  })
+}
+
+async function newest(context: CommandContext, count: number): Promise<readonly JsonObject[]> {
+  const limit = String(Math.min(Math.max(count, 1), 1000))
+  const query = [['limit', limit] as const, ...filtersOf(context)]
   const secret = await context.fetch(
     { method: 'GET', path: 'sys/logins', query },
     { doing: 'Error reading sys/logins' },

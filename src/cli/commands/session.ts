@@ -1,7 +1,8 @@
 /** `whoami` and `logout`: the login that the commands of this person go out with. */
 
 import { numberMember, objectMember, objectOf, textMember } from '../../client/secret.ts'
-import { member, type JsonObject } from '../../lib/json.ts'
+import { isJsonArray, isJsonObject, member, type JsonObject } from '../../lib/json.ts'
+import { explainedPolicies, groupText } from '../../lib/policy-reason.ts'
 import type { Command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { exitCodes } from '../failure.ts'
@@ -13,7 +14,7 @@ const lookupPath = 'auth/token/lookup-self'
 export const whoami: Command = {
   usage: '[options]',
   description:
-    'Prints whose token the other commands use: name, role, policies, end and where the token comes from. The token itself is not printed.',
+    'Prints whose token the other commands use: name, role, groups, end, why each policy is there, and where the token comes from. The token itself is not printed.',
   examples: [
     { title: 'Who am I', line: 'whoami' },
     { title: 'One field, for a script', line: 'whoami -field=display_name' },
@@ -30,10 +31,33 @@ export const whoami: Command = {
     if (secret?.data === undefined) return context.nothingFound(lookupPath)
     const field = context.flags.text('field') ?? ''
     if (field !== '' || !context.print.isTable) return context.show(secret)
-    const rows = [...sessionRows(secret.data), ['token from', await context.tokenOrigin()]]
+    const rights = await rightsOf(context)
+    const groups = member(rights, 'groups')
+    const rows = [
+      ...sessionRows(secret.data),
+      ...(isJsonArray(groups) ? groups.map((group) => ['group', groupText(group)]) : []),
+      ['token from', await context.tokenOrigin()],
+    ]
     context.print.line(formatColumns(rows))
+    const policies = explainedPolicies(member(rights, 'policies'))
+    if (policies.length > 0) {
+      context.print.line('\nWhy each policy is there')
+      context.print.line(
+        formatColumns(policies.map(({ name, because }) => [name, because.join('; ')])),
+      )
+    }
     return exitCodes.ok
   },
+}
+
+/** Groups and the origins of policies; nothing from a server that does not tell them. */
+async function rightsOf(context: CommandContext): Promise<JsonObject> {
+  const { status, json } = await context.send(
+    { method: 'GET', path: 'sys/internal/ui/whoami' },
+    { doing: 'Error looking up the rights of the token', accept: [403, 404, 405] },
+  )
+  const data = status === 200 && isJsonObject(json) ? objectMember(json, 'data') : undefined
+  return data ?? objectOf([])
 }
 
 /** The facts of a token that say whose it is and how far it reaches. */

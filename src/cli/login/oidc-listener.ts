@@ -8,8 +8,13 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { equalSecrets } from '../../lib/constant-time.ts'
 import { hasHiddenCharacter } from '../../platform/outbound-url.ts'
-import { donePage, errorPage, type Page } from '../../ui/flow-pages.ts'
-import { splitLoginError } from './stock-texts.ts'
+import {
+  donePage,
+  errorPage,
+  type DoneFacts,
+  type ErrorFacts,
+  type Page,
+} from '../../ui/flow-pages.ts'
 import { listenOnLoopback, type LoopbackPlace } from './loopback-servers.ts'
 
 export interface Arrival {
@@ -17,8 +22,9 @@ export interface Arrival {
   readonly parameters: ReadonlyMap<string, string>
 }
 
-/** What became of it; the text goes to the page. */
-export type Ending = { readonly ok: true } | { readonly ok: false; readonly text: string }
+/** What became of it, for the page. */
+export type Ending =
+  ({ readonly ok: true } & DoneFacts) | { readonly ok: false; readonly card: ErrorFacts }
 
 export interface ListenerOptions extends LoopbackPlace {
   readonly state: string
@@ -89,9 +95,7 @@ export class OidcListener {
     response.once('close', this.#sawPage)
     send(
       response,
-      ending.ok
-        ? donePage({ nonce })
-        : errorPage({ nonce, status: 400, ...splitLoginError(ending.text) }),
+      ending.ok ? donePage({ ...ending, nonce }) : errorPage({ ...ending.card, nonce }),
     )
   }
 }

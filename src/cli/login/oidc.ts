@@ -1,10 +1,17 @@
 /** Sign-in through the browser, here or elsewhere (jwt-oidc.md §7). */
 
 import { ApiError, PageInsteadOfJson } from '../../client/api-error.ts'
-import { objectOf, parseSecret, textMember, type Secret } from '../../client/secret.ts'
+import {
+  objectMember,
+  objectOf,
+  parseSecret,
+  textMember,
+  type Secret,
+} from '../../client/secret.ts'
 import { confirmationCode } from '../../lib/confirmation-code.ts'
 import { isPlainWebAddress } from '../../lib/web-address.ts'
 import { randomLetters, SystemRandom } from '../../platform/random.ts'
+import { readHost } from '../../platform/host.ts'
 import { deadline } from '../../platform/terminal.ts'
 import { chooseAddress } from '../connection.ts'
 import type { CommandContext } from '../context.ts'
@@ -14,6 +21,7 @@ import type { LoginMethod } from './login-method.ts'
 import { OidcListener, type Arrival } from './oidc-listener.ts'
 import { oidcParameterHelp, parseOidcParameters, type OidcParameters } from './oidc-parameters.ts'
 import { qrCode } from './qr-code.ts'
+import { refusedCard } from './refused-card.ts'
 import { pollVerdict } from './stock-texts.ts'
 
 const doing = 'Error authenticating'
@@ -125,11 +133,14 @@ async function signInHere(begun: Begun): Promise<Secret> {
     state,
     nonce: () => new SystemRandom().bytes(18).toString('base64'),
     onArrival: async (arrival) => {
-      const result = await complete(begun, arrival).catch((cause: unknown) =>
-        asFailure(cause, context.programName),
-      )
-      finish(result)
-      return result instanceof CommandFailure ? { ok: false, text: result.message } : { ok: true }
+      try {
+        const secret = await complete(begun, arrival)
+        finish(secret)
+        return { ok: true, name: personOf(secret), address: readHost().hostname }
+      } catch (cause) {
+        finish(asFailure(cause, context.programName))
+        return { ok: false, card: refusedCard(cause, arrival) }
+      }
     },
   })
   await listener.open()
@@ -326,7 +337,15 @@ async function takeBack({ context, parameters, state }: Begun): Promise<void> {
 
 function asFailure(cause: unknown, programName: string): CommandFailure {
   if (cause instanceof CommandFailure) return cause
-  return new CommandFailure(remoteErrorText({ doing, programName }, cause), exitCodes.remote)
+  const reason = cause instanceof ApiError ? cause.loginReason : undefined
+  const text = remoteErrorText({ doing, programName }, cause)
+  return new CommandFailure(text, exitCodes.remote, undefined, reason)
+}
+
+/** What the provider calls the person, where the role keeps it. */
+function personOf({ auth }: Secret): string {
+  const metadata = auth === undefined ? undefined : objectMember(auth, 'metadata')
+  return metadata === undefined ? '' : textMember(metadata, 'name')
 }
 
 function hostOf(address: string): string {

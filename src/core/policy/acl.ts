@@ -57,6 +57,8 @@ export interface Acl {
   readonly capabilities: (path: string) => string[]
   readonly hasAnyCapabilityUnder: (mountPath: string) => boolean
   readonly resultant: () => ResultantAcl
+  /** The policies that each rule of `resultant` is from; those by prefix with a star at the end. */
+  readonly origins: () => ReadonlyMap<string, readonly string[]>
 }
 
 /** For a token whose only policy is `root`. */
@@ -66,6 +68,7 @@ export function compileRootAcl(): Acl {
     capabilities: () => ['root'],
     hasAnyCapabilityUnder: () => true,
     resultant: () => ({ root: true }),
+    origins: () => new Map(),
   }
 }
 
@@ -131,6 +134,14 @@ class CompiledAcl implements Acl {
     return { root: false, exact_paths: exact, glob_paths: glob }
   }
 
+  origins(): ReadonlyMap<string, readonly string[]> {
+    const { exact, prefixes } = this.#rules
+    return new Map([
+      ...[...exact].map(([path, rule]) => [path, policiesOf(rule)] as const),
+      ...prefixes.map(({ prefix, rule }) => [`${prefix}*`, policiesOf(rule)] as const),
+    ])
+  }
+
   /**
    * Vault compatibility: asked as a list, so that a rule without the slash answers for the path
    * with it.
@@ -167,6 +178,10 @@ function isWrappingAllowed(terms: RuleTerms, wrapTtlSeconds: number): boolean {
 function wrappingOf(terms: RuleTerms): Pick<AclDecision, 'wrapping'> {
   const { wrappingSecondsMin: secondsMin, wrappingSecondsMax: secondsMax } = terms
   return secondsMin === 0 && secondsMax === 0 ? {} : { wrapping: { secondsMin, secondsMax } }
+}
+
+function policiesOf(rule: MergedRule): readonly string[] {
+  return [...new Set(rule.sources.map(({ policy }) => policy))]
 }
 
 function grantedBy(rule: MergedRule, bit: number): string[] {

@@ -35,6 +35,10 @@ export class TemplatedAcl implements Acl {
     return this.#whole.resultant()
   }
 
+  origins(): ReadonlyMap<string, readonly string[]> {
+    return this.#whole.origins()
+  }
+
   #for(path: string): Acl {
     return this.#heads.some((head) => path.startsWith(head)) ? this.#whole : this.#shared
   }

@@ -22,6 +22,8 @@ export interface IdentityStore {
 
 export interface IdentityPorts {
   readonly identities: IdentityStore
+  /** Of the namespace whose identities they are. */
+  readonly namespaceId: string
   /** Where the accessors of aliases lead. */
   mounts(): Promise<Pick<MountTable, 'byAccessor'>>
 }

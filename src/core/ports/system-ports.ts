@@ -17,9 +17,11 @@ import type { Backups } from '../backups.ts'
 import type { CoreConfiguration } from '../configuration.ts'
 import type { DecisionRecords } from '../decision-records.ts'
 import type { InFlight } from '../in-flight.ts'
+import type { LoginFeed } from '../login-feed.ts'
 import type { Logins } from '../login.ts'
 import type { MountedBackends } from '../mounted-backends.ts'
 import type { Mounts } from '../mounts.ts'
+import type { NamespaceAdmin } from '../namespaces/namespace-admin.ts'
 import type { Policies } from '../policies.ts'
 import type { KeyRotation } from '../seal/key-rotation.ts'
 import type { RekeySteps } from '../seal/rekey.ts'
@@ -98,7 +100,7 @@ export interface TokenKeeper {
 /** What policies a token has, and their compiled rules. */
 export interface RightsPort {
   readonly rights: Pick<RightsOfTokens, 'of'>
-  readonly access: Pick<PolicyAccess, 'acl'>
+  readonly access: Pick<PolicyAccess, 'acl' | 'aclWith'>
 }
 
 export interface PolicyPort {
@@ -117,7 +119,8 @@ export interface BackendPort {
 
 /** What was decided about logins. */
 export interface RecordedLoginsPort {
-  readonly records: Pick<DecisionRecords, 'find' | 'list' | 'isOn'>
+  readonly records: Pick<DecisionRecords, 'find' | 'list' | 'droppedCount' | 'isOn'>
+  readonly loginFeed: Pick<LoginFeed, 'open'>
 }
 
 /** What the server has counted, with what its mounts know. */
@@ -144,18 +147,18 @@ export interface RandomPort {
   readonly random: Random
 }
 
-export interface SystemPorts
+/** Makes, changes, locks and removes namespaces below its own. */
+export interface NamespacePort {
+  readonly namespaces: NamespaceAdmin
+}
+
+/** What every namespace has for itself. */
+export interface NamespacePorts
   extends
     RecordPort,
     ConfigurationPort,
     SettingsPort,
-    SealPort,
-    ShareHolderPort,
-    RotationPort,
     ClockPort,
-    LoggerPort,
-    InFlightPort,
-    BackupPort,
     TokenFinder,
     TokenKeeper,
     RightsPort,
@@ -163,16 +166,29 @@ export interface SystemPorts
     MountPort,
     BackendPort,
     WrappingPort,
-    AuditPort,
     LoginPreviewPort,
-    MetricsPort,
     RecordedLoginsPort,
-    RandomPort {}
+    RandomPort,
+    NamespacePort {}
+
+export interface SystemPorts
+  extends
+    NamespacePorts,
+    SealPort,
+    ShareHolderPort,
+    RotationPort,
+    LoggerPort,
+    InFlightPort,
+    BackupPort,
+    AuditPort,
+    MetricsPort {}
 
 /** The part of the server that is about the server; it is mounted at `sys/` and is no plugin. */
 export interface System {
   /** In the order in which patterns are tried. */
   readonly paths: readonly PathDeclaration[]
+  /** Those of them that the root namespace alone has. */
+  readonly serverPaths: readonly PathDeclaration[]
   /** The answer to a request for help about a mount or one of its paths, as JSON. */
   help(
     declarations: readonly PathDeclaration[],
@@ -180,3 +196,6 @@ export interface System {
     path: string,
   ): string
 }
+
+/** The `sys/` mount of a namespace below the root. */
+export type NamespaceSystem = (ports: NamespacePorts) => Omit<System, 'serverPaths'>

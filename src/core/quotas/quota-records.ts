@@ -7,7 +7,7 @@ export const rateLimitRecord = defineRecord({
   name: own<string>(''),
   path: stored(
     field.string({
-      help: 'A mount, a path, or a path with "*" at its end; everything when it is empty.',
+      help: 'A mount, a path, a path with "*" at its end, or a namespace; everything when empty.',
       charsMax: 1024,
     }),
   ),
@@ -19,7 +19,7 @@ export const rateLimitRecord = defineRecord({
   block_interval: stored(
     field.duration({ help: 'How long a client is refused once it went beyond; 0 is not at all.' }),
   ),
-  inheritable: stored(field.bool({ help: 'For namespaces below, of which there are none.' })),
+  inheritable: stored(field.bool({ help: 'Of a namespace: it counts for those below too.' })),
 })
 export type RateLimit = StoredOf<typeof rateLimitRecord.table>
 

@@ -5,6 +5,7 @@ import { Refusal } from '../../framework/refusal.ts'
 import { customerOf } from '../../lib/cidr.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { prefixRange, type StoreView } from '../../storage/store.ts'
+import { trimEnds } from '../../lib/trim.ts'
 import { keys, lastSegment } from '../keys.ts'
 import type { MountTable } from '../mount-table.ts'
 import { RateBuckets, type Taken } from './rate-buckets.ts'
@@ -23,9 +24,9 @@ export class Quotas {
   }
 
   /** Gives what the client is told of its quota; throws a 429 when nothing is left of it. */
-  take(request: ApiRequest, rules: QuotaRules): Headers | undefined {
+  take(request: Counted, rules: QuotaRules, namespace = ''): Headers | undefined {
     const { path, clientAddress } = request
-    const limit = rules.find({ path, role: () => roleOf(request) })
+    const limit = rules.find({ path, namespace, role: () => roleOf(request) })
     if (limit === undefined) return undefined
     const taken = this.#buckets.take(limit, customerOf(clientAddress), this.#clock.monotonicMs())
     const isTold = rules.config.enable_rate_limit_response_headers
@@ -49,14 +50,36 @@ function headersOf({ limit, remaining, waitSeconds }: Taken): Headers {
 }
 
 /** What a login names; only text can be a role. */
-function roleOf({ data }: ApiRequest): string | undefined {
+function roleOf({ data }: Counted): string | undefined {
   const { role } = data
   return typeof role === 'string' ? role : undefined
 }
 
+type Counted = Pick<ApiRequest, 'path' | 'clientAddress' | 'data'>
+
 export async function readQuotaRules(view: StoreView, mounts: MountTable): Promise<QuotaRules> {
   const config = (await view.get(keys.quotaConfig())) ?? quotaConfigRecord.defaults
-  return new QuotaRules(await readRateLimits(view), config, mounts)
+  const limits = await readRateLimits(view)
+  const placed = limits.map(async (limit) => ({
+    limit,
+    namespace: await namespaceOfQuota(limit.path, view),
+  }))
+  return new QuotaRules(await Promise.all(placed), config, mounts)
+}
+
+/** The namespace that a path of a quota leads into; undefined for the root. */
+export async function namespaceOfQuota(
+  given: string,
+  view: StoreView,
+): Promise<string | undefined> {
+  const path = `${trimEnds(given, '/')}/`
+  let found: string | undefined
+  for (let at = path.indexOf('/'); at > 0; at = path.indexOf('/', at + 1)) {
+    const namespace = path.slice(0, at + 1)
+    if ((await view.get(keys.namespacePath(namespace))) === undefined) break
+    found = namespace
+  }
+  return found
 }
 
 export async function readRateLimits(view: StoreView): Promise<readonly RateLimit[]> {

@@ -1,0 +1,181 @@
+/**
+ * Decided logins as they come, for those who watch (explain.md §4). One look at the store for all
+ * readers together, and only while there are any: what another process of this server has decided
+ * is there as well, and nobody's login waits for a reader. A reader that does not keep up is let go
+ * and counted; what a reader may hold up is a list of records that all readers share.
+ */
+
+import type { Clock } from '../platform/clock.ts'
+import { Counter, gauge, type Family } from '../lib/metrics.ts'
+import {
+  fits,
+  type DecisionRecord,
+  type DecisionRecords,
+  type FeedFilter,
+  type FeedPosition,
+} from './decision-records.ts'
+
+/** What a reader is given: a record, a sign of life, or why it ends. */
+export type FeedItem =
+  | { readonly kind: 'login'; readonly record: DecisionRecord }
+  | { readonly kind: 'alive' }
+  | { readonly kind: 'end'; readonly why: 'slow' | 'not_allowed' | 'closed' }
+
+/** The part of the records that a feed reads. */
+type FeedSource = Pick<DecisionRecords, 'follow'>
+
+interface Reader {
+  readonly filter: FeedFilter
+  readonly isAllowed: () => Promise<boolean>
+  readonly waiting: FeedItem[]
+  wake: () => void
+  /** It was told that nothing is missed from here on. */
+  isGreeted: boolean
+  checkedMs: number
+  toldMs: number
+  end: 'slow' | 'not_allowed' | 'closed' | undefined
+}
+
+const readersMax = 200
+const waitingMax = 1_000
+const lookEveryMs = 300
+/** After so long a revoked token reads no more. */
+const recheckMs = 2_000
+/** A connection on which nothing comes is taken for a dead one, on either side. */
+const aliveEveryMs = 5_000
+
+export class LoginFeed {
+  readonly #clock: Clock
+  readonly #source: () => FeedSource
+  readonly #readers = new Set<Reader>()
+  #position: FeedPosition | undefined
+  #isLooking = false
+  readonly #dropped = new Counter(
+    'tokenstile_login_stream_dropped_total',
+    'Those who watched logins and did not keep up.',
+  )
+
+  /** The source throws, or rejects, while the store is sealed: that ends all readers. */
+  constructor(clock: Clock, source: () => FeedSource) {
+    this.#clock = clock
+    this.#source = source
+  }
+
+  metrics(): readonly Family[] {
+    const readers = 'Those who watch logins as they come.'
+    return [
+      gauge('tokenstile_login_stream_readers', readers, [
+        { labels: {}, value: this.#readers.size },
+      ]),
+      this.#dropped.collect(),
+    ]
+  }
+
+  /** Undefined when there are too many already. */
+  open(
+    filter: FeedFilter,
+    isAllowed: () => Promise<boolean>,
+  ): AsyncGenerator<FeedItem> | undefined {
+    if (this.#readers.size >= readersMax) return undefined
+    const nowMs = this.#clock.monotonicMs()
+    const reader: Reader = {
+      filter,
+      isAllowed,
+      waiting: [],
+      isGreeted: false,
+      wake: () => undefined,
+      checkedMs: nowMs,
+      toldMs: nowMs,
+      end: undefined,
+    }
+    this.#readers.add(reader)
+    void this.#look()
+    return this.#read(reader)
+  }
+
+  /** Ends all readers: the seal closes, or the server stops. */
+  close(): void {
+    for (const reader of this.#readers) this.#end(reader, 'closed')
+  }
+
+  async *#read(reader: Reader): AsyncGenerator<FeedItem> {
+    try {
+      for (;;) {
+        const item = reader.waiting.shift()
+        if (item !== undefined) {
+          yield item
+          continue
+        }
+        if (reader.end !== undefined) {
+          yield { kind: 'end', why: reader.end }
+          return
+        }
+        await new Promise<void>((resolve) => {
+          reader.wake = resolve
+        })
+      }
+    } finally {
+      this.#readers.delete(reader)
+    }
+  }
+
+  /** Goes on for as long as somebody reads. */
+  async #look(): Promise<void> {
+    if (this.#isLooking) return
+    this.#isLooking = true
+    try {
+      while (this.#readers.size > 0) {
+        const { position, records } = await this.#source().follow(this.#position)
+        this.#position = position
+        for (const reader of this.#readers) this.#give(reader, records)
+        await this.#keepWatch()
+        await new Promise<void>((resolve) => {
+          this.#clock.after(lookEveryMs, resolve)
+        })
+      }
+    } catch {
+      this.close()
+    } finally {
+      this.#position = undefined
+      this.#isLooking = false
+    }
+  }
+
+  #give(reader: Reader, records: readonly DecisionRecord[]): void {
+    if (!reader.isGreeted) reader.waiting.push({ kind: 'alive' })
+    reader.isGreeted = true
+    for (const record of records) {
+      if (fits(record, reader.filter)) reader.waiting.push({ kind: 'login', record })
+    }
+    if (reader.waiting.length > waitingMax) {
+      this.#dropped.add({})
+      this.#end(reader, 'slow')
+    } else if (reader.waiting.length > 0) {
+      reader.toldMs = this.#clock.monotonicMs()
+      reader.wake()
+    }
+  }
+
+  async #keepWatch(): Promise<void> {
+    const nowMs = this.#clock.monotonicMs()
+    for (const reader of this.#readers) {
+      if (nowMs - reader.checkedMs >= recheckMs) {
+        reader.checkedMs = nowMs
+        if (!(await reader.isAllowed())) this.#end(reader, 'not_allowed')
+      }
+      if (nowMs - reader.toldMs >= aliveEveryMs && reader.waiting.length === 0) {
+        reader.toldMs = nowMs
+        reader.waiting.push({ kind: 'alive' })
+        reader.wake()
+      }
+    }
+  }
+
+  /** What it has not read yet is forgotten. */
+  #end(reader: Reader, why: 'slow' | 'not_allowed' | 'closed'): void {
+    reader.end = why
+    reader.waiting.length = 0
+    this.#readers.delete(reader)
+    reader.wake()
+  }
+}

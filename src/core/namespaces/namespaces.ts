@@ -1,0 +1,370 @@
+/**
+ * All namespaces below the root: which one a request means, and the few that are loaded. One is
+ * loaded when somebody comes to it and forgotten when others need the room.
+ */
+
+import type { ApiOutcome, ApiRequest, Asking, UnreadRequest } from '../../framework/api.ts'
+import { invalid, Refusal } from '../../framework/refusal.ts'
+import { Router } from '../../framework/router.ts'
+import { trimEnd } from '../../lib/trim.ts'
+import { after, conclude, type Soon } from '../../lib/soon.ts'
+import { baseOf, ScopedStore } from '../../storage/scoped-store.ts'
+import type { Companion, StoreTransaction, StoreView } from '../../storage/store.ts'
+import type { CoreConfiguration } from '../configuration.ts'
+import type { TokenHome } from '../caller-facts.ts'
+import { keys } from '../keys.ts'
+import type { Admission, Pipeline } from '../pipeline.ts'
+import { PrefixedAcl } from '../policy/prefixed-acl.ts'
+import type { System } from '../ports/system-ports.ts'
+import type { NamespaceRecord } from '../records.ts'
+import { namespaceOfText } from '../token-id.ts'
+import type { TokenOperations } from '../token-operations.ts'
+import type { Tokens } from '../tokens.ts'
+import { NamespaceAdmin } from './namespace-admin.ts'
+import { NamespaceKeeper } from './namespace-keeper.ts'
+import { rootNamespaceId } from './namespace-path.ts'
+import { NamespaceTrees, type NamespaceTree } from './namespace-tree.ts'
+import { PlacedRequest } from './placed-request.ts'
+import { Realm, type Neighbourhood, type RealmDoors, type Shown } from './realm.ts'
+
+/** Loaded ones; busy ones stay beyond it. */
+const loadedMax = 1024
+
+/** The root, as those below it see it. */
+export interface RootRealm {
+  readonly tokens: Tokens
+  readonly tokenOperations: TokenOperations
+  readonly latestConfiguration: CoreConfiguration | undefined
+  configurationAt(epoch: number): Soon<CoreConfiguration>
+}
+
+/** A namespace, and what is left of the path there. */
+export interface Destination {
+  readonly realm: Realm
+  readonly path: string
+}
+
+export class Namespaces implements Neighbourhood {
+  readonly #doors: RealmDoors
+  readonly #root: RootRealm
+  readonly #rootPipeline: Pick<Pipeline, 'admitShown'>
+  readonly #serverRouter: Router
+  readonly keeper: NamespaceKeeper
+  readonly #trees = new NamespaceTrees()
+  readonly #realms = new Map<string, Realm>()
+  readonly #loading = new Map<string, Promise<Realm>>()
+  #prunedRevision = 0
+
+  constructor(
+    doors: RealmDoors,
+    root: { readonly realm: RootRealm; readonly pipeline: Pick<Pipeline, 'admitShown'> },
+    system: Pick<System, 'serverPaths'>,
+  ) {
+    this.#doors = doors
+    this.#root = root.realm
+    this.#rootPipeline = root.pipeline
+    this.#serverRouter = new Router(system.serverPaths)
+    this.keeper = new NamespaceKeeper({
+      ...doors,
+      all: () => this.all(),
+      realm: (record) => this.#realmOf(record),
+    })
+  }
+
+  // ------------------------------------------------------------ requests
+
+  /** Without waiting: the request can be for the root alone. */
+  isOfRoot(header: string, path: string): boolean {
+    if (this.#doors.seal.sealed || !this.#doors.isOpen()) return true
+    if (header !== '' && header !== rootNamespaceId) return false
+    if (isOfEvery(path)) return true
+    return this.#root.latestConfiguration?.mounts.find(path) !== undefined
+  }
+
+  /** Where a request goes; undefined for the root and for a namespace that nobody knows. */
+  find(header: string, path: string): Soon<Destination | undefined> {
+    return after(this.#treeNow(), (tree) => {
+      const place = tree.place(normalHeader(header), path)
+      if (place?.namespace === undefined) return undefined
+      const { path: rest } = place
+      return after(this.#realmOf(place.namespace), (realm) => ({ realm, path: rest }))
+    })
+  }
+
+  /** The same of what is already known and loaded. */
+  peek(header: string, path: string): Destination | undefined {
+    if (header === '' && (this.#trees.latest.size === 0 || isOfEvery(path))) return undefined
+    const place = this.#trees.latest.place(normalHeader(header), path)
+    const realm = place?.namespace && this.#realms.get(place.namespace.id)
+    return place === undefined || realm === undefined ? undefined : { realm, path: place.path }
+  }
+
+  /** `atRoot` serves what goes to the root, and refuses what goes nowhere. */
+  handle(request: ApiRequest, atRoot: (request: ApiRequest) => Soon<ApiOutcome>): Soon<ApiOutcome> {
+    return conclude(
+      () => this.find(request.namespace, request.path),
+      (found) =>
+        found === undefined
+          ? atRoot(request)
+          : found.realm.handle(new PlacedRequest(request, found.path)),
+      // The root meets the same problem and knows what to say of it.
+      () => atRoot(request),
+    )
+  }
+
+  /** Loads what a request will need; what is wrong with it is said later. */
+  prepare(namespace: string, path: string): Soon<void> {
+    return after(this.#findSafely({ namespace, path }), () => undefined)
+  }
+
+  /** What cannot be found now is the root's to answer: it meets the same problem. */
+  #findSafely({ namespace = '', path }: Pick<Asking, 'namespace' | 'path'>) {
+    if (this.isOfRoot(namespace, path)) return undefined
+    return conclude<Destination | undefined, Destination | undefined>(
+      () => this.find(namespace, path),
+      (found) => found,
+      () => undefined,
+    )
+  }
+
+  /** Where a token text says that it is from; empty for the root, and for what is unknown. */
+  pathOfText(text: string): Soon<string> {
+    const id = namespaceOfText(text)
+    if (id === '' || this.#doors.seal.sealed) return ''
+    return after(this.#treeNow(), (tree) => trimEnd(tree.byId(id)?.path ?? '', '/'))
+  }
+
+  async requireMayAsk(asking: Asking): Promise<boolean> {
+    const found = await this.#findSafely(asking)
+    if (found === undefined) return false
+    await found.realm.pipeline.requireMayAsk({ ...asking, path: found.path })
+    return true
+  }
+
+  async recordUnread(request: UnreadRequest, refusal: Refusal): Promise<Refusal | undefined> {
+    const found = await this.#findSafely(request)
+    return found?.realm.pipeline.recordUnread({ ...request, path: found.path }, refusal)
+  }
+
+  // ------------------------------------------------------------ what realms ask
+
+  scopeOf(id: string): ScopedStore {
+    const { store } = this.#doors
+    return new ScopedStore({ store, scope: id, guard: (txn) => requireLiving(txn, id) })
+  }
+
+  adminAt(path: string): NamespaceAdmin {
+    return new NamespaceAdmin({
+      ...this.#doors,
+      here: path,
+      tree: () => this.#treeNow(),
+      forget: (id) => this.#forget(id),
+      sweep: () => this.keeper.hurry(),
+    })
+  }
+
+  lockedAbove(path: string): NamespaceRecord | undefined {
+    return this.#trees.latest.lockedAbove(path)
+  }
+
+  /** A path below `sys/` that the root alone has. */
+  isOfServer(path: string): boolean {
+    return (
+      path.startsWith('sys/') && this.#serverRouter.match(path.slice('sys/'.length)) !== undefined
+    )
+  }
+
+  /**
+   * Whoever shows a token of a namespace above, with the rights that it has from there; undefined
+   * for a token of anywhere else.
+   */
+  admitFrom(namespace: string, below: string, shown: Shown): Soon<Admission | undefined> {
+    const view = baseOf(shown.view)
+    const { asking, epoch } = shown
+    if (namespace === '') {
+      const { tokens, tokenOperations } = this.#root
+      const home = { id: rootNamespaceId, path: '', tokens, tokenOperations }
+      return after(this.#rootPipeline.admitShown(asking, view, epoch), (known) =>
+        lent(known, below, home),
+      )
+    }
+    const record = this.#trees.latest.byId(namespace)
+    if (record === undefined || record.tainted === true) return undefined
+    if (record.path === below || !below.startsWith(record.path)) return undefined
+    const prefix = below.slice(record.path.length)
+    return after(this.#realmOf(record), (realm) =>
+      after(realm.pipeline.admitShown(asking, realm.viewOf(view), epoch), (known) =>
+        lent(known, prefix, realm),
+      ),
+    )
+  }
+
+  /** Whether a token of that namespace lives, at the moment of the view. */
+  isAlive(namespace: string, token: string, view: StoreView): Soon<boolean> {
+    const base = baseOf(view)
+    return after(base.epoch(), (epoch) => {
+      if (namespace === rootNamespaceId) {
+        return isAliveIn(this.#root, token, base, epoch)
+      }
+      return after(this.#trees.at(epoch, base), (tree) => {
+        const record = tree.byId(namespace)
+        if (record === undefined || record.tainted === true) return false
+        return after(this.#realmOf(record), (realm) =>
+          isAliveIn(realm, token, realm.viewOf(base), epoch),
+        )
+      })
+    })
+  }
+
+  /** No mount may lie at, above or below a namespace: its first name is none of one. */
+  async requireNoNamespace(txn: StoreTransaction, here: string, mountPath: string): Promise<void> {
+    const taken = `${here}${mountPath.slice(0, mountPath.indexOf('/') + 1)}`
+    if ((await baseOf(txn).get(keys.namespacePath(taken))) !== undefined) {
+      throw invalid(`path is already in use at the namespace ${taken}`)
+    }
+  }
+
+  // ------------------------------------------------------------ life
+
+  async all(): Promise<readonly NamespaceRecord[]> {
+    return [...(await this.#treeNow()).all]
+  }
+
+  /** Does the work in each, one after the other. */
+  async each(work: (realm: Realm) => Promise<void>): Promise<void> {
+    for (const record of await this.all()) {
+      if (record.tainted !== true) await work(await this.#realmOf(record))
+    }
+  }
+
+  /** What one of the loaded ones wants to have written along. */
+  takeCompanion(): Companion | undefined {
+    for (const realm of this.#realms.values()) {
+      const companion = realm.takeCompanion()
+      if (companion !== undefined) return companion
+    }
+    return undefined
+  }
+
+  async close(): Promise<void> {
+    await this.keeper.stop()
+    const realms = [...this.#realms.values()]
+    this.#realms.clear()
+    this.#loading.clear()
+    this.#trees.clear()
+    this.#prunedRevision = 0
+    for (const realm of realms) await realm.close()
+  }
+
+  #treeNow(): Soon<NamespaceTree> {
+    const tree = this.#doors.store.look((view) =>
+      after(view.epoch(), (epoch) => this.#trees.at(epoch, view)),
+    )
+    return after(tree, (now) => {
+      if (now.revision > this.#prunedRevision) this.#prune(now)
+      return now
+    })
+  }
+
+  #realmOf(record: NamespaceRecord): Soon<Realm> {
+    const { id } = record
+    const known = this.#realms.get(id)
+    if (known !== undefined) {
+      // Where there is room for no more, who comes goes behind the others.
+      if (this.#realms.size >= loadedMax) this.#realms.delete(id)
+      this.#realms.set(id, known)
+      return known
+    }
+    const loading = this.#loading.get(id) ?? this.#load(record)
+    this.#loading.set(id, loading)
+    return loading
+  }
+
+  async #load(record: NamespaceRecord): Promise<Realm> {
+    const { id } = record
+    try {
+      const ids = await Realm.idsOf(this.#doors, this.scopeOf(id), id)
+      const realm = new Realm(this.#doors, this, { record, ids })
+      await realm.configuration()
+      if (this.#loading.has(id)) {
+        this.#makeRoom()
+        this.#realms.set(id, realm)
+      }
+      return realm
+    } finally {
+      this.#loading.delete(id)
+    }
+  }
+
+  #makeRoom(): void {
+    if (this.#realms.size < loadedMax) return
+    for (const [id, realm] of this.#realms) {
+      if (realm.isBusy) continue
+      this.#forget(id)
+      return
+    }
+  }
+
+  #forget(id: string): void {
+    const realm = this.#realms.get(id)
+    this.#realms.delete(id)
+    void realm?.close()
+  }
+
+  /** Those that are gone, or going, are not served any more. */
+  #prune(tree: NamespaceTree): void {
+    this.#prunedRevision = tree.revision
+    for (const id of this.#realms.keys()) {
+      const record = tree.byId(id)
+      if (record === undefined || record.tainted === true) this.#forget(id)
+    }
+  }
+}
+
+/** With the rights that a token of somewhere above has here; it has no place of its own here. */
+function lent(
+  known: Admission | undefined,
+  prefix: string,
+  home: TokenHome,
+): Admission | undefined {
+  if (known === undefined) return undefined
+  return {
+    ...known,
+    acl: new PrefixedAcl(known.acl, prefix),
+    caller: { ...known.caller, tokenId: '' },
+    home: {
+      id: home.id,
+      path: home.path,
+      tokens: home.tokens,
+      tokenOperations: home.tokenOperations,
+    },
+  }
+}
+
+function isAliveIn(
+  realm: Pick<RootRealm, 'tokens' | 'configurationAt'>,
+  token: string,
+  view: StoreView,
+  epoch: number,
+): Soon<boolean> {
+  return after(realm.configurationAt(epoch), async (configuration) => {
+    return (await realm.tokens.byId(token, view, configuration)) !== undefined
+  })
+}
+
+/** Nothing is written any more to what is being deleted. */
+function requireLiving(txn: StoreTransaction, id: string): Soon<void> {
+  return after(txn.get(keys.namespace(id)), (record) => {
+    if (record === undefined || record.tainted === true) throw new Refusal('namespace_unknown')
+  })
+}
+
+function normalHeader(header: string): string {
+  if (header === rootNamespaceId) return ''
+  return header.includes('//') ? header.replaceAll(/\/{2,}/g, '/') : header
+}
+
+/** Paths that every namespace has: no namespace is called so. */
+function isOfEvery(path: string): boolean {
+  return path.startsWith('auth/') || path.startsWith('sys/') || path.startsWith('identity/')
+}

@@ -1,0 +1,142 @@
+/** `dry_run` of role and configuration: what would change, and for whom, before it is written (explain.md §5). */
+
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { ApiResult } from '../harness/api-client.ts'
+import { startTestServer, type TestServer } from '../harness/test-server.ts'
+import { assertStatus, configS, keyK, login, makeMount, plainRole } from './fixture.ts'
+
+let server: TestServer
+let mount: string
+
+const role = {
+  ...plainRole,
+  bound_claims: { team: ['red', 'blue'] },
+  token_ttl: '15m',
+}
+
+before(async () => {
+  server = await startTestServer()
+  mount = await makeMount(server.root, configS)
+  await server.root.must(`auth/${mount}/role/r`, role)
+  for (const [sub, team] of [
+    ['ann', 'red'],
+    ['bob', 'blue'],
+    ['cat', 'green'],
+  ]) {
+    await enter({ sub, team, aud: 'a', org: { name: 'acme' } })
+  }
+})
+after(() => server.stop())
+
+const enter = (claims: object): Promise<ApiResult> =>
+  login(server, mount, 'r', keyK.sign({ iss: 'https://iss/', ...claims }))
+
+async function preview(path: string, body: object): Promise<ApiResult['body']> {
+  const answer = await server.root.write(`auth/${mount}/${path}`, { ...body, dry_run: true })
+  assertStatus(answer, 200)
+  return answer.body.data
+}
+
+const subs = (rows: readonly { readonly sub: string }[]): readonly string[] =>
+  rows.map(({ sub }) => sub)
+
+test('who would gain, who would lose and who would get another token; and nothing is written', async () => {
+  const before = (await server.root.read(`auth/${mount}/role/r`)).body.data
+  const data = await preview('role/r', { ...role, bound_claims: { team: ['blue', 'green'] } })
+  assert.equal(data.valid, true)
+  assert.equal(data.replayed, 3)
+  assert.equal(data.truncated, false)
+  assert.deepEqual(subs(data.gain), ['cat'])
+  assert.deepEqual(subs(data.lose), ['ann'])
+  assert.equal(data.lose[0].reason, 'claim_mismatch')
+  assert.equal(data.lose[0].role, 'r')
+  assert.equal((await server.root.read(`sys/logins/${data.lose[0].id}`)).status, 200)
+  assert.deepEqual(data.changed, [])
+  assert.deepEqual(data.changes, [
+    {
+      field: 'bound_claims',
+      before: { team: ['red', 'blue'] },
+      after: { team: ['blue', 'green'] },
+    },
+  ])
+  const longer = await preview('role/r', { ...role, token_ttl: '1h' })
+  assert.deepEqual(subs(longer.changed).toSorted(), ['ann', 'bob'])
+  assert.deepEqual((await server.root.read(`auth/${mount}/role/r`)).body.data, before)
+  assertStatus(await enter({ sub: 'dan', team: 'red', aud: 'a' }), 200)
+})
+
+test('a claim that no rule has looked at was not kept: those logins are counted as unknown', async () => {
+  const claims = { team: ['red', 'blue'], '/org/name': 'acme' }
+  const data = await preview('role/r', { ...role, bound_claims: claims })
+  assert.equal(data.lose.length, 0)
+  assert.ok(data.unknown >= 3)
+  await server.root.must(`auth/${mount}/role/r`, { ...role, bound_claims: claims })
+  assertStatus(await enter({ sub: 'eve', team: 'red', aud: 'a', org: { name: 'acme' } }), 200)
+  const pointer = await preview('role/r', { ...role, bound_claims: { '/org/name': 'other' } })
+  assert.deepEqual(subs(pointer.lose), ['eve'])
+  await server.root.must(`auth/${mount}/role/r`, role)
+})
+
+test('what a write would refuse or warn of is said, with nobody replayed', async () => {
+  const refused = await preview('role/r', { ...role, token_bound_cidrs: 'nowhere' })
+  assert.equal(refused.valid, false)
+  assert.match(refused.problem, /'token_bound_cidrs'/)
+  const warned = await preview('role/new', { ...role, bound_subject: 'repo:acme/app:x' })
+  assert.match(warned.warnings.join(), /\[subject_unowned\]/)
+  assert.equal(warned.replayed, 0)
+  assert.equal((await server.root.read(`auth/${mount}/role/new`)).status, 404)
+  const bad = await server.root.write(`auth/${mount}/role/r`, { ...role, dry_run: 'perhaps' })
+  assertStatus(bad, 400)
+})
+
+test('a configuration is previewed for the logins of all roles', async () => {
+  const data = await preview('config', { ...configS, token_audiences: ['b'] })
+  assert.equal(data.valid, true)
+  assert.ok(subs(data.lose).includes('bob'))
+  assert.ok(!subs(data.lose).includes('cat'))
+  assert.equal(data.lose[0].reason, 'audience_mismatch')
+  assert.deepEqual(
+    data.changes.map(({ field }: { field: string }) => field),
+    ['token_audiences'],
+  )
+  const other = await preview('config', { ...configS, bound_issuer: 'https://other/' })
+  assert.equal(other.lose[0].reason, 'issuer_mismatch')
+  const refused = await preview('config', { jwks_url: 'http://127.0.0.1:1/jwks' })
+  assert.equal(refused.valid, false)
+  assert.match(refused.problem, /127\.0\.0\.1:1/)
+  assertStatus(await enter({ sub: 'bob', team: 'blue', aud: 'a' }), 200)
+  const reader = await server.root.tokenFor(
+    'reader',
+    `path "auth/${mount}/*" { capabilities = ["read"] }`,
+  )
+  const denied = await reader.write(`auth/${mount}/role/r`, { ...role, dry_run: true })
+  assertStatus(denied, 403)
+})
+
+test(
+  'many kept logins are judged in little time, and a long list is cut',
+  { timeout: 60_000 },
+  async () => {
+    const own = await startTestServer({ loginRecordsMax: 3_000 })
+    const at = await makeMount(own.root, configS)
+    await own.root.must(`auth/${at}/role/r`, role)
+    const jwt = keyK.sign({ iss: 'https://iss/', sub: 'u', aud: 'a', team: 'red' })
+    for (let i = 0; i < 30; i++) {
+      await Promise.all(Array.from({ length: 50 }, () => login(own, at, 'r', jwt)))
+    }
+    const startedMs = Date.now()
+    const answer = await own.root.write(`auth/${at}/role/r`, {
+      ...role,
+      bound_claims: { team: 'blue' },
+      dry_run: true,
+    })
+    const tookMs = Date.now() - startedMs
+    const { replayed, lose, truncated } = answer.body.data
+    assert.equal(replayed, 1_500)
+    assert.equal(lose.length, 1_000)
+    assert.equal(truncated, true)
+    assert.ok(tookMs < 2_000, `${tookMs} ms`)
+    await own.stop()
+  },
+)

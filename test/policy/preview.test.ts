@@ -1,0 +1,82 @@
+/** `dry_run` of a policy: which live tokens would be allowed more or less, before it is written (explain.md §5). */
+
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { ApiResult } from '../harness/api-client.ts'
+import { startTestServer, type TestServer } from '../harness/test-server.ts'
+import { want403P, wantError } from '../platform/fixture.ts'
+
+let server: TestServer
+const text = 'path "kv/app/*" { capabilities = ["read", "list"] }'
+
+before(async () => {
+  server = await startTestServer()
+  const { root } = server
+  await root.must('sys/policies/acl/app', { policy: text })
+  await root.must('sys/policies/acl/more', {
+    policy: 'path "kv/app/*" { capabilities = ["update"] }',
+  })
+  for (const [name, policies] of [
+    ['alone', ['app']],
+    ['both', ['app', 'more']],
+    ['other', ['more']],
+  ] as const) {
+    await root.must('auth/token/create', { policies, display_name: name, no_default_policy: true })
+  }
+})
+after(() => server.stop())
+
+async function preview(policy: string, name = 'app'): Promise<ApiResult['body']> {
+  const answer = await server.root.write(`sys/policies/acl/${name}`, { policy, dry_run: true })
+  assert.equal(answer.status, 200, answer.text)
+  return answer.body.data
+}
+
+const subs = (rows: readonly { readonly sub: string }[]): readonly string[] =>
+  rows.map(({ sub }) => sub).toSorted()
+
+test('who may do more, who less, and who the one and the other; nothing is written', async () => {
+  const more = await preview('path "kv/app/*" { capabilities = ["read", "list", "update"] }')
+  assert.equal(more.valid, true)
+  assert.equal(more.replayed, 2)
+  // Whoever has it from elsewhere gains nothing.
+  assert.deepEqual(subs(more.gain), ['token-alone'])
+  assert.deepEqual(more.gain[0].paths, [{ path: 'kv/app/any', gained: ['update'], lost: [] }])
+  const less = await preview('path "kv/app/*" { capabilities = ["read"] }')
+  assert.deepEqual(subs(less.lose), ['token-alone', 'token-both'])
+  const moved = await preview('path "kv/lib/+" { capabilities = ["read"] }')
+  assert.deepEqual(subs(moved.changed), ['token-alone', 'token-both'])
+  const denied = await preview(`${text}\npath "kv/app/secret" { capabilities = ["deny"] }`)
+  assert.deepEqual(subs(denied.lose), ['token-alone', 'token-both'])
+  assert.deepEqual(denied.changes, [
+    {
+      field: 'policy',
+      before: text,
+      after: `${text}\npath "kv/app/secret" { capabilities = ["deny"] }`,
+    },
+  ])
+  assert.equal((await server.root.read('sys/policies/acl/app')).body.data.policy, text)
+  const same = await preview(text)
+  assert.deepEqual([same.changes, same.gain, same.lose, same.changed], [[], [], [], []])
+})
+
+test('a new policy, one that does not parse, and one that may not be written', async () => {
+  const made = await preview('path "x" { capabilities = ["read"] }', 'new')
+  assert.equal(made.replayed, 0)
+  assert.equal((await server.root.read('sys/policies/acl/new')).status, 404)
+  const bad = await preview('path "x" {')
+  assert.equal(bad.valid, false)
+  assert.match(bad.problem, /failed to parse policy/)
+  assert.equal((await preview('path "x" {}', 'root')).valid, false)
+  const templated = await preview(
+    `${text}\npath "kv/{{identity.entity.id}}/*" { capabilities = ["read"] }`,
+  )
+  assert.deepEqual([templated.gain, templated.lose], [[], []])
+})
+
+test('it needs the capability of the write', async () => {
+  const reader = await server.root.tokenFor('reader', 'path "sys/*" { capabilities = ["read"] }')
+  want403P(await reader.write('sys/policies/acl/app', { policy: text, dry_run: true }))
+  const perhaps = { policy: text, dry_run: 'perhaps' }
+  wantError(await server.root.write('sys/policies/acl/app', perhaps), 400, /dry_run/)
+})
