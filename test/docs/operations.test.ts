@@ -1,11 +1,9 @@
 /**
- * The pages for whoever runs a server: their commands run in order on a real store, their settings
- * are read, and what they say of the log is what the log says.
+ * The pages for whoever runs a server: their settings are read, and what they say of the log is
+ * what the log says. Their commands run in operations-guides.test.ts.
  */
 
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { loginFields, loginMessages } from '../../src/core/login-log.ts'
 import { LineLogger } from '../../src/platform/logger.ts'
@@ -13,7 +11,7 @@ import { configProblemText, parseServerConfig } from '../../src/server/config-fi
 import { makeJwtMaker } from '../harness/jwt-maker.ts'
 import { startTestServer } from '../harness/test-server.ts'
 import { readText } from '../harness/checkout.ts'
-import { blocksOf, ReaderFolder } from './guide.ts'
+import { blocksOf } from './guide.ts'
 
 const pages = ['upgrade', 'backup', 'log-shipping', 'rate-limits']
 
@@ -21,32 +19,7 @@ function pageText(name: string): string {
   return readText(`docs/how-to/${name}.md`)
 }
 
-/** Indented blocks belong to a list. */
-function commandsOf(name: string): readonly string[] {
-  return blocksOf(pageText(name).replaceAll(/^ {3}/gm, ''), 'sh test')
-}
-
 suite('pages for operators', () => {
-  for (const name of pages.filter((one) => commandsOf(one).length > 0)) {
-    test(`${name}: its commands succeed`, async () => {
-      const reader = new ReaderFolder()
-      const server = await startTestServer({ storage: 'lmdb' })
-      try {
-        await server.root.must('sys/auth/jwt', { type: 'jwt' })
-        const { code, output } = await reader.follow(commandsOf(name), {
-          VAULT_ADDR: server.url,
-          VAULT_TOKEN: server.rootToken,
-        })
-        assert.equal(code, 0, output)
-        if (name === 'rate-limits') assert.match(output, /^20$/m)
-        if (name === 'backup') assert.ok(existsSync(join(reader.path, 'restored')))
-      } finally {
-        reader.remove()
-        await server.stop()
-      }
-    })
-  }
-
   test('their settings are read without a warning', () => {
     for (const name of pages) {
       for (const text of blocksOf(pageText(name), 'hcl test')) {

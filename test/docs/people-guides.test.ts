@@ -92,7 +92,9 @@ class Walk {
     const ran = await this.folder.run(`set -e\n${script}`, {}, (output) => {
       const authUrl = /\n {4}(https:\S+)\n/.exec(output)?.[1]
       if (authUrl === undefined || !output.includes('Waiting for OIDC')) return
-      visited ??= fetch(`http://localhost:${port}/oidc/callback?${this.provider.approve(authUrl)}`)
+      if (visited !== undefined) return
+      const answer = this.provider.approve(authUrl).toString()
+      visited = fetch(`http://localhost:${port}/oidc/callback?${answer}`)
     })
     await visited
     return ran
@@ -114,7 +116,7 @@ class Walk {
     const { auth_url } = (await root.must('auth/oidc/oidc/auth_url', ask)).body.data
     const query = this.provider.approve(auth_url)
     query.set('client_nonce', ask.client_nonce)
-    const ended = await root.read(`auth/oidc/oidc/callback?${query}`)
+    const ended = await root.read(`auth/oidc/oidc/callback?${query.toString()}`)
     this.#asGuided()
     assert.equal(ended.status, 400, ended.text)
     return ended.headers['x-login-reason'] ?? firstError(ended)

@@ -85,16 +85,19 @@ describe('the README', () => {
 function markdownFiles(): readonly string[] {
   const docs = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
   const top = readdirSync(root).filter((name) => name.endsWith('.md'))
-  return [...top, ...docs.filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)]
+  return [
+    'deploy/README.md',
+    ...top,
+    ...docs.filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`),
+  ]
 }
 
-/** Targets of links that stay in the repository, without fenced blocks and the part after `#`. */
+/** Targets of links that stay in the repository, without those in fenced blocks. */
 function linksOf(markdown: string): readonly string[] {
   const prose = markdown.replaceAll(/^```.*?^```$/gms, '')
   return [...prose.matchAll(/\]\(([^)\s]+)\)/g)]
     .map(([, target = '']) => target)
-    .filter((target) => !/^(?:[a-z]+:|#)/.test(target))
-    .map((target) => target.replace(/#.*$/, ''))
+    .filter((target) => !/^[a-z]+:/.test(target))
 }
 
 test('the README says how long the first start takes and how much disk (FIX-U18)', () => {
@@ -102,15 +105,46 @@ test('the README says how long the first start takes and how much disk (FIX-U18)
   assert.match(firstScreen, /The first time takes about a minute and \d+ MB of disk/)
 })
 
-test('every link between the documents leads to a file', () => {
+/** What a heading is called in an address, as GitHub makes it; pages may name places of their own. */
+function anchorsOf(markdown: string): ReadonlySet<string> {
+  const prose = markdown.replaceAll(/^```.*?^```$/gms, '')
+  const named = [...prose.matchAll(/<a (?:id|name)="([^"]+)"/g)].map(([, name = '']) => name)
+  const headings = [...prose.matchAll(/^#{1,6} (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+  return new Set([...named, ...headings])
+}
+
+function isBroken(file: string, target: string): boolean {
+  const [path = '', anchor] = target.split('#')
+  const page = path === '' ? file : join(dirname(file), path)
+  if (!existsSync(join(root, page))) return true
+  return anchor !== undefined && page.endsWith('.md') && !anchorsOf(readText(page)).has(anchor)
+}
+
+test('every link between the documents leads to a file, and to a heading of it', () => {
   const files = markdownFiles()
   assert.ok(files.includes('README.md') && files.includes('ARCHITECTURE.md'))
   const broken = files.flatMap((file) =>
     linksOf(readText(file))
-      .filter((target) => !existsSync(join(root, dirname(file), target)))
+      .filter((target) => isBroken(file, target))
       .map((target) => `${file}: ${target}`),
   )
   assert.deepEqual(broken, [])
+})
+
+test('the index of the documents leads to all of them', () => {
+  const targets = linksOf(readText('docs/README.md')).map((target) => join('docs', target))
+  const pages = markdownFiles().filter((file) => /^docs\/(?!README|contract\/.*)/.test(file))
+  assert.ok(pages.length > 25)
+  assert.deepEqual(
+    pages.filter((page) => !targets.includes(page)),
+    [],
+  )
 })
 
 test('every file and folder that the architecture names exists', () => {
