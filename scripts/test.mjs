@@ -15,7 +15,7 @@ import { check } from './check.mjs'
 import { ensureInstalled, listFiles, stop } from './lib/prepare.mjs'
 import { root, runProgram, seconds } from './lib/run-program.mjs'
 
-const totalMsMax = 14 * 60_000
+const totalMsMax = 20 * 60_000
 const fileMsMax = 5 * 60_000
 const outputLengthMax = 20_000
 
