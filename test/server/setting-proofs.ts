@@ -178,6 +178,7 @@ const onEnable: Proofs = {
 }
 
 const onTune: Proofs = {
+  direct_bearer: ['jwt/direct-bearer.test.ts', 'a good one may what the role grants'],
   description: ['platform/mounts.test.ts', 'SYS-45: an empty description'],
   options: ['platform/robustness.test.ts', 'two tunes at once'],
   ...rows(ofTune, 'default_lease_ttl', 'max_lease_ttl'),
@@ -195,6 +196,7 @@ const onTune: Proofs = {
 /** By path, as the server's own OpenAPI document has it. */
 export const fieldProofs: Readonly<Record<string, Proofs>> = {
   '/auth/jwt/config': {
+    dry_run: ['jwt/preview.test.ts', 'a configuration is previewed for the logins of all roles'],
     oidc_discovery_url: [network, 'CFG-013, SEC-NET-01: the issuer is compared exactly'],
     oidc_discovery_ca_pem: [network, 'CFG-019: with the right CA'],
     oidc_client_id: ['jwt/oidc-client-auth.test.ts', 'ends the browser flow'],
@@ -227,7 +229,10 @@ export const fieldProofs: Readonly<Record<string, Proofs>> = {
     audiences: ['jwt/issuers.test.ts', 'its audiences hold beside those of the role'],
     jwt_supported_algs: ['jwt/issuers.test.ts', 'its algorithms hold for its tokens alone'],
   },
-  '/auth/jwt/role/{name}': ofRole,
+  '/auth/jwt/role/{name}': {
+    ...ofRole,
+    dry_run: ['jwt/preview.test.ts', 'who would gain, who would lose'],
+  },
   '/secret/config': {
     max_versions: ofVersions,
     cas_required: ['kv/version-2-data.test.ts', 'KVS-11: the mount can ask for check-and-set'],

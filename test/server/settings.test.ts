@@ -182,8 +182,9 @@ test('flags beat the file, and a wrong one of the log stops the start (SEC-CFG-S
   await dev.stop()
 })
 
-test('every field of a mount and of a role has its proof or warns at its write (SEC-CFG-S4)', async () => {
+test('every field of a mount and of a role has its proof or warns at its write (SEC-CFG-S4)', async (context) => {
   const server = await startTestServer()
+  context.after(() => server.stop())
   const { root } = server
   await root.must('sys/auth/jwt', { type: 'jwt' })
   const { paths } = (await root.read('sys/internal/specs/openapi')).body
@@ -221,5 +222,4 @@ test('every field of a mount and of a role has its proof or warns at its write (
       name,
     )
   }
-  await server.stop()
 })
