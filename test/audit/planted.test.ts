@@ -95,9 +95,9 @@ const shownFields: ReadonlySet<string> = new Set([
   ],
 ])
 
-/** They would end the test, or take the devices away. */
+/** They would end the test, take the devices away, or never end. */
 const leftOut =
-  /^\/sys\/(?:seal|step-down|audit|rotate|rekey|generate-root|init|unseal|remount|leases|config\/auditing)|revoke|tidy/
+  /^\/sys\/(?:seal|step-down|audit|rotate|rekey|generate-root|init|unseal|remount|leases|config\/auditing|logins\/stream)|revoke|tidy/
 
 interface Operation {
   readonly requestBody?: {
