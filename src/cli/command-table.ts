@@ -11,6 +11,7 @@ const auditVerify = () => import('./commands/audit-verify.ts')
 const authHelp = () => import('./commands/auth-help.ts')
 const completion = () => import('./commands/completion.ts')
 const doctor = () => import('./commands/doctor.ts')
+const planning = () => import('./commands/plan.ts')
 const roleDiff = () => import('./commands/role-diff.ts')
 const explain = () => import('./commands/explain.ts')
 const identity = () => import('./commands/identity.ts')
@@ -82,6 +83,21 @@ export const commandTable: readonly CommandEntry[] = [
     name: 'role diff',
     summary: 'Show who would gain and who would lose by a change of a role',
     load: async () => (await roleDiff()).roleDiff,
+  },
+  {
+    name: 'plan',
+    summary: 'Show what writing the roles and policies of a directory would change',
+    load: async () => (await planning()).plan,
+  },
+  {
+    name: 'apply',
+    summary: 'Write the roles and policies of a directory',
+    load: async () => (await planning()).apply,
+  },
+  {
+    name: 'export',
+    summary: 'Write roles and policies as files of a directory',
+    load: async () => (await planning()).exportFiles,
   },
   {
     name: 'logins tail',

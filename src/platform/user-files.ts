@@ -16,7 +16,7 @@ import {
   unlink,
   writeFile,
 } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative, sep } from 'node:path'
 import { fileProblem, isMissingFile } from './file-problem.ts'
 
 /** Largest file that is read whole; data files and certificates are far below it. */
@@ -45,6 +45,20 @@ export async function readUserDirectory(path: string): Promise<string[]> {
   const names = await plainNamesIn(path)
   if (names.length > directoryFilesMax) throw new Error(`${path} holds too many files`)
   return Promise.all(names.sort().map((name) => readOf(join(path, name))))
+}
+
+/** Paths of the plain files below a directory, relative to it and with slashes, sorted. */
+export async function userFilesBelow(path: string): Promise<string[]> {
+  try {
+    const entries = await readdir(path, { withFileTypes: true, recursive: true })
+    const files = entries.filter((entry) => entry.isFile())
+    if (files.length > directoryFilesMax) throw new Error(`${path} holds too many files`)
+    return files
+      .map((entry) => relative(path, join(entry.parentPath, entry.name)).replaceAll(sep, '/'))
+      .sort()
+  } catch (cause) {
+    throw fileProblem(path, cause, 'read')
+  }
 }
 
 async function plainNamesIn(path: string): Promise<string[]> {

@@ -18,6 +18,10 @@ import { field } from '../schema/field.ts'
 /** Case and blanks at its ends mean nothing: every other spelling reaches the same policy. */
 const name = field.foldedString({ help: 'Name of the policy.', charsMax: policyNameCharsMax })
 
+const dry_run = field.bool({
+  help: 'Write nothing: say what would change, and which live tokens may do more or less.',
+})
+
 type Ports = PolicyPort & RecordPort & RightsPort & ClockPort & Pick<TokenKeeper, 'tokenOperations'>
 
 export function policyPaths(ports: Ports): readonly PathDeclaration[] {
@@ -48,9 +52,7 @@ export function policyPaths(ports: Ports): readonly PathDeclaration[] {
         allow_slashes_in_identity_templates: field.bool({
           help: 'A value that fills a template may have slashes, and is then a path of several names; false where it is left out.',
         }),
-        dry_run: field.bool({
-          help: 'Write nothing: say what would change, and which live tokens may do more or less.',
-        }),
+        dry_run,
       },
       operations: {
         read: readPolicy(ports, 'policy'),
@@ -88,6 +90,7 @@ export function policyPaths(ports: Ports): readonly PathDeclaration[] {
         name,
         policy: field.string({ help: 'Text of the policy.' }),
         rules: field.string({ help: 'Older name of policy.', deprecated: true }),
+        dry_run,
       },
       operations: {
         read: readPolicy(ports, 'rules'),
@@ -97,6 +100,7 @@ export function policyPaths(ports: Ports): readonly PathDeclaration[] {
             const usesRules = (input.policy ?? '') === '' && input.rules !== undefined
             const text = usesRules ? (input.rules ?? '') : (input.policy ?? '')
             const written = { text, allowsSlashes: false }
+            if (input.dry_run === true) return preview(ports, input.name ?? '', written)
             const warnings = await writePolicy(ports, path, input.name, written)
             if (usesRules) warnings.push("'rules' is deprecated, please use 'policy' instead")
             return warnings.length > 0 ? reply.none(warnings) : reply.none()

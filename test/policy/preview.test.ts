@@ -80,3 +80,18 @@ test('it needs the capability of the write', async () => {
   const perhaps = { policy: text, dry_run: 'perhaps' }
   wantError(await server.root.write('sys/policies/acl/app', perhaps), 400, /dry_run/)
 })
+
+test('the older path previews too, and a path without a preview does nothing rather than write', async () => {
+  const { root } = server
+  const older = await root.write('sys/policy/app', { policy: 'path "x" {}', dry_run: true })
+  assert.equal(older.body.data.valid, true)
+  assert.equal((await root.read('sys/policies/acl/app')).body.data.policy, text)
+  await root.must('sys/auth/userpass', { type: 'userpass' })
+  for (const asked of [true, 'true', 1, 'yes']) {
+    const body = { password: 'correct horse', dry_run: asked }
+    wantError(await root.write('auth/userpass/users/ann', body), 400, /no preview/)
+  }
+  assert.equal((await root.read('auth/userpass/users/ann')).status, 404)
+  await root.must('auth/userpass/users/ann', { password: 'correct horse', dry_run: false })
+  await root.must('secret/data/x', { data: { dry_run: true } })
+})

@@ -127,6 +127,7 @@ const ofVersions = [
 ] as const
 
 const ofRole: Proofs = {
+  dry_run: ['jwt/preview.test.ts', 'who would gain, who would lose'],
   name: ['jwt/roles.test.ts', 'the read shape is exact'],
   role_type: ['jwt/login-refusals.test.ts', 'LOG-004: an oidc role'],
   user_claim: ['jwt/login.test.ts', 'LOG-043: the scenario of a CI action'],
@@ -217,6 +218,7 @@ export const fieldProofs: Readonly<Record<string, Proofs>> = {
     ],
     namespace_in_state: ['jwt/oidc-start.test.ts', 'namespace_in_state='],
     override_allowed_server_names: [ofOwnFields, 'takes a certificate of another name'],
+    dry_run: ['jwt/preview.test.ts', 'a configuration is previewed'],
     skip_jwks_validation: [network, 'CFG-027: a dead address is stored'],
     unsupported_critical_cert_extensions: 'idle',
     token_audiences: ['jwt/claims.test.ts', 'AUD-012, AUD-013: audiences of the mount'],

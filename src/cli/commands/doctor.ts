@@ -1,12 +1,12 @@
 /** `doctor`: what is wrong with a login mount, and the command that mends it (explain.md §7). */
 
-import { isJsonObject, member, type JsonObject } from '../../lib/json.ts'
-import { objectMember, objectsMember } from '../../client/secret.ts'
+import { member, type JsonObject } from '../../lib/json.ts'
+import { objectsMember } from '../../client/secret.ts'
 import type { Command } from '../command.ts'
-import { cleanPath, type CommandContext } from '../context.ts'
-import { CommandFailure, exitCodes } from '../failure.ts'
+import { exitCodes } from '../failure.ts'
 import { folded } from '../folded-lines.ts'
 import { goTextMember } from '../go-text.ts'
+import { loginMounts, mountOf } from '../login-mounts.ts'
 
 /** Something refuses logins. */
 const unhealthy = 3
@@ -27,7 +27,7 @@ export const doctor: Command = {
   argsMin: 0,
   argsMax: 1,
   async run(context) {
-    const mounts = context.args.length > 0 ? [mountOf(context.path(0))] : await allMounts(context)
+    const mounts = context.args.length > 0 ? [mountOf(context.path(0))] : await loginMounts(context)
     const reports: JsonObject[] = []
     for (const mount of mounts) {
       const path = `auth/${mount}/doctor`
@@ -42,25 +42,6 @@ export const doctor: Command = {
     const isHealthy = reports.every((report) => member(report, 'healthy') === true)
     return isHealthy ? exitCodes.ok : unhealthy
   },
-}
-
-function mountOf(text: string): string {
-  return cleanPath(text.replace(/^auth\//, ''))
-}
-
-async function allMounts(context: CommandContext): Promise<readonly string[]> {
-  const secret = await context.fetch(
-    { method: 'GET', path: 'sys/internal/ui/mounts' },
-    { doing: 'Error listing mounts', preflight: true },
-  )
-  const mounts = Object.entries(objectMember(secret?.data ?? {}, 'auth') ?? {}).flatMap(
-    ([path, mount]) => {
-      const type = isJsonObject(mount) ? goTextMember(mount, 'type') : ''
-      return type === 'jwt' || type === 'oidc' ? [mountOf(path)] : []
-    },
-  )
-  if (mounts.length > 0) return mounts
-  throw new CommandFailure('this token sees no mount of the methods jwt and oidc: name one')
 }
 
 function drawn(report: JsonObject): readonly string[] {

@@ -1,17 +1,13 @@
 /** `role diff`: what a change of a role would do, before it is written (explain.md §5). */
 
-import { encodeJson, isJsonArray, isJsonObject, member, type JsonObject } from '../../lib/json.ts'
-import { objectOf, objectsMember } from '../../client/secret.ts'
-import { product } from '../../lib/product.ts'
+import { objectOf } from '../../client/secret.ts'
 import type { Command } from '../command.ts'
-import { cleanPath, type CommandContext } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
-import { folded } from '../folded-lines.ts'
-import { goTextMember } from '../go-text.ts'
+import { mountOf } from '../login-mounts.ts'
+import { drawnPreview, isSafe, requirePreview } from '../preview-text.ts'
 
 /** Somebody would lose, or the write would be refused. */
 const risky = 3
-const shownMax = 10
 
 export const roleDiff: Command = {
   usage: '[options] MOUNT ROLE [K=V...]',
@@ -29,7 +25,7 @@ export const roleDiff: Command = {
   argsMin: 2,
   argsMax: Infinity,
   async run(context) {
-    const mount = cleanPath(context.path(0).replace(/^auth\//, ''))
+    const mount = mountOf(context.path(0))
     const path = `auth/${mount}/role/${context.path(1)}`
     const fields = await context.keyValues(context.args.slice(2))
     await requirePreview(context)
@@ -41,70 +37,7 @@ export const roleDiff: Command = {
     const { data } = secret ?? {}
     if (data === undefined) throw new CommandFailure('the server said nothing', exitCodes.remote)
     if (!context.print.isTable) context.print.data(data)
-    else for (const line of drawn(path, data)) context.print.told(line)
-    const isSafe = member(data, 'valid') === true && objectsMember(data, 'lose').length === 0
-    return isSafe ? exitCodes.ok : risky
+    else for (const line of drawnPreview(path, data)) context.print.told(line)
+    return isSafe(data) ? exitCodes.ok : risky
   },
-}
-
-/** A server that does not know `dry_run` would take the fields and write the role. */
-async function requirePreview(context: CommandContext): Promise<void> {
-  const answer = await context.send(
-    { method: 'GET', path: 'sys/seal-status' },
-    { doing: 'Error asking for the version', preflight: true },
-  )
-  const version = isJsonObject(answer.json) ? goTextMember(answer.json, 'version') : ''
-  const found = new RegExp(`\\+${product.name}\\.(\\d+)\\.(\\d+)\\.`).exec(version)
-  const [, major = '0', minor = '0'] = found ?? []
-  if (Number(major) > 0 || Number(minor) >= 2) return
-  throw new CommandFailure(
-    `this server (${version === '' ? 'of an unknown version' : version}) has no preview, and would write the role`,
-    exitCodes.remote,
-  )
-}
-
-/** The whole preview in lines; the same text for a person and for a pull request. */
-function drawn(path: string, data: JsonObject): readonly string[] {
-  if (member(data, 'valid') !== true) {
-    return [`${path} would be refused.`, ...folded('  ', goTextMember(data, 'problem'))]
-  }
-  const changes = objectsMember(data, 'changes')
-  const lists = ['gain', 'lose', 'changed'] as const
-  const titles = { gain: 'would get in', lose: 'would be refused', changed: 'another token' }
-  return [
-    changes.length === 0 ? `${path}: nothing changes.` : `${path}:`,
-    ...changes.flatMap((change) => [
-      `  ${goTextMember(change, 'field')}`,
-      `    - ${valueOf(change, 'before')}`,
-      `    + ${valueOf(change, 'after')}`,
-    ]),
-    ...warningsOf(data).flatMap((text) => folded('  RISK  ', text)),
-    `  Of ${goTextMember(data, 'replayed')} kept logins:`,
-    ...lists.flatMap((name) => {
-      const rows = objectsMember(data, name)
-      return [`    ${String(rows.length).padStart(5)} ${titles[name]}`, ...rowLines(rows)]
-    }),
-    ...(goTextMember(data, 'unknown') === '0'
-      ? []
-      : [`    ${goTextMember(data, 'unknown').padStart(5)} cannot be told: a claim was not kept`]),
-    ...(member(data, 'truncated') === true ? ['  There are more than were looked at.'] : []),
-  ]
-}
-
-function warningsOf(data: JsonObject): readonly string[] {
-  const warnings = member(data, 'warnings')
-  return isJsonArray(warnings) ? warnings.filter((text) => typeof text === 'string') : []
-}
-
-function rowLines(rows: readonly JsonObject[]): readonly string[] {
-  const shown = rows.slice(0, shownMax).map((row) => {
-    const reason = goTextMember(row, 'reason')
-    const why = reason === '' ? '' : `  ${reason}`
-    return `            ${goTextMember(row, 'sub')}${why}  ${goTextMember(row, 'id')}`
-  })
-  return rows.length > shownMax ? [...shown, '            …'] : shown
-}
-
-function valueOf(change: JsonObject, name: string): string {
-  return encodeJson(member(change, name) ?? null)
 }

@@ -184,7 +184,7 @@ export class NamespaceAdmin {
     }
     const inside = scopedTransaction(txn, record.id)
     await bootstrap(inside, { random, clock })
-    inside.put(keys.identityRows(), { since: '0.3' })
+    inside.put(keys.identityRows(), { since: '0.2' })
     txn.put(keys.namespacePath(path), { id: record.id })
     return putChanged(txn, record)
   }

@@ -1,0 +1,98 @@
+/** A previewed write as text: for a person, and for a pull request (explain.md §5). */
+
+import { encodeJson, isJsonArray, isJsonObject, member, type JsonObject } from '../lib/json.ts'
+import { objectsMember } from '../client/secret.ts'
+import { product } from '../lib/product.ts'
+import type { CommandContext } from './context.ts'
+import { CommandFailure, exitCodes } from './failure.ts'
+import { folded } from './folded-lines.ts'
+import { goTextMember } from './go-text.ts'
+
+const shownMax = 10
+
+/** Nobody loses by it, and it would be taken. */
+export function isSafe(data: JsonObject): boolean {
+  return member(data, 'valid') === true && objectsMember(data, 'lose').length === 0
+}
+
+/** A server that does not know `dry_run` would take the fields and carry out the write. */
+export async function requirePreview(context: CommandContext): Promise<void> {
+  const answer = await context.send(
+    { method: 'GET', path: 'sys/seal-status' },
+    { doing: 'Error asking for the version', preflight: true },
+  )
+  const version = isJsonObject(answer.json) ? goTextMember(answer.json, 'version') : ''
+  const found = new RegExp(`\\+${product.name}\\.(\\d+)\\.(\\d+)\\.`).exec(version)
+  const [, major = '0', minor = '0'] = found ?? []
+  if (Number(major) > 0 || Number(minor) >= 2) return
+  throw new CommandFailure(
+    `this server (${version === '' ? 'of an unknown version' : version}) has no preview, and would carry out the write`,
+    exitCodes.remote,
+  )
+}
+
+interface Words {
+  readonly of: string
+  readonly gain: string
+  readonly lose: string
+  readonly changed: string
+}
+
+const ofLogins: Words = {
+  of: 'kept logins',
+  gain: 'would get in',
+  lose: 'would be refused',
+  changed: 'would get another token',
+}
+const ofTokens: Words = {
+  of: 'live tokens with it',
+  gain: 'may do more',
+  lose: 'may do less',
+  changed: 'may do more on one path and less on another',
+}
+
+/** The whole preview of a write at that path in lines. */
+export function drawnPreview(path: string, data: JsonObject): readonly string[] {
+  if (member(data, 'valid') !== true) {
+    return [`${path} would be refused.`, ...folded('  ', goTextMember(data, 'problem'))]
+  }
+  const changes = objectsMember(data, 'changes')
+  const warnings = warningsOf(data).flatMap((text) => folded('  RISK  ', text))
+  if (changes.length === 0) return [`${path}: nothing changes.`, ...warnings]
+  const words = path.startsWith('sys/policies/') ? ofTokens : ofLogins
+  const unknown = goTextMember(data, 'unknown')
+  return [
+    `${path}:`,
+    ...changes.flatMap((change) => [
+      `  ${goTextMember(change, 'field')}`,
+      `    - ${valueOf(change, 'before')}`,
+      `    + ${valueOf(change, 'after')}`,
+    ]),
+    ...warnings,
+    `  Of ${goTextMember(data, 'replayed')} ${words.of}:`,
+    ...(['gain', 'lose', 'changed'] as const).flatMap((name) => {
+      const rows = objectsMember(data, name)
+      return [`    ${String(rows.length).padStart(5)} ${words[name]}`, ...rowLines(rows)]
+    }),
+    ...(unknown === '0' ? [] : [`    ${unknown.padStart(5)} cannot be told: a claim was not kept`]),
+    ...(member(data, 'truncated') === true ? ['  There are more than were looked at.'] : []),
+  ]
+}
+
+function warningsOf(data: JsonObject): readonly string[] {
+  const warnings = member(data, 'warnings')
+  return isJsonArray(warnings) ? warnings.filter((text) => typeof text === 'string') : []
+}
+
+function rowLines(rows: readonly JsonObject[]): readonly string[] {
+  const shown = rows.slice(0, shownMax).map((row) => {
+    const reason = goTextMember(row, 'reason')
+    const why = reason === '' ? '' : `  ${reason}`
+    return `            ${goTextMember(row, 'sub')}${why}  ${goTextMember(row, 'id')}`
+  })
+  return rows.length > shownMax ? [...shown, '            …'] : shown
+}
+
+function valueOf(change: JsonObject, name: string): string {
+  return encodeJson(member(change, name) ?? null)
+}

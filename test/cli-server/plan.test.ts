@@ -1,0 +1,112 @@
+/** `export`, `plan` and `apply`: roles and policies as files, looked at before they are written (explain.md §5). */
+
+import assert from 'node:assert/strict'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { makeJwtMaker } from '../harness/jwt-maker.ts'
+import { Shell } from './fixture.ts'
+
+const key = makeJwtMaker()
+const good = { iss: 'https://iss.test', aud: 'a' }
+let shell: Shell
+let folder: string
+
+before(async () => {
+  shell = await Shell.start()
+  folder = join(shell.home, 'access')
+  const { root } = shell.server
+  await root.must('sys/auth/team/jwt', { type: 'jwt' })
+  await root.must('auth/team/jwt/config', {
+    jwt_validation_pubkeys: [key.pem],
+    bound_issuer: good.iss,
+  })
+  await root.must('auth/team/jwt/role/deploy', {
+    role_type: 'jwt',
+    user_claim: 'sub',
+    bound_audiences: 'a',
+    bound_claims: { team: ['red', 'blue'] },
+    bound_claims_type: 'glob',
+    token_policies: 'app',
+    token_ttl: '15m',
+  })
+  await root.must('sys/policies/acl/app', { policy: 'path "kv/app/*" { capabilities = ["read"] }' })
+  await root.must('sys/policies/acl/team/sub', { policy: 'path "x" {}' })
+  await root.must('sys/policies/acl/wide', {
+    policy: 'path "kv/{{identity.entity.name}}/*" { capabilities = ["read"] }',
+    allow_slashes_in_identity_templates: true,
+  })
+  for (const team of ['red', 'blue']) {
+    const jwt = key.sign({ ...good, sub: team, team })
+    const body = { role: 'deploy', jwt }
+    const login = await root.as(undefined).write('auth/team/jwt/login', body)
+    assert.equal(login.status, 200, login.text)
+  }
+})
+after(() => shell.stop())
+
+const roleFile = (): string => join(folder, 'auth/team%2Fjwt/role/deploy.json')
+
+test('what was exported changes nothing when it is planned', async () => {
+  const made = await shell.run(['export', folder])
+  assert.equal(made.code, 0, made.err)
+  assert.deepEqual(readdirSync(join(folder, 'policies')).toSorted(), [
+    'app.hcl',
+    'default.hcl',
+    'team%2Fsub.hcl',
+    'wide.json',
+  ])
+  assert.match(readFileSync(roleFile(), 'utf8'), /"bound_claims_type": "glob"/)
+  const same = await shell.run(['plan', folder])
+  assert.equal(same.code, 0, `${same.out}${same.err}`)
+  assert.equal(same.out.match(/nothing changes/g)?.length, 5, same.out)
+})
+
+test('what somebody would lose by is shown, and written only when that is said', async () => {
+  const { root } = shell.server
+  const role = JSON.parse(readFileSync(roleFile(), 'utf8'))
+  writeFileSync(roleFile(), JSON.stringify({ ...role, bound_claims: { team: 'red' } }))
+  writeFileSync(join(folder, 'policies/app.hcl'), 'path "kv/app/*" { capabilities = ["list"] }')
+  const plan = await shell.run(['plan', folder])
+  assert.equal(plan.code, 3, plan.err)
+  assert.match(plan.out, /1 would be refused\n\s+blue {2}claim_mismatch/)
+  assert.match(plan.out, /Of 2 live tokens with it:/)
+  assert.match(plan.out, /2 may do more on one path and less on another\n\s+team-jwt-/)
+  const json = await shell.run(['plan', '-format=json', folder])
+  assert.equal(JSON.parse(json.out).length, 5)
+  const before = (await root.read('auth/team/jwt/role/deploy')).body.data
+  const refused = await shell.run(['apply', folder])
+  assert.equal(refused.code, 3)
+  assert.match(refused.err, /Nothing was written/)
+  assert.deepEqual((await root.read('auth/team/jwt/role/deploy')).body.data, before)
+  const done = await shell.run(['apply', '-lose', folder])
+  assert.equal(done.code, 0, done.err)
+  const after = (await root.read('auth/team/jwt/role/deploy')).body.data
+  assert.deepEqual(after, { ...before, bound_claims: { team: 'red' } })
+  assert.match((await root.read('sys/policies/acl/app')).body.data.policy, /list/)
+  const wide = (await root.read('sys/policies/acl/wide')).body.data
+  assert.equal(wide.allow_slashes_in_identity_templates, true)
+})
+
+test('one file that would be refused keeps all of them back, and a stray one is named', async () => {
+  const role = JSON.parse(readFileSync(roleFile(), 'utf8'))
+  writeFileSync(roleFile(), JSON.stringify({ ...role, token_bound_cidrs: ['nowhere'] }))
+  writeFileSync(
+    join(folder, 'policies/app.hcl'),
+    'path "kv/app/*" { capabilities = ["read", "list"] }',
+  )
+  const apply = await shell.run(['apply', '-lose', folder])
+  assert.equal(apply.code, 3)
+  assert.match(apply.out, /would be refused/)
+  const { policy } = (await shell.server.root.read('sys/policies/acl/app')).body.data
+  assert.equal(policy.includes('read'), false)
+  writeFileSync(roleFile(), '{')
+  assert.match((await shell.run(['plan', folder])).err, /deploy\.json is no JSON/)
+  writeFileSync(roleFile(), JSON.stringify(role))
+  writeFileSync(join(folder, 'notes.txt'), 'x')
+  assert.match((await shell.run(['plan', folder])).err, /notes\.txt is neither/)
+  const empty = join(shell.home, 'empty')
+  mkdirSync(empty)
+  assert.match((await shell.run(['plan', empty])).err, /no file below/)
+  assert.equal((await shell.run(['plan', join(shell.home, 'none')])).code, 1)
+})
