@@ -21,6 +21,7 @@ import type {
 import type { Reply } from '../framework/reply.ts'
 import type { BackendRequest, Caller, Operation } from '../framework/request.ts'
 import type { RequestFacts } from '../framework/core-path.ts'
+import { requireDryRunKnown } from '../framework/dry-run.ts'
 import { envelopeText } from '../framework/envelope.ts'
 import { parseInput, type ParsedInput } from '../framework/input.ts'
 import {
@@ -502,6 +503,7 @@ export class Pipeline {
     const { route, admission } = admitted
     const service = requireService(request, route, operation)
     const { declaration } = service
+    requireDryRunKnown(declaration, operation, request.data)
     const parsed = parseInput(declaration, request.data, service.captures)
     const call: BackendRequest<Input<FieldTable>> & {
       readonly facts: RequestFacts<CallerFacts> | undefined
@@ -552,6 +554,7 @@ export class Pipeline {
     const handler =
       declared === undefined ? undefined : declaration.declaration.operations[declared]
     if (handler === undefined) throw new Refusal('verb_unsupported')
+    if (verb === 'write') requireDryRunKnown(declaration.declaration, 'update', request.data)
     const parsed = parseInput(declaration.declaration, request.data, declaration.captures)
     const call: BackendRequest<Input<FieldTable>> = {
       requestId,

@@ -163,3 +163,20 @@ test('what a token says cannot draw on the terminal', async () => {
   assert.equal(result.code, 3)
   assert.equal(result.out.includes('\u001b'), false)
 })
+
+test('role diff asks what the mount is first: where nothing previews, nothing is sent', async () => {
+  const { root } = shell.server
+  await root.must('sys/auth/approle', { type: 'approle' })
+  await root.must('auth/approle/role/ci', { token_policies: 'ro' })
+  for (const mount of ['approle', 'auth/approle/', 'nowhere', 'jwt/config', 'token']) {
+    const result = await shell.run(['role', 'diff', mount, 'ci', 'token_policies=admin'])
+    assert.equal(result.code, 2, `${mount}: ${result.out}`)
+    assert.match(result.err, /has no preview|sees no mount/, mount)
+    assert.deepEqual(
+      shell.taken().filter(({ line }) => !line.startsWith('GET ')),
+      [],
+    )
+  }
+  const { data } = (await root.read('auth/approle/role/ci')).body
+  assert.deepEqual(data.token_policies, ['ro'])
+})

@@ -33,6 +33,7 @@ export const roleDiff: Command = {
     const path = `auth/${mount}/role/${context.path(1)}`
     const fields = await context.keyValues(context.args.slice(2))
     await requirePreview(context)
+    await requirePreviewingMount(context, mount, path)
     const body = objectOf([...Object.entries(fields), ['dry_run', true]])
     const secret = await context.fetch(
       { method: 'POST', path, body },
@@ -59,6 +60,31 @@ async function requirePreview(context: CommandContext): Promise<void> {
   if (Number(major) > 0 || Number(minor) >= 2) return
   throw new CommandFailure(
     `this server (${version === '' ? 'of an unknown version' : version}) has no preview, and would write the role`,
+    exitCodes.remote,
+  )
+}
+
+/** Roles of other methods have no preview, and older servers would write them (explain.md §5). */
+async function requirePreviewingMount(
+  context: CommandContext,
+  mount: string,
+  path: string,
+): Promise<void> {
+  const secret = await context.fetch(
+    { method: 'GET', path: `sys/internal/ui/mounts/${path}` },
+    { doing: `Error finding the mount of ${path}`, about: path, preflight: true, accept: [403] },
+  )
+  const data = secret?.data
+  if (data === undefined || cleanPath(goTextMember(data, 'path')) !== `auth/${mount}`) {
+    throw new CommandFailure(
+      `this token sees no mount at auth/${mount}/: nothing was sent`,
+      exitCodes.remote,
+    )
+  }
+  const type = goTextMember(data, 'type')
+  if (type === 'jwt' || type === 'oidc') return
+  throw new CommandFailure(
+    `auth/${mount}/ is of the method ${type}, which has no preview: nothing was sent`,
     exitCodes.remote,
   )
 }
