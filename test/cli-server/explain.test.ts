@@ -135,6 +135,32 @@ test('in a CI job a refusal is an annotation or a folded section, and no claim a
   assert.equal((await shell.run(words)).err.includes('section_'), false)
 })
 
+test('no claim of an accepted login is a command in a CI job', async () => {
+  const { root } = shell.server
+  await root.must('auth/jwt/role/mapped', {
+    role_type: 'jwt',
+    user_claim: 'sub',
+    bound_audiences: good.aud,
+    claim_mappings: { team: 'team' },
+  })
+  const team = 'a\n::error title=pwn::owned\n##[error]b'
+  const jwt = key.sign({ ...good, team })
+  const env = { GITHUB_ACTIONS: 'true' }
+  const fields = ['role=mapped', `jwt=${jwt}`]
+  for (const words of [
+    ['login', '-method=jwt', ...fields],
+    ['write', 'auth/jwt/login', ...fields],
+  ]) {
+    for (const terminal of [true, false]) {
+      const options = { env, programName: 'tokenstile', terminal }
+      const { code, out, err } = await shell.run(words, options)
+      assert.equal(code, 0, err)
+      assert.match(out, /pwn/)
+      assert.equal(/^\s*::|##\[/m.test(out + err), false, out)
+    }
+  }
+})
+
 test('role diff says who would gain and who would lose, and writes nothing', async () => {
   const { root } = shell.server
   for (const team of ['red', 'blue']) {

@@ -42,7 +42,7 @@ export const roleDiff: Command = {
     const { data } = secret ?? {}
     if (data === undefined) throw new CommandFailure('the server said nothing', exitCodes.remote)
     if (!context.print.isTable) context.print.data(data)
-    else for (const line of drawn(path, data)) context.print.told(line)
+    else for (const line of drawn(path, data)) context.print.line(line)
     const isSafe = member(data, 'valid') === true && objectsMember(data, 'lose').length === 0
     return isSafe ? exitCodes.ok : risky
   },
