@@ -19,7 +19,7 @@ import type {
   WrapInfo,
 } from '../framework/api.ts'
 import type { Reply } from '../framework/reply.ts'
-import type { BackendRequest, Caller, Operation } from '../framework/request.ts'
+import type { AskedBesides, BackendRequest, Caller, Operation } from '../framework/request.ts'
 import type { RequestFacts } from '../framework/core-path.ts'
 import { requireDryRunKnown } from '../framework/dry-run.ts'
 import { envelopeText } from '../framework/envelope.ts'
@@ -524,6 +524,9 @@ export class Pipeline {
       via: request.via,
       facts: declaration.privileged === true ? this.#facts(request, admission) : undefined,
       listener: request.listener,
+      may: Object.hasOwn(declaration.fields, 'dry_run')
+        ? (asked) => mayBesides(request, admitted, asked)
+        : undefined,
     }
     return after(service.handler(call), (reply) => {
       const { warnings } = parsed
@@ -751,6 +754,18 @@ function requireAllowed(
   const same = admission.acl.decide({ ...asked, path: canonical })
   if (!same.allowed) throw new Refusal('policy_denied')
   return { sudo: sudo && same.sudo, grantedBy }
+}
+
+/** Whether the caller could ask for this as well, by the path as sent and in its one spelling. */
+function mayBesides(
+  { path: sent, wrapTtlSeconds }: ApiRequest,
+  { route, admission }: Admitted,
+  { operation, path, sudo = false }: AskedBesides,
+): boolean {
+  if (admission === undefined) return false
+  const paths = path === undefined ? [sent, canonicalOf(route, operation) ?? sent] : [path]
+  const asked = { operation, wrapTtlSeconds, sudoRequired: sudo }
+  return paths.every((one) => admission.acl.decide({ ...asked, path: one }).allowed)
 }
 
 /** The full path in its one spelling; that of a list ends in a slash. */

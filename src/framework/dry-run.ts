@@ -3,16 +3,72 @@
 import type { PathDeclaration } from './path.ts'
 import { invalid, Refusal } from './refusal.ts'
 import { reply, type Reply } from './reply.ts'
-import type { Operation } from './request.ts'
+import type { AskedBesides, BackendRequest, Operation } from './request.ts'
 import { member, type JsonObject, type JsonValue } from '../lib/json.ts'
 import { field } from '../schema/field.ts'
 
 /** Says what a drafted write would do. */
-export type Preview<D> = (draft: () => Promise<D>) => Promise<JsonObject>
+export type Preview<D> = (draft: () => Promise<D>, sight: PreviewSight) => Promise<JsonObject>
+
+/** What of a preview its caller could read elsewhere: nobody is told more here. */
+export interface PreviewSight {
+  /** What stands now. */
+  readonly current: boolean
+  /** Each that would gain or lose, and not how many alone. */
+  readonly rows: boolean
+}
+
+export interface PreviewFound {
+  readonly warnings: readonly string[]
+  /** `field`, `before` and `after`. */
+  readonly changes: readonly JsonObject[]
+  readonly replayed: number
+  readonly unknown: number
+  readonly gain: readonly JsonObject[]
+  readonly lose: readonly JsonObject[]
+  readonly changed: readonly JsonObject[]
+  readonly truncated: boolean
+}
+
+/** Where the rows of a login preview can be read as well. */
+export const keptLogins = { operation: 'read', path: 'sys/logins' } as const
+
+/** Of each list that is shown. */
+const shownMax = 1_000
 
 export const dryRunField = field.bool({
   help: 'Write nothing: say what would change, and which logins of the past would go another way.',
 })
+
+/** `rows` says who may read of those that the preview is about. */
+export function sightOf(
+  { may }: Pick<BackendRequest<unknown>, 'may'>,
+  rows: AskedBesides,
+): PreviewSight {
+  return { current: may?.({ operation: 'read' }) === true, rows: may?.(rows) === true }
+}
+
+/** Which fields differ tells of what stands as well as their values do. */
+export function previewData(found: PreviewFound, sight: PreviewSight): JsonObject {
+  const { warnings, changes, replayed, unknown, gain, lose, changed } = found
+  const isCut = [gain, lose, changed].some(({ length }) => length > shownMax)
+  return {
+    valid: true,
+    warnings: [...warnings],
+    ...(sight.current ? { changes: [...changes] } : {}),
+    replayed,
+    unknown,
+    counts: { gain: gain.length, lose: lose.length, changed: changed.length },
+    ...(sight.rows
+      ? {
+          gain: gain.slice(0, shownMax),
+          lose: lose.slice(0, shownMax),
+          changed: changed.slice(0, shownMax),
+        }
+      : {}),
+    truncated: found.truncated || (sight.rows && isCut),
+  }
+}
 
 /** A write that would be refused is an answer here: what it would hear. */
 export async function previewReply(preview: () => Promise<JsonObject>): Promise<Reply> {
@@ -21,7 +77,8 @@ export async function previewReply(preview: () => Promise<JsonObject>): Promise<
   } catch (problem) {
     if (!(problem instanceof Refusal) || problem.status !== 400) throw problem
     const nothing = { warnings: [], changes: [], replayed: 0, unknown: 0 }
-    const nobody = { gain: [], lose: [], changed: [], truncated: false }
+    const counts = { gain: 0, lose: 0, changed: 0 }
+    const nobody = { counts, gain: [], lose: [], changed: [], truncated: false }
     return reply.data({ valid: false, problem: problem.message, ...nothing, ...nobody })
   }
 }
@@ -34,7 +91,7 @@ export function asksDryRun(value: JsonValue): boolean {
 }
 
 /** Operations that change something. */
-const changes: readonly Operation[] = ['create', 'update', 'patch', 'delete']
+const changing: readonly Operation[] = ['create', 'update', 'patch', 'delete']
 
 /** Throws a 400 where a change is to be tried and its path would make it for real. */
 export function requireDryRunKnown(
@@ -43,7 +100,7 @@ export function requireDryRunKnown(
   data: JsonObject,
 ): void {
   const given = member(data, 'dry_run')
-  if (given === undefined || !changes.includes(operation) || !asksDryRun(given)) return
+  if (given === undefined || !changing.includes(operation) || !asksDryRun(given)) return
   const isWrite = operation === 'create' || operation === 'update'
   if (isWrite && Object.hasOwn(fields, 'dry_run')) return
   // A secret may have a member of that name; a delete has no members.

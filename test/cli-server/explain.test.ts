@@ -181,6 +181,13 @@ test('role diff says who would gain and who would lose, and writes nothing', asy
   const bad = await shell.run(['role', 'diff', 'jwt', 'deploy', 'token_bound_cidrs=x'])
   assert.equal(bad.code, 3)
   assert.match(bad.out, /would be refused/)
+  const policy = 'path "auth/jwt/role/deploy" { capabilities = ["update"] }'
+  const env = { VAULT_TOKEN: await shell.tokenFor('role-writer', policy) }
+  const counted = await shell.run(['role', 'diff', 'jwt', 'deploy', ...fields], { env })
+  assert.equal(counted.code, 3, counted.err)
+  assert.match(counted.out, /may not read what stands there/)
+  assert.match(counted.out, /[1-9]\d* would be refused/)
+  assert.equal(/repo:acme|red/.test(counted.out.replaceAll('refused', '')), false, counted.out)
 })
 
 test('what a token says cannot draw on the terminal', async () => {

@@ -80,3 +80,31 @@ test('it needs the capability of the write', async () => {
   const perhaps = { policy: text, dry_run: 'perhaps' }
   wantError(await server.root.write('sys/policies/acl/app', perhaps), 400, /dry_run/)
 })
+
+test('the text that stands is for those who may read it, accessors for those who may list them', async () => {
+  const path = 'sys/policies/acl/app'
+  const next = { policy: 'path "kv/app/*" { capabilities = ["list"] }', dry_run: true }
+  const update = `path "${path}" { capabilities = ["update"] }`
+  const writer = await server.root.tokenFor('writer', update)
+  const told = await writer.write(path, next)
+  assert.equal(told.body.data.counts.lose, 2, told.text)
+  for (const name of ['changes', 'gain', 'lose', 'changed']) {
+    assert.equal(told.body.data[name], undefined, name)
+  }
+  assert.equal(told.text.includes('"list"'), false)
+  const reader = await server.root.tokenFor(
+    'policy-reader',
+    `path "${path}" { capabilities = ["update", "read"] }
+     path "auth/token/accessors" { capabilities = ["list"] }`,
+  )
+  const read = (await reader.write(path, next)).body.data
+  assert.equal(read.changes[0].before, text)
+  assert.equal(read.lose, undefined)
+  const lister = await server.root.tokenFor(
+    'lister',
+    `${update}\npath "auth/token/accessors/" { capabilities = ["list", "sudo"] }`,
+  )
+  const listed = (await lister.write(path, next)).body.data
+  assert.deepEqual(subs(listed.lose), ['token-alone', 'token-both'])
+  assert.equal(listed.changes, undefined)
+})

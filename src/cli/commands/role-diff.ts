@@ -1,7 +1,7 @@
 /** `role diff`: what a change of a role would do, before it is written (explain.md §5). */
 
 import { encodeJson, isJsonArray, isJsonObject, member, type JsonObject } from '../../lib/json.ts'
-import { objectOf, objectsMember } from '../../client/secret.ts'
+import { numberMember, objectMember, objectOf, objectsMember } from '../../client/secret.ts'
 import { product } from '../../lib/product.ts'
 import type { Command } from '../command.ts'
 import { cleanPath, type CommandContext } from '../context.ts'
@@ -43,7 +43,7 @@ export const roleDiff: Command = {
     if (data === undefined) throw new CommandFailure('the server said nothing', exitCodes.remote)
     if (!context.print.isTable) context.print.data(data)
     else for (const line of drawn(path, data)) context.print.line(line)
-    const isSafe = member(data, 'valid') === true && objectsMember(data, 'lose').length === 0
+    const isSafe = member(data, 'valid') === true && countOf(data, 'lose') === 0
     return isSafe ? exitCodes.ok : risky
   },
 }
@@ -95,10 +95,11 @@ function drawn(path: string, data: JsonObject): readonly string[] {
     return [`${path} would be refused.`, ...folded('  ', goTextMember(data, 'problem'))]
   }
   const changes = objectsMember(data, 'changes')
+  const isHidden = member(data, 'changes') === undefined
   const lists = ['gain', 'lose', 'changed'] as const
   const titles = { gain: 'would get in', lose: 'would be refused', changed: 'another token' }
   return [
-    changes.length === 0 ? `${path}: nothing changes.` : `${path}:`,
+    headingOf(path, isHidden ? undefined : changes.length),
     ...changes.flatMap((change) => [
       `  ${goTextMember(change, 'field')}`,
       `    - ${valueOf(change, 'before')}`,
@@ -108,13 +109,24 @@ function drawn(path: string, data: JsonObject): readonly string[] {
     `  Of ${goTextMember(data, 'replayed')} kept logins:`,
     ...lists.flatMap((name) => {
       const rows = objectsMember(data, name)
-      return [`    ${String(rows.length).padStart(5)} ${titles[name]}`, ...rowLines(rows)]
+      return [`    ${String(countOf(data, name)).padStart(5)} ${titles[name]}`, ...rowLines(rows)]
     }),
     ...(goTextMember(data, 'unknown') === '0'
       ? []
       : [`    ${goTextMember(data, 'unknown').padStart(5)} cannot be told: a claim was not kept`]),
     ...(member(data, 'truncated') === true ? ['  There are more than were looked at.'] : []),
   ]
+}
+
+function headingOf(path: string, changes: number | undefined): string {
+  if (changes === undefined) return `${path}: this token may not read what stands there.`
+  return changes === 0 ? `${path}: nothing changes.` : `${path}:`
+}
+
+/** The rows themselves are for those who may read `sys/logins`; servers of 0.2 count none. */
+function countOf(data: JsonObject, name: string): number {
+  const counts = objectMember(data, 'counts')
+  return counts === undefined ? objectsMember(data, name).length : numberMember(counts, name)
 }
 
 function warningsOf(data: JsonObject): readonly string[] {
