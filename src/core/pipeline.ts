@@ -44,6 +44,7 @@ import type { FieldTable, Input } from '../schema/field.ts'
 import { StoreSealed, StoreUnavailable, type Store, type StoreView } from '../storage/store.ts'
 import { KeyNotStorable } from '../storage/transaction.ts'
 import type { PolicyAccess } from './access.ts'
+import { askerOf } from './asker.ts'
 import { AuditTrail, Unrecorded, type TrailContext } from './audit-trail.ts'
 import type { CallerFacts } from './caller-facts.ts'
 import type { CoreConfiguration } from './configuration.ts'
@@ -545,7 +546,11 @@ export class Pipeline {
 
   /** What the core's own paths are told besides, and no other backend. */
   #facts(request: ApiRequest, admission: Admission | undefined): RequestFacts<CallerFacts> {
-    return { caller: admission, shown: () => this.#shownCaller(request) }
+    return {
+      caller: admission,
+      shown: () => this.#shownCaller(request),
+      asker: () => askerOf(admission, request.token),
+    }
   }
 
   async #serveSealed(request: ApiRequest, requestId: string): Promise<Answer> {
