@@ -28,6 +28,11 @@ export function withoutCommands(ci: Ci | undefined, text: string): string {
     : safe
 }
 
+/** The same in JSON or YAML: text stands in quotes there, and an escape means the same letter. */
+export function quotedWithoutCommands(ci: Ci | undefined, text: string): string {
+  return ci === 'github' ? text.replaceAll('##[', String.raw`##\u005b`) : text
+}
+
 /** A refusal with its annotation, or folded below its first line. */
 export function refusalText(
   ci: Ci | undefined,

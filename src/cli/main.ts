@@ -231,7 +231,7 @@ function finish(cause: unknown, options: CliOptions): number {
   }
   const text = cause instanceof Error ? cause.message : String(cause)
   const fix = cause instanceof ConnectionError && cause.fix !== undefined ? `\n${cause.fix}` : ''
-  options.stderr.write(`${safeText(text + fix)}\n`)
+  options.stderr.write(`${withoutCommands(ciOf(options.env), text + fix)}\n`)
   return exitCodes.local
 }
 

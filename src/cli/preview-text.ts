@@ -1,7 +1,7 @@
 /** A previewed write as text: for a person, and for a pull request (explain.md §5). */
 
 import { encodeJson, isJsonArray, isJsonObject, member, type JsonObject } from '../lib/json.ts'
-import { objectsMember } from '../client/secret.ts'
+import { numberMember, objectMember, objectsMember } from '../client/secret.ts'
 import { product } from '../lib/product.ts'
 import type { CommandContext } from './context.ts'
 import { CommandFailure, exitCodes } from './failure.ts'
@@ -12,7 +12,7 @@ const shownMax = 10
 
 /** Nobody loses by it, and it would be taken. */
 export function isSafe(data: JsonObject): boolean {
-  return member(data, 'valid') === true && objectsMember(data, 'lose').length === 0
+  return member(data, 'valid') === true && countOf(data, 'lose') === 0
 }
 
 /** A server that does not know `dry_run` would take the fields and carry out the write. */
@@ -58,11 +58,12 @@ export function drawnPreview(path: string, data: JsonObject): readonly string[] 
   }
   const changes = objectsMember(data, 'changes')
   const warnings = warningsOf(data).flatMap((text) => folded('  RISK  ', text))
-  if (changes.length === 0) return [`${path}: nothing changes.`, ...warnings]
+  const isHidden = member(data, 'changes') === undefined
+  if (changes.length === 0 && !isHidden) return [`${path}: nothing changes.`, ...warnings]
   const words = path.startsWith('sys/policies/') ? ofTokens : ofLogins
   const unknown = goTextMember(data, 'unknown')
   return [
-    `${path}:`,
+    isHidden ? `${path}: this token may not read what stands there.` : `${path}:`,
     ...changes.flatMap((change) => [
       `  ${goTextMember(change, 'field')}`,
       `    - ${valueOf(change, 'before')}`,
@@ -72,11 +73,17 @@ export function drawnPreview(path: string, data: JsonObject): readonly string[] 
     `  Of ${goTextMember(data, 'replayed')} ${words.of}:`,
     ...(['gain', 'lose', 'changed'] as const).flatMap((name) => {
       const rows = objectsMember(data, name)
-      return [`    ${String(rows.length).padStart(5)} ${words[name]}`, ...rowLines(rows)]
+      return [`    ${String(countOf(data, name)).padStart(5)} ${words[name]}`, ...rowLines(rows)]
     }),
     ...(unknown === '0' ? [] : [`    ${unknown.padStart(5)} cannot be told: a claim was not kept`]),
     ...(member(data, 'truncated') === true ? ['  There are more than were looked at.'] : []),
   ]
+}
+
+/** The rows themselves are for those who may read them; everybody is told how many there are. */
+function countOf(data: JsonObject, name: string): number {
+  const counts = objectMember(data, 'counts')
+  return counts === undefined ? objectsMember(data, name).length : numberMember(counts, name)
 }
 
 function warningsOf(data: JsonObject): readonly string[] {

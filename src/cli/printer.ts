@@ -6,13 +6,12 @@
 import { isJsonObject, member, type JsonObject, type JsonValue } from '../lib/json.ts'
 import type { TerminalOutput } from '../platform/terminal.ts'
 import { listKeys, textMember, type Secret } from '../client/secret.ts'
-import { annotation, withoutCommands, type Ci } from './ci-log.ts'
+import { annotation, quotedWithoutCommands, withoutCommands, type Ci } from './ci-log.ts'
 import { inClientForm, secretForm } from './client-forms.ts'
 import { exitCodes } from './failure.ts'
 import { goQuotedList, goSeconds, goText, goTime } from './go-text.ts'
 import { formatJson } from './json-text.ts'
 import type { OutputFormat } from './output-format.ts'
-import { safeText } from './safe-text.ts'
 import { fieldValue } from './secret-field.ts'
 import { formatMembers, formatTable, memberRows } from './table.ts'
 import { formatYaml } from './yaml.ts'
@@ -50,13 +49,8 @@ export class Printer {
     return this.#stdout.isTTY === true
   }
 
-  /** One line or several, with unsafe characters escaped. */
+  /** One line or several, with unsafe characters escaped; none is a command of a CI job. */
   line(text: string): void {
-    this.#stdout.write(`${safeText(text)}\n`)
-  }
-
-  /** The same of what tokens say, in the log of a CI job: none of it is a command there. */
-  told(text: string): void {
     this.#stdout.write(`${withoutCommands(this.#ci, text)}\n`)
   }
 
@@ -66,7 +60,7 @@ export class Printer {
   }
 
   error(text: string): void {
-    this.#stderr.write(`${safeText(text)}\n`)
+    this.#stderr.write(`${withoutCommands(this.#ci, text)}\n`)
   }
 
   /** Lines of our own making on standard error, control sequences of colours included. */
@@ -99,8 +93,7 @@ export class Printer {
 
   /** A value that is no envelope. */
   data(value: JsonValue): void {
-    if (this.format === 'json') this.#stdout.write(`${formatJson(value)}\n`)
-    else if (this.format === 'yaml') this.#stdout.write(`${formatYaml(value)}\n`)
+    if (!this.isTable) this.#stdout.write(`${this.#encoded(value)}\n`)
     else if (!isJsonObject(value)) this.line(goText(value))
     else if (Object.keys(value).length > 0) this.line(formatMembers(value))
   }
@@ -135,7 +128,8 @@ export class Printer {
 
   /** Text for a script: as it is, unless it goes to a terminal. */
   bare(text: string): void {
-    this.#stdout.write(this.#stdout.isTTY === true ? `${safeText(text)}\n` : text)
+    const isShown = this.#stdout.isTTY === true
+    this.#stdout.write(isShown ? `${withoutCommands(this.#ci, text)}\n` : text)
   }
 
   #value(value: JsonValue | undefined, name: string): number {
@@ -143,9 +137,13 @@ export class Printer {
       this.error(`Field ${JSON.stringify(name)} not present in secret`)
       return exitCodes.local
     }
-    if (this.isTable) this.bare(goText(value))
-    else this.bare(this.format === 'json' ? formatJson(value) : formatYaml(value))
+    this.bare(this.isTable ? goText(value) : this.#encoded(value))
     return exitCodes.ok
+  }
+
+  #encoded(value: JsonValue): string {
+    const text = this.format === 'json' ? formatJson(value) : formatYaml(value)
+    return quotedWithoutCommands(this.#ci, text)
   }
 }
 

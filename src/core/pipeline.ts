@@ -19,8 +19,9 @@ import type {
   WrapInfo,
 } from '../framework/api.ts'
 import type { Reply } from '../framework/reply.ts'
-import type { BackendRequest, Caller, Operation } from '../framework/request.ts'
+import type { AskedBesides, BackendRequest, Caller, Operation } from '../framework/request.ts'
 import type { RequestFacts } from '../framework/core-path.ts'
+import { requireDryRunKnown } from '../framework/dry-run.ts'
 import { envelopeText } from '../framework/envelope.ts'
 import { parseInput, type ParsedInput } from '../framework/input.ts'
 import {
@@ -43,6 +44,7 @@ import type { FieldTable, Input } from '../schema/field.ts'
 import { StoreSealed, StoreUnavailable, type Store, type StoreView } from '../storage/store.ts'
 import { KeyNotStorable } from '../storage/transaction.ts'
 import type { PolicyAccess } from './access.ts'
+import { askerOf } from './asker.ts'
 import { AuditTrail, Unrecorded, type TrailContext } from './audit-trail.ts'
 import type { CallerFacts } from './caller-facts.ts'
 import type { CoreConfiguration } from './configuration.ts'
@@ -532,6 +534,7 @@ export class Pipeline {
     const { route, admission } = admitted
     const service = requireService(request, route, operation)
     const { declaration } = service
+    requireDryRunKnown(declaration, operation, request.data)
     const parsed = parseInput(declaration, request.data, service.captures)
     const call: BackendRequest<Input<FieldTable>> & {
       readonly facts: RequestFacts<CallerFacts> | undefined
@@ -552,6 +555,9 @@ export class Pipeline {
       via: request.via,
       facts: declaration.privileged === true ? this.#facts(request, admission) : undefined,
       listener: request.listener,
+      may: Object.hasOwn(declaration.fields, 'dry_run')
+        ? (asked) => mayBesides(request, admitted, asked)
+        : undefined,
     }
     return after(service.handler(call), (reply) => {
       const { warnings } = parsed
@@ -570,7 +576,11 @@ export class Pipeline {
 
   /** What the core's own paths are told besides, and no other backend. */
   #facts(request: ApiRequest, admission: Admission | undefined): RequestFacts<CallerFacts> {
-    return { caller: admission, shown: () => this.#shownCaller(request) }
+    return {
+      caller: admission,
+      shown: () => this.#shownCaller(request),
+      asker: () => askerOf(admission, request.token),
+    }
   }
 
   async #serveSealed(request: ApiRequest, requestId: string): Promise<Answer> {
@@ -582,6 +592,7 @@ export class Pipeline {
     const handler =
       declared === undefined ? undefined : declaration.declaration.operations[declared]
     if (handler === undefined) throw new Refusal('verb_unsupported')
+    if (verb === 'write') requireDryRunKnown(declaration.declaration, 'update', request.data)
     const parsed = parseInput(declaration.declaration, request.data, declaration.captures)
     const call: BackendRequest<Input<FieldTable>> = {
       requestId,
@@ -778,6 +789,18 @@ function requireAllowed(
   const same = admission.acl.decide({ ...asked, path: canonical })
   if (!same.allowed) throw new Refusal('policy_denied')
   return { sudo: sudo && same.sudo, grantedBy }
+}
+
+/** Whether the caller could ask for this as well, by the path as sent and in its one spelling. */
+function mayBesides(
+  { path: sent, wrapTtlSeconds }: ApiRequest,
+  { route, admission }: Admitted,
+  { operation, path, sudo = false }: AskedBesides,
+): boolean {
+  if (admission === undefined) return false
+  const paths = path === undefined ? [sent, canonicalOf(route, operation) ?? sent] : [path]
+  const asked = { operation, wrapTtlSeconds, sudoRequired: sudo }
+  return paths.every((one) => admission.acl.decide({ ...asked, path: one }).allowed)
 }
 
 /** The full path in its one spelling; that of a list ends in a slash. */

@@ -19,7 +19,6 @@ import type { LiveToken } from './tokens.ts'
 const tokensMax = 10_000
 const timeMsMax = 2_000
 const tokensOfTurn = 50
-const shownMax = 1_000
 const pathsMax = 1_000
 
 export interface PreviewedTokens {
@@ -81,14 +80,7 @@ export async function previewPolicy(
     else if (differences.every(({ gained }) => gained.length === 0)) lose.push(row)
     else changed.push(row)
   }
-  const isCut = [gain, lose, changed].some(({ length }) => length > shownMax)
-  return {
-    replayed,
-    gain: gain.slice(0, shownMax),
-    lose: lose.slice(0, shownMax),
-    changed: changed.slice(0, shownMax),
-    truncated: isFull || isCut || judged < tokens.length,
-  }
+  return { replayed, gain, lose, changed, truncated: isFull || judged < tokens.length }
 }
 
 /** One path for each rule: a star and a plus stand for a name. */

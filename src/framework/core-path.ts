@@ -21,6 +21,8 @@ export interface RequestFacts<Known> {
   readonly caller: Known | undefined
   /** Who shows a live token on an open path, without having been asked for one; never refuses. */
   readonly shown: () => Promise<Known | undefined>
+  /** A name for whoever makes the request, to count by. */
+  readonly asker: () => string
 }
 
 export interface CoreRequest<I, Known> extends BackendRequest<I> {

@@ -31,15 +31,6 @@ const shownNamesMax = 100
 const shownCharsMax = 128
 const suggestedMax = 8
 
-/**
- * Unknown fields only warn, and this one would be a write that somebody believes to be none
- * (explain.md §5).
- */
-function requireNoPreview(asked: JsonValue | undefined): void {
-  const isOff = [undefined, null, false, 'false', 0, '0', ''].some((off) => off === asked)
-  if (!isOff) throw invalid("'dry_run': this path has no preview; nothing was done")
-}
-
 /** Coerces; throws a 400 that names the field. Unknown fields only warn. */
 export function parseInput(
   declaration: PathDeclaration,
@@ -57,10 +48,8 @@ export function parseInput(
       continue
     }
     const field = Object.hasOwn(fields, name) ? fields[name] : undefined
-    if (field === undefined) {
-      if (name === 'dry_run' && declaration.anyFields !== true) requireNoPreview(given[name])
-      unknown.push(name)
-    } else setField(input, name, field, given[name] ?? null)
+    if (field === undefined) unknown.push(name)
+    else setField(input, name, field, given[name] ?? null)
   }
   for (const [name, value] of Object.entries(captures)) {
     const field = Object.hasOwn(fields, name) ? fields[name] : undefined

@@ -40,4 +40,14 @@ export interface BackendRequest<I> {
   readonly wrapTtlSeconds: number
   readonly via: ApiRequest['via']
   readonly listener: ApiRequest['listener']
+  /** For an answer that tells of other things; given to paths with a preview. */
+  readonly may?: ((asked: AskedBesides) => boolean) | undefined
+}
+
+/** Something else that the caller of a request might do. */
+export interface AskedBesides {
+  readonly operation: Operation
+  /** That of the request when absent. */
+  readonly path?: string
+  readonly sudo?: boolean
 }

@@ -1,6 +1,7 @@
 /** What a request asks for: verb, path and fields, by its method (platform.md §1.5, §1.7). */
 
 import type { PathTraits, PathTraitsOf, Verb } from '../framework/api.ts'
+import { requireNoDryRun } from '../framework/dry-run.ts'
 import { invalid, Refusal } from '../framework/refusal.ts'
 import { emptyObject, type JsonObject } from '../lib/json.ts'
 import { after, type Soon } from '../lib/soon.ts'
@@ -93,8 +94,9 @@ function queryCall(
 }
 
 function bodyCall(source: CallSource, verb: 'write' | 'patch'): Soon<Call> {
-  const { path, readFields, traitsOf } = source
+  const { path, query, readFields, traitsOf } = source
   if (path.endsWith('/')) throw invalid("cannot write to a path ending in '/'")
+  if (/dry(?:_|%5f)run/i.test(query)) requireNoDryRun(parsePairs(query))
   return after(readFields(traitsOf(path, verb), verb), (data) => ({ verb, path, data }))
 }
 

@@ -65,7 +65,7 @@ const claimsLimits = {
   loneSurrogates: 'refuse',
 } as const
 const rolesMax = 1000
-/** A minute and token. */
+/** A minute and asker. */
 const questionsMax = 30
 const minuteMs = 60_000
 const askersMax = 1024
@@ -103,12 +103,12 @@ export function explainPaths(ports: Ports): readonly PathDeclaration[] {
   ]
 }
 
-/** How often one token has asked in this minute. */
+/** How often one asker has asked in this minute. */
 class Questions {
   readonly #askers = new BoundedCache<string, { sinceMs: number; count: number }>(askersMax)
 
-  require({ caller, nowMs }: Request): void {
-    const asker = caller?.tokenId ?? ''
+  require({ facts, nowMs }: Request): void {
+    const asker = facts.asker()
     const known = this.#askers.get(asker)
     const isNew = known === undefined || Math.abs(nowMs - known.sinceMs) >= minuteMs
     const window = isNew ? { sinceMs: nowMs, count: 0 } : known

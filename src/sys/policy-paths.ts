@@ -10,7 +10,7 @@ import type {
 import { policyNameCharsMax } from '../core/policies.ts'
 import { policyChanges, previewPolicy } from '../core/policy-preview.ts'
 import { reply, type Reply } from '../framework/reply.ts'
-import { previewReply } from '../framework/dry-run.ts'
+import { previewData, previewReply, sightOf, type PreviewSight } from '../framework/dry-run.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import type { JsonObject } from '../lib/json.ts'
 import { field } from '../schema/field.ts'
@@ -58,10 +58,12 @@ export function policyPaths(ports: Ports): readonly PathDeclaration[] {
         read: readPolicy(ports, 'policy'),
         write: {
           summary: 'Create or replace a policy.',
-          handler: async ({ input, path }) => {
+          handler: async ({ input, path, may }) => {
             const allowsSlashes = input.allow_slashes_in_identity_templates === true
             const written = { text: input.policy ?? '', allowsSlashes }
-            if (input.dry_run === true) return preview(ports, input.name ?? '', written)
+            if (input.dry_run === true) {
+              return preview(ports, input.name ?? '', written, sightOf({ may }, accessors))
+            }
             const warnings = await writePolicy(ports, path, input.name, written)
             return warnings.length > 0 ? reply.none(warnings) : reply.none()
           },
@@ -96,11 +98,13 @@ export function policyPaths(ports: Ports): readonly PathDeclaration[] {
         read: readPolicy(ports, 'rules'),
         write: {
           summary: 'Create or replace a policy.',
-          handler: async ({ input, path }) => {
+          handler: async ({ input, path, may }) => {
             const usesRules = (input.policy ?? '') === '' && input.rules !== undefined
             const text = usesRules ? (input.rules ?? '') : (input.policy ?? '')
             const written = { text, allowsSlashes: false }
-            if (input.dry_run === true) return preview(ports, input.name ?? '', written)
+            if (input.dry_run === true) {
+              return preview(ports, input.name ?? '', written, sightOf({ may }, accessors))
+            }
             const warnings = await writePolicy(ports, path, input.name, written)
             if (usesRules) warnings.push("'rules' is deprecated, please use 'policy' instead")
             return warnings.length > 0 ? reply.none(warnings) : reply.none()
@@ -145,22 +149,21 @@ interface WrittenText {
   readonly allowsSlashes: boolean
 }
 
-async function preview(ports: Ports, name: string, written: WrittenText): Promise<Reply> {
+/** What ends a token by name is for those who may list such names. */
+const accessors = { operation: 'list', path: 'auth/token/accessors/', sudo: true } as const
+
+async function preview(
+  ports: Ports,
+  name: string,
+  written: WrittenText,
+  sight: PreviewSight,
+): Promise<Reply> {
   const { text, ...options } = written
   return previewReply(async () => {
     const { current, next, warnings } = await ports.policies.draft(name, text, options)
-    const { replayed, gain, lose, changed, truncated } = await previewPolicy(ports, current, next)
-    return {
-      valid: true,
-      warnings: [...warnings],
-      changes: [...policyChanges(current, next)],
-      replayed,
-      unknown: 0,
-      gain: [...gain],
-      lose: [...lose],
-      changed: [...changed],
-      truncated,
-    }
+    const found = await previewPolicy(ports, current, next)
+    const changes = policyChanges(current, next)
+    return previewData({ ...found, unknown: 0, warnings, changes }, sight)
   })
 }
 

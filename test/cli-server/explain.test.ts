@@ -135,6 +135,32 @@ test('in a CI job a refusal is an annotation or a folded section, and no claim a
   assert.equal((await shell.run(words)).err.includes('section_'), false)
 })
 
+test('no claim of an accepted login is a command in a CI job', async () => {
+  const { root } = shell.server
+  await root.must('auth/jwt/role/mapped', {
+    role_type: 'jwt',
+    user_claim: 'sub',
+    bound_audiences: good.aud,
+    claim_mappings: { team: 'team' },
+  })
+  const team = 'a\n::error title=pwn::owned\n##[error]b'
+  const jwt = key.sign({ ...good, team })
+  const env = { GITHUB_ACTIONS: 'true' }
+  const fields = ['role=mapped', `jwt=${jwt}`]
+  for (const words of [
+    ['login', '-method=jwt', ...fields],
+    ['write', 'auth/jwt/login', ...fields],
+  ]) {
+    for (const terminal of [true, false]) {
+      const options = { env, programName: 'tokenstile', terminal }
+      const { code, out, err } = await shell.run(words, options)
+      assert.equal(code, 0, err)
+      assert.match(out, /pwn/)
+      assert.equal(/^\s*::|##\[/m.test(out + err), false, out)
+    }
+  }
+})
+
 test('role diff says who would gain and who would lose, and writes nothing', async () => {
   const { root } = shell.server
   for (const team of ['red', 'blue']) {
@@ -155,6 +181,13 @@ test('role diff says who would gain and who would lose, and writes nothing', asy
   const bad = await shell.run(['role', 'diff', 'jwt', 'deploy', 'token_bound_cidrs=x'])
   assert.equal(bad.code, 3)
   assert.match(bad.out, /would be refused/)
+  const policy = 'path "auth/jwt/role/deploy" { capabilities = ["update"] }'
+  const env = { VAULT_TOKEN: await shell.tokenFor('role-writer', policy) }
+  const counted = await shell.run(['role', 'diff', 'jwt', 'deploy', ...fields], { env })
+  assert.equal(counted.code, 3, counted.err)
+  assert.match(counted.out, /may not read what stands there/)
+  assert.match(counted.out, /[1-9]\d* would be refused/)
+  assert.equal(/repo:acme|red/.test(counted.out.replaceAll('refused', '')), false, counted.out)
 })
 
 test('what a token says cannot draw on the terminal', async () => {
@@ -162,4 +195,21 @@ test('what a token says cannot draw on the terminal', async () => {
   const result = await shell.run(['explain', '-role=deploy', jwt])
   assert.equal(result.code, 3)
   assert.equal(result.out.includes('\u001b'), false)
+})
+
+test('role diff asks what the mount is first: where nothing previews, nothing is sent', async () => {
+  const { root } = shell.server
+  await root.must('sys/auth/approle', { type: 'approle' })
+  await root.must('auth/approle/role/ci', { token_policies: 'ro' })
+  for (const mount of ['approle', 'auth/approle/', 'nowhere', 'jwt/config', 'token']) {
+    const result = await shell.run(['role', 'diff', mount, 'ci', 'token_policies=admin'])
+    assert.equal(result.code, 2, `${mount}: ${result.out}`)
+    assert.match(result.err, /has no preview|sees no mount/, mount)
+    assert.deepEqual(
+      shell.taken().filter(({ line }) => !line.startsWith('GET ')),
+      [],
+    )
+  }
+  const { data } = (await root.read('auth/approle/role/ci')).body
+  assert.deepEqual(data.token_policies, ['ro'])
 })

@@ -50,6 +50,62 @@ test('terminal escapes of a server are shown as text, wherever they stand and ho
     }
   }))
 
+/** GitHub's runner reads them at the start of a line, or anywhere. */
+const commands = 'a\n::error title=pwn::owned\n  ::add-mask::x\nb ##[error]c'
+
+test('no value of a server is a command in the log of a GitHub job, whatever prints it (SEC-CLI-07)', () =>
+  withServer({}, async (server) => {
+    const secret = { [commands]: commands, data: { [commands]: commands }, metadata: {} }
+    const auth = { ...loginAuth, metadata: { role: commands, [commands]: commands } }
+    server.answer({
+      'GET /v1/a': { body: envelope({ data: secret, warnings: [commands] }) },
+      'PUT /v1/a': { body: envelope({ auth }) },
+      'GET /v1/list': { body: envelope({ data: { keys: [commands] } }) },
+      'GET /v1/text': { status: 502, text: commands },
+      'GET /v1/sys/policies/acl/p': { body: envelope({ data: { name: 'p', policy: commands } }) },
+      'PUT /v1/auth/jwt/login': { body: envelope({ auth }) },
+      'GET /v1/auth/token/lookup-self': {
+        body: envelope({ data: { display_name: commands, meta: { sub: commands } } }),
+      },
+      'GET /v1/sys/internal/ui/whoami': {
+        body: envelope({ data: { groups: [{ name: commands }], policies: [] } }),
+      },
+      'GET /v1/sys/internal/ui/mounts/kv/a': {
+        body: envelope({ data: { path: 'kv/', options: { version: '2' } } }),
+      },
+      'GET /v1/kv/data/a': { body: envelope({ data: secret }) },
+    })
+    for (const words of [
+      ['read', 'a'],
+      ['read', '-format=json', 'a'],
+      ['read', '-format=yaml', 'a'],
+      ['read', '-format=json', '-field=data', 'a'],
+      ['write', 'a', 'b=c'],
+      ['list', 'list'],
+      ['list', '-format=json', 'list'],
+      ['read', 'text'],
+      ['policy', 'read', 'p'],
+      ['kv', 'get', 'kv/a'],
+      ['login', '-method=jwt', 'role=r', 'jwt=x'],
+      ['login', '-no-store', '-method=jwt', 'role=r', 'jwt=x'],
+      ['whoami'],
+    ]) {
+      for (const terminal of [true, false]) {
+        const env = { GITHUB_ACTIONS: 'true' }
+        const { out, err } = await server.run(words, { env, terminal })
+        const read = `${out}\n${err}`
+        assert.match(read, /pwn/, words.join(' '))
+        const taken = read
+          .split('\n')
+          .filter((line) => line.trimStart().startsWith('::') || line.includes('##['))
+        assert.deepEqual(taken, [], words.join(' '))
+        if (words[1] === '-format=json' && words[2] === 'a') {
+          assert.equal(JSON.parse(out).data[commands], commands)
+        }
+      }
+    }
+  }))
+
 const canary = 'canary-5c07'
 
 test('a secret comes from standard input or a file, and is in nothing that is printed (SEC-CLI-06)', () =>

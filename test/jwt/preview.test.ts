@@ -114,6 +114,58 @@ test('a configuration is previewed for the logins of all roles', async () => {
   assertStatus(denied, 403)
 })
 
+test('a preview tells what stands to those who may read it, and logins to those who may read logins', async () => {
+  const at = `auth/${mount}`
+  const update = `path "${at}/*" { capabilities = ["create", "update"] }`
+  const reads = (path: string): string => `path "${path}" { capabilities = ["read", "update"] }`
+  const next = { ...role, bound_claims: { team: ['blue', 'green'] }, dry_run: true }
+  const config = { ...configS, token_audiences: ['b'], dry_run: true }
+
+  const writer = await server.root.tokenFor('writer', update)
+  for (const [path, body] of [
+    ['role/r', next],
+    ['config', config],
+  ] as const) {
+    const answer = await writer.write(`${at}/${path}`, body)
+    assertStatus(answer, 200)
+    const { counts, ...data } = answer.body.data
+    assert.deepEqual(
+      Object.keys(data).toSorted(),
+      ['replayed', 'truncated', 'unknown', 'valid', 'warnings'],
+      path,
+    )
+    assert.ok(counts.lose > 0, path)
+    for (const secret of ['red', 'BEGIN PUBLIC KEY', 'ann', 'bob']) {
+      assert.equal(answer.text.includes(secret), false, `${path}: ${secret}`)
+    }
+  }
+
+  const seer = await server.root.tokenFor('seer', `${update}\n${reads(`${at}/role/r`)}`)
+  const seen = (await seer.write(`${at}/role/r`, next)).body.data
+  assert.deepEqual(seen.changes[0].before, { team: ['red', 'blue'] })
+  assert.equal(seen.gain, undefined)
+  assert.equal((await seer.write(`${at}/config`, config)).body.data.changes, undefined)
+
+  const watcher = await server.root.tokenFor('watch', `${update}\n${reads('sys/logins')}`)
+  const watched = (await watcher.write(`${at}/role/r`, next)).body.data
+  assert.equal(watched.changes, undefined)
+  assert.ok(subs(watched.lose).includes('ann'))
+  assert.equal(watched.counts.lose, watched.lose.length)
+
+  // The one spelling counts as well.
+  const spelt = await server.root.tokenFor(
+    'spelt',
+    `${reads(`${at}/role/*`)}\npath "${at}/role/r" { capabilities = ["update"] }`,
+  )
+  const odd = await spelt.write(`${at}/role/R`, next)
+  assertStatus(odd, 200)
+  assert.equal(odd.body.data.changes, undefined)
+
+  const whole = (await server.root.write(`${at}/role/r`, next)).body.data
+  assert.deepEqual(Object.keys(whole.counts), ['gain', 'lose', 'changed'])
+  assert.deepEqual(subs(whole.gain), subs(watched.gain))
+})
+
 test(
   'many kept logins are judged in little time, and a long list is cut',
   { timeout: 60_000 },
@@ -132,8 +184,9 @@ test(
       dry_run: true,
     })
     const tookMs = Date.now() - startedMs
-    const { replayed, lose, truncated } = answer.body.data
+    const { replayed, lose, truncated, counts } = answer.body.data
     assert.equal(replayed, 1_500)
+    assert.equal(counts.lose, 1_500)
     assert.equal(lose.length, 1_000)
     assert.equal(truncated, true)
     assert.ok(tookMs < 2_000, `${tookMs} ms`)

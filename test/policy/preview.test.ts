@@ -89,9 +89,37 @@ test('the older path previews too, and a path without a preview does nothing rat
   await root.must('sys/auth/userpass', { type: 'userpass' })
   for (const asked of [true, 'true', 1, 'yes']) {
     const body = { password: 'correct horse', dry_run: asked }
-    wantError(await root.write('auth/userpass/users/ann', body), 400, /no preview/)
+    wantError(await root.write('auth/userpass/users/ann', body), 400, /dry_run/)
   }
   assert.equal((await root.read('auth/userpass/users/ann')).status, 404)
   await root.must('auth/userpass/users/ann', { password: 'correct horse', dry_run: false })
   await root.must('secret/data/x', { data: { dry_run: true } })
+})
+
+test('the text that stands is for those who may read it, accessors for those who may list them', async () => {
+  const path = 'sys/policies/acl/app'
+  const next = { policy: 'path "kv/app/*" { capabilities = ["list"] }', dry_run: true }
+  const update = `path "${path}" { capabilities = ["update"] }`
+  const writer = await server.root.tokenFor('writer', update)
+  const told = await writer.write(path, next)
+  assert.equal(told.body.data.counts.lose, 2, told.text)
+  for (const name of ['changes', 'gain', 'lose', 'changed']) {
+    assert.equal(told.body.data[name], undefined, name)
+  }
+  assert.equal(told.text.includes('"list"'), false)
+  const reader = await server.root.tokenFor(
+    'policy-reader',
+    `path "${path}" { capabilities = ["update", "read"] }
+     path "auth/token/accessors" { capabilities = ["list"] }`,
+  )
+  const read = (await reader.write(path, next)).body.data
+  assert.equal(read.changes[0].before, text)
+  assert.equal(read.lose, undefined)
+  const lister = await server.root.tokenFor(
+    'lister',
+    `${update}\npath "auth/token/accessors/" { capabilities = ["list", "sudo"] }`,
+  )
+  const listed = (await lister.write(path, next)).body.data
+  assert.deepEqual(subs(listed.lose), ['token-alone', 'token-both'])
+  assert.equal(listed.changes, undefined)
 })

@@ -218,7 +218,6 @@ export const fieldProofs: Readonly<Record<string, Proofs>> = {
     ],
     namespace_in_state: ['jwt/oidc-start.test.ts', 'namespace_in_state='],
     override_allowed_server_names: [ofOwnFields, 'takes a certificate of another name'],
-    dry_run: ['jwt/preview.test.ts', 'a configuration is previewed'],
     skip_jwks_validation: [network, 'CFG-027: a dead address is stored'],
     unsupported_critical_cert_extensions: 'idle',
     token_audiences: ['jwt/claims.test.ts', 'AUD-012, AUD-013: audiences of the mount'],

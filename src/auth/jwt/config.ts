@@ -6,7 +6,13 @@
 import type { BackendContext } from '../../framework/backend.ts'
 import { reply } from '../../framework/reply.ts'
 import { warningsOfIdleFields } from '../../framework/input.ts'
-import { dryRunField, previewReply, type Preview } from '../../framework/dry-run.ts'
+import {
+  dryRunField,
+  keptLogins,
+  previewReply,
+  sightOf,
+  type Preview,
+} from '../../framework/dry-run.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid, type Refusal } from '../../framework/refusal.ts'
 import {
@@ -343,8 +349,11 @@ export function configPath(configs: JwtConfigs, preview: Preview<DraftedConfig>)
       },
       write: {
         summary: 'Replace the configuration.',
-        handler: async ({ input, data }) => {
-          if (input.dry_run === true) return previewReply(() => preview(() => configs.draft(input)))
+        handler: async ({ input, data, may }) => {
+          if (input.dry_run === true) {
+            const sight = sightOf({ may }, keptLogins)
+            return previewReply(() => preview(() => configs.draft(input), sight))
+          }
           const idle = warningsOfIdleFields(configFields, data)
           const warnings = [...(await configs.write(input)), ...idle]
           return warnings.length > 0 ? reply.none(warnings) : reply.none()

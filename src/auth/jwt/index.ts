@@ -51,9 +51,9 @@ export const jwtBackend: BackendType = {
 
     return {
       paths: [
-        configPath(configs, (draft) => preview.config(draft)),
+        configPath(configs, (draft, sight) => preview.config(draft, sight)),
         ...issuerPaths(issuers),
-        ...rolePaths(roles, (draft) => preview.role(draft)),
+        ...rolePaths(roles, (draft, sight) => preview.role(draft, sight)),
         lintPath(configs, roles, context),
         doctorPath(new JwtDoctor(context, { configs, issuers, roles, providers })),
         loginPath(login),

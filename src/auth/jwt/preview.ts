@@ -2,10 +2,12 @@
  * What a write of a role or of the configuration would do, before it is made (explain.md §5): the
  * fields that change, and which logins of the past would go another way. The kept logins are judged
  * twice by the list of checks of a login, with the rules that stand and with those that would;
- * their signatures were proven then. Nothing is written and nobody is asked.
+ * their signatures were proven then. Nothing is written. For the replay nobody is asked; the draft of
+ * a configuration is checked as its write is, which asks the provider for its documents.
  */
 
 import type { BackendContext, KeptLogin } from '../../framework/backend.ts'
+import { previewData, type PreviewSight } from '../../framework/dry-run.ts'
 import { grantedBy } from '../../framework/role-login.ts'
 import { encodeJson, member, type JsonObject, type JsonValue } from '../../lib/json.ts'
 import { turn } from '../../lib/turns.ts'
@@ -27,8 +29,6 @@ const loginsMax = 10_000
 const timeMsMax = 2_000
 /** Logins that are judged before others have their turn. */
 const loginsOfTurn = 50
-/** Of each list that is shown. */
-const shownMax = 1_000
 
 /** Rules of one side of a comparison. */
 interface Side {
@@ -61,7 +61,7 @@ export class JwtPreview {
     this.#parts = parts
   }
 
-  async role(draft: () => Promise<DraftedRole>): Promise<JsonObject> {
+  async role(draft: () => Promise<DraftedRole>, sight: PreviewSight): Promise<JsonObject> {
     const { current, next, warnings } = await draft()
     const trust = await this.#parts.configs.loadTrust()
     const kept = await this.#kept()
@@ -70,10 +70,11 @@ export class JwtPreview {
     const after: Side = { trust, roleOf: () => next }
     const replay = await this.#replay(ofRole, before, after)
     const changes = changesOf(current && roleRecord.shown(current), roleRecord.shown(next))
-    return previewOf(changes, warnings, replay, kept.length >= loginsMax)
+    const truncated = replay.truncated || kept.length >= loginsMax
+    return previewData({ ...replay, changes, warnings, truncated }, sight)
   }
 
-  async config(draft: () => Promise<DraftedConfig>): Promise<JsonObject> {
+  async config(draft: () => Promise<DraftedConfig>, sight: PreviewSight): Promise<JsonObject> {
     const { current, next, warnings } = await draft()
     const kept = await this.#kept()
     const roles = await this.#rolesOf(kept)
@@ -82,7 +83,8 @@ export class JwtPreview {
     const shown = ({ config }: TrustRecord): JsonObject | undefined =>
       config === undefined ? undefined : configRecord.shown(config)
     const changes = changesOf(shown(current), shown(next) ?? {})
-    return previewOf(changes, warnings, replay, kept.length >= loginsMax)
+    const truncated = replay.truncated || kept.length >= loginsMax
+    return previewData({ ...replay, changes, warnings, truncated }, sight)
   }
 
   /** Those of proven tokens: of the others nothing is known that could be judged. */
@@ -205,25 +207,4 @@ function changesOf(before: JsonObject | undefined, after: JsonObject): readonly 
     const old: JsonValue = before === undefined ? null : (member(before, name) ?? null)
     return encodeJson(old) === encodeJson(value) ? [] : [{ field: name, before: old, after: value }]
   })
-}
-
-function previewOf(
-  changes: readonly JsonObject[],
-  warnings: readonly string[],
-  replay: Replay,
-  isFull: boolean,
-): JsonObject {
-  const { gain, lose, changed } = replay
-  const isCut = [gain, lose, changed].some(({ length }) => length > shownMax)
-  return {
-    valid: true,
-    warnings: [...warnings],
-    changes: [...changes],
-    replayed: replay.replayed,
-    unknown: replay.unknown,
-    gain: gain.slice(0, shownMax),
-    lose: lose.slice(0, shownMax),
-    changed: changed.slice(0, shownMax),
-    truncated: replay.truncated || isFull || isCut,
-  }
 }

@@ -4,7 +4,13 @@ import type { BackendContext } from '../../framework/backend.ts'
 import { reply } from '../../framework/reply.ts'
 import { checkIdentitySettings } from '../../framework/identity-settings.ts'
 import { listPath, NamedRecords, type Page } from '../../framework/named-records.ts'
-import { dryRunField, previewReply, type Preview } from '../../framework/dry-run.ts'
+import {
+  dryRunField,
+  keptLogins,
+  previewReply,
+  sightOf,
+  type Preview,
+} from '../../framework/dry-run.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid } from '../../framework/refusal.ts'
 import {
@@ -274,10 +280,11 @@ export function rolePaths(
         write: {
           summary:
             'Create or update a role; what is not given stays, but for four fields that reset.',
-          handler: async ({ input }) => {
+          handler: async ({ input, may }) => {
             const name = input.name ?? ''
             if (input.dry_run === true) {
-              return previewReply(() => preview(() => roles.draft(name, input)))
+              const sight = sightOf({ may }, keptLogins)
+              return previewReply(() => preview(() => roles.draft(name, input), sight))
             }
             const warnings = await roles.write(name, input)
             return warnings.length > 0 ? reply.none(warnings) : reply.none()

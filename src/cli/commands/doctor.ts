@@ -38,7 +38,7 @@ export const doctor: Command = {
       reports.push({ mount: `${mount}/`, ...secret?.data })
     }
     if (!context.print.isTable) context.print.data(reports)
-    else for (const line of reports.flatMap(drawn)) context.print.told(line)
+    else for (const line of reports.flatMap(drawn)) context.print.line(line)
     const isHealthy = reports.every((report) => member(report, 'healthy') === true)
     return isHealthy ? exitCodes.ok : unhealthy
   },

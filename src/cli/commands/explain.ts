@@ -55,7 +55,7 @@ export const explain: Command = {
     }
     const field = context.flags.text('field') ?? ''
     if (field !== '' || !context.print.isTable) context.show(secret)
-    else for (const line of drawn(data)) context.print.told(line)
+    else for (const line of drawn(data)) context.print.line(line)
     if (member(data, 'decision') === 'accept') return exitCodes.ok
     const title = `Login refused: ${goTextMember(data, 'reason')}`
     context.print.annotate(title, goTextMember(data, 'sentence'))

@@ -52,7 +52,7 @@ export const tail: Command = {
       return exitCodes.ok
     }
     const rows = first.toReversed().map(rowOf)
-    if (rows.length > 0) context.print.told(formatTable(headings, rows))
+    if (rows.length > 0) context.print.line(formatTable(headings, rows))
     if (context.flags.bool('follow')) await follow(context, first)
     return exitCodes.ok
   },
@@ -65,7 +65,7 @@ async function follow(context: CommandContext, first: readonly JsonObject[]): Pr
     const id = goTextMember(record, 'request_id')
     if (seen.get(id) === true) return
     seen.set(id, true)
-    context.print.told(rowOf(record).join('    '))
+    context.print.line(rowOf(record).join('    '))
   }
   for (const record of first) seen.set(goTextMember(record, 'request_id'), true)
   for (;;) {
@@ -159,7 +159,7 @@ export const summary: Command = {
     else {
       const names = ['count', 'mount', 'role', 'decision', 'reason', 'newest']
       const rows = counts.map((one) => names.map((name) => goTextMember(one, name)))
-      context.print.told(
+      context.print.line(
         formatTable(['Count', 'Mount', 'Role', 'Decision', 'Reason', 'Newest'], rows),
       )
       const dropped = goTextMember(secret?.data, 'dropped')

@@ -83,7 +83,7 @@ export const plan: Command = {
       context.print.data(previews.map(({ path, data }) => ({ path, ...data })))
     } else {
       for (const { path, data } of previews) {
-        for (const line of drawnPreview(path, data)) context.print.told(line)
+        for (const line of drawnPreview(path, data)) context.print.line(line)
       }
     }
     return previews.every(({ data }) => isSafe(data)) ? exitCodes.ok : risky
@@ -111,7 +111,7 @@ export const apply: Command = {
     const refused = previews.filter((one) => !isAllowed(one))
     if (refused.length > 0) {
       for (const { path, data } of refused) {
-        for (const line of drawnPreview(path, data)) context.print.told(line)
+        for (const line of drawnPreview(path, data)) context.print.line(line)
       }
       context.print.error('Nothing was written.')
       return risky

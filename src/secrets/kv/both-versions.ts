@@ -5,6 +5,7 @@
  */
 
 import type { BackendContext } from '../../framework/backend.ts'
+import { requireDryRunKnown } from '../../framework/dry-run.ts'
 import type { Reply } from '../../framework/reply.ts'
 import type { BackendRequest } from '../../framework/request.ts'
 import { parseInput } from '../../framework/input.ts'
@@ -103,6 +104,7 @@ function narrowed(request: Request, path: PathDeclaration, captureAt: number): N
   if (path.anyFields === true && request.operation !== 'list') {
     return { request: { ...request, input: captures }, warnings: [] }
   }
+  requireDryRunKnown(path, request.operation, request.data)
   const { input, warnings } = parseInput(path, request.data, captures)
   return { request: { ...request, input }, warnings }
 }
