@@ -84,7 +84,7 @@ export async function previewReply(preview: () => Promise<JsonObject>): Promise<
 }
 
 /** Whether a value given for `dry_run` is anything but a clear no. */
-export function asksDryRun(value: JsonValue): boolean {
+function asksDryRun(value: JsonValue): boolean {
   if (value === null) return false
   const parsed = dryRunField.parse(value)
   return value === '' || !parsed.ok || parsed.value

@@ -2,8 +2,8 @@
  * What a write of a role or of the configuration would do, before it is made (explain.md §5): the
  * fields that change, and which logins of the past would go another way. The kept logins are judged
  * twice by the list of checks of a login, with the rules that stand and with those that would;
- * their signatures were proven then. Nothing is written. For the replay nobody is asked; the draft of
- * a configuration is checked as its write is, which asks the provider for its documents.
+ * their signatures were proven then. Nothing is written. For the replay nobody is asked; the draft
+ * of a configuration is checked as its write is, which asks the provider for its documents.
  */
 
 import type { BackendContext, KeptLogin } from '../../framework/backend.ts'
