@@ -31,7 +31,6 @@ interface Reader {
   wake: () => void
   /** It was told that nothing is missed from here on. */
   isGreeted: boolean
-  checkedMs: number
   toldMs: number
   end: 'slow' | 'not_allowed' | 'closed' | undefined
 }
@@ -39,8 +38,6 @@ interface Reader {
 const readersMax = 200
 const waitingMax = 1_000
 const lookEveryMs = 300
-/** After so long a revoked token reads no more. */
-const recheckMs = 2_000
 /** A connection on which nothing comes is taken for a dead one, on either side. */
 const aliveEveryMs = 5_000
 
@@ -84,7 +81,6 @@ export class LoginFeed {
       waiting: [],
       isGreeted: false,
       wake: () => undefined,
-      checkedMs: nowMs,
       toldMs: nowMs,
       end: undefined,
     }
@@ -127,8 +123,10 @@ export class LoginFeed {
       while (this.#readers.size > 0) {
         const { position, records } = await this.#source().follow(this.#position)
         this.#position = position
+        // Asked after the records were read: whoever was revoked before gets none of them.
+        await this.#dismiss()
         for (const reader of this.#readers) this.#give(reader, records)
-        await this.#keepWatch()
+        this.#keepAlive()
         await new Promise<void>((resolve) => {
           this.#clock.after(lookEveryMs, resolve)
         })
@@ -156,13 +154,17 @@ export class LoginFeed {
     }
   }
 
-  async #keepWatch(): Promise<void> {
+  /** Ends those whose token or right is gone. */
+  async #dismiss(): Promise<void> {
+    const asked = [...this.#readers].map(async (reader) => {
+      if (!(await reader.isAllowed())) this.#end(reader, 'not_allowed')
+    })
+    await Promise.all(asked)
+  }
+
+  #keepAlive(): void {
     const nowMs = this.#clock.monotonicMs()
     for (const reader of this.#readers) {
-      if (nowMs - reader.checkedMs >= recheckMs) {
-        reader.checkedMs = nowMs
-        if (!(await reader.isAllowed())) this.#end(reader, 'not_allowed')
-      }
       if (nowMs - reader.toldMs >= aliveEveryMs && reader.waiting.length === 0) {
         reader.toldMs = nowMs
         reader.waiting.push({ kind: 'alive' })

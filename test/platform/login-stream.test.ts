@@ -122,6 +122,28 @@ test('it needs the capability, and ends soon after the token or the right does',
   await narrowed.until(() => narrowed.hasEnded, 4_000)
 })
 
+test('what is decided after a revocation is not read any more, and the stream ends within a second (SEC-CLU-05)', async () => {
+  for (let i = 0; i < 5; i++) {
+    const asker = await watcherToken(server)
+    const watcher = await Watcher.open(server, asker.token ?? '')
+    const seen = await jwt.mustLogin('dev', 'before')
+    await watcher.until(() => watcher.logins.length === 1, 3_000)
+    // At another moment between two looks each time.
+    await new Promise((resolve) => {
+      setTimeout(resolve, i * 70)
+    })
+    const revokedMs = Date.now()
+    await server.root.must('auth/token/revoke', { token: asker.token })
+    await jwt.mustLogin('dev', 'after')
+    await watcher.until(() => watcher.hasEnded, 4_000)
+    assert.ok(Date.now() - revokedMs < 1_000, `${Date.now() - revokedMs} ms`)
+    assert.deepEqual(
+      watcher.logins.map(({ request_id }) => request_id),
+      [seen.headers['x-request-id']],
+    )
+  }
+})
+
 test('a seal ends it at once, and a server that stops does not wait for it', async () => {
   const own = await startTestServer()
   const sealed = await Watcher.open(own, own.rootToken)
