@@ -19,6 +19,7 @@ import type { System } from '../ports/system-ports.ts'
 import type { NamespaceRecord } from '../records.ts'
 import { namespaceOfText } from '../token-id.ts'
 import type { TokenOperations } from '../token-operations.ts'
+import type { RightsOfTokens } from '../token-rights.ts'
 import type { Tokens } from '../tokens.ts'
 import { NamespaceAdmin } from './namespace-admin.ts'
 import { NamespaceKeeper } from './namespace-keeper.ts'
@@ -33,6 +34,7 @@ const loadedMax = 1024
 /** The root, as those below it see it. */
 export interface RootRealm {
   readonly tokens: Tokens
+  readonly rights: RightsOfTokens
   readonly tokenOperations: TokenOperations
   readonly latestConfiguration: CoreConfiguration | undefined
   configurationAt(epoch: number): Soon<CoreConfiguration>
@@ -199,7 +201,7 @@ export class Namespaces implements Neighbourhood {
     )
   }
 
-  /** Whether a token of that namespace lives, at the moment of the view. */
+  /** Whether a token of that namespace lives and may act, at the moment of the view. */
   isAlive(namespace: string, token: string, view: StoreView): Soon<boolean> {
     const base = baseOf(view)
     return after(base.epoch(), (epoch) => {
@@ -342,13 +344,16 @@ function lent(
 }
 
 function isAliveIn(
-  realm: Pick<RootRealm, 'tokens' | 'configurationAt'>,
+  realm: Pick<RootRealm, 'tokens' | 'rights' | 'configurationAt'>,
   token: string,
   view: StoreView,
   epoch: number,
 ): Soon<boolean> {
   return after(realm.configurationAt(epoch), async (configuration) => {
-    return (await realm.tokens.byId(token, view, configuration)) !== undefined
+    const found = await realm.tokens.byId(token, view, configuration)
+    if (found === undefined) return false
+    // What it has made has no entity: a disabled one ends it all the same.
+    return !(await realm.rights.of(found.record, epoch, view)).isRefused
   })
 }
 
