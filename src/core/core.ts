@@ -68,6 +68,7 @@ import {
 import type { Seal } from './seal/seal-manager.ts'
 import type { CoreSettings } from './settings.ts'
 import { StoreCheck } from './store-check.ts'
+import { TokenClock } from './token-clock.ts'
 import { serviceTextChars, tokenIdsOf, type TokenIds } from './token-id.ts'
 import { TokenOperations } from './token-operations.ts'
 import { RightsOfTokens } from './token-rights.ts'
@@ -148,6 +149,8 @@ export class Core implements SystemPorts, PipelineContext {
   readonly rotation: KeyRotation
   readonly #pipeline: Pipeline
   readonly #refusals: RefusalShare
+  /** It outlasts the seal. */
+  readonly #tokenClock: TokenClock
   readonly #namespaces: Namespaces
   readonly namespaces: NamespaceAdmin
   readonly #leads: () => boolean
@@ -173,6 +176,7 @@ export class Core implements SystemPorts, PipelineContext {
     this.metrics = new ServerMetrics(clock)
     this.#refusals = new RefusalShare(clock)
     this.loginFeed = new LoginFeed(clock, () => this.records)
+    this.#tokenClock = new TokenClock(clock)
     this.loginLog = new LoginLog({ logger, clock, mountOf, metrics: this.metrics, processes })
     this.store.watchCommits((changes) => this.metrics.commit(changes))
     this.audit = new AuditDevices({
@@ -242,6 +246,7 @@ export class Core implements SystemPorts, PipelineContext {
       processes,
       leads: this.#leads,
       refusals: this.#refusals,
+      tokenClock: this.#tokenClock,
       quotaRules: () => this.quotaRules,
       isOpen: () => this.isOpen,
     }
@@ -388,7 +393,8 @@ export class Core implements SystemPorts, PipelineContext {
     const { store, clock, random, settings, logger, backends } = this
     const ids = tokenIdsOf(store.keyring, random)
     await this.#startIdsAfterStored(ids)
-    const tokens = new Tokens({ store, clock, ids, startMs: ids.lastMs })
+    this.#tokenClock.goOnFrom(ids.lastMs)
+    const tokens = new Tokens({ store, clock, ids, time: this.#tokenClock })
     const index = new IdentityIndex(ids, (mount) => this.#hasExactAliases(mount))
     const loginIdentities = new LoginIdentities(index, random)
     const rights = new RightsOfTokens(index, async (epoch) => this.configurationAt(epoch))

@@ -17,6 +17,7 @@ import type { Admission, Pipeline } from '../pipeline.ts'
 import { PrefixedAcl } from '../policy/prefixed-acl.ts'
 import type { System } from '../ports/system-ports.ts'
 import type { NamespaceRecord } from '../records.ts'
+import { TokenClock } from '../token-clock.ts'
 import { namespaceOfText } from '../token-id.ts'
 import type { TokenOperations } from '../token-operations.ts'
 import type { RightsOfTokens } from '../token-rights.ts'
@@ -55,6 +56,8 @@ export class Namespaces implements Neighbourhood {
   readonly #trees = new NamespaceTrees()
   readonly #realms = new Map<string, Realm>()
   readonly #loading = new Map<string, Promise<Realm>>()
+  /** Of those that are there, loaded or not. */
+  readonly #clocks = new Map<string, TokenClock>()
   #prunedRevision = 0
 
   constructor(
@@ -286,7 +289,9 @@ export class Namespaces implements Neighbourhood {
     const { id } = record
     try {
       const ids = await Realm.idsOf(this.#doors, this.scopeOf(id), id)
-      const realm = new Realm(this.#doors, this, { record, ids })
+      const time = this.#clockOf(id)
+      time.goOnFrom(ids.lastMs)
+      const realm = new Realm(this.#doors, this, { record, ids, time })
       await realm.configuration()
       if (this.#loading.has(id)) {
         this.#makeRoom()
@@ -296,6 +301,12 @@ export class Namespaces implements Neighbourhood {
     } finally {
       this.#loading.delete(id)
     }
+  }
+
+  #clockOf(id: string): TokenClock {
+    const time = this.#clocks.get(id) ?? new TokenClock(this.#doors.tokenClock)
+    this.#clocks.set(id, time)
+    return time
   }
 
   #makeRoom(): void {
@@ -319,6 +330,9 @@ export class Namespaces implements Neighbourhood {
     for (const id of this.#realms.keys()) {
       const record = tree.byId(id)
       if (record === undefined || record.tainted === true) this.#forget(id)
+    }
+    for (const id of this.#clocks.keys()) {
+      if (tree.byId(id) === undefined) this.#clocks.delete(id)
     }
   }
 }

@@ -48,6 +48,7 @@ import type { Quotas } from '../quotas/quotas.ts'
 import type { QuotaRules } from '../quotas/rate-limit.ts'
 import type { MountRecord, NamespaceRecord } from '../records.ts'
 import type { CoreSettings } from '../settings.ts'
+import type { TokenClock } from '../token-clock.ts'
 import { tokenIdsOf, namespaceOfText, type TokenIds } from '../token-id.ts'
 import { TokenOperations } from '../token-operations.ts'
 import { RightsOfTokens } from '../token-rights.ts'
@@ -76,6 +77,7 @@ export interface RealmDoors {
   readonly metrics: ServerMetrics
   readonly inFlight: InFlight
   readonly refusals: RefusalShare
+  readonly tokenClock: TokenClock
   readonly trails: Omit<TrailContext, 'mountOf'>
   readonly quotas: Pick<Quotas, 'take'>
   /** Those of the whole server, as the last request knew them. */
@@ -139,7 +141,11 @@ export class Realm implements PipelineContext, NamespacePorts {
   constructor(
     doors: RealmDoors,
     registry: Neighbourhood,
-    { record, ids }: { readonly record: NamespaceRecord; readonly ids: TokenIds },
+    {
+      record,
+      ids,
+      time,
+    }: { readonly record: NamespaceRecord; readonly ids: TokenIds; readonly time: TokenClock },
   ) {
     this.#doors = doors
     this.#registry = registry
@@ -182,7 +188,7 @@ export class Realm implements PipelineContext, NamespacePorts {
       store,
       clock,
       ids,
-      startMs: ids.lastMs,
+      time,
       isAliveAbove: (namespace, token, view) => registry.isAlive(namespace, token, view),
     })
     const index = new IdentityIndex(ids, (mount) => this.#hasExactAliases(mount))
