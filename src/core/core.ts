@@ -38,7 +38,7 @@ import { indexOlderEntities } from './identity/older-entities.ts'
 import { keys, lastSegment } from './keys.ts'
 import { Logins } from './login.ts'
 import { BoundedLogger } from './line-budget.ts'
-import { LoginFeed } from './login-feed.ts'
+import { LoginFeed, LoginReaders } from './login-feed.ts'
 import { LoginLog } from './login-log.ts'
 import { ServerMetrics } from './metrics.ts'
 import { MountedBackends } from './mounted-backends.ts'
@@ -143,6 +143,7 @@ export class Core implements SystemPorts, PipelineContext {
   readonly #ownRekey: Rekey
   readonly quotas: Quotas
   readonly inFlight = new InFlight()
+  readonly loginReaders = new LoginReaders()
   readonly loginFeed: LoginFeed
   readonly backups: Backups
   readonly storeCheck: StoreCheck
@@ -175,7 +176,12 @@ export class Core implements SystemPorts, PipelineContext {
     const mountOf = (path: string): string | undefined => this.backends.mountPathOf(path)
     this.metrics = new ServerMetrics(clock)
     this.#refusals = new RefusalShare(clock)
-    this.loginFeed = new LoginFeed(clock, () => this.records)
+    this.loginFeed = new LoginFeed({
+      clock,
+      source: () => this.records,
+      all: this.loginReaders,
+      isOfRoot: true,
+    })
     this.#tokenClock = new TokenClock(clock)
     this.loginLog = new LoginLog({ logger, clock, mountOf, metrics: this.metrics, processes })
     this.store.watchCommits((changes) => this.metrics.commit(changes))
@@ -247,6 +253,7 @@ export class Core implements SystemPorts, PipelineContext {
       leads: this.#leads,
       refusals: this.#refusals,
       tokenClock: this.#tokenClock,
+      loginReaders: this.loginReaders,
       quotaRules: () => this.quotaRules,
       isOpen: () => this.isOpen,
     }
@@ -301,7 +308,7 @@ export class Core implements SystemPorts, PipelineContext {
     const ofMounts = mounts.mounts.flatMap((mount) =>
       mount.tainted === true ? [] : (this.backends.of(mount).backend.metrics?.() ?? []),
     )
-    return this.metrics.collect(united([...ofMounts, ...this.loginFeed.metrics()]))
+    return this.metrics.collect(united([...ofMounts, ...this.loginReaders.metrics()]))
   }
 
   get tokens(): Tokens {
@@ -487,10 +494,10 @@ export class Core implements SystemPorts, PipelineContext {
     this.loginLog.keepIn(undefined)
     this.store.sendAlong(undefined)
     this.loginFeed.close()
-    opened?.records.close()
     this.rotation.stop()
     this.#ownRootGeneration.forget()
     this.#ownRekey.forget()
+    await opened?.records.close()
     await this.#namespaces.close()
     await opened?.sweep.stop()
     await this.backends.close()

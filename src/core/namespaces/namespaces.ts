@@ -172,6 +172,10 @@ export class Namespaces implements Neighbourhood {
     return this.#trees.latest.lockedAbove(path)
   }
 
+  isLockedNow(path: string): Soon<boolean> {
+    return after(this.#treeNow(), (tree) => tree.lockedAbove(path) !== undefined)
+  }
+
   /** A path below `sys/` that the root alone has. */
   isOfServer(path: string): boolean {
     return (

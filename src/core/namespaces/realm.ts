@@ -26,13 +26,18 @@ import type { TrailContext } from '../audit-trail.ts'
 import { builtInTypes } from '../built-in-types.ts'
 import type { CallerFacts } from '../caller-facts.ts'
 import { readConfiguration, type CoreConfiguration } from '../configuration.ts'
-import { DecisionRecords, type RefusalShare } from '../decision-records.ts'
+import {
+  DecisionRecords,
+  type FeedPosition,
+  type Followed,
+  type RefusalShare,
+} from '../decision-records.ts'
 import { IdentityIndex } from '../identity/identity-index.ts'
 import { createIdentityStore } from '../identity/identity-store.ts'
 import { LoginIdentities } from '../identity/login-identity.ts'
 import type { InFlight } from '../in-flight.ts'
 import { keys, lastSegment } from '../keys.ts'
-import { LoginFeed } from '../login-feed.ts'
+import { LoginFeed, type LoginReaders } from '../login-feed.ts'
 import type { LoginLog } from '../login-log.ts'
 import { Logins } from '../login.ts'
 import type { ServerMetrics } from '../metrics.ts'
@@ -78,6 +83,7 @@ export interface RealmDoors {
   readonly inFlight: InFlight
   readonly refusals: RefusalShare
   readonly tokenClock: TokenClock
+  readonly loginReaders: LoginReaders
   readonly trails: Omit<TrailContext, 'mountOf'>
   readonly quotas: Pick<Quotas, 'take'>
   /** Those of the whole server, as the last request knew them. */
@@ -89,7 +95,9 @@ export interface RealmDoors {
 export interface Neighbourhood {
   scopeOf(id: string): ScopedStore
   adminAt(path: string): NamespaceAdmin
+  /** As the last request knew it. */
   lockedAbove(path: string): NamespaceRecord | undefined
+  isLockedNow(path: string): Soon<boolean>
   isOfServer(path: string): boolean
   admitFrom(namespace: string, below: string, shown: Shown): Soon<Admission | undefined>
   isAlive(namespace: string, token: string, view: StoreView): Soon<boolean>
@@ -155,7 +163,6 @@ export class Realm implements PipelineContext, NamespacePorts {
     this.path = path
     this.seal = doors.seal
     this.clock = clock
-    this.loginFeed = new LoginFeed(clock, () => this.records)
     this.random = random
     this.logger = logger
     this.settings = settings
@@ -225,7 +232,13 @@ export class Realm implements PipelineContext, NamespacePorts {
       refusals: doors.refusals,
     })
     this.loginLog.keepIn(this.records)
-    this.loginFeed = new LoginFeed(clock, () => this.records)
+    const watched = { follow: (from: FeedPosition | undefined) => this.#followLogins(from) }
+    this.loginFeed = new LoginFeed({
+      clock,
+      source: () => watched,
+      all: doors.loginReaders,
+      isOfRoot: false,
+    })
     this.logins = new Logins({
       store,
       tokens,
@@ -289,9 +302,9 @@ export class Realm implements PipelineContext, NamespacePorts {
     return !this.#isClosed && this.#doors.isOpen()
   }
 
-  /** Requests are being carried out: it has to stay. */
+  /** Requests are being carried out, somebody watches, or a record waits: it has to stay. */
   get isBusy(): boolean {
-    return this.#running > 0
+    return this.#running > 0 || this.loginFeed.isWatched || this.records.isPending
   }
 
   get latestConfiguration(): CoreConfiguration | undefined {
@@ -359,11 +372,17 @@ export class Realm implements PipelineContext, NamespacePorts {
   async close(): Promise<void> {
     this.#isClosed = true
     this.loginFeed.close()
-    this.records.close()
     this.loginLog.keepIn(undefined)
+    await this.records.close()
     await this.backends.close()
     this.#configuration.clear()
     this.access.clear()
+  }
+
+  /** A namespace that is locked meanwhile shows nothing more to those who watch. */
+  async #followLogins(from: FeedPosition | undefined): Promise<Followed> {
+    if (await this.#registry.isLockedNow(this.path)) throw new Refusal('namespace_locked')
+    return this.records.follow(from)
   }
 
   async #readConfiguration(epoch: number): Promise<CoreConfiguration> {
