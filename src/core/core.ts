@@ -38,7 +38,7 @@ import { indexOlderEntities } from './identity/older-entities.ts'
 import { keys, lastSegment } from './keys.ts'
 import { Logins } from './login.ts'
 import { BoundedLogger } from './line-budget.ts'
-import { LoginFeed } from './login-feed.ts'
+import { LoginFeed, LoginReaders } from './login-feed.ts'
 import { LoginLog } from './login-log.ts'
 import { ServerMetrics } from './metrics.ts'
 import { MountedBackends } from './mounted-backends.ts'
@@ -68,6 +68,7 @@ import {
 import type { Seal } from './seal/seal-manager.ts'
 import type { CoreSettings } from './settings.ts'
 import { StoreCheck } from './store-check.ts'
+import { TokenClock } from './token-clock.ts'
 import { serviceTextChars, tokenIdsOf, type TokenIds } from './token-id.ts'
 import { TokenOperations } from './token-operations.ts'
 import { RightsOfTokens } from './token-rights.ts'
@@ -142,12 +143,15 @@ export class Core implements SystemPorts, PipelineContext {
   readonly #ownRekey: Rekey
   readonly quotas: Quotas
   readonly inFlight = new InFlight()
+  readonly loginReaders = new LoginReaders()
   readonly loginFeed: LoginFeed
   readonly backups: Backups
   readonly storeCheck: StoreCheck
   readonly rotation: KeyRotation
   readonly #pipeline: Pipeline
   readonly #refusals: RefusalShare
+  /** It outlasts the seal. */
+  readonly #tokenClock: TokenClock
   readonly #namespaces: Namespaces
   readonly namespaces: NamespaceAdmin
   readonly #leads: () => boolean
@@ -172,7 +176,13 @@ export class Core implements SystemPorts, PipelineContext {
     const mountOf = (path: string): string | undefined => this.backends.mountPathOf(path)
     this.metrics = new ServerMetrics(clock)
     this.#refusals = new RefusalShare(clock)
-    this.loginFeed = new LoginFeed(clock, () => this.records)
+    this.loginFeed = new LoginFeed({
+      clock,
+      source: () => this.records,
+      all: this.loginReaders,
+      isOfRoot: true,
+    })
+    this.#tokenClock = new TokenClock(clock)
     this.loginLog = new LoginLog({ logger, clock, mountOf, metrics: this.metrics, processes })
     this.store.watchCommits((changes) => this.metrics.commit(changes))
     this.audit = new AuditDevices({
@@ -242,6 +252,8 @@ export class Core implements SystemPorts, PipelineContext {
       processes,
       leads: this.#leads,
       refusals: this.#refusals,
+      tokenClock: this.#tokenClock,
+      loginReaders: this.loginReaders,
       quotaRules: () => this.quotaRules,
       isOpen: () => this.isOpen,
     }
@@ -296,7 +308,7 @@ export class Core implements SystemPorts, PipelineContext {
     const ofMounts = mounts.mounts.flatMap((mount) =>
       mount.tainted === true ? [] : (this.backends.of(mount).backend.metrics?.() ?? []),
     )
-    return this.metrics.collect(united([...ofMounts, ...this.loginFeed.metrics()]))
+    return this.metrics.collect(united([...ofMounts, ...this.loginReaders.metrics()]))
   }
 
   get tokens(): Tokens {
@@ -388,7 +400,8 @@ export class Core implements SystemPorts, PipelineContext {
     const { store, clock, random, settings, logger, backends } = this
     const ids = tokenIdsOf(store.keyring, random)
     await this.#startIdsAfterStored(ids)
-    const tokens = new Tokens({ store, clock, ids, startMs: ids.lastMs })
+    this.#tokenClock.goOnFrom(ids.lastMs)
+    const tokens = new Tokens({ store, clock, ids, time: this.#tokenClock })
     const index = new IdentityIndex(ids, (mount) => this.#hasExactAliases(mount))
     const loginIdentities = new LoginIdentities(index, random)
     const rights = new RightsOfTokens(index, async (epoch) => this.configurationAt(epoch))
@@ -481,10 +494,10 @@ export class Core implements SystemPorts, PipelineContext {
     this.loginLog.keepIn(undefined)
     this.store.sendAlong(undefined)
     this.loginFeed.close()
-    opened?.records.close()
     this.rotation.stop()
     this.#ownRootGeneration.forget()
     this.#ownRekey.forget()
+    await opened?.records.close()
     await this.#namespaces.close()
     await opened?.sweep.stop()
     await this.backends.close()

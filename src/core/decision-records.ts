@@ -230,7 +230,14 @@ export class DecisionRecords {
     return { key: this.#nextKey(block.entries.length) as Key<never>, value: block }
   }
 
-  close(): void {
+  /** What nobody's commit has taken along yet would be lost. */
+  get isPending(): boolean {
+    return this.#pending.length > 0
+  }
+
+  /** Writes what waits; resolves when that is kept, or cannot be. */
+  async close(): Promise<void> {
+    await this.#flush().catch(() => undefined)
     this.#isClosed = true
     this.#cancelFlush?.()
     this.#cancelFlush = undefined

@@ -35,37 +35,78 @@ interface Reader {
   end: 'slow' | 'not_allowed' | 'closed' | undefined
 }
 
+/** Of all namespaces together, and of one below the root, which takes no other's place. */
 const readersMax = 200
+const namespaceReadersMax = 50
 const waitingMax = 1_000
 const lookEveryMs = 300
 /** A connection on which nothing comes is taken for a dead one, on either side. */
 const aliveEveryMs = 5_000
 
-export class LoginFeed {
-  readonly #clock: Clock
-  readonly #source: () => FeedSource
-  readonly #readers = new Set<Reader>()
-  #position: FeedPosition | undefined
-  #isLooking = false
+/** Those who watch, in all namespaces of this process. */
+export class LoginReaders {
+  #count = 0
+  readonly #feeds = new Set<LoginFeed>()
   readonly #dropped = new Counter(
     'tokenstile_login_stream_dropped_total',
     'Those who watched logins and did not keep up.',
   )
 
-  /** The source throws, or rejects, while the store is sealed: that ends all readers. */
-  constructor(clock: Clock, source: () => FeedSource) {
-    this.#clock = clock
-    this.#source = source
+  /** Counts a reader of that feed; false when there are too many already. */
+  enter(feed: LoginFeed): boolean {
+    if (this.#count >= readersMax) return false
+    this.#count++
+    this.#feeds.add(feed)
+    return true
+  }
+
+  leave(feed: LoginFeed): void {
+    this.#count--
+    if (!feed.isWatched) this.#feeds.delete(feed)
+  }
+
+  dropped(): void {
+    this.#dropped.add({})
   }
 
   metrics(): readonly Family[] {
     const readers = 'Those who watch logins as they come.'
     return [
-      gauge('tokenstile_login_stream_readers', readers, [
-        { labels: {}, value: this.#readers.size },
-      ]),
+      gauge('tokenstile_login_stream_readers', readers, [{ labels: {}, value: this.#count }]),
       this.#dropped.collect(),
     ]
+  }
+
+  /** Ends all of them: the server stops. */
+  close(): void {
+    for (const feed of this.#feeds) feed.close()
+  }
+}
+
+export class LoginFeed {
+  readonly #clock: Clock
+  readonly #source: () => FeedSource
+  readonly #readers = new Set<Reader>()
+  readonly #all: LoginReaders
+  readonly #readersMax: number
+  #position: FeedPosition | undefined
+  #isLooking = false
+
+  constructor(parts: {
+    readonly clock: Clock
+    /** Throws, or rejects, while nobody may read there: that ends all readers. */
+    readonly source: () => FeedSource
+    readonly all: LoginReaders
+    readonly isOfRoot: boolean
+  }) {
+    this.#clock = parts.clock
+    this.#source = parts.source
+    this.#all = parts.all
+    this.#readersMax = parts.isOfRoot ? readersMax : namespaceReadersMax
+  }
+
+  get isWatched(): boolean {
+    return this.#readers.size > 0
   }
 
   /** Undefined when there are too many already. */
@@ -73,7 +114,7 @@ export class LoginFeed {
     filter: FeedFilter,
     isAllowed: () => Promise<boolean>,
   ): AsyncGenerator<FeedItem> | undefined {
-    if (this.#readers.size >= readersMax) return undefined
+    if (this.#readers.size >= this.#readersMax || !this.#all.enter(this)) return undefined
     const nowMs = this.#clock.monotonicMs()
     const reader: Reader = {
       filter,
@@ -111,8 +152,12 @@ export class LoginFeed {
         })
       }
     } finally {
-      this.#readers.delete(reader)
+      this.#remove(reader)
     }
+  }
+
+  #remove(reader: Reader): void {
+    if (this.#readers.delete(reader)) this.#all.leave(this)
   }
 
   /** Goes on for as long as somebody reads. */
@@ -146,7 +191,7 @@ export class LoginFeed {
       if (fits(record, reader.filter)) reader.waiting.push({ kind: 'login', record })
     }
     if (reader.waiting.length > waitingMax) {
-      this.#dropped.add({})
+      this.#all.dropped()
       this.#end(reader, 'slow')
     } else if (reader.waiting.length > 0) {
       reader.toldMs = this.#clock.monotonicMs()
@@ -177,7 +222,7 @@ export class LoginFeed {
   #end(reader: Reader, why: 'slow' | 'not_allowed' | 'closed'): void {
     reader.end = why
     reader.waiting.length = 0
-    this.#readers.delete(reader)
+    this.#remove(reader)
     reader.wake()
   }
 }

@@ -16,6 +16,7 @@ import { batchPrefix, servicePrefix, type ParsedTokenText, type TokenIds } from 
 import { keys } from './keys.ts'
 import type { CoreConfiguration } from './configuration.ts'
 import { tokenRecord, type TokenRecord } from './records.ts'
+import type { TokenClock } from './token-clock.ts'
 import { TokenUses } from './token-uses.ts'
 
 export interface LiveToken {
@@ -60,15 +61,13 @@ export class Tokens {
   readonly #clock: Clock
   readonly ids: TokenIds
   readonly isAliveAbove: IsAliveAbove
-  #lastMs: number
-  #lastMonotonicMs: number
+  readonly #time: TokenClock
 
   constructor(parts: {
     readonly store: Store & TextSealer
     readonly clock: Clock
     readonly ids: TokenIds
-    /** A time that is over: when the newest stored token was made. */
-    readonly startMs: number
+    readonly time: TokenClock
     /** Of tokens of namespaces above; asked for children that were made from there. */
     readonly isAliveAbove?: IsAliveAbove
   }) {
@@ -76,34 +75,22 @@ export class Tokens {
     this.#uses = new TokenUses(parts.store)
     this.#clock = parts.clock
     this.ids = parts.ids
-    this.#lastMs = parts.startMs
-    this.#lastMonotonicMs = parts.clock.monotonicMs()
+    this.#time = parts.time
     this.isAliveAbove = parts.isAliveAbove ?? (() => false)
   }
 
-  /**
-   * The time that tokens live by: the wall clock, but never going back. After a step back of the
-   * wall clock it goes on with the monotonic one, so that nothing expired revives and no TTL gets
-   * longer.
-   */
+  /** The time that tokens live by; see `TokenClock`. */
   get nowMs(): number {
-    const monotonicMs = this.#clock.monotonicMs()
-    const continuedMs = this.#lastMs + (monotonicMs - this.#lastMonotonicMs)
-    this.#lastMs = Math.max(this.#clock.nowMs(), continuedMs)
-    this.#lastMonotonicMs = monotonicMs
-    return Math.floor(this.#lastMs)
+    return this.#time.nowMs()
   }
 
   get nowSeconds(): number {
     return Math.floor(this.nowMs / 1000)
   }
 
-  /**
-   * Goes on to the next millisecond if it is still that one: what is made from now on is not of
-   * that moment.
-   */
+  /** What is made from now on is not of that moment. */
   leaveMoment(ms: number): void {
-    if (this.nowMs === ms) this.#lastMs = ms + 1
+    this.#time.leaveMoment(ms)
   }
 
   /** Valid up to a millisecond before its end, dead at it. */

@@ -115,7 +115,7 @@ export class Server {
   /** Cuts no running request; what was acknowledged is durable already. */
   async stop(): Promise<void> {
     // Who watches would be waited for.
-    this.core.loginFeed.close()
+    this.core.loginReaders.close()
     await this.#api.stop({ graceMs: stopGraceMs })
     if (!this.#ownSeal.sealed) await this.#ownSeal.seal()
     await this.#engine.close()

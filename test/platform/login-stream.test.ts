@@ -1,13 +1,13 @@
 /** sys/logins/stream: logins as they are decided, for bounded readers (explain.md §4). */
 
 import assert from 'node:assert/strict'
-import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { after, before, test } from 'node:test'
-import { LoginFeed, type FeedItem } from '../../src/core/login-feed.ts'
+import { LoginFeed, LoginReaders, type FeedItem } from '../../src/core/login-feed.ts'
 import type { DecisionRecord } from '../../src/core/decision-records.ts'
 import { SystemClock } from '../../src/platform/clock.ts'
 import type { ApiClient } from '../harness/api-client.ts'
 import { startTestServer, type TestServer } from '../harness/test-server.ts'
+import { Watcher } from '../harness/watcher.ts'
 import { enableJwt, want403P, want403T, type JwtMount } from './fixture.ts'
 
 let server: TestServer
@@ -23,61 +23,6 @@ after(() => server.stop())
 
 const policy = 'path "sys/logins/stream" { capabilities = ["read"] }'
 
-/** A reader of the stream, with all that it has heard. */
-class Watcher {
-  text = ''
-  hasEnded = false
-  type = ''
-  #incoming: IncomingMessage | undefined
-
-  static async open(at: TestServer, token: string, query = ''): Promise<Watcher> {
-    const watcher = new Watcher()
-    await new Promise<void>((resolve, reject) => {
-      const asked = httpRequest(
-        {
-          host: '127.0.0.1',
-          port: at.port,
-          path: `/v1/sys/logins/stream${query}`,
-          agent: false,
-          headers: { 'X-Vault-Token': token },
-        },
-        (incoming) => {
-          watcher.#incoming = incoming
-          watcher.type = incoming.headers['content-type'] ?? ''
-          incoming.on('data', (chunk: Buffer) => (watcher.text += chunk.toString('utf8')))
-          incoming.on('close', () => (watcher.hasEnded = true))
-          incoming.on('error', () => undefined)
-          resolve()
-        },
-      )
-      asked.on('error', reject)
-      asked.end()
-    })
-    await watcher.until(() => watcher.text.startsWith(': alive'))
-    return watcher
-  }
-
-  async until(isTrue: () => boolean, ms = 10_000): Promise<void> {
-    const late = Date.now() + ms
-    while (!isTrue()) {
-      assert.ok(Date.now() < late, `too late: ${this.text.slice(-500)}`)
-      await new Promise((resolve) => {
-        setTimeout(resolve, 20)
-      })
-    }
-  }
-
-  get logins(): readonly { readonly request_id: string; readonly decision: string }[] {
-    return [...this.text.matchAll(/^event: login\nid: .*\ndata: (.*)$/gm)].map(([, data]) =>
-      JSON.parse(data ?? ''),
-    )
-  }
-
-  close(): void {
-    this.#incoming?.destroy()
-  }
-}
-
 async function watcherToken(at: TestServer): Promise<ApiClient> {
   return at.root.tokenFor('watcher', policy)
 }
@@ -85,7 +30,9 @@ async function watcherToken(at: TestServer): Promise<ApiClient> {
 test('accepted and refused logins come within a second, filtered as asked, and without a token', async () => {
   const { token = '' } = await watcherToken(server)
   const all = await Watcher.open(server, token)
-  const refused = await Watcher.open(server, token, '?decision=refused&mount=auth/jwt/')
+  const refused = await Watcher.open(server, token, {
+    query: '?decision=refused&mount=auth/jwt/',
+  })
   assert.equal(all.type, 'text/event-stream')
   const yes = await jwt.mustLogin('dev', 'alice')
   const no = await jwt.login('nobody', 'bob')
@@ -166,19 +113,21 @@ test('a reader that does not keep up is let go and counted; there are two hundre
     decision: 'accepted' as const,
   }))
   let looks = 0
-  const feed = new LoginFeed(new SystemClock(), () => ({
+  const readers = new LoginReaders()
+  const source = () => ({
     follow: () => {
       const found: readonly DecisionRecord[] = looks++ === 0 ? [] : records
       return Promise.resolve({ position: { fromMs: 0, seen: new Set<string>() }, records: found })
     },
-  }))
+  })
+  const feed = new LoginFeed({ clock: new SystemClock(), source, all: readers, isOfRoot: true })
   const always = (): Promise<boolean> => Promise.resolve(true)
   const slow = feed.open({}, always)
   const quick = feed.open({ role: 'none' }, always)
   assert.ok(slow !== undefined && quick !== undefined)
   const first = await slow.next()
   assert.equal((first.value as FeedItem).kind, 'alive')
-  const dropped = (): number => feed.metrics()[1]?.samples[0]?.value ?? 0
+  const dropped = (): number => readers.metrics()[1]?.samples[0]?.value ?? 0
   const late = Date.now() + 5_000
   while (dropped() === 0 && Date.now() < late) {
     await new Promise((resolve) => {

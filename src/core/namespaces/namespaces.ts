@@ -17,8 +17,10 @@ import type { Admission, Pipeline } from '../pipeline.ts'
 import { PrefixedAcl } from '../policy/prefixed-acl.ts'
 import type { System } from '../ports/system-ports.ts'
 import type { NamespaceRecord } from '../records.ts'
+import { TokenClock } from '../token-clock.ts'
 import { namespaceOfText } from '../token-id.ts'
 import type { TokenOperations } from '../token-operations.ts'
+import type { RightsOfTokens } from '../token-rights.ts'
 import type { Tokens } from '../tokens.ts'
 import { NamespaceAdmin } from './namespace-admin.ts'
 import { NamespaceKeeper } from './namespace-keeper.ts'
@@ -33,6 +35,7 @@ const loadedMax = 1024
 /** The root, as those below it see it. */
 export interface RootRealm {
   readonly tokens: Tokens
+  readonly rights: RightsOfTokens
   readonly tokenOperations: TokenOperations
   readonly latestConfiguration: CoreConfiguration | undefined
   configurationAt(epoch: number): Soon<CoreConfiguration>
@@ -53,6 +56,8 @@ export class Namespaces implements Neighbourhood {
   readonly #trees = new NamespaceTrees()
   readonly #realms = new Map<string, Realm>()
   readonly #loading = new Map<string, Promise<Realm>>()
+  /** Of those that are there, loaded or not. */
+  readonly #clocks = new Map<string, TokenClock>()
   #prunedRevision = 0
 
   constructor(
@@ -170,6 +175,10 @@ export class Namespaces implements Neighbourhood {
     return this.#trees.latest.lockedAbove(path)
   }
 
+  isLockedNow(path: string): Soon<boolean> {
+    return after(this.#treeNow(), (tree) => tree.lockedAbove(path) !== undefined)
+  }
+
   /** A path below `sys/` that the root alone has. */
   isOfServer(path: string): boolean {
     return (
@@ -202,7 +211,7 @@ export class Namespaces implements Neighbourhood {
     )
   }
 
-  /** Whether a token of that namespace lives, at the moment of the view. */
+  /** Whether a token of that namespace lives and may act, at the moment of the view. */
   isAlive(namespace: string, token: string, view: StoreView): Soon<boolean> {
     const base = baseOf(view)
     return after(base.epoch(), (epoch) => {
@@ -287,7 +296,9 @@ export class Namespaces implements Neighbourhood {
     const { id } = record
     try {
       const ids = await Realm.idsOf(this.#doors, this.scopeOf(id), id)
-      const realm = new Realm(this.#doors, this, { record, ids })
+      const time = this.#clockOf(id)
+      time.goOnFrom(ids.lastMs)
+      const realm = new Realm(this.#doors, this, { record, ids, time })
       await realm.configuration()
       if (this.#loading.has(id)) {
         this.#makeRoom()
@@ -297,6 +308,12 @@ export class Namespaces implements Neighbourhood {
     } finally {
       this.#loading.delete(id)
     }
+  }
+
+  #clockOf(id: string): TokenClock {
+    const time = this.#clocks.get(id) ?? new TokenClock(this.#doors.tokenClock)
+    this.#clocks.set(id, time)
+    return time
   }
 
   #makeRoom(): void {
@@ -320,6 +337,9 @@ export class Namespaces implements Neighbourhood {
     for (const id of this.#realms.keys()) {
       const record = tree.byId(id)
       if (record === undefined || record.tainted === true) this.#forget(id)
+    }
+    for (const id of this.#clocks.keys()) {
+      if (tree.byId(id) === undefined) this.#clocks.delete(id)
     }
   }
 }
@@ -345,13 +365,16 @@ function lent(
 }
 
 function isAliveIn(
-  realm: Pick<RootRealm, 'tokens' | 'configurationAt'>,
+  realm: Pick<RootRealm, 'tokens' | 'rights' | 'configurationAt'>,
   token: string,
   view: StoreView,
   epoch: number,
 ): Soon<boolean> {
   return after(realm.configurationAt(epoch), async (configuration) => {
-    return (await realm.tokens.byId(token, view, configuration)) !== undefined
+    const found = await realm.tokens.byId(token, view, configuration)
+    if (found === undefined) return false
+    // What it has made has no entity: a disabled one ends it all the same.
+    return !(await realm.rights.of(found.record, epoch, view)).isRefused
   })
 }
 

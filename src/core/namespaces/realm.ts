@@ -26,13 +26,18 @@ import type { TrailContext } from '../audit-trail.ts'
 import { builtInTypes } from '../built-in-types.ts'
 import type { CallerFacts } from '../caller-facts.ts'
 import { readConfiguration, type CoreConfiguration } from '../configuration.ts'
-import { DecisionRecords, type RefusalShare } from '../decision-records.ts'
+import {
+  DecisionRecords,
+  type FeedPosition,
+  type Followed,
+  type RefusalShare,
+} from '../decision-records.ts'
 import { IdentityIndex } from '../identity/identity-index.ts'
 import { createIdentityStore } from '../identity/identity-store.ts'
 import { LoginIdentities } from '../identity/login-identity.ts'
 import type { InFlight } from '../in-flight.ts'
 import { keys, lastSegment } from '../keys.ts'
-import { LoginFeed } from '../login-feed.ts'
+import { LoginFeed, type LoginReaders } from '../login-feed.ts'
 import type { LoginLog } from '../login-log.ts'
 import { Logins } from '../login.ts'
 import type { ServerMetrics } from '../metrics.ts'
@@ -48,6 +53,7 @@ import type { Quotas } from '../quotas/quotas.ts'
 import type { QuotaRules } from '../quotas/rate-limit.ts'
 import type { MountRecord, NamespaceRecord } from '../records.ts'
 import type { CoreSettings } from '../settings.ts'
+import type { TokenClock } from '../token-clock.ts'
 import { tokenIdsOf, namespaceOfText, type TokenIds } from '../token-id.ts'
 import { TokenOperations } from '../token-operations.ts'
 import { RightsOfTokens } from '../token-rights.ts'
@@ -76,6 +82,8 @@ export interface RealmDoors {
   readonly metrics: ServerMetrics
   readonly inFlight: InFlight
   readonly refusals: RefusalShare
+  readonly tokenClock: TokenClock
+  readonly loginReaders: LoginReaders
   readonly trails: Omit<TrailContext, 'mountOf'>
   readonly quotas: Pick<Quotas, 'take'>
   /** Those of the whole server, as the last request knew them. */
@@ -87,7 +95,9 @@ export interface RealmDoors {
 export interface Neighbourhood {
   scopeOf(id: string): ScopedStore
   adminAt(path: string): NamespaceAdmin
+  /** As the last request knew it. */
   lockedAbove(path: string): NamespaceRecord | undefined
+  isLockedNow(path: string): Soon<boolean>
   isOfServer(path: string): boolean
   admitFrom(namespace: string, below: string, shown: Shown): Soon<Admission | undefined>
   isAlive(namespace: string, token: string, view: StoreView): Soon<boolean>
@@ -139,7 +149,11 @@ export class Realm implements PipelineContext, NamespacePorts {
   constructor(
     doors: RealmDoors,
     registry: Neighbourhood,
-    { record, ids }: { readonly record: NamespaceRecord; readonly ids: TokenIds },
+    {
+      record,
+      ids,
+      time,
+    }: { readonly record: NamespaceRecord; readonly ids: TokenIds; readonly time: TokenClock },
   ) {
     this.#doors = doors
     this.#registry = registry
@@ -149,7 +163,6 @@ export class Realm implements PipelineContext, NamespacePorts {
     this.path = path
     this.seal = doors.seal
     this.clock = clock
-    this.loginFeed = new LoginFeed(clock, () => this.records)
     this.random = random
     this.logger = logger
     this.settings = settings
@@ -182,7 +195,7 @@ export class Realm implements PipelineContext, NamespacePorts {
       store,
       clock,
       ids,
-      startMs: ids.lastMs,
+      time,
       isAliveAbove: (namespace, token, view) => registry.isAlive(namespace, token, view),
     })
     const index = new IdentityIndex(ids, (mount) => this.#hasExactAliases(mount))
@@ -219,7 +232,13 @@ export class Realm implements PipelineContext, NamespacePorts {
       refusals: doors.refusals,
     })
     this.loginLog.keepIn(this.records)
-    this.loginFeed = new LoginFeed(clock, () => this.records)
+    const watched = { follow: (from: FeedPosition | undefined) => this.#followLogins(from) }
+    this.loginFeed = new LoginFeed({
+      clock,
+      source: () => watched,
+      all: doors.loginReaders,
+      isOfRoot: false,
+    })
     this.logins = new Logins({
       store,
       tokens,
@@ -283,9 +302,9 @@ export class Realm implements PipelineContext, NamespacePorts {
     return !this.#isClosed && this.#doors.isOpen()
   }
 
-  /** Requests are being carried out: it has to stay. */
+  /** Requests are being carried out, somebody watches, or a record waits: it has to stay. */
   get isBusy(): boolean {
-    return this.#running > 0
+    return this.#running > 0 || this.loginFeed.isWatched || this.records.isPending
   }
 
   get latestConfiguration(): CoreConfiguration | undefined {
@@ -353,11 +372,17 @@ export class Realm implements PipelineContext, NamespacePorts {
   async close(): Promise<void> {
     this.#isClosed = true
     this.loginFeed.close()
-    this.records.close()
     this.loginLog.keepIn(undefined)
+    await this.records.close()
     await this.backends.close()
     this.#configuration.clear()
     this.access.clear()
+  }
+
+  /** A namespace that is locked meanwhile shows nothing more to those who watch. */
+  async #followLogins(from: FeedPosition | undefined): Promise<Followed> {
+    if (await this.#registry.isLockedNow(this.path)) throw new Refusal('namespace_locked')
+    return this.records.follow(from)
   }
 
   async #readConfiguration(epoch: number): Promise<CoreConfiguration> {
