@@ -15,8 +15,45 @@ export function isSafe(data: JsonObject): boolean {
   return member(data, 'valid') === true && countOf(data, 'lose') === 0
 }
 
+/** Throws unless the server previews writes at all of these paths; others it would carry out. */
+export async function requirePreview(
+  context: CommandContext,
+  paths: readonly string[],
+): Promise<void> {
+  await requireVersion(context)
+  const rolePaths = paths.filter((path) => path.startsWith('auth/'))
+  const ofMounts = new Map(rolePaths.map((path) => [path.slice(0, roleAt(path)), path]))
+  for (const path of ofMounts.values()) await requireMount(context, path)
+}
+
+/** Where the role begins, behind the mount. */
+function roleAt(path: string): number {
+  return path.lastIndexOf('/role/') + 1
+}
+
+/** Roles of other methods have no preview (explain.md §5). */
+async function requireMount(context: CommandContext, path: string): Promise<void> {
+  const secret = await context.fetch(
+    { method: 'GET', path: `sys/internal/ui/mounts/${path}` },
+    { doing: `Error finding the mount of ${path}`, about: path, preflight: true, accept: [403] },
+  )
+  const mount = path.slice(0, roleAt(path))
+  if (secret?.data === undefined || goTextMember(secret.data, 'path') !== mount) {
+    throw new CommandFailure(
+      `this token sees no mount at ${mount}: nothing was sent`,
+      exitCodes.remote,
+    )
+  }
+  const type = goTextMember(secret.data, 'type')
+  if (type === 'jwt' || type === 'oidc') return
+  throw new CommandFailure(
+    `${mount} is of the method ${type}, which has no preview: nothing was sent`,
+    exitCodes.remote,
+  )
+}
+
 /** A server that does not know `dry_run` would take the fields and carry out the write. */
-export async function requirePreview(context: CommandContext): Promise<void> {
+async function requireVersion(context: CommandContext): Promise<void> {
   const answer = await context.send(
     { method: 'GET', path: 'sys/seal-status' },
     { doing: 'Error asking for the version', preflight: true },

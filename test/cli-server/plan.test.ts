@@ -1,7 +1,7 @@
 /** `export`, `plan` and `apply`: roles and policies as files, looked at before they are written (explain.md §5). */
 
 import assert from 'node:assert/strict'
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { makeJwtMaker } from '../harness/jwt-maker.ts'
@@ -109,4 +109,27 @@ test('one file that would be refused keeps all of them back, and a stray one is 
   mkdirSync(empty)
   assert.match((await shell.run(['plan', empty])).err, /no file below/)
   assert.equal((await shell.run(['plan', join(shell.home, 'none')])).code, 1)
+})
+
+test('a role of a method without a preview keeps all of them back, and nothing is sent', async () => {
+  const { root } = shell.server
+  await root.must('sys/auth/approle', { type: 'approle' })
+  await root.must('auth/approle/role/ci', { token_policies: 'ro' })
+  const other = join(shell.home, 'other')
+  mkdirSync(join(other, 'policies'), { recursive: true })
+  writeFileSync(join(other, 'policies/new.hcl'), 'path "x" {}')
+  for (const mount of ['approle', 'nowhere']) {
+    mkdirSync(join(other, `auth/${mount}/role`), { recursive: true })
+    const file = join(other, `auth/${mount}/role/ci.json`)
+    writeFileSync(file, '{"token_policies":["admin"]}')
+    for (const words of [['plan'], ['apply', '-lose']]) {
+      const result = await shell.run([...words, other])
+      assert.equal(result.code, 2, result.out)
+      assert.match(result.err, /has no preview|sees no mount/)
+      const writes = shell.taken().filter(({ line }) => !line.startsWith('GET '))
+      assert.deepEqual(writes, [])
+    }
+    rmSync(join(other, `auth/${mount}`), { recursive: true })
+  }
+  assert.deepEqual((await root.read('auth/approle/role/ci')).body.data.token_policies, ['ro'])
 })

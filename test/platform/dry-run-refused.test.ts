@@ -42,7 +42,6 @@ test('a write that has no preview refuses dry_run, in the body and in the query,
     ['auth/kubernetes/role/k', kubernetesRole],
     ['auth/token/roles/t', { allowed_policies: 'admin' }],
     ['identity/group/name/g', { policies: 'admin' }],
-    ['sys/policy/old', { policy: 'path "a" { capabilities = ["read"] }' }],
     ['kv2/metadata/m', { max_versions: 3 }],
     ['kv2/data/d', { data: { a: 'b' } }],
     ['sys/auth/other', { type: 'approle' }],
@@ -78,6 +77,8 @@ test('the query of a write is no place for dry_run, where it is a field too', as
     wantRefused(await root.call('PUT', `sys/policies/acl/vv?${query}`, { policy: '' }), query)
     wantRefused(await root.write(`kv1/vv?${query}`, { a: 'b' }), query)
   }
+  const older = await root.write('sys/policy/vv?dry_run=true', { policy: '' })
+  wantRefused(older, 'the older form of a policy')
   for (const path of ['auth/jwt/role/vv', 'sys/policies/acl/vv', 'kv1/vv']) {
     assert.equal((await root.read(path)).status, 404, path)
   }

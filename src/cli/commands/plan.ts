@@ -133,7 +133,10 @@ async function previewsOf(
   context: CommandContext,
   pieces: readonly Piece[],
 ): Promise<readonly Previewed[]> {
-  await requirePreview(context)
+  await requirePreview(
+    context,
+    pieces.map(({ path }) => path),
+  )
   const previews: Previewed[] = []
   for (const { path, body } of pieces) {
     const asked = objectOf([...Object.entries(body), ['dry_run', true]])

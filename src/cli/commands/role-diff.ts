@@ -2,9 +2,7 @@
 
 import { objectOf } from '../../client/secret.ts'
 import type { Command } from '../command.ts'
-import { cleanPath, type CommandContext } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
-import { goTextMember } from '../go-text.ts'
 import { mountOf } from '../login-mounts.ts'
 import { drawnPreview, isSafe, requirePreview } from '../preview-text.ts'
 
@@ -27,11 +25,9 @@ export const roleDiff: Command = {
   argsMin: 2,
   argsMax: Infinity,
   async run(context) {
-    const mount = mountOf(context.path(0))
-    const path = `auth/${mount}/role/${context.path(1)}`
+    const path = `auth/${mountOf(context.path(0))}/role/${context.path(1)}`
     const fields = await context.keyValues(context.args.slice(2))
-    await requirePreview(context)
-    await requirePreviewingMount(context, mount, path)
+    await requirePreview(context, [path])
     const body = objectOf([...Object.entries(fields), ['dry_run', true]])
     const secret = await context.fetch(
       { method: 'POST', path, body },
@@ -43,29 +39,4 @@ export const roleDiff: Command = {
     else for (const line of drawnPreview(path, data)) context.print.line(line)
     return isSafe(data) ? exitCodes.ok : risky
   },
-}
-
-/** Roles of other methods have no preview, and older servers would write them (explain.md §5). */
-async function requirePreviewingMount(
-  context: CommandContext,
-  mount: string,
-  path: string,
-): Promise<void> {
-  const secret = await context.fetch(
-    { method: 'GET', path: `sys/internal/ui/mounts/${path}` },
-    { doing: `Error finding the mount of ${path}`, about: path, preflight: true, accept: [403] },
-  )
-  const data = secret?.data
-  if (data === undefined || cleanPath(goTextMember(data, 'path')) !== `auth/${mount}`) {
-    throw new CommandFailure(
-      `this token sees no mount at auth/${mount}/: nothing was sent`,
-      exitCodes.remote,
-    )
-  }
-  const type = goTextMember(data, 'type')
-  if (type === 'jwt' || type === 'oidc') return
-  throw new CommandFailure(
-    `auth/${mount}/ is of the method ${type}, which has no preview: nothing was sent`,
-    exitCodes.remote,
-  )
 }
