@@ -15,6 +15,7 @@ import { fileURLToPath } from 'node:url'
 import { auditRows, benchAudit } from './audit.mjs'
 import { besideEarlier } from './earlier.mjs'
 import { get, post, runLoad } from './load.mjs'
+import { benchKinds, kindRows } from './kinds.mjs'
 import { benchMethods } from './methods.mjs'
 import { benchSignIns } from './sign-in.mjs'
 import { benchWorkers } from './workers.mjs'
@@ -36,6 +37,8 @@ const auditOnly = process.argv.includes('--audit')
 const workersOnly = process.argv.includes('--workers')
 /** `--methods`: nothing but the other auth methods. */
 const methodsOnly = process.argv.includes('--methods')
+/** `--kinds`: nothing but kinds of logins beside a plain one. */
+const kindsOnly = process.argv.includes('--kinds')
 
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const jwk = publicKey.export({ format: 'jwk' })
@@ -44,7 +47,7 @@ const jwts = Array.from({ length: 256 }, (_, i) => mint(i))
 const children = new Set()
 const kinds = ['login', 'batch', 'lookup', 'kv', 'kv2', 'alone']
 
-function mint(i) {
+function mint(i, more = {}) {
   const now = Math.floor(Date.now() / 1000)
   const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url')
   const head = part({ alg: 'RS256', typ: 'JWT', kid: 'bench' })
@@ -61,6 +64,7 @@ function mint(i) {
     ref: 'refs/heads/main',
     environment: 'production',
     job_workflow_ref: 'acme/ci/.github/workflows/deploy.yml@refs/heads/main',
+    ...more,
   })
   const signature = sign(
     'sha256',
@@ -249,6 +253,12 @@ async function main() {
     else printWorkers(report)
     return
   }
+  if (kindsOnly) {
+    const report = await loginKinds()
+    if (asJson) console.log(JSON.stringify(report, undefined, 2))
+    else printRows(kindRows(report))
+    return
+  }
   const folder = mkdtempSync(join(tmpdir(), 'tokenstile-bench-'))
   const report = {}
   try {
@@ -317,6 +327,7 @@ async function main() {
     report.audit = await audits()
     report.workers = await workerRatios()
     report.methods = await methods()
+    report.kinds = await loginKinds()
   } finally {
     for (const child of children) child.kill('SIGKILL')
     rmSync(folder, { recursive: true, force: true })
@@ -383,6 +394,23 @@ async function signIns() {
     await product.prepare()
     const tools = { start, stop, firstLine, here, residentMiB, median }
     const report = await benchSignIns({ product, tools, quick, rounds, folder })
+    await product.stop()
+    return report
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** On a store of their own as well. */
+async function loginKinds() {
+  const folder = mkdtempSync(join(tmpdir(), 'tokenstile-bench-kinds-'))
+  const product = new Product(folder)
+  try {
+    await product.start()
+    await product.prepare()
+    const entities = quick ? 10_000 : 100_000
+    const run = { rounds, seconds, connections, median }
+    const report = await benchKinds({ product, mint, pem, entities, ...run })
     await product.stop()
     return report
   } finally {
@@ -516,6 +544,7 @@ function print(report) {
     ['first byte of the sign-in page, ms', report.signIn.pageMs, '<=', 5],
     ['weight of the sign-in page, KiB', report.signIn.pageKiB, '<=', 30],
     ...auditRows(report.audit),
+    ...kindRows(report.kinds),
   ]
   printRows(rows)
   for (const name of kinds) {

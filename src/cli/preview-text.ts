@@ -59,8 +59,8 @@ async function requireVersion(context: CommandContext): Promise<void> {
     { doing: 'Error asking for the version', preflight: true },
   )
   const version = isJsonObject(answer.json) ? goTextMember(answer.json, 'version') : ''
-  const found = new RegExp(`\\+${product.name}\\.(\\d+)\\.(\\d+)\\.`).exec(version)
-  const [, major = '0', minor = '0'] = found ?? []
+  const [, own = ''] = version.split(`+${product.name}.`)
+  const [, major = '0', minor = '0'] = /^(\d+)\.(\d+)\./.exec(own) ?? []
   if (Number(major) > 0 || Number(minor) >= 2) return
   throw new CommandFailure(
     `this server (${version === '' ? 'of an unknown version' : version}) has no preview, and would carry out the write`,
