@@ -10,9 +10,10 @@ import { goTextMember } from './go-text.ts'
 
 const shownMax = 10
 
-/** Nobody loses by it, and it would be taken. */
+/** It would be taken, and nobody loses by it, as far as anybody can be looked at. */
 export function isSafe(data: JsonObject): boolean {
-  return member(data, 'valid') === true && countOf(data, 'lose') === 0
+  const isKnown = goTextMember(data, 'unknown') === '0' && member(data, 'truncated') !== true
+  return member(data, 'valid') === true && countOf(data, 'lose') === 0 && isKnown
 }
 
 /** Throws unless the server previews writes at all of these paths; others it would carry out. */

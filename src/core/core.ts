@@ -401,7 +401,7 @@ export class Core implements SystemPorts, PipelineContext {
     const ids = tokenIdsOf(store.keyring, random)
     await this.#startIdsAfterStored(ids)
     this.#tokenClock.goOnFrom(ids.lastMs)
-    const tokens = new Tokens({ store, clock, ids, time: this.#tokenClock })
+    const tokens = new Tokens({ store, ids, time: this.#tokenClock })
     const index = new IdentityIndex(ids, (mount) => this.#hasExactAliases(mount))
     const loginIdentities = new LoginIdentities(index, random)
     const rights = new RightsOfTokens(index, async (epoch) => this.configurationAt(epoch))

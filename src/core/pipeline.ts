@@ -66,6 +66,8 @@ import type { LiveToken, Tokens } from './tokens.ts'
 import { notLive, type Wrapping } from './wrapping.ts'
 
 const noNames: readonly string[] = []
+/** SEC-CLU-05: what was withdrawn counts within a second. */
+const foreknownMsMax = 500
 /** Of a path that is not known, or not yet: as a stranger's. */
 const strictTraits: PathTraits = { isOpen: true, repeats: undefined }
 const noHeaders: Readonly<Record<string, string>> = Object.freeze({})
@@ -82,6 +84,12 @@ interface Route {
 /** Who makes it and what they may. */
 export interface Admission extends CallerFacts {
   readonly caller: Caller
+}
+
+/** The bearer of a JWT, and when that was found. */
+interface Judged {
+  readonly bearer: LiveToken
+  readonly atMs: number
 }
 
 /** What is known of a request before anything it brings is looked at. */
@@ -148,7 +156,7 @@ export class Pipeline {
   readonly #sealedRouter: Router
   readonly #trails: TrailContext
   /** Those whose requests are still being read. */
-  readonly #bearers = new WeakMap<object, LiveToken>()
+  readonly #bearers = new WeakMap<object, Judged>()
 
   constructor(core: PipelineContext, system: Omit<System, 'serverPaths'>, pages: PagePort) {
     this.#core = core
@@ -269,7 +277,8 @@ export class Pipeline {
       const operation = await operationOf(asking, admitted)
       requireAllowed({ ...asking, data: 'unread' }, admitted, operation)
       // One login for both: the request is not judged once more.
-      if (bearer !== undefined) this.#bearers.set(bearer, bearer)
+      if (bearer !== undefined)
+        this.#bearers.set(bearer, { bearer, atMs: this.#core.clock.monotonicMs() })
       return bearer
     } catch (problem) {
       throw this.#asRefusal(problem, asking, requestId)
@@ -302,7 +311,10 @@ export class Pipeline {
     if (!bearsJwt(request)) return this.#serveAs(request, requestId, trail)
     const { foreknown } = request
     const known = foreknown && this.#bearers.get(foreknown)
-    if (known !== undefined) return this.#serveAs(request, requestId, trail, known)
+    // Whose body comes slowly may have lost what it was let in by.
+    if (known !== undefined && this.#core.clock.monotonicMs() - known.atMs <= foreknownMsMax) {
+      return this.#serveAs(request, requestId, trail, known.bearer)
+    }
     return this.#bearer(request, requestId).then((bearer) =>
       this.#serveAs(request, requestId, trail, bearer),
     )

@@ -10,7 +10,6 @@
 import { invalid } from '../framework/refusal.ts'
 import { equalSecrets } from '../lib/constant-time.ts'
 import { after, type Soon } from '../lib/soon.ts'
-import type { Clock } from '../platform/clock.ts'
 import type { Store, StoreTransaction, StoreView, TextSealer } from '../storage/store.ts'
 import { batchPrefix, servicePrefix, type ParsedTokenText, type TokenIds } from './token-id.ts'
 import { keys } from './keys.ts'
@@ -58,14 +57,12 @@ export const revokedAtSeconds = 1
 export class Tokens {
   readonly #store: Store & TextSealer
   readonly #uses: TokenUses
-  readonly #clock: Clock
   readonly ids: TokenIds
   readonly isAliveAbove: IsAliveAbove
   readonly #time: TokenClock
 
   constructor(parts: {
     readonly store: Store & TextSealer
-    readonly clock: Clock
     readonly ids: TokenIds
     readonly time: TokenClock
     /** Of tokens of namespaces above; asked for children that were made from there. */
@@ -73,7 +70,6 @@ export class Tokens {
   }) {
     this.#store = parts.store
     this.#uses = new TokenUses(parts.store)
-    this.#clock = parts.clock
     this.ids = parts.ids
     this.#time = parts.time
     this.isAliveAbove = parts.isAliveAbove ?? (() => false)
@@ -249,7 +245,8 @@ export class Tokens {
       }
       return { text, accessor: '', id: '', record, type }
     }
-    const id = this.ids.next(this.#clock.nowMs())
+    // By the time that it will end by: what a restart goes on from is the newest id.
+    const id = this.ids.next(this.nowMs)
     const made =
       customText === undefined
         ? this.ids.issue(id)

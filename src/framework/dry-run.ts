@@ -102,6 +102,7 @@ export function requireDryRunKnown(
   const given = member(data, 'dry_run')
   if (given === undefined || !changing.includes(operation) || !asksDryRun(given)) return
   const isWrite = operation === 'create' || operation === 'update'
+  if (given === '' && anyFields !== true) throw invalid("'dry_run' is neither true nor false")
   if (isWrite && Object.hasOwn(fields, 'dry_run')) return
   // A secret may have a member of that name; a delete has no members.
   if (anyFields === true && operation !== 'delete') return

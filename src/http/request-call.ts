@@ -96,7 +96,7 @@ function queryCall(
 function bodyCall(source: CallSource, verb: 'write' | 'patch'): Soon<Call> {
   const { path, query, readFields, traitsOf } = source
   if (path.endsWith('/')) throw invalid("cannot write to a path ending in '/'")
-  if (/dry(?:_|%5f)run/i.test(query)) requireNoDryRun(parsePairs(query))
+  if (/dry_run|%/i.test(query)) requireNoDryRun(parsePairs(query))
   return after(readFields(traitsOf(path, verb), verb), (data) => ({ verb, path, data }))
 }
 

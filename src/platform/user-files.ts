@@ -124,6 +124,27 @@ export async function writeUserFile(path: string, text: string): Promise<void> {
   }
 }
 
+/**
+ * The same of a file below a folder; no link on the way is followed, so that what others have put
+ * into the folder leads to no place outside of it.
+ */
+export async function writeUserFileBelow(
+  folder: string,
+  name: string,
+  text: string,
+): Promise<void> {
+  let path = folder
+  for (const part of name.split('/')) {
+    path = join(path, part)
+    const isLink = await lstat(path).then(
+      (found) => found.isSymbolicLink(),
+      () => false,
+    )
+    if (isLink) throw new Error(`${path} is a link: nothing was written there`)
+  }
+  await writeUserFile(path, text)
+}
+
 /** Makes a link; false when something else is at that path. */
 export async function linkUserFile(path: string, target: string): Promise<boolean> {
   try {

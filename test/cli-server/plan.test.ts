@@ -1,7 +1,7 @@
 /** `export`, `plan` and `apply`: roles and policies as files, looked at before they are written (explain.md §5). */
 
 import assert from 'node:assert/strict'
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { makeJwtMaker } from '../harness/jwt-maker.ts'
@@ -132,4 +132,21 @@ test('a role of a method without a preview keeps all of them back, and nothing i
     rmSync(join(other, `auth/${mount}`), { recursive: true })
   }
   assert.deepEqual((await root.read('auth/approle/role/ci')).body.data.token_policies, ['ro'])
+})
+
+test('export follows no link out of its folder, and a file that says dry_run is none', async () => {
+  const outside = join(shell.home, 'outside.txt')
+  writeFileSync(outside, 'mine')
+  rmSync(join(folder, 'policies/app.hcl'))
+  symlinkSync(outside, join(folder, 'policies/app.hcl'))
+  const exported = await shell.run(['export', folder])
+  assert.notEqual(exported.code, 0)
+  assert.match(exported.err, /is a link/)
+  assert.equal(readFileSync(outside, 'utf8'), 'mine')
+  rmSync(join(folder, 'policies/app.hcl'))
+  rmSync(join(folder, 'notes.txt'), { force: true })
+  writeFileSync(join(folder, 'policies/idle.json'), '{"policy":"path \\"x\\" {}","dry_run":true}')
+  const applied = await shell.run(['apply', folder])
+  assert.notEqual(applied.code, 0)
+  assert.match(applied.err, /idle\.json has "dry_run"/)
 })

@@ -129,7 +129,8 @@ test('a union has the policies of all and the limits of the strictest (SEL-004)'
   const { auth } = both.body
   assert.deepEqual(auth.token_policies, ['p-a', 'p-b'])
   assert.deepEqual(auth.metadata, { role: 'a,b', team: 'x' })
-  assert.equal(auth.lease_duration, 300)
+  // The period of the one counts, since the other would not renew for ever.
+  assert.equal(auth.lease_duration, 60)
   assert.equal(auth.num_uses, 9)
   const one = await enter(mount, { team: 'y' })
   assert.deepEqual(one.body.auth.token_policies, ['p-b'])
@@ -169,6 +170,14 @@ test('of several roles the strictest binding to identity holds, and their maps o
   await write(mount, 'two', { ...groups, entity_mode: 'existing_only' })
   assertReason(await enter(mount, { ...claims, sub: 'stranger' }), 'entity_unknown')
   assertStatus(await enter(mount, claims), 200)
+})
+
+test('a token of a periodic role and of another lives no longer than the period (SEL-004)', async () => {
+  const mount = await mountWith('union')
+  await write(mount, 'periodic', { bound_audiences: ['a'], token_period: '60s' })
+  await write(mount, 'free', { bound_audiences: ['a'], token_ttl: '2h' })
+  const both = await enter(mount, { sub: 'brief', aud: 'a' })
+  assert.equal(both.body.auth.lease_duration, 60, both.text)
 })
 
 test('nobody without a proven token learns whether there are roles (SEL-006)', async () => {

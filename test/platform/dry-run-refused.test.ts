@@ -51,7 +51,9 @@ test('a write that has no preview refuses dry_run, in the body and in the query,
     for (const value of [true, 'true', 1, 'perhaps', [true]]) {
       wantRefused(await root.write(path, { ...body, dry_run: value }), `${path} ${String(value)}`)
     }
-    wantRefused(await root.write(`${path}?dry_run=true`, body), `${path}, in the query`)
+    for (const query of ['dry_run=true', 'dr%79_run=1', 'a=b&%64ry_run']) {
+      wantRefused(await root.write(`${path}?${query}`, body), `${path}?${query}`)
+    }
     const read = path === 'sys/auth/other' ? 'sys/auth' : path
     const found = (await root.read(read)).body
     assert.equal(found?.data?.['other/'], undefined)

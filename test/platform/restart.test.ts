@@ -122,6 +122,16 @@ test('SEC-CLK-02, SEC-CLK-01: a start with a clock before the last stored time r
   clock.setWallClock(clock.nowMs() + h(3))
 })
 
+test('SEC-CLK-01: a token made after the clock was ahead and went back ends in its time, after a restart too', async () => {
+  clock.setWallClock(clock.nowMs() + h(1))
+  await root.read('auth/token/lookup-self')
+  clock.setWallClock(clock.nowMs() - h(1))
+  const brief = (await create(root, { policies: ['default'], ttl: '1m' })).client
+  await restart()
+  clock.advance(h(1) / 2)
+  await wantDead(now(brief))
+})
+
 function h(hours: number): number {
   return hours * 3_600_000
 }

@@ -87,6 +87,8 @@ test('the older path previews too, and a path without a preview does nothing rat
   assert.equal(older.body.data.valid, true)
   assert.equal((await root.read('sys/policies/acl/app')).body.data.policy, text)
   await root.must('sys/auth/userpass', { type: 'userpass' })
+  const empty = { policy: 'path "x" {}', dry_run: '' }
+  wantError(await root.write('sys/policies/acl/app', empty), 400, /'dry_run' is neither/)
   for (const asked of [true, 'true', 1, 'yes']) {
     const body = { password: 'correct horse', dry_run: asked }
     wantError(await root.write('auth/userpass/users/ann', body), 400, /dry_run/)

@@ -97,8 +97,11 @@ function strictest(records: readonly TokenSettings[]): TokenTerms {
   }
   // A token that is renewed for ever is one only where each of them says so.
   const isPeriodic = records.every(({ token_period }) => token_period > 0)
+  // Where not all of them are, a period is how long its role would let the token live.
+  const ownTtl = ({ token_ttl, token_period }: TokenSettings): number =>
+    isPeriodic || token_period === 0 ? token_ttl : token_period
   return {
-    ttlSeconds: least(({ token_ttl }) => token_ttl),
+    ttlSeconds: least(ownTtl),
     maxTtlSeconds: least(({ token_max_ttl }) => token_max_ttl),
     periodSeconds: isPeriodic ? least(({ token_period }) => token_period) : 0,
     explicitMaxTtlSeconds: least(({ token_explicit_max_ttl }) => token_explicit_max_ttl),

@@ -5,7 +5,7 @@
 
 import { isJsonObject, parseJson, requestJsonLimits, type JsonObject } from '../../lib/json.ts'
 import { listKeys, objectOf, textMember } from '../../client/secret.ts'
-import { userFilesBelow, writeUserFile } from '../../platform/user-files.ts'
+import { userFilesBelow, writeUserFileBelow } from '../../platform/user-files.ts'
 import type { Command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
@@ -47,16 +47,16 @@ export const exportFiles: Command = {
       const [ending, text] = isText
         ? ['hcl', textMember(data, 'policy')]
         : ['json', `${formatJson(fields)}\n`]
-      await writeUserFile(`${folder}/policies/${fileName(name)}.${ending}`, text)
+      await writeUserFileBelow(folder, `policies/${fileName(name)}.${ending}`, text)
       count++
     }
     for (const mount of await loginMounts(context)) {
       for (const name of await namesAt(context, `auth/${mount}/role`)) {
         const data = await readAt(context, `auth/${mount}/role/${name}`)
-        const file = `${folder}/auth/${fileName(mount)}/role/${fileName(name)}.json`
+        const file = `auth/${fileName(mount)}/role/${fileName(name)}.json`
         // What is not set reads as null, and is left out: written, it would be an empty value.
         const set = Object.entries(data).filter(([, value]) => value !== null)
-        await writeUserFile(file, `${formatJson(objectOf(set))}\n`)
+        await writeUserFileBelow(folder, file, `${formatJson(objectOf(set))}\n`)
         count++
       }
     }
@@ -181,6 +181,9 @@ function objectIn(file: string, text: string): JsonObject {
   const parsed = parseJson(text, requestJsonLimits)
   if (!parsed.ok) throw new CommandFailure(`${file} is no JSON: ${parsed.error.detail}`)
   if (!isJsonObject(parsed.value)) throw new CommandFailure(`${file} is no JSON object`)
+  if (Object.hasOwn(parsed.value, 'dry_run')) {
+    throw new CommandFailure(`${file} has "dry_run", with which nothing would be written`)
+  }
   return parsed.value
 }
 

@@ -193,7 +193,6 @@ export class Realm implements PipelineContext, NamespacePorts {
     const configuration = () => this.configuration()
     this.tokens = new Tokens({
       store,
-      clock,
       ids,
       time,
       isAliveAbove: (namespace, token, view) => registry.isAlive(namespace, token, view),
