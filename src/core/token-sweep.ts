@@ -5,13 +5,13 @@
  * commits, so that it never holds up a login for long.
  */
 
-import { describeFault } from '../lib/fault.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
-import { prefixRange, StoreSealed, type Store, type StoreTransaction } from '../storage/store.ts'
+import { prefixRange, type Store, type StoreTransaction } from '../storage/store.ts'
 import { isEndedBy } from './configuration.ts'
 import { keys, lastSegment } from './keys.ts'
 import type { CleanupJob, RevocationMarker } from './records.ts'
+import { Rounds } from './rounds.ts'
 import type { TokenScan } from './token-scan.ts'
 import { revokedAtSeconds, type Tokens } from './tokens.ts'
 
@@ -31,12 +31,8 @@ export class TokenSweep {
   readonly #scan: TokenScan
   readonly #retryAtMs = new Map<string, number>()
   readonly #clock: Clock
-  readonly #logger: Logger
-  readonly #leads: () => boolean
+  readonly #rounds: Rounds
   readonly #cubbyholePrefix: (tokenId: string) => string | undefined
-  #cancel: (() => void) | undefined
-  #running: Promise<void> = Promise.resolve()
-  #stopped = false
   #markersAtMs = 0
 
   constructor(parts: {
@@ -53,21 +49,19 @@ export class TokenSweep {
     this.#tokens = parts.tokens
     this.#scan = parts.scan
     this.#clock = parts.clock
-    this.#logger = parts.logger
-    this.#leads = parts.leads
     this.#cubbyholePrefix = parts.cubbyholePrefix
+    const { clock, logger, leads } = parts
+    const failed = 'sweep failed, it will be tried again'
+    this.#rounds = new Rounds({ clock, logger, leads, pauseMs, failed, round: () => this.run() })
   }
 
   start(): void {
-    this.#stopped = false
-    this.#schedule(0)
+    this.#rounds.start()
   }
 
   /** Resolves when the running round is over. */
-  async stop(): Promise<void> {
-    this.#stopped = true
-    this.#cancel?.()
-    await this.#running
+  stop(): Promise<void> {
+    return this.#rounds.stop()
   }
 
   /** Does all that is due now; what the timer does, for callers that want it done. */
@@ -77,20 +71,6 @@ export class TokenSweep {
     // What ends with a token is due at once, so the way is taken again until nothing was left to
     // remove.
     while ((await this.#dueTokens()) > 0) continue
-  }
-
-  #schedule(delayMs: number): void {
-    if (this.#stopped) return
-    this.#cancel = this.#clock.after(delayMs, () => {
-      this.#running = (this.#leads() ? this.run() : Promise.resolve())
-        .catch((problem: unknown) => {
-          if (!(problem instanceof StoreSealed)) {
-            const error = describeFault(problem)
-            this.#logger.log('warn', 'sweep failed, it will be tried again', { error })
-          }
-        })
-        .then(() => this.#schedule(pauseMs))
-    })
   }
 
   // ------------------------------------------------------------ tokens
@@ -107,7 +87,7 @@ export class TokenSweep {
         return found
       })
       for (const key of due) {
-        if (this.#stopped) return 0
+        if (this.#rounds.isStopped) return 0
         const id = lastSegment(key)
         if (await this.#scan.unlessDamaged(id, () => this.finish(id, key))) removed++
       }
@@ -222,7 +202,7 @@ export class TokenSweep {
     }
     const damaged = await this.#endTokens([...markers.values()], mounts)
     for (const { job } of jobs) {
-      if (this.#stopped) return
+      if (this.#rounds.isStopped) return
       if (job.kind === 'mount') await this.#removeMount(job)
       // A token that cannot be read now may be readable later, so what ends it stays.
       else if (damaged > 0) this.#retryAtMs.set(job.id, this.#clock.monotonicMs() + retryDamagedMs)
@@ -285,9 +265,10 @@ export class TokenSweep {
 
   async #removeMount(job: CleanupJob & { kind: 'mount' }): Promise<void> {
     for (const prefix of [keys.mountDataPrefix(job.mount), keys.mountConfigPrefix(job.mount)]) {
-      while (!this.#stopped && (await this.#deleteKeys(prefix)) > 0) await this.#scan.turn()
+      while (!this.#rounds.isStopped && (await this.#deleteKeys(prefix)) > 0)
+        await this.#scan.turn()
     }
-    if (this.#stopped) return
+    if (this.#rounds.isStopped) return
     await this.#store.write((txn) => {
       txn.delete(keys.mount(job.mount).text)
       txn.delete(keys.job(job.id).text)
@@ -324,7 +305,7 @@ export class TokenSweep {
         if (isNamed) named.push(id)
       },
       {
-        isStopped: () => this.#stopped,
+        isStopped: () => this.#rounds.isStopped,
         afterPage: async () => {
           const page = named
           named = []

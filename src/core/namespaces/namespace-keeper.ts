@@ -4,16 +4,16 @@
  * begun again.
  */
 
-import { describeFault } from '../../lib/fault.ts'
 import type { Soon } from '../../lib/soon.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/logger.ts'
 import { partsOfKey, scopedKey, scopeMark } from '../../storage/scoped-store.ts'
 import { destroyRange } from '../../storage/sealed-store.ts'
-import { prefixRange, StoreSealed, type Store, type StoreView } from '../../storage/store.ts'
+import { prefixRange, type Store, type StoreView } from '../../storage/store.ts'
 import { trimEnds } from '../../lib/trim.ts'
 import { keyClasses, keys } from '../keys.ts'
 import { readRateLimits } from '../quotas/quotas.ts'
+import { Rounds } from '../rounds.ts'
 import type { NamespaceRecord } from '../records.ts'
 import { tellChange } from './namespace-admin.ts'
 import type { TokenSweep } from '../token-sweep.ts'
@@ -32,29 +32,27 @@ export interface NamespaceKeeperContext {
 
 export class NamespaceKeeper {
   readonly #context: NamespaceKeeperContext
-  #cancel: (() => void) | undefined
-  #running: Promise<void> | undefined
-  #stopped = true
+  readonly #rounds: Rounds
 
   constructor(context: NamespaceKeeperContext) {
     this.#context = context
+    const { clock, logger, leads } = context
+    const failed = 'the sweep of namespaces failed'
+    this.#rounds = new Rounds({ clock, logger, leads, pauseMs, failed, round: () => this.run() })
   }
 
   start(): void {
-    this.#stopped = false
-    this.#schedule(0)
+    this.#rounds.start()
   }
 
   /** Resolves when the running round is over. */
-  async stop(): Promise<void> {
-    this.#stopped = true
-    this.#cancel?.()
-    await this.#running
+  stop(): Promise<void> {
+    return this.#rounds.stop()
   }
 
   /** Something was marked: does not wait for the next round. */
   hurry(): void {
-    if (this.#running === undefined) this.#schedule(0)
+    this.#rounds.hurry()
   }
 
   /** Does all that is due now. */
@@ -62,38 +60,21 @@ export class NamespaceKeeper {
     const all = await this.#context.all()
     if (all.length === 0) return
     for (const record of all) {
-      if (this.#stopped) return
+      if (this.#rounds.isStopped) return
       if (record.tainted === true) await this.#empty(record)
     }
     const due = await this.#due()
     for (const record of all) {
-      if (this.#stopped) return
+      if (this.#rounds.isStopped) return
       if (!due.has(record.id) || record.tainted === true) continue
       await (await this.#context.realm(record)).sweep.run()
     }
   }
 
-  #schedule(delayMs: number): void {
-    if (this.#stopped) return
-    this.#cancel?.()
-    this.#cancel = this.#context.clock.after(delayMs, () => {
-      this.#running = (this.#context.leads() ? this.run() : Promise.resolve())
-        .catch((problem: unknown) => {
-          if (problem instanceof StoreSealed) return
-          const error = describeFault(problem)
-          this.#context.logger.log('warn', 'the sweep of namespaces failed', { error })
-        })
-        .then(() => {
-          this.#running = undefined
-          this.#schedule(pauseMs)
-        })
-    })
-  }
-
   async #empty({ id, path }: NamespaceRecord): Promise<void> {
     const { store } = this.#context
     for (const letter of keyClasses) {
-      if (this.#stopped) return
+      if (this.#rounds.isStopped) return
       await destroyRange(store, prefixRange(scopedKey(id, `${letter}/`)), keysAtOnceMax)
     }
     await store.write(async (txn) => {
