@@ -1,5 +1,5 @@
 /**
- * `npm test`: installs what is missing, builds, checks, runs every test, and closes with one line. A word behind `--`
+ * `npm test`: installs what is missing, builds, checks, runs every test, and closes with two lines. A word behind `--`
  * runs the test files whose path has that word in it, else the tests whose title has it: `npm test -- kv`,
  * `npm test -- SEC-TOK-05`. Ends by itself, whatever a test does.
  */
@@ -142,7 +142,7 @@ function indent(text) {
   return text.replaceAll(/^/gm, '    ')
 }
 
-/** The closing line, always the last one of standard output. */
+/** The closing lines, always the last ones of standard output: what there was to say, and the counts alone. */
 function close() {
   const { failed, passed, skipped } = results
   const skippedCount = [...skipped.values()].reduce((sum, count) => sum + count, 0)
@@ -155,6 +155,7 @@ function close() {
     ...(problems.length === 0 ? [] : [`also failed: ${problems.join(', ')}`]),
   ]
   const good = failed.length === 0 && problems.length === 0 && passed > 0
-  console.log(`\n${good ? '✔' : '✗'} tests: ${total}, ${parts.join(', ')}, in ${seconds(start)}`)
+  console.log(`\n${good ? '✔' : '✗'} ${total} tests in ${seconds(start)}: ${parts.join(', ')}`)
+  console.log(`tests: ${passed} passed, ${failed.length} failed, ${skippedCount} skipped`)
   process.exit(good ? 0 : 1)
 }
