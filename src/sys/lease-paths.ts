@@ -131,7 +131,7 @@ export function leasePaths(ports: LeasePorts): readonly PathDeclaration[] {
       operations: {
         write: {
           summary: 'Start a tidy.',
-          handler: async () => tidyReply(ports.tokenOperations.tidy()),
+          handler: async () => reply.tidied(ports.tokenOperations.tidy()),
         },
       },
     }),
@@ -167,20 +167,6 @@ function irrevocablePaths(): readonly PathDeclaration[] {
   )
 }
 
-/** 202 when a tidy was started, 200 when one was running. */
-function tidyReply(started: boolean): Reply {
-  return started
-    ? {
-        kind: 'data',
-        data: {},
-        status: 202,
-        warnings: [
-          'Tidy operation successfully started. Any information from the operation will be printed to the server logs.',
-        ],
-      }
-    : reply.data({}, ['Tidy operation already in progress.'])
-}
-
 function bothNames(
   word: string,
   define: (pattern: string) => PathDeclaration,
@@ -189,8 +175,7 @@ function bothNames(
 }
 
 function done(sync: boolean | undefined): Reply {
-  if (sync !== false) return reply.none()
-  return { kind: 'data', data: {}, status: 202, warnings: ['The revocation is in force.'] }
+  return sync === false ? reply.accepted('The revocation is in force.') : reply.none()
 }
 
 /** Policies decide on the path, so a body that names another lease than the path is refused. */
