@@ -4,7 +4,7 @@
  */
 
 import { request } from 'node:http'
-import { get, post, runLoad } from './load.mjs'
+import { post, runLoad } from './load.mjs'
 
 const rolesMax = 1000
 const keptMax = 10_000

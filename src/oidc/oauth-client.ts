@@ -1,6 +1,6 @@
 /**
- * This server as a client of an identity provider: pushed requests, code exchange, device requests and user info
- * (jwt-oidc.md §4.8, §4.10, §4.11).
+ * This server as a client of an identity provider: pushed requests, code exchange, device requests
+ * and user info (jwt-oidc.md §4.8, §4.10, §4.11).
  *
  * oauth4webapi builds the requests and authenticates the client; every call leaves through
  * `platform/outbound`, which alone knows limits, TLS and redirects. Answers are read here,
