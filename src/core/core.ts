@@ -458,7 +458,6 @@ export class Core implements SystemPorts, PipelineContext {
       tokens,
       settings,
       configuration: () => this.configuration(),
-      revoke: (id) => tokenOperations.revokeId(id, false),
     })
     const configuration = () => this.configuration()
     const identities = createIdentityStore({ store, clock, random, index, configuration })

@@ -68,7 +68,7 @@ export class TokenScan {
    * Does the work on one token; false when its record or one that it needs is damaged, which is
    * reported once.
    */
-  async unlessDamaged(id: string, work: () => Promise<void>): Promise<boolean> {
+  async unlessDamaged(id: string, work: () => Promise<unknown>): Promise<boolean> {
     try {
       await work()
       return true

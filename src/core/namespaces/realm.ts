@@ -278,7 +278,6 @@ export class Realm implements PipelineContext, NamespacePorts {
       tokens,
       settings,
       configuration,
-      revoke: (token) => this.tokenOperations.revokeId(token, false),
     })
     this.pipeline = new Pipeline(this, system, doors.pages)
   }
