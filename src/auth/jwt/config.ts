@@ -73,7 +73,7 @@ export const configRecord = defineRecord({
     role_selection: choice(
       ['explicit', 'first_match', 'union'],
       field.string({ help: 'How a login finds its role that names none.' }),
-      { shown: 'unless_default', since: '0.2' },
+      { since: '0.2' },
     ),
     token_audiences: stored(
       field.commaList({
