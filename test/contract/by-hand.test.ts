@@ -6,6 +6,7 @@ import { configRecord } from '../../src/auth/jwt/config.ts'
 import { roleRecord } from '../../src/auth/jwt/role-record.ts'
 import { signatureAlgorithms } from '../../src/jose/algorithms.ts'
 import { builtIns } from '../../src/server/built-ins.ts'
+import { jwtLogin } from '../../src/trust/login-lists.ts'
 import { reasonCodes } from '../../src/trust/reasons.ts'
 import { readText } from '../harness/checkout.ts'
 
@@ -46,4 +47,21 @@ test('a reason that the contract names keeps its name', () => {
   const section = sectionOf('docs/contract/explain.md', '## 1. Reasons')
   const listed = /`(config_missing\s[^`]+)`/.exec(section)?.[1]?.split(/\s+/) ?? []
   assert.deepEqual(listed.toSorted(), [...reasonCodes].toSorted())
+})
+
+test('a compatible text that a document quotes is one that a check has', () => {
+  const texts = jwtLogin.checks.flatMap(({ refusals }) => Object.values(refusals))
+  const quotes = [
+    'README.md',
+    'docs/contract/explain.md',
+    'docs/contract/ux.md',
+    'docs/explanation/why-a-login-was-refused.md',
+  ].flatMap((file) =>
+    [...readText(file).matchAll(/error validating token: [^"`|*…\n]+/g)].map(
+      ([quote]) => [file, quote.trim()] as const,
+    ),
+  )
+  assert.ok(quotes.length >= 6)
+  const wrong = quotes.filter(([, quote]) => !texts.some((text) => text.startsWith(quote)))
+  assert.deepEqual(wrong, [])
 })
