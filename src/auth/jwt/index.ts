@@ -44,6 +44,7 @@ export const jwtBackend: BackendType = {
     const known = new KnownCustomers()
     const budgets = {
       codes: new ProviderBudget(known, context.processes),
+      pushes: new ProviderBudget(known, context.processes),
       devices: new ProviderBudget(known, context.processes),
       polls: new ProviderBudget(known, context.processes),
     }

@@ -12,10 +12,10 @@ import { grantedBy } from '../../framework/role-login.ts'
 import { encodeJson, member, type JsonObject, type JsonValue } from '../../lib/json.ts'
 import { turn } from '../../lib/turns.ts'
 import {
-  explainJwtLogin,
-  type Explanation,
+  judgeJwtLogin,
   type JwtLoginInput,
   type LoginConfig,
+  type Verdict as JudgedLogin,
 } from '../../trust/decide.ts'
 import { claimsByReference } from '../../trust/pointer.ts'
 import type { CompiledRole } from '../../trust/role-rules.ts'
@@ -165,9 +165,9 @@ export class JwtPreview {
         nowSeconds: Math.floor(kept.timeMs / 1000),
         env: { ...base.env, nowMs: kept.timeMs },
       }
-      const explained = explainJwtLogin(input, false)
-      if (explained.kind === 'needs') throw new Error('a run that may not ask has asked')
-      return verdictOf(explained.explanation, record)
+      const judged = judgeJwtLogin(input, false)
+      if (judged.kind === 'needs') throw new Error('a run that may not ask has asked')
+      return verdictOf(judged.explanation, record)
     }
   }
 }
@@ -181,7 +181,7 @@ interface Verdict {
   readonly claim: string | undefined
 }
 
-function verdictOf({ failure, outcome }: Explanation, record: RoleRecord | undefined): Verdict {
+function verdictOf({ failure, outcome }: JudgedLogin, record: RoleRecord | undefined): Verdict {
   if (failure !== undefined || outcome === undefined || record === undefined) {
     return { outcome: undefined, reason: failure?.reason ?? null, claim: failure?.claim }
   }

@@ -4,7 +4,7 @@
  */
 
 import type { JsonObject } from '../../lib/json.ts'
-import type { Decision, Explained, Explanation, Step } from '../../trust/decision.ts'
+import type { Decision, Explained, Step } from '../../trust/decision.ts'
 import type { Need } from '../../trust/login-check.ts'
 
 /** Answers one need: gives what the input has to have for the decision to go on. */
@@ -43,11 +43,11 @@ export async function settle<I>(
  * The same for somebody who wants to understand it: what there is no answer to is not asked, and
  * what rests on it is unverified.
  */
-export async function settleExplained<I>(
+export async function settleExplained<I, E>(
   input: I,
-  explain: (input: I, mayAsk: boolean) => Explained,
+  explain: (input: I, mayAsk: boolean) => Explained<E>,
   answers: Answers<I>,
-): Promise<{ readonly explanation: Explanation; readonly input: I }> {
+): Promise<{ readonly explanation: E; readonly input: I }> {
   const asked = new Set<Need>()
   let judged = input
   let step = explain(judged, true)
