@@ -35,6 +35,8 @@ export const algorithmFacts: Readonly<Record<SignatureAlgorithm, AlgorithmFacts>
 
 export const signatureAlgorithms = Object.keys(table).filter(isSignatureAlgorithm)
 
+export const allAlgorithms: ReadonlySet<SignatureAlgorithm> = new Set(signatureAlgorithms)
+
 /** Whether keys of that kind make signatures of that algorithm. */
 export function isServedBy(alg: SignatureAlgorithm, kind: KeyKind): boolean {
   return algorithmFacts[alg].kind === kind

@@ -43,12 +43,7 @@ export async function openEngine(
 
 /** Folders that nothing else of the server may write to. */
 export function dataFolders(storage: StorageOptions): readonly string[] {
-  switch (storage.kind) {
-    case 'inmem':
-      return []
-    case 'lmdb':
-      return [storage.path]
-  }
+  return 'path' in storage ? [storage.path] : []
 }
 
 /** The same for one of several workers; who else may use it is as without them. */

@@ -18,7 +18,7 @@ import { invalid, type Refusal } from '../../framework/refusal.ts'
 import {
   algorithmNames,
   algorithmOf,
-  signatureAlgorithms,
+  allAlgorithms,
   type AlgorithmName,
   type SignatureAlgorithm,
 } from '../../jose/algorithms.ts'
@@ -127,8 +127,6 @@ export type TrustRecord = StoredOf<typeof trustRecord.table>
 const trustCodec = recordCodec(trustRecord)
 
 const statusWaitMs = 3000
-
-export const allAlgorithms: ReadonlySet<SignatureAlgorithm> = new Set(signatureAlgorithms)
 
 export class JwtConfigs {
   readonly sources: KeySources
