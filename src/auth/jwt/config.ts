@@ -18,7 +18,7 @@ import { invalid, type Refusal } from '../../framework/refusal.ts'
 import {
   algorithmNames,
   algorithmOf,
-  signatureAlgorithms,
+  allAlgorithms,
   type AlgorithmName,
   type SignatureAlgorithm,
 } from '../../jose/algorithms.ts'
@@ -73,7 +73,7 @@ export const configRecord = defineRecord({
     role_selection: choice(
       ['explicit', 'first_match', 'union'],
       field.string({ help: 'How a login finds its role that names none.' }),
-      { shown: 'unless_default', since: '0.2' },
+      { since: '0.2' },
     ),
     token_audiences: stored(
       field.commaList({
@@ -127,8 +127,6 @@ export type TrustRecord = StoredOf<typeof trustRecord.table>
 const trustCodec = recordCodec(trustRecord)
 
 const statusWaitMs = 3000
-
-export const allAlgorithms: ReadonlySet<SignatureAlgorithm> = new Set(signatureAlgorithms)
 
 export class JwtConfigs {
   readonly sources: KeySources
