@@ -56,6 +56,7 @@ export async function benchOperations({ product, jwts, tokens, namespaces, tree,
   report.crowd = few.perSecond / many.perSecond
   await server.stop()
   report.startMs = await server.start()
+  await server.stop()
 
   const full = await product([])
   const filling = { port: full.port, connections, seconds: 300, countMax: tokens, next }
