@@ -58,6 +58,8 @@ export interface DecisionRecord {
   readonly accessor?: string | undefined
   /** Those on the allow-list, cut; only of a token that was proven. */
   readonly claims?: JsonObject | undefined
+  /** By a list of the mount's own: what is not among them may have been there. */
+  readonly claimsListed?: boolean | undefined
 }
 
 /** From what a method notes about a login. */
@@ -91,6 +93,7 @@ export function decisionRecord(parts: {
     entityId: parts.entityId,
     accessor: parts.accessor,
     claims: note.claims,
+    claimsListed: note.claimsListed,
   }
 }
 

@@ -103,6 +103,8 @@ export interface KeptLogin {
   readonly source?: string | undefined
   /** Under the references of its role; undefined when the token was not proven. */
   readonly claims?: JsonObject | undefined
+  /** By a list of the mount's own: what is not among them may have been there. */
+  readonly claimsListed?: boolean | undefined
 }
 
 export interface RenewRequest {

@@ -22,6 +22,8 @@ export interface LoginNote {
   readonly keyId?: string | undefined
   /** Claims on the allow-list of the mount; longer values are cut texts. */
   readonly claims?: JsonObject | undefined
+  /** By a list of the mount's own: what is not among them may have been there. */
+  readonly claimsListed?: boolean
   /** The attempt has its line already: a failure that is told to somebody else once more. */
   readonly isLogged?: boolean
 }

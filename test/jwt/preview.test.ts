@@ -193,3 +193,65 @@ test(
     await own.stop()
   },
 )
+
+test('with record_claims the named claims alone are kept, and a preview judges by no other', async () => {
+  const listed = await makeMount(server.root, { ...configS, record_claims: 'sub,team,/org/name' })
+  const at = `auth/${listed}`
+  assert.deepEqual((await server.root.read(`${at}/config`)).body.data.record_claims, [
+    'sub',
+    'team',
+    '/org/name',
+  ])
+  await server.root.must(`${at}/role/r`, role)
+  const claims = { iss: 'https://iss/', sub: 'ann', team: 'red', aud: 'a', email: 'ann@acme.test' }
+  const entered = await login(server, listed, 'r', keyK.sign(claims))
+  assertStatus(entered, 200)
+  const id = entered.headers['x-request-id'] ?? ''
+  const record = (await server.root.read(`sys/logins/${id}`)).body.data
+  assert.deepEqual(record.claims, { sub: 'ann', team: 'red', '/org/name': null })
+  assert.equal(record.issuer, 'https://iss/')
+
+  const next = { ...role, bound_claims: { team: 'blue' }, dry_run: true }
+  const unsure = (await server.root.write(`${at}/role/r`, next)).body.data
+  assert.equal(unsure.unknown, 1)
+  assert.deepEqual([unsure.gain, unsure.lose, unsure.changed], [[], [], []])
+  const explained = await server.root.write('sys/explain/login', { id })
+  assert.match(explained.body.warnings.join(), /record_claims/)
+
+  const record_claims = ['iss', 'sub', 'aud', 'exp', 'iat', 'team', '/org/name']
+  await server.root.must(`${at}/config`, { ...configS, record_claims })
+  assertStatus(await login(server, listed, 'r', keyK.sign({ ...claims, sub: 'bob' })), 200)
+  const sure = (await server.root.write(`${at}/role/r`, next)).body.data
+  assert.equal(sure.unknown, 1)
+  assert.deepEqual(subs(sure.lose), ['bob'])
+})
+
+test('a claim that was cut in its record is judged by nobody', async () => {
+  const long = 'x'.repeat(300)
+  const one = await makeMount(server.root, configS)
+  const bound = { ...role, bound_claims: { team: long } }
+  await server.root.must(`auth/${one}/role/r`, bound)
+  const jwt = keyK.sign({ iss: 'https://iss/', sub: 'ann', team: long, aud: 'a' })
+  assertStatus(await login(server, one, 'r', jwt), 200)
+  const body = { ...bound, token_ttl: '1h', dry_run: true }
+  const { data } = (await server.root.write(`auth/${one}/role/r`, body)).body
+  assert.equal(data.unknown, 1)
+  assert.deepEqual([data.gain, data.lose, data.changed], [[], [], []])
+})
+
+test('a list of record_claims that is too long, or names what cannot be a claim, is refused', async () => {
+  const names = (count: number): string[] => Array.from({ length: count }, (_, i) => `c${i}`)
+  for (const [record_claims, problem] of [
+    [names(65), /'record_claims' must have at most 64 names; it has 65/],
+    [['x'.repeat(257)], /'record_claims' must have names of at most 256 characters/],
+    [['/a~2'], /invalid 'record_claims'.* is no JSON pointer/],
+    [{ a: 1 }, /record_claims/],
+  ] as const) {
+    const answer = await server.root.write(`auth/${mount}/config`, { ...configS, record_claims })
+    assertStatus(answer, 400)
+    assert.match(answer.body.errors.join(), problem)
+  }
+  assert.deepEqual((await server.root.read(`auth/${mount}/config`)).body.data.record_claims, undefined)
+  const most = { ...configS, record_claims: names(64), dry_run: true }
+  assertStatus(await server.root.write(`auth/${mount}/config`, most), 200)
+})

@@ -202,7 +202,7 @@ export class JwtLogin {
   }
 
   note(
-    { issuer }: Prepared,
+    { issuer, config: mountConfig }: Prepared,
     decision: Decision,
     { requestedRole, config, role, token, signature }: JwtLoginInput,
   ): LoginNote {
@@ -215,6 +215,7 @@ export class JwtLogin {
       signature,
       claims: token !== undefined && 'ok' in token && token.ok ? token.value.claims : undefined,
       issuer: issuer?.record.issuer,
+      recordClaims: mountConfig?.record_claims,
     })
   }
 

@@ -82,7 +82,7 @@ export class OidcFinish {
           .provide(record, claims),
       }),
     })
-    const note = this.#note(decision, judged)
+    const note = this.#note(decision, judged, provider)
     if (decision.kind === 'refused') return err(checkFailed(decision.failure, note))
     const clientId = provider.config.oidc_client_id
     const login = loginOf({ outcome: decision.outcome, record, note }, { flow: 'oidc', clientId })
@@ -90,7 +90,7 @@ export class OidcFinish {
     return ok({ ...login, metadata })
   }
 
-  #note(decision: Decision, judged: OidcLoginInput): LoginNote {
+  #note(decision: Decision, judged: OidcLoginInput, { config }: OidcProvider): LoginNote {
     if (!this.#context.loginLog.isEnabled(decision.kind)) return {}
     const { idToken, signature, facts } = judged
     return noteOf({
@@ -102,6 +102,7 @@ export class OidcFinish {
       // With user info over them, where it was asked for: those are what the role looked at.
       claims: judged.overlaid ?? ('ok' in idToken && idToken.ok ? idToken.value.claims : undefined),
       issuer: facts.issuer,
+      recordClaims: config.record_claims,
     })
   }
 

@@ -22,6 +22,7 @@ import type { CompiledRole } from '../../trust/role-rules.ts'
 import { configRecord, type DraftedConfig, type JwtConfigs, type TrustRecord } from './config.ts'
 import { loginConfig, type JwtIssuers } from './issuers.ts'
 import type { JwtLogin } from './login.ts'
+import { isCut, isKeptWhole, lookedAt } from './login-note.ts'
 import { roleRecord, type RoleRecord } from './role-record.ts'
 import type { DraftedRole, JwtRoles } from './role.ts'
 
@@ -118,7 +119,7 @@ export class JwtPreview {
       replayed++
       const claims = claimsByReference(login.claims ?? {})
       const [old, made] = [await judges[0](login, claims), await judges[1](login, claims)]
-      if (isUnknown(made, login)) unknown++
+      if (isUnknown(old, made, login)) unknown++
       else if (old.outcome === made.outcome) continue
       else if (old.outcome === undefined) gain.push(rowOf(login))
       else if (made.outcome === undefined) lose.push({ ...rowOf(login), reason: made.reason })
@@ -155,11 +156,12 @@ export class JwtPreview {
       const name = kept.role ?? ''
       const record = roleOf(name)
       if (!compiled.has(name)) compiled.set(name, record && roles.compiled(record))
+      const role = compiled.get(name)
       const input: JwtLoginInput = {
         ...base,
         config: await configFor(claims),
         requestedRole: name,
-        role: compiled.get(name),
+        role,
         token: { claims },
         sourceAddress: kept.source,
         nowSeconds: Math.floor(kept.timeMs / 1000),
@@ -167,7 +169,7 @@ export class JwtPreview {
       }
       const explained = explainJwtLogin(input, false)
       if (explained.kind === 'needs') throw new Error('a run that may not ask has asked')
-      return verdictOf(explained.explanation, record)
+      return { ...verdictOf(explained.explanation, record), isSure: isSureOf(role, kept) }
     }
   }
 }
@@ -179,9 +181,24 @@ interface Verdict {
   readonly outcome: string | undefined
   readonly reason: string | null
   readonly claim: string | undefined
+  /** False when it rests on what may have been otherwise in the token. */
+  readonly isSure: boolean
 }
 
-function verdictOf({ failure, outcome }: Explanation, record: RoleRecord | undefined): Verdict {
+/** Whether the record has all that such a login looks at, as the token had it. */
+function isSureOf(
+  role: CompiledRole | undefined,
+  { claims = {}, claimsListed }: KeptLogin,
+): boolean {
+  const references = lookedAt(role)
+  if (claimsListed === true) return references.every((one) => isKeptWhole(claims, one))
+  return references.every(({ text }) => !isCut(member(claims, text)))
+}
+
+function verdictOf(
+  { failure, outcome }: Explanation,
+  record: RoleRecord | undefined,
+): Omit<Verdict, 'isSure'> {
   if (failure !== undefined || outcome === undefined || record === undefined) {
     return { outcome: undefined, reason: failure?.reason ?? null, claim: failure?.claim }
   }
@@ -191,8 +208,10 @@ function verdictOf({ failure, outcome }: Explanation, record: RoleRecord | undef
   return { outcome: JSON.stringify(made), reason: null, claim: undefined }
 }
 
-/** The new rules want a claim that was not kept, since no rule had looked at it. */
-function isUnknown({ reason, claim }: Verdict, { claims = {} }: KeptLogin): boolean {
+/** The rules want a claim that was not kept: no rule had looked at it, or no list named it. */
+function isUnknown(old: Verdict, made: Verdict, { claims = {} }: KeptLogin): boolean {
+  if (!old.isSure || !made.isSure) return true
+  const { reason, claim } = made
   const isMissing = reason?.endsWith('_missing') === true
   return isMissing && claim !== undefined && member(claims, claim) === undefined
 }
