@@ -129,6 +129,15 @@ export class LoginLog {
     return (await this.#records?.list({ mount, limit })) ?? []
   }
 
+  get monotonicMs(): number {
+    return this.#clock.monotonicMs()
+  }
+
+  /** How long the commit of a login's token took. */
+  committed(ms: number): void {
+    this.#metrics.loginCommit(ms)
+  }
+
   /** As a method sees it: its lines carry the mount. */
   ofMount(mount: () => string): LoginRecorder {
     return {
@@ -155,6 +164,7 @@ export class LoginLog {
       end,
       reason: note.reason,
       durationMs: parts.durationMs,
+      times: note,
     })
     // An accepted login has its record from the commit that made its token.
     if (end !== 'accepted') this.#records?.add(recordOf(parts, this.#clock.nowMs()))

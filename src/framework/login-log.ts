@@ -7,8 +7,18 @@
 import type { JsonObject } from '../lib/json.ts'
 import type { Reason } from '../trust/reasons.ts'
 
+/** How long the parts of a decision took. */
+export interface LoginTimes {
+  /** Checking the signature with keys that were at hand. */
+  readonly verifyMs: number
+  /** Waiting for keys, and checking the signature with them. */
+  readonly keysMs: number
+  /** The checks, and the choice of a role. */
+  readonly decideMs: number
+}
+
 /** Never a token, a signature, or a value of a claim that was not proven. */
-export interface LoginNote {
+export interface LoginNote extends Partial<LoginTimes> {
   readonly role?: string | undefined
   readonly roleVersion?: number | undefined
   readonly kind?: 'jwt' | 'oidc' | undefined

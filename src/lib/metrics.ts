@@ -76,9 +76,12 @@ export class Histogram {
   #sum = 0
   #count = 0
 
+  readonly #labels: Labels
+
   /** Upper bounds of the buckets, rising. */
-  constructor(name: string, help: string, bounds: readonly number[]) {
+  constructor(name: string, help: string, bounds: readonly number[], labels: Labels = {}) {
     this.#about = { name, help }
+    this.#labels = labels
     this.#bounds = bounds
     this.#counts = bounds.map(() => 0)
   }
@@ -92,14 +95,15 @@ export class Histogram {
 
   collect(): Family {
     let below = 0
+    const labels = this.#labels
     const samples = this.#bounds.map((bound, i): Sample => {
       below += this.#counts[i] ?? 0
-      return { suffix: '_bucket', labels: { le: String(bound) }, value: below }
+      return { suffix: '_bucket', labels: { ...labels, le: String(bound) }, value: below }
     })
     samples.push(
-      { suffix: '_bucket', labels: { le: '+Inf' }, value: this.#count },
-      { suffix: '_sum', labels: {}, value: this.#sum },
-      { suffix: '_count', labels: {}, value: this.#count },
+      { suffix: '_bucket', labels: { ...labels, le: '+Inf' }, value: this.#count },
+      { suffix: '_sum', labels, value: this.#sum },
+      { suffix: '_count', labels, value: this.#count },
     )
     return { ...this.#about, type: 'histogram', samples }
   }

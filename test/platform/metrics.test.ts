@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { servingDefaults, tcpListener } from '../../src/http/listener-options.ts'
+import type { ApiResult } from '../harness/api-client.ts'
 import { ScriptedProvider } from '../harness/scripted-provider.ts'
 import { startTestServer, type TestServer } from '../harness/test-server.ts'
 import { enableJwt, want403P, want403T, wantError, type JwtMount } from './fixture.ts'
@@ -95,17 +96,39 @@ test('logins are counted by mount, role, decision and reason, and take their tim
   const refused = { mount: 'jwt/', role: '', decision: 'refused', reason: 'role_unknown' }
   assert.equal(grown('tokenstile_logins_total', refused), 1)
   assert.ok(now.every(({ labels }) => labels['role'] !== 'made-up-by-a-stranger'))
-  assert.equal(grown('tokenstile_login_seconds_count', {}), 6)
+  assert.equal(grown('tokenstile_login_seconds_count', { part: 'total' }), 6)
+  assert.equal(grown('tokenstile_login_seconds_count', { part: 'verify' }), 5)
+  assert.equal(grown('tokenstile_login_seconds_count', { part: 'keys' }), 0)
+  assert.equal(grown('tokenstile_login_seconds_count', { part: 'decide' }), 6)
+  assert.equal(grown('tokenstile_login_seconds_count', { part: 'commit' }), 5)
   assert.ok(grown('tokenstile_storage_commit_seconds_count', {}) >= 5)
   assert.ok(grown('tokenstile_requests_total', { code: '2xx' }) >= 5)
   assert.ok(valueOf(now, 'process_resident_memory_bytes') > 1e7)
-  const buckets = now.filter(({ name }) => name === 'tokenstile_login_seconds_bucket')
+  const buckets = now.filter(
+    ({ name, labels }) => name === 'tokenstile_login_seconds_bucket' && labels['part'] === 'total',
+  )
   const values = buckets.map(({ value }) => value)
   assert.deepEqual(
     values,
     values.toSorted((a, b) => a - b),
   )
-  assert.equal(values.at(-1), valueOf(now, 'tokenstile_login_seconds_count'))
+  assert.equal(values.at(-1), valueOf(now, 'tokenstile_login_seconds_count', { part: 'total' }))
+})
+
+test('each record of a login says how long its parts took', async () => {
+  const first = await jwt.mustLogin('dev')
+  const refused = await jwt.login('made-up-by-a-stranger')
+  await jwt.mustLogin('dev')
+  const durations = async ({ headers }: ApiResult): Promise<Record<string, unknown>> =>
+    (await server.root.read(`sys/logins/${headers['x-request-id']}`)).body.data.duration_ms
+  const { verify, keys, decide, commit } = await durations(first)
+  for (const part of [verify, decide, commit]) {
+    assert.ok(typeof part === 'number' && part > 0 && part < 10_000, `${part}`)
+  }
+  assert.ok(typeof keys === 'number' && keys < 10_000)
+  assert.equal((await durations(refused))['commit'], null)
+  const { logins } = (await server.root.read('sys/logins?limit=3')).body.data
+  assert.ok(logins.every((one: { duration_ms: object }) => 'decide' in one.duration_ms))
 })
 
 test('the keys of an issuer show their age', async () => {

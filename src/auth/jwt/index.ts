@@ -58,7 +58,7 @@ export const jwtBackend: BackendType = {
         doctorPath(new JwtDoctor(context, { configs, issuers, roles, providers })),
         loginPath(login),
         ...celRolePaths(celRoles),
-        celLoginPath(new CelLogin(login, celRoles)),
+        celLoginPath(new CelLogin(login, celRoles, context)),
         ...oidcPaths(context, {
           start: new OidcStart(context, flow),
           callback: new OidcCallback(context, flow),

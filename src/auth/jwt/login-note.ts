@@ -4,7 +4,7 @@
  * token that was proven.
  */
 
-import type { LoginNote } from '../../framework/login-log.ts'
+import type { LoginNote, LoginTimes } from '../../framework/login-log.ts'
 import { encodeJson, member, type JsonObject, type JsonValue } from '../../lib/json.ts'
 import type { Result } from '../../lib/result.ts'
 import type { Decision, ProvenKey, SignatureProblem } from '../../trust/decide.ts'
@@ -24,7 +24,7 @@ const alwaysShown = ['iss', 'sub', 'aud', 'exp', 'iat'].map(literalReference)
 /** By the list of a configuration, which stays the same while that does. */
 const referencesOfLists = new WeakMap<readonly string[], readonly ClaimReference[]>()
 
-export interface Noted {
+export interface Noted extends LoginTimes {
   readonly kind: 'jwt' | 'oidc'
   /** As it was asked for, also when there is no such role. */
   readonly roleName: string
@@ -60,6 +60,9 @@ export function noteOf(noted: Noted): LoginNote {
     issuer: issuerOf(proven) ?? issuer,
     keyId: signature?.ok === true ? keyOf(signature.value) : undefined,
     claims: shown,
+    verifyMs: noted.verifyMs,
+    keysMs: noted.keysMs,
+    decideMs: noted.decideMs,
     ...(isListed ? { claimsListed: true } : {}),
   }
 }
