@@ -158,7 +158,8 @@ export class LoginLog {
     if (note.isLogged === true) return
     if (note.reason !== undefined && pending.has(note.reason)) return
     this.#metrics.login({
-      mount: this.#namespace + (parts.mount ?? ''),
+      mount: parts.mount ?? '',
+      namespace: this.#namespace,
       // Of a role that is there: names that strangers choose are no labels.
       role: note.roleVersion === undefined ? undefined : note.role,
       end,

@@ -5,7 +5,15 @@
 
 import type { Answer, ApiOutcome } from '../framework/api.ts'
 import type { LoginEnd, LoginTimes } from '../framework/login-log.ts'
-import { Counter, gauge, Histogram, united, type Family, type Reading } from '../lib/metrics.ts'
+import {
+  Counter,
+  gauge,
+  Histogram,
+  mountLabels,
+  united,
+  type Family,
+  type Reading,
+} from '../lib/metrics.ts'
 import type { Clock } from '../platform/clock.ts'
 import { readUsage } from '../platform/usage.ts'
 
@@ -20,6 +28,8 @@ const rolesMax = 1000
 
 export interface CountedLogin {
   readonly mount: string
+  /** Empty for the root. */
+  readonly namespace: string
   /** Undefined for a role that there is not: strangers choose no label. */
   readonly role: string | undefined
   readonly end: LoginEnd
@@ -74,9 +84,10 @@ export class ServerMetrics {
     this.#auditFailures.add({ device }, count)
   }
 
-  login({ mount, role = '', end, reason = '', durationMs, times }: CountedLogin): void {
-    const label = this.#roleLabel(mount, role)
-    this.#logins.add({ mount, role: label, decision: end, reason })
+  login({ mount, namespace, role = '', end, reason = '', durationMs, times }: CountedLogin): void {
+    const labels = mountLabels(mount, namespace)
+    const label = this.#roleLabel(namespace + mount, role)
+    this.#logins.add({ ...labels, role: label, decision: end, reason })
     const { verifyMs = 0, keysMs = 0, decideMs = 0 } = times
     if (durationMs !== undefined) this.#loginSeconds.total.observe(durationMs / 1000)
     if (verifyMs > 0) this.#loginSeconds.verify.observe(verifyMs / 1000)

@@ -1,6 +1,7 @@
 /**
- * Counters, gauges and histograms, and their two forms on the wire: the text of Prometheus
- * (exposition format 0.0.4) and the JSON that Vault's clients read (platform.md §2.9). Every family
+ * Counters, gauges and histograms, and two of their forms on the wire: the text of Prometheus
+ * (exposition format 0.0.4) and the JSON that Vault's clients read (platform.md §2.9); the third
+ * is in `otlp-metrics.ts`. Every family
  * bounds how many series it has: what a stranger can name must not fill memory.
  */
 
@@ -116,6 +117,22 @@ export function gauge(name: string, help: string, readings: readonly Reading[]):
 /** A counter that somebody else keeps. */
 export function counted(name: string, help: string, readings: readonly Reading[]): Family {
   return { name, help, type: 'counter', samples: samplesOf(readings) }
+}
+
+/** Of a mount by its whole path; one of a namespace says which as well. */
+export function mountLabels(mount: string, namespace: string): Labels {
+  return namespace === '' ? { mount } : { namespace, mount: namespace + mount }
+}
+
+/** What the mounts of a namespace have counted, as the server tells it. */
+export function ofNamespace(families: readonly Family[], namespace: string): readonly Family[] {
+  return families.map((family) => ({
+    ...family,
+    samples: family.samples.map((sample) => ({
+      ...sample,
+      labels: { ...sample.labels, ...mountLabels(sample.labels['mount'] ?? '', namespace) },
+    })),
+  }))
 }
 
 /** Samples of one name stand together. */
