@@ -60,6 +60,7 @@ export interface DecisionRecord {
   readonly claims?: JsonObject | undefined
   /** By a list of the mount's own: what is not among them may have been there. */
   readonly claimsListed?: boolean | undefined
+  readonly isCel?: boolean | undefined
   readonly verifyMs?: number | undefined
   readonly keysMs?: number | undefined
   readonly decideMs?: number | undefined
@@ -99,6 +100,7 @@ export function decisionRecord(parts: {
     accessor: parts.accessor,
     claims: note.claims,
     claimsListed: note.claimsListed,
+    isCel: note.isCel,
     verifyMs: rounded(note.verifyMs),
     keysMs: rounded(note.keysMs),
     decideMs: rounded(note.decideMs),

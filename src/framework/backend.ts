@@ -105,6 +105,8 @@ export interface KeptLogin {
   readonly claims?: JsonObject | undefined
   /** By a list of the mount's own: what is not among them may have been there. */
   readonly claimsListed?: boolean | undefined
+  /** Through a CEL role. */
+  readonly isCel?: boolean | undefined
 }
 
 export interface RenewRequest {

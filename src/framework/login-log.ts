@@ -34,6 +34,8 @@ export interface LoginNote extends Partial<LoginTimes> {
   readonly claims?: JsonObject | undefined
   /** By a list of the mount's own: what is not among them may have been there. */
   readonly claimsListed?: boolean
+  /** Through a CEL role, whose program looks at what it likes. */
+  readonly isCel?: boolean
   /** The attempt has its line already: a failure that is told to somebody else once more. */
   readonly isLogged?: boolean
 }

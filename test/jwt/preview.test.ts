@@ -251,7 +251,67 @@ test('a list of record_claims that is too long, or names what cannot be a claim,
     assertStatus(answer, 400)
     assert.match(answer.body.errors.join(), problem)
   }
-  assert.deepEqual((await server.root.read(`auth/${mount}/config`)).body.data.record_claims, undefined)
+  assert.deepEqual(
+    (await server.root.read(`auth/${mount}/config`)).body.data.record_claims,
+    undefined,
+  )
   const most = { ...configS, record_claims: names(64), dry_run: true }
   assertStatus(await server.root.write(`auth/${mount}/config`, most), 200)
+})
+
+test('a write of an issuer is previewed: whose tokens would go another way, and what cannot be judged', async () => {
+  const named = await makeMount(server.root, configS)
+  const at = `auth/${named}`
+  await server.root.must(`${at}/role/r`, role)
+  const ci = { issuer: 'https://ci/', jwt_validation_pubkeys: [keyK.pem] }
+  await server.root.must(`${at}/issuers/ci`, ci)
+  const sign = (iss: string, sub: string) => keyK.sign({ iss, sub, team: 'red', aud: 'a' })
+  for (const [iss, sub] of [
+    ['https://ci/', 'job'],
+    ['https://iss/', 'ann'],
+  ] as const) {
+    assertStatus(await login(server, named, 'r', sign(iss, sub)), 200)
+  }
+  const ask = async (body: object): Promise<ApiResult['body']> => {
+    const answer = await server.root.write(`${at}/issuers/ci`, { ...body, dry_run: true })
+    assertStatus(answer, 200)
+    return answer.body.data
+  }
+  const narrow = await ask({ ...ci, audiences: 'b' })
+  assert.deepEqual([narrow.replayed, subs(narrow.lose)], [1, ['job']])
+  assert.equal(narrow.lose[0].reason, 'audience_mismatch')
+  assert.deepEqual(narrow.changes, [{ field: 'audiences', before: [], after: ['b'] }])
+  assert.deepEqual(narrow.warnings, [])
+
+  const moved = await ask({ ...ci, issuer: 'https://other/' })
+  assert.equal(moved.lose[0].reason, 'issuer_mismatch')
+  const keys = await ask({ ...ci, jwt_supported_algs: 'ES256' })
+  assert.match(keys.warnings.join(), /was not judged/)
+  const shadow = await ask({ ...ci, issuer: 'https://iss/', audiences: 'b' })
+  assert.deepEqual(subs(shadow.lose).toSorted(), ['ann', 'job'])
+  assert.match(shadow.warnings.join(), /no longer by the keys in config/)
+  const refused = await ask({ issuer: 'https://ci/' })
+  assert.equal(refused.valid, false)
+  assert.match(refused.problem, /exactly one of/)
+  assert.deepEqual((await server.root.read(`${at}/issuers/ci`)).body.data.audiences, [])
+})
+
+test('a login through a CEL role is counted as one that cannot be judged', async () => {
+  const one = await makeMount(server.root, configS)
+  const at = `auth/${one}`
+  await server.root.must(`${at}/role/r`, role)
+  await server.root.must(`${at}/cel/role/r`, {
+    cel_program: {
+      expression:
+        "claims.team == 'red' ? pb.Auth{policies: ['p'], alias: logical.Alias{name: claims.sub}} : false",
+    },
+    bound_audiences: 'a',
+  })
+  const jwt = keyK.sign({ iss: 'https://iss/', sub: 'ann', team: 'red', aud: 'a' })
+  const entered = await server.root.as(undefined).write(`${at}/cel/login`, { role: 'r', jwt })
+  assertStatus(entered, 200)
+  const config = await server.root.write(`${at}/config`, { ...configS, dry_run: true })
+  assert.equal(config.body.data.unknown, 1)
+  const ofRole = await server.root.write(`${at}/role/r`, { ...role, dry_run: true })
+  assert.equal(ofRole.body.data.replayed, 0)
 })

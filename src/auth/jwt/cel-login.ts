@@ -42,7 +42,7 @@ export class CelLogin {
       clock: this.#clock,
     })
     const { decision, input } = settled
-    const note = this.#login.note(prepared, settled)
+    const note = { ...this.#login.note(prepared, settled), isCel: true }
     if (decision.kind === 'refused') throw loginRefusal(decision.failure, prepared.mount, note)
     const { outcome } = decision
     if (found === undefined || outcome.granted === undefined) {

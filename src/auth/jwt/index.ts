@@ -52,7 +52,7 @@ export const jwtBackend: BackendType = {
     return {
       paths: [
         configPath(configs, (draft, sight) => preview.config(draft, sight)),
-        ...issuerPaths(issuers),
+        ...issuerPaths(issuers, (draft, sight) => preview.issuer(draft, sight)),
         ...rolePaths(roles, (draft, sight) => preview.role(draft, sight)),
         lintPath(configs, roles, context),
         doctorPath(new JwtDoctor(context, { configs, issuers, roles, providers })),
