@@ -162,6 +162,7 @@ export class Core implements SystemPorts, PipelineContext {
   readonly #metricsOfOthers: MetricsOfOthers | undefined
   readonly #liveTokens: LiveTokens
   #placeOfRoot: TokenPlace | undefined
+  #identityIndex: IdentityIndex | undefined
   readonly #configuration = new EpochValue<CoreConfiguration>(readConfiguration)
   /** Epoch of the newest configuration by which backends of removed mounts were closed. */
   #keptEpoch = 0
@@ -229,6 +230,7 @@ export class Core implements SystemPorts, PipelineContext {
       types,
       logger: this.logger,
       loginLog: this.loginLog,
+      identityIndex: () => this.#identityIndex,
     })
     this.policies = new Policies(context.store, context.clock)
     this.#pipeline = new Pipeline(this, system, context.pages)
@@ -421,6 +423,7 @@ export class Core implements SystemPorts, PipelineContext {
     this.#tokenClock.goOnFrom(ids.lastMs)
     const tokens = new Tokens({ store, ids, time: this.#tokenClock })
     const index = new IdentityIndex(ids, (mount) => this.#hasExactAliases(mount))
+    this.#identityIndex = index
     const loginIdentities = new LoginIdentities(index, random)
     const rights = new RightsOfTokens(index, async (epoch) => this.configurationAt(epoch))
     const scan = new TokenScan({ store, clock, logger })

@@ -264,6 +264,7 @@ export class Realm implements PipelineContext, NamespacePorts {
       store,
       types: [...builtInTypes(system, paths), ...doors.plugins(() => this.tokenOperations)],
       loginLog: this.loginLog,
+      identityIndex: () => index,
     })
     this.mounts = new Mounts({
       store,
