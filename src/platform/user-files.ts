@@ -47,15 +47,23 @@ export async function readUserDirectory(path: string): Promise<string[]> {
   return Promise.all(names.sort().map((name) => readOf(join(path, name))))
 }
 
-/** Paths of the plain files below a directory, relative to it and with slashes, sorted. */
-export async function userFilesBelow(path: string): Promise<string[]> {
+/**
+ * Paths of the plain files below a directory, relative to it and with slashes, sorted; and those of
+ * the links, which are not followed.
+ */
+export async function userFilesBelow(
+  path: string,
+): Promise<{ readonly files: readonly string[]; readonly links: readonly string[] }> {
   try {
     const entries = await readdir(path, { withFileTypes: true, recursive: true })
     const files = entries.filter((entry) => entry.isFile())
     if (files.length > directoryFilesMax) throw new Error(`${path} holds too many files`)
-    return files
-      .map((entry) => relative(path, join(entry.parentPath, entry.name)).replaceAll(sep, '/'))
-      .sort()
+    const pathsOf = (found: typeof entries): readonly string[] =>
+      found
+        .map((entry) => relative(path, join(entry.parentPath, entry.name)).replaceAll(sep, '/'))
+        .sort()
+    const links = entries.filter((entry) => entry.isSymbolicLink())
+    return { files: pathsOf(files), links: pathsOf(links) }
   } catch (cause) {
     throw fileProblem(path, cause, 'read')
   }

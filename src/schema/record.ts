@@ -266,7 +266,7 @@ export class RecordDefinition<T extends RecordTable> {
     const shown: Record<string, JsonValue> = {}
     for (const [name, { shown: when, default: initial }] of this.#fields) {
       const value = members[name]
-      const isShown = when === 'always' || (when === 'unless_default' && value !== initial)
+      const isShown = when === 'always' || (when === 'unless_default' && !isSame(value, initial))
       if (isShown && isShowable(value)) shown[name] = value
     }
     return shown

@@ -3,7 +3,9 @@
  * with the answer.
  */
 
+import type { LoginTimes } from '../../framework/login-log.ts'
 import type { JsonObject } from '../../lib/json.ts'
+import type { Clock } from '../../platform/clock.ts'
 import type { Decision, Explained, Step } from '../../trust/decision.ts'
 import type { Need } from '../../trust/login-check.ts'
 
@@ -12,7 +14,7 @@ export type Answer<I> = (input: I, claims: JsonObject) => Promise<Partial<I>> | 
 
 export type Answers<I> = Readonly<Partial<Record<Need, Answer<I>>>>
 
-export interface Settled<I> {
+export interface Settled<I> extends LoginTimes {
   readonly decision: Decision
   /** With everything that was answered. */
   readonly input: I
@@ -21,22 +23,41 @@ export interface Settled<I> {
 export async function settle<I>(
   input: I,
   decide: (input: I) => Step,
-  answers: Answers<I>,
+  { answers, clock }: { readonly answers: Answers<I>; readonly clock: Pick<Clock, 'monotonicMs'> },
 ): Promise<Settled<I>> {
   const asked = new Set<Need>()
   let judged = input
+  let decideMs = 0
+  let verifyMs = 0
+  let keysMs = 0
+  let sinceMs = clock.monotonicMs()
+  const lap = (): number => {
+    const beganMs = sinceMs
+    sinceMs = clock.monotonicMs()
+    return sinceMs - beganMs
+  }
   let step = decide(judged)
   while (step.kind === 'needs') {
-    const answer = answers[step.need]
+    const { need } = step
+    const answer = answers[need]
     // Each answer settles its need, so that there are no more rounds than needs.
-    if (answer === undefined || asked.has(step.need)) {
-      throw new Error(`a login decision cannot go on without ${step.need}`)
+    if (answer === undefined || asked.has(need)) {
+      throw new Error(`a login decision cannot go on without ${need}`)
     }
-    asked.add(step.need)
-    judged = { ...judged, ...(await answer(judged, step.claims)) }
+    asked.add(need)
+    decideMs += lap()
+    const given = answer(judged, step.claims)
+    if (need === 'signature') verifyMs += lap()
+    const isAwaited = given instanceof Promise
+    // Also where there is nothing to wait for: here the logins of a turn have come equally far.
+    judged = { ...judged, ...(await given) }
+    // Choosing a role is deciding; what else has been waited for is somebody else's time.
+    if (need === 'signature' && isAwaited) keysMs += lap()
+    else if (need !== 'roles') lap()
     step = decide(judged)
   }
-  return { decision: step.decision, input: judged }
+  decideMs += lap()
+  return { decision: step.decision, input: judged, verifyMs, keysMs, decideMs }
 }
 
 /**
