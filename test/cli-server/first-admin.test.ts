@@ -204,21 +204,11 @@ test('a sign-in lets in the one person who is named', async () => {
 async function interruptedSignIn(): Promise<void> {
   const before = await made()
   const interrupts: (() => void)[] = []
-  const answers = [
-    'oidc/',
-    'email',
-    '',
-    'ada@example.com',
-    '',
-    'people',
-    'stewards-2',
-    '',
-    '',
-    'yes',
-  ]
+  const way = ['oidc/', 'email', '', 'ada@example.com', 'admins', 'people']
+  const answers = [...way, 'stewards-2', '', '', 'yes']
   const { code, err } = await shell.run(asked, {
     ...own,
-    stdin: `${answers.map((line) => `${line}\n`).join('')}`.replace('\npeople', '\nadmins\npeople'),
+    stdin: answers.map((line) => `${line}\n`).join(''),
     onInterrupt: (work) => {
       interrupts.push(work)
       return () => {}
@@ -229,6 +219,7 @@ async function interruptedSignIn(): Promise<void> {
   })
   assert.equal(code, 2, err)
   assert.match(err, /The email of the one person who is let in/)
+  assert.match(err, /oidc\/ has a role admins already/)
   assert.match(err, /Without a value anybody at the provider would be an administrator\./)
   assert.match(err, /^role +people of oidc\/, for email ada@example\.com alone$/m)
   assert.match(err, /interrupted$/m)
