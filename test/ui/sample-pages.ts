@@ -37,6 +37,7 @@ export function samplePages(text: string): Readonly<Record<string, Page>> {
     }),
     confirmation: confirmationPage({
       ...frame,
+      browserAddress: `${text} 2`,
       address: text,
       role: text,
       mount: text,
