@@ -5,4 +5,4 @@ import { ensureBuilt, ensureInstalled } from './lib/prepare.mjs'
 
 await ensureInstalled()
 await ensureBuilt()
-await import('./bench/main.mjs')
+await import(process.argv.includes('--cli') ? './bench/cli.mjs' : './bench/main.mjs')

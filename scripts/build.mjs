@@ -24,8 +24,24 @@ const entries = {
   // `tokenstile version` loads this and nothing else.
   version: 'src/cli/commands/version.ts',
 }
+/** Of these each is one file: reading forty parts of a command costs more time than parsing all commands. */
+const wholeEntries = ['cli']
 /** Installed beside the program and never bundled: one is native, the other is only loaded where it is used. */
 const external = ['lmdb', 'pg']
+
+/**
+ * Node's own modules are taken when a module first runs. An import of one would be loaded at the start whatever is asked for,
+ * with all its getters: of node:crypto alone that is the whole of Web Cryptography.
+ */
+const lateBuiltIns = {
+  name: 'late-built-ins',
+  setup({ onLoad, onResolve }) {
+    onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: 'built-in' }))
+    onLoad({ filter: /./, namespace: 'built-in' }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)})`,
+    }))
+  },
+}
 
 /** Gives `usable` when there is something to run, and `ok` when there is nothing to complain about either. */
 export async function build() {
@@ -64,13 +80,11 @@ async function bundle() {
     return false
   })
   try {
-    const { outputFiles } = await esbuild.build({
+    const options = {
       absWorkingDir: root,
-      entryPoints: Object.fromEntries(present),
       outdir: 'dist',
       chunkNames: 'chunks/[name]-[hash]',
       bundle: true,
-      splitting: true,
       format: 'esm',
       platform: 'node',
       target: 'node20.19',
@@ -81,7 +95,18 @@ async function bundle() {
       legalComments: 'none',
       logLevel: 'warning',
       write: false,
-    })
+    }
+    const isWhole = ([name]) => wholeEntries.includes(name)
+    const [shared, whole] = await Promise.all(
+      [present.filter((entry) => !isWhole(entry)), present.filter(isWhole)].map((chosen, at) =>
+        esbuild.build({
+          ...options,
+          entryPoints: Object.fromEntries(chosen),
+          ...(at === 0 ? { splitting: true } : { plugins: [lateBuiltIns] }),
+        }),
+      ),
+    )
+    const outputFiles = [...shared.outputFiles, ...whole.outputFiles]
     // Only now: a build that fails leaves the last good one in place.
     rmSync(join(root, 'dist'), { recursive: true, force: true })
     for (const { path, contents } of outputFiles) {

@@ -9,6 +9,7 @@ import type { BackupHeader } from '../lib/backup-format.ts'
 import { trimEnds } from '../lib/trim.ts'
 import {
   askHidden,
+  EnteredLines,
   pause,
   readAllInput,
   type TerminalInput,
@@ -232,6 +233,16 @@ export class CommandContext implements DataSources {
     const answer = alone ? undefined : await askHidden(this.#stdin, this.#stderr, question)
     if (answer !== undefined && answer !== '') return answer
     throw new CommandFailure(`There is no terminal to ask at. ${otherwise}`)
+  }
+
+  /** Whether somebody sits at the terminal who may be asked. */
+  get isAttended(): boolean {
+    return this.#stdin.isTTY === true && !this.flags.bool('non-interactive')
+  }
+
+  /** What is entered, line by line. */
+  enteredLines(): EnteredLines {
+    return new EnteredLines(this.#stdin)
   }
 
   /** True when a browser was started for that address. */

@@ -63,6 +63,11 @@ export class Printer {
     this.#stderr.write(`${withoutCommands(this.#ci, text)}\n`)
   }
 
+  /** What an answer is expected to, on the same line. */
+  question(text: string): void {
+    this.#stderr.write(withoutCommands(this.#ci, text))
+  }
+
   /** Lines of our own making on standard error, control sequences of colours included. */
   drawing(text: string): void {
     this.#stderr.write(`${text}\n`)

@@ -69,6 +69,38 @@ async function readKeys(input: TerminalInput): Promise<string | undefined> {
   return undefined
 }
 
+/** The lines that somebody enters, one at a time; a terminal shows them itself. */
+export class EnteredLines {
+  readonly #input: TerminalInput
+  #chunks: AsyncIterator<Buffer | string> | undefined
+  #rest = ''
+
+  constructor(input: TerminalInput) {
+    this.#input = input
+  }
+
+  /** The next line without its end; undefined when the input is over. */
+  async next(): Promise<string | undefined> {
+    this.#chunks ??= this.#input[Symbol.asyncIterator]()
+    for (;;) {
+      const end = this.#rest.indexOf('\n')
+      if (end >= 0) {
+        const line = this.#rest.slice(0, end)
+        this.#rest = this.#rest.slice(end + 1)
+        return line.endsWith('\r') ? line.slice(0, -1) : line
+      }
+      const chunk = await this.#chunks.next()
+      if (chunk.done === true || this.#rest.length > inputBytesMax) return undefined
+      this.#rest += chunk.value.toString('utf8')
+    }
+  }
+
+  /** Nothing waits for the input any longer. */
+  end(): void {
+    this.#input.unref?.()
+  }
+}
+
 export interface ProgramRun {
   readonly exitCode: number
   readonly stdout: string

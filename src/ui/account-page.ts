@@ -44,8 +44,8 @@ export interface AccountModel extends PageFrame {
   readonly name: string
   /** Undefined for a token that no sign-in has made. */
   readonly via: SignedInVia | undefined
-  /** The command that does the same in a terminal; empty where there is none. */
-  readonly command: string
+  /** Words of the command that does the same in a terminal; none where there is no such command. */
+  readonly command: readonly string[]
   /** Undefined when the token may not look at itself. */
   readonly facts: TokenFacts | undefined
   readonly groups: readonly string[]
@@ -107,12 +107,18 @@ function expiry({ expiresAt, secondsLeft }: TokenFacts): Html {
   return html`${text.expires(remaining(secondsLeft))} ${moment(expiresAt)}.`
 }
 
-function nextPart(command: string): Html | undefined {
-  if (command === '') return undefined
+/** A line ends between two words, never behind the hyphen of a flag. */
+function wordOfCommand(word: string, at: number): Html {
+  const shown = html`<span class="word">${foreign(word)}</span>`
+  return at === 0 ? shown : html` ${shown}`
+}
+
+function nextPart(command: readonly string[]): Html | undefined {
+  if (command.length === 0) return undefined
   return html`<section class="head">
     <h2>${text.next}</h2>
     <p class="small">${text.nextLead}</p>
-    <code class="block">${foreign(command)}</code>
+    <code class="block">${command.map(wordOfCommand)}</code>
   </section>`
 }
 

@@ -101,16 +101,17 @@ function viaOf(
 }
 
 /** Only a sign-in through the provider can be made again without a secret at hand. */
-function commandOf(via: SignedInVia | undefined, origin: string): string {
-  if (via?.isBrowser !== true) return ''
+function commandOf(via: SignedInVia | undefined, origin: string): readonly string[] {
+  if (via?.isBrowser !== true) return []
   const { mount, role } = via
   return [
-    'tokenstile login',
+    'tokenstile',
+    'login',
     ...(origin === '' ? [] : [`-address=${origin}`]),
     '-method=oidc',
     ...(mount === 'oidc' ? [] : [`-path=${mount}`]),
     ...(role === '' ? [] : [`role=${role}`]),
-  ].join(' ')
+  ]
 }
 
 function policiesByPath(who: JsonObject): ReadonlyMap<string, readonly string[]> {

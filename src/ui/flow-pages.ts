@@ -220,6 +220,8 @@ function actionLinks([first, ...others]: readonly ErrorAction[]): Html | undefin
 export interface ConfirmationFacts {
   /** Where the sign-in was started from; empty is unknown. */
   readonly address: string
+  /** Where this browser comes from; empty is unknown. */
+  readonly browserAddress: string
   readonly role: string
   readonly mount: string
   /** RFC 3339. */
@@ -244,7 +246,7 @@ export interface ConfirmationFacts {
 export function confirmationPage(parts: Framed<ConfirmationFacts>): Page {
   const text = strings.confirmation
   const facts: readonly (readonly [string, Html])[] = [
-    [text.facts.from, foreign(parts.address === '' ? text.unknown : parts.address)],
+    [text.facts.from, startedFrom(parts)],
     [text.facts.role, foreign(parts.role)],
     [text.facts.method, foreign(parts.mount)],
     [
@@ -280,6 +282,16 @@ export function confirmationPage(parts: Framed<ConfirmationFacts>): Page {
       ${parts.form === undefined ? answeredElsewhere : answerForm(parts.form)}
     </article>`,
   })
+}
+
+/** Two addresses are no proof of a stranger, and one is none of a friend: the person judges. */
+function startedFrom({ address, browserAddress }: ConfirmationFacts): Html {
+  const text = strings.confirmation
+  if (address === '') return html`${text.unknown}`
+  const isOther = browserAddress !== '' && browserAddress !== address
+  return isOther
+    ? html`${foreign(address)}, ${text.whileHere} ${foreign(browserAddress)}`
+    : foreign(address)
 }
 
 /** Below some seconds nobody counts them. */

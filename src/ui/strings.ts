@@ -63,6 +63,7 @@ export const strings = {
       started: 'Started',
     },
     unknown: 'unknown',
+    whileHere: 'while this browser is at',
     account: 'the one you have just used',
     accountAt: 'the one you have just used at',
     justNow: 'just now',

@@ -104,6 +104,7 @@ const parts = `
 .compare dd{display:grid;gap:.15rem;font-weight:600}
 .story blockquote{margin:0;padding:.1rem 0 .1rem .85rem;border-left:3px solid var(--line)}
 .block{display:block;background:var(--sunken);border:1px solid var(--line);border-radius:10px;padding:.55rem .75rem;user-select:all}
+.word{display:inline-block;max-width:100%;overflow-wrap:anywhere}
 .note{border-radius:var(--round);padding:.85rem 1rem;display:grid;grid-template-columns:1.25rem 1fr;gap:.7rem;background:var(--accent-soft)}
 .note svg{width:1.25rem;height:1.25rem;margin-top:.15rem}
 .note.bad{background:var(--bad-soft)}.note.bad svg,.note.bad strong{color:var(--bad)}

@@ -71,6 +71,75 @@ test('without the root token, or with half of what a sign-in needs, nothing is w
   assert.equal((await shell.server.root.read('sys/policies/acl/none')).status, 404)
 })
 
+const asked = ['operator', 'first-admin', '-interactive']
+
+/** What the server has that this command could have made. */
+async function made(): Promise<readonly unknown[]> {
+  const policies = (await shell.server.root.list('sys/policies/acl')).body.data.keys
+  const tokens = (await shell.server.root.list('auth/token/accessors')).body.data.keys
+  return [policies, tokens.length]
+}
+
+test('it asks step by step, says at once what does not hold, and shows all before it writes', async () => {
+  const root = await rootToken()
+  const answers = ['nowhere/', 'token', 'root', 'stewards', 'soon', '8h', 'perhaps', 'yes', 'yes']
+  const { code, out, err } = await shell.run(asked, {
+    ...own,
+    env: { VAULT_TOKEN: root },
+    stdin: answers.map((line) => `${line}\n`).join(''),
+  })
+  assert.equal(code, 0, err)
+  assert.match(err, /nowhere\/ is no mount that people sign in through/)
+  assert.match(err, /The policy root is the server's own/)
+  assert.match(err, /"soon" is no lifetime/)
+  assert.match(err, /The answer is yes or no\./)
+  assert.match(
+    err,
+    /^policy +stewards, written now\ntoken +lives 8h, kept in .*\nroot token +revoked/m,
+  )
+  assert.match(out, /^policies +default, stewards$/m)
+  assert.equal(await isAlive(root), false)
+  const first = shell.sent.findIndex(({ line }) => !line.startsWith('GET'))
+  assert.equal(shell.sent[first]?.line, 'PUT /v1/sys/policies/acl/stewards')
+  assert.ok(shell.sent.slice(0, first).some(({ line }) => line.endsWith('/acl/stewards')))
+})
+
+test('a no, an end of the answers, and Ctrl-C at a question leave nothing behind', async () => {
+  const before = await made()
+  for (const [stdin, said] of [
+    ['\nunmade\n\nno\nno\n', /^Nothing was changed\.$/m],
+    ['\nunmade\n\n', /^The input ended before the last question\. Nothing was changed\.$/m],
+    ['x y\n'.repeat(10), /^No answer held 10 times\. Nothing was changed\.$/m],
+  ] as const) {
+    const { code, err } = await shell.run(asked, { ...own, stdin })
+    assert.equal(code, 1)
+    assert.match(err, said)
+  }
+  let interrupt = () => {}
+  const { code, err } = await shell.run(asked, {
+    ...own,
+    stdin: '\nunmade\n',
+    onInterrupt: (work) => {
+      interrupt = work
+      return () => {}
+    },
+    onStderr: (text) => {
+      if (text.startsWith('2.')) interrupt()
+    },
+  })
+  assert.equal(code, 1)
+  assert.match(err, /^interrupted\. Nothing was changed\.$/m)
+  assert.deepEqual(await made(), before)
+})
+
+test('without a terminal nothing is asked, and with flags neither', async () => {
+  const { code, err } = await shell.run(['operator', 'first-admin', '-keep-root'], {
+    ...own,
+    terminal: true,
+  })
+  assert.deepEqual([code, err], [0, ''])
+})
+
 test('a sign-in lets in the one person who is named', async () => {
   const idp = await new ScriptedProvider().start()
   try {
@@ -109,12 +178,53 @@ test('a sign-in lets in the one person who is named', async () => {
     assert.equal(other.result.code, 2)
     assert.match(other.result.err, /sub claim does not match bound subject/)
     assert.equal(await isAlive(other.root), true)
+    assert.equal((await shell.server.root.read('auth/oidc/role/admins')).status, 404)
     const { result, root } = await signIn('bob-subject', 18_772)
     assert.equal(result.code, 0, result.err)
     assert.equal(await isAlive(root), false)
     const role = (await shell.server.root.read('auth/oidc/role/admins')).body.data
     assert.equal(role.bound_subject, 'bob-subject')
+    const again = await shell.run(
+      ['operator', 'first-admin', '-mount=oidc', '-subject=somebody-else'],
+      own,
+    )
+    assert.match(again.err, /oidc\/ has a role admins already, and it is not overwritten/)
+    const bare = await shell.run(
+      ['operator', 'first-admin', '-mount=token', '-subject=somebody-else'],
+      own,
+    )
+    assert.match(bare.err, /token\/ is no mount that people sign in through/)
+    await interruptedSignIn()
   } finally {
     await idp.stop()
   }
 })
+
+/** Ctrl-C while the browser is waited for: policy and role go again. */
+async function interruptedSignIn(): Promise<void> {
+  const before = await made()
+  const interrupts: (() => void)[] = []
+  const way = ['oidc/', 'email', '', 'ada@example.com', 'admins', 'people']
+  const answers = [...way, 'stewards-2', '', '', 'yes']
+  const { code, err } = await shell.run(asked, {
+    ...own,
+    stdin: answers.map((line) => `${line}\n`).join(''),
+    onInterrupt: (work) => {
+      interrupts.push(work)
+      return () => {}
+    },
+    onStderr: (text) => {
+      if (text.startsWith('Waiting')) interrupts.forEach((work) => work())
+    },
+  })
+  assert.equal(code, 2, err)
+  assert.match(err, /The email of the one person who is let in/)
+  assert.match(err, /oidc\/ has a role admins already/)
+  assert.match(err, /Without a value anybody at the provider would be an administrator\./)
+  assert.match(err, /^role +people of oidc\/, for email ada@example\.com alone$/m)
+  assert.match(err, /interrupted$/m)
+  const written = shell.sent.find(({ line }) => line === 'PUT /v1/auth/oidc/role/people')
+  assert.deepEqual(JSON.parse(written?.body ?? '{}').bound_claims, { email: 'ada@example.com' })
+  assert.equal((await shell.server.root.read('auth/oidc/role/people')).status, 404)
+  assert.deepEqual(await made(), before)
+}

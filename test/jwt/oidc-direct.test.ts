@@ -194,6 +194,7 @@ test('CBK-046 whatever is known of who asks is shown as text', () => {
   const hostile = '"><img src=x onerror=alert(1)>'
   const page = confirmationPage({
     nonce: 'bm9uY2Vub25jZW5vbmNl',
+    browserAddress: '127.0.0.1',
     address: hostile,
     role: hostile,
     mount: hostile,

@@ -104,7 +104,8 @@ export function answerOf(
   const { error } = setup.reply
   const parameters = new URLSearchParams({ ...(error ?? { code }), state })
   const back = asked.get('redirect_uri') ?? ''
-  const address = `${back}?${parameters.toString()}`
+  // The address of a namespace has a query of its own.
+  const address = `${back}${back.includes('?') ? '&' : '?'}${parameters.toString()}`
   if (setup.reply.isLink === true)
     return { status: 200, text: `<a href="${address}">Go on</a>`, at: '' }
   if (setup.reply.isPosted !== true) return { status: 303, text: '', at: address }

@@ -36,10 +36,31 @@ suite('SEC-WEB-01: what others wrote is text', () => {
     assert.equal(foreign('😀'.repeat(300), 3).text, '<bdi>😀…</bdi>')
   })
 
+  test('a sign-in that was started at another address than the browser has says both (FIX-G5)', () => {
+    const facts = { nonce, role: 'r', mount: 'oidc/', startedAt: '2026-11-23T08:00:00Z' }
+    const page = (address: string, browserAddress: string) =>
+      confirmationPage({
+        ...{ ...facts, address, browserAddress, startedSecondsAgo: 4, code: 'C' },
+        ...{ provider: 'idp.example', status: 200, form: undefined },
+      }).body
+    assert.match(
+      page('192.0.2.1', '192.0.2.9'),
+      /192\.0\.2\.1<.*while this browser is at.*192\.0\.2\.9/s,
+    )
+    for (const [from, here] of [
+      ['192.0.2.1', '192.0.2.1'],
+      ['192.0.2.1', ''],
+      ['', '192.0.2.9'],
+    ] as const) {
+      assert.doesNotMatch(page(from, here), /while this browser/)
+    }
+  })
+
   test('only plain web addresses are linked to', () => {
     const confirm = (action: string) =>
       confirmationPage({
         nonce,
+        browserAddress: '127.0.0.1',
         address: '',
         role: 'r',
         mount: 'oidc/',

@@ -37,6 +37,7 @@ export function samplePages(text: string): Readonly<Record<string, Page>> {
     }),
     confirmation: confirmationPage({
       ...frame,
+      browserAddress: `${text} 2`,
       address: text,
       role: text,
       mount: text,
@@ -85,7 +86,7 @@ export function samplePages(text: string): Readonly<Record<string, Page>> {
       },
       name: text,
       via: { mount: text, description: text, role: text, isBrowser: true },
-      command: text,
+      command: [text, text],
       groups: [text],
       policies: [{ name: text, because: [text, text] }],
       rights: [{ path: text, capabilities: [text], policies: [text] }],

@@ -21,7 +21,7 @@ import { signInLifeMs, type SignIn, type SignInFailure } from './sign-in.ts'
 
 type Request = Pick<
   BackendRequest<unknown>,
-  'fullPath' | 'header' | 'namespace' | 'nowMs' | 'requestId'
+  'clientAddress' | 'fullPath' | 'header' | 'namespace' | 'nowMs' | 'requestId'
 >
 
 /** What a browser is to see next. */
@@ -101,6 +101,7 @@ export class OidcPages {
       kind: 'confirmation',
       status: one.status,
       address: signIn.address,
+      browserAddress: request.clientAddress ?? '',
       role: signIn.role,
       mount: this.#context.mount().path,
       provider: hostOf(one.config.oidc_discovery_url),
