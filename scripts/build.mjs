@@ -24,8 +24,8 @@ const entries = {
   // `tokenstile version` loads this and nothing else.
   version: 'src/cli/commands/version.ts',
 }
-/** Installed beside the program and never bundled: one is native, the other is only loaded where it is used. */
-const external = ['lmdb', 'pg']
+/** Installed beside the program and never bundled: one is native, the others are only loaded where they are used. */
+const external = ['lmdb', 'openpgp', 'pg']
 
 /** Gives `usable` when there is something to run, and `ok` when there is nothing to complain about either. */
 export async function build() {
