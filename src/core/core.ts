@@ -212,10 +212,11 @@ export class Core implements SystemPorts, PipelineContext {
     })
     this.backups = new Backups({ engine: context.store.engine, seal, clock, logger })
     this.storeCheck = new StoreCheck({ store: context.store, clock })
-    this.#ownRekey = new Rekey({ seal, random })
+    this.#ownRekey = new Rekey({ seal, clock, random })
     this.rekey = oneOfAll('rekey', this.#ownRekey, rekeySteps)
     this.#ownRootGeneration = new RootGeneration({
       seal,
+      clock,
       random,
       logger,
       tokenChars: serviceTextChars,

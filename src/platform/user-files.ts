@@ -23,14 +23,17 @@ import { fileProblem, isMissingFile } from './file-problem.ts'
 const fileBytesMax = 64 * 1024 * 1024
 const directoryFilesMax = 1000
 
-/** Reads a text file as it is; undefined when there is none. */
-export async function readUserFile(path: string): Promise<string | undefined> {
+/** Reads a file as it is; undefined when there is none. One that is no text is `latin1`. */
+export async function readUserFile(
+  path: string,
+  encoding: 'utf8' | 'latin1' = 'utf8',
+): Promise<string | undefined> {
   try {
     const file = await open(path, 'r')
     try {
       const { size } = await file.stat()
       if (size > fileBytesMax) throw new Error(`${path} is larger than ${fileBytesMax} bytes`)
-      return await file.readFile('utf8')
+      return await file.readFile(encoding)
     } finally {
       await file.close()
     }

@@ -35,6 +35,7 @@ const importers: Readonly<Record<string, string>> = {
   jose: 'src/jose',
   lmdb: 'src/storage/lmdb',
   oauth4webapi: 'src/oidc',
+  openpgp: 'src/core/seal',
   pg: 'src/storage/postgres',
   re2js: 'src/trust',
   'shamir-secret-sharing': 'src/core/seal',

@@ -57,8 +57,12 @@ interface Replay {
 
 /** Fields that decide about signatures, which are not kept. */
 const keyFields: ReadonlySet<string> = new Set([
-  ...['oidc_discovery_url', 'oidc_discovery_ca_pem', 'jwks_url', 'jwks_ca_pem'],
-  ...['jwt_validation_pubkeys', 'jwt_supported_algs'],
+  'oidc_discovery_url',
+  'oidc_discovery_ca_pem',
+  'jwks_url',
+  'jwks_ca_pem',
+  'jwt_validation_pubkeys',
+  'jwt_supported_algs',
 ])
 const keysNotJudged =
   'signatures are not kept: whether the new keys and algorithms verify the tokens of these logins was not judged'
