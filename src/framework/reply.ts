@@ -100,6 +100,9 @@ export type Reply =
       readonly isUnwrapped?: true
     }
 
+const tidyStarted =
+  'Tidy operation successfully started. Any information from the operation will be printed to the server logs.'
+
 export const reply = {
   none: (warnings?: readonly string[]): Reply =>
     warnings === undefined ? { kind: 'none' } : { kind: 'none', warnings },
@@ -107,4 +110,9 @@ export const reply = {
     warnings === undefined ? { kind: 'data', data } : { kind: 'data', data, warnings },
   list: (keys: readonly string[], keyInfo?: Readonly<Record<string, JsonValue>>): Reply =>
     keyInfo === undefined ? { kind: 'list', keys } : { kind: 'list', keys, keyInfo },
+  /** 202 when a tidy was started, 200 when one was running. */
+  tidy: (isStarted: boolean): Reply =>
+    isStarted
+      ? { kind: 'data', data: {}, status: 202, warnings: [tidyStarted] }
+      : { kind: 'data', data: {}, warnings: ['Tidy operation already in progress.'] },
 } as const

@@ -131,7 +131,7 @@ export function leasePaths(ports: LeasePorts): readonly PathDeclaration[] {
       operations: {
         write: {
           summary: 'Start a tidy.',
-          handler: async () => tidyReply(ports.tokenOperations.tidy()),
+          handler: async () => reply.tidy(ports.tokenOperations.tidy()),
         },
       },
     }),
@@ -165,20 +165,6 @@ function irrevocablePaths(): readonly PathDeclaration[] {
       },
     }),
   )
-}
-
-/** 202 when a tidy was started, 200 when one was running. */
-function tidyReply(started: boolean): Reply {
-  return started
-    ? {
-        kind: 'data',
-        data: {},
-        status: 202,
-        warnings: [
-          'Tidy operation successfully started. Any information from the operation will be printed to the server logs.',
-        ],
-      }
-    : reply.data({}, ['Tidy operation already in progress.'])
 }
 
 function bothNames(

@@ -191,17 +191,7 @@ function tokenPaths<Known>(
       operations: {
         write: {
           summary: 'Start a tidy.',
-          handler: async (): Promise<Reply> =>
-            port().tidy()
-              ? {
-                  kind: 'data',
-                  data: {},
-                  status: 202,
-                  warnings: [
-                    'Tidy operation successfully started. Any information from the operation will be printed to the server logs.',
-                  ],
-                }
-              : reply.data({}, ['Tidy operation already in progress.']),
+          handler: async (): Promise<Reply> => reply.tidy(port().tidy()),
         },
       },
     }),

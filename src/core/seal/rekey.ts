@@ -9,7 +9,7 @@ import type { Random } from '../../platform/random.ts'
 import { checkCounts, type ShareCounts } from './init-request.ts'
 import { InTurn } from './in-turn.ts'
 import type { SealManager } from './seal-manager.ts'
-import { SealProblem } from './seal-problem.ts'
+import { foreignKeys, SealProblem } from './seal-problem.ts'
 import { requireNonce, ShareAttempt } from './share-attempt.ts'
 import {
   areSameKeys,
@@ -166,7 +166,7 @@ export class Rekey {
     if (state.given.progress < threshold) return this.#status()
     if (!(await seal.areTrue(state.given.shares))) {
       state.given = emptied(state.given)
-      throw new SealProblem('the keys are not those of this server: all have to be given again')
+      throw foreignKeys()
     }
     const { request } = state
     const key = random.bytes(splitKeyBytes)
