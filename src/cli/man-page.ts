@@ -2,6 +2,7 @@
 
 import { product } from '../lib/product.ts'
 import type { CommandEntry } from './command.ts'
+import { connectionFlags } from './shared-flags.ts'
 
 export function manPage(entries: readonly CommandEntry[]): string {
   return [
@@ -47,10 +48,15 @@ export function manPage(entries: readonly CommandEntry[]): string {
 const variables: readonly (readonly [string, string])[] = [
   ['ADDR', 'Address of the server.'],
   ['TOKEN', 'Token to use instead of the kept one.'],
-  ['CACERT', "PEM file with the authority of the server's certificate."],
+  ['CACERT', helpOf('CACERT')],
   ['NAMESPACE', 'Namespace of the requests.'],
   ['FORMAT', 'table, json or yaml.'],
 ]
+
+/** As the flag of that variable says it. */
+function helpOf(variable: string): string {
+  return connectionFlags.find(({ env }) => env === variable)?.help ?? ''
+}
 
 function escaped(text: string): string {
   return text.replaceAll('\\', '\\\\').replaceAll('-', '\\-')

@@ -10,7 +10,7 @@ import { isSourceAllowed, parseSourceRule } from '../trust/source-address.ts'
 import type { MountFacts, RenewTerms } from './backend.ts'
 import type { Login } from './reply.ts'
 import type { LoginNote } from './login-log.ts'
-import { Refusal } from './refusal.ts'
+import { invalid, Refusal } from './refusal.ts'
 import type { TokenSettings } from './token-settings.ts'
 
 /** A role as its tokens know it. */
@@ -79,6 +79,16 @@ export function mayComeFrom(
 }
 
 type Networks = Pick<TokenSettings, 'token_bound_cidrs' | 'token_strictly_bind_ip'>
+
+/** For a renewal after the role has gone. */
+export function roleGone(name: string): Refusal {
+  return invalid(`role ${JSON.stringify(name)} could not be found, not renewing`)
+}
+
+/** For a renewal from where no login may come from any more. */
+export function renewalMoved(): Refusal {
+  return invalid('the token may no longer be renewed from this address; log in again')
+}
 
 export function renewedBy(role: TokenSettings): RenewTerms {
   return {

@@ -17,6 +17,7 @@ interface Look {
 /** Enough to recognise a credential, and a line break where a terminal folds its lines. */
 const readLengthMax = 512
 
+const accessTokenDetail = 'this looks like an access token of another service, not like a JWT'
 const anotherCredential = 'not_a_jwt'
 const damaged = 'jwt_malformed'
 
@@ -75,14 +76,14 @@ export const looks: readonly Look[] = [
     id: 'github_token',
     reason: anotherCredential,
     matches: (start) => /^(?:gh[a-z]_|github_pat_)/.test(start),
-    detail: 'this looks like an access token of another service, not like a JWT',
+    detail: accessTokenDetail,
     hint: 'it is one of GitHub; a workflow asks for an ID token of its own, with id-token: write',
   },
   {
     id: 'gitlab_token',
     reason: anotherCredential,
     matches: (start) => /^gl[a-z]{2,6}-/.test(start),
-    detail: 'this looks like an access token of another service, not like a JWT',
+    detail: accessTokenDetail,
     hint: 'it is one of GitLab; a job gets an ID token by the keyword id_tokens',
   },
   {
@@ -90,7 +91,7 @@ export const looks: readonly Look[] = [
     reason: anotherCredential,
     matches: (start) =>
       /^(?:xox[a-z]-|ya29\.|A[KS]IA[A-Z0-9]{12}|npm_|pypi-|dckr_pat_|SG\.|sk[-_]|EwB)/.test(start),
-    detail: 'this looks like an access token of another service, not like a JWT',
+    detail: accessTokenDetail,
   },
   {
     id: 'paseto',

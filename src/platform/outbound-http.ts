@@ -410,10 +410,12 @@ function asProblem(problem: unknown): OutboundProblem {
   return new OutboundProblem('connect', connectTexts[code] ?? `the connection failed (${code})`)
 }
 
+const cutShort = 'the connection was closed before the answer was complete'
+
 const connectTexts: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'the connection was refused',
-  ECONNRESET: 'the connection was closed before the answer was complete',
-  EPIPE: 'the connection was closed before the answer was complete',
+  ECONNRESET: cutShort,
+  EPIPE: cutShort,
   ENOTFOUND: 'the host name is unknown',
   EAI_AGAIN: 'the host name cannot be resolved now',
   EHOSTUNREACH: 'the host cannot be reached',

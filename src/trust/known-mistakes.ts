@@ -64,6 +64,14 @@ const comparedLengthMax = 512
 /** Names of claims that are looked at for a similar one. */
 const namesMax = 256
 
+/** What mends two mistakes alike. */
+const bindOtherVersion =
+  'Have the operator bind the audience of the version that the app registration hands out.'
+const askTrustedServer =
+  'Ask the authorization server that this mount trusts, or have the operator trust this one.'
+const writeAsIs =
+  'If this value is the one that is meant, have the operator write it exactly as the token has it.'
+
 const audienceReasons = ['audience_mismatch', 'audience_unbound'] as const
 const issuerReasons = ['issuer_mismatch', 'issuer_unknown'] as const
 const subjectReasons = ['subject_mismatch', 'claim_mismatch'] as const
@@ -138,7 +146,7 @@ const entraRows: readonly Row<Seen>[] = [
     side: 'role',
     matches: ({ iss, texts }) => isEntra(iss) && texts.some((text) => text.startsWith('api://')),
     note: 'Version 1 of Entra ID writes the application ID URI (api://…) as the audience; version 2 writes the client id alone.',
-    fix: 'Have the operator bind the audience of the version that the app registration hands out.',
+    fix: bindOtherVersion,
   },
   {
     id: 'entra_v2_audience',
@@ -148,7 +156,7 @@ const entraRows: readonly Row<Seen>[] = [
       isEntra(iss) &&
       texts.some((text) => /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i.test(text)),
     note: 'Version 2 of Entra ID writes the client id alone as the audience; version 1 writes the application ID URI (api://…).',
-    fix: 'Have the operator bind the audience of the version that the app registration hands out.',
+    fix: bindOtherVersion,
   },
 ]
 
@@ -176,7 +184,7 @@ const hostedRows: readonly Row<Seen>[] = [
     side: 'token',
     matches: ({ iss }) => isOkta(iss) && !iss.includes('/oauth2'),
     note: "This is the issuer of Okta's org authorization server; those of its custom servers have /oauth2/default or /oauth2/ID behind the host.",
-    fix: 'Ask the authorization server that this mount trusts, or have the operator trust this one.',
+    fix: askTrustedServer,
   },
   {
     id: 'okta_server_issuer',
@@ -184,7 +192,7 @@ const hostedRows: readonly Row<Seen>[] = [
     side: 'token',
     matches: ({ iss }) => isOkta(iss) && iss.includes('/oauth2/'),
     note: 'This is the issuer of one custom authorization server of Okta; each server, and the org itself, has another one.',
-    fix: 'Ask the authorization server that this mount trusts, or have the operator trust this one.',
+    fix: askTrustedServer,
   },
   {
     id: 'okta_groups',
@@ -357,7 +365,7 @@ const nearRows: readonly Row<SeenWithExpectation>[] = closenesses.map(({ id, wha
       pairs(seen).find(([one, other]) => level(one) === level(other)) ?? []
     return `${quote(got)} and the expected ${quote(want)} differ only in ${what}.`
   },
-  fix: 'If this value is the one that is meant, have the operator write it exactly as the token has it.',
+  fix: writeAsIs,
 }))
 
 const fullRows: readonly Row<SeenWithExpectation>[] = [
@@ -378,7 +386,7 @@ const fullRows: readonly Row<SeenWithExpectation>[] = [
       const what = closenesses.filter(({ level }) => differsIn(level, got, want))
       return `${quote(got)} and the expected ${quote(want)} differ only in ${what.map((one) => one.what).join(' and ')}.`
     },
-    fix: 'If this value is the one that is meant, have the operator write it exactly as the token has it.',
+    fix: writeAsIs,
   },
   {
     id: 'other_type',

@@ -7,14 +7,16 @@
 import type { BackendContext, RenewRequest, RenewTerms } from '../../framework/backend.ts'
 import type { Lockout } from '../../framework/lockout.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
-import { invalid, type Refusal } from '../../framework/refusal.ts'
+import type { Refusal } from '../../framework/refusal.ts'
 import type { Reply } from '../../framework/reply.ts'
 import type { BackendRequest } from '../../framework/request.ts'
 import {
   loginOf,
   mayComeFrom,
   refusalOf,
+  renewalMoved,
   renewedBy,
+  roleGone,
   sourceRefusal,
   type RefusedAttempt,
 } from '../../framework/role-login.ts'
@@ -136,12 +138,10 @@ export class AppRoleLogin {
   /** platform.md §3.8: by the role as it is now. */
   async renew({ role, clientAddress }: RenewRequest): Promise<RenewTerms> {
     const now = await this.#parts.roles.load(role.name)
-    if (now === undefined) {
-      throw invalid(`role ${JSON.stringify(role.name)} could not be found, not renewing`)
-    }
+    if (now === undefined) throw roleGone(role.name)
     // design.md §8: with compat=vault only the role has to be there.
     if (this.#context.mount().compat !== 'vault' && !mayComeFrom(now, clientAddress)) {
-      throw invalid('the token may no longer be renewed from this address; log in again')
+      throw renewalMoved()
     }
     return renewedBy(now)
   }

@@ -4,8 +4,8 @@
  */
 
 import type { BackendContext, RenewRequest, RenewTerms } from '../../framework/backend.ts'
-import { invalid, type Refusal } from '../../framework/refusal.ts'
-import { renewedBy } from '../../framework/role-login.ts'
+import { invalid } from '../../framework/refusal.ts'
+import { renewedBy, roleGone } from '../../framework/role-login.ts'
 import { isJsonObject, member, type JsonObject } from '../../lib/json.ts'
 import { err, ok, type Result } from '../../lib/result.ts'
 import type { StoreView } from '../../storage/store.ts'
@@ -154,10 +154,6 @@ export class JwtRenewal {
     const source = named ?? (config && this.#configs.keySource(config))
     return key === undefined || source?.hasKey?.(key) !== false
   }
-}
-
-function roleGone(name: string): Refusal {
-  return invalid(`role ${JSON.stringify(name)} could not be found, not renewing`)
 }
 
 /** What a CEL program has given stays with its token: the program is not asked again. */

@@ -15,6 +15,7 @@ import {
   mayComeFrom,
   refusalOf,
   renewedBy,
+  roleGone,
   sourceRefusal,
   type RefusedAttempt,
 } from '../../framework/role-login.ts'
@@ -215,9 +216,7 @@ export class ClusterLogin {
   /** The bounds of the role as they are now; the cluster is not asked again. */
   async renew({ role, facts, clientAddress }: RenewRequest): Promise<RenewTerms> {
     const now = await this.#parts.roles.load(role.name)
-    if (now === undefined) {
-      throw invalid(`role ${JSON.stringify(role.name)} could not be found, not renewing`)
-    }
+    if (now === undefined) throw roleGone(role.name)
     // design.md §8: with compat=vault only the role has to be there.
     if (this.#context.mount().compat !== 'vault') {
       const { namespace = '', name = '', selector } = facts

@@ -14,6 +14,7 @@ import {
   loginOf,
   mayComeFrom,
   refusalOf,
+  renewalMoved,
   renewedBy,
   sourceRefusal,
   type RefusedAttempt,
@@ -140,7 +141,7 @@ export class UserLogin {
     }
     // design.md §8: with compat=vault only the role has to be there.
     if (this.#context.mount().compat !== 'vault' && !mayComeFrom(user, clientAddress)) {
-      throw invalid('the token may no longer be renewed from this address; log in again')
+      throw renewalMoved()
     }
     return renewedBy(user)
   }

@@ -28,15 +28,24 @@ export async function loadLoginMethod(name: string, programName: string): Promis
   const own = Object.hasOwn(ownWays, name) ? ownWays[name] : undefined
   if (own?.lackedBy.includes(programName) === true) {
     const { words } = own
-    throw new CommandFailure(
-      `Unknown auth method: ${name}. Use "${programName} auth list" to see the complete list of auth methods. ` +
-        `What works is "${programName} write auth/${name}/login ${words}", or "tokenstile login -method=${name} ${words}".`,
+    throw unknownMethod(
+      { name, programName },
+      `What works is "${programName} write auth/${name}/login ${words}", or "tokenstile login -method=${name} ${words}".`,
     )
   }
   const load = Object.hasOwn(loaders, name) ? loaders[name] : undefined
   if (load !== undefined) return load()
-  throw new CommandFailure(
-    `Unknown auth method: ${name}. Use "${programName} auth list" to see the complete list of auth methods. ` +
-      `The methods of this command are ${loginMethodNames.join(', ')}; others are reached with "${programName} write auth/PATH/login".`,
+  throw unknownMethod(
+    { name, programName },
+    `The methods of this command are ${loginMethodNames.join(', ')}; others are reached with "${programName} write auth/PATH/login".`,
+  )
+}
+
+function unknownMethod(
+  { name, programName }: { readonly name: string; readonly programName: string },
+  advice: string,
+): CommandFailure {
+  return new CommandFailure(
+    `Unknown auth method: ${name}. Use "${programName} auth list" to see the complete list of auth methods. ${advice}`,
   )
 }

@@ -11,7 +11,7 @@ import { checkCounts, checkKeyCount } from './init-request.ts'
 import { InTurn } from './in-turn.ts'
 import { readPgpKeys, type PgpKey } from './pgp.ts'
 import type { SealManager } from './seal-manager.ts'
-import { SealProblem } from './seal-problem.ts'
+import { foreignKeys, SealProblem } from './seal-problem.ts'
 import type { ShareBackup } from './seal-records.ts'
 import { requireNonce, ShareAttempt } from './share-attempt.ts'
 import {
@@ -205,7 +205,7 @@ export class Rekey {
     if (state.given.progress < threshold) return this.#status()
     if (!(await seal.areTrue(state.given.shares))) {
       state.given = emptied(state.given)
-      throw new SealProblem('the keys are not those of this server: all have to be given again')
+      throw foreignKeys()
     }
     const { request } = state
     const key = random.bytes(splitKeyBytes)

@@ -10,7 +10,7 @@ import { randomLetters, type Random } from '../../platform/random.ts'
 import { InTurn } from './in-turn.ts'
 import { readPgpKeys, type PgpKey } from './pgp.ts'
 import type { SealManager } from './seal-manager.ts'
-import { SealProblem } from './seal-problem.ts'
+import { foreignKeys, SealProblem } from './seal-problem.ts'
 import { requireNonce, ShareAttempt } from './share-attempt.ts'
 import { decodeShare, requireShareText } from './shares.ts'
 
@@ -119,7 +119,7 @@ export class RootGeneration {
       const { nonce: same } = running.given
       running.given.end()
       running.given = new ShareAttempt(same)
-      throw new SealProblem('the keys are not those of this server: all have to be given again')
+      throw foreignKeys()
     }
     this.#end()
     const token = await makeToken()

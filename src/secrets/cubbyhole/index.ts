@@ -8,18 +8,17 @@ import { reply } from '../../framework/reply.ts'
 import type { BackendRequest } from '../../framework/request.ts'
 import { definePath } from '../../framework/path.ts'
 import { invalid } from '../../framework/refusal.ts'
+import { requireSecretPath, secretPathBytesMax } from '../../framework/secret-path.ts'
 import { JsonText } from '../../lib/json.ts'
 import { encodeJsonInTurns } from '../../lib/json-in-turns.ts'
 import { field, type Input } from '../../schema/field.ts'
 import { textCodec } from '../../storage/store.ts'
 import { childNames } from './child-names.ts'
 
-const pathBytesMax = 1200
-
 const fields = {
   cubbyhole_path: field.string({
     help: "Path of the secret inside the token's cubbyhole.",
-    charsMax: pathBytesMax,
+    charsMax: secretPathBytesMax,
   }),
 } as const
 
@@ -111,10 +110,7 @@ function requireOwner(request: Request): string {
 
 function requirePath(path: string): string {
   if (path === '') throw invalid('missing path')
-  if (Buffer.byteLength(path) > pathBytesMax) {
-    throw invalid(`the path of a secret must not be longer than ${pathBytesMax} bytes`)
-  }
-  if (!path.isWellFormed()) throw invalid('the path of a secret must be Unicode text')
+  requireSecretPath(path)
   return path
 }
 

@@ -9,9 +9,14 @@ import { field } from '../../schema/field.ts'
 import { defaultConfig, versionsMax } from './key-metadata.ts'
 import { configKey } from './versioned-keys.ts'
 
+/** The same field of a mount and of a secret. */
+export const casRequired = field.bool({
+  help: 'Every write must name the newest version in `options.cas`.',
+})
+
 const fields = {
   max_versions: field.int({ help: 'How many versions of a secret are kept; 0 is 10.' }),
-  cas_required: field.bool({ help: 'Every write must name the newest version in `options.cas`.' }),
+  cas_required: casRequired,
   delete_version_after: field.signedDuration({
     help: 'How long after its writing a version is deleted; negative is never, whatever a secret says.',
   }),

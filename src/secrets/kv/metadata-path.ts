@@ -10,7 +10,7 @@ import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { Refusal } from '../../framework/refusal.ts'
 import { member } from '../../lib/json.ts'
 import { field, type Input } from '../../schema/field.ts'
-import { requireVersionsMax } from './config-path.ts'
+import { casRequired, requireVersionsMax } from './config-path.ts'
 import { requireCustomMetadata } from './custom-metadata.ts'
 import { keyExists } from './data-path.ts'
 import { listFields, listFolder, parseListOptions } from './folder-list.ts'
@@ -30,7 +30,7 @@ const fields = {
   max_versions: field.int({
     help: "How many versions are kept; the larger of this and the mount's.",
   }),
-  cas_required: field.bool({ help: 'Every write must name the newest version in `options.cas`.' }),
+  cas_required: casRequired,
   delete_version_after: field.duration({
     help: 'How long after its writing a version is deleted.',
   }),

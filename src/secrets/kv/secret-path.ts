@@ -3,12 +3,8 @@
  */
 
 import { invalid } from '../../framework/refusal.ts'
+import { requireSecretPath, secretPathBytesMax } from '../../framework/secret-path.ts'
 import { field } from '../../schema/field.ts'
-
-/**
- * Leaves room in a storage key (`keyBytesMax`) for the mount's prefix and the number of a version.
- */
-const pathBytesMax = 1200
 
 /**
  * The capture of the patterns. Version 1 takes any member, and a captured part comes back among the
@@ -19,7 +15,7 @@ export const pathField = 'secret_path'
 export const pathFields = {
   secret_path: field.string({
     help: 'Path of the secret inside the mount.',
-    charsMax: pathBytesMax,
+    charsMax: secretPathBytesMax,
   }),
 } as const
 
@@ -49,8 +45,5 @@ function requireStorable(path: string): void {
   if (path.startsWith('/') || path.includes('//')) {
     throw invalid('the path of a secret has an empty segment')
   }
-  if (path.length * 3 > pathBytesMax && Buffer.byteLength(path) > pathBytesMax) {
-    throw invalid(`the path of a secret must not be longer than ${pathBytesMax} bytes`)
-  }
-  if (!path.isWellFormed()) throw invalid('the path of a secret must be Unicode text')
+  requireSecretPath(path)
 }
