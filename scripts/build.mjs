@@ -25,7 +25,7 @@ const entries = {
   version: 'src/cli/commands/version.ts',
 }
 /** Installed beside the program and never bundled: one is native, the others are only loaded where they are used. */
-const external = ['lmdb', 'openpgp', 'pg']
+const external = ['bcryptjs', 'lmdb', 'openpgp', 'pg']
 
 /** Gives `usable` when there is something to run, and `ok` when there is nothing to complain about either. */
 export async function build() {
