@@ -32,6 +32,7 @@ const notAlthoughEarlier: Readonly<Record<string, readonly string[]>> = {
 /** The only folder that knows the library, so that it can be replaced there. */
 const importers: Readonly<Record<string, string>> = {
   '@bufbuild/cel': 'src/trust',
+  bcryptjs: 'src/auth/userpass',
   jose: 'src/jose',
   lmdb: 'src/storage/lmdb',
   oauth4webapi: 'src/oidc',
