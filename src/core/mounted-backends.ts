@@ -23,6 +23,7 @@ import {
 } from '../storage/store.ts'
 import type { CoreSettings } from './settings.ts'
 import { cubbyholeStore } from './cubbyhole-store.ts'
+import { unmappedGroups } from './identity/group-aliases.ts'
 import type { IdentityIndex } from './identity/identity-index.ts'
 import { keys } from './keys.ts'
 import type { LoginLog } from './login-log.ts'
@@ -122,22 +123,17 @@ export class MountedBackends {
       loginLog: loginLog.ofMount(() => mount().path),
       keptLogins: (limit) => loginLog.keptOf(mount().path, limit),
       unknownPolicies: (names) => unknownPolicies(store, names),
-      unmappedGroups: (names) => this.#unmappedGroups(holder.instance?.record ?? record, names),
+      unmappedGroups: async (names) => {
+        const index = this.#context.identityIndex()
+        const current = holder.instance?.record ?? record
+        return index === undefined ? [] : unmappedGroups(names, { store, index, mount: current })
+      },
       processes,
     }
     const backend = type.create(context)
     const instance: Instance = { backend, router: new Router(backend.paths), record }
     holder.instance = instance
     return instance
-  }
-
-  async #unmappedGroups(mount: MountRecord, names: readonly string[]): Promise<readonly string[]> {
-    const { store, identityIndex } = this.#context
-    const index = identityIndex()
-    if (index === undefined) return []
-    const rows = names.map((name) => keys.groupAlias(mount.accessor, index.aliasHash(mount, name)))
-    const found = await store.view((view) => view.getMany(rows))
-    return names.filter((_, i) => found[i] === undefined)
   }
 }
 

@@ -102,6 +102,7 @@ export interface KeptLogin {
   readonly timeMs: number
   readonly kind?: 'jwt' | 'oidc' | undefined
   readonly role?: string | undefined
+  readonly roleVersion?: number | undefined
   readonly source?: string | undefined
   /** Under the references of its role; undefined when the token was not proven. */
   readonly claims?: JsonObject | undefined

@@ -36,6 +36,8 @@ export type CelAnswer =
 export type CelOperation = 'update' | 'alias-lookahead'
 
 export interface CelProgram {
+  /** Names of the claims that it looks at; undefined when it may look at any of them. */
+  readonly claims: readonly string[] | undefined
   readonly evaluate: (
     claims: JsonObject,
     context: { readonly nowMs: number; readonly operation: CelOperation },

@@ -99,6 +99,66 @@ export function prepareSyntax(expr: Expr, env: CelEnv, variables: ReadonlySet<st
   visit(expr, variables, 0)
 }
 
+/** Names of the claims that an expression looks at; undefined when it may look at any of them. */
+export function claimsIn(expr: Expr | undefined): readonly string[] | undefined {
+  const names = new Set<string>()
+  let isAny = false
+
+  function visit(node: Expr | undefined): void {
+    if (node === undefined || isAny) return
+    const { exprKind: kind } = node
+    switch (kind.case) {
+      case 'identExpr':
+        isAny = kind.value.name === claimsName
+        return
+      case 'selectExpr':
+        if (isClaims(kind.value.operand)) names.add(kind.value.field)
+        else visit(kind.value.operand)
+        return
+      case 'callExpr': {
+        const { target, function: name, args } = kind.value
+        const [first, second] = args
+        const [of, key] = name === '_[_]' ? [first, second] : [second, first]
+        const text = name === '_[_]' || name === '@in' ? constantText(key) : undefined
+        if (text !== undefined && isClaims(of)) names.add(text)
+        else [target, ...args].forEach(visit)
+        return
+      }
+      case 'listExpr':
+        kind.value.elements.forEach(visit)
+        return
+      case 'structExpr':
+        for (const { keyKind, value } of kind.value.entries) {
+          if (keyKind.case === 'mapKey') visit(keyKind.value)
+          visit(value)
+        }
+        return
+      case 'comprehensionExpr': {
+        const { iterRange, accuInit, loopCondition, loopStep, result } = kind.value
+        ;[iterRange, accuInit, loopCondition, loopStep, result].forEach(visit)
+        return
+      }
+      case 'constExpr':
+      case undefined:
+    }
+  }
+
+  visit(expr)
+  return isAny ? undefined : [...names]
+}
+
+const claimsName = 'claims'
+
+function isClaims(node: Expr | undefined): boolean {
+  return node?.exprKind.case === 'identExpr' && node.exprKind.value.name === claimsName
+}
+
+function constantText(node: Expr | undefined): string | undefined {
+  if (node?.exprKind.case !== 'constExpr') return undefined
+  const { constantKind } = node.exprKind.value
+  return constantKind.case === 'stringValue' ? constantKind.value : undefined
+}
+
 function becomeMap(
   node: Expr,
   struct: Extract<Expr['exprKind'], { case: 'structExpr' }>['value'],

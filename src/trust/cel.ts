@@ -20,7 +20,7 @@ import { celFunctions, celMapOf } from './cel-functions.ts'
 import { CelGate, guarded } from './cel-gate.ts'
 import { readAnswer } from './cel-answer.ts'
 import type { CelProgram, CelSource } from './cel-program.ts'
-import { CelSyntaxProblem, prepareSyntax } from './cel-syntax.ts'
+import { claimsIn, CelSyntaxProblem, prepareSyntax } from './cel-syntax.ts'
 
 /**
  * Of all expressions of a program together: reading one takes some tenths of a millisecond for ten
@@ -34,12 +34,26 @@ const given = ['claims', 'now', 'operation']
 
 type Evaluate = (bindings: Record<string, CelInput>) => CelResult
 
+interface Compiled {
+  readonly evaluate: Evaluate
+  /** Undefined when it may look at any of them. */
+  readonly claims: readonly string[] | undefined
+}
+
+function allOf(looks: readonly (readonly string[] | undefined)[]): readonly string[] | undefined {
+  const names = looks.flatMap((claims) => claims ?? [])
+  // A slash at the begin would be read as a pointer.
+  const isKnown = looks.every((claims) => claims !== undefined)
+  return isKnown && !names.some((name) => name.startsWith('/')) ? [...new Set(names)] : undefined
+}
+
 /** The program, or what is wrong with it; the text names the variable it is in. */
 export function compileCel(source: CelSource): Result<CelProgram, string> {
   const gate = new CelGate()
   const env = guarded(celEnv({ funcs: celFunctions(gate) }), gate)
   const names = new Set(given)
   const variables: { readonly name: string; readonly evaluate: Evaluate }[] = []
+  const looks: (readonly string[] | undefined)[] = []
   if (source.variables.length > variablesMax) return err(`more than ${variablesMax} variables`)
   const texts = [source.expression, ...source.variables.map(({ expression }) => expression)]
   if (texts.reduce((sum, { length }) => sum + length, 0) > programLengthMax) {
@@ -50,19 +64,22 @@ export function compileCel(source: CelSource): Result<CelProgram, string> {
     if (names.has(name)) return err(`the variable ${JSON.stringify(name)} is there already`)
     const evaluate = compileExpression(env, expression, names)
     if (!evaluate.ok) return err(`variable ${JSON.stringify(name)}: ${evaluate.error}`)
-    variables.push({ name, evaluate: evaluate.value })
+    variables.push({ name, evaluate: evaluate.value.evaluate })
+    looks.push(evaluate.value.claims)
     names.add(name)
   }
   const main = compileExpression(env, source.expression, names)
   if (!main.ok) return err(`expression: ${main.error}`)
+  looks.push(main.value.claims)
   const timestamp = compileExpression(env, 'timestamp(now)', names)
   if (!timestamp.ok) throw new Error(timestamp.error)
 
   return ok({
+    claims: allOf(looks),
     evaluate: (claims, { nowMs, operation }) =>
       withCheapErrors(() => {
         gate.open()
-        const now = timestamp.value({ now: new Date(nowMs).toISOString() })
+        const now = timestamp.value.evaluate({ now: new Date(nowMs).toISOString() })
         if (isCelError(now)) throw new Error('the present is no time')
         const bindings: Record<string, CelInput> = { claims: celMapOf(claims), now, operation }
         for (const { name, evaluate } of variables) {
@@ -70,7 +87,7 @@ export function compileCel(source: CelSource): Result<CelProgram, string> {
           if (isCelError(value)) return failure(gate, value)
           bindings[name] = value
         }
-        const answer = main.value(bindings)
+        const answer = main.value.evaluate(bindings)
         if (isCelError(answer) || gate.isSpent) return failure(gate, answer)
         return readAnswer(answer)
       }),
@@ -96,12 +113,13 @@ function compileExpression(
   env: CelEnv,
   text: string,
   names: ReadonlySet<string>,
-): Result<Evaluate, string> {
+): Result<Compiled, string> {
   if (text.trim() === '') return err('it is empty')
   try {
     const { expr } = parse(text)
     prepareSyntax(expr, env, names)
-    return ok(plan(env, expr))
+    const claims = claimsIn(expr)
+    return ok({ evaluate: plan(env, expr), claims })
   } catch (problem) {
     // Of the parser: it names a place in the expression, and nothing else is known here.
     const isTold = problem instanceof CelSyntaxProblem || isOneLine(problem)

@@ -114,6 +114,10 @@ export function explainJwtLogin(input: JwtLoginInput, mayAsk = true): Explained 
   return explain(jwtLogin, input, input.token, { evaluateAll: true, mayAsk })
 }
 
+export function explainCelLogin(input: CelLoginInput, mayAsk = true): Explained {
+  return explain(celLogin, input, input.token, { evaluateAll: true, mayAsk })
+}
+
 export function explainOidcLogin(input: OidcLoginInput, mayAsk = true): Explained {
   return explain(oidcLogin, input, input.idToken, { evaluateAll: true, mayAsk })
 }

@@ -296,22 +296,50 @@ test('a write of an issuer is previewed: whose tokens would go another way, and 
   assert.deepEqual((await server.root.read(`${at}/issuers/ci`)).body.data.audiences, [])
 })
 
-test('a login through a CEL role is counted as one that cannot be judged', async () => {
+test('a write of a CEL role is previewed by the claims that its program looks at, where those were kept', async () => {
   const one = await makeMount(server.root, configS)
   const at = `auth/${one}`
-  await server.root.must(`${at}/role/r`, role)
-  await server.root.must(`${at}/cel/role/r`, {
+  const celRole = (condition: string, policy = 'p'): object => ({
     cel_program: {
-      expression:
-        "claims.team == 'red' ? pb.Auth{policies: ['p'], alias: logical.Alias{name: claims.sub}} : false",
+      expression: `${condition} ? pb.Auth{policies: ['${policy}'], alias: logical.Alias{name: claims.sub}} : false`,
     },
     bound_audiences: 'a',
   })
-  const jwt = keyK.sign({ iss: 'https://iss/', sub: 'ann', team: 'red', aud: 'a' })
-  const entered = await server.root.as(undefined).write(`${at}/cel/login`, { role: 'r', jwt })
-  assertStatus(entered, 200)
-  const config = await server.root.write(`${at}/config`, { ...configS, dry_run: true })
-  assert.equal(config.body.data.unknown, 1)
-  const ofRole = await server.root.write(`${at}/role/r`, { ...role, dry_run: true })
-  assert.equal(ofRole.body.data.replayed, 0)
+  const red = celRole("claims.team == 'red'")
+  await server.root.must(`${at}/cel/role/r`, red)
+  for (const [sub, team] of [
+    ['ann', 'red'],
+    ['bob', 'blue'],
+  ]) {
+    const jwt = keyK.sign({ iss: 'https://iss/', sub, team, aud: 'a', email: 'x@y.test' })
+    const entered = await server.client().write(`${at}/cel/login`, { role: 'r', jwt })
+    assertStatus(entered, sub === 'ann' ? 200 : 400)
+    const record = await server.root.read(`sys/logins/${entered.headers['x-request-id']}`)
+    assert.equal(record.body.data.claims.team, team)
+    assert.equal(record.body.data.claims.email, undefined)
+  }
+  const ask = async (path: string, body: object): Promise<ApiResult['body']> => {
+    const answer = await server.root.write(`${at}/${path}`, { ...body, dry_run: true })
+    assertStatus(answer, 200)
+    return answer.body.data
+  }
+  const blue = await ask('cel/role/r', celRole("claims['team'] == 'blue'"))
+  assert.deepEqual([subs(blue.gain), subs(blue.lose), blue.unknown], [['bob'], ['ann'], 0])
+  const other = await ask('cel/role/r', celRole("claims.team == 'red'", 'q'))
+  assert.deepEqual([subs(other.changed), other.unknown], [['ann'], 0])
+  const same = await ask('cel/role/r', red)
+  assert.deepEqual([same.replayed, same.changes, same.counts.changed], [2, [], 0])
+  for (const condition of ["claims.email.endsWith('y.test')", 'claims.size() > 3']) {
+    const unknown = await ask('cel/role/r', celRole(condition))
+    assert.deepEqual([unknown.unknown, unknown.gain, unknown.lose], [2, [], []], condition)
+  }
+  const refused = await ask('cel/role/r', celRole('claims.team =='))
+  assert.equal(refused.valid, false)
+  assert.match(refused.problem, /cel_program/)
+  const config = await ask('config', { ...configS, token_audiences: 'b' })
+  assert.deepEqual([subs(config.lose), config.unknown], [['ann'], 0])
+  // A role of that name that is none of CEL has not judged them.
+  assert.equal((await ask('role/r', role)).replayed, 0)
+  const read = (await server.root.read(`${at}/cel/role/r`)).body.data
+  assert.match(read.cel_program.expression, /red/)
 })

@@ -6,7 +6,7 @@ import type { ApiResult } from '../harness/api-client.ts'
 import { firstError } from '../harness/api-client.ts'
 import { authTypes } from '../harness/declared-paths.ts'
 import { startTestServer, type TestServer } from '../harness/test-server.ts'
-import { configS, keyK, plainRole } from '../jwt/fixture.ts'
+import { configS, plainRole } from '../jwt/fixture.ts'
 
 let server: TestServer
 
@@ -34,10 +34,7 @@ const kubernetesRole = {
 
 test('a write that has no preview refuses dry_run, in the body and in the query, and writes nothing', async () => {
   const { root } = server
-  const issuer = { issuer: 'https://two/', jwt_validation_pubkeys: [keyK.pem] }
   const writes: readonly (readonly [path: string, body: object])[] = [
-    ['auth/jwt/issuers/two', issuer],
-    ['auth/jwt/cel/role/c', { cel_program: { expression: 'true' }, bound_audiences: 'a' }],
     ['auth/approle/role/r', { token_policies: 'admin' }],
     ['auth/userpass/users/u', { password: 'a-long-password' }],
     ['auth/kubernetes/role/k', kubernetesRole],

@@ -42,7 +42,10 @@ export class CelLogin {
       clock: this.#clock,
     })
     const { decision, input } = settled
-    const note = { ...this.#login.note(prepared, settled), isCel: true }
+    const note = {
+      ...this.#login.note(prepared, settled, found?.program.claims),
+      isCel: true,
+    }
     if (decision.kind === 'refused') throw loginRefusal(decision.failure, prepared.mount, note)
     const { outcome } = decision
     if (found === undefined || outcome.granted === undefined) {

@@ -1,6 +1,13 @@
 /** CEL roles: fields, write rules, read shape, and their compiled programs (jwt-oidc.md §6.1). */
 
 import type { BackendContext } from '../../framework/backend.ts'
+import {
+  dryRunField,
+  keptLogins,
+  previewReply,
+  sightOf,
+  type Preview,
+} from '../../framework/dry-run.ts'
 import { listPath, NamedRecords, type Page } from '../../framework/named-records.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid } from '../../framework/refusal.ts'
@@ -56,7 +63,15 @@ export type CelRoleRecord = StoredOf<typeof celRoleRecord.table>
 const celRoleFields = {
   name: field.lowerString({ help: 'Name of the role.', charsMax: roleNameCharsMax }),
   ...celRoleRecord.fields,
+  dry_run: dryRunField,
 } as const
+
+/** A role as a write would make it, beside the one that stands. */
+export interface DraftedCelRole {
+  readonly name: string
+  readonly current: CompiledCelRole | undefined
+  readonly next: CompiledCelRole
+}
 
 type CelRoleInput = Input<typeof celRoleFields>
 
@@ -105,6 +120,30 @@ export class CelRoles {
     return this.#save(name, () => record)
   }
 
+  /** What a write would store, checked as a write is; throws what it would throw. */
+  async draft(name: string, input: CelRoleInput): Promise<DraftedCelRole> {
+    const record = celRoleRecord.merge(celRoleRecord.defaults, { ...input, ...parsed(input) })
+    const current = await this.#context.store.view((view) => this.find(name, view))
+    const next = await this.#checked(name, record, current?.record)
+    return { name, current, next }
+  }
+
+  async #checked(
+    name: string,
+    written: ReturnType<typeof celRoleRecord.merge>,
+    current: CelRoleRecord | undefined,
+  ): Promise<CompiledCelRole> {
+    const draft = celRoleRecord.check(written)
+    if (!draft.ok) throw new Error('a CEL role has no choices')
+    const program = await compileProgram(draft.value.cel_program)
+    if (!program.ok) throw invalid(`invalid 'cel_program': ${program.error}`)
+    // A role of that name that was deleted and made again is another one, and tokens of the old
+    // one know its number.
+    const version = Math.max((current?.version ?? 0) + 1, this.#context.clock.nowMs())
+    const record = { ...draft.value, name, version }
+    return { record, compiled: frontRole(record), program: program.value }
+  }
+
   /** What is not given stays; `variables` alone keeps the expression. */
   async patch(name: string, input: CelRoleInput): Promise<CelRoleRecord> {
     return this.#save(name, (current) => {
@@ -127,14 +166,7 @@ export class CelRoles {
     const key = this.#records.key(name)
     return this.#context.store.write(async (txn) => {
       const current = await txn.get(key)
-      const draft = celRoleRecord.check(change(current))
-      if (!draft.ok) throw new Error('a CEL role has no choices')
-      const program = await compileProgram(draft.value.cel_program)
-      if (!program.ok) throw invalid(`invalid 'cel_program': ${program.error}`)
-      // A role of that name that was deleted and made again is another one, and tokens of the old
-      // one know its number.
-      const version = Math.max((current?.version ?? 0) + 1, this.#context.clock.nowMs())
-      const record = { ...draft.value, name, version }
+      const { record } = await this.#checked(name, change(current), current)
       txn.put(key, record)
       return record
     })
@@ -200,7 +232,7 @@ function frontRole(record: CelRoleRecord): CompiledRole {
   })
 }
 
-function readShape(record: CelRoleRecord): JsonObject {
+export function readShape(record: CelRoleRecord): JsonObject {
   const shown = celRoleRecord.shown(record)
   const program = shown['cel_program']
   const source = sourceOf(program ?? null)
@@ -212,7 +244,10 @@ function readShape(record: CelRoleRecord): JsonObject {
   return { name: record.name, ...shown, cel_program }
 }
 
-export function celRolePaths(roles: CelRoles): readonly PathDeclaration[] {
+export function celRolePaths(
+  roles: CelRoles,
+  preview: Preview<DraftedCelRole>,
+): readonly PathDeclaration[] {
   // OpenBao documents the plural and serves the singular: both are served (jwt-oidc.md §0.1).
   return ['cel/role', 'cel/roles'].flatMap((pattern) => [
     listPath({ pattern, summary: 'Names of all CEL roles.', list: 'List CEL roles.' }, (page) =>
@@ -235,8 +270,14 @@ export function celRolePaths(roles: CelRoles): readonly PathDeclaration[] {
         },
         write: {
           summary: 'Create or replace a CEL role; what is not given goes to its default.',
-          handler: async ({ input }: BackendRequest<CelRoleInput>) =>
-            reply.data(readShape(await roles.write(input.name ?? '', input))),
+          handler: async ({ input, may }: BackendRequest<CelRoleInput>) => {
+            const name = input.name ?? ''
+            if (input.dry_run === true) {
+              const sight = sightOf({ may }, keptLogins)
+              return previewReply(() => preview(() => roles.draft(name, input), sight))
+            }
+            return reply.data(readShape(await roles.write(name, input)))
+          },
         },
         patch: {
           summary: 'Change a CEL role; what is not given stays.',

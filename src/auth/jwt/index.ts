@@ -35,8 +35,8 @@ export const jwtBackend: BackendType = {
     const issuers = new JwtIssuers(context, configs)
     const roles = new JwtRoles(context, configs)
     const login = new JwtLogin(context, { configs, issuers, roles })
-    const preview = new JwtPreview(context, { configs, issuers, roles, login })
     const celRoles = new CelRoles(context)
+    const preview = new JwtPreview(context, { configs, issuers, roles, celRoles, login })
     const renewal = new JwtRenewal(context, { configs, issuers, roles, celRoles })
     const states = new SignInStates(context)
     const providers = new OidcProviders(context, configs, clientKeys)
@@ -58,7 +58,7 @@ export const jwtBackend: BackendType = {
         lintPath(configs, roles, context),
         doctorPath(new JwtDoctor(context, { configs, issuers, roles, providers })),
         loginPath(login),
-        ...celRolePaths(celRoles),
+        ...celRolePaths(celRoles, (draft, sight) => preview.celRole(draft, sight)),
         celLoginPath(new CelLogin(login, celRoles, context)),
         ...oidcPaths(context, {
           start: new OidcStart(context, flow),

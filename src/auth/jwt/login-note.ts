@@ -35,6 +35,8 @@ export interface Noted extends LoginTimes {
   readonly claims: JsonObject | undefined
   /** The issuer that the mount expects, for a token that was not proven. */
   readonly issuer: string | undefined
+  /** Names of claims that a program looks at besides. */
+  readonly programClaims?: readonly string[] | undefined
   /** `record_claims` of the mount; undefined or empty for the claims that the role refers to. */
   readonly recordClaims: readonly string[] | undefined
 }
@@ -49,7 +51,7 @@ export function noteOf(noted: Noted): LoginNote {
       ? undefined
       : isListed
         ? listedClaims(proven, recordClaims)
-        : shownClaims(proven, role)
+        : shownClaims(proven, lookedAt(role, noted.programClaims))
   return {
     role: roleName,
     reason: failure?.reason,
@@ -74,11 +76,16 @@ function keyOf({ keyId, thumbprint }: ProvenKey): string {
 
 function issuerOf(claims: JsonObject | undefined): string | undefined {
   const iss = claims === undefined ? undefined : member(claims, 'iss')
-  return typeof iss === 'string' ? String(shownValue(iss)) : undefined
+  const shown = typeof iss === 'string' ? shownValue(iss) : undefined
+  return typeof shown === 'string' ? shown : undefined
 }
 
 /** What a login through that role looks at, or what every login does when there is none. */
-export function lookedAt(role: CompiledRole | undefined): readonly ClaimReference[] {
+export function lookedAt(
+  role: CompiledRole | undefined,
+  programClaims: readonly string[] = [],
+): readonly ClaimReference[] {
+  if (programClaims.length > 0) return [...alwaysShown, ...programClaims.map(literalReference)]
   if (role === undefined) return alwaysShown
   const { userClaim, groupsClaim, claimRules, mappings } = role
   return [
@@ -90,9 +97,9 @@ export function lookedAt(role: CompiledRole | undefined): readonly ClaimReferenc
   ]
 }
 
-function shownClaims(claims: JsonObject, role: CompiledRole | undefined): JsonObject {
+function shownClaims(claims: JsonObject, references: readonly ClaimReference[]): JsonObject {
   const shown = new Map<string, JsonValue>()
-  for (const reference of lookedAt(role)) {
+  for (const reference of references) {
     if (shown.has(reference.text)) continue
     const value = resolveReference(claims, reference)
     if (value !== undefined) shown.set(reference.text, shownValue(value))
@@ -113,6 +120,11 @@ function listedClaims(claims: JsonObject, names: readonly string[]): JsonObject 
       return [reference.text, value === undefined ? null : shownValue(value)]
     }),
   )
+}
+
+/** Whether every record that goes by no list would have that claim, had the token had it. */
+export function isAlwaysKept(name: string): boolean {
+  return alwaysShown.some(({ text }) => text === name)
 }
 
 /** Whether a record says of that claim what the token had: it was kept, and whole. */

@@ -209,6 +209,7 @@ export class JwtLogin {
   note(
     { issuer, config: mountConfig }: Prepared,
     { decision, input, verifyMs, keysMs, decideMs }: Settled<JwtLoginInput>,
+    programClaims?: readonly string[],
   ): LoginNote {
     const { requestedRole, config, role, token, signature } = input
     const times = { verifyMs, keysMs, decideMs }
@@ -223,6 +224,7 @@ export class JwtLogin {
       claims: token !== undefined && 'ok' in token && token.ok ? token.value.claims : undefined,
       issuer: issuer?.record.issuer,
       recordClaims: mountConfig?.record_claims,
+      programClaims,
     })
   }
 

@@ -1,9 +1,10 @@
 /**
- * What a write of a role, an issuer or the configuration would do, before it is made (explain.md §5): the
- * fields that change, and which logins of the past would go another way. The kept logins are judged
- * twice by the list of checks of a login, with the rules that stand and with those that would;
- * their signatures were proven then. Nothing is written. For the replay nobody is asked; the draft
- * of a configuration is checked as its write is, which asks the provider for its documents.
+ * What a write of a role, an issuer or the configuration would do, before it is made
+ * (explain.md §5): the fields that change, and which logins of the past would go another way. They
+ * are judged twice by the list of checks of a login, with the rules that stand and with those that
+ * would; their signatures were proven then. Nothing is written. For the replay nobody is asked; the
+ * draft of a configuration or an issuer is checked as its write is, which asks the provider for its
+ * documents.
  */
 
 import type { BackendContext, KeptLogin } from '../../framework/backend.ts'
@@ -12,6 +13,7 @@ import { grantedBy } from '../../framework/role-login.ts'
 import { encodeJson, member, type JsonObject, type JsonValue } from '../../lib/json.ts'
 import { turn } from '../../lib/turns.ts'
 import {
+  explainCelLogin,
   judgeJwtLogin,
   type JwtLoginInput,
   type LoginConfig,
@@ -19,6 +21,7 @@ import {
 } from '../../trust/decide.ts'
 import { claimsByReference } from '../../trust/pointer.ts'
 import type { CompiledRole } from '../../trust/role-rules.ts'
+import { readShape, type CelRoles, type CompiledCelRole, type DraftedCelRole } from './cel-role.ts'
 import { configRecord, type DraftedConfig, type JwtConfigs, type TrustRecord } from './config.ts'
 import {
   claimedIssuer,
@@ -29,7 +32,7 @@ import {
   type NamedIssuer,
 } from './issuers.ts'
 import type { JwtLogin } from './login.ts'
-import { isCut, isKeptWhole, lookedAt } from './login-note.ts'
+import { isAlwaysKept, isCut, isKeptWhole, lookedAt } from './login-note.ts'
 import { roleRecord, type RoleRecord } from './role-record.ts'
 import type { DraftedRole, JwtRoles } from './role.ts'
 
@@ -42,6 +45,7 @@ const loginsOfTurn = 50
 interface Side {
   readonly trust: TrustRecord
   readonly roleOf: (name: string) => RoleRecord | undefined
+  readonly celOf: (name: string) => CompiledCelRole | undefined
   /** In place of the stored one of that name. */
   readonly issuer?: NamedIssuer | undefined
 }
@@ -71,6 +75,7 @@ interface Parts {
   readonly configs: JwtConfigs
   readonly issuers: JwtIssuers
   readonly roles: JwtRoles
+  readonly celRoles: CelRoles
   readonly login: JwtLogin
 }
 
@@ -88,12 +93,29 @@ export class JwtPreview {
     const trust = await this.#parts.configs.loadTrust()
     const kept = await this.#kept()
     const ofRole = kept.filter(({ role, isCel }) => role === next.name && isCel !== true)
-    const before: Side = { trust, roleOf: () => current }
-    const after: Side = { trust, roleOf: () => next }
+    const celOf = (): undefined => undefined
+    const before: Side = { trust, roleOf: () => current, celOf }
+    const after: Side = { trust, roleOf: () => next, celOf }
     const replay = await this.#replay(ofRole, before, after)
     const changes = changesOf(current && roleRecord.shown(current), roleRecord.shown(next))
     const truncated = replay.truncated || kept.length >= loginsMax
     return previewData({ ...replay, changes, warnings, truncated }, sight)
+  }
+
+  async celRole(draft: () => Promise<DraftedCelRole>, sight: PreviewSight): Promise<JsonObject> {
+    const { name, current, next } = await draft()
+    const trust = await this.#parts.configs.loadTrust()
+    const kept = await this.#kept()
+    const ofRole = kept.filter(({ role, isCel }) => role === name && isCel === true)
+    const roleOf = (): undefined => undefined
+    const replay = await this.#replay(
+      ofRole,
+      { trust, roleOf, celOf: () => current },
+      { trust, roleOf, celOf: () => next },
+    )
+    const changes = changesOf(current && readShape(current.record), readShape(next.record))
+    const truncated = replay.truncated || kept.length >= loginsMax
+    return previewData({ ...replay, changes, warnings: [], truncated }, sight)
   }
 
   async config(draft: () => Promise<DraftedConfig>, sight: PreviewSight): Promise<JsonObject> {
@@ -101,7 +123,12 @@ export class JwtPreview {
     const kept = await this.#kept()
     const roles = await this.#rolesOf(kept)
     const roleOf = (name: string): RoleRecord | undefined => roles.get(name)
-    const replay = await this.#replay(kept, { trust: current, roleOf }, { trust: next, roleOf })
+    const celOf = await this.#celRolesOf(kept)
+    const replay = await this.#replay(
+      kept,
+      { trust: current, roleOf, celOf },
+      { trust: next, roleOf, celOf },
+    )
     const shown = ({ config }: TrustRecord): JsonObject | undefined =>
       config === undefined ? undefined : configRecord.shown(config)
     const changes = changesOf(shown(current), shown(next) ?? {})
@@ -114,6 +141,7 @@ export class JwtPreview {
     const kept = await this.#kept()
     const roles = await this.#rolesOf(kept)
     const roleOf = (role: string): RoleRecord | undefined => roles.get(role)
+    const celOf = await this.#celRolesOf(kept)
     const issuers = [current.record?.issuer, next.record.issuer]
     const concerned = kept.filter(({ claims = {} }) => {
       const iss = member(claims, 'iss')
@@ -121,8 +149,8 @@ export class JwtPreview {
     })
     const replay = await this.#replay(
       concerned,
-      { trust: current.trust, roleOf },
-      { trust: next.trust, roleOf, issuer: { name, record: next.record } },
+      { trust: current.trust, roleOf, celOf },
+      { trust: next.trust, roleOf, celOf, issuer: { name, record: next.record } },
     )
     const changes = changesOf(
       current.record && issuerRecord.shown(current.record),
@@ -150,6 +178,16 @@ export class JwtPreview {
     return roles
   }
 
+  async #celRolesOf(kept: readonly KeptLogin[]): Promise<Side['celOf']> {
+    const found = new Map<string, CompiledCelRole>()
+    const names = new Set(kept.flatMap(({ role, isCel }) => (isCel === true ? (role ?? []) : [])))
+    for (const name of names) {
+      const cel = await this.#context.store.view((view) => this.#parts.celRoles.find(name, view))
+      if (cel !== undefined) found.set(name, cel)
+    }
+    return (name) => found.get(name)
+  }
+
   async #replay(kept: readonly KeptLogin[], before: Side, after: Side): Promise<Replay> {
     const { clock } = this.#context
     const judges = [await this.#judge(before), await this.#judge(after)] as const
@@ -163,7 +201,8 @@ export class JwtPreview {
       if (clock.monotonicMs() - startedMs > timeMsMax) break
       if (replayed % loginsOfTurn === loginsOfTurn - 1) await turn(clock)
       replayed++
-      if (login.isCel === true) {
+      const name = login.role ?? ''
+      if (login.isCel === true && !isCelSure(login, before.celOf(name), after.celOf(name))) {
         unknown++
         continue
       }
@@ -179,7 +218,7 @@ export class JwtPreview {
   }
 
   /** Judges kept logins by these rules; what is the same for many is looked up once. */
-  async #judge({ trust, roleOf, issuer: drafted }: Side): Promise<Judge> {
+  async #judge({ trust, roleOf, celOf, issuer: drafted }: Side): Promise<Judge> {
     const { issuers, roles, login } = this.#parts
     const configs = new Map<string, LoginConfig>()
     const compiled = new Map<string, CompiledRole | undefined>()
@@ -210,20 +249,20 @@ export class JwtPreview {
         return { outcome: undefined, reason: 'issuer_unknown', claim: 'iss', isSure }
       }
       const name = kept.role ?? ''
-      const record = roleOf(name)
-      if (!compiled.has(name)) compiled.set(name, record && roles.compiled(record))
-      const role = compiled.get(name)
-      const input: JwtLoginInput = {
+      const shared = {
         ...base,
         config: await configFor(claims),
         requestedRole: name,
-        role,
         token: { claims },
         sourceAddress: kept.source,
         nowSeconds: Math.floor(kept.timeMs / 1000),
         env: { ...base.env, nowMs: kept.timeMs },
       }
-      const judged = judgeJwtLogin(input, false)
+      if (kept.isCel === true) return celVerdict(shared, celOf(name))
+      const record = roleOf(name)
+      if (!compiled.has(name)) compiled.set(name, record && roles.compiled(record))
+      const role = compiled.get(name)
+      const judged = judgeJwtLogin({ ...shared, role }, false)
       if (judged.kind === 'needs') throw new Error('a run that may not ask has asked')
       return { ...verdictOf(judged.explanation, record), isSure: isSureOf(role, kept) }
     }
@@ -253,6 +292,57 @@ function isSureOf(
   const references = lookedAt(role)
   if (claimsListed === true) return references.every((one) => isKeptWhole(claims, one))
   return references.every(({ text }) => !isCut(member(claims, text)))
+}
+
+/**
+ * Whether the record has all that both programs look at. What is not there was not in the token if
+ * it would have been kept.
+ */
+function isCelSure(
+  { claims = {}, claimsListed, roleVersion }: KeptLogin,
+  current: CompiledCelRole | undefined,
+  next: CompiledCelRole | undefined,
+): boolean {
+  const programs = [current, next].flatMap((cel) => cel?.program ?? [])
+  if (programs.some((program) => program.claims === undefined)) return false
+  const references = programs.flatMap((program) => lookedAt(undefined, program.claims))
+  if (claimsListed === true) return references.every((one) => isKeptWhole(claims, one))
+  const isOfCurrent = current !== undefined && current.record.version === roleVersion
+  const wouldBeKept = (name: string): boolean =>
+    isAlwaysKept(name) || (isOfCurrent && current.program.claims?.includes(name) === true)
+  return references.every(({ text }) => {
+    const value = member(claims, text)
+    return value === undefined ? wouldBeKept(text) : !isCut(value)
+  })
+}
+
+function celVerdict(
+  shared: Omit<JwtLoginInput, 'role'>,
+  cel: CompiledCelRole | undefined,
+): Verdict {
+  const explained = explainCelLogin(
+    {
+      ...shared,
+      role: cel?.compiled,
+      program: cel?.program,
+      message: cel?.record.message ?? '',
+      operation: 'update',
+    },
+    false,
+  )
+  if (explained.kind === 'needs') throw new Error('a run that may not ask has asked')
+  const { failure, outcome } = explained.explanation
+  if (failure !== undefined || outcome === undefined) {
+    return {
+      outcome: undefined,
+      reason: failure?.reason ?? null,
+      claim: failure?.claim,
+      isSure: true,
+    }
+  }
+  const { groups, metadata, tokenPolicies, boundCidrs, granted } = outcome
+  const made = JSON.stringify({ groups, metadata, tokenPolicies, boundCidrs, granted })
+  return { outcome: made, reason: null, claim: undefined, isSure: true }
 }
 
 function verdictOf(

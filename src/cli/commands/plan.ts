@@ -27,7 +27,7 @@ interface Piece {
 export const exportFiles: Command = {
   usage: '[options] DIR',
   description:
-    'Writes the policies, and the roles of all mounts of the methods jwt and oidc, as files below a directory: policies/NAME.hcl and auth/MOUNT/role/NAME.json. Files that are there already are overwritten, and none is removed.',
+    'Writes the policies, and the roles of all mounts of the methods jwt and oidc, as files below a directory: policies/NAME.hcl and auth/MOUNT/role/NAME.json. Files that are there already are overwritten, and none is removed. A name that is too long for a file stands in a file that is named by its hash.',
   examples: [
     { title: 'Into a checkout', line: 'export access' },
     { title: 'And see what is different', line: 'plan access' },

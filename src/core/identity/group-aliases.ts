@@ -1,12 +1,12 @@
 /** Aliases of external groups: a group of a login method is a group here (platform.md §5.4). */
 
 import { invalid } from '../../framework/refusal.ts'
-import type { StoreTransaction, StoreView } from '../../storage/store.ts'
+import type { Store, StoreTransaction, StoreView } from '../../storage/store.ts'
 import { keys } from '../keys.ts'
 import type { GroupAlias, GroupRecord, MountRecord } from '../records.ts'
 import { dropGroupAliasRows, type Groups } from './groups.ts'
 import { requireMount, type IdentityContext } from './identity-context.ts'
-import { listSegments, readMany, type Page } from './identity-index.ts'
+import { listSegments, readMany, type IdentityIndex, type Page } from './identity-index.ts'
 import { checkName } from './identity-rules.ts'
 
 export interface GroupAliasChange {
@@ -165,4 +165,22 @@ function aliased(group: GroupRecord | undefined): AliasedGroup | undefined {
 function bare(group: GroupRecord): GroupRecord {
   const { alias: _, ...rest } = group
   return { ...rest, modifyIndex: group.modifyIndex + 1 }
+}
+
+/** Those of these groups of a login for which no group has an alias on that mount. */
+export async function unmappedGroups(
+  names: readonly string[],
+  {
+    store,
+    index,
+    mount,
+  }: {
+    readonly store: Pick<Store, 'view'>
+    readonly index: IdentityIndex
+    readonly mount: MountRecord
+  },
+): Promise<readonly string[]> {
+  const rows = names.map((name) => keys.groupAlias(mount.accessor, index.aliasHash(mount, name)))
+  const found = await store.view((view) => view.getMany(rows))
+  return names.filter((_, i) => found[i] === undefined)
 }
