@@ -26,8 +26,8 @@ const entries = {
 }
 /** Of these each is one file: reading forty parts of a command costs more time than parsing all commands. */
 const wholeEntries = ['cli']
-/** Installed beside the program and never bundled: one is native, the other is only loaded where it is used. */
-const external = ['lmdb', 'pg']
+/** Installed beside the program and never bundled: one is native, the others are only loaded where they are used. */
+const external = ['bcryptjs', 'lmdb', 'openpgp', 'pg']
 
 /**
  * Node's own modules are taken when a module first runs. An import of one would be loaded at the start whatever is asked for,

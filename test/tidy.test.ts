@@ -115,6 +115,9 @@ function findInexact(versions: Readonly<Record<string, unknown>>): readonly stri
     .map(([name, version]) => `${name} ${String(version)}`)
 }
 
+/** Never bundled, and installed as they are (NOTICE). */
+const besideTheProgram: Readonly<Record<string, string>> = { openpgp: 'LGPL-3.0+' }
+
 /** Complaints about a lock file; `scripts` are the packages that may run a program when installed. */
 function judgeLock(
   packages: Readonly<Record<string, LockedPackage>>,
@@ -134,7 +137,7 @@ function judgeLock(
     return [
       ...(entry.resolved === undefined ? [] : [`${path}: names where it came from`]),
       ...(entry.integrity === undefined ? [`${path}: has no integrity`] : []),
-      ...(licencesOf(entry).some((one) => isKnown(one))
+      ...(licencesOf(entry).some((one) => isKnown(one) || besideTheProgram[name] === one)
         ? []
         : [`${path}: licence ${licencesOf(entry).join()}`]),
       ...(entry.hasInstallScript === true && !scripts.includes(name)
@@ -172,9 +175,10 @@ suite('dependencies', () => {
       'node_modules/a': { ...sound, resolved: 'https://somewhere' },
       'node_modules/b': { license: 'MIT' },
       'node_modules/c': { ...sound, license: '(MIT AND AGPL-3.0)' },
+      'node_modules/e': { ...sound, license: 'LGPL-3.0+' },
       'node_modules/a/node_modules/d': { ...sound, hasInstallScript: true },
     }
-    assert.equal(judgeLock(bad, scripts).length, 4)
+    assert.equal(judgeLock(bad, scripts).length, 5)
     assert.deepEqual(
       judgeLock({ '': {}, 'node_modules/lmdb': { ...sound, hasInstallScript: true } }, scripts),
       [],

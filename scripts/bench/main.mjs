@@ -14,9 +14,11 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { auditRows, benchAudit } from './audit.mjs'
 import { besideEarlier } from './earlier.mjs'
+import { benchExplain, explainRows } from './explain.mjs'
 import { get, post, runLoad } from './load.mjs'
 import { benchKinds, kindRows } from './kinds.mjs'
 import { benchMethods } from './methods.mjs'
+import { benchOperations, operationRows, timedBackup } from './operations.mjs'
 import { benchSignIns } from './sign-in.mjs'
 import { benchWorkers } from './workers.mjs'
 
@@ -39,6 +41,10 @@ const workersOnly = process.argv.includes('--workers')
 const methodsOnly = process.argv.includes('--methods')
 /** `--kinds`: nothing but kinds of logins beside a plain one. */
 const kindsOnly = process.argv.includes('--kinds')
+/** `--explain`: nothing but what it costs to know why. */
+const explainOnly = process.argv.includes('--explain')
+/** `--operations`: nothing but wrapping, namespaces, a hanging audit device and a backup. */
+const operationsOnly = process.argv.includes('--operations')
 
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const jwk = publicKey.export({ format: 'jwk' })
@@ -259,6 +265,11 @@ async function main() {
     else printRows(kindRows(report))
     return
   }
+  if (explainOnly || operationsOnly) {
+    if (explainOnly) printRows(explainRows(await explains()))
+    if (operationsOnly) printRows(operationRows(await operations()))
+    return
+  }
   const folder = mkdtempSync(join(tmpdir(), 'tokenstile-bench-'))
   const report = {}
   try {
@@ -328,6 +339,8 @@ async function main() {
     report.workers = await workerRatios()
     report.methods = await methods()
     report.kinds = await loginKinds()
+    report.explain = await explains()
+    report.operations = await operations()
   } finally {
     for (const child of children) child.kill('SIGKILL')
     rmSync(folder, { recursive: true, force: true })
@@ -416,6 +429,37 @@ async function loginKinds() {
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** Servers of their own; what is left of them goes when the work is over. */
+async function withServers(work) {
+  const folders = []
+  const product = async (settings) => {
+    const folder = mkdtempSync(join(tmpdir(), 'tokenstile-bench-own-'))
+    folders.push(folder)
+    const server = new Product(folder, { settings })
+    await server.start()
+    await server.prepare()
+    return server
+  }
+  try {
+    return await work(product)
+  } finally {
+    for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function explains() {
+  const run = { jwts, pem, residentMiB, rounds, seconds, connections, median }
+  return withServers((product) => benchExplain({ product, ...run }))
+}
+
+function operations() {
+  const run = { jwts, tree, rounds, seconds, connections, median, backup: timedBackup }
+  const namespaces = quick ? 1000 : 10_000
+  return withServers((product) =>
+    benchOperations({ product, tokens: liveTokens, namespaces, ...run }),
+  )
 }
 
 /** On a store of their own as well. */
@@ -545,6 +589,8 @@ function print(report) {
     ['weight of the sign-in page, KiB', report.signIn.pageKiB, '<=', 30],
     ...auditRows(report.audit),
     ...kindRows(report.kinds),
+    ...explainRows(report.explain),
+    ...operationRows(report.operations),
   ]
   printRows(rows)
   for (const name of kinds) {

@@ -40,6 +40,7 @@ import { Logins } from './login.ts'
 import { BoundedLogger } from './line-budget.ts'
 import { LoginFeed, LoginReaders } from './login-feed.ts'
 import { LoginLog } from './login-log.ts'
+import { LiveTokens, type TokenPlace } from './live-tokens.ts'
 import { ServerMetrics } from './metrics.ts'
 import { MountedBackends } from './mounted-backends.ts'
 import { Mounts } from './mounts.ts'
@@ -76,6 +77,9 @@ import { TokenScan } from './token-scan.ts'
 import { TokenSweep } from './token-sweep.ts'
 import { Tokens } from './tokens.ts'
 import { Wrapping } from './wrapping.ts'
+
+/** Mounts of namespaces whose numbers are told. */
+const countedMountsMax = 1000
 
 export type MetricsOfOthers = () => Promise<readonly (readonly Family[])[]>
 
@@ -156,6 +160,9 @@ export class Core implements SystemPorts, PipelineContext {
   readonly namespaces: NamespaceAdmin
   readonly #leads: () => boolean
   readonly #metricsOfOthers: MetricsOfOthers | undefined
+  readonly #liveTokens: LiveTokens
+  #placeOfRoot: TokenPlace | undefined
+  #identityIndex: IdentityIndex | undefined
   readonly #configuration = new EpochValue<CoreConfiguration>(readConfiguration)
   /** Epoch of the newest configuration by which backends of removed mounts were closed. */
   #keptEpoch = 0
@@ -205,10 +212,11 @@ export class Core implements SystemPorts, PipelineContext {
     })
     this.backups = new Backups({ engine: context.store.engine, seal, clock, logger })
     this.storeCheck = new StoreCheck({ store: context.store, clock })
-    this.#ownRekey = new Rekey({ seal, random })
+    this.#ownRekey = new Rekey({ seal, clock, random })
     this.rekey = oneOfAll('rekey', this.#ownRekey, rekeySteps)
     this.#ownRootGeneration = new RootGeneration({
       seal,
+      clock,
       random,
       logger,
       tokenChars: serviceTextChars,
@@ -223,6 +231,7 @@ export class Core implements SystemPorts, PipelineContext {
       types,
       logger: this.logger,
       loginLog: this.loginLog,
+      identityIndex: () => this.#identityIndex,
     })
     this.policies = new Policies(context.store, context.clock)
     this.#pipeline = new Pipeline(this, system, context.pages)
@@ -237,6 +246,15 @@ export class Core implements SystemPorts, PipelineContext {
     }
     this.#namespaces = new Namespaces(doors, { realm: this, pipeline: this.#pipeline }, system)
     this.namespaces = this.#namespaces.adminAt('')
+    this.#liveTokens = new LiveTokens({
+      clock,
+      logger,
+      leads: this.#leads,
+      places: () =>
+        this.#placeOfRoot === undefined
+          ? []
+          : [this.#placeOfRoot, ...this.#namespaces.loaded.map((realm) => realm.tokenPlace)],
+    })
   }
 
   /** What namespaces share with the root. */
@@ -308,7 +326,10 @@ export class Core implements SystemPorts, PipelineContext {
     const ofMounts = mounts.mounts.flatMap((mount) =>
       mount.tainted === true ? [] : (this.backends.of(mount).backend.metrics?.() ?? []),
     )
-    return this.metrics.collect(united([...ofMounts, ...this.loginReaders.metrics()]))
+    const others = [...ofMounts, ...this.#namespaces.metrics(countedMountsMax)]
+    return this.metrics.collect(
+      united([...others, ...this.loginReaders.metrics(), ...this.#liveTokens.metrics()]),
+    )
   }
 
   get tokens(): Tokens {
@@ -403,6 +424,7 @@ export class Core implements SystemPorts, PipelineContext {
     this.#tokenClock.goOnFrom(ids.lastMs)
     const tokens = new Tokens({ store, ids, time: this.#tokenClock })
     const index = new IdentityIndex(ids, (mount) => this.#hasExactAliases(mount))
+    this.#identityIndex = index
     const loginIdentities = new LoginIdentities(index, random)
     const rights = new RightsOfTokens(index, async (epoch) => this.configurationAt(epoch))
     const scan = new TokenScan({ store, clock, logger })
@@ -458,7 +480,6 @@ export class Core implements SystemPorts, PipelineContext {
       tokens,
       settings,
       configuration: () => this.configuration(),
-      revoke: (id) => tokenOperations.revokeId(id, false),
     })
     const configuration = () => this.configuration()
     const identities = createIdentityStore({ store, clock, random, index, configuration })
@@ -484,6 +505,8 @@ export class Core implements SystemPorts, PipelineContext {
     await this.#endRestoration(mounts)
     await this.rotation.start()
     sweep.start()
+    this.#placeOfRoot = { path: '', tokens, scan, configuration }
+    this.#liveTokens.start()
     this.#namespaces.keeper.start()
   }
 
@@ -497,6 +520,7 @@ export class Core implements SystemPorts, PipelineContext {
     this.rotation.stop()
     this.#ownRootGeneration.forget()
     this.#ownRekey.forget()
+    await this.#liveTokens.stop()
     await opened?.records.close()
     await this.#namespaces.close()
     await opened?.sweep.stop()

@@ -58,6 +58,14 @@ export interface DecisionRecord {
   readonly accessor?: string | undefined
   /** Those on the allow-list, cut; only of a token that was proven. */
   readonly claims?: JsonObject | undefined
+  /** By a list of the mount's own: what is not among them may have been there. */
+  readonly claimsListed?: boolean | undefined
+  readonly isCel?: boolean | undefined
+  readonly verifyMs?: number | undefined
+  readonly keysMs?: number | undefined
+  readonly decideMs?: number | undefined
+  /** Of an accepted one, and known a little later: the commit that it was written with. */
+  readonly commitMs?: number | undefined
 }
 
 /** From what a method notes about a login. */
@@ -91,7 +99,23 @@ export function decisionRecord(parts: {
     entityId: parts.entityId,
     accessor: parts.accessor,
     claims: note.claims,
+    claimsListed: note.claimsListed,
+    isCel: note.isCel,
+    verifyMs: rounded(note.verifyMs),
+    keysMs: rounded(note.keysMs),
+    decideMs: rounded(note.decideMs),
   }
+}
+
+/** To the microsecond, which is as much as the clock knows. */
+function rounded(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : Math.round(ms * 1000) / 1000
+}
+
+/** A commit that a block was written with. */
+interface WrittenBlock {
+  readonly key: string
+  readonly ms: number
 }
 
 /** The format of a block. */
@@ -100,6 +124,8 @@ interface Block {
   readonly entries: readonly DecisionRecord[]
   /** Refused logins that were left out before it. */
   readonly dropped: number
+  /** How long the commit of the block before it took: no block can say that of itself. */
+  readonly before?: WrittenBlock & JsonObject
 }
 
 type StoredBlock = Block & JsonObject
@@ -184,6 +210,8 @@ export class DecisionRecords {
   #cancelFlush: (() => void) | undefined
   readonly #refusals: RefusalShare
   #lastMs = 0
+  /** The last block that was written, until the next one says how long that took. */
+  #written: WrittenBlock | undefined
   /** Kept since the last count, beside what was counted then; undefined until the first one. */
   #estimate: number | undefined
   #isTrimming = false
@@ -227,7 +255,8 @@ export class DecisionRecords {
   takeCompanion(): Companion | undefined {
     const block = this.#takeBlock()
     if (block === undefined) return undefined
-    return { key: this.#nextKey(block.entries.length) as Key<never>, value: block }
+    const key = this.#nextKey(block.entries.length)
+    return { key: key as Key<never>, value: block, written: this.#timer(key) }
   }
 
   /** What nobody's commit has taken along yet would be lost. */
@@ -313,10 +342,12 @@ export class DecisionRecords {
     for await (const { entries } of this.#newestBlocks()) yield* entries.toReversed()
   }
 
-  async *#newestBlocks(): AsyncGenerator<StoredBlock> {
+  async *#newestBlocks(): AsyncGenerator<Block> {
     await this.#flush()
     const range = { ...prefixRange(keys.decisionPrefix), reverse: true }
     let end = range.end
+    const took = new Map<string, number>()
+    if (this.#written !== undefined) took.set(this.#written.key, this.#written.ms)
     for (;;) {
       const blocks = await this.#store.view(async (view) => {
         const found: Key<StoredBlock>[] = []
@@ -328,7 +359,11 @@ export class DecisionRecords {
       })
       for (const { text, block } of blocks) {
         end = text
-        if (block !== undefined) yield block
+        if (block === undefined) continue
+        if (block.before !== undefined) took.set(block.before.key, block.before.ms)
+        const commitMs = took.get(text)
+        took.delete(text)
+        yield commitMs === undefined ? block : withCommit(block, commitMs)
       }
       if (blocks.length === 0) return
     }
@@ -339,8 +374,15 @@ export class DecisionRecords {
   #takeBlock(): StoredBlock | undefined {
     if (this.#pending.length === 0) return undefined
     const entries = this.#pending.splice(0, entriesOfBlockMax)
-    const block: Block = { v: 1, entries, dropped: this.#dropped }
+    const before = this.#written
+    const block: Block = {
+      v: 1,
+      entries,
+      dropped: this.#dropped,
+      ...(before === undefined ? {} : { before: { ...before } }),
+    }
     this.#dropped = 0
+    this.#written = undefined
     if (this.#pending.length === 0) {
       this.#cancelFlush?.()
       this.#cancelFlush = undefined
@@ -361,7 +403,17 @@ export class DecisionRecords {
       const block = this.#takeBlock()
       if (block === undefined) return
       const key = this.#nextKey(block.entries.length)
+      const written = this.#timer(key)
       await this.#store.write((txn) => txn.put(key, block))
+      written()
+    }
+  }
+
+  /** From the begin of a commit; to be called at its end. */
+  #timer({ text: key }: Key<StoredBlock>): () => void {
+    const startedMs = this.#clock.monotonicMs()
+    return () => {
+      this.#written = { key, ms: rounded(this.#clock.monotonicMs() - startedMs) ?? 0 }
     }
   }
 
@@ -399,6 +451,13 @@ export class DecisionRecords {
     }
     this.#estimate = left
   }
+}
+
+function withCommit(block: Block, commitMs: number): Block {
+  const entries = block.entries.map((entry) =>
+    entry.decision === 'accepted' ? { ...entry, commitMs } : entry,
+  )
+  return { ...block, entries }
 }
 
 /** Whether a record is among those that are asked for. */

@@ -15,9 +15,14 @@ import {
   type FeedPosition,
 } from './decision-records.ts'
 
+interface LoginItem {
+  readonly kind: 'login'
+  readonly record: DecisionRecord
+}
+
 /** What a reader is given: a record, a sign of life, or why it ends. */
 export type FeedItem =
-  | { readonly kind: 'login'; readonly record: DecisionRecord }
+  | LoginItem
   | { readonly kind: 'alive' }
   | { readonly kind: 'end'; readonly why: 'slow' | 'not_allowed' | 'closed' }
 
@@ -38,6 +43,7 @@ interface Reader {
 /** Of all namespaces together, and of one below the root, which takes no other's place. */
 const readersMax = 200
 const namespaceReadersMax = 50
+/** Not taken by a reader when the next ones come; what one look found is no sign of slowness. */
 const waitingMax = 1_000
 const lookEveryMs = 300
 /** A connection on which nothing comes is taken for a dead one, on either side. */
@@ -170,7 +176,8 @@ export class LoginFeed {
         this.#position = position
         // Asked after the records were read: whoever was revoked before gets none of them.
         await this.#dismiss()
-        for (const reader of this.#readers) this.#give(reader, records)
+        const logins = records.map((record): LoginItem => ({ kind: 'login', record }))
+        for (const reader of this.#readers) this.#give(reader, logins)
         this.#keepAlive()
         await new Promise<void>((resolve) => {
           this.#clock.after(lookEveryMs, resolve)
@@ -184,16 +191,18 @@ export class LoginFeed {
     }
   }
 
-  #give(reader: Reader, records: readonly DecisionRecord[]): void {
-    if (!reader.isGreeted) reader.waiting.push({ kind: 'alive' })
-    reader.isGreeted = true
-    for (const record of records) {
-      if (fits(record, reader.filter)) reader.waiting.push({ kind: 'login', record })
-    }
+  #give(reader: Reader, logins: readonly LoginItem[]): void {
     if (reader.waiting.length > waitingMax) {
       this.#all.dropped()
       this.#end(reader, 'slow')
-    } else if (reader.waiting.length > 0) {
+      return
+    }
+    if (!reader.isGreeted) reader.waiting.push({ kind: 'alive' })
+    reader.isGreeted = true
+    for (const item of logins) {
+      if (fits(item.record, reader.filter)) reader.waiting.push(item)
+    }
+    if (reader.waiting.length > 0) {
       reader.toldMs = this.#clock.monotonicMs()
       reader.wake()
     }

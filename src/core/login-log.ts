@@ -129,6 +129,15 @@ export class LoginLog {
     return (await this.#records?.list({ mount, limit })) ?? []
   }
 
+  get monotonicMs(): number {
+    return this.#clock.monotonicMs()
+  }
+
+  /** How long the commit of a login's token took. */
+  committed(ms: number): void {
+    this.#metrics.loginCommit(ms)
+  }
+
   /** As a method sees it: its lines carry the mount. */
   ofMount(mount: () => string): LoginRecorder {
     return {
@@ -149,12 +158,14 @@ export class LoginLog {
     if (note.isLogged === true) return
     if (note.reason !== undefined && pending.has(note.reason)) return
     this.#metrics.login({
-      mount: this.#namespace + (parts.mount ?? ''),
+      mount: parts.mount ?? '',
+      namespace: this.#namespace,
       // Of a role that is there: names that strangers choose are no labels.
       role: note.roleVersion === undefined ? undefined : note.role,
       end,
       reason: note.reason,
       durationMs: parts.durationMs,
+      times: note,
     })
     // An accepted login has its record from the commit that made its token.
     if (end !== 'accepted') this.#records?.add(recordOf(parts, this.#clock.nowMs()))

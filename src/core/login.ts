@@ -163,7 +163,9 @@ export class Logins {
       return { person, token }
     }
     // A batch token of a known entity needs no write at all: the transaction stays empty.
+    const commitStartedMs = this.#log.monotonicMs
     const { person, token } = await this.#store.write(write)
+    this.#log.committed(this.#log.monotonicMs - commitStartedMs)
     const isEntityNew = known === undefined && person?.entity.createdAt === nowMs
     const auth = authOf(token, person?.rights.policies ?? [], ttl)
     return { auth, token, isEntityNew, warnings }

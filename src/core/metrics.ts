@@ -4,12 +4,23 @@
  */
 
 import type { Answer, ApiOutcome } from '../framework/api.ts'
-import type { LoginEnd } from '../framework/login-log.ts'
-import { Counter, gauge, Histogram, type Family, type Reading } from '../lib/metrics.ts'
+import type { LoginEnd, LoginTimes } from '../framework/login-log.ts'
+import {
+  Counter,
+  gauge,
+  Histogram,
+  mountLabels,
+  united,
+  type Family,
+  type Reading,
+} from '../lib/metrics.ts'
 import type { Clock } from '../platform/clock.ts'
 import { readUsage } from '../platform/usage.ts'
 
-const loginBounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+const loginBounds = [
+  0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
+  5, 10,
+]
 const commitBounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1]
 const batchBounds = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096]
 /** Names of roles that are labels; the others share one. */
@@ -17,12 +28,19 @@ const rolesMax = 1000
 
 export interface CountedLogin {
   readonly mount: string
+  /** Empty for the root. */
+  readonly namespace: string
   /** Undefined for a role that there is not: strangers choose no label. */
   readonly role: string | undefined
   readonly end: LoginEnd
   readonly reason: string | undefined
   readonly durationMs: number | undefined
+  readonly times: Partial<LoginTimes>
 }
+
+/** A login as a whole, and its parts; a part that a login does not have is not counted. */
+const loginParts = ['verify', 'keys', 'decide', 'commit', 'total'] as const
+type LoginPart = (typeof loginParts)[number]
 
 export class ServerMetrics {
   readonly #clock: Clock
@@ -31,11 +49,13 @@ export class ServerMetrics {
     'tokenstile_logins_total',
     'Logins by mount, role, decision and reason.',
   )
-  readonly #loginSeconds = new Histogram(
-    'tokenstile_login_seconds',
-    'Time from the request to the answer of a login.',
-    loginBounds,
-  )
+  readonly #loginSeconds = {
+    verify: loginSeconds('verify'),
+    keys: loginSeconds('keys'),
+    decide: loginSeconds('decide'),
+    commit: loginSeconds('commit'),
+    total: loginSeconds('total'),
+  } as const satisfies Readonly<Record<LoginPart, Histogram>>
   readonly #requests = new Counter(
     'tokenstile_requests_total',
     'Requests to the API by the class of their status.',
@@ -64,10 +84,20 @@ export class ServerMetrics {
     this.#auditFailures.add({ device }, count)
   }
 
-  login({ mount, role = '', end, reason = '', durationMs }: CountedLogin): void {
-    const label = this.#roleLabel(mount, role)
-    this.#logins.add({ mount, role: label, decision: end, reason })
-    if (durationMs !== undefined) this.#loginSeconds.observe(durationMs / 1000)
+  login({ mount, namespace, role = '', end, reason = '', durationMs, times }: CountedLogin): void {
+    const labels = mountLabels(mount, namespace)
+    const label = this.#roleLabel(namespace + mount, role)
+    this.#logins.add({ ...labels, role: label, decision: end, reason })
+    const { verifyMs = 0, keysMs = 0, decideMs = 0 } = times
+    if (durationMs !== undefined) this.#loginSeconds.total.observe(durationMs / 1000)
+    if (verifyMs > 0) this.#loginSeconds.verify.observe(verifyMs / 1000)
+    if (keysMs > 0) this.#loginSeconds.keys.observe(keysMs / 1000)
+    if (decideMs > 0) this.#loginSeconds.decide.observe(decideMs / 1000)
+  }
+
+  /** The commit of a login's token. */
+  loginCommit(ms: number): void {
+    this.#loginSeconds.commit.observe(ms / 1000)
   }
 
   request(outcome: ApiOutcome): void {
@@ -88,7 +118,7 @@ export class ServerMetrics {
   collect(others: readonly Family[]): readonly Family[] {
     return [
       this.#logins.collect(),
-      this.#loginSeconds.collect(),
+      ...united(loginParts.map((part) => this.#loginSeconds[part].collect())),
       this.#requests.collect(),
       this.#commitSeconds.collect(),
       this.#commitBatch.collect(),
@@ -106,6 +136,11 @@ export class ServerMetrics {
     this.#roles.add(name)
     return role
   }
+}
+
+function loginSeconds(part: LoginPart): Histogram {
+  const help = 'Time of a login, from the request to the answer, and of its parts.'
+  return new Histogram('tokenstile_login_seconds', help, loginBounds, { part })
 }
 
 function statusOf({ body }: Answer): number {

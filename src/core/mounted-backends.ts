@@ -23,6 +23,7 @@ import {
 } from '../storage/store.ts'
 import type { CoreSettings } from './settings.ts'
 import { cubbyholeStore } from './cubbyhole-store.ts'
+import type { IdentityIndex } from './identity/identity-index.ts'
 import { keys } from './keys.ts'
 import type { LoginLog } from './login-log.ts'
 import type { MountTable } from './mount-table.ts'
@@ -48,6 +49,8 @@ export interface MountedBackendsContext {
   readonly loginLog: LoginLog
   readonly processes?: number | undefined
   readonly types: readonly BackendType[]
+  /** Undefined while the store is sealed. */
+  readonly identityIndex: () => IdentityIndex | undefined
 }
 
 export class MountedBackends {
@@ -119,12 +122,22 @@ export class MountedBackends {
       loginLog: loginLog.ofMount(() => mount().path),
       keptLogins: (limit) => loginLog.keptOf(mount().path, limit),
       unknownPolicies: (names) => unknownPolicies(store, names),
+      unmappedGroups: (names) => this.#unmappedGroups(holder.instance?.record ?? record, names),
       processes,
     }
     const backend = type.create(context)
     const instance: Instance = { backend, router: new Router(backend.paths), record }
     holder.instance = instance
     return instance
+  }
+
+  async #unmappedGroups(mount: MountRecord, names: readonly string[]): Promise<readonly string[]> {
+    const { store, identityIndex } = this.#context
+    const index = identityIndex()
+    if (index === undefined) return []
+    const rows = names.map((name) => keys.groupAlias(mount.accessor, index.aliasHash(mount, name)))
+    const found = await store.view((view) => view.getMany(rows))
+    return names.filter((_, i) => found[i] === undefined)
   }
 }
 

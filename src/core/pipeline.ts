@@ -896,7 +896,7 @@ function toAnswer(
       }
       if ((reply.warnings !== undefined && reply.warnings.length > 0) || input.isTold) {
         const warnings = joined(reply.warnings, inputWarnings)
-        return envelope(requestId, 200, { warnings, duplicateData })
+        return envelope(requestId, reply.status ?? 200, { warnings, duplicateData })
       }
       return { requestId, body: { kind: 'empty', status: 204 }, headers: noHeaders }
     case 'data': {

@@ -427,10 +427,9 @@ export class TokenOperations implements TokenPort<CallerFacts> {
 
   /** Ends a token by its id; the token and all below it are unusable when this resolves. */
   async revokeId(id: string, keepChildren: boolean): Promise<void> {
-    const { tokens, sweep } = this.#context
+    const { sweep } = this.#context
     if (keepChildren) await sweep.orphanChildren(id)
-    const found = await tokens.revoke(id, (txn) => sweep.hasMore(txn, id))
-    if (found) await sweep.finish(id)
+    await sweep.end(id)
   }
 
   tidy(): boolean {

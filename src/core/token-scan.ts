@@ -5,7 +5,14 @@
 
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
-import { prefixRange, RecordDamaged, type Store, type StoreView } from '../storage/store.ts'
+import {
+  prefixRange,
+  RecordDamaged,
+  type Codec,
+  type Key,
+  type Store,
+  type StoreView,
+} from '../storage/store.ts'
 import { keys, lastSegment } from './keys.ts'
 import type { TokenRecord } from './records.ts'
 
@@ -13,6 +20,8 @@ const pageSize = 256
 const reportedMax = 1000
 
 export interface ScanOptions {
+  /** What is read is not remembered: nobody asked for those tokens. */
+  readonly isPassing?: boolean
   readonly isStopped?: () => boolean
   /** Called after each page, outside its snapshot. */
   readonly afterPage?: () => Promise<void>
@@ -36,7 +45,7 @@ export class TokenScan {
    */
   async each(
     visit: (id: string, record: TokenRecord, view: StoreView) => Promise<void> | void,
-    { isStopped, afterPage }: ScanOptions = {},
+    { isPassing = false, isStopped, afterPage }: ScanOptions = {},
   ): Promise<number> {
     let damaged = 0
     let after: string | undefined
@@ -50,7 +59,7 @@ export class TokenScan {
         for await (const key of view.keys(range)) page.push(lastSegment(key))
         for (const id of page) {
           const isSound = await this.unlessDamaged(id, async () => {
-            const record = await view.get(keys.token(id))
+            const record = await view.get(isPassing ? passing(keys.token(id)) : keys.token(id))
             if (record !== undefined) await visit(id, record, view)
           })
           if (!isSound) damaged++
@@ -68,7 +77,7 @@ export class TokenScan {
    * Does the work on one token; false when its record or one that it needs is damaged, which is
    * reported once.
    */
-  async unlessDamaged(id: string, work: () => Promise<void>): Promise<boolean> {
+  async unlessDamaged(id: string, work: () => Promise<unknown>): Promise<boolean> {
     try {
       await work()
       return true
@@ -88,4 +97,13 @@ export class TokenScan {
   turn(): Promise<void> {
     return new Promise((resolve) => this.#clock.soon(resolve))
   }
+}
+
+/** One codec for each, as the store remembers by it. */
+const passingCodecs = new WeakMap<Codec<TokenRecord>, Codec<TokenRecord>>()
+
+function passing({ text, codec }: Key<TokenRecord>): Key<TokenRecord> {
+  const known = passingCodecs.get(codec) ?? { ...codec, isShortLived: true }
+  passingCodecs.set(codec, known)
+  return { text, codec: known }
 }

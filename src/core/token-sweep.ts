@@ -98,6 +98,24 @@ export class TokenSweep {
     }
   }
 
+  /**
+   * Ends a token and with it all below it: durable, and none of them usable, when it resolves.
+   * False when there was none. What is more than one commit should carry is removed by further
+   * ones.
+   */
+  async end(id: string): Promise<boolean> {
+    const left = await this.#store.write(async (txn) => {
+      const record = await txn.get(keys.token(id))
+      if (record === undefined) return undefined
+      const isAll = await this.#removeBelow(txn, id)
+      if (isAll) this.#tokens.remove(txn, id, record)
+      else this.#tokens.markRevoked(txn, id, record)
+      return !isAll
+    })
+    if (left === true) await this.finish(id)
+    return left !== undefined
+  }
+
   /** Removes one dead token with everything below it. */
   async finish(id: string, expiryKey?: string): Promise<void> {
     for (let round = 0; round < roundsOfOneTokenMax; round++) {
@@ -121,14 +139,21 @@ export class TokenSweep {
       }
       return false
     }
-    if (await this.#endChildren(txn, id)) return true
-    if (await this.#emptyCubbyhole(txn, id)) return true
+    if (!(await this.#removeBelow(txn, id))) return true
     this.#tokens.remove(txn, id, record)
     if (expiryKey !== undefined) txn.delete(expiryKey)
     return false
   }
 
-  async #endChildren(txn: StoreTransaction, id: string): Promise<boolean> {
+  /** What of children and cubbyhole one commit carries; true when nothing is left of them. */
+  async #removeBelow(txn: StoreTransaction, id: string): Promise<boolean> {
+    return (
+      (await this.#endChildren(txn, id)) < childrenAtOnceMax &&
+      (await this.#emptyCubbyhole(txn, id)) < keysAtOnceMax
+    )
+  }
+
+  async #endChildren(txn: StoreTransaction, id: string): Promise<number> {
     let count = 0
     for await (const key of txn.keys(
       prefixRange(keys.childPrefix(id), { limit: childrenAtOnceMax }),
@@ -138,33 +163,20 @@ export class TokenSweep {
       const record = await txn.get(keys.token(child))
       txn.delete(key)
       if (record === undefined || record.expires === revokedAtSeconds) continue
-      if (record.expires !== 0) txn.delete(keys.expiry(record.expires, child))
-      txn.put(keys.token(child), { ...record, expires: revokedAtSeconds, renewable: false })
-      txn.putIndex(keys.expiry(revokedAtSeconds, child))
+      this.#tokens.markRevoked(txn, child, record)
     }
-    return count > 0
+    return count
   }
 
-  async #emptyCubbyhole(txn: StoreTransaction, id: string): Promise<boolean> {
+  async #emptyCubbyhole(txn: StoreTransaction, id: string): Promise<number> {
     const prefix = this.#cubbyholePrefix(id)
-    if (prefix === undefined) return false
+    if (prefix === undefined) return 0
     let count = 0
     for await (const key of txn.keys(prefixRange(prefix, { limit: keysAtOnceMax }))) {
       txn.delete(key)
       count++
     }
-    return count > 0
-  }
-
-  /**
-   * True when a token has children or a cubbyhole, so that its removal takes more than one step.
-   */
-  async hasMore(txn: StoreTransaction, id: string): Promise<boolean> {
-    for await (const _ of txn.keys(prefixRange(keys.childPrefix(id), { limit: 1 }))) return true
-    const prefix = this.#cubbyholePrefix(id)
-    if (prefix === undefined) return false
-    for await (const _ of txn.keys(prefixRange(prefix, { limit: 1 }))) return true
-    return false
+    return count
   }
 
   /** Makes children of a token orphans, then the token can go alone. */
@@ -310,10 +322,7 @@ export class TokenSweep {
           const page = named
           named = []
           for (const id of page) {
-            await this.#scan.unlessDamaged(id, async () => {
-              await this.#tokens.revoke(id, (txn) => this.hasMore(txn, id))
-              await this.finish(id)
-            })
+            await this.#scan.unlessDamaged(id, () => this.end(id))
           }
         },
       },

@@ -301,23 +301,11 @@ export class Tokens {
 
   // ------------------------------------------------------------ ending
 
-  /**
-   * Ends a token and with it all its children; durable when it resolves. False when there was none.
-   * A token without anything below it is gone at once; otherwise the sweep removes the rest.
-   */
-  async revoke(id: string, hasMore: (txn: StoreTransaction) => Promise<boolean>): Promise<boolean> {
-    return this.#store.write(async (txn) => {
-      const record = await txn.get(keys.token(id))
-      if (record === undefined) return false
-      if (await hasMore(txn)) {
-        if (record.expires !== 0) txn.delete(keys.expiry(record.expires, id))
-        txn.put(keys.token(id), { ...record, expires: revokedAtSeconds, renewable: false })
-        txn.putIndex(keys.expiry(revokedAtSeconds, id))
-      } else {
-        this.remove(txn, id, record)
-      }
-      return true
-    })
+  /** From here on it is dead, and due for the sweep since ever. */
+  markRevoked(txn: StoreTransaction, id: string, record: TokenRecord): void {
+    if (record.expires !== 0) txn.delete(keys.expiry(record.expires, id))
+    txn.put(keys.token(id), { ...record, expires: revokedAtSeconds, renewable: false })
+    txn.putIndex(keys.expiry(revokedAtSeconds, id))
   }
 
   /** Deletes a token's own keys. */

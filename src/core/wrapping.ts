@@ -47,8 +47,6 @@ export interface WrappingContext {
   readonly tokens: Tokens
   readonly settings: Pick<CoreSettings, 'maxLeaseTtl'>
   readonly configuration: () => Promise<CoreConfiguration>
-  /** Ends a token with all that is its. */
-  readonly revoke: (id: string) => Promise<void>
 }
 
 export class Wrapping {
@@ -97,14 +95,18 @@ export class Wrapping {
    * step and gone afterwards.
    */
   async take(text: string): Promise<string> {
-    const { tokens, revoke } = this.#context
+    const { store, tokens } = this.#context
     const { id } = await this.#find(text)
-    if ((await tokens.spendUse(id)) === undefined) throw notLive()
-    try {
-      return await this.#inside(id)
-    } finally {
-      await revoke(id)
-    }
+    const places = await this.#places()
+    return store.write(async (txn) => {
+      const record = await txn.get(keys.token(id))
+      const [inside] = await txn.getMany([places.response(id)])
+      if (record?.uses !== 1 || typeof inside !== 'string') throw notLive()
+      tokens.remove(txn, id, record)
+      txn.delete(places.response(id).text)
+      txn.delete(places.note(id).text)
+      return responseIn(inside)
+    })
   }
 
   /** The answer that is in the token of the request, whose one use the request has taken. */
@@ -173,7 +175,7 @@ export class Wrapping {
     const places = await this.#places()
     const kept = await this.#context.store.view((view) => view.get(places.response(id)))
     if (kept === undefined) throw notLive()
-    return (JSON.parse(kept) as { readonly response: string }).response
+    return responseIn(kept)
   }
 
   async #find(text: string): Promise<LiveToken> {
@@ -208,6 +210,10 @@ interface Places {
   readonly tokenMount: string
   readonly response: (id: string) => Key<string>
   readonly note: (id: string) => Key<string>
+}
+
+function responseIn(kept: string): string {
+  return (JSON.parse(kept) as { readonly response: string }).response
 }
 
 function isWrapping({ policies }: TokenRecord): boolean {

@@ -87,6 +87,8 @@ export interface BackendContext {
   readonly loginLog: LoginRecorder
   /** Those of these policies that nobody has written; for advice, never for a decision. */
   readonly unknownPolicies?: (names: readonly string[]) => Promise<readonly string[]>
+  /** Those of these groups for which no group has an alias on this mount; for advice. */
+  readonly unmappedGroups?: (names: readonly string[]) => Promise<readonly string[]>
   /** Decided logins of this mount that are kept, newest first. */
   readonly keptLogins?: (limit: number) => Promise<readonly KeptLogin[]>
   /** Processes of this server: what all of them may do together is shared out; 1 when absent. */
@@ -103,6 +105,10 @@ export interface KeptLogin {
   readonly source?: string | undefined
   /** Under the references of its role; undefined when the token was not proven. */
   readonly claims?: JsonObject | undefined
+  /** By a list of the mount's own: what is not among them may have been there. */
+  readonly claimsListed?: boolean | undefined
+  /** Through a CEL role. */
+  readonly isCel?: boolean | undefined
 }
 
 export interface RenewRequest {

@@ -22,18 +22,18 @@ export const identityTable = {
     field.string({
       help: "Whose the groups of a login are: the token's alone (default of JWT logins), or those of all tokens of its entity (default of browser sign-ins).",
     }),
-    { shown: 'unless_default', since: '0.2' },
+    { since: '0.2' },
   ),
   entity_mode: choice(
     ['create', 'existing_only'],
     field.string({
       help: 'existing_only refuses whoever has no entity alias yet, so that no login makes an identity.',
     }),
-    { shown: 'unless_default', since: '0.2' },
+    { since: '0.2' },
   ),
   group_policies: stored(
     field.textMap({ help: 'Policies for groups of the token, where no group object is wanted.' }),
-    { default: null, shown: 'unless_default', since: '0.2' },
+    { default: null, since: '0.2' },
   ),
 }
 

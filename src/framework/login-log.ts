@@ -7,8 +7,18 @@
 import type { JsonObject } from '../lib/json.ts'
 import type { Reason } from '../trust/reasons.ts'
 
+/** How long the parts of a decision took. */
+export interface LoginTimes {
+  /** Checking the signature with keys that were at hand. */
+  readonly verifyMs: number
+  /** Waiting for keys, and checking the signature with them. */
+  readonly keysMs: number
+  /** The checks, and the choice of a role. */
+  readonly decideMs: number
+}
+
 /** Never a token, a signature, or a value of a claim that was not proven. */
-export interface LoginNote {
+export interface LoginNote extends Partial<LoginTimes> {
   readonly role?: string | undefined
   readonly roleVersion?: number | undefined
   readonly kind?: 'jwt' | 'oidc' | undefined
@@ -22,6 +32,10 @@ export interface LoginNote {
   readonly keyId?: string | undefined
   /** Claims on the allow-list of the mount; longer values are cut texts. */
   readonly claims?: JsonObject | undefined
+  /** By a list of the mount's own: what is not among them may have been there. */
+  readonly claimsListed?: boolean
+  /** Through a CEL role, whose program looks at what it likes. */
+  readonly isCel?: boolean
   /** The attempt has its line already: a failure that is told to somebody else once more. */
   readonly isLogged?: boolean
 }

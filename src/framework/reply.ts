@@ -49,7 +49,7 @@ export interface Login {
 
 export type Reply =
   /** Nothing: 404 for reads and lists, 204 for the rest. */
-  | { readonly kind: 'none'; readonly warnings?: readonly string[] }
+  | { readonly kind: 'none'; readonly status?: 202; readonly warnings?: readonly string[] }
   | {
       readonly kind: 'data'
       readonly data: JsonObject | JsonText
@@ -100,19 +100,20 @@ export type Reply =
       readonly isUnwrapped?: true
     }
 
-const tidyStarted =
-  'Tidy operation successfully started. Any information from the operation will be printed to the server logs.'
-
 export const reply = {
   none: (warnings?: readonly string[]): Reply =>
     warnings === undefined ? { kind: 'none' } : { kind: 'none', warnings },
+  /** Goes on in the background: an envelope without data, as typed clients read it. */
+  accepted: (warning: string): Reply => ({ kind: 'none', status: 202, warnings: [warning] }),
+  /** Of a tidy that was started by this request, or had been before. */
+  tidied: (started: boolean): Reply =>
+    started
+      ? reply.accepted(
+          'Tidy operation successfully started. Any information from the operation will be printed to the server logs.',
+        )
+      : reply.none(['Tidy operation already in progress.']),
   data: (data: JsonObject | JsonText, warnings?: readonly string[]): Reply =>
     warnings === undefined ? { kind: 'data', data } : { kind: 'data', data, warnings },
   list: (keys: readonly string[], keyInfo?: Readonly<Record<string, JsonValue>>): Reply =>
     keyInfo === undefined ? { kind: 'list', keys } : { kind: 'list', keys, keyInfo },
-  /** 202 when a tidy was started, 200 when one was running. */
-  tidy: (isStarted: boolean): Reply =>
-    isStarted
-      ? { kind: 'data', data: {}, status: 202, warnings: [tidyStarted] }
-      : { kind: 'data', data: {}, warnings: ['Tidy operation already in progress.'] },
 } as const

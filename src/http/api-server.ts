@@ -84,7 +84,7 @@ class SocketServer implements ApiServer {
       for (const options of this.#options.listeners) {
         const listener = await Listener.create(options, {
           options,
-          fixedHeaders: new FixedHeaders(options.customResponseHeaders),
+          fixedHeaders: new FixedHeaders(options),
           handler,
           prepare,
           traitsOf,

@@ -13,7 +13,7 @@ import {
 import type { Answer, ApiOutcome } from '../framework/api.ts'
 import { envelopeText } from '../framework/envelope.ts'
 import type { Refusal } from '../framework/refusal.ts'
-import type { CustomResponseHeaders } from './listener-options.ts'
+import type { CustomResponseHeaders, ServingOptions } from './listener-options.ts'
 import { endWithBody } from './one-write.ts'
 
 /** An answer as it goes out; names of headers as they are written. */
@@ -140,8 +140,8 @@ export class FixedHeaders {
   readonly #custom: CustomResponseHeaders
   readonly #byStatus = new Map<number, readonly string[]>()
 
-  constructor(custom: CustomResponseHeaders) {
-    this.#custom = custom
+  constructor(listener: ServingOptions) {
+    this.#custom = listener.customResponseHeaders
   }
 
   of(status: number): readonly string[] {

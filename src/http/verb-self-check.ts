@@ -42,7 +42,7 @@ export async function requireVerbsServed(
   const listener = await Listener.create(options, {
     ...context,
     options,
-    fixedHeaders: new FixedHeaders({}),
+    fixedHeaders: new FixedHeaders(options),
     handler: async ({ verb }) => {
       arrived.push(verb)
       return done

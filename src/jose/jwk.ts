@@ -14,7 +14,8 @@ import {
   type JsonValue,
 } from '../lib/json.ts'
 import { err, ok, type Result } from '../lib/result.ts'
-import { algorithmFacts, algorithmOf } from './algorithms.ts'
+import { algorithmOf, isServedBy } from './algorithms.ts'
+import { curves, isCurveName } from './curves.ts'
 import { parsePublicJwk, type PublicJwk, type VerificationKey } from './verification-key.ts'
 
 export interface JwkSet {
@@ -92,7 +93,7 @@ function parseJwk(jwk: JsonValue): Result<VerificationKey, string> {
   const material = publicMembers(jwk)
   if (!material.ok) return material
   const key = parsePublicJwk(material.value, { kid, alg })
-  if (key.ok && alg !== undefined && algorithmFacts[alg].kind !== key.value.kind) {
+  if (key.ok && alg !== undefined && !isServedBy(alg, key.value.kind)) {
     return err('its alg does not fit its key type')
   }
   return key
@@ -136,11 +137,8 @@ function publicMembers(jwk: JsonObject): Result<PublicJwk, string> {
   }
   if (kty !== 'EC' && kty !== 'OKP') return err('its key type is not known here')
   if (typeof x !== 'string') return err('its x is missing or not a string')
-  if (kty === 'OKP') {
-    return crv === 'Ed25519' ? ok({ crv, kty, x }) : err('its curve is not known here')
-  }
-  if (crv !== 'P-256' && crv !== 'P-384' && crv !== 'P-521')
-    return err('its curve is not known here')
+  if (!isCurveName(crv) || curves[crv].kty !== kty) return err('its curve is not known here')
+  if (kty === 'OKP') return ok({ crv, kty, x })
   return typeof y === 'string' ? ok({ crv, kty, x, y }) : err('its y is missing or not a string')
 }
 

@@ -5,7 +5,7 @@
 
 import { createPublicKey, X509Certificate, type KeyObject } from 'node:crypto'
 import { err, ok, type Result } from '../lib/result.ts'
-import type { CurveName } from './algorithms.ts'
+import { curveNames, curves, keyKindsText } from './curves.ts'
 import { parsePublicJwk, type PublicJwk, type VerificationKey } from './verification-key.ts'
 
 export interface PemProblem {
@@ -23,12 +23,6 @@ interface PemBlock {
 const pemCharactersMax = 65_536
 const bundleCharactersMax = 4_194_304
 const certificatesMax = 1_000
-
-const curveOf: ReadonlyMap<string, CurveName> = new Map([
-  ['prime256v1', 'P-256'],
-  ['secp384r1', 'P-384'],
-  ['secp521r1', 'P-521'],
-])
 
 /**
  * One block of a public key or certificate. Text in front of the block is skipped, as PEM readers
@@ -54,8 +48,7 @@ export function parsePemKey(text: string): Result<VerificationKey, PemProblem> {
   const key = publicKeyOf(label, bytes)
   if (key === undefined) return problem('the PEM block does not hold a readable key')
   const jwk = jwkOf(key)
-  if (jwk === undefined)
-    return problem('the key is not RSA, ECDSA on P-256, P-384 or P-521, or Ed25519')
+  if (jwk === undefined) return problem(`the key is not ${keyKindsText}`)
   const parsed = parsePublicJwk(jwk, { kid: undefined, alg: undefined })
   return parsed.ok ? parsed : problem(parsed.error)
 }
@@ -136,13 +129,12 @@ function readCertificate(bytes: Buffer): X509Certificate | undefined {
  * algorithms.
  */
 function jwkOf(key: KeyObject): PublicJwk | undefined {
-  const crv = curveOf.get(key.asymmetricKeyDetails?.namedCurve ?? '')
-  if (key.asymmetricKeyType === 'ec' && crv === undefined) return undefined
-  if (!['rsa', 'ec', 'ed25519'].includes(key.asymmetricKeyType ?? '')) return undefined
+  const name = key.asymmetricKeyDetails?.namedCurve ?? key.asymmetricKeyType
+  const crv = curveNames.find((one) => curves[one].platformName === name)
+  if (name !== 'rsa' && crv === undefined) return undefined
   const { kty, n = '', e = '', x = '', y = '' } = key.export({ format: 'jwk' })
-  if (kty === 'RSA') return { e, kty, n }
-  if (kty === 'EC' && crv !== undefined) return { crv, kty, x, y }
-  return kty === 'OKP' ? { crv: 'Ed25519', kty, x } : undefined
+  if (crv === undefined) return { e, kty: 'RSA', n }
+  return kty === 'EC' ? { crv, kty, x, y } : { crv, kty: 'OKP', x }
 }
 
 function problem(detail: string): Result<never, PemProblem> {

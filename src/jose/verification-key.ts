@@ -6,8 +6,8 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
 import { decodeBase64Url, encodeBase64Url } from '../lib/base64url.ts'
 import { err, ok, type Result } from '../lib/result.ts'
-import type { CurveName, KeyKind, SignatureAlgorithm } from './algorithms.ts'
-import { curves, isOnCurve, isSmallOrderPoint } from './curves.ts'
+import type { KeyKind, SignatureAlgorithm } from './algorithms.ts'
+import { curves, type CurveName } from './curves.ts'
 
 export interface VerificationKey {
   readonly kid: string | undefined
@@ -30,7 +30,7 @@ export interface VerificationKey {
 export type PublicJwk =
   | { readonly e: string; readonly kty: 'RSA'; readonly n: string }
   | { readonly crv: CurveName; readonly kty: 'EC'; readonly x: string; readonly y: string }
-  | { readonly crv: 'Ed25519'; readonly kty: 'OKP'; readonly x: string }
+  | { readonly crv: CurveName; readonly kty: 'OKP'; readonly x: string }
 
 export interface KeyLabels {
   readonly kid: string | undefined
@@ -43,16 +43,9 @@ const exponentBytesMax = 8
 // One octet more than the largest: some writers put a zero in front.
 const rsaTextLengthMax = Math.ceil(((modulusBitsMax / 8 + 1) * 4) / 3)
 
-const curveCostMicros: Readonly<Record<CurveName, number>> = {
-  'P-256': 50,
-  'P-384': 900,
-  'P-521': 1_800,
-}
-
 /** The key, or one sentence that says why it is of no use. */
 export function parsePublicJwk(jwk: PublicJwk, labels: KeyLabels): Result<VerificationKey, string> {
-  if (jwk.kty === 'RSA') return parseRsa(jwk.n, jwk.e, labels)
-  return jwk.kty === 'EC' ? parseEc(jwk.crv, jwk.x, jwk.y, labels) : parseEd25519(jwk.x, labels)
+  return jwk.kty === 'RSA' ? parseRsa(jwk.n, jwk.e, labels) : parsePoint(jwk, labels)
 }
 
 function parseRsa(n: string, e: string, labels: KeyLabels): Result<VerificationKey, string> {
@@ -79,28 +72,21 @@ function parseRsa(n: string, e: string, labels: KeyLabels): Result<VerificationK
   return ok(new PreparedKey('RSA', jwk, labels, costMicros, modulus))
 }
 
-function parseEc(
-  crv: CurveName,
-  x: string,
-  y: string,
+function parsePoint(
+  jwk: Exclude<PublicJwk, { kty: 'RSA' }>,
   labels: KeyLabels,
 ): Result<VerificationKey, string> {
+  const { crv, x } = jwk
   const curve = curves[crv]
   const xBytes = decodeBase64Url(x)
-  const yBytes = decodeBase64Url(y)
+  const yBytes = jwk.kty === 'EC' ? decodeBase64Url(jwk.y) : xBytes
   // RFC 7518 §6.2.1.2: the full length, leading zeros included.
   if (xBytes?.length !== curve.bytes || yBytes?.length !== curve.bytes) {
     return err(`a coordinate on ${crv} is base64url of exactly ${curve.bytes} bytes`)
   }
-  if (!isOnCurve(curve, xBytes, yBytes)) return err(`the point is not on ${crv}`)
-  return ok(new PreparedKey(crv, { crv, kty: 'EC', x, y }, labels, curveCostMicros[crv], undefined))
-}
-
-function parseEd25519(x: string, labels: KeyLabels): Result<VerificationKey, string> {
-  const point = decodeBase64Url(x)
-  if (point?.length !== 32) return err('an Ed25519 key is base64url of exactly 32 bytes')
-  if (isSmallOrderPoint(point)) return err('the point of the Ed25519 key has a small order')
-  return ok(new PreparedKey('Ed25519', { crv: 'Ed25519', kty: 'OKP', x }, labels, 90, undefined))
+  const problem = curve.pointProblem(xBytes, yBytes)
+  if (problem !== undefined) return err(`the point of the ${crv} key ${problem}`)
+  return ok(new PreparedKey(crv, jwk, labels, curve.costMicros, undefined))
 }
 
 /**

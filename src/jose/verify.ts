@@ -7,12 +7,12 @@ import { constants, verify, type SigningOptions } from 'node:crypto'
 import { err, ok, type Result } from '../lib/result.ts'
 import {
   algorithmFacts,
-  type CurveName,
-  type KeyKind,
+  isServedBy,
+  type AlgorithmFacts,
   type SignatureAlgorithm,
 } from './algorithms.ts'
 import type { ParsedJwt } from './compact-jwt.ts'
-import { curves, ed25519Order, isSmallOrderPoint } from './curves.ts'
+import { curves } from './curves.ts'
 import type { VerificationKey } from './verification-key.ts'
 
 export type KeySetRefusal = 'key_unknown' | 'key_unusable' | 'signature_invalid'
@@ -25,7 +25,7 @@ const triesCostMicrosMax = 60_000
 /** Each try hashes the whole token again, and anybody can send one of a quarter of a megabyte. */
 const hashedBytesPerMicro = 500
 
-const optionsOf: Readonly<Record<'pkcs1' | 'pss' | 'ecdsa' | 'ed25519', SigningOptions>> = {
+const optionsOf: Readonly<Record<AlgorithmFacts['scheme'], SigningOptions>> = {
   pkcs1: { padding: constants.RSA_PKCS1_PADDING },
   // RFC 7518 §3.5: the salt is as long as the hash; the mask uses the same hash, which is the
   // platform's default.
@@ -35,12 +35,12 @@ const optionsOf: Readonly<Record<'pkcs1' | 'pss' | 'ecdsa' | 'ed25519', SigningO
   },
   // RFC 7518 §3.4: r and s one after the other, never DER.
   ecdsa: { dsaEncoding: 'ieee-p1363' },
-  ed25519: {},
+  eddsa: {},
 }
 
 export function verifySignature(jwt: ParsedJwt, key: VerificationKey): boolean {
   const { alg } = jwt.header
-  if (!isFitting(key, alg) || !isWellFormed(jwt.signature, key, alg)) return false
+  if (!isFitting(key, alg) || !isWellFormed(jwt.signature, key)) return false
   const { hash, scheme } = algorithmFacts[alg]
   return verify(hash, jwt.signed, { key: key.key, ...optionsOf[scheme] }, jwt.signature)
 }
@@ -51,7 +51,7 @@ export function verifySignature(jwt: ParsedJwt, key: VerificationKey): boolean {
  */
 export function isFitting(key: VerificationKey, alg: SignatureAlgorithm): boolean {
   // RFC 8725 §3.1: one key, one algorithm, if the key says so.
-  return algorithmFacts[alg].kind === key.kind && (key.alg === undefined || key.alg === alg)
+  return isServedBy(alg, key.kind) && (key.alg === undefined || key.alg === alg)
 }
 
 /**
@@ -106,38 +106,13 @@ function tryEach(
 }
 
 /** Lengths and ranges, checked here so that they do not depend on what the platform tolerates. */
-function isWellFormed(
-  signature: Uint8Array,
-  key: VerificationKey,
-  alg: SignatureAlgorithm,
-): boolean {
-  const { kind, signatureBytes } = algorithmFacts[alg]
+function isWellFormed(signature: Uint8Array, { kind, modulus }: VerificationKey): boolean {
   if (kind === 'RSA') {
     // RFC 8017 §8.1.2 and §5.2.2: as long as the modulus and below it.
-    const { modulus } = key
     if (modulus === undefined || signature.length !== modulus.length) return false
     return Buffer.compare(signature, modulus) < 0
   }
-  if (signature.length !== signatureBytes) return false
-  return kind === 'Ed25519' ? isEd25519Signature(signature) : isEcdsaSignature(signature, kind)
-}
-
-function isEcdsaSignature(
-  signature: Uint8Array,
-  kind: Exclude<KeyKind, 'RSA' | 'Ed25519'>,
-): boolean {
-  const { bytes } = curves[kind]
-  return isScalar(signature.subarray(0, bytes), kind) && isScalar(signature.subarray(bytes), kind)
-}
-
-/** 1 to n−1 (CVE-2022-21449). */
-function isScalar(value: Uint8Array, kind: CurveName): boolean {
-  return value.some((byte) => byte !== 0) && Buffer.compare(value, curves[kind].order) < 0
-}
-
-/** RFC 8032 §5.1.7: S is reduced; and R is a point that an honest signer can produce. */
-function isEd25519Signature(signature: Uint8Array): boolean {
-  const s = Buffer.from(signature.subarray(32)).reverse()
-  if (Buffer.compare(s, ed25519Order) >= 0 || s.every((byte) => byte === 0)) return false
-  return !isSmallOrderPoint(signature.subarray(0, 32))
+  const { bytes, isSignature } = curves[kind]
+  if (signature.length !== 2 * bytes) return false
+  return isSignature(signature.subarray(0, bytes), signature.subarray(bytes))
 }

@@ -1,6 +1,7 @@
 /**
- * Counters, gauges and histograms, and their two forms on the wire: the text of Prometheus
- * (exposition format 0.0.4) and the JSON that Vault's clients read (platform.md §2.9). Every family
+ * Counters, gauges and histograms, and two of their forms on the wire: the text of Prometheus
+ * (exposition format 0.0.4) and the JSON that Vault's clients read (platform.md §2.9); the third
+ * is in `otlp-metrics.ts`. Every family
  * bounds how many series it has: what a stranger can name must not fill memory.
  */
 
@@ -76,9 +77,12 @@ export class Histogram {
   #sum = 0
   #count = 0
 
+  readonly #labels: Labels
+
   /** Upper bounds of the buckets, rising. */
-  constructor(name: string, help: string, bounds: readonly number[]) {
+  constructor(name: string, help: string, bounds: readonly number[], labels: Labels = {}) {
     this.#about = { name, help }
+    this.#labels = labels
     this.#bounds = bounds
     this.#counts = bounds.map(() => 0)
   }
@@ -92,14 +96,15 @@ export class Histogram {
 
   collect(): Family {
     let below = 0
+    const labels = this.#labels
     const samples = this.#bounds.map((bound, i): Sample => {
       below += this.#counts[i] ?? 0
-      return { suffix: '_bucket', labels: { le: String(bound) }, value: below }
+      return { suffix: '_bucket', labels: { ...labels, le: String(bound) }, value: below }
     })
     samples.push(
-      { suffix: '_bucket', labels: { le: '+Inf' }, value: this.#count },
-      { suffix: '_sum', labels: {}, value: this.#sum },
-      { suffix: '_count', labels: {}, value: this.#count },
+      { suffix: '_bucket', labels: { ...labels, le: '+Inf' }, value: this.#count },
+      { suffix: '_sum', labels, value: this.#sum },
+      { suffix: '_count', labels, value: this.#count },
     )
     return { ...this.#about, type: 'histogram', samples }
   }
@@ -112,6 +117,22 @@ export function gauge(name: string, help: string, readings: readonly Reading[]):
 /** A counter that somebody else keeps. */
 export function counted(name: string, help: string, readings: readonly Reading[]): Family {
   return { name, help, type: 'counter', samples: samplesOf(readings) }
+}
+
+/** Of a mount by its whole path; one of a namespace says which as well. */
+export function mountLabels(mount: string, namespace: string): Labels {
+  return namespace === '' ? { mount } : { namespace, mount: namespace + mount }
+}
+
+/** What the mounts of a namespace have counted, as the server tells it. */
+export function ofNamespace(families: readonly Family[], namespace: string): readonly Family[] {
+  return families.map((family) => ({
+    ...family,
+    samples: family.samples.map((sample) => ({
+      ...sample,
+      labels: { ...sample.labels, ...mountLabels(sample.labels['mount'] ?? '', namespace) },
+    })),
+  }))
 }
 
 /** Samples of one name stand together. */

@@ -1,6 +1,6 @@
 /**
- * This server as a client of an identity provider: code exchange, device requests and user info
- * (jwt-oidc.md §4.8, §4.10, §4.11).
+ * This server as a client of an identity provider: pushed requests, code exchange, device requests
+ * and user info (jwt-oidc.md §4.8, §4.10, §4.11).
  *
  * oauth4webapi builds the requests and authenticates the client; every call leaves through
  * `platform/outbound`, which alone knows limits, TLS and redirects. Answers are read here,
@@ -128,6 +128,39 @@ export class OAuthClient {
     return tokens.idToken === '' ? problem('no_id_token', 'the answer has no id_token') : ok(tokens)
   }
 
+  /** RFC 9126 §2: gives the `request_uri` that stands for the parameters. */
+  async pushRequest(
+    metadata: ProviderMetadata,
+    parameters: URLSearchParams,
+  ): Promise<Result<string, ClientProblem>> {
+    const { pushedRequestEndpoint: endpoint } = metadata
+    if (endpoint === undefined) {
+      return problem(
+        'unsupported',
+        'the identity provider wants pushed authorization requests and names no usable endpoint for them',
+      )
+    }
+    const sent = ['state', 'nonce'].map((name) => parameters.get(name) ?? '')
+    const quotes = this.#quotes(sent)
+    const pushed = await this.#authenticated(metadata, async (by) => {
+      const answer = await this.#call(endpoint, (options) =>
+        oauth.pushedAuthorizationRequest(
+          authorizationServer(metadata),
+          this.#client,
+          by,
+          new URLSearchParams(parameters),
+          options,
+        ),
+      )
+      return answer.ok ? readGrant(answer.value, quotes) : answer
+    })
+    if (!pushed.ok) return pushed
+    const requestUri = textOf(pushed.value, 'request_uri')
+    return requestUri === ''
+      ? problem('unreachable', `the answer of ${shownUrl(endpoint)} has no request_uri`)
+      : ok(requestUri)
+  }
+
   /** RFC 8628 §3.1, §3.2. */
   async startDevice(
     metadata: ProviderMetadata,
@@ -184,7 +217,8 @@ export class OAuthClient {
         `${shownUrl(answer.value.url)} answered with status ${answer.value.status}`,
       )
     }
-    const body = readGrant(answer.value, this.#quotes(parameters))
+    const sent = [request.deviceCode, request.verifier]
+    const body = readGrant(answer.value, this.#quotes(sent))
     if (!body.ok) return body
     const tokens = readTokens(body.value)
     return tokens.idToken === '' ? problem('no_id_token', 'the answer has no id_token') : ok(tokens)
@@ -216,12 +250,19 @@ export class OAuthClient {
     grant: string,
     parameters: Readonly<Record<string, string>>,
   ): Promise<Result<JsonObject, ClientProblem>> {
-    const { authentication, monotonicMs } = this.#settings
-    const quotes = this.#quotes(parameters)
-    const ask = async (by: oauth.ClientAuth): Promise<Result<JsonObject, ClientProblem>> => {
+    const quotes = this.#quotes([parameters['code'] ?? '', parameters['code_verifier'] ?? ''])
+    return this.#authenticated(metadata, async (by) => {
       const answer = await this.#post(metadata, grant, parameters, by)
       return answer.ok ? readGrant(answer.value, quotes) : answer
-    }
+    })
+  }
+
+  /** Asks with the client's authentication, in the way that this provider takes a secret. */
+  async #authenticated(
+    metadata: ProviderMetadata,
+    ask: (by: oauth.ClientAuth) => Promise<Result<JsonObject, ClientProblem>>,
+  ): Promise<Result<JsonObject, ClientProblem>> {
+    const { authentication, monotonicMs } = this.#settings
     if (authentication.method !== 'secret') return ask(this.#authentication())
     const { secret } = authentication
     const first = this.#takesSecret ?? preferredWay(metadata)
@@ -243,10 +284,8 @@ export class OAuthClient {
   }
 
   /** Quotes an answer without what was sent for it. */
-  #quotes(parameters: Readonly<Record<string, string>>): AnswerQuotes {
+  #quotes(sent: readonly string[]): AnswerQuotes {
     const { authentication, clientId } = this.#settings
-    const { code = '', code_verifier: verifier = '', device_code: device = '' } = parameters
-    const sent = [code, verifier, device]
     if (!('secret' in authentication)) return createQuotes(sent)
     const { secret } = authentication
     const basic = Buffer.from(`${clientId}:${secret}`).toString('base64')
@@ -362,6 +401,9 @@ function authorizationServer(metadata: ProviderMetadata): oauth.AuthorizationSer
     ...(metadata.deviceAuthorizationEndpoint === undefined
       ? {}
       : { device_authorization_endpoint: metadata.deviceAuthorizationEndpoint }),
+    ...(metadata.pushedRequestEndpoint === undefined
+      ? {}
+      : { pushed_authorization_request_endpoint: metadata.pushedRequestEndpoint }),
   }
 }
 

@@ -15,6 +15,9 @@ export interface ProviderMetadata {
   readonly tokenEndpoint: string | undefined
   readonly userinfoEndpoint: string | undefined
   readonly deviceAuthorizationEndpoint: string | undefined
+  readonly pushedRequestEndpoint: string | undefined
+  /** RFC 9126 §5: a browser may bring nothing but the name of what was pushed. */
+  readonly requiresPushedRequests: boolean
   /** Undefined when the document does not list them. */
   readonly tokenEndpointAuthMethods: readonly string[] | undefined
   /** RFC 9207 §3: each answer of the authorization endpoint carries `iss`. */
@@ -30,6 +33,8 @@ export function readProviderMetadata(document: DiscoveryDocument): ProviderMetad
     tokenEndpoint: endpoint('token_endpoint'),
     userinfoEndpoint: endpoint('userinfo_endpoint'),
     deviceAuthorizationEndpoint: endpoint('device_authorization_endpoint'),
+    pushedRequestEndpoint: endpoint('pushed_authorization_request_endpoint'),
+    requiresPushedRequests: member(members, 'require_pushed_authorization_requests') === true,
     tokenEndpointAuthMethods: namesOf(members, 'token_endpoint_auth_methods_supported'),
     sendsIssuer: member(members, 'authorization_response_iss_parameter_supported') === true,
   }

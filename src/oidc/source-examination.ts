@@ -6,6 +6,7 @@
 
 import { parseJwkSet, type JwkSet } from '../jose/jwk.ts'
 import { signatureAlgorithms, type SignatureAlgorithm } from '../jose/algorithms.ts'
+import { keyKindsText } from '../jose/curves.ts'
 import type { VerificationKey } from '../jose/verification-key.ts'
 import { isFitting } from '../jose/verify.ts'
 import type { JsonObject } from '../lib/json.ts'
@@ -180,7 +181,7 @@ function keyFindings(
     failed(
       'keys_unusable',
       `None of the ${passedOver.length} keys at ${url} can verify a signature. ${why}.`,
-      'Have the provider publish public keys for signatures: RSA of 2048 bits or more, P-256, P-384, P-521 or Ed25519.',
+      `Have the provider publish public keys for signatures: ${keyKindsText}.`,
     ),
   ]
 }

@@ -23,14 +23,17 @@ import { fileProblem, isMissingFile } from './file-problem.ts'
 const fileBytesMax = 64 * 1024 * 1024
 const directoryFilesMax = 1000
 
-/** Reads a text file as it is; undefined when there is none. */
-export async function readUserFile(path: string): Promise<string | undefined> {
+/** Reads a file as it is; undefined when there is none. One that is no text is `latin1`. */
+export async function readUserFile(
+  path: string,
+  encoding: 'utf8' | 'latin1' = 'utf8',
+): Promise<string | undefined> {
   try {
     const file = await open(path, 'r')
     try {
       const { size } = await file.stat()
       if (size > fileBytesMax) throw new Error(`${path} is larger than ${fileBytesMax} bytes`)
-      return await file.readFile('utf8')
+      return await file.readFile(encoding)
     } finally {
       await file.close()
     }
@@ -47,15 +50,23 @@ export async function readUserDirectory(path: string): Promise<string[]> {
   return Promise.all(names.sort().map((name) => readOf(join(path, name))))
 }
 
-/** Paths of the plain files below a directory, relative to it and with slashes, sorted. */
-export async function userFilesBelow(path: string): Promise<string[]> {
+/**
+ * Paths of the plain files below a directory, relative to it and with slashes, sorted; and those of
+ * the links, which are not followed.
+ */
+export async function userFilesBelow(
+  path: string,
+): Promise<{ readonly files: readonly string[]; readonly links: readonly string[] }> {
   try {
     const entries = await readdir(path, { withFileTypes: true, recursive: true })
     const files = entries.filter((entry) => entry.isFile())
     if (files.length > directoryFilesMax) throw new Error(`${path} holds too many files`)
-    return files
-      .map((entry) => relative(path, join(entry.parentPath, entry.name)).replaceAll(sep, '/'))
-      .sort()
+    const pathsOf = (found: typeof entries): readonly string[] =>
+      found
+        .map((entry) => relative(path, join(entry.parentPath, entry.name)).replaceAll(sep, '/'))
+        .sort()
+    const links = entries.filter((entry) => entry.isSymbolicLink())
+    return { files: pathsOf(files), links: pathsOf(links) }
   } catch (cause) {
     throw fileProblem(path, cause, 'read')
   }

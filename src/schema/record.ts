@@ -86,6 +86,11 @@ export type WireInput<T extends RecordTable> = {
 
 type Options = Partial<Pick<Attributes<unknown>, 'leftOut' | 'shown' | 'since'>>
 
+/** A read of what an older version has stored answers as that version did. */
+function shownSince({ since = plain.since, shown }: Options): Pick<Attributes<unknown>, 'shown'> {
+  return { shown: shown ?? (since === plain.since ? 'always' : 'unless_default') }
+}
+
 const plain = {
   leftOut: 'keep',
   shown: 'always',
@@ -105,7 +110,7 @@ export function stored(
   wire: Field<JsonValue>,
   options: Options & { readonly default?: JsonValue } = {},
 ): WrittenField<JsonValue, JsonValue> {
-  return { ...plain, default: wire.zero, ...options, wire }
+  return { ...plain, default: wire.zero, ...options, ...shownSince(options), wire }
 }
 
 /** A text that is one of a few; the first is the default. */
@@ -114,7 +119,7 @@ export function choice<const C extends string>(
   wire: Field<string>,
   options: Options = {},
 ): WrittenField<string, C> {
-  return { ...plain, ...options, default: choices[0], choices, wire }
+  return { ...plain, ...options, ...shownSince(options), default: choices[0], choices, wire }
 }
 
 /** Texts of which each is one of a few; none by default. */
@@ -123,7 +128,7 @@ export function choiceList<C extends string>(
   wire: Field<readonly string[]>,
   options: Options = {},
 ): WrittenField<readonly string[], readonly C[]> {
-  return { ...plain, ...options, default: [], choices, wire }
+  return { ...plain, ...options, ...shownSince(options), default: [], choices, wire }
 }
 
 /** A member that the server sets. */
@@ -261,7 +266,7 @@ export class RecordDefinition<T extends RecordTable> {
     const shown: Record<string, JsonValue> = {}
     for (const [name, { shown: when, default: initial }] of this.#fields) {
       const value = members[name]
-      const isShown = when === 'always' || (when === 'unless_default' && value !== initial)
+      const isShown = when === 'always' || (when === 'unless_default' && !isSame(value, initial))
       if (isShown && isShowable(value)) shown[name] = value
     }
     return shown

@@ -15,7 +15,7 @@ import type { LoadedConfig } from './config-load.ts'
 import { openOutbound, type OutboundConfig } from './config-outbound.ts'
 import type { Ending } from './ending.ts'
 import type { ServerFlags } from './server-flags.ts'
-import type { StorageOptions } from './storage-engine.ts'
+import { dataFolders } from './storage-engine.ts'
 import type { ServerOptions } from './wire.ts'
 
 const buildDate = '2026-11-23T00:00:00Z'
@@ -86,10 +86,6 @@ export function serverOptions(
       },
     },
   }
-}
-
-function dataFolders(storage: StorageOptions): readonly string[] {
-  return storage.kind === 'lmdb' ? [storage.path] : []
 }
 
 function openOutboundDoor(

@@ -1,6 +1,6 @@
 /**
- * Where a server keeps its data: what each engine needs, and how it is opened. Another engine is
- * one more member and one more case here, and its block in `config-file.ts`.
+ * Where a server keeps its data: what each engine needs, what it can do, and how it is opened.
+ * Another engine is one more member and one more case each here, and its block in `config-file.ts`.
  */
 
 import type { Logger } from '../platform/logger.ts'
@@ -38,5 +38,20 @@ export async function openEngine(
       return new MemoryEngine()
     case 'lmdb':
       return openLmdbEngine({ ...storage, logger, random, processId })
+  }
+}
+
+/** Folders that nothing else of the server may write to. */
+export function dataFolders(storage: StorageOptions): readonly string[] {
+  return 'path' in storage ? [storage.path] : []
+}
+
+/** The same for one of several workers; who else may use it is as without them. */
+export function storageOfWorker(storage: StorageOptions, group: string): StorageOptions {
+  switch (storage.kind) {
+    case 'inmem':
+      throw new Error('memory belongs to one process')
+    case 'lmdb':
+      return storage.shared ? storage : { ...storage, shared: true, group }
   }
 }

@@ -14,6 +14,7 @@ import { Ending } from './ending.ts'
 import { parseServerFlags } from './server-flags.ts'
 import { openLog, type ServerLog } from './server-log.ts'
 import { serverOptions } from './server-options.ts'
+import { storageOfWorker } from './storage-engine.ts'
 import { createServer, type Server, type ServerOptions } from './wire.ts'
 import { Link } from './workers/link.ts'
 import { nothing, type OfPrimary, type OfWorker, type WorkerSetup } from './workers/questions.ts'
@@ -125,8 +126,6 @@ async function createMember(
   options: ServerOptions,
   { workers, folderGroup, freePorts }: WorkerSetup,
 ): Promise<{ readonly server: Server; readonly seal: SharedSeal }> {
-  const { storage } = options
-  if (storage.kind !== 'lmdb') throw new Error('several workers need storage "lmdb"')
   const seals: SharedSeal[] = []
   const server = await createServer({
     ...options,
@@ -136,8 +135,7 @@ async function createMember(
       isShared: true,
       connectionsMax: Math.ceil(listener.connectionsMax / workers),
     })),
-    // Who else may use the folder is as without workers: nobody, or all that ask for it.
-    storage: storage.shared ? storage : { ...storage, shared: true, group: folderGroup },
+    storage: storageOfWorker(options.storage, folderGroup),
     membership: {
       processes: workers,
       metricsOfOthers: async () => (await primary.ask('metrics', nothing)).ofOthers,

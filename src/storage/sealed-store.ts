@@ -238,20 +238,20 @@ export class SealedStore implements Store, TextSealer {
     this.#watchCommit = watch
   }
 
-  #companion(): readonly Change[] {
-    const companion = this.sealed ? undefined : this.#takeCompanion?.()
-    if (companion === undefined) return []
-    const { key, value } = companion
+  #changeOf({ key, value }: Companion): Change {
     const sealed = this.keyring.seal(key.text, key.codec.encode(value as never))
-    return [{ expects: [], puts: [[key.text, sealed]], deletes: [] }]
+    return { expects: [], puts: [[key.text, sealed]], deletes: [] }
   }
 
   /** Whoever hears of the commit reads a snapshot that has it. */
   async #commit(changes: readonly Change[]): Promise<readonly CommitOutcome[]> {
     const done = this.#watchCommit?.(changes.length)
     try {
-      const outcomes = await this.engine.commit([...changes, ...this.#companion()])
-      return outcomes.slice(0, changes.length)
+      const companion = this.sealed ? undefined : this.#takeCompanion?.()
+      const all = companion === undefined ? changes : [...changes, this.#changeOf(companion)]
+      const outcomes = await this.engine.commit(all)
+      companion?.written?.()
+      return companion === undefined ? outcomes : outcomes.slice(0, changes.length)
     } finally {
       done?.()
       this.#snapshots.renew()

@@ -178,6 +178,8 @@ export const textCodec: Codec<string> = { encode: (value) => value, decode: (tex
 export interface Companion {
   readonly key: Key<never>
   readonly value: unknown
+  /** Called once it is durable. */
+  readonly written?: () => void
 }
 
 export function recordKey<T>(text: string): Key<T> {

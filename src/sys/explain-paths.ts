@@ -148,7 +148,7 @@ async function explain(ports: Ports, request: Request): Promise<Reply> {
     explanation.failure?.reason === 'role_unknown' && mayListRoles(request, mount)
       ? nearestName(explained.role, await explainer.roleNames(rolesMax))
       : undefined
-  return reply.data({
+  const data = {
     ...verdictOf(explanation, near),
     mount: mount.path,
     mount_accessor: mount.accessor,
@@ -171,8 +171,12 @@ async function explain(ports: Ports, request: Request): Promise<Reply> {
             reason: reason ?? null,
           })),
         }),
-  })
+  }
+  return record?.claimsListed === true ? reply.data(data, [notAllKept]) : reply.data(data)
 }
+
+const notAllKept =
+  "the mount's record_claims named the claims that were kept of this login: a check of another one takes it as absent, and data.record says how it was decided"
 
 function verdictOf({ failure }: Explanation, nearRole: string | undefined): JsonObject {
   if (failure === undefined) return { decision: 'accept', reason: null, sentence: null, fix: [] }

@@ -131,7 +131,7 @@ export function leasePaths(ports: LeasePorts): readonly PathDeclaration[] {
       operations: {
         write: {
           summary: 'Start a tidy.',
-          handler: async () => reply.tidy(ports.tokenOperations.tidy()),
+          handler: async () => reply.tidied(ports.tokenOperations.tidy()),
         },
       },
     }),
@@ -175,8 +175,7 @@ function bothNames(
 }
 
 function done(sync: boolean | undefined): Reply {
-  if (sync !== false) return reply.none()
-  return { kind: 'data', data: {}, status: 202, warnings: ['The revocation is in force.'] }
+  return sync === false ? reply.accepted('The revocation is in force.') : reply.none()
 }
 
 /** Policies decide on the path, so a body that names another lease than the path is refused. */

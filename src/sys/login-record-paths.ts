@@ -163,6 +163,18 @@ export function shownRecord(record: DecisionRecord): JsonObject {
     entity_id: record.entityId ?? null,
     accessor: record.accessor ?? null,
     claims: record.claims ?? null,
+    duration_ms: durationsOf(record),
+  }
+}
+
+/** Null for what was not measured, or is not known yet. */
+function durationsOf(record: DecisionRecord): JsonObject {
+  const { verifyMs, keysMs, decideMs, commitMs } = record
+  return {
+    verify: verifyMs ?? null,
+    keys: keysMs ?? null,
+    decide: decideMs ?? null,
+    commit: commitMs ?? null,
   }
 }
 

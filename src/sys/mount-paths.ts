@@ -65,7 +65,7 @@ const tuneFields = {
     withoutEffect: true,
   }),
   user_lockout_config: field.any({
-    help: 'lockout_threshold, lockout_duration, lockout_counter_reset_duration and lockout_disable, of userpass and approle.',
+    help: 'lockout_threshold, lockout_duration, lockout_counter_reset_duration and lockout_disable, of methods that lock names out.',
   }),
   plugin_version: field.any({
     help: 'Kept for compatibility.',

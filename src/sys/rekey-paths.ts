@@ -1,18 +1,20 @@
 /** sys/rekey and its twin with a token, sys/rotate/root: other unseal keys (platform.md §2.10). */
 
 import type { ShareHolderPort } from '../core/ports/system-ports.ts'
+import type { ShareBackup } from '../core/seal/seal-records.ts'
 import type { RekeyOutcome, RekeyStatus } from '../core/seal/rekey.ts'
+import { pgpCharsMax } from '../core/seal/pgp.ts'
 import { SealProblem } from '../core/seal/seal-problem.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { reply } from '../framework/reply.ts'
 import type { JsonObject } from '../lib/json.ts'
 import { field, type Input } from '../schema/field.ts'
+import { asRefusals } from './bare-answer.ts'
 import {
   answerBy,
   cancelNonce,
   declarationOf,
   nonceField,
-  pgpCharsMax,
   shareFields,
   type WayIn,
 } from './share-paths.ts'
@@ -25,8 +27,11 @@ const ways: readonly WayIn[] = [
 const initFields = {
   secret_shares: field.int({ help: 'Number of keys to make.' }),
   secret_threshold: field.int({ help: 'Number of them that are needed.' }),
-  pgp_keys: field.stringList({ help: 'Not supported.', charsMax: pgpCharsMax }),
-  backup: field.bool({ help: 'Not supported: it keeps keys that are encrypted to people.' }),
+  pgp_keys: field.stringList({
+    help: 'PGP public keys, one for each new key, which is encrypted with it; base64 of the binary form.',
+    charsMax: pgpCharsMax,
+  }),
+  backup: field.bool({ help: 'Keep the encrypted keys, for rekey/backup.' }),
   require_verification: field.bool({
     help: 'The new keys count once enough of them were given back.',
   }),
@@ -36,16 +41,7 @@ const initFields = {
 export function rekeyPaths(ports: ShareHolderPort): readonly PathDeclaration[] {
   return [
     ...ways.flatMap((way) => pathsOf(ports, way)),
-    definePath({
-      pattern: 'rekey/backup',
-      access: 'sudo',
-      summary: 'Keys that were encrypted to people; there are none.',
-      fields: {},
-      operations: {
-        read: { summary: 'Read them.', handler: async () => reply.none() },
-        delete: { summary: 'Delete them.', handler: async () => reply.none() },
-      },
-    }),
+    ...ways.map(({ prefix }) => backupPath(ports, `${prefix}/backup`)),
   ]
 }
 
@@ -64,13 +60,12 @@ function pathsOf({ rekey }: ShareHolderPort, way: WayIn): readonly PathDeclarati
         write: {
           summary: 'Begin.',
           handler: answerBy(way, async (input: Input<typeof initFields>) => {
-            if ((input.pgp_keys ?? []).length > 0 || input.backup === true) {
-              throw new SealProblem('PGP keys are not supported: leave out pgp_keys and backup')
-            }
             const status = await rekey.start({
               shares: input.secret_shares ?? 0,
               threshold: input.secret_threshold ?? 0,
               requireVerification: input.require_verification ?? false,
+              pgpKeys: input.pgp_keys ?? [],
+              backup: input.backup ?? false,
             })
             return { ...status }
           }),
@@ -125,16 +120,53 @@ function pathsOf({ rekey }: ShareHolderPort, way: WayIn): readonly PathDeclarati
   ]
 }
 
+function backupPath({ rekey }: ShareHolderPort, pattern: string): PathDeclaration {
+  return definePath({
+    pattern,
+    access: 'sudo',
+    summary: 'Keys that were encrypted to people and kept, by the fingerprints of theirs.',
+    duplicateData: true,
+    fields: {},
+    operations: {
+      read: {
+        summary: 'Read them.',
+        handler: () =>
+          asRefusals(async () => {
+            const backup = await rekey.backup()
+            if (backup === undefined) throw new SealProblem('no backed-up keys found')
+            return reply.data({ ...backup, keys_base64: base64Of(backup.keys) })
+          }),
+      },
+      delete: {
+        summary: 'Delete them.',
+        handler: async () => {
+          await rekey.deleteBackup()
+          return reply.none()
+        },
+      },
+    },
+  })
+}
+
+function base64Of(keys: ShareBackup['keys']): JsonObject {
+  return Object.fromEntries(
+    Object.entries(keys).map(([person, shares]) => [
+      person,
+      shares.map((share) => Buffer.from(share, 'hex').toString('base64')),
+    ]),
+  )
+}
+
 function updateBody(after: RekeyStatus | RekeyOutcome): JsonObject {
   if (!('keys' in after)) return { ...after }
-  const { nonce, keys, verificationNonce } = after
+  const { nonce, keys, fingerprints, backup, verificationNonce } = after
   return {
     nonce,
     complete: true,
     keys: keys.map((key) => key.toString('hex')),
     keys_base64: keys.map((key) => key.toString('base64')),
-    pgp_fingerprints: null,
-    backup: false,
+    pgp_fingerprints: fingerprints,
+    backup,
     verification_required: verificationNonce !== undefined,
     ...(verificationNonce === undefined ? {} : { verification_nonce: verificationNonce }),
   }

@@ -1,7 +1,7 @@
 /** sys/generate-root and its twin with a token: another root token (platform.md §2.10). */
 
 import type { ShareHolderPort } from '../core/ports/system-ports.ts'
-import { SealProblem } from '../core/seal/seal-problem.ts'
+import { pgpCharsMax } from '../core/seal/pgp.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { field, type Input } from '../schema/field.ts'
 import {
@@ -9,7 +9,6 @@ import {
   cancelNonce,
   declarationOf,
   nonceField,
-  pgpCharsMax,
   shareFields,
   type WayIn,
 } from './share-paths.ts'
@@ -20,7 +19,10 @@ const ways: readonly WayIn[] = [
 ]
 
 const attemptFields = {
-  pgp_key: field.string({ help: 'Not supported.', charsMax: pgpCharsMax }),
+  pgp_key: field.string({
+    help: 'PGP public key that the token is encrypted with, instead of a one-time pad; base64 of the binary form.',
+    charsMax: pgpCharsMax,
+  }),
   nonce: nonceField,
 } as const
 
@@ -42,12 +44,9 @@ function pathsOf({ rootGeneration }: ShareHolderPort, way: WayIn): readonly Path
         },
         write: {
           summary: 'Begin; the one-time pad is told this once.',
-          handler: answerBy(way, async ({ pgp_key }: Input<typeof attemptFields>) => {
-            if ((pgp_key ?? '') !== '') {
-              throw new SealProblem('PGP keys are not supported: leave out pgp_key')
-            }
-            return { ...(await rootGeneration.start()) }
-          }),
+          handler: answerBy(way, async ({ pgp_key }: Input<typeof attemptFields>) => ({
+            ...(await rootGeneration.start(pgp_key)),
+          })),
         },
         delete: {
           summary: 'End it.',

@@ -6,6 +6,7 @@
 import { bootstrap, createInitialRoot } from '../core/bootstrap.ts'
 import type { SealPort, SettingsPort } from '../core/ports/system-ports.ts'
 import type { InitRequest } from '../core/seal/init-request.ts'
+import { pgpCharsMax, readPgpKeys } from '../core/seal/pgp.ts'
 import { tokenIdsOf } from '../core/token-id.ts'
 import { reply, type Reply } from '../framework/reply.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
@@ -15,17 +16,23 @@ import { product } from '../lib/product.ts'
 import { field, parseBooleanWord, type Input } from '../schema/field.ts'
 import { asRefusals, bareJson } from './bare-answer.ts'
 
-/** Room for a dozen keys of people, which are refused all the same. */
-const pgpCharsMax = 65_536
-
 const initFields = {
   secret_shares: field.int({ help: 'Number of unseal keys to make.' }),
   secret_threshold: field.int({ help: 'Number of unseal keys that open the seal.' }),
-  pgp_keys: field.stringList({ help: 'Not supported.', charsMax: pgpCharsMax }),
-  root_token_pgp_key: field.string({ help: 'Not supported.', charsMax: pgpCharsMax }),
+  pgp_keys: field.stringList({
+    help: 'PGP public keys, one for each unseal key, which is encrypted with it; base64 of the binary form.',
+    charsMax: pgpCharsMax,
+  }),
+  root_token_pgp_key: field.string({
+    help: 'PGP public key that the root token is encrypted with.',
+    charsMax: pgpCharsMax,
+  }),
   recovery_shares: field.int({ help: 'Number of recovery keys, for a seal that opens itself.' }),
   recovery_threshold: field.int({ help: 'Number of recovery keys needed.' }),
-  recovery_pgp_keys: field.stringList({ help: 'Not supported.', charsMax: pgpCharsMax }),
+  recovery_pgp_keys: field.stringList({
+    help: 'PGP public keys, one for each recovery key.',
+    charsMax: pgpCharsMax,
+  }),
   stored_shares: field.int({ help: 'Kept for compatibility.', deprecated: true }),
 } as const
 
@@ -233,6 +240,7 @@ export function sealPaths(ports: SealPathPorts): readonly PathDeclaration[] {
 export interface Initialised {
   readonly keys: readonly Buffer[]
   readonly recoveryKeys: readonly Buffer[]
+  /** Where it was encrypted to a person: base64 of the message. */
   readonly rootToken: string
 }
 
@@ -240,7 +248,13 @@ export interface Initialised {
 export async function initialise(ports: SealPort, request: InitRequest): Promise<Initialised> {
   const outcome = await ports.seal.init(request, async (txn, keyring) => {
     await bootstrap(txn, ports)
-    return createInitialRoot(txn, tokenIdsOf(keyring, ports.random), ports.clock.nowMs())
+    const nowMs = ports.clock.nowMs()
+    const token = await createInitialRoot(txn, tokenIdsOf(keyring, ports.random), nowMs)
+    const texts = request.rootTokenPgpKey ? [request.rootTokenPgpKey] : []
+    const [person] = await readPgpKeys('root_token_pgp_key', texts, nowMs)
+    return person === undefined
+      ? token
+      : (await person.encrypt(Buffer.from(token))).toString('base64')
   })
   return { keys: outcome.keys, recoveryKeys: outcome.recoveryKeys, rootToken: outcome.value }
 }

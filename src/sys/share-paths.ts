@@ -12,9 +12,6 @@ import type { JsonObject } from '../lib/json.ts'
 import { field } from '../schema/field.ts'
 import { asRefusals, bareJson } from './bare-answer.ts'
 
-/** Room for a key of a person, which is refused all the same. */
-export const pgpCharsMax = 65_536
-
 export const nonceField = field.string({ help: 'Nonce of the operation.', charsMax: 64 })
 
 export const shareFields = {

@@ -11,10 +11,6 @@ export type AudienceProblem = {
   readonly got: readonly string[]
 }
 
-/** The compatible text, behind what a flow says before it. */
-export const audienceText =
-  'invalid audience (aud) claim: audience claim does not match any expected audience'
-
 const none: readonly string[] = Object.freeze([])
 
 /** Absent is no audience, a string is one; undefined for any other type. */

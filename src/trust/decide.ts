@@ -5,7 +5,15 @@
  */
 
 import { member, type JsonObject } from '../lib/json.ts'
-import type { Decision, Explained, Explanation, LoginFailure, Needs, Step } from './decision.ts'
+import type {
+  Decision,
+  Explained,
+  Explanation,
+  LoginFailure,
+  Needs,
+  Step,
+  Verdict,
+} from './decision.ts'
 import { allMistakes, ownMistakes, type Mistake } from './known-mistakes.ts'
 import type { KeptFact, LoginCheck, Shown } from './login-check.ts'
 import type {
@@ -91,6 +99,14 @@ function asKept<R extends CompiledRole | undefined>(role: R): R {
     reference: literalReference(rule.reference.text),
   }))
   return { ...role, claimRules }
+}
+
+/** As `explainJwtLogin`, up to the first failure and without words: for whoever judges many. */
+export function judgeJwtLogin(input: JwtLoginInput, mayAsk: boolean): Explained<Verdict> {
+  const run = runChecks(jwtLogin, input, claimsOf(input.token), { mayAsk })
+  if (run.kind === 'needs') return needsOf(run)
+  const { failure, found } = run
+  return { kind: 'explained', explanation: { failure, outcome: found.outcome } }
 }
 
 /** What may not be asked, with `mayAsk` false, is unverified. */

@@ -57,4 +57,11 @@ export interface Needs {
 
 export type Step = Needs | { readonly kind: 'decided'; readonly decision: Decision }
 
-export type Explained = Needs | { readonly kind: 'explained'; readonly explanation: Explanation }
+/** What judging came to, without its words. */
+export interface Verdict {
+  readonly failure: Failure | undefined
+  readonly outcome: LoginOutcome | undefined
+}
+
+export type Explained<E = Explanation> =
+  Needs | { readonly kind: 'explained'; readonly explanation: E }

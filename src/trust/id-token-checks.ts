@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto'
 import { equalSecrets } from '../lib/constant-time.ts'
 import { emptyObject, isJsonObject, member, type JsonObject } from '../lib/json.ts'
 import { algorithmFacts } from '../jose/algorithms.ts'
-import { audienceText, checkAudience, parseAudience } from './audience.ts'
+import { checkAudience, parseAudience } from './audience.ts'
 import {
   defineCheck,
   fail,
@@ -27,6 +27,7 @@ import type { Reason } from './reasons.ts'
 import { checkClaimNames, checkClaimTypes } from './registered-claims.ts'
 import { quote } from './shown-value.ts'
 import { dateTexts } from './time-checks.ts'
+import { audienceText } from './token-checks.ts'
 import { parseTokenDates } from './times.ts'
 
 const notBeforeLeewaySeconds = 300

@@ -55,11 +55,16 @@ export function assignReference(
   return changed !== undefined && isJsonObject(changed) ? changed : undefined
 }
 
-/** Claims that were kept under the references of a role, each where its reference looks for it. */
+/**
+ * Claims that were kept under the references of a role, each where its reference looks for it; null
+ * stands for one that the token did not have.
+ */
 export function claimsByReference(kept: JsonObject): JsonObject {
-  let claims = kept
+  let claims: JsonObject = Object.fromEntries(
+    Object.entries(kept).filter(([, value]) => value !== null),
+  )
   for (const [name, value] of Object.entries(kept)) {
-    if (name.startsWith('/'))
+    if (value !== null && name.startsWith('/'))
       claims = assignReference(claims, parseReference(name), value) ?? claims
   }
   return claims

@@ -6,7 +6,7 @@
 
 import type { JwtProblem } from '../jose/compact-jwt.ts'
 import { member, type JsonObject } from '../lib/json.ts'
-import { audienceText, checkAudience, checkAudienceBound, parseAudience } from './audience.ts'
+import { checkAudience, checkAudienceBound, parseAudience } from './audience.ts'
 import { checkIssuer, expectedIssuer } from './issuer.ts'
 import {
   defineCheck,
@@ -26,6 +26,9 @@ import { checkSubject } from './subject.ts'
 import { dateTexts } from './time-checks.ts'
 
 const outer = 'error validating token:'
+/** Of an ID token too, which has nothing before it. */
+export const audienceText =
+  'invalid audience (aud) claim: audience claim does not match any expected audience'
 const signatureText = `${outer} error verifying token signature: {}`
 const issuerText = `${outer} invalid issuer (iss) claim`
 const wrongAudience = `${outer} ${audienceText}`

@@ -36,7 +36,7 @@ export async function pick(visit: Visit, mount: string | undefined): Promise<Web
       ...visit.frame(),
       mounts: links,
       jwtMounts: shown.filter(({ type }) => type === 'jwt'),
-      passwordMounts: shown.filter(({ type }) => type === 'userpass'),
+      passwordMounts: shown.filter(isPasswordMount),
       chosen: ['token', 'jwt', 'password'].includes(chosen) ? (mount ?? '') : chosen,
       open,
       role: wish.role,
@@ -83,14 +83,21 @@ export async function visibleMounts(
   })
 }
 
+/** Of a method that takes a name and a password at `login/NAME`. */
+function isPasswordMount({ type }: ShownMount): boolean {
+  return type === 'userpass'
+}
+
 /** `with` names a way or a mount (Vault compatibility: mounts with or without a slash). */
 function openWay(asked: string, chosen: string, shown: readonly ShownMount[]): OpenWay | undefined {
   if (asked === 'token' || asked === 'other') return asked
-  const type = shown.find(({ name }) => name === chosen)?.type
-  const hasPasswords = shown.some((mount) => mount.type === 'userpass')
-  if (type === 'userpass' || (asked === 'password' && type === undefined && hasPasswords)) {
-    return 'password'
-  }
+  const mount = shown.find(({ name }) => name === chosen)
+  const isPassword =
+    mount === undefined
+      ? asked === 'password' && shown.some(isPasswordMount)
+      : isPasswordMount(mount)
+  if (isPassword) return 'password'
+  const type = mount?.type
   if (type === 'jwt' || (asked === 'jwt' && type === undefined)) return 'jwt'
   return asked !== '' && type === undefined ? 'other' : undefined
 }

@@ -396,6 +396,52 @@ async function run(command: string | null): Promise<void> {
   assert.equal(result.code, 0, `${command}\n${result.err}`)
 }
 
+test('group_unmapped: a group that nobody maps, written otherwise than in the role', async () => {
+  const { mount, url } = await made({
+    code: 'group_unmapped',
+    title: '',
+    role: { groups_claim: 'groups', group_policies: { admins: 'boss' } },
+  })
+  const { root } = shell.server
+  await root.must('sys/policies/acl/boss', { policy: 'path "x" {}' })
+  const enter = async (groups: readonly string[]): Promise<readonly string[]> => {
+    const jwt = key.sign({ iss: url, sub: 'u', aud: 'a', groups })
+    const body = { role: 'deploy', jwt }
+    const login = await shell.server.client().write(`auth/${mount}/login`, body)
+    assert.equal(login.status, 200, login.text)
+    return login.body.auth.policies
+  }
+  assert.deepEqual(await findings(mount), [])
+  assert.deepEqual(await enter(['/Admins', 'all']), ['default'])
+  const found = await findings(mount)
+  assert.deepEqual(
+    found.map(({ code, level }) => [code, level]),
+    [['group_unmapped', 'warn']],
+  )
+  assert.match(found[0]?.what ?? '', /"\/Admins".*"admins"/)
+  await run(found[0]?.command ?? null)
+  assert.deepEqual(await findings(mount), [])
+  assert.deepEqual(await enter(['/Admins', 'all']), ['boss', 'default'])
+
+  const plain = {
+    role_type: 'jwt',
+    user_claim: 'sub',
+    bound_audiences: 'a',
+    groups_claim: 'groups',
+  }
+  await root.must(`auth/${mount}/role/deploy`, { ...plain, group_policies: {} })
+  const [nobody] = await findings(mount)
+  assert.match(
+    nobody?.what ?? '',
+    /nobody maps one of those that logins bring: "\/Admins" or "all"/,
+  )
+  const group = await root.must('identity/group', { name: 'all', type: 'external' })
+  const accessor = (await root.read(`sys/auth/${mount}`)).body.data.accessor
+  const alias = { name: 'all', mount_accessor: accessor, canonical_id: group.body.data.id }
+  await root.must('identity/group-alias', alias)
+  assert.deepEqual(await findings(mount), [])
+})
+
 describe('a mount that is wrong in one way', () => {
   for (const one of cases) {
     test(`${one.code}: ${one.title}`, async () => {

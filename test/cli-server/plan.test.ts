@@ -150,3 +150,66 @@ test('export follows no link out of its folder, and a file that says dry_run is 
   assert.notEqual(applied.code, 0)
   assert.match(applied.err, /idle\.json has "dry_run"/)
 })
+
+test('a name that is too long for a file is written under its hash, and read back from it', async () => {
+  const { root } = shell.server
+  const name = 'long-'.padEnd(300, 'é')
+  const far = join(shell.home, 'far')
+  const policy = 'path "long/*" { capabilities = ["read"] }'
+  await root.must(`sys/policies/acl/${encodeURIComponent(name)}`, { policy })
+  const exported = await shell.run(['export', far])
+  assert.equal(exported.code, 0, exported.err)
+  const [file = ''] = readdirSync(join(far, 'policies')).filter((one) => one.startsWith('@'))
+  assert.match(file, /^@[0-9a-f]{40}\.json$/)
+  const planned = await shell.run(['plan', far])
+  assert.equal(planned.code, 0, planned.out + planned.err)
+  await root.remove(`sys/policies/acl/${encodeURIComponent(name)}`)
+  const applied = await shell.run(['apply', far])
+  assert.equal(applied.code, 0, applied.out + applied.err)
+  const back = await root.read(`sys/policies/acl/${encodeURIComponent(name)}`)
+  assert.equal(back.body.data.policy, policy)
+  const text = readFileSync(join(far, 'policies', file), 'utf8')
+  writeFileSync(join(far, 'policies', file), text.replace('long-', 'lang-'))
+  assert.match((await shell.run(['plan', far])).err, /does not say the "name"/)
+  await root.remove(`sys/policies/acl/${encodeURIComponent(name)}`)
+})
+
+test('links are named and not read, and two files for one policy are an error before anything is written', async () => {
+  const twice = join(shell.home, 'twice')
+  mkdirSync(join(twice, 'policies'), { recursive: true })
+  writeFileSync(join(twice, 'policies/one.hcl'), 'path "x" {}')
+  symlinkSync(join(twice, 'policies/one.hcl'), join(twice, 'policies/two.hcl'))
+  const linked = await shell.run(['plan', twice])
+  assert.equal(linked.code, 0, linked.err)
+  assert.match(linked.err, /policies\/two\.hcl is a link and is not read/)
+  writeFileSync(join(twice, 'policies/ONE.json'), JSON.stringify({ policy: 'path "y" {}' }))
+  const applied = await shell.run(['apply', twice])
+  assert.equal(applied.code, 1)
+  assert.match(
+    applied.err,
+    /policies\/ONE\.json and policies\/one\.hcl are both for sys\/policies\/acl\/one/,
+  )
+  assert.equal((await shell.server.root.read('sys/policies/acl/one')).status, 404)
+})
+
+test('a failure on the way says how many were written, and which one was not', async () => {
+  const { root } = shell.server
+  const half = join(shell.home, 'half')
+  mkdirSync(join(half, 'policies'), { recursive: true })
+  for (const name of ['h1', 'h2', 'h3']) {
+    writeFileSync(join(half, `policies/${name}.hcl`), 'path "x" {}')
+  }
+  // A preview is allowed, and the write of one of them is not.
+  const token = await root.tokenFor(
+    'half',
+    `path "sys/policies/acl/*" { capabilities = ["create", "update", "read"] }
+     path "sys/internal/*" { capabilities = ["read"] }
+     path "sys/policies/acl/h2" { capabilities = ["create", "update"]
+       required_parameters = ["dry_run"] }`,
+  )
+  const applied = await shell.run(['apply', half], { env: { VAULT_TOKEN: token.token ?? '' } })
+  assert.notEqual(applied.code, 0)
+  assert.match(applied.err, /1 of 3 were written; sys\/policies\/acl\/h2 was not/)
+  assert.equal((await root.read('sys/policies/acl/h1')).status, 200)
+  assert.equal((await root.read('sys/policies/acl/h3')).status, 404)
+})

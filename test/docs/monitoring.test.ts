@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { commandTable } from '../../src/cli/command-table.ts'
+import { otlpNames } from '../../src/lib/otlp-metrics.ts'
 import { readText } from '../harness/checkout.ts'
 import { ScriptedProvider } from '../harness/scripted-provider.ts'
 import { startTestServer, type TestServer } from '../harness/test-server.ts'
@@ -87,6 +88,15 @@ test('every family of the server is on the dashboard', () => {
   const all = panelExpressions.join('\n')
   const own = [...labels.keys()].filter((name) => name.startsWith('tokenstile_'))
   for (const name of own) assert.ok(all.includes(name), name)
+})
+
+test('every family has its row in the table of names, with the name of OpenTelemetry', () => {
+  const text = read('README.md')
+  for (const family of labels.keys()) {
+    const named = otlpNames[family]
+    assert.ok(named !== undefined, family)
+    assert.ok(text.includes(`| \`${family}\` | \`${named.name}\` | ${named.unit} |`), family)
+  }
 })
 
 test('no panel lies over another, and none twice', () => {

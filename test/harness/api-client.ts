@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { request as httpRequest } from 'node:http'
 import { keepSecrets } from './canary-folder.ts'
+import { lookForExpectations } from './expected-values.ts'
 
 export interface ApiResult {
   readonly status: number
@@ -91,8 +92,23 @@ export class ApiClient {
               headers[name] = Array.isArray(value) ? value.join(', ') : (value ?? '')
             }
             const answer = parse(text)
+            const status = response.statusCode ?? 0
             keepSecrets(this.token, body, answer)
-            resolve({ status: response.statusCode ?? 0, headers, text, body: answer })
+            try {
+              lookForExpectations({
+                origin: this.#url.origin,
+                method,
+                path,
+                token: this.token,
+                body,
+                payload: payload?.toString() ?? '',
+                status,
+                answer: `${JSON.stringify(headers)}\n${text}`,
+              })
+              resolve({ status, headers, text, body: answer })
+            } catch (problem) {
+              reject(problem instanceof Error ? problem : new Error('an answer tells too much'))
+            }
           })
         },
       )

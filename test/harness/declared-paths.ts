@@ -28,3 +28,8 @@ export async function declaredPaths({ core }: Pick<Server, 'core'>): Promise<rea
       .router.declarations.map((declaration) => ({ mount: fullPath(mount), declaration })),
   )
 }
+
+/** What can be enabled below `sys/auth/`; the method of tokens is always there. */
+export function authTypes({ core }: Pick<Server, 'core'>): readonly string[] {
+  return core.backends.typeNames('auth').filter((name) => name !== 'token')
+}

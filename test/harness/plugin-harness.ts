@@ -228,7 +228,11 @@ function answerOf(
       // Warnings of the backend's own need a body.
       return reply.warnings === undefined
         ? answer
-        : { ...answer, status: 200, warnings: [...reply.warnings, ...inputWarnings] }
+        : {
+            ...answer,
+            status: reply.status ?? 200,
+            warnings: [...reply.warnings, ...inputWarnings],
+          }
     case 'data': {
       const text = encodeJson(reply.data)
       return {

@@ -18,6 +18,7 @@ import { SystemRandom } from '../../src/platform/random.ts'
 import { prepareDevServer } from '../../src/server/dev.ts'
 import type { StorageOptions } from '../../src/server/storage-engine.ts'
 import { createServer, type Server } from '../../src/server/wire.ts'
+import { startExpectations } from './expected-values.ts'
 import { ApiClient } from './api-client.ts'
 import { canaryDevices, canaryLogger, keepSecrets } from './canary-folder.ts'
 
@@ -107,6 +108,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const addresses = await server.start()
   const tcp = addresses.find((address) => address.kind === 'tcp')
   const url = tcp?.kind === 'tcp' ? tcp.url : ''
+  startExpectations(url, options.explainToCaller === 'full')
   const dev =
     options.raw === true
       ? { rootToken: '', unsealKey: '' }

@@ -201,5 +201,6 @@ test('SEC-SUP-05: damaged key sets and PEM texts end in a result, and what is le
     }
     parsePemKey(damage(pem, dice))
   }
-  assert.equal(keySet(...Object.values(pairs).map((pair) => publicJwk(pair.publicKey))).length, 5)
+  const published = Object.values(pairs).map((pair) => publicJwk(pair.publicKey))
+  assert.equal(keySet(...published).length, published.length)
 })

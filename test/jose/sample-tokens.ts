@@ -24,6 +24,9 @@ export const pairs: Readonly<Record<KeyKind, Pair>> = {
   Ed25519: generateKeyPairSync('ed25519'),
 }
 
+/** Of signers whose curves are not taken. */
+export const unknownPairs: Readonly<Record<string, Pair>> = { Ed448: generateKeyPairSync('ed448') }
+
 export const allTen: ReadonlySet<SignatureAlgorithm> = new Set(signatureAlgorithms)
 
 export const claims = {

@@ -5,7 +5,7 @@
 
 import { constants, createHash, generateKeyPairSync, privateEncrypt, sign } from 'node:crypto'
 import type { SignatureAlgorithm } from '../../src/jose/algorithms.ts'
-import { curves, ed25519Order } from '../../src/jose/curves.ts'
+import { curves } from '../../src/jose/curves.ts'
 import {
   claims,
   pairOf,
@@ -371,7 +371,7 @@ function edwardsForms(): readonly SignatureForm[] {
   const token = signToken('EdDSA')
   const r = signatureOf(token).subarray(0, 32)
   const s = littleEndian(signatureOf(token).subarray(32))
-  const order = number(ed25519Order)
+  const order = number(curves.Ed25519.order)
   const identity = Buffer.concat([Buffer.from([1]), Buffer.alloc(31)])
   const honestS = littleEndianBytes(s)
   const highBits = Buffer.from(honestS)
@@ -405,5 +405,5 @@ function edwardsScalar(token: string, identity: Buffer): Buffer {
   scalar.writeUInt8((scalar.readUInt8(31) & 0x7f) | 0x40, 31)
   const point = Buffer.from(publicJwk(pair.publicKey).x ?? '', 'base64url')
   const k = createHash('sha512').update(identity).update(point).update(signedBytes(token)).digest()
-  return littleEndianBytes((littleEndian(k) * littleEndian(scalar)) % number(ed25519Order))
+  return littleEndianBytes((littleEndian(k) * littleEndian(scalar)) % number(curves.Ed25519.order))
 }

@@ -4,7 +4,7 @@
  */
 
 import { generateKeyPairSync } from 'node:crypto'
-import { pairs, publicJwk, type Pair } from './sample-tokens.ts'
+import { pairs, publicJwk, unknownPairs, type Pair } from './sample-tokens.ts'
 
 export interface UnusableKey {
   readonly what: string
@@ -97,7 +97,7 @@ function okpKeys(): readonly UnusableKey[] {
   const x = Buffer.from(jwk.x ?? '', 'base64url')
   const changes: Readonly<Record<string, object>> = {
     'curve X25519': { crv: 'X25519' },
-    'curve Ed448': { crv: 'Ed448' },
+    ...Object.fromEntries(Object.keys(unknownPairs).map((crv) => [`curve ${crv}`, { crv }])),
     'curve missing': { crv: undefined },
     'x a byte short': { x: x.subarray(1).toString('base64url') },
     'x a byte long': { x: Buffer.concat([x, Buffer.alloc(1)]).toString('base64url') },
@@ -109,10 +109,13 @@ function okpKeys(): readonly UnusableKey[] {
       x: Buffer.concat([Buffer.from([1]), Buffer.alloc(31)]).toString('base64url'),
     },
   }
-  const ed448 = generateKeyPairSync('ed448')
   return [
     ...Object.entries(changes).map(([what, change]) => ({ what, jwk: { ...jwk, ...change } })),
     { what: 'X25519', jwk: { ...publicJwk(generateKeyPairSync('x25519').publicKey) } },
-    { what: 'Ed448', jwk: { ...publicJwk(ed448.publicKey) }, pair: ed448 },
+    ...Object.entries(unknownPairs).map(([what, pair]) => ({
+      what,
+      jwk: { ...publicJwk(pair.publicKey) },
+      pair,
+    })),
   ]
 }

@@ -652,5 +652,5 @@ test('the list of reasons of this method is complete', () => {
     'audit_unavailable',
   ])
   const open = reasonCodes.filter((code) => !provoked.has(code) && !notOfTheJwtLogin.has(code))
-  assert.deepEqual(open, [])
+  assert.deepEqual(open, [], 'each has a case above, or stands in the list of this test')
 })

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { createPublicKey, verify } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { assertRefused, assertStatus } from './fixture.ts'
+import { ManualClock } from '../harness/manual-clock.ts'
 import { nextAddress, redirectUri, setUpSignIn, type SignInSetup } from './oidc-fixture.ts'
 import type { ScriptedAnswer, TokenRequest } from '../harness/scripted-provider.ts'
 
@@ -129,17 +130,14 @@ test('a public client sends its id and no secret', async () => {
 
 test('RFC 7523: the mount signs for itself with a key that the provider can read, also after a rotation', async () => {
   await setup.configure({ oidc_client_secret: '', oidc_client_auth_method: 'private_key_jwt' })
-  const jwks = async () => {
-    const answer = await setup.server.client().read('auth/oidc/oidc/jwks')
-    assertStatus(answer, 200)
-    return answer.body.keys as Record<string, string>[]
-  }
-  const first = await jwks()
+  const first = await keySet(setup)
   assert.equal(first.length, 1)
   assert.deepEqual(Object.keys(first[0] ?? {}).toSorted(), ['alg', 'e', 'kid', 'kty', 'n', 'use'])
-  await setup.root.must('auth/oidc/oidc/rotate-client-key')
-  const both = await jwks()
-  assert.deepEqual(both[1], first[0])
+  const rotated = await setup.root.must('auth/oidc/oidc/rotate-client-key')
+  const both = await keySet(setup)
+  // A provider that has just read the key set reads it again when it thinks it time.
+  assert.deepEqual(both[0], first[0], 'what the provider knows is still in use')
+  assert.equal(both[1]?.['kid'], rotated.body.data.kid)
   const { result, request } = await signIn()
   assertStatus(result, 200)
   const { form } = request
@@ -160,6 +158,41 @@ test('RFC 7523: the mount signs for itself with a key that the provider can read
   assert.ok(verify('sha256', signed, key, Buffer.from(signature, 'base64url')))
   await setup.configure()
 })
+
+test('a new client key is used when providers have had time to read it, or at once where the old one leaked', async () => {
+  const clock = new ManualClock(Date.now())
+  const other = await setUpSignIn({ clock })
+  try {
+    await other.configure({ oidc_client_secret: '', oidc_client_auth_method: 'private_key_jwt' })
+    const rotate = async (more: object = {}) =>
+      (await other.root.must('auth/oidc/oidc/rotate-client-key', more)).body.data
+    const used = async () => (await keySet(other)).map(({ kid }) => kid)
+    const [first] = await used()
+    const second = await rotate()
+    assert.deepEqual(await used(), [first, second.kid])
+    assert.equal(Date.parse(second.used_from), clock.nowMs() + 600_000)
+    clock.advance(599_999)
+    assert.deepEqual(await used(), [first, second.kid])
+    clock.advance(1)
+    assert.deepEqual(await used(), [second.kid, first])
+    // One that was never used gives way to the next, and its time begins anew.
+    await rotate()
+    const fourth = await rotate()
+    clock.advance(60_000)
+    assert.deepEqual(await used(), [second.kid, fourth.kid])
+    const fifth = await rotate({ leaked: true })
+    assert.deepEqual(await used(), [fifth.kid])
+    assert.equal(Date.parse(fifth.used_from), clock.nowMs())
+  } finally {
+    await other.stop()
+  }
+})
+
+async function keySet({ server }: SignInSetup): Promise<readonly Record<string, string>[]> {
+  const answer = await server.client().read('auth/oidc/oidc/jwks')
+  assertStatus(answer, 200)
+  return answer.body.keys
+}
 
 test('a method that does not fit the secret is refused, and an unknown one is named', async () => {
   const write = (more: object) => setup.root.write('auth/oidc/config', { ...setup.config, ...more })

@@ -193,3 +193,125 @@ test(
     await own.stop()
   },
 )
+
+test('with record_claims the named claims alone are kept, and a preview judges by no other', async () => {
+  const listed = await makeMount(server.root, { ...configS, record_claims: 'sub,team,/org/name' })
+  const at = `auth/${listed}`
+  assert.deepEqual((await server.root.read(`${at}/config`)).body.data.record_claims, [
+    'sub',
+    'team',
+    '/org/name',
+  ])
+  await server.root.must(`${at}/role/r`, role)
+  const claims = { iss: 'https://iss/', sub: 'ann', team: 'red', aud: 'a', email: 'ann@acme.test' }
+  const entered = await login(server, listed, 'r', keyK.sign(claims))
+  assertStatus(entered, 200)
+  const id = entered.headers['x-request-id'] ?? ''
+  const record = (await server.root.read(`sys/logins/${id}`)).body.data
+  assert.deepEqual(record.claims, { sub: 'ann', team: 'red', '/org/name': null })
+  assert.equal(record.issuer, 'https://iss/')
+
+  const next = { ...role, bound_claims: { team: 'blue' }, dry_run: true }
+  const unsure = (await server.root.write(`${at}/role/r`, next)).body.data
+  assert.equal(unsure.unknown, 1)
+  assert.deepEqual([unsure.gain, unsure.lose, unsure.changed], [[], [], []])
+  const explained = await server.root.write('sys/explain/login', { id })
+  assert.match(explained.body.warnings.join(), /record_claims/)
+
+  const record_claims = ['iss', 'sub', 'aud', 'exp', 'iat', 'team', '/org/name']
+  await server.root.must(`${at}/config`, { ...configS, record_claims })
+  assertStatus(await login(server, listed, 'r', keyK.sign({ ...claims, sub: 'bob' })), 200)
+  const sure = (await server.root.write(`${at}/role/r`, next)).body.data
+  assert.equal(sure.unknown, 1)
+  assert.deepEqual(subs(sure.lose), ['bob'])
+})
+
+test('a claim that was cut in its record is judged by nobody', async () => {
+  const long = 'x'.repeat(300)
+  const one = await makeMount(server.root, configS)
+  const bound = { ...role, bound_claims: { team: long } }
+  await server.root.must(`auth/${one}/role/r`, bound)
+  const jwt = keyK.sign({ iss: 'https://iss/', sub: 'ann', team: long, aud: 'a' })
+  assertStatus(await login(server, one, 'r', jwt), 200)
+  const body = { ...bound, token_ttl: '1h', dry_run: true }
+  const { data } = (await server.root.write(`auth/${one}/role/r`, body)).body
+  assert.equal(data.unknown, 1)
+  assert.deepEqual([data.gain, data.lose, data.changed], [[], [], []])
+})
+
+test('a list of record_claims that is too long, or names what cannot be a claim, is refused', async () => {
+  const names = (count: number): string[] => Array.from({ length: count }, (_, i) => `c${i}`)
+  for (const [record_claims, problem] of [
+    [names(65), /'record_claims' must have at most 64 names; it has 65/],
+    [['x'.repeat(257)], /'record_claims' must have names of at most 256 characters/],
+    [['/a~2'], /invalid 'record_claims'.* is no JSON pointer/],
+    [{ a: 1 }, /record_claims/],
+  ] as const) {
+    const answer = await server.root.write(`auth/${mount}/config`, { ...configS, record_claims })
+    assertStatus(answer, 400)
+    assert.match(answer.body.errors.join(), problem)
+  }
+  assert.deepEqual(
+    (await server.root.read(`auth/${mount}/config`)).body.data.record_claims,
+    undefined,
+  )
+  const most = { ...configS, record_claims: names(64), dry_run: true }
+  assertStatus(await server.root.write(`auth/${mount}/config`, most), 200)
+})
+
+test('a write of an issuer is previewed: whose tokens would go another way, and what cannot be judged', async () => {
+  const named = await makeMount(server.root, configS)
+  const at = `auth/${named}`
+  await server.root.must(`${at}/role/r`, role)
+  const ci = { issuer: 'https://ci/', jwt_validation_pubkeys: [keyK.pem] }
+  await server.root.must(`${at}/issuers/ci`, ci)
+  const sign = (iss: string, sub: string) => keyK.sign({ iss, sub, team: 'red', aud: 'a' })
+  for (const [iss, sub] of [
+    ['https://ci/', 'job'],
+    ['https://iss/', 'ann'],
+  ] as const) {
+    assertStatus(await login(server, named, 'r', sign(iss, sub)), 200)
+  }
+  const ask = async (body: object): Promise<ApiResult['body']> => {
+    const answer = await server.root.write(`${at}/issuers/ci`, { ...body, dry_run: true })
+    assertStatus(answer, 200)
+    return answer.body.data
+  }
+  const narrow = await ask({ ...ci, audiences: 'b' })
+  assert.deepEqual([narrow.replayed, subs(narrow.lose)], [1, ['job']])
+  assert.equal(narrow.lose[0].reason, 'audience_mismatch')
+  assert.deepEqual(narrow.changes, [{ field: 'audiences', before: [], after: ['b'] }])
+  assert.deepEqual(narrow.warnings, [])
+
+  const moved = await ask({ ...ci, issuer: 'https://other/' })
+  assert.equal(moved.lose[0].reason, 'issuer_mismatch')
+  const keys = await ask({ ...ci, jwt_supported_algs: 'ES256' })
+  assert.match(keys.warnings.join(), /was not judged/)
+  const shadow = await ask({ ...ci, issuer: 'https://iss/', audiences: 'b' })
+  assert.deepEqual(subs(shadow.lose).toSorted(), ['ann', 'job'])
+  assert.match(shadow.warnings.join(), /no longer by the keys in config/)
+  const refused = await ask({ issuer: 'https://ci/' })
+  assert.equal(refused.valid, false)
+  assert.match(refused.problem, /exactly one of/)
+  assert.deepEqual((await server.root.read(`${at}/issuers/ci`)).body.data.audiences, [])
+})
+
+test('a login through a CEL role is counted as one that cannot be judged', async () => {
+  const one = await makeMount(server.root, configS)
+  const at = `auth/${one}`
+  await server.root.must(`${at}/role/r`, role)
+  await server.root.must(`${at}/cel/role/r`, {
+    cel_program: {
+      expression:
+        "claims.team == 'red' ? pb.Auth{policies: ['p'], alias: logical.Alias{name: claims.sub}} : false",
+    },
+    bound_audiences: 'a',
+  })
+  const jwt = keyK.sign({ iss: 'https://iss/', sub: 'ann', team: 'red', aud: 'a' })
+  const entered = await server.root.as(undefined).write(`${at}/cel/login`, { role: 'r', jwt })
+  assertStatus(entered, 200)
+  const config = await server.root.write(`${at}/config`, { ...configS, dry_run: true })
+  assert.equal(config.body.data.unknown, 1)
+  const ofRole = await server.root.write(`${at}/role/r`, { ...role, dry_run: true })
+  assert.equal(ofRole.body.data.replayed, 0)
+})

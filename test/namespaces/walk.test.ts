@@ -7,7 +7,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { DeclaredOperation } from '../../src/framework/path.ts'
 import type { ApiClient, ApiResult } from '../harness/api-client.ts'
-import { declaredPaths, methodOf, type Declared } from '../harness/declared-paths.ts'
+import { authTypes, declaredPaths, methodOf, type Declared } from '../harness/declared-paths.ts'
 import { startTestServer, type TestServer } from '../harness/test-server.ts'
 
 interface Step {
@@ -39,8 +39,7 @@ async function fill(namespace: string | undefined): Promise<void> {
 async function furnish(namespace: string | undefined): Promise<void> {
   const inside = root.in(namespace)
   const canary = `canary-of-${namespace ?? 'root'}`
-  const { core } = server.server
-  for (const type of core.backends.typeNames('auth').filter((name) => name !== 'token')) {
+  for (const type of authTypes(server.server)) {
     await inside.must(`sys/auth/${type}`, { type, description: canary })
   }
   if (namespace !== undefined) {

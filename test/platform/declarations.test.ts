@@ -9,7 +9,7 @@ import { after, before, test } from 'node:test'
 import { reply } from '../../src/framework/reply.ts'
 import { definePath, type PathDeclaration, type TypedPath } from '../../src/framework/path.ts'
 import { field, type FieldKind, type FieldTable } from '../../src/schema/field.ts'
-import { declaredPaths, type Declared } from '../harness/declared-paths.ts'
+import { authTypes, declaredPaths, type Declared } from '../harness/declared-paths.ts'
 import { startTestServer, type TestServer } from '../harness/test-server.ts'
 
 /** Kinds whose values have a length of their own. */
@@ -31,8 +31,7 @@ let declared: readonly Declared[]
 
 before(async () => {
   server = await startTestServer()
-  const { core } = server.server
-  for (const type of core.backends.typeNames('auth').filter((name) => name !== 'token')) {
+  for (const type of authTypes(server.server)) {
     await server.root.must(`sys/auth/${type}`, { type })
   }
   declared = await declaredPaths(server.server)

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { ApiResult } from '../harness/api-client.ts'
 import { firstError } from '../harness/api-client.ts'
+import { authTypes } from '../harness/declared-paths.ts'
 import { startTestServer, type TestServer } from '../harness/test-server.ts'
 import { configS, keyK, plainRole } from '../jwt/fixture.ts'
 
@@ -12,7 +13,7 @@ let server: TestServer
 before(async () => {
   server = await startTestServer()
   const { root } = server
-  for (const type of ['jwt', 'approle', 'userpass', 'kubernetes']) {
+  for (const type of authTypes(server.server)) {
     await root.must(`sys/auth/${type}`, { type })
   }
   await root.must('auth/jwt/config', configS)

@@ -34,7 +34,7 @@ async function recordOf(answer: ApiResult): Promise<ApiResult['body']> {
 
 test('an accepted login is found by its request id, with what its token was made from', async () => {
   const answer = await jwt.mustLogin('dev')
-  const { time, claims, ...record } = await recordOf(answer)
+  const { time, claims, duration_ms, ...record } = await recordOf(answer)
   assert.match(time, /^\d{4}-/)
   assert.deepEqual(record, {
     request_id: requestId(answer),
@@ -53,6 +53,7 @@ test('an accepted login is found by its request id, with what its token was made
     entity_id: answer.body.auth.entity_id,
     accessor: answer.body.auth.accessor,
   })
+  assert.deepEqual(Object.keys(duration_ms), ['verify', 'keys', 'decide', 'commit'])
   assert.equal(claims.sub, 'alice')
   assert.equal(typeof claims.exp, 'number')
   const batch = await jwt.mustLogin('batch')

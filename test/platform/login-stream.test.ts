@@ -142,3 +142,29 @@ test('a reader that does not keep up is let go and counted; there are two hundre
   feed.close()
   assert.deepEqual((await quick.next()).value, { kind: 'end', why: 'closed' })
 })
+
+test('a reader that takes everything stays, however many logins one look finds', async () => {
+  const records = Array.from({ length: 5_000 }, (_, i) => ({
+    id: String(i),
+    timeMs: i,
+    mount: 'jwt/',
+    decision: 'accepted' as const,
+  }))
+  let looks = 0
+  const source = () => ({
+    follow: () => {
+      const found: readonly DecisionRecord[] = looks++ === 0 ? [] : records
+      return Promise.resolve({ position: { fromMs: 0, seen: new Set<string>() }, records: found })
+    },
+  })
+  const all = new LoginReaders()
+  const feed = new LoginFeed({ clock: new SystemClock(), source, all, isOfRoot: true })
+  const items = feed.open({}, () => Promise.resolve(true))
+  assert.ok(items !== undefined)
+  let count = 0
+  for await (const item of items) {
+    assert.notEqual(item.kind, 'end')
+    if (item.kind === 'login' && ++count === 10_000) break
+  }
+  assert.equal(all.metrics()[1]?.samples[0]?.value ?? 0, 0)
+})

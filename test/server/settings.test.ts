@@ -16,7 +16,8 @@ after(() => folder.remove())
 
 /** Each name has a proof that is there, and there is no proof of anything else. */
 function assertProven(names: readonly string[], proofs: Proofs, where: string): void {
-  assert.deepEqual(names.toSorted(), Object.keys(proofs).toSorted(), where)
+  const missing = `${where}: each has its row in test/server/setting-proofs.ts`
+  assert.deepEqual(names.toSorted(), Object.keys(proofs).toSorted(), missing)
   for (const [name, proof] of Object.entries(proofs)) {
     if (proof === 'idle') continue
     const [file, words] = proof
@@ -47,7 +48,7 @@ test('every setting that is used is in the page about the configuration', () => 
   const missing = Object.values(configSettings)
     .flatMap((table) => withEffect(table, 'used'))
     .filter((name) => !new RegExp(`\\b${name}\\b`).test(page))
-  assert.deepEqual(missing, [])
+  assert.deepEqual(missing, [], 'docs/configuration.md has a row for each')
 })
 
 test('nothing that is read of the configuration is dropped on the way to the server (SEC-CFG-S4)', () => {

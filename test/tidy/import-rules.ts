@@ -32,9 +32,11 @@ const notAlthoughEarlier: Readonly<Record<string, readonly string[]>> = {
 /** The only folder that knows the library, so that it can be replaced there. */
 const importers: Readonly<Record<string, string>> = {
   '@bufbuild/cel': 'src/trust',
+  bcryptjs: 'src/auth/userpass',
   jose: 'src/jose',
   lmdb: 'src/storage/lmdb',
   oauth4webapi: 'src/oidc',
+  openpgp: 'src/core/seal',
   pg: 'src/storage/postgres',
   re2js: 'src/trust',
   'shamir-secret-sharing': 'src/core/seal',

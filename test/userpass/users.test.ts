@@ -36,7 +36,19 @@ test('a new user needs a password, and only one kind of it (AUT-02)', async () =
   const hash = '$2a$10$abcdefghijklmnopqrstuv'
   const both = await root.write(`${users}/new`, { password: 'x', password_hash: hash })
   assert.match(firstError(both), /only one of/)
-  assert.match(firstError(await root.write(`${users}/new`, { password_hash: hash })), /'password'/)
+  for (const [bad, problem] of [
+    [hash, /'password_hash': expected a bcrypt hash/],
+    ['x', /'password_hash': expected a bcrypt hash/],
+    [`$2x$05$${'a'.repeat(53)}`, /'password_hash': expected a bcrypt hash/],
+    [`$2b$03$${'a'.repeat(53)}`, /'password_hash': the cost/],
+    [`$2b$15$${'a'.repeat(53)}`, /'password_hash': the cost/],
+    [`$2b$31$${'a'.repeat(53)}`, /'password_hash': the cost/],
+    ['$'.repeat(129), /"password_hash"/],
+  ] as const) {
+    const refused = await root.write(`${users}/new`, { password_hash: bad })
+    assert.equal(refused.status, 400)
+    assert.match(firstError(refused), problem)
+  }
   const long = await root.write(`${users}/new`, { password: 'x'.repeat(1025) })
   assert.match(firstError(long), /"password"/)
   assert.equal((await root.read(`${users}/new`)).status, 404)

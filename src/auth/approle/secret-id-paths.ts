@@ -193,16 +193,12 @@ export function secretIdPaths(
       operations: {
         write: {
           summary: 'Start in the background.',
-          handler: async () => ({
-            kind: 'data',
-            status: 202,
-            data: {},
-            warnings: [
+          handler: async () =>
+            reply.accepted(
               secrets.tidy()
                 ? 'Tidy operation successfully started.'
                 : 'Tidy operation already in progress.',
-            ],
-          }),
+            ),
         },
       },
     }),

@@ -3,6 +3,7 @@
  * program of the role says who it is and what they receive.
  */
 
+import type { BackendContext } from '../../framework/backend.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import type { Login, Reply } from '../../framework/reply.ts'
 import { loginRefusal } from '../../framework/role-login.ts'
@@ -16,8 +17,10 @@ import { settle } from './settle.ts'
 export class CelLogin {
   readonly #login: JwtLogin
   readonly #roles: CelRoles
+  readonly #clock: BackendContext['clock']
 
-  constructor(login: JwtLogin, roles: CelRoles) {
+  constructor(login: JwtLogin, roles: CelRoles, { clock }: Pick<BackendContext, 'clock'>) {
+    this.#clock = clock
     this.#login = login
     this.#roles = roles
   }
@@ -34,10 +37,12 @@ export class CelLogin {
       message: found?.record.message ?? '',
       operation,
     }
-    const { decision, input } = await settle(asked, decideCelLogin, {
-      signature: () => this.#login.verify(prepared),
+    const settled = await settle(asked, decideCelLogin, {
+      answers: { signature: () => this.#login.verify(prepared) },
+      clock: this.#clock,
     })
-    const note = this.#login.note(prepared, decision, input)
+    const { decision, input } = settled
+    const note = { ...this.#login.note(prepared, settled), isCel: true }
     if (decision.kind === 'refused') throw loginRefusal(decision.failure, prepared.mount, note)
     const { outcome } = decision
     if (found === undefined || outcome.granted === undefined) {

@@ -1,19 +1,30 @@
 /**
  * The key with which a mount proves itself to its provider
  * (`oidc_client_auth_method=private_key_jwt`). Made here at first need, replaced on request, never
- * shown. The provider reads the public halves: the one in use, and the one before, so that a
- * rotation interrupts nobody.
+ * shown. The provider reads the public halves, and keeps what it has read for a while: so a new key
+ * is published first and used later, and the one before stays published, for a rotation to
+ * interrupt nobody.
  */
 
 import type { BackendContext } from '../../framework/backend.ts'
 import { reply } from '../../framework/reply.ts'
+import type { JsonObject } from '../../lib/json.ts'
+import { rfc3339 } from '../../lib/time.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { createClientKey, type ClientKey } from '../../oidc/client-key.ts'
+import { field } from '../../schema/field.ts'
 import { exactCodec, type Key } from '../../storage/store.ts'
+
+/** How long a provider may keep the key set. */
+const keptSeconds = 300
+/** A new key is published for so long before it is used. */
+const publishedFirstMs = 2 * keptSeconds * 1000
 
 interface ClientKeysRecord {
   readonly current: ClientKey
   readonly previous?: ClientKey
+  /** Used in place of the current one from that time on. */
+  readonly next?: { readonly key: ClientKey; readonly fromMs: number }
 }
 
 export class ClientKeys {
@@ -25,31 +36,52 @@ export class ClientKeys {
     this.#key = context.store.configKey('oidc-client-keys', exactCodec<ClientKeysRecord>())
   }
 
-  async load(): Promise<ClientKeysRecord | undefined> {
-    return this.#context.store.view((view) => view.get(this.#key))
+  /** Public halves, the one in use first; undefined before there is any. */
+  async published(): Promise<readonly JsonObject[] | undefined> {
+    const record = await this.#load()
+    if (record === undefined) return undefined
+    const used = this.#used(record)
+    const others = [record.next?.key, record.current, record.previous]
+    const all = [used, ...others.filter((key) => key !== undefined && key.kid !== used.kid)]
+    return all.flatMap((key) => (key === undefined ? [] : [key.publicJwk]))
   }
 
   /** The key in use; of several nodes that need a first one at once, one makes it for all. */
   async current(): Promise<ClientKey> {
-    const known = await this.load()
-    if (known !== undefined) return known.current
+    const known = await this.#load()
+    if (known !== undefined) return this.#used(known)
     const made = await createClientKey()
     return this.#context.store.write(async (txn) => {
       const other = await txn.get(this.#key)
-      if (other !== undefined) return other.current
+      if (other !== undefined) return this.#used(other)
       txn.put(this.#key, { current: made })
       return made
     })
   }
 
-  async rotate(): Promise<ClientKey> {
+  /** The new key and the time from which on it is used, in milliseconds. */
+  async rotate(isLeaked: boolean): Promise<{ readonly kid: string; readonly fromMs: number }> {
     const made = await createClientKey()
-    await this.#context.store.write(async (txn) => {
+    const { clock, store } = this.#context
+    return store.write(async (txn) => {
       const before = await txn.get(this.#key)
-      const previous = before === undefined ? {} : { previous: before.current }
-      txn.put(this.#key, { current: made, ...previous })
+      const nowMs = clock.nowMs()
+      if (before === undefined || isLeaked) {
+        txn.put(this.#key, { current: made })
+        return { kid: made.kid, fromMs: nowMs }
+      }
+      const fromMs = nowMs + publishedFirstMs
+      txn.put(this.#key, { current: this.#used(before), next: { key: made, fromMs } })
+      return { kid: made.kid, fromMs }
     })
-    return made
+  }
+
+  async #load(): Promise<ClientKeysRecord | undefined> {
+    return this.#context.store.view((view) => view.get(this.#key))
+  }
+
+  #used({ current, next }: ClientKeysRecord): ClientKey {
+    return next !== undefined && this.#context.clock.nowMs() >= next.fromMs ? next.key : current
   }
 }
 
@@ -64,16 +96,14 @@ export function clientKeyPaths(keys: ClientKeys): readonly PathDeclaration[] {
         read: {
           summary: 'Read the key set.',
           handler: async () => {
-            const record = await keys.load()
-            if (record === undefined) return reply.none()
-            const { current, previous } = record
-            const all = previous === undefined ? [current] : [current, previous]
+            const published = await keys.published()
+            if (published === undefined) return reply.none()
             return {
               kind: 'raw',
               status: 200,
               contentType: 'application/jwk-set+json',
-              body: JSON.stringify({ keys: all.map((key) => key.publicJwk) }),
-              headers: { 'Cache-Control': 'public, max-age=300' },
+              body: JSON.stringify({ keys: published }),
+              headers: { 'Cache-Control': `public, max-age=${keptSeconds}` },
             }
           },
         },
@@ -82,12 +112,20 @@ export function clientKeyPaths(keys: ClientKeys): readonly PathDeclaration[] {
     definePath({
       pattern: 'oidc/rotate-client-key',
       access: 'token',
-      summary: 'Makes a new key for private_key_jwt; the one before stays published.',
-      fields: {},
+      summary:
+        'Makes a new key for private_key_jwt: published at once, and used when providers have had ten minutes to read it.',
+      fields: {
+        leaked: field.bool({
+          help: 'The key before is no secret any more: withdraw it, and use the new one at once. A provider that keeps the old set refuses sign-ins until it reads it anew.',
+        }),
+      },
       operations: {
         write: {
           summary: 'Rotate the client key.',
-          handler: async () => reply.data({ kid: (await keys.rotate()).kid }),
+          handler: async ({ input }) => {
+            const { kid, fromMs } = await keys.rotate(input.leaked === true)
+            return reply.data({ kid, used_from: rfc3339(fromMs) })
+          },
         },
       },
     }),

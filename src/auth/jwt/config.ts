@@ -18,7 +18,7 @@ import { invalid, type Refusal } from '../../framework/refusal.ts'
 import {
   algorithmNames,
   algorithmOf,
-  signatureAlgorithms,
+  allAlgorithms,
   type AlgorithmName,
   type SignatureAlgorithm,
 } from '../../jose/algorithms.ts'
@@ -47,6 +47,7 @@ import {
 } from '../../schema/record.ts'
 import { recordCodec } from '../../storage/record-codec.ts'
 import type { Key, StoreTransaction, StoreView } from '../../storage/store.ts'
+import { parseReference } from '../../trust/pointer.ts'
 import type { ClientKeys } from './client-keys.ts'
 import { defaultIssuerName, KeySources, type CheckedWrite } from './key-sources.ts'
 import { ProviderLookups } from './providers.ts'
@@ -73,13 +74,20 @@ export const configRecord = defineRecord({
     role_selection: choice(
       ['explicit', 'first_match', 'union'],
       field.string({ help: 'How a login finds its role that names none.' }),
-      { shown: 'unless_default', since: '0.2' },
+      { since: '0.2' },
     ),
     token_audiences: stored(
       field.commaList({
         help: 'Audiences of which every JWT login of this mount must have one.',
         emptyElements: 'drop',
       }),
+    ),
+    record_claims: stored(
+      field.commaList({
+        help: 'Claims that are kept of each decided login, as names or JSON pointers; those that its role refers to when empty.',
+        emptyElements: 'drop',
+      }),
+      { shown: 'unless_default', since: '0.2' },
     ),
   }),
   /** The only field that survives its omission. */
@@ -127,8 +135,6 @@ export type TrustRecord = StoredOf<typeof trustRecord.table>
 const trustCodec = recordCodec(trustRecord)
 
 const statusWaitMs = 3000
-
-export const allAlgorithms: ReadonlySet<SignatureAlgorithm> = new Set(signatureAlgorithms)
 
 export class JwtConfigs {
   readonly sources: KeySources
@@ -232,6 +238,7 @@ export class JwtConfigs {
     }
     const record = settledConfig({ ...draft, ...checked.keys, revision })
     checkFlowFields(record)
+    checkRecordClaims(record)
     const provider = await this.#lookups.check(record)
     if (provider !== undefined) throw invalid(provider)
     const warnings = problem === undefined ? checked.warnings : [...checked.warnings, problem.text]
@@ -327,6 +334,28 @@ function checkFlowFields(
   }
   if (config.oidc_response_types.includes('id_token') && mode !== 'form_post') {
     throw invalid("response_mode must be 'form_post' if response_types contains 'id_token'")
+  }
+}
+
+const recordClaimsMax = 64
+const recordClaimCharsMax = 256
+
+function checkRecordClaims({ record_claims }: Pick<ConfigRecord, 'record_claims'>): void {
+  if (record_claims.length > recordClaimsMax) {
+    throw invalid(
+      `'record_claims' must have at most ${recordClaimsMax} names; it has ${record_claims.length}`,
+    )
+  }
+  for (const name of record_claims) {
+    const shown = JSON.stringify(name.slice(0, 32))
+    if (name.length > recordClaimCharsMax) {
+      throw invalid(
+        `'record_claims' must have names of at most ${recordClaimCharsMax} characters; ${shown} is longer`,
+      )
+    }
+    if (parseReference(name).steps === undefined) {
+      throw invalid(`invalid 'record_claims': ${shown} is no JSON pointer`)
+    }
   }
 }
 

@@ -5,7 +5,7 @@
  * may read this path may cause them.
  */
 
-import type { BackendContext } from '../../framework/backend.ts'
+import type { BackendContext, KeptLogin } from '../../framework/backend.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { Refusal } from '../../framework/refusal.ts'
 import { reply } from '../../framework/reply.ts'
@@ -32,11 +32,13 @@ import { issuerOfConfig, issuerRecord, type IssuerRecord, type JwtIssuers } from
 import { issuersOf, lintPolicies, lintRecord } from './lint.ts'
 import type { OidcProviders } from './oidc-provider.ts'
 import { shownProviderConfig } from './provider-settings.ts'
-import { examineRole, namesIn, type RoleFacts } from './role-examination.ts'
+import { examineRole, namesIn, type RoleFacts, type SeenGroups } from './role-examination.ts'
 import { roleRecord, type RoleRecord } from './role-record.ts'
 import type { JwtRoles } from './role.ts'
 
 const rolesMax = 1_000
+const loginsMax = 1_000
+const groupsMax = 1_000
 const issuersMax = 20
 /** A mount and minute, whoever asks. */
 const runsMax = 6
@@ -279,6 +281,23 @@ export class JwtDoctor {
     return found.flat()
   }
 
+  /** Groups of the last logins through that role, as far as their records have them. */
+  async #groupsOf(
+    { name, groups_claim }: RoleRecord,
+    logins: readonly KeptLogin[],
+  ): Promise<SeenGroups> {
+    const seen = new Set<string>()
+    for (const { role, claims = {} } of logins) {
+      if (groups_claim === '' || role !== name) continue
+      const value = member(claims, groups_claim)
+      if (!isJsonArray(value)) continue
+      for (const one of value) if (typeof one === 'string' && seen.size < groupsMax) seen.add(one)
+    }
+    const all = [...seen]
+    const withoutAlias = all.length === 0 ? [] : await this.#context.unmappedGroups?.(all)
+    return { seen: all, withoutAlias: withoutAlias ?? [] }
+  }
+
   async #examineRoles(
     trust: TrustRecord,
     provider: JsonObject | undefined,
@@ -292,6 +311,7 @@ export class JwtDoctor {
     const names = await roles.names({ limit: rolesMax + 1 })
     const kind: MountKind | undefined = trust.config && configs.kind(trust.config)
     const issuers = issuersOf(trust)
+    const logins = (await this.#context.keptLogins?.(loginsMax)) ?? []
     const findings: Placed[] = []
     for (const name of names.slice(0, rolesMax)) {
       const record = await roles.load(name)
@@ -302,6 +322,7 @@ export class JwtDoctor {
         kind,
         issuers,
         provider,
+        groups: await this.#groupsOf(record, logins),
         lints: [
           ...lintRecord(record, { issuers, ttlSeconds: mount.defaultLeaseTtlSeconds }),
           ...(await lintPolicies(record, this.#context.unknownPolicies)),

@@ -18,17 +18,22 @@ import { turn } from '../../lib/turns.ts'
 import {
   explainJwtLogin,
   explainOidcLogin,
+  judgeJwtLogin,
   refuseAfterwards,
   type Explanation,
   type JwtLoginInput,
   type Presented,
 } from '../../trust/decide.ts'
+import type { Reason } from '../../trust/reasons.ts'
 import type { Voucher } from './facts.ts'
 import { loginOf, type JwtLogin, type Prepared } from './login.ts'
 import type { OidcFinish } from './oidc-finish.ts'
 import type { OidcProviders } from './oidc-provider.ts'
 import type { JwtRoles } from './role.ts'
 import { settleExplained } from './settle.ts'
+
+/** The verdict about the signature, for all roles. */
+type Verified = () => ReturnType<JwtLogin['verify']>
 
 /** Roles that are judged before others have their turn. */
 const rolesOfTurn = 20
@@ -65,12 +70,37 @@ export class JwtExplainer implements LoginExplainer {
   async explainRoles(asked: Omit<ExplainAsked, 'role'>, rolesMax: number): Promise<AllRoles> {
     const names = await this.#roles.names({ limit: rolesMax + 1 })
     const roles: RoleVerdict[] = []
+    // Token, configuration and signature are the same for all.
+    const shared = await this.#prepare({ ...asked, role: '' })
+    let verdict: ReturnType<Verified> | undefined
+    const signature = () => (verdict ??= this.#login.verify(shared))
     for (const name of names.slice(0, rolesMax)) {
       if (roles.length % rolesOfTurn === rolesOfTurn - 1) await turn(this.#context.clock)
-      const { explanation } = await this.explain({ ...asked, role: name })
-      roles.push({ role: name, reason: explanation.failure?.reason })
+      roles.push({
+        role: name,
+        reason: await this.#reasonOf({ ...asked, role: name }, shared, signature),
+      })
     }
     return { roles, truncated: names.length > rolesMax }
+  }
+
+  /** Why that role would refuse; undefined where it would accept. */
+  async #reasonOf(
+    asked: ExplainAsked,
+    shared: Prepared,
+    signature: Verified,
+  ): Promise<Reason | undefined> {
+    const record = await this.#roles.load(asked.role)
+    if (record === undefined || (asked.kind ?? record.role_type) === 'oidc') {
+      return (await this.explain(asked)).explanation.failure?.reason
+    }
+    const role = this.#roles.compiled(record)
+    const input = { ...shared.input, requestedRole: asked.role, role }
+    const prepared = { ...shared, record, input }
+    const isToken = asked.presented.kind === 'jwt'
+    const known = isToken ? { ...this.#login.answers(prepared), signature } : {}
+    const { explanation } = await settleExplained(input, judgeJwtLogin, known)
+    return explanation.failure?.reason
   }
 
   roleNames(limit: number): Promise<readonly string[]> {

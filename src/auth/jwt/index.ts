@@ -44,6 +44,7 @@ export const jwtBackend: BackendType = {
     const known = new KnownCustomers()
     const budgets = {
       codes: new ProviderBudget(known, context.processes),
+      pushes: new ProviderBudget(known, context.processes),
       devices: new ProviderBudget(known, context.processes),
       polls: new ProviderBudget(known, context.processes),
     }
@@ -52,13 +53,13 @@ export const jwtBackend: BackendType = {
     return {
       paths: [
         configPath(configs, (draft, sight) => preview.config(draft, sight)),
-        ...issuerPaths(issuers),
+        ...issuerPaths(issuers, (draft, sight) => preview.issuer(draft, sight)),
         ...rolePaths(roles, (draft, sight) => preview.role(draft, sight)),
         lintPath(configs, roles, context),
         doctorPath(new JwtDoctor(context, { configs, issuers, roles, providers })),
         loginPath(login),
         ...celRolePaths(celRoles),
-        celLoginPath(new CelLogin(login, celRoles)),
+        celLoginPath(new CelLogin(login, celRoles, context)),
         ...oidcPaths(context, {
           start: new OidcStart(context, flow),
           callback: new OidcCallback(context, flow),

@@ -7,6 +7,13 @@
  */
 
 import type { BackendContext } from '../../framework/backend.ts'
+import {
+  dryRunField,
+  keptLogins,
+  previewReply,
+  sightOf,
+  type Preview,
+} from '../../framework/dry-run.ts'
 import { reply } from '../../framework/reply.ts'
 import { listPath, NamedRecords, type Page } from '../../framework/named-records.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
@@ -71,7 +78,16 @@ export const issuerRecord = defineRecord({
 const issuerFields = {
   name: field.lowerString({ help: 'Name of the issuer inside the mount.', charsMax: 128 }),
   ...issuerRecord.fields,
+  dry_run: dryRunField,
 } as const
+
+/** What the mount would trust after a write of an issuer, beside what it does now. */
+export interface DraftedIssuer {
+  readonly name: string
+  readonly current: { readonly trust: TrustRecord; readonly record: IssuerRecord | undefined }
+  readonly next: { readonly trust: TrustRecord; readonly record: IssuerRecord }
+  readonly warnings: readonly string[]
+}
 
 export type IssuerRecord = StoredOf<typeof issuerRecord.table>
 type IssuerDraft = DraftOf<typeof issuerRecord.table>
@@ -129,40 +145,44 @@ export class JwtIssuers {
 
   /** Replaces the issuer; gives warnings. Throws a 400 and has then changed nothing. */
   async write(name: string, input: Input<typeof issuerFields>): Promise<readonly string[]> {
+    const { record, settings, warnings } = await this.#checked(name, input)
+    const shadowing = await this.#context.store.write(async (txn) => {
+      const trust = await this.#configs.loadTrust(txn)
+      txn.put(this.#records.key(name), record)
+      this.#configs.saveTrust(txn, withRoute(trust, name, record.issuer))
+      return shadowWarnings(trust, name, record.issuer)
+    })
+    this.#configs.sources.adopt(name, record.revision, settings)
+    return [...warnings, ...shadowing]
+  }
+
+  /** What a write would store, checked as a write is; throws what it would throw. */
+  async draft(name: string, input: Input<typeof issuerFields>): Promise<DraftedIssuer> {
+    const { record, warnings } = await this.#checked(name, input)
+    return this.#context.store.view(async (view) => {
+      const trust = await this.#configs.loadTrust(view)
+      return {
+        name,
+        current: { trust, record: await this.load(name, view) },
+        next: { trust: withRoute(trust, name, record.issuer), record },
+        warnings: [...warnings, ...shadowWarnings(trust, name, record.issuer)],
+      }
+    })
+  }
+
+  async #checked(name: string, input: Input<typeof issuerFields>) {
     refuseDefault(name)
     const draft = issuerRecord.merge(issuerRecord.defaults, input)
     requireOneSource(draft)
     const revision = this.#context.random.uuid()
-    const { keys, settings, problem, ...checked } = await this.#configs.sources.check(
+    const { keys, settings, problem, warnings } = await this.#configs.sources.check(
       name,
       revision,
       draft,
     )
     if (problem !== undefined) throw invalid(problem.text)
     const issuer = issuerOf(draft.issuer, keys.oidc_discovery_url)
-    const record = settled({ ...draft, ...keys, revision, issuer })
-    const warnings = [...checked.warnings]
-    const shadowsDefault = await this.#context.store.write(async (txn) => {
-      const trust = await this.#configs.loadTrust(txn)
-      const others = trust.routes.filter((route) => route.name !== name)
-      const twin = others.find((route) => route.issuer === issuer)
-      if (twin !== undefined) {
-        throw invalid(
-          `the issuer ${JSON.stringify(issuer)} is already served by issuers/${twin.name}`,
-        )
-      }
-      if (others.length >= issuersMax) throw invalid(`a mount has at most ${issuersMax} issuers`)
-      txn.put(this.#records.key(name), record)
-      this.#configs.saveTrust(txn, { ...trust, routes: [...others, { name, issuer }] })
-      return trust.config !== undefined && issuerOfConfig(trust.config) === issuer
-    })
-    this.#configs.sources.adopt(name, revision, settings)
-    if (shadowsDefault) {
-      warnings.push(
-        `tokens of ${JSON.stringify(issuer)} are judged by issuers/${name} from now on and no longer by the keys in config`,
-      )
-    }
-    return warnings
+    return { record: settled({ ...draft, ...keys, revision, issuer }), settings, warnings }
   }
 
   async remove(name: string): Promise<void> {
@@ -224,6 +244,24 @@ export function issuerOfConfig(config: ConfigRecord): string {
   return config.bound_issuer === '' ? config.oidc_discovery_url : config.bound_issuer
 }
 
+/** Throws where another issuer of the mount serves those tokens. */
+function withRoute(trust: TrustRecord, name: string, issuer: string): TrustRecord {
+  const others = trust.routes.filter((route) => route.name !== name)
+  const twin = others.find((route) => route.issuer === issuer)
+  if (twin !== undefined) {
+    throw invalid(`the issuer ${JSON.stringify(issuer)} is already served by issuers/${twin.name}`)
+  }
+  if (others.length >= issuersMax) throw invalid(`a mount has at most ${issuersMax} issuers`)
+  return { ...trust, routes: [...others, { name, issuer }] }
+}
+
+function shadowWarnings({ config }: TrustRecord, name: string, issuer: string): readonly string[] {
+  if (config === undefined || issuerOfConfig(config) !== issuer) return []
+  return [
+    `tokens of ${JSON.stringify(issuer)} are judged by issuers/${name} from now on and no longer by the keys in config`,
+  ]
+}
+
 function refuseDefault(name: string): void {
   if (name === defaultIssuerName) {
     throw invalid('the issuer "default" is the configuration of the mount: write config instead')
@@ -266,7 +304,10 @@ export function claimedIssuer(claims: JsonObject): string | undefined {
   return typeof iss === 'string' ? iss : undefined
 }
 
-export function issuerPaths(issuers: JwtIssuers): readonly PathDeclaration[] {
+export function issuerPaths(
+  issuers: JwtIssuers,
+  preview: Preview<DraftedIssuer>,
+): readonly PathDeclaration[] {
   return [
     listPath(
       {
@@ -294,8 +335,13 @@ export function issuerPaths(issuers: JwtIssuers): readonly PathDeclaration[] {
         },
         write: {
           summary: 'Replace an issuer; its keys are fetched once to see that they are there.',
-          handler: async ({ input }) => {
-            const warnings = await issuers.write(input.name ?? '', input)
+          handler: async ({ input, may }) => {
+            const name = input.name ?? ''
+            if (input.dry_run === true) {
+              const sight = sightOf({ may }, keptLogins)
+              return previewReply(() => preview(() => issuers.draft(name, input), sight))
+            }
+            const warnings = await issuers.write(name, input)
             return warnings.length > 0 ? reply.none(warnings) : reply.none()
           },
         },

@@ -1,13 +1,19 @@
 /**
- * What the log of logins is told about a login of this method. Claims are on an allow-list: those
- * that the role refers to, and iss, sub, aud, exp and iat; and only of a token that was proven.
+ * What the log of logins is told about a login of this method. Claims are on an allow-list, that of
+ * the mount or else those that the role refers to with iss, sub, aud, exp and iat; and only of a
+ * token that was proven.
  */
 
-import type { LoginNote } from '../../framework/login-log.ts'
-import { encodeJson, type JsonObject, type JsonValue } from '../../lib/json.ts'
+import type { LoginNote, LoginTimes } from '../../framework/login-log.ts'
+import { encodeJson, member, type JsonObject, type JsonValue } from '../../lib/json.ts'
 import type { Result } from '../../lib/result.ts'
 import type { Decision, ProvenKey, SignatureProblem } from '../../trust/decide.ts'
-import { literalReference, resolveReference, type ClaimReference } from '../../trust/pointer.ts'
+import {
+  literalReference,
+  parseReference,
+  resolveReference,
+  type ClaimReference,
+} from '../../trust/pointer.ts'
 import type { CompiledRole } from '../../trust/role-rules.ts'
 import { maskTokens } from '../../trust/shown-value.ts'
 
@@ -15,8 +21,10 @@ import { maskTokens } from '../../trust/shown-value.ts'
 const valueLengthMax = 256
 
 const alwaysShown = ['iss', 'sub', 'aud', 'exp', 'iat'].map(literalReference)
+/** By the list of a configuration, which stays the same while that does. */
+const referencesOfLists = new WeakMap<readonly string[], readonly ClaimReference[]>()
 
-export interface Noted {
+export interface Noted extends LoginTimes {
   readonly kind: 'jwt' | 'oidc'
   /** As it was asked for, also when there is no such role. */
   readonly roleName: string
@@ -27,13 +35,21 @@ export interface Noted {
   readonly claims: JsonObject | undefined
   /** The issuer that the mount expects, for a token that was not proven. */
   readonly issuer: string | undefined
+  /** `record_claims` of the mount; undefined or empty for the claims that the role refers to. */
+  readonly recordClaims: readonly string[] | undefined
 }
 
 export function noteOf(noted: Noted): LoginNote {
-  const { kind, roleName, role, decision, signature, claims, issuer } = noted
+  const { kind, roleName, role, decision, signature, claims, issuer, recordClaims = [] } = noted
   const failure = decision.kind === 'refused' ? decision.failure : undefined
   const proven = signature?.ok === true ? claims : undefined
-  const shown = proven === undefined ? undefined : shownClaims(proven, role)
+  const isListed = proven !== undefined && recordClaims.length > 0
+  const shown =
+    proven === undefined
+      ? undefined
+      : isListed
+        ? listedClaims(proven, recordClaims)
+        : shownClaims(proven, role)
   return {
     role: roleName,
     reason: failure?.reason,
@@ -41,9 +57,13 @@ export function noteOf(noted: Noted): LoginNote {
     claim: failure?.claim,
     roleVersion: role?.version,
     kind,
-    issuer: typeof shown?.['iss'] === 'string' ? shown['iss'] : issuer,
+    issuer: issuerOf(proven) ?? issuer,
     keyId: signature?.ok === true ? keyOf(signature.value) : undefined,
     claims: shown,
+    verifyMs: noted.verifyMs,
+    keysMs: noted.keysMs,
+    decideMs: noted.decideMs,
+    ...(isListed ? { claimsListed: true } : {}),
   }
 }
 
@@ -52,20 +72,57 @@ function keyOf({ keyId, thumbprint }: ProvenKey): string {
   return keyId ?? thumbprint
 }
 
+function issuerOf(claims: JsonObject | undefined): string | undefined {
+  const iss = claims === undefined ? undefined : member(claims, 'iss')
+  return typeof iss === 'string' ? String(shownValue(iss)) : undefined
+}
+
+/** What a login through that role looks at, or what every login does when there is none. */
+export function lookedAt(role: CompiledRole | undefined): readonly ClaimReference[] {
+  if (role === undefined) return alwaysShown
+  const { userClaim, groupsClaim, claimRules, mappings } = role
+  return [
+    ...alwaysShown,
+    userClaim,
+    ...(groupsClaim === undefined ? [] : [groupsClaim]),
+    ...claimRules.map(({ reference }) => reference),
+    ...mappings.map(({ reference }) => reference),
+  ]
+}
+
 function shownClaims(claims: JsonObject, role: CompiledRole | undefined): JsonObject {
   const shown = new Map<string, JsonValue>()
-  const show = (reference: ClaimReference | undefined): void => {
-    if (reference === undefined || shown.has(reference.text)) return
+  for (const reference of lookedAt(role)) {
+    if (shown.has(reference.text)) continue
     const value = resolveReference(claims, reference)
-    if (value === undefined) return
-    shown.set(reference.text, shownValue(value))
+    if (value !== undefined) shown.set(reference.text, shownValue(value))
   }
-  alwaysShown.forEach(show)
-  show(role?.userClaim)
-  show(role?.groupsClaim)
-  for (const { reference } of role?.claimRules ?? []) show(reference)
-  for (const { reference } of role?.mappings ?? []) show(reference)
   return Object.fromEntries(shown)
+}
+
+/** Null says that the token has none: what is not listed may have been there. */
+function listedClaims(claims: JsonObject, names: readonly string[]): JsonObject {
+  let references = referencesOfLists.get(names)
+  if (references === undefined) {
+    references = names.map(parseReference)
+    referencesOfLists.set(names, references)
+  }
+  return Object.fromEntries(
+    references.map((reference) => {
+      const value = resolveReference(claims, reference)
+      return [reference.text, value === undefined ? null : shownValue(value)]
+    }),
+  )
+}
+
+/** Whether a record says of that claim what the token had: it was kept, and whole. */
+export function isKeptWhole(claims: JsonObject, { text }: ClaimReference): boolean {
+  const value = member(claims, text)
+  return value !== undefined && !isCut(value)
+}
+
+export function isCut(value: JsonValue | undefined): boolean {
+  return typeof value === 'string' && value.length >= valueLengthMax
 }
 
 /** As it is where it is short and no token stands in it; else a text of it, masked and cut. */

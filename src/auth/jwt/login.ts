@@ -12,6 +12,7 @@ import { bindingOf, policiesOfGroups } from '../../framework/identity-settings.t
 import { originFacts } from '../../framework/policy-origins.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { grantedBy, loginRefusal } from '../../framework/role-login.ts'
+import { allAlgorithms } from '../../jose/algorithms.ts'
 import { parseCompactJwt } from '../../jose/compact-jwt.ts'
 import type { JsonObject } from '../../lib/json.ts'
 import { err, ok } from '../../lib/result.ts'
@@ -22,14 +23,13 @@ import type { StoreView } from '../../storage/store.ts'
 import {
   decideJwtLogin,
   decideSelectingLogin,
-  type Decision,
   type JwtLoginInput,
   type LoginOutcome,
   type Presented,
 } from '../../trust/decide.ts'
 import type { RoleSelection as Selection, SelectingLoginInput } from '../../trust/role-choice.ts'
 import type { CompiledRole } from '../../trust/role-rules.ts'
-import { allAlgorithms, type ConfigRecord, type JwtConfigs, type TrustRecord } from './config.ts'
+import type { ConfigRecord, JwtConfigs, TrustRecord } from './config.ts'
 import { keepFacts, type Voucher } from './facts.ts'
 import { claimedIssuer, loginConfig, type JwtIssuers, type NamedIssuer } from './issuers.ts'
 import { noteOf } from './login-note.ts'
@@ -37,7 +37,7 @@ import { ProviderLookups, type LoginLookups } from './providers.ts'
 import { roleNameCharsMax, type RoleRecord } from './role-record.ts'
 import type { JwtRoles } from './role.ts'
 import { RoleSelection } from './role-selection.ts'
-import { settle, type Answers } from './settle.ts'
+import { settle, type Answers, type Settled } from './settle.ts'
 import { unitedLogin } from './united-roles.ts'
 
 /** Above what a JWT may have, so that a longer one is refused for that very reason. */
@@ -143,8 +143,10 @@ export class JwtLogin {
     }
     const { record } = prepared
     const answers = this.answers(prepared)
-    const { decision, input } = await settle(prepared.input, decideJwtLogin, answers)
-    const note = this.note(prepared, decision, input)
+    const { clock } = this.#context
+    const settled = await settle(prepared.input, decideJwtLogin, { answers, clock })
+    const { decision, input } = settled
+    const note = this.note(prepared, settled)
     if (decision.kind === 'refused') throw loginRefusal(decision.failure, prepared.mount, note)
     if (record === undefined) throw new Error('a login was accepted without a role')
     const voucher = this.voucherOf(prepared, input)
@@ -165,22 +167,25 @@ export class JwtLogin {
   async #select(prepared: Prepared, selection: Selection): Promise<Reply> {
     let records: readonly RoleRecord[] = []
     const asked: SelectingLoginInput = { ...prepared.input, chosen: undefined }
-    const { decision, input } = await settle(asked, decideSelectingLogin, {
+    const { clock } = this.#context
+    const answers: Answers<SelectingLoginInput> = {
       signature: () => this.verify(prepared),
       roles: async (proven, claims) => {
         const found = await this.#selection.choose(claims, selection, ({ record, role }) => {
           const named = { ...proven, role, requestedRole: role.name }
           const one = { ...prepared, record, input: named }
-          return settle<JwtLoginInput>(named, decideJwtLogin, this.answers(one))
+          return settle<JwtLoginInput>(named, decideJwtLogin, { answers: this.answers(one), clock })
         })
         records = found.records
         return { chosen: found.chosen }
       },
-    })
+    }
+    const settled = await settle(asked, decideSelectingLogin, { answers, clock })
+    const { decision, input } = settled
     const [first, ...others] = records
     const names = records.map(({ name }) => name).join(',')
     const note = {
-      ...this.note(prepared, decision, input),
+      ...this.note(prepared, settled),
       ...(names === '' ? {} : { role: names }),
     }
     if (decision.kind === 'refused') throw loginRefusal(decision.failure, prepared.mount, note)
@@ -202,12 +207,14 @@ export class JwtLogin {
   }
 
   note(
-    { issuer }: Prepared,
-    decision: Decision,
-    { requestedRole, config, role, token, signature }: JwtLoginInput,
+    { issuer, config: mountConfig }: Prepared,
+    { decision, input, verifyMs, keysMs, decideMs }: Settled<JwtLoginInput>,
   ): LoginNote {
-    if (!this.#context.loginLog.isEnabled(decision.kind)) return {}
+    const { requestedRole, config, role, token, signature } = input
+    const times = { verifyMs, keysMs, decideMs }
+    if (!this.#context.loginLog.isEnabled(decision.kind)) return times
     return noteOf({
+      ...times,
       kind: 'jwt',
       roleName: role?.name ?? (requestedRole === '' ? config.default_role : requestedRole),
       role,
@@ -215,6 +222,7 @@ export class JwtLogin {
       signature,
       claims: token !== undefined && 'ok' in token && token.ok ? token.value.claims : undefined,
       issuer: issuer?.record.issuer,
+      recordClaims: mountConfig?.record_claims,
     })
   }
 

@@ -337,7 +337,7 @@ export class OidcCallback {
     work: (call: ProviderCall) => Promise<T>,
   ): Promise<T> {
     if (coming?.result.kind !== 'code') return work(unpaidCall())
-    const { codes } = this.#services.budgets
+    const { codes, pushes } = this.#services.budgets
     const admitted = await codes.admit(request.clientAddress, request.nowMs)
     if (admitted === undefined) throw tooManyCalls()
     const call: ProviderCall = { isPaid: true, outcome: 'unasked' }
@@ -345,6 +345,7 @@ export class OidcCallback {
       return await work(call)
     } finally {
       admitted.end(call.outcome)
+      if (call.outcome === 'answered') pushes.giveBack(request.clientAddress)
     }
   }
 

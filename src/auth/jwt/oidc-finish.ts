@@ -13,10 +13,10 @@ import { parseCompactJwt } from '../../jose/compact-jwt.ts'
 import { equalSecrets } from '../../lib/constant-time.ts'
 import { encodeJson, member, type JsonObject } from '../../lib/json.ts'
 import { err, ok, type Result } from '../../lib/result.ts'
+import { after, type Soon } from '../../lib/soon.ts'
 import type { ProviderTokens } from '../../oidc/oauth-client.ts'
 import {
   decideOidcLogin,
-  type Decision,
   type OidcLoginInput,
   type Presented,
   type ProvenKey,
@@ -30,7 +30,7 @@ import type { OidcProvider } from './oidc-provider.ts'
 import { ProviderLookups } from './providers.ts'
 import type { RoleRecord } from './role-record.ts'
 import type { JwtRoles } from './role.ts'
-import { settle } from './settle.ts'
+import { settle, type Answers, type Settled } from './settle.ts'
 import type { SignIn } from './sign-in.ts'
 
 export interface FinishInput {
@@ -69,8 +69,9 @@ export class OidcFinish {
   /** The proven identity; a refusal with its wire text otherwise. */
   async finish(input: FinishInput): Promise<Result<Login, Refusal>> {
     const { provider, record, tokens, request } = input
-    const { decision, input: judged } = await settle(this.#inputOf(input), decideOidcLogin, {
-      signature: async ({ idToken }) => ({ signature: await this.verify(provider, idToken) }),
+    const answers: Answers<OidcLoginInput> = {
+      signature: ({ idToken }) =>
+        after(this.verify(provider, idToken), (signature) => ({ signature })),
       user_info: async (_, claims) => {
         const overlaid = await this.#overlay(input, claims)
         this.#logClaims(record, overlaid, request.requestId)
@@ -81,8 +82,11 @@ export class OidcFinish {
           .forLogin(provider.config, tokens.accessToken)
           .provide(record, claims),
       }),
-    })
-    const note = this.#note(decision, judged)
+    }
+    const { clock } = this.#context
+    const settled = await settle(this.#inputOf(input), decideOidcLogin, { answers, clock })
+    const { decision } = settled
+    const note = this.#note(settled, provider)
     if (decision.kind === 'refused') return err(checkFailed(decision.failure, note))
     const clientId = provider.config.oidc_client_id
     const login = loginOf({ outcome: decision.outcome, record, note }, { flow: 'oidc', clientId })
@@ -90,10 +94,15 @@ export class OidcFinish {
     return ok({ ...login, metadata })
   }
 
-  #note(decision: Decision, judged: OidcLoginInput): LoginNote {
-    if (!this.#context.loginLog.isEnabled(decision.kind)) return {}
+  #note(
+    { decision, input: judged, verifyMs, keysMs, decideMs }: Settled<OidcLoginInput>,
+    { config }: OidcProvider,
+  ): LoginNote {
+    const times = { verifyMs, keysMs, decideMs }
+    if (!this.#context.loginLog.isEnabled(decision.kind)) return times
     const { idToken, signature, facts } = judged
     return noteOf({
+      ...times,
       kind: 'oidc',
       roleName: judged.role.name,
       role: judged.role,
@@ -102,6 +111,7 @@ export class OidcFinish {
       // With user info over them, where it was asked for: those are what the role looked at.
       claims: judged.overlaid ?? ('ok' in idToken && idToken.ok ? idToken.value.claims : undefined),
       issuer: facts.issuer,
+      recordClaims: config.record_claims,
     })
   }
 
@@ -163,17 +173,16 @@ export class OidcFinish {
     }
   }
 
-  async verify(
-    { keys }: OidcProvider,
-    token: Presented,
-  ): Promise<Result<ProvenKey, SignatureProblem>> {
+  verify({ keys }: OidcProvider, token: Presented): Soon<Result<ProvenKey, SignatureProblem>> {
     if (!('ok' in token) || !token.ok)
       throw new Error('a signature was asked for a token that cannot be read')
     const cached = keys.verifyCached(token.value)
-    const verdict = cached === 'needs_refresh' ? await keys.verify(token.value) : cached
-    if (!verdict.ok) return verdict
-    const { kid, thumbprint } = verdict.value.key
-    return ok({ keyId: kid, thumbprint })
+    const verdict = cached === 'needs_refresh' ? keys.verify(token.value) : cached
+    return after(verdict, (verified) => {
+      if (!verified.ok) return verified
+      const { kid, thumbprint } = verified.value.key
+      return ok({ keyId: kid, thumbprint })
+    })
   }
 
   /** jwt-oidc.md §4.11, 3: user info is a help; a failure is told to the log and to nobody else. */

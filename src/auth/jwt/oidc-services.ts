@@ -11,6 +11,8 @@ import type { SignInStates } from './sign-in-states.ts'
 export interface ProviderBudgets {
   /** Codes that the provider did not take. */
   readonly codes: ProviderBudget
+  /** Pushed requests whose sign-ins were not finished. */
+  readonly pushes: ProviderBudget
   /** Device sign-ins that nobody asked after. */
   readonly devices: ProviderBudget
   /** Polls that the provider had nothing to say to. */

@@ -108,7 +108,7 @@ export class OidcStart {
     }
     const provider = await this.#services.providers.of(config)
     if (!provider.ok) return this.#noUrl(start, provider.error.detail)
-    const { authorizationEndpoint } = provider.value.metadata
+    const { authorizationEndpoint, requiresPushedRequests } = provider.value.metadata
     if (authorizationEndpoint === undefined) {
       return this.#noUrl(start, 'the discovery document names no usable authorization_endpoint')
     }
@@ -120,16 +120,18 @@ export class OidcStart {
         ? formPostRedirect(split.redirectUri, request.namespace)
         : split.redirectUri,
     }
-    await this.#services.states.start(state, signIn)
     const shownState = split.namespace === '' ? state : `${state},ns=${split.namespace}`
-    const data: JsonObject = {
-      auth_url: authorizationUrl(authorizationEndpoint, {
-        config,
-        record,
-        signIn,
-        state: shownState,
-      }),
+    let parameters = authorizationParameters({ config, record, signIn, state: shownState })
+    if (requiresPushedRequests) {
+      if (!this.#services.budgets.pushes.take(request.clientAddress, request.nowMs))
+        throw tooManyCalls()
+      const pushed = await provider.value.client.pushRequest(provider.value.metadata, parameters)
+      if (!pushed.ok) return this.#noUrl(start, pushed.error.detail)
+      const { oidc_client_id: client_id } = config
+      parameters = new URLSearchParams({ client_id, request_uri: pushed.value })
     }
+    await this.#services.states.start(state, signIn)
+    const data: JsonObject = { auth_url: withParameters(authorizationEndpoint, parameters) }
     if (record.callback_mode === 'client') return reply.data(data)
     return reply.data({ ...data, state, poll_interval: pollInterval(record, undefined) })
   }
@@ -207,15 +209,13 @@ export class OidcStart {
   }
 }
 
-function authorizationUrl(
-  endpoint: string,
-  parts: {
-    readonly config: ConfigRecord
-    readonly record: RoleRecord
-    readonly signIn: NewSignIn
-    readonly state: string
-  },
-): string {
+/** OpenID Connect Core §3.1.2.1, §3.2.2.1. */
+function authorizationParameters(parts: {
+  readonly config: ConfigRecord
+  readonly record: RoleRecord
+  readonly signIn: NewSignIn
+  readonly state: string
+}): URLSearchParams {
   const { config, record, signIn, state } = parts
   const isCode = signIn.responseType === 'code'
   const parameters = new URLSearchParams({
@@ -232,6 +232,10 @@ function authorizationUrl(
     parameters.set('code_challenge_method', 'S256')
   }
   if (record.max_age > 0) parameters.set('max_age', String(record.max_age))
+  return parameters
+}
+
+function withParameters(endpoint: string, parameters: URLSearchParams): string {
   // A "+" for a space is read wrongly by some providers.
   const query = parameters.toString().replaceAll('+', '%20')
   return `${endpoint}${endpoint.includes('?') ? '&' : '?'}${query}`

@@ -1,5 +1,5 @@
 /**
- * What a write of a role or of the configuration would do, before it is made (explain.md §5): the
+ * What a write of a role, an issuer or the configuration would do, before it is made (explain.md §5): the
  * fields that change, and which logins of the past would go another way. The kept logins are judged
  * twice by the list of checks of a login, with the rules that stand and with those that would;
  * their signatures were proven then. Nothing is written. For the replay nobody is asked; the draft
@@ -12,16 +12,24 @@ import { grantedBy } from '../../framework/role-login.ts'
 import { encodeJson, member, type JsonObject, type JsonValue } from '../../lib/json.ts'
 import { turn } from '../../lib/turns.ts'
 import {
-  explainJwtLogin,
-  type Explanation,
+  judgeJwtLogin,
   type JwtLoginInput,
   type LoginConfig,
+  type Verdict as JudgedLogin,
 } from '../../trust/decide.ts'
 import { claimsByReference } from '../../trust/pointer.ts'
 import type { CompiledRole } from '../../trust/role-rules.ts'
 import { configRecord, type DraftedConfig, type JwtConfigs, type TrustRecord } from './config.ts'
-import { loginConfig, type JwtIssuers } from './issuers.ts'
+import {
+  claimedIssuer,
+  issuerRecord,
+  loginConfig,
+  type DraftedIssuer,
+  type JwtIssuers,
+  type NamedIssuer,
+} from './issuers.ts'
 import type { JwtLogin } from './login.ts'
+import { isCut, isKeptWhole, lookedAt } from './login-note.ts'
 import { roleRecord, type RoleRecord } from './role-record.ts'
 import type { DraftedRole, JwtRoles } from './role.ts'
 
@@ -34,6 +42,8 @@ const loginsOfTurn = 50
 interface Side {
   readonly trust: TrustRecord
   readonly roleOf: (name: string) => RoleRecord | undefined
+  /** In place of the stored one of that name. */
+  readonly issuer?: NamedIssuer | undefined
 }
 
 interface Replay {
@@ -44,6 +54,18 @@ interface Replay {
   readonly changed: readonly JsonObject[]
   readonly truncated: boolean
 }
+
+/** Fields that decide about signatures, which are not kept. */
+const keyFields: ReadonlySet<string> = new Set([
+  'oidc_discovery_url',
+  'oidc_discovery_ca_pem',
+  'jwks_url',
+  'jwks_ca_pem',
+  'jwt_validation_pubkeys',
+  'jwt_supported_algs',
+])
+const keysNotJudged =
+  'signatures are not kept: whether the new keys and algorithms verify the tokens of these logins was not judged'
 
 interface Parts {
   readonly configs: JwtConfigs
@@ -65,7 +87,7 @@ export class JwtPreview {
     const { current, next, warnings } = await draft()
     const trust = await this.#parts.configs.loadTrust()
     const kept = await this.#kept()
-    const ofRole = kept.filter(({ role }) => role === next.name)
+    const ofRole = kept.filter(({ role, isCel }) => role === next.name && isCel !== true)
     const before: Side = { trust, roleOf: () => current }
     const after: Side = { trust, roleOf: () => next }
     const replay = await this.#replay(ofRole, before, after)
@@ -85,6 +107,31 @@ export class JwtPreview {
     const changes = changesOf(shown(current), shown(next) ?? {})
     const truncated = replay.truncated || kept.length >= loginsMax
     return previewData({ ...replay, changes, warnings, truncated }, sight)
+  }
+
+  async issuer(draft: () => Promise<DraftedIssuer>, sight: PreviewSight): Promise<JsonObject> {
+    const { name, current, next, warnings } = await draft()
+    const kept = await this.#kept()
+    const roles = await this.#rolesOf(kept)
+    const roleOf = (role: string): RoleRecord | undefined => roles.get(role)
+    const issuers = [current.record?.issuer, next.record.issuer]
+    const concerned = kept.filter(({ claims = {} }) => {
+      const iss = member(claims, 'iss')
+      return typeof iss !== 'string' || issuers.includes(iss)
+    })
+    const replay = await this.#replay(
+      concerned,
+      { trust: current.trust, roleOf },
+      { trust: next.trust, roleOf, issuer: { name, record: next.record } },
+    )
+    const changes = changesOf(
+      current.record && issuerRecord.shown(current.record),
+      issuerRecord.shown(next.record),
+    )
+    const isOfKeys = changes.some(({ field }) => typeof field === 'string' && keyFields.has(field))
+    const truncated = replay.truncated || kept.length >= loginsMax
+    const all = isOfKeys ? [...warnings, keysNotJudged] : warnings
+    return previewData({ ...replay, changes, warnings: all, truncated }, sight)
   }
 
   /** Those of proven tokens: of the others nothing is known that could be judged. */
@@ -116,9 +163,13 @@ export class JwtPreview {
       if (clock.monotonicMs() - startedMs > timeMsMax) break
       if (replayed % loginsOfTurn === loginsOfTurn - 1) await turn(clock)
       replayed++
+      if (login.isCel === true) {
+        unknown++
+        continue
+      }
       const claims = claimsByReference(login.claims ?? {})
       const [old, made] = [await judges[0](login, claims), await judges[1](login, claims)]
-      if (isUnknown(made, login)) unknown++
+      if (isUnknown(old, made, login)) unknown++
       else if (old.outcome === made.outcome) continue
       else if (old.outcome === undefined) gain.push(rowOf(login))
       else if (made.outcome === undefined) lose.push({ ...rowOf(login), reason: made.reason })
@@ -128,19 +179,21 @@ export class JwtPreview {
   }
 
   /** Judges kept logins by these rules; what is the same for many is looked up once. */
-  async #judge({ trust, roleOf }: Side): Promise<Judge> {
+  async #judge({ trust, roleOf, issuer: drafted }: Side): Promise<Judge> {
     const { issuers, roles, login } = this.#parts
     const configs = new Map<string, LoginConfig>()
     const compiled = new Map<string, CompiledRole | undefined>()
     const nobody = { role: '', jwt: '', claims: {}, clientAddress: undefined, requestId: '' }
     const { input: base } = await login.prepare({ ...nobody, nowMs: this.#context.clock.nowMs() })
     const configFor = async (claims: JsonObject): Promise<LoginConfig> => {
-      const iss = member(claims, 'iss')
-      const name = typeof iss === 'string' ? iss : ''
+      const name = issOf(claims)
       const known = configs.get(name)
       if (known !== undefined) return known
       const { store } = this.#context
-      const issuer = await store.view((view) => issuers.find(trust, name, view))
+      const isDrafted = drafted !== undefined && issuers.route(trust, name) === drafted.name
+      const issuer = isDrafted
+        ? drafted
+        : await store.view((view) => issuers.find(trust, name, view))
       const config = {
         ...loginConfig(trust, issuer),
         // What its document says: the write has compared the two.
@@ -152,22 +205,27 @@ export class JwtPreview {
       return config
     }
     return async (kept, claims) => {
+      if (trust.config === undefined && issuers.route(trust, issOf(claims)) === undefined) {
+        const isSure = kept.claimsListed !== true || member(claims, 'iss') !== undefined
+        return { outcome: undefined, reason: 'issuer_unknown', claim: 'iss', isSure }
+      }
       const name = kept.role ?? ''
       const record = roleOf(name)
       if (!compiled.has(name)) compiled.set(name, record && roles.compiled(record))
+      const role = compiled.get(name)
       const input: JwtLoginInput = {
         ...base,
         config: await configFor(claims),
         requestedRole: name,
-        role: compiled.get(name),
+        role,
         token: { claims },
         sourceAddress: kept.source,
         nowSeconds: Math.floor(kept.timeMs / 1000),
         env: { ...base.env, nowMs: kept.timeMs },
       }
-      const explained = explainJwtLogin(input, false)
-      if (explained.kind === 'needs') throw new Error('a run that may not ask has asked')
-      return verdictOf(explained.explanation, record)
+      const judged = judgeJwtLogin(input, false)
+      if (judged.kind === 'needs') throw new Error('a run that may not ask has asked')
+      return { ...verdictOf(judged.explanation, record), isSure: isSureOf(role, kept) }
     }
   }
 }
@@ -179,9 +237,28 @@ interface Verdict {
   readonly outcome: string | undefined
   readonly reason: string | null
   readonly claim: string | undefined
+  /** False when it rests on what may have been otherwise in the token. */
+  readonly isSure: boolean
 }
 
-function verdictOf({ failure, outcome }: Explanation, record: RoleRecord | undefined): Verdict {
+function issOf(claims: JsonObject): string {
+  return claimedIssuer(claims) ?? ''
+}
+
+/** Whether the record has all that such a login looks at, as the token had it. */
+function isSureOf(
+  role: CompiledRole | undefined,
+  { claims = {}, claimsListed }: KeptLogin,
+): boolean {
+  const references = lookedAt(role)
+  if (claimsListed === true) return references.every((one) => isKeptWhole(claims, one))
+  return references.every(({ text }) => !isCut(member(claims, text)))
+}
+
+function verdictOf(
+  { failure, outcome }: JudgedLogin,
+  record: RoleRecord | undefined,
+): Omit<Verdict, 'isSure'> {
   if (failure !== undefined || outcome === undefined || record === undefined) {
     return { outcome: undefined, reason: failure?.reason ?? null, claim: failure?.claim }
   }
@@ -191,8 +268,10 @@ function verdictOf({ failure, outcome }: Explanation, record: RoleRecord | undef
   return { outcome: JSON.stringify(made), reason: null, claim: undefined }
 }
 
-/** The new rules want a claim that was not kept, since no rule had looked at it. */
-function isUnknown({ reason, claim }: Verdict, { claims = {} }: KeptLogin): boolean {
+/** The rules want a claim that was not kept: no rule had looked at it, or no list named it. */
+function isUnknown(old: Verdict, made: Verdict, { claims = {} }: KeptLogin): boolean {
+  if (!old.isSure || !made.isSure) return true
+  const { reason, claim } = made
   const isMissing = reason?.endsWith('_missing') === true
   return isMissing && claim !== undefined && member(claims, claim) === undefined
 }

@@ -20,6 +20,14 @@ export interface RoleFacts {
   /** What the provider says about itself; undefined where it was not read. */
   readonly provider: JsonObject | undefined
   readonly lints: readonly Lint[]
+  readonly groups: SeenGroups
+}
+
+/** Groups that logins of the role have brought. */
+export interface SeenGroups {
+  readonly seen: readonly string[]
+  /** Those that are no alias of a group on this mount. */
+  readonly withoutAlias: readonly string[]
 }
 
 export function examineRole(role: RoleRecord, facts: RoleFacts): readonly Finding[] {
@@ -27,6 +35,7 @@ export function examineRole(role: RoleRecord, facts: RoleFacts): readonly Findin
   return [
     ...ofKind,
     ...claimFindings(role, facts),
+    ...groupFindings(role, facts),
     ...facts.lints.map((lint) => lintFinding(role, lint)),
   ]
 }
@@ -76,6 +85,43 @@ function boundIssuer(role: RoleRecord, { issuers }: RoleFacts): readonly Finding
       change: { bound_claims: { ...role.bound_claims, iss: issuer } },
     },
   ]
+}
+
+/** Groups that change nothing: neither a group of this server nor the role knows them. */
+function groupFindings(role: RoleRecord, { groups }: RoleFacts): readonly Finding[] {
+  const given = role.group_policies ?? {}
+  const unmapped = groups.withoutAlias.filter((name) => !Object.hasOwn(given, name))
+  const near = unmapped.flatMap((name) => {
+    const key = Object.keys(given).find((one) => likeGroup(one) === likeGroup(name))
+    return key === undefined || groups.seen.includes(key) ? [] : [{ name, key }]
+  })
+  const [first] = near
+  if (first !== undefined) {
+    const added = Object.fromEntries(near.map(({ name, key }) => [name, given[key] ?? []]))
+    return [
+      {
+        code: 'group_unmapped',
+        level: 'warn',
+        what: `Logins bring the group ${show(first.name)}, and the role has policies for ${show(first.key)}: nobody maps the first.`,
+        fix: 'Write the group as tokens have it.',
+        change: { group_policies: { ...given, ...added } },
+      },
+    ]
+  }
+  if (groups.seen.length === 0 || unmapped.length < groups.seen.length) return []
+  return [
+    {
+      code: 'group_unmapped',
+      level: 'warn',
+      what: `The role takes groups from ${show(role.groups_claim)}, and nobody maps one of those that logins bring: ${list(unmapped)}.`,
+      fix: 'Name the group with its policies in group_policies of the role; or make an external group with an alias of that name on this mount (identity/group, identity/group-alias).',
+    },
+  ]
+}
+
+/** The slash of a path of groups, white space and case are what is got wrong. */
+function likeGroup(name: string): string {
+  return name.trim().replace(/^\/+/, '').toLowerCase()
 }
 
 // ---------------------------------------------------------------- browser sign-ins

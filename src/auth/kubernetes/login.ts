@@ -19,7 +19,7 @@ import {
   sourceRefusal,
   type RefusedAttempt,
 } from '../../framework/role-login.ts'
-import { signatureAlgorithms, type SignatureAlgorithm } from '../../jose/algorithms.ts'
+import { allAlgorithms } from '../../jose/algorithms.ts'
 import { parseCompactJwt, type ParsedJwt } from '../../jose/compact-jwt.ts'
 import { verifyWithStaticKeys } from '../../jose/verify.ts'
 import { member } from '../../lib/json.ts'
@@ -45,8 +45,6 @@ const loginFields = {
 } as const
 
 type LoginRequest = BackendRequest<Input<typeof loginFields>>
-
-const allAlgorithms: ReadonlySet<SignatureAlgorithm> = new Set(signatureAlgorithms)
 
 /** Of clusters that name none in the configuration. */
 const issuerDefault = 'kubernetes/serviceaccount'

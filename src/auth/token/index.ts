@@ -191,7 +191,7 @@ function tokenPaths<Known>(
       operations: {
         write: {
           summary: 'Start a tidy.',
-          handler: async (): Promise<Reply> => reply.tidy(port().tidy()),
+          handler: async () => reply.tidied(port().tidy()),
         },
       },
     }),

@@ -22,7 +22,12 @@ import {
 import { customerOf } from '../../lib/cidr.ts'
 import type { Input } from '../../schema/field.ts'
 import type { StoreView } from '../../storage/store.ts'
-import { nobodysPassword, verifyPassword, type PasswordRecord } from './password-hash.ts'
+import {
+  hashPassword,
+  nobodysPassword,
+  verifyPassword,
+  type PasswordRecord,
+} from './password-hash.ts'
 import type { PasswordLine, WorkOutcome } from './password-line.ts'
 import {
   passwordField,
@@ -79,14 +84,22 @@ export class UserLogin {
         throw wrongCredentials(attempt)
       }
       outcome = 'proven'
-      return this.#proven(user, request, attempt)
+      return await this.#proven(user, request, attempt)
     } finally {
       turn.end(outcome)
     }
   }
 
-  #proven(user: UserRecord, { clientAddress }: LoginRequest, attempt: RefusedAttempt): Reply {
+  async #proven(
+    user: UserRecord,
+    { clientAddress, input }: LoginRequest,
+    attempt: RefusedAttempt,
+  ): Promise<Reply> {
     if (!mayComeFrom(user, clientAddress)) throw sourceRefusal(attempt)
+    const fresh =
+      user.password.kind === 'bcrypt'
+        ? await hashPassword(input.password ?? '', this.#context.random)
+        : undefined
     const { name, id } = user
     const metadata = { username: name }
     const login = loginOf(user, {
@@ -103,6 +116,7 @@ export class UserLogin {
         if (now?.id !== id || now.version !== user.version) {
           throw wrongCredentials(attempt)
         }
+        if (fresh !== undefined) this.#users.replaceHash(txn, now, fresh)
         await this.#lockout.forget(name, txn)
       },
     })

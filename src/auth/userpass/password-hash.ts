@@ -1,19 +1,21 @@
 /**
  * Passwords as they are kept: scrypt (RFC 7914) with its parameters beside the hash, so that
- * stronger ones can come without anybody setting a password again. The work is done off the event
- * loop.
+ * stronger ones can come without anybody setting a password again; or a bcrypt hash from elsewhere,
+ * until its owner comes. The work is done off the event loop.
  */
 
 import { scrypt, timingSafeEqual } from 'node:crypto'
 import type { Random } from '../../platform/random.ts'
 import { defineRecord, own, type StoredOf } from '../../schema/record.ts'
+import { matchesBcrypt } from './bcrypt.ts'
 
 export const passwordRecord = defineRecord({
-  kind: own<'scrypt'>('scrypt'),
+  kind: own<'scrypt' | 'bcrypt'>('scrypt'),
   cost: own<number>(0),
   blockSize: own<number>(0),
   parallelization: own<number>(0),
   salt: own<string>(''),
+  /** Of bcrypt the whole text, which has its cost and salt in it. */
   hash: own<string>(''),
 })
 
@@ -35,7 +37,13 @@ export async function hashPassword(password: string, random: Random): Promise<Pa
   return { ...parameters, hash: hash.toString('base64url') }
 }
 
+/** A hash that `bcryptProblem` found nothing wrong with. */
+export function bcryptPassword(hash: string): PasswordRecord {
+  return { ...passwordRecord.defaults, kind: 'bcrypt', hash }
+}
+
 export async function verifyPassword(password: string, kept: PasswordRecord): Promise<boolean> {
+  if (kept.kind === 'bcrypt') return matchesBcrypt(password, kept.hash)
   const found = await derive(password, kept)
   const wanted = Buffer.from(kept.hash, 'base64url')
   return wanted.length === found.length && timingSafeEqual(wanted, found)

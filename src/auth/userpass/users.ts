@@ -19,8 +19,14 @@ import type { Soon } from '../../lib/soon.ts'
 import { field, type Input } from '../../schema/field.ts'
 import { defineRecord, own, part, type StoredOf } from '../../schema/record.ts'
 import { recordCodec } from '../../storage/record-codec.ts'
-import type { StoreView } from '../../storage/store.ts'
-import { hashPassword, passwordRecord, type PasswordRecord } from './password-hash.ts'
+import type { StoreTransaction, StoreView } from '../../storage/store.ts'
+import { bcryptProblem } from './bcrypt.ts'
+import {
+  bcryptPassword,
+  hashPassword,
+  passwordRecord,
+  type PasswordRecord,
+} from './password-hash.ts'
 import type { PasswordLine } from './password-line.ts'
 
 const userNameCharsMax = 128
@@ -51,7 +57,7 @@ export const passwordField = field.string({
 const passwordFields = {
   password: passwordField,
   password_hash: field.string({
-    help: 'A bcrypt hash in place of the password; refused in this version.',
+    help: 'A bcrypt hash in place of the password, of cost 4 to 14.',
     secret: true,
     charsMax: 128,
   }),
@@ -132,15 +138,14 @@ export class Users {
   }
 
   async #hashed({ password, password_hash }: UserInput): Promise<PasswordRecord | undefined> {
-    if ((password_hash ?? '') !== '') {
-      const both = (password ?? '') !== ''
-      throw invalid(
-        both
-          ? "only one of 'password' and 'password_hash' can be given"
-          : "'password_hash' is not available in this version: give 'password'",
-      )
+    const isPasswordGiven = password !== undefined && password !== ''
+    if (password_hash !== undefined && password_hash !== '') {
+      if (isPasswordGiven) throw invalid("only one of 'password' and 'password_hash' can be given")
+      const problem = bcryptProblem(password_hash)
+      if (problem !== undefined) throw invalid(`invalid 'password_hash': ${problem}`)
+      return bcryptPassword(password_hash)
     }
-    if (password === undefined || password === '') return undefined
+    if (!isPasswordGiven) return undefined
     const turn = await this.#line.enterAsOperator()
     if (turn === undefined) throw new Refusal('rate_limited', { headers: { 'Retry-After': '2' } })
     try {
@@ -148,6 +153,11 @@ export class Users {
     } finally {
       turn.end('proven')
     }
+  }
+
+  /** Another hash of the same password: who is being proven by the earlier one goes on. */
+  replaceHash(txn: StoreTransaction, user: UserRecord, password: PasswordRecord): void {
+    txn.put(this.#records.key(user.name), { ...user, password })
   }
 
   async remove(name: string): Promise<void> {

@@ -12,15 +12,14 @@ import type { Command } from '../command.ts'
 import { cleanPath, type CommandContext } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
 import { parseTextValues } from '../key-values.ts'
-import { loadLoginMethod } from '../login/methods.ts'
+import { loadLoginMethod, loginMethodNames } from '../login/methods.ts'
 import { isStockName } from '../program-names.ts'
 import { formatColumns } from '../table.ts'
 import { sessionRows } from './session.ts'
 
 export const login: Command = {
   usage: '[options] [TOKEN | K=V...]',
-  description:
-    'Logs in and keeps the token for later commands. The methods are token, oidc, userpass, jwt, approle and kubernetes; "auth help METHOD" lists the words that each takes.',
+  description: `Logs in and keeps the token for later commands. The methods are ${loginMethodNames.join(', ')}; "auth help METHOD" lists the words that each takes.`,
   examples: [
     { title: 'Through the browser', line: 'login -method=oidc role=people' },
     { title: 'With a JWT', line: 'login -method=jwt role=ci jwt=@token.jwt' },

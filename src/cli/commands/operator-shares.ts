@@ -11,11 +11,14 @@ import type { Command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
 import { goText } from '../go-text.ts'
+import { readPgpKeyFile, readPgpKeyFiles } from '../pgp-key-file.ts'
 import { formatColumns } from '../table.ts'
 import { bare } from './operator.ts'
 
 /** As long as a root token of this server; others tell theirs as `otp_length`. */
 const otpChars = 52
+
+const backupPath = 'sys/rekey/backup'
 
 const commonFlags = [
   { name: 'init', kind: 'bool', help: 'Begin.' },
@@ -44,7 +47,11 @@ export const generateRoot: Command = {
     { name: 'decode', kind: 'text', help: 'Decode this token with -otp; no server is asked.' },
     { name: 'otp', kind: 'text', help: 'The one-time password that -init told.' },
     { name: 'generate-otp', kind: 'bool', help: 'Print a one-time password; no server is asked.' },
-    { name: 'pgp-key', kind: 'text', help: 'Not supported by this server.' },
+    {
+      name: 'pgp-key',
+      kind: 'text',
+      help: 'With -init: file with the PGP public key that the token is encrypted with, instead of a one-time password.',
+    },
   ],
   kind: 'remote',
   output: 'format',
@@ -63,8 +70,8 @@ export const generateRoot: Command = {
     const way = await findWay(context, ['generate-root', 'generate-root-token'], 'attempt')
     const attempt = `${way.base}/attempt`
     if (flags.bool('init')) {
-      const pgp_key = flags.text('pgp-key') ?? ''
-      const body: JsonObject = pgp_key === '' ? {} : { pgp_key }
+      const file = flags.text('pgp-key') ?? ''
+      const body: JsonObject = file === '' ? {} : { pgp_key: await readPgpKeyFile('pgp-key', file) }
       return showRootStatus(context, await ask(context, 'PUT', attempt, body))
     }
     if (flags.bool('cancel')) {
@@ -120,7 +127,14 @@ export const rekey: Command = {
       kind: 'text',
       help: 'Kept for compatibility: the keys that the seal has are what changes.',
     },
-    { name: 'pgp-keys', kind: 'list', help: 'Not supported by this server.' },
+    {
+      name: 'pgp-keys',
+      kind: 'list',
+      help: 'With -init: files with PGP public keys, one for each new key, which is encrypted with it.',
+    },
+    { name: 'backup', kind: 'bool', help: 'With -init: the server keeps the encrypted keys.' },
+    { name: 'backup-retrieve', kind: 'bool', help: 'Print the encrypted keys that are kept.' },
+    { name: 'backup-delete', kind: 'bool', help: 'Delete them.' },
   ],
   kind: 'remote',
   output: 'format',
@@ -128,6 +142,20 @@ export const rekey: Command = {
   argsMax: 1,
   async run(context) {
     const { flags } = context
+    if (flags.bool('backup-retrieve')) {
+      const doing = 'Error retrieving the kept keys'
+      const secret = await context.fetch({ method: 'GET', path: backupPath }, { doing })
+      if (secret !== undefined) context.print.secret(secret)
+      return exitCodes.ok
+    }
+    if (flags.bool('backup-delete')) {
+      await context.send(
+        { method: 'DELETE', path: backupPath },
+        { doing: 'Error deleting the kept keys' },
+      )
+      context.print.success('Success! Delete backed up keys, if there were any')
+      return exitCodes.ok
+    }
     const way = await findWay(context, ['rekey', 'rotate/root'], 'init')
     const verifies = flags.bool('verify')
     if (flags.bool('init')) {
@@ -135,7 +163,8 @@ export const rekey: Command = {
         secret_shares: flags.int('key-shares') ?? 5,
         secret_threshold: flags.int('key-threshold') ?? 3,
         require_verification: verifies,
-        ...(flags.list('pgp-keys').length > 0 ? { pgp_keys: flags.list('pgp-keys') } : {}),
+        pgp_keys: await readPgpKeyFiles('pgp-keys', flags.list('pgp-keys')),
+        backup: flags.bool('backup'),
       }
       return showRekeyStatus(context, await ask(context, 'PUT', `${way.base}/init`, body))
     }
@@ -238,6 +267,7 @@ function showRootStatus(context: CommandContext, status: JsonObject): number {
   }
   const otp = textMember(status, 'otp')
   const encoded = textMember(status, 'encoded_token')
+  const person = textMember(status, 'pgp_fingerprint')
   if (otp !== '') {
     context.print.line(
       'Keep the value of OTP: it is shown this once, and the token is decoded with it.\n',
@@ -251,6 +281,7 @@ function showRootStatus(context: CommandContext, status: JsonObject): number {
       ['Complete', String(member(status, 'complete') === true)],
       ...(otp === '' ? [] : [['OTP', otp]]),
       ...(otp === '' ? [] : [['OTP Length', String(numberMember(status, 'otp_length'))]]),
+      ...(person === '' ? [] : [['PGP Fingerprint', person]]),
       ...(encoded === '' ? [] : [['Encoded Token', encoded]]),
     ] as [string, string][]),
   )
@@ -291,7 +322,11 @@ function showRekeyed(context: CommandContext, after: JsonObject, verifies: boole
   }
   const keys = member(after, 'keys_base64')
   const shown = isJsonArray(keys) ? keys : []
-  for (const [place, key] of shown.entries()) print.line(`Key ${place + 1}: ${goText(key)}`)
+  const people = member(after, 'pgp_fingerprints')
+  for (const [place, key] of shown.entries()) {
+    const person = isJsonArray(people) ? ` fingerprint: ${goText(people[place] ?? '')}; value` : ''
+    print.line(`Key ${place + 1}${person}: ${goText(key)}`)
+  }
   print.line(`\nOperation nonce: ${textMember(after, 'nonce')}\n`)
   const nonce = textMember(after, 'verification_nonce')
   print.line(

@@ -13,6 +13,7 @@ import type { Command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
 import { goText } from '../go-text.ts'
+import { readPgpKeyFile, readPgpKeyFiles } from '../pgp-key-file.ts'
 import { formatColumns } from '../table.ts'
 import { sealData, sealTable } from './status.ts'
 
@@ -50,12 +51,12 @@ export const init: Command = {
     {
       name: 'pgp-keys',
       kind: 'list',
-      help: 'Public keys to encrypt the unseal keys with, separated by commas.',
+      help: 'Files with PGP public keys, one for each unseal key, which is encrypted with it.',
     },
     {
       name: 'root-token-pgp-key',
       kind: 'text',
-      help: 'Public key to encrypt the root token with.',
+      help: 'File with the PGP public key that the root token is encrypted with.',
     },
     {
       name: 'recovery-shares',
@@ -66,7 +67,7 @@ export const init: Command = {
     {
       name: 'recovery-pgp-keys',
       kind: 'list',
-      help: 'Public keys to encrypt the recovery keys with.',
+      help: 'Files with PGP public keys, one for each recovery key.',
     },
   ],
   kind: 'remote',
@@ -75,7 +76,7 @@ export const init: Command = {
   argsMax: 0,
   async run(context) {
     if (context.flags.bool('status')) return initStatus(context)
-    const body = initBody(context, await opensItself(context))
+    const body = await initBody(context, await opensItself(context))
     const answer = await bare(
       context,
       { method: 'PUT', path: 'sys/init', body, token: '', namespace: '' },
@@ -113,22 +114,19 @@ async function opensItself(context: CommandContext): Promise<boolean> {
   return member(answer, 'recovery_seal') === true
 }
 
-function initBody(context: CommandContext, opensItself: boolean): JsonObject {
+async function initBody(context: CommandContext, opensItself: boolean): Promise<JsonObject> {
   const { flags } = context
   const recovery =
     opensItself || flags.isSet('recovery-shares') || flags.isSet('recovery-threshold')
-  const keys = (name: string) =>
-    flags
-      .list(name)
-      .flatMap((text) => text.split(','))
-      .filter(Boolean)
   const fields: [string, JsonValue][] = [
     ['secret_shares', flags.int('key-shares') ?? (recovery ? 0 : 5)],
     ['secret_threshold', flags.int('key-threshold') ?? (recovery ? 0 : 3)],
   ]
-  if (flags.isSet('pgp-keys')) fields.push(['pgp_keys', keys('pgp-keys')])
-  if (flags.isSet('root-token-pgp-key')) {
-    fields.push(['root_token_pgp_key', flags.text('root-token-pgp-key') ?? ''])
+  if (flags.isSet('pgp-keys'))
+    fields.push(['pgp_keys', await readPgpKeyFiles('pgp-keys', flags.list('pgp-keys'))])
+  const rootKey = flags.text('root-token-pgp-key') ?? ''
+  if (rootKey !== '') {
+    fields.push(['root_token_pgp_key', await readPgpKeyFile('root-token-pgp-key', rootKey)])
   }
   for (const [name, usual] of [
     ['recovery-shares', 5],
@@ -137,8 +135,10 @@ function initBody(context: CommandContext, opensItself: boolean): JsonObject {
     if (flags.isSet(name)) fields.push([name.replace('-', '_'), flags.int(name) ?? 0])
     else if (opensItself) fields.push([name.replace('-', '_'), usual])
   }
-  if (flags.isSet('recovery-pgp-keys'))
-    fields.push(['recovery_pgp_keys', keys('recovery-pgp-keys')])
+  if (flags.isSet('recovery-pgp-keys')) {
+    const words = flags.list('recovery-pgp-keys')
+    fields.push(['recovery_pgp_keys', await readPgpKeyFiles('recovery-pgp-keys', words)])
+  }
   return objectOf(fields)
 }
 

@@ -3,6 +3,7 @@
  * `policies/NAME.hcl` or `auth/MOUNT/role/NAME.json`, in the form in which the server reads it out.
  */
 
+import { createHash } from 'node:crypto'
 import { isJsonObject, parseJson, requestJsonLimits, type JsonObject } from '../../lib/json.ts'
 import { listKeys, objectOf, textMember } from '../../client/secret.ts'
 import { userFilesBelow, writeUserFileBelow } from '../../platform/user-files.ts'
@@ -44,21 +45,36 @@ export const exportFiles: Command = {
       const { name: _, ...fields } = data
       // What a text alone does not say goes with it.
       const isText = Object.keys(fields).length === 1
-      const [ending, text] = isText
-        ? ['hcl', textMember(data, 'policy')]
-        : ['json', `${formatJson(fields)}\n`]
-      await writeUserFileBelow(folder, `policies/${fileName(name)}.${ending}`, text)
+      const file = pieceFile(name, isText ? 'hcl' : 'json')
+      const text =
+        isText && file.named === undefined
+          ? textMember(data, 'policy')
+          : `${formatJson({ ...file.named, ...fields })}\n`
+      await writeUserFileBelow(folder, `policies/${file.name}`, text)
       count++
     }
+    let passedOver = 0
     for (const mount of await loginMounts(context)) {
+      const mountFile = pieceFile(mount, '')
       for (const name of await namesAt(context, `auth/${mount}/role`)) {
+        if (mountFile.named !== undefined) {
+          context.print.warn(`auth/${mount}/role/${name} has too long a mount for a file`)
+          passedOver++
+          continue
+        }
         const data = await readAt(context, `auth/${mount}/role/${name}`)
-        const file = `auth/${fileName(mount)}/role/${fileName(name)}.json`
+        const file = pieceFile(name, 'json')
         // What is not set reads as null, and is left out: written, it would be an empty value.
         const set = Object.entries(data).filter(([, value]) => value !== null)
-        await writeUserFileBelow(folder, file, `${formatJson(objectOf(set))}\n`)
+        const body = { ...file.named, ...objectOf(set) }
+        const path = `auth/${mountFile.name}/role/${file.name}`
+        await writeUserFileBelow(folder, path, `${formatJson(body)}\n`)
         count++
       }
+    }
+    if (passedOver > 0) {
+      context.print.error(`${count} files below ${folder}; ${passedOver} roles were passed over`)
+      return exitCodes.local
     }
     context.print.success(`${count} files below ${folder}`)
     return exitCodes.ok
@@ -116,8 +132,15 @@ export const apply: Command = {
       context.print.error('Nothing was written.')
       return risky
     }
-    for (const { path, body } of pieces) {
-      await context.perform({ method: 'POST', path, body }, { doing: `Error writing ${path}` })
+    for (const [written, { path, body }] of pieces.entries()) {
+      try {
+        await context.perform({ method: 'POST', path, body }, { doing: `Error writing ${path}` })
+      } catch (cause) {
+        context.print.error(
+          `${written} of ${pieces.length} were written; ${path} was not, and nothing behind it.`,
+        )
+        throw cause
+      }
     }
     context.print.success(`${pieces.length} written`)
     return exitCodes.ok
@@ -155,9 +178,20 @@ async function previewsOf(
 /** Policies first: roles name them. A file of another name is no mistake to pass over. */
 async function piecesBelow(context: CommandContext, folder: string): Promise<readonly Piece[]> {
   const pieces: Piece[] = []
-  for (const file of await userFilesBelow(folder)) {
+  const { files, links } = await userFilesBelow(folder)
+  for (const link of links) context.print.warn(`${folder}/${link} is a link and is not read`)
+  const fileOf = new Map<string, string>()
+  for (const file of files) {
     const text = (await context.readFile(`${folder}/${file}`)) ?? ''
-    pieces.push(pieceOf(file, text))
+    const piece = pieceOf(file, text)
+    // The server writes names of policies and roles in small letters.
+    const place = piece.path.replace(/[^/]+$/, (name) => name.toLowerCase())
+    const twin = fileOf.get(place)
+    if (twin !== undefined) {
+      throw new CommandFailure(`${twin} and ${file} are both for ${place}: keep one of them`)
+    }
+    fileOf.set(place, file)
+    pieces.push(piece)
   }
   if (pieces.length === 0) throw new CommandFailure(`there is no file below ${folder}`)
   const isPolicy = ({ path }: Piece): boolean => path.startsWith('sys/')
@@ -167,14 +201,16 @@ async function piecesBelow(context: CommandContext, folder: string): Promise<rea
 function pieceOf(file: string, text: string): Piece {
   const [, policy, ending] = /^policies\/([^/]+)\.(hcl|json)$/.exec(file) ?? []
   if (policy !== undefined) {
-    const body = ending === 'hcl' ? { policy: text } : objectIn(file, text)
-    return { path: `sys/policies/acl/${nameOf(policy)}`, body }
+    const read = ending === 'hcl' ? { policy: text } : objectIn(file, text)
+    const { name, body } = namedIn(file, policy, read)
+    return { path: `sys/policies/acl/${name}`, body }
   }
   const [, mount, role] = /^auth\/([^/]+)\/role\/([^/]+)\.json$/.exec(file) ?? []
   if (mount === undefined || role === undefined) {
     throw new CommandFailure(`${file} is neither policies/NAME.hcl nor auth/MOUNT/role/NAME.json`)
   }
-  return { path: `auth/${nameOf(mount)}/role/${nameOf(role)}`, body: objectIn(file, text) }
+  const { name, body } = namedIn(file, role, objectIn(file, text))
+  return { path: `auth/${nameOf(mount)}/role/${name}`, body }
 }
 
 function objectIn(file: string, text: string): JsonObject {
@@ -187,9 +223,43 @@ function objectIn(file: string, text: string): JsonObject {
   return parsed.value
 }
 
-/** One name of a file, whatever is in it: a name of the server leads to no other folder. */
-function fileName(name: string): string {
-  return encodeURIComponent(name).replace(/^\.+/, (dots) => '%2E'.repeat(dots.length))
+/** Names of files have 255 bytes at most. */
+const fileNameCharsMax = 200
+
+interface PieceFile {
+  readonly name: string
+  /** To stand in the file itself, whose name does not say it. */
+  readonly named: { readonly name: string } | undefined
+}
+
+/**
+ * One name of a file, whatever is in it: a name of the server leads to no other folder. For one
+ * that is too long stands `@` with its hash, and the file says the name.
+ */
+function pieceFile(name: string, ending: 'hcl' | 'json' | ''): PieceFile {
+  const encoded = encodeURIComponent(name).replace(/^\.+/, (dots) => '%2E'.repeat(dots.length))
+  if (encoded.length > fileNameCharsMax) {
+    return { name: `${hashedName(name)}.json`, named: { name } }
+  }
+  return { name: ending === '' ? encoded : `${encoded}.${ending}`, named: undefined }
+}
+
+function hashedName(name: string): string {
+  return `@${createHash('sha256').update(name).digest('hex').slice(0, 40)}`
+}
+
+/** The name that a file is for, and what it says besides. */
+function namedIn(
+  file: string,
+  fileName: string,
+  body: JsonObject,
+): { readonly name: string; readonly body: JsonObject } {
+  if (!fileName.startsWith('@')) return { name: nameOf(fileName), body }
+  const { name, ...rest } = body
+  if (typeof name !== 'string' || hashedName(name) !== fileName) {
+    throw new CommandFailure(`${file} does not say the "name" that its own name is the hash of`)
+  }
+  return { name, body: rest }
 }
 
 function nameOf(file: string): string {

@@ -6,6 +6,7 @@
 import type { ApiOutcome, ApiRequest, Asking, UnreadRequest } from '../../framework/api.ts'
 import { invalid, Refusal } from '../../framework/refusal.ts'
 import { Router } from '../../framework/router.ts'
+import { ofNamespace, type Family } from '../../lib/metrics.ts'
 import { trimEnd } from '../../lib/trim.ts'
 import { after, conclude, type Soon } from '../../lib/soon.ts'
 import { baseOf, ScopedStore } from '../../storage/scoped-store.ts'
@@ -247,6 +248,24 @@ export class Namespaces implements Neighbourhood {
     for (const record of await this.all()) {
       if (record.tainted !== true) await work(await this.#realmOf(record))
     }
+  }
+
+  /** Those that are loaded: whoever only looks loads none. */
+  get loaded(): readonly Realm[] {
+    return [...this.#realms.values()]
+  }
+
+  /** What their mounts count, of at most so many mounts. */
+  metrics(mountsMax: number): readonly Family[] {
+    let left = mountsMax
+    return this.loaded.flatMap((realm) => {
+      const mounts = (realm.latestConfiguration?.mounts.mounts ?? []).slice(0, Math.max(left, 0))
+      left -= mounts.length
+      const families = mounts.flatMap((mount) =>
+        mount.tainted === true ? [] : (realm.backends.of(mount).backend.metrics?.() ?? []),
+      )
+      return ofNamespace(families, realm.path)
+    })
   }
 
   /** What one of the loaded ones wants to have written along. */

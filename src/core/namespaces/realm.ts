@@ -37,6 +37,7 @@ import { createIdentityStore } from '../identity/identity-store.ts'
 import { LoginIdentities } from '../identity/login-identity.ts'
 import type { InFlight } from '../in-flight.ts'
 import { keys, lastSegment } from '../keys.ts'
+import type { TokenPlace } from '../live-tokens.ts'
 import { LoginFeed, type LoginReaders } from '../login-feed.ts'
 import type { LoginLog } from '../login-log.ts'
 import { Logins } from '../login.ts'
@@ -133,6 +134,7 @@ export class Realm implements PipelineContext, NamespacePorts {
   readonly logins: Logins
   readonly wrapping: Wrapping
   readonly mounts: Mounts
+  readonly tokenPlace: TokenPlace
   readonly sweep: TokenSweep
   readonly tokenOperations: TokenOperations
   readonly records: DecisionRecords
@@ -201,6 +203,7 @@ export class Realm implements PipelineContext, NamespacePorts {
     const loginIdentities = new LoginIdentities(index, random)
     this.rights = new RightsOfTokens(index, async (epoch) => this.configurationAt(epoch))
     const scan = new TokenScan({ store, clock, logger })
+    this.tokenPlace = { path, tokens: this.tokens, scan, configuration }
     const { tokens, rights } = this
     this.sweep = new TokenSweep({
       store,
@@ -261,6 +264,7 @@ export class Realm implements PipelineContext, NamespacePorts {
       store,
       types: [...builtInTypes(system, paths), ...doors.plugins(() => this.tokenOperations)],
       loginLog: this.loginLog,
+      identityIndex: () => index,
     })
     this.mounts = new Mounts({
       store,
@@ -278,7 +282,6 @@ export class Realm implements PipelineContext, NamespacePorts {
       tokens,
       settings,
       configuration,
-      revoke: (token) => this.tokenOperations.revokeId(token, false),
     })
     this.pipeline = new Pipeline(this, system, doors.pages)
   }

@@ -1,7 +1,7 @@
 /** What `sys/init` may ask for, and everything for which it is refused. */
 
 import { SealProblem } from './seal-problem.ts'
-import { sharesMax } from './shares.ts'
+import { sharesMax, type ShareCounts } from './shares.ts'
 import type { SealType } from './static-seal.ts'
 
 export interface InitRequest {
@@ -14,16 +14,18 @@ export interface InitRequest {
   readonly recoveryPgpKeys?: readonly string[]
 }
 
-export interface ShareCounts {
-  readonly shares: number
-  readonly threshold: number
+export interface WantedShares {
+  readonly counts: ShareCounts
+  /** Texts of the keys to encrypt them to; empty when they are given in clear. */
+  readonly pgpKeys: readonly string[]
+  readonly pgpField: string
 }
 
 /**
  * The shares to make: unseal keys for `shamir`, recovery keys for a seal that opens itself. Throws
  * SealProblem.
  */
-export function requireShareCounts(type: SealType['type'], request: InitRequest): ShareCounts {
+export function requireShares(type: SealType['type'], request: InitRequest): WantedShares {
   const isShamir = type === 'shamir'
   // The official client sends 0 and null for everything it does not use.
   const secret = [
@@ -46,13 +48,8 @@ export function requireShareCounts(type: SealType['type'], request: InitRequest)
   const pgpKeys = (isShamir ? request.pgpKeys : request.recoveryPgpKeys) ?? []
   const hasNoShares = !isShamir && counts.shares === 0 && counts.threshold === 0
   if (!hasNoShares) checkCounts(counts)
-  if (pgpKeys.length > 0 && pgpKeys.length !== counts.shares) {
-    refuse('count mismatch between number of provided PGP keys and number of shares')
-  }
-  if (pgpKeys.length > 0 || (request.rootTokenPgpKey ?? '') !== '') {
-    throw new SealProblem('PGP keys are not supported: leave out pgp_keys and root_token_pgp_key')
-  }
-  return counts
+  checkKeyCount(pgpKeys, counts)
+  return { counts, pgpKeys, pgpField: isShamir ? 'pgp_keys' : 'recovery_pgp_keys' }
 }
 
 /** Throws SealProblem for numbers of shares that cannot be. */
@@ -64,6 +61,13 @@ export function checkCounts({ shares, threshold }: ShareCounts): void {
   }
   if (shares > sharesMax) refuse('shares must be less than 256')
   if (threshold > shares) refuse('threshold cannot be larger than shares')
+}
+
+/** One key for each share, or none. Throws SealProblem. */
+export function checkKeyCount(pgpKeys: readonly string[], { shares }: ShareCounts): void {
+  if (pgpKeys.length > 0 && pgpKeys.length !== shares) {
+    refuse('count mismatch between number of provided PGP keys and number of shares')
+  }
 }
 
 function refuse(problem: string): never {

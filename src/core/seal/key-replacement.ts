@@ -6,14 +6,16 @@
 
 import type { Random } from '../../platform/random.ts'
 import { openUnder, sealUnder } from '../../storage/keyring.ts'
-import type { ShareCounts } from './init-request.ts'
 import {
   configKey,
   keyringKey,
   recoveryKeyKey,
   rootKeyKey,
+  shareBackupKey,
   withShareCounts,
+  type ShareBackup,
 } from './seal-records.ts'
+import type { ShareCounts } from './shares.ts'
 import type { SealType } from './static-seal.ts'
 
 /** What takes the place of a key or of the shares; the rest stays. */
@@ -21,6 +23,8 @@ export interface FreshKeys {
   readonly rootKey?: Buffer
   readonly recoveryKey?: Buffer
   readonly counts?: ShareCounts
+  /** Kept for whoever loses what was handed out. */
+  readonly backup?: ShareBackup | undefined
 }
 
 export interface PresentKeys {
@@ -50,6 +54,9 @@ export function replaceKeyRecords(
   const config = stored.get(configKey)
   if (config !== undefined && fresh.counts !== undefined) {
     puts.push([configKey, withShareCounts(config, fresh.counts)])
+  }
+  if (fresh.backup !== undefined) {
+    puts.push([shareBackupKey, Buffer.from(JSON.stringify(fresh.backup))])
   }
   return puts
 }

@@ -5,11 +5,14 @@
  * given back: nobody is left with shares that were lost on their way.
  */
 
+import type { Clock } from '../../platform/clock.ts'
 import type { Random } from '../../platform/random.ts'
-import { checkCounts, type ShareCounts } from './init-request.ts'
+import { checkCounts, checkKeyCount } from './init-request.ts'
 import { InTurn } from './in-turn.ts'
+import { readPgpKeys, type PgpKey } from './pgp.ts'
 import type { SealManager } from './seal-manager.ts'
 import { foreignKeys, SealProblem } from './seal-problem.ts'
+import type { ShareBackup } from './seal-records.ts'
 import { requireNonce, ShareAttempt } from './share-attempt.ts'
 import {
   areSameKeys,
@@ -18,15 +21,28 @@ import {
   requireShareText,
   splitKey,
   splitKeyBytes,
+  type ShareCounts,
 } from './shares.ts'
 
 export interface RekeyContext {
-  readonly seal: Pick<SealManager, 'shareCounts' | 'areTrue' | 'replaceSplitKey'>
+  readonly seal: Pick<
+    SealManager,
+    'shareCounts' | 'areTrue' | 'replaceSplitKey' | 'shareBackup' | 'deleteShareBackup'
+  >
+  readonly clock: Clock
   readonly random: Random
 }
 
 export interface RekeyRequest extends ShareCounts {
   readonly requireVerification: boolean
+  /** Texts of people's keys, one for each share; empty when they are given in clear. */
+  readonly pgpKeys: readonly string[]
+  /** Whether what is encrypted to them is kept besides. */
+  readonly backup: boolean
+}
+
+interface Wanted extends RekeyRequest {
+  readonly people: readonly PgpKey[]
 }
 
 /** The names are those of the wire. */
@@ -37,7 +53,7 @@ export interface RekeyStatus {
   readonly n: number
   readonly progress: number
   readonly required: number
-  readonly pgp_fingerprints: null
+  readonly pgp_fingerprints: readonly string[] | null
   readonly backup: boolean
   readonly verification_required: boolean
   readonly verification_nonce?: string
@@ -46,6 +62,8 @@ export interface RekeyStatus {
 export interface RekeyOutcome {
   readonly nonce: string
   readonly keys: readonly Buffer[]
+  readonly fingerprints: readonly string[] | null
+  readonly backup: boolean
   /** Set when the new keys count only after their verification. */
   readonly verificationNonce: string | undefined
 }
@@ -60,10 +78,11 @@ export interface VerificationStatus {
 
 type State =
   | { readonly kind: 'idle' }
-  | { readonly kind: 'collecting'; readonly request: RekeyRequest; given: ShareAttempt }
+  | { readonly kind: 'collecting'; readonly request: Wanted; given: ShareAttempt }
   | {
       readonly kind: 'verifying'
-      readonly request: RekeyRequest
+      readonly request: Wanted
+      readonly backup: ShareBackup | undefined
       readonly nonce: string
       readonly key: Buffer
       given: ShareAttempt
@@ -78,6 +97,8 @@ export const rekeySteps = [
   'verification',
   'restartVerification',
   'verify',
+  'backup',
+  'deleteBackup',
 ] as const
 export type RekeySteps = Pick<Rekey, (typeof rekeySteps)[number]>
 
@@ -103,8 +124,17 @@ export class Rekey {
     return this.#turn.run(async () => {
       if (this.#state.kind !== 'idle') throw new SealProblem('rekey already in progress')
       checkCounts(request)
-      await this.#context.seal.shareCounts()
-      this.#state = { kind: 'collecting', request, given: this.#attempt() }
+      checkKeyCount(request.pgpKeys, request)
+      if (request.backup && request.pgpKeys.length === 0) {
+        throw new SealProblem(
+          'backup: cannot keep the new keys without pgp_keys to encrypt them with',
+        )
+      }
+      const { seal, clock } = this.#context
+      await seal.shareCounts()
+      const people = await readPgpKeys('pgp_keys', request.pgpKeys, clock.nowMs())
+      const wanted = { ...request, people }
+      this.#state = { kind: 'collecting', request: wanted, given: this.#attempt() }
       return this.#status()
     })
   }
@@ -149,6 +179,15 @@ export class Rekey {
     return this.#turn.run(() => this.#verify(key, nonce))
   }
 
+  /** What the last rekey that asked for it has kept. */
+  backup(): Promise<ShareBackup | undefined> {
+    return this.#context.seal.shareBackup()
+  }
+
+  deleteBackup(): Promise<void> {
+    return this.#context.seal.deleteShareBackup()
+  }
+
   /** The server is being sealed: whoever began has to begin again. */
   forget(): void {
     this.#end()
@@ -170,16 +209,19 @@ export class Rekey {
     }
     const { request } = state
     const key = random.bytes(splitKeyBytes)
-    const keys = await splitKey(key, request.shares, request.threshold)
+    const keys = await splitKey(key, request, request.people)
+    const fingerprints = fingerprintsOf(request)
+    const outcome = { nonce, keys, fingerprints, backup: request.backup }
+    const backup = request.backup ? backupOf(outcome) : undefined
     this.#end()
     if (!request.requireVerification) {
-      await seal.replaceSplitKey(key, request)
+      await seal.replaceSplitKey(key, request, backup)
       key.fill(0)
-      return { nonce, keys, verificationNonce: undefined }
+      return { ...outcome, verificationNonce: undefined }
     }
     const given = this.#attempt()
-    this.#state = { kind: 'verifying', request, nonce, key, given }
-    return { nonce, keys, verificationNonce: given.nonce }
+    this.#state = { kind: 'verifying', request, backup, nonce, key, given }
+    return { ...outcome, verificationNonce: given.nonce }
   }
 
   async #verify(
@@ -200,7 +242,7 @@ export class Rekey {
       state.given = emptied(state.given)
       throw new SealProblem('the keys are not the new ones: all have to be given again')
     }
-    await this.#context.seal.replaceSplitKey(state.key, request)
+    await this.#context.seal.replaceSplitKey(state.key, request, state.backup)
     this.#end()
     return { complete: true, nonce }
   }
@@ -221,8 +263,8 @@ export class Rekey {
       n: request?.shares ?? 0,
       progress: state.kind === 'collecting' ? state.given.progress : 0,
       required,
-      pgp_fingerprints: null,
-      backup: false,
+      pgp_fingerprints: request === undefined ? null : fingerprintsOf(request),
+      backup: request?.backup ?? false,
       verification_required: request?.requireVerification ?? false,
       ...(state.kind === 'verifying' ? { verification_nonce: state.given.nonce } : {}),
     }
@@ -247,6 +289,23 @@ export class Rekey {
     state.given.end()
     if (state.kind === 'verifying') state.key.fill(0)
   }
+}
+
+function fingerprintsOf({ people }: Wanted): readonly string[] | null {
+  return people.length === 0 ? null : people.map(({ fingerprint }) => fingerprint)
+}
+
+/** One person may have several keys. */
+function backupOf({
+  nonce,
+  keys,
+  fingerprints,
+}: Omit<RekeyOutcome, 'verificationNonce'>): ShareBackup {
+  const byPerson: Record<string, string[]> = {}
+  for (const [place, fingerprint] of (fingerprints ?? []).entries()) {
+    byPerson[fingerprint] = [...(byPerson[fingerprint] ?? []), keys[place]?.toString('hex') ?? '']
+  }
+  return { nonce, keys: byPerson }
 }
 
 function requireShare(text: string, shares: number): Buffer {

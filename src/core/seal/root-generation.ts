@@ -4,9 +4,11 @@
  * encrypted with a one-time pad that was told to whoever began, and to nobody else.
  */
 
+import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/logger.ts'
 import { randomLetters, type Random } from '../../platform/random.ts'
 import { InTurn } from './in-turn.ts'
+import { readPgpKeys, type PgpKey } from './pgp.ts'
 import type { SealManager } from './seal-manager.ts'
 import { foreignKeys, SealProblem } from './seal-problem.ts'
 import { requireNonce, ShareAttempt } from './share-attempt.ts'
@@ -14,6 +16,7 @@ import { decodeShare, requireShareText } from './shares.ts'
 
 export interface RootGenerationContext {
   readonly seal: Pick<SealManager, 'shareCounts' | 'areTrue'>
+  readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
   /** Characters of a root token. */
@@ -40,8 +43,11 @@ export interface RootGenerationStatus {
 export const rootGenerationSteps = ['status', 'start', 'cancel', 'update'] as const
 export type RootGenerationSteps = Pick<RootGeneration, (typeof rootGenerationSteps)[number]>
 
+/** How the token leaves: with a pad that was told, or to the key of a person. */
+type Envelope = { readonly otp: string } | { readonly person: PgpKey }
+
 interface Running {
-  readonly otp: string
+  readonly envelope: Envelope
   given: ShareAttempt
 }
 
@@ -58,17 +64,20 @@ export class RootGeneration {
     return this.#turn.run(() => this.#status(this.#running))
   }
 
-  /** Gives the one-time pad, this once. Throws SealProblem. */
-  start(): Promise<RootGenerationStatus> {
+  /** Gives the one-time pad, this once; for a person's key there is none. Throws SealProblem. */
+  start(pgpKey = ''): Promise<RootGenerationStatus> {
     return this.#turn.run(async () => {
       if (this.#running !== undefined) {
         throw new SealProblem('root generation already in progress')
       }
-      const { random, tokenChars } = this.#context
+      const { clock, random, tokenChars } = this.#context
       // Refuses where nobody has shares, before anything is begun.
       await this.#context.seal.shareCounts()
-      const otp = randomLetters(random, tokenChars)
-      this.#running = { otp, given: new ShareAttempt(random.uuid()) }
+      const texts = pgpKey === '' ? [] : [pgpKey]
+      const [person] = await readPgpKeys('pgp_key', texts, clock.nowMs())
+      const otp = person === undefined ? randomLetters(random, tokenChars) : ''
+      const envelope = person === undefined ? { otp } : { person }
+      this.#running = { envelope, given: new ShareAttempt(random.uuid()) }
       return { ...(await this.#status(this.#running)), otp }
     })
   }
@@ -115,12 +124,9 @@ export class RootGeneration {
     this.#end()
     const token = await makeToken()
     logger.log('warn', 'made a root token for holders of unseal keys')
-    const encoded = encodeWithPad(token, running.otp)
-    const done = await this.#status(undefined)
+    const encoded = await put(token, running.envelope)
     return {
-      ...done,
-      nonce: running.given.nonce,
-      started: true,
+      ...(await this.#status(running)),
       progress: threshold,
       complete: true,
       encoded_token: encoded,
@@ -139,7 +145,10 @@ export class RootGeneration {
       complete: false,
       encoded_token: '',
       encoded_root_token: '',
-      pgp_fingerprint: '',
+      pgp_fingerprint:
+        running !== undefined && 'person' in running.envelope
+          ? running.envelope.person.fingerprint
+          : '',
       otp: '',
       otp_length: tokenChars,
     }
@@ -149,6 +158,11 @@ export class RootGeneration {
     this.#running?.given.end()
     this.#running = undefined
   }
+}
+
+async function put(token: string, envelope: Envelope): Promise<string> {
+  if ('otp' in envelope) return encodeWithPad(token, envelope.otp)
+  return (await envelope.person.encrypt(Buffer.from(token))).toString('base64')
 }
 
 /** The token and the pad are equally long; unpadded base64 of what they give together. */

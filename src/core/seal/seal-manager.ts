@@ -18,8 +18,9 @@ import {
   type StoreTransaction,
 } from '../../storage/store.ts'
 import { InTurn } from './in-turn.ts'
-import { requireShareCounts, type InitRequest, type ShareCounts } from './init-request.ts'
+import { requireShares, type InitRequest } from './init-request.ts'
 import { replaceKeyRecords, type FreshKeys } from './key-replacement.ts'
+import { readPgpKeys } from './pgp.ts'
 import { operationsMax } from './rotation-bound.ts'
 import { SealProblem } from './seal-problem.ts'
 import {
@@ -30,10 +31,13 @@ import {
   keyringKey,
   loadConfig,
   loadSealRecords,
+  loadShareBackup,
   recoveryKeyKey,
   requireRecord,
   rootKeyKey,
+  shareBackupKey,
   type SealConfig,
+  type ShareBackup,
 } from './seal-records.ts'
 import { ShareAttempt } from './share-attempt.ts'
 import {
@@ -43,6 +47,7 @@ import {
   requireShareText,
   splitKey,
   splitKeyBytes,
+  type ShareCounts,
 } from './shares.ts'
 import type { SealType } from './static-seal.ts'
 
@@ -112,6 +117,8 @@ export type Seal = Pick<
   | 'shareCounts'
   | 'areTrue'
   | 'replaceSplitKey'
+  | 'shareBackup'
+  | 'deleteShareBackup'
   | 'rotateRootKey'
   | 'setRotation'
 > & { keyStatus(): KeyStatus | Promise<KeyStatus> }
@@ -340,12 +347,18 @@ export class SealManager {
    * Puts another key in the place of the one that was split, in one commit: what its shares were
    * opens nothing any more.
    */
-  replaceSplitKey(key: Buffer, counts: ShareCounts): Promise<void> {
-    return this.#turn.run(() =>
-      this.#replaceKeys(
-        this.#type.type === 'shamir' ? { rootKey: key, counts } : { recoveryKey: key, counts },
-      ),
-    )
+  replaceSplitKey(key: Buffer, counts: ShareCounts, backup?: ShareBackup): Promise<void> {
+    const name = this.#type.type === 'shamir' ? 'rootKey' : 'recoveryKey'
+    return this.#turn.run(() => this.#replaceKeys({ [name]: key, counts, backup }))
+  }
+
+  /** The shares that were encrypted to people and kept at the last rekey that asked for it. */
+  shareBackup(): Promise<ShareBackup | undefined> {
+    return loadShareBackup(this.#engine)
+  }
+
+  async deleteShareBackup(): Promise<void> {
+    await commitOne(this.#engine, { expects: [], puts: [], deletes: [shareBackupKey] })
   }
 
   /** Makes another root key; for a seal that opens itself, since no share depends on it. */
@@ -362,7 +375,8 @@ export class SealManager {
 
   async #init<T>(request: InitRequest, work: InitWork<T>): Promise<InitOutcome<T>> {
     if (await this.isInitialized()) throw new SealProblem(alreadyInitialized)
-    const counts = requireShareCounts(this.#type.type, request)
+    const { counts, pgpKeys, pgpField } = requireShares(this.#type.type, request)
+    const people = await readPgpKeys(pgpField, pgpKeys, this.#clock.nowMs())
     const rootKey = this.#random.bytes(splitKeyBytes)
     const keyring = Keyring.create(this.#random, this.#clock.nowMs())
     const { change, value } = await this.#store
@@ -379,12 +393,12 @@ export class SealManager {
     let keys: readonly Buffer[] = []
     let recoveryKeys: readonly Buffer[] = []
     if (this.#type.type === 'shamir') {
-      keys = await splitKey(rootKey, counts.shares, counts.threshold)
+      keys = await splitKey(rootKey, counts, people)
     } else {
       puts.push([rootKeyKey, sealUnder(this.#type.key, this.#random, rootKeyKey, rootKey)])
       if (counts.shares > 0) {
         const recoveryKey = this.#random.bytes(splitKeyBytes)
-        recoveryKeys = await splitKey(recoveryKey, counts.shares, counts.threshold)
+        recoveryKeys = await splitKey(recoveryKey, counts, people)
         puts.push([recoveryKeyKey, sealUnder(rootKey, this.#random, recoveryKeyKey, recoveryKey)])
         recoveryKey.fill(0)
       }

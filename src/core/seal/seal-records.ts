@@ -17,6 +17,7 @@ export const configKey = `${sealRecordPrefix}config`
 export const keyringKey = `${sealRecordPrefix}keyring`
 export const rootKeyKey = `${sealRecordPrefix}root-key`
 export const recoveryKeyKey = `${sealRecordPrefix}recovery-key`
+export const shareBackupKey = `${sealRecordPrefix}share-backup`
 const encryptionsKey = `${sealRecordPrefix}encryptions`
 
 const configFormat = 1
@@ -82,6 +83,18 @@ function parseConfig(bytes: Buffer): SealConfig {
     throw new Error('the store was initialised by another version and cannot be read by this one')
   }
   return config
+}
+
+/** Shares of the last rekey that asked for it, encrypted to people: nothing in it is secret. */
+export interface ShareBackup {
+  readonly nonce: string
+  /** By fingerprint, in hex. */
+  readonly keys: Readonly<Record<string, readonly string[]>>
+}
+
+export async function loadShareBackup(engine: Engine): Promise<ShareBackup | undefined> {
+  const bytes = await loadRecord(engine, shareBackupKey)
+  return bytes === undefined ? undefined : (parsePlain(shareBackupKey, bytes) as ShareBackup)
 }
 
 /** Adds to the number of records sealed under a term, over all processes; gives the sum. */

@@ -5,10 +5,16 @@
 
 import { timingSafeEqual } from 'node:crypto'
 import { combine, split } from 'shamir-secret-sharing'
+import { encryptShares, type PgpKey } from './pgp.ts'
 import { SealProblem } from './seal-problem.ts'
 import { decodeKey, isBase64, isHex } from './static-seal.ts'
 
 export const sharesMax = 255
+
+export interface ShareCounts {
+  readonly shares: number
+  readonly threshold: number
+}
 
 /** Of every key that is split. */
 export const splitKeyBytes = 32
@@ -16,7 +22,20 @@ export const splitKeyBytes = 32
 /** Longest text of a share that is looked at. */
 const shareTextCharsMax = 1024
 
-export async function splitKey(key: Buffer, shares: number, threshold: number): Promise<Buffer[]> {
+/** Encrypted, each to the key at its place, where there are people's keys. */
+export async function splitKey(
+  key: Buffer,
+  counts: ShareCounts,
+  people: readonly PgpKey[] = [],
+): Promise<readonly Buffer[]> {
+  const shares = await splitInClear(key, counts)
+  if (people.length === 0) return shares
+  const sealed = await encryptShares(shares, people)
+  for (const share of shares) share.fill(0)
+  return sealed
+}
+
+async function splitInClear(key: Buffer, { shares, threshold }: ShareCounts): Promise<Buffer[]> {
   if (shares === 1) return [Buffer.from(key)]
   // The library takes nothing but plain arrays, and a Buffer is a subclass.
   const plain = new Uint8Array(key)

@@ -5,7 +5,7 @@
  */
 
 import type { OneOfAll } from '../../core/one-of-all.ts'
-import type { InitRequest, ShareCounts } from '../../core/seal/init-request.ts'
+import type { InitRequest } from '../../core/seal/init-request.ts'
 import type {
   InitOutcome,
   InitWork,
@@ -14,6 +14,8 @@ import type {
   SealManager,
   SealStatus,
 } from '../../core/seal/seal-manager.ts'
+import type { ShareBackup } from '../../core/seal/seal-records.ts'
+import type { ShareCounts } from '../../core/seal/shares.ts'
 import type { Random } from '../../platform/random.ts'
 import { Errands } from './errands.ts'
 import { LetterBox, writeLetter, type Letter } from './letter.ts'
@@ -115,8 +117,16 @@ export class SharedSeal implements Seal {
     this.#own.setRotation(seals)
   }
 
-  async replaceSplitKey(key: Buffer, counts: ShareCounts): Promise<void> {
-    await this.#own.replaceSplitKey(key, counts)
+  shareBackup(): Promise<ShareBackup | undefined> {
+    return this.#own.shareBackup()
+  }
+
+  deleteShareBackup(): Promise<void> {
+    return this.#own.deleteShareBackup()
+  }
+
+  async replaceSplitKey(key: Buffer, counts: ShareCounts, backup?: ShareBackup): Promise<void> {
+    await this.#own.replaceSplitKey(key, counts, backup)
     await this.#primary.ask('opened', nothing)
   }
 
