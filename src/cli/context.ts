@@ -263,22 +263,23 @@ export class CommandContext implements DataSources {
     return exitCodes.remote
   }
 
-  /** Why it was refused; only for people, and only about requests that go with the token in use. */
+  /** Why it was refused; only for people, and not about requests with a token of their own. */
   async #advise(
     request: ApiRequest,
     options: SendOptions,
     error: ApiError,
   ): Promise<Advice | undefined> {
-    if (error.loginReason !== undefined || request.token !== undefined) return undefined
-    return this.#adviceFor(options.about ?? request.path, error.response.status)
+    if (error.loginReason !== undefined || (request.token ?? '') !== '') return undefined
+    const isOpen = request.token === ''
+    return this.#adviceFor(options.about ?? request.path, error.response.status, isOpen)
   }
 
-  async #adviceFor(path: string, status: number): Promise<Advice | undefined> {
+  async #adviceFor(path: string, status: number, isOpen = false): Promise<Advice | undefined> {
     if (!this.print.isTable) return undefined
     const { adviseOn } = await import('./refusal-advice.ts')
     const client = await this.client()
     const tokenFrom = client.token === '' ? undefined : await this.tokenOrigin()
-    return adviseOn({ client, programName: this.programName, status, path, tokenFrom })
+    return adviseOn({ client, programName: this.programName, status, path, isOpen, tokenFrom })
   }
 
   /** Where the token in use came from, as a person would look for it. */

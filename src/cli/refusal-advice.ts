@@ -24,11 +24,15 @@ export interface Refused {
   readonly status: number
   /** Path as the person named it. */
   readonly path: string
+  /** It was sent without a token on purpose. */
+  readonly isOpen: boolean
   /** Where the token came from, for a person to find it; undefined when none was sent. */
   readonly tokenFrom: string | undefined
 }
 
 const namesShownMax = 8
+/** Where a token is got: nobody has to have one there, so that its absence explains nothing. */
+const loginPath = /^auth\/(?:.*\/)?(?:login|oidc\/auth_url)(?:\/|$)/
 /** These are mounted everywhere, so that a path below them is never a mistyped mount. */
 const fixedMounts = ['sys', 'cubbyhole', 'identity']
 
@@ -36,7 +40,9 @@ export async function adviseOn(refused: Refused): Promise<Advice | undefined> {
   const { programName, status } = refused
   if (status === 503) return sealedAdvice(refused)
   if (status !== 403 && status !== 404) return undefined
-  if (refused.tokenFrom === undefined) {
+  if (refused.isOpen || refused.tokenFrom === undefined) {
+    if (status === 403 && loginPath.test(refused.path)) return loginAdvice(refused)
+    if (refused.isOpen) return undefined
     return status === 404
       ? undefined
       : {
@@ -51,6 +57,19 @@ export async function adviseOn(refused: Refused): Promise<Advice | undefined> {
     }
   }
   return mountAdvice(refused)
+}
+
+/** A login that has no reason was no login of a mount. */
+async function loginAdvice({ client, path, programName }: Refused): Promise<Advice> {
+  const auth = (await visibleMounts(client))?.auth ?? []
+  const near = nearestPath(path, auth)
+  return {
+    what: `no login of this server answers at ${path}`,
+    fix:
+      near === undefined
+        ? `The mount has another name, or is in another namespace. Who operates the server sees it: ${programName} auth list`
+        : `Did you mean ${near}?`,
+  }
 }
 
 async function sealedAdvice({ client, programName }: Refused): Promise<Advice | undefined> {
@@ -86,11 +105,9 @@ async function mountAdvice({
   programName,
   status,
 }: Refused): Promise<Advice | undefined> {
-  const answer = await ask(client, 'sys/internal/ui/mounts')
-  const data = answer?.status === 200 ? parseSecret(answer)?.data : undefined
-  if (data === undefined) return undefined
-  const auth = Object.keys(objectMember(data, 'auth') ?? {}).map((name) => `auth/${name}`)
-  const secret = Object.keys(objectMember(data, 'secret') ?? {})
+  const seen = await visibleMounts(client)
+  if (seen === undefined) return undefined
+  const { auth, secret } = seen
   const isAuth = path.startsWith('auth/')
   const mounts = isAuth ? auth : secret
   const isKnown =
@@ -101,12 +118,35 @@ async function mountAdvice({
     const look = `What the token may do there: ${programName} token capabilities ${path}`
     return status === 403 ? { what: 'permission denied', fix: look } : undefined
   }
-  const near = nearestPath(path, mounts)
-  const shown = [...mounts].sort().slice(0, namesShownMax).join(', ')
   return {
     what: `no mount that this token can see holds ${path}`,
-    fix: near === undefined ? `It can see: ${shown}` : `Did you mean ${near}?`,
+    fix: mountFix(path, mounts, programName),
   }
+}
+
+function mountFix(path: string, mounts: readonly string[], programName: string): string {
+  const near = nearestPath(path, mounts)
+  if (near !== undefined) return `Did you mean ${near}?`
+  if (mounts.every((mount) => fixedMounts.includes(mount.slice(0, -1)))) {
+    const name = path.split('/')[0] ?? ''
+    return `There is none for secrets. Who operates the server makes one: ${programName} secrets enable -path=${name} kv-v2`
+  }
+  return `It can see: ${[...mounts].sort().slice(0, namesShownMax).join(', ')}`
+}
+
+interface VisibleMounts {
+  /** With `auth/` before them. */
+  readonly auth: readonly string[]
+  readonly secret: readonly string[]
+}
+
+/** Those that the token in use may see, or anybody where there is none. */
+async function visibleMounts(client: ApiClient): Promise<VisibleMounts | undefined> {
+  const answer = await ask(client, 'sys/internal/ui/mounts')
+  const data = answer?.status === 200 ? parseSecret(answer)?.data : undefined
+  if (data === undefined) return undefined
+  const names = (kind: string) => Object.keys(objectMember(data, kind) ?? {})
+  return { auth: names('auth').map((name) => `auth/${name}`), secret: names('secret') }
 }
 
 /** The path with its first words put right, where some mount's name is near to them. */

@@ -201,7 +201,21 @@ export class ConfigBlock {
   }
 
   refuse(name: string, message: string): never {
-    throw new ConfigStop({ ...this.placeOf(name), message: this.#about(name, message) })
+    const text = this.#about(name, message) + this.#mistyped(name)
+    throw new ConfigStop({ ...this.placeOf(name), message: text })
+  }
+
+  /** Whoever misses a setting that is there under a name near to it has mistyped it. */
+  #mistyped(name: string): string {
+    if (this.#table === undefined || this.#settings.some((one) => one.name === name)) return ''
+    const table = this.#table
+    const unknown = this.#settings.filter((one) => effectIn(table, one.name) === undefined)
+    const near = nearestName(
+      name,
+      unknown.map((one) => one.name),
+    )
+    const found = unknown.find((one) => one.name === near)
+    return found === undefined ? '' : `; "${found.name}" in line ${found.place.line} is unknown`
   }
 
   /** Where the setting stands that counts, or the block when it is absent. */

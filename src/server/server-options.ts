@@ -99,5 +99,8 @@ function openOutboundDoor(
 }
 
 function sealOf(loaded: LoadedConfig): SealType {
-  return loaded.sealKey === undefined ? shamirSeal : createStaticSeal(loaded.sealKey)
+  const { seal } = loaded.config
+  if (loaded.sealKey === undefined || seal.kind !== 'static') return shamirSeal
+  const origin = seal.key.from === 'environment' ? `the variable ${seal.key.name}` : seal.key.file
+  return createStaticSeal(loaded.sealKey, ` of ${origin}`)
 }

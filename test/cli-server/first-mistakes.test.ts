@@ -74,6 +74,35 @@ describe('errors that help', () => {
     )
   })
 
+  test('a login at a mount that is not there has the nearest name, or says whom to ask (FIX-U9)', async () => {
+    await shell.server.root.must('sys/auth/github', { type: 'jwt' })
+    const tokenless = { env: { VAULT_TOKEN: undefined } }
+    const words = (mount: string) => ['login', '-method=jwt', `-path=${mount}`, 'role=r', 'jwt=x']
+    assert.match(
+      await refusal(words('githb'), tokenless),
+      /: no login of this server answers at auth\/githb\/login\n.*sees it: tokenstile auth list\n/,
+    )
+    assert.match(await refusal(words('githb')), /\nDid you mean auth\/github\/login\?\n/)
+    const written = ['write', 'auth/githb/login', 'role=r', 'jwt=x']
+    assert.match(await refusal(written, tokenless), /: no login of this server answers at /)
+    await shell.server.root.call('DELETE', 'sys/auth/github')
+  })
+
+  test('where there is no store of secrets yet, the command that makes one is named', async () => {
+    const bare = await Shell.start({ raw: true, staticKey: '22'.repeat(32) })
+    try {
+      const { root_token: token } = await bare.json(['operator', 'init'])
+      const env = { VAULT_TOKEN: String(token) }
+      const { err } = await bare.run(['kv', 'put', 'secret/a', 'b=c'], { ...own, env })
+      assert.match(
+        err,
+        /\nThere is none for secrets\..*: tokenstile secrets enable -path=secret kv-v2\n/,
+      )
+    } finally {
+      await bare.stop()
+    }
+  })
+
   test('the layout that scripts know stays under the names vault and bao (FIX-U9)', async () => {
     const result = await shell.run(['kv', 'get', 'secret/demo'], {
       programName: 'bao',
@@ -92,6 +121,15 @@ describe('errors that help', () => {
       await refusal(['read', 'secret/data/demo']),
       /: the server is sealed\nIts operators open it: tokenstile operator unseal\n/,
     )
+    for (const words of [
+      ['-method=jwt', 'jwt=x'],
+      ['-method=oidc', 'skip_browser=true'],
+    ]) {
+      assert.match(
+        await refusal(['login', ...words, 'role=r']),
+        /: the server is sealed\nIts operators/,
+      )
+    }
     await shell.must(['operator', 'unseal', shell.server.unsealKey])
   })
 })

@@ -150,9 +150,10 @@ describe('the package', () => {
     const walked = await run('bash', ['walk.sh'])
     const log = existsSync(join(folder, 'log')) ? readFileSync(join(folder, 'log'), 'utf8') : ''
     assert.equal(walked.code, 0, walked.err + log)
-    const [, first = '', admin = '', health = ''] = walked.out.split('--- block\n')
+    const [, first = '', admin = '', store = '', health = ''] = walked.out.split('--- block\n')
     assert.match(first, /^falsefalse\n?name +root\n/)
     assert.match(admin, /^name +token-first-admin\n(?:.*\n)*policies +admin, default\n/m)
+    assert.match(store, /Enabled the kv-v2 secrets engine at: secret\//)
     assert.match(health, /^sealed +false$/m)
     assert.equal(walked.err, '')
   })

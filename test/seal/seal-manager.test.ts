@@ -551,8 +551,15 @@ test('another static key, or another kind of seal, is refused with the reason an
   const engine = new MemoryEngine()
   await init(start(engine, staticSeal).seal, {})
   const before = await keysOf(engine)
-  const wrong = start(engine, createStaticSeal(random.bytes(32)))
-  await refused(wrong.seal.autoUnseal(), /made with another key/)
+  const wrong = start(engine, createStaticSeal(random.bytes(32), ' of seal.key'))
+  await refused(
+    wrong.seal.autoUnseal(),
+    /^the static seal key of seal\.key does not open this store: it was made with another key/,
+  )
+  assert.throws(
+    () => createStaticSeal('short', ' of seal.key'),
+    /key of seal\.key must be 32 bytes/,
+  )
   assert.equal(wrong.seal.sealed, true)
   await refused(
     start(engine).seal.autoUnseal(),

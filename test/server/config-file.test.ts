@@ -147,6 +147,15 @@ suite('whole files', () => {
     assert.match(warnings.join(), /server\.hcl:6:1: "ui" stands twice, also in line 5/)
   })
 
+  test('a setting that is missing because it is mistyped is shown where it stands', () => {
+    const listener = 'listener "tcp" {\n  tls_cert_fil = "a"\n  tls_key_file = "b"\n}\n'
+    assert.match(
+      refused(`${storage}${listener}`),
+      /"tls_cert_file" is missing: .*; "tls_cert_fil" in line 3 is unknown$/,
+    )
+    assert.doesNotMatch(refused(`${storage}listener "tcp" {\n  tls_key_file = "b"\n}\n`), /unknown/)
+  })
+
   test('errors name the file, the line and the column', () => {
     const broken = '{"storage": {"inmem": {}},\n  "ui": maybe}'
     assert.match(refused(broken), /^server\.hcl:2:\d+: /)

@@ -240,7 +240,7 @@ export class SealManager {
       } catch (error) {
         if (!(error instanceof RecordDamaged)) throw error
         throw new SealProblem(
-          'the static seal key does not open this store: it was made with another key',
+          `the static seal key${this.#type.origin} does not open this store: it was made with another key`,
         )
       }
       await this.#open(rootKey, await this.#openKeyring(rootKey))

@@ -8,24 +8,28 @@ const keyBytes = 32
 export interface StaticSeal {
   readonly type: 'static'
   readonly key: Buffer
+  /** Where the key comes from, behind a blank; empty where nobody has to look for it. */
+  readonly origin: string
 }
 
 export type SealType = StaticSeal | { readonly type: 'shamir' }
 
 export const shamirSeal: SealType = { type: 'shamir' }
 
-/** Throws when the input is no key; never says what it was. */
-export function createStaticSeal(input: Buffer | string): StaticSeal {
+/** Throws when the input is no key; says where it comes from, never what it was. */
+export function createStaticSeal(input: Buffer | string, origin = ''): StaticSeal {
   if (typeof input !== 'string' && input.length === keyBytes) {
-    return { type: 'static', key: Buffer.from(input) }
+    return { type: 'static', key: Buffer.from(input), origin }
   }
   // A file written by an editor or by echo ends with a line end.
   const text = input.toString('utf8').trim()
   const key = decodeKey(text, keyBytes)
   if (key === undefined) {
-    throw new Error(`the static seal key must be ${keyBytes} bytes, raw or as hex or base64 text`)
+    throw new Error(
+      `the static seal key${origin} must be ${keyBytes} bytes, raw or as hex or base64 text`,
+    )
   }
-  return { type: 'static', key }
+  return { type: 'static', key, origin }
 }
 
 /** The bytes of a hex or base64 text if there are exactly so many. */
