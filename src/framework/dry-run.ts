@@ -109,6 +109,13 @@ export function requireDryRunKnown(
   throw invalid('"dry_run" is no field of this request, which would be carried out for real')
 }
 
+/** The same of the body of a delete, which counts for nothing else. */
+export function requireNoDryRunIn(body: JsonObject): void {
+  const given = member(body, 'dry_run')
+  if (given === undefined || !asksDryRun(given)) return
+  throw invalid('"dry_run" is no field of a delete, which would be carried out for real')
+}
+
 /** The same of the query of a request that has a body, which nothing else reads. */
 export function requireNoDryRun(pairs: readonly (readonly [name: string, value: string])[]): void {
   if (!pairs.some(([name, value]) => name === 'dry_run' && asksDryRun(value))) return

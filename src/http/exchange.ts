@@ -249,6 +249,7 @@ export class Exchange implements Outstanding {
         path,
         query: target.query,
         contentType: this.#request.headers['content-type'],
+        hasBody: hasBody(this.#request),
         traitsOf: (asked, verb) => this.#context.traitsOf(asked, verb, namespace),
         readFields: (traits, verb) =>
           this.#recordedFields(traits, { path, verb, clientAddress, namespace }),

@@ -1,7 +1,7 @@
 /** What a request asks for: verb, path and fields, by its method (platform.md §1.5, §1.7). */
 
 import type { PathTraits, PathTraitsOf, Verb } from '../framework/api.ts'
-import { requireNoDryRun } from '../framework/dry-run.ts'
+import { requireNoDryRun, requireNoDryRunIn } from '../framework/dry-run.ts'
 import { invalid, Refusal } from '../framework/refusal.ts'
 import { emptyObject, type JsonObject } from '../lib/json.ts'
 import { after, type Soon } from '../lib/soon.ts'
@@ -28,6 +28,7 @@ export interface CallSource {
   readonly path: string
   readonly query: string
   readonly contentType: string | undefined
+  readonly hasBody: boolean
   readonly traitsOf: PathTraitsOf
   readonly readFields: (traits: PathTraits, verb: Verb) => Soon<JsonObject | undefined>
 }
@@ -49,7 +50,7 @@ export function readCall(source: CallSource): Soon<Call> {
     case 'HEAD':
       return queryCall(source, 'header', path, ['help'])
     case 'DELETE':
-      return queryCall(source, 'delete', path, ['help'])
+      return deleteCall(source)
     case 'POST':
     case 'PUT':
       return bodyCall(source, 'write')
@@ -91,6 +92,17 @@ function queryCall(
 ): Call {
   if (pairs.length > 1 && source.traitsOf(path, verb).repeats === 'refuse') requireNoRepeats(pairs)
   return { verb, path, data: queryData(pairs, reserved) }
+}
+
+/** Its body is ignored (platform.md §1.5), unless it says that the delete is to be tried only. */
+function deleteCall(source: CallSource): Soon<Call> {
+  const { path, hasBody, readFields, traitsOf } = source
+  const call = queryCall(source, 'delete', path, ['help'])
+  if (!hasBody) return call
+  return after(readFields(traitsOf(path, 'delete'), 'delete'), (body) => {
+    if (body !== undefined) requireNoDryRunIn(body)
+    return call
+  })
 }
 
 function bodyCall(source: CallSource, verb: 'write' | 'patch'): Soon<Call> {

@@ -25,6 +25,9 @@ const single = new Set([
   'x-vault-wrap-ttl',
 ])
 
+/** A login beside the request: without it this would be the request of somebody else. */
+const inlineAuth = 'x-vault-inline-auth-'
+
 const singleNameLengths = new Set([...single].map((name) => name.length))
 
 /** Throws a refusal when the header block can be read in two ways. */
@@ -36,6 +39,9 @@ export function requireUnambiguousHeaders(request: IncomingMessage): void {
   let seen: string[] | undefined
   for (let i = 0; i < raw.length; i += 2) {
     const written = raw[i] ?? ''
+    if (written.length > inlineAuth.length && written.toLowerCase().startsWith(inlineAuth)) {
+      throw invalid(`${inlineAuth}* is not supported: log in first, and send the token`)
+    }
     if (!singleNameLengths.has(written.length)) continue
     const name = written.toLowerCase()
     if (!single.has(name)) continue

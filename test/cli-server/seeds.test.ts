@@ -251,7 +251,7 @@ const s11Body = `"user_claim": "sub",
 "bound_claims": { "groups": ["mygroup/mysubgroup"] }`
 
 describe('S-11', () => {
-  test('S-11: as printed it is no JSON, which is said without asking the server', async () => {
+  test('S-11, SED-010: as printed it is no JSON, which is said without asking the server', async () => {
     const nobody = { BAO_ADDR: 'http://127.0.0.1:1' }
     const result = await paste(`bao write auth/oidc/role/demo -<<EOF\n${s11Body}`, nobody)
     assert.deepEqual([result.code, result.out], [1, ''])

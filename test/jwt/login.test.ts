@@ -151,10 +151,14 @@ test('LOG-005: no configuration', async () => {
   assertReason(await login(server, bare, 'r', token()), 'config_missing')
 })
 
-test('LOG-006, LOG-007: no role, and the default role', async () => {
+test('LOG-006, LOG-007, AUT-32, AUT-33: no role, and the default role', async () => {
   const at = await makeMount(server.root, configS)
   await server.root.must(`auth/${at}/role/main`, plainRole)
-  assertReason(await server.client().write(`auth/${at}/login`, { jwt: token() }), 'role_missing')
+  for (const body of [{ jwt: token() }, { jwt: token(), role: '' }]) {
+    const refused = await server.client().write(`auth/${at}/login`, body)
+    assertReason(refused, 'role_missing')
+    assert.match(refused.text, /missing role/)
+  }
   await server.root.must(`auth/${at}/config`, { ...configS, default_role: 'Main' })
   const result = await server.client().write(`auth/${at}/login`, { jwt: token() })
   assertStatus(result, 200)

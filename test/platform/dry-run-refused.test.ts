@@ -100,8 +100,15 @@ test('neither a delete nor a patch is tried: it is refused, and what there is st
     'kv2/metadata/keep',
   ]) {
     wantRefused(await root.remove(`${path}?dry_run=true`), path)
+    for (const dry_run of [true, 'true', 1, 'perhaps', '']) {
+      wantRefused(await root.call('DELETE', path, { dry_run }), `${path} body`)
+    }
     assert.equal((await root.read(path)).status, 200, path)
   }
+  // Nothing else of the body of a delete counts.
+  await root.must('kv1/gone', { a: 'b' })
+  const gone = await root.call('DELETE', 'kv1/gone', { dry_run: false, other: 'x' })
+  assert.equal(gone.status, 204, gone.text)
   const patch = { data: { a: 'c' }, dry_run: true }
   wantRefused(await root.call('PATCH', 'kv2/data/keep', patch), 'PATCH')
   assert.deepEqual((await root.read('kv2/data/keep')).body.data.data, { a: 'b' })
@@ -127,4 +134,22 @@ test('whoever may not write hears of no field', async () => {
   const nobody = await server.root.tokenFor('nobody', 'path "b" { capabilities = ["read"] }')
   const answer = await nobody.write('auth/approle/role/x', { dry_run: true })
   assert.equal(answer.status, 403, answer.text)
+})
+
+test('a request that brings a login along is refused, whatever else it shows', async () => {
+  const { root } = server
+  await root.must('kv1/inline', { a: 'b' })
+  for (const name of ['X-Vault-Inline-Auth-Path', 'x-vault-inline-auth-parameter-role']) {
+    const headers = { [name]: 'c2VjcmV0' }
+    for (const [method, path] of [
+      ['DELETE', 'kv1/inline'],
+      ['GET', 'sys/seal-status'],
+    ] as const) {
+      const answer = await root.call(method, path, undefined, { headers })
+      assert.equal(answer.status, 400)
+      assert.match(firstError(answer), /^x-vault-inline-auth-\* is not supported/)
+      assert.doesNotMatch(answer.text, /c2VjcmV0/)
+    }
+  }
+  assert.equal((await root.read('kv1/inline')).status, 200)
 })
