@@ -57,3 +57,21 @@ test('claims of an ID token, and a token of somebody else', async () => {
   assert.equal(setup.idp.tokenRequests.length, asked)
   assert.equal((await explained({ role: 'none', claims, kind: 'oidc' }))['reason'], 'role_unknown')
 })
+
+test('claims of a login are held against the issuer that the discovery document names, as its token was', async () => {
+  await setup.root.must('sys/auth/found', { type: 'jwt' })
+  await setup.root.must('auth/found/config', { oidc_discovery_url: setup.idp.issuer })
+  await setup.root.must('auth/found/role/r', {
+    role_type: 'jwt',
+    user_claim: 'sub',
+    bound_subject: 'u',
+  })
+  const iat = Math.floor(Date.now() / 1000)
+  const judged = (iss: string, more: object = {}) =>
+    explained({ mount: 'found', role: 'r', claims: { iss, sub: 'u', iat, exp: iat + 60 }, ...more })
+  const foreign = await judged('https://another.test/')
+  assert.deepEqual([foreign['decision'], foreign['reason']], ['refuse', 'issuer_mismatch'])
+  const roles = await judged('https://another.test/', { role: undefined, all_roles: true })
+  assert.deepEqual(roles['roles'], [{ role: 'r', decision: 'refuse', reason: 'issuer_mismatch' }])
+  assert.equal((await judged(setup.idp.issuer))['decision'], 'accept')
+})

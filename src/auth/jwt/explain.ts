@@ -13,7 +13,7 @@ import type {
 } from '../../framework/explain.ts'
 import { parseCompactJwt } from '../../jose/compact-jwt.ts'
 import { member } from '../../lib/json.ts'
-import type { Soon } from '../../lib/soon.ts'
+import { after, type Soon } from '../../lib/soon.ts'
 import { turn } from '../../lib/turns.ts'
 import {
   explainJwtLogin,
@@ -108,9 +108,15 @@ export class JwtExplainer implements LoginExplainer {
   }
 
   #prepare({ role, presented, clientAddress, nowMs, requestId }: ExplainAsked): Soon<Prepared> {
-    const shown =
-      presented.kind === 'jwt' ? { jwt: presented.jwt } : { jwt: '', claims: presented.claims }
-    return this.#login.prepare({ role, ...shown, clientAddress, nowMs, requestId })
+    const asked = { role, clientAddress, nowMs, requestId }
+    if (presented.kind === 'jwt') return this.#login.prepare({ ...asked, jwt: presented.jwt })
+    const { claims } = presented
+    return after(this.#login.prepare({ ...asked, jwt: '', claims }), (prepared) =>
+      // No signature is asked about, which would bring it.
+      after(this.#login.withDiscovered(prepared), (found) =>
+        found.ok ? { ...prepared, input: { ...prepared.input, config: found.value } } : prepared,
+      ),
+    )
   }
 
   async #explainJwt(asked: ExplainAsked, prepared: Prepared): Promise<ExplainedLogin> {

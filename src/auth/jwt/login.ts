@@ -15,15 +15,17 @@ import { grantedBy, loginRefusal } from '../../framework/role-login.ts'
 import { allAlgorithms } from '../../jose/algorithms.ts'
 import { parseCompactJwt } from '../../jose/compact-jwt.ts'
 import type { JsonObject } from '../../lib/json.ts'
-import { err, ok } from '../../lib/result.ts'
+import { err, ok, type Result } from '../../lib/result.ts'
 import { after, type Soon } from '../../lib/soon.ts'
 import type { KeySource } from '../../oidc/key-source.ts'
+import type { KeyRefusal } from '../../oidc/key-verdict.ts'
 import { field, type Input } from '../../schema/field.ts'
 import type { StoreView } from '../../storage/store.ts'
 import {
   decideJwtLogin,
   decideSelectingLogin,
   type JwtLoginInput,
+  type LoginConfig,
   type LoginOutcome,
   type Presented,
 } from '../../trust/decide.ts'
@@ -336,14 +338,26 @@ export class JwtLogin {
       if (!verified.ok) return { signature: verified, config: input.config }
       const { kid, thumbprint } = verified.value.key
       const signature = ok({ keyId: kid, thumbprint })
-      const hasIssuer = source.kind === 'discovery' || source.kind === 'kubernetes'
-      if (issuer !== undefined || !hasIssuer) return { signature, config: input.config }
-      return source.discoveredIssuer().then((discovered) => {
+      return after(this.withDiscovered({ config, issuer, input }), (discovered) =>
         // Without knowing its issuer, the key source vouches for nobody.
-        if (!discovered.ok) return { signature: discovered, config: input.config }
-        return { signature, config: { ...input.config, discovered_issuer: discovered.value } }
-      })
+        discovered.ok
+          ? { signature, config: discovered.value }
+          : { signature: discovered, config: input.config },
+      )
     })
+  }
+
+  /** What the mount is configured with, and the issuer that its discovery document names. */
+  withDiscovered({
+    config,
+    issuer,
+    input,
+  }: Pick<Prepared, 'config' | 'issuer' | 'input'>): Soon<Result<LoginConfig, KeyRefusal>> {
+    const source = issuer === undefined ? this.#keySource(config, issuer) : undefined
+    if (source?.kind !== 'discovery' && source?.kind !== 'kubernetes') return ok(input.config)
+    return source
+      .discoveredIssuer()
+      .then((found) => (found.ok ? ok({ ...input.config, discovered_issuer: found.value }) : found))
   }
 
   /** Exactly one source: keys are never tried across issuers. */
