@@ -212,6 +212,10 @@ export const fieldProofs: Readonly<Record<string, Proofs>> = {
     bound_issuer: ['jwt/login.test.ts', 'only bound_issuer counts'],
     default_role: ['jwt/login.test.ts', 'LOG-006, LOG-007: no role, and the default role'],
     provider_config: [config, 'provider_config'],
+    record_claims: [
+      'jwt/preview.test.ts',
+      'with record_claims the named claims alone are kept, and a preview judges by no other',
+    ],
     role_selection: [
       'jwt/role-selection.test.ts',
       'the one role that fits is the role of the login',
