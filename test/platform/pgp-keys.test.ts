@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test'
 import * as openpgp from 'openpgp'
 import type { ApiClient } from '../harness/api-client.ts'
 import { base64OfKey, makePgpPerson, personOf, type PgpPerson } from '../harness/pgp-person.ts'
+import { hostilePgpKey } from '../harness/pgp-hostile-key.ts'
 import { startTestServer, type TestServer } from '../harness/test-server.ts'
 import { wantAlive, wantError } from './fixture.ts'
 
@@ -79,6 +80,9 @@ test('a key that cannot be used is refused at once, with its field, and nothing 
       /of one binary/,
     ],
     ['costly', await costlyKey(), /too many/],
+    ['DSA of long numbers', hostilePgpKey('dsa', 32_000), /expected a PGP key of RSA/],
+    ['an exponent of 8,191 bits', hostilePgpKey('rsa', 8192, 20), /expected a PGP key of RSA/],
+    ['RSA of 60,000 bits', hostilePgpKey('rsa', 60_000), /expected a PGP key of RSA/],
     ['large', Buffer.alloc(60_000, 0xc6).toString('base64'), /at most 49152 bytes/],
     ['noise', Buffer.alloc(49_152, 0xc6).toString('base64'), /expected the base64/],
   ]

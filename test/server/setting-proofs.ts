@@ -210,7 +210,10 @@ export const fieldProofs: Readonly<Record<string, Proofs>> = {
     jwt_validation_pubkeys: [config, 'CFG-061: a failed write leaves the old configuration'],
     jwt_supported_algs: [config, 'jwt_supported_algs'],
     bound_issuer: ['jwt/login.test.ts', 'only bound_issuer counts'],
-    default_role: ['jwt/login.test.ts', 'LOG-006, LOG-007: no role, and the default role'],
+    default_role: [
+      'jwt/login.test.ts',
+      'LOG-006, LOG-007, AUT-32, AUT-33: no role, and the default role',
+    ],
     provider_config: [config, 'provider_config'],
     record_claims: [
       'jwt/preview.test.ts',

@@ -13,7 +13,24 @@ export const pgpCharsMax = 262_144
 const keyBytesMax = 49_152
 
 /** Names, subkeys and the key's own signatures, each of which may have to be verified. */
-const ownPacketsMax = 100
+const ownPacketsMax = 50
+
+/**
+ * What is verified in bounded time: the library does the arithmetic of other kinds in JavaScript,
+ * with numbers as long as whoever sends the key likes.
+ */
+const rsaBitsMax = 8192
+const rsaExponentBytesMax = 4
+const rsaAlgorithms: ReadonlySet<string> = new Set(['rsaEncryptSign', 'rsaEncrypt', 'rsaSign'])
+const curveAlgorithms: ReadonlySet<string> = new Set(['ecdsa', 'ecdh', 'eddsaLegacy'])
+const modernAlgorithms: ReadonlySet<string> = new Set(['ed25519', 'x25519'])
+const curves: ReadonlySet<string> = new Set([
+  'nistP256',
+  'nistP384',
+  'nistP521',
+  'curve25519Legacy',
+  'ed25519Legacy',
+])
 
 export interface PgpKey {
   /** Lower-case hex. */
@@ -51,6 +68,11 @@ async function readPgpKey(name: string, text: string, date: Date): Promise<PgpKe
   }
   if (key.isPrivate()) refuse('this is a private key: give the public one, and replace this one')
   if (key.keyPacket.version !== 4) refuse('only PGP keys of version 4 are supported')
+  if (!key.getKeys().every(isOfBoundedCost)) {
+    refuse(
+      `expected a PGP key of RSA with at most ${rsaBitsMax} bits, of a NIST curve or of Curve25519, its subkeys too`,
+    )
+  }
   if (isCostly(key)) refuse('the PGP key has too many names, subkeys or signatures of its own')
   if (await settled(key.isRevoked(undefined, undefined, date), true)) {
     refuse('the PGP key is revoked')
@@ -71,6 +93,21 @@ async function readPgpKey(name: string, text: string, date: Date): Promise<PgpKe
     refuse('the PGP key has no subkey that can be encrypted to')
   }
   return { fingerprint: key.getFingerprint(), encrypt }
+}
+
+function isOfBoundedCost({ keyPacket }: ReturnType<PublicKey['getKeys']>[number]): boolean {
+  try {
+    const { algorithm, bits = 0, curve = '' } = keyPacket.getAlgorithmInfo()
+    if (modernAlgorithms.has(algorithm)) return true
+    if (curveAlgorithms.has(algorithm)) return curves.has(curve)
+    const { e } = keyPacket.publicParams as { readonly e?: Uint8Array }
+    return (
+      rsaAlgorithms.has(algorithm) && bits <= rsaBitsMax && (e?.length ?? 0) <= rsaExponentBytesMax
+    )
+  } catch {
+    // A curve that the library does not know.
+    return false
+  }
 }
 
 function isCostly(key: PublicKey): boolean {
