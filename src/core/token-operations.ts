@@ -427,9 +427,7 @@ export class TokenOperations implements TokenPort<CallerFacts> {
 
   /** Ends a token by its id; the token and all below it are unusable when this resolves. */
   async revokeId(id: string, keepChildren: boolean): Promise<void> {
-    const { sweep } = this.#context
-    if (keepChildren) await sweep.orphanChildren(id)
-    await sweep.end(id)
+    await this.#context.sweep.end(id, keepChildren)
   }
 
   tidy(): boolean {

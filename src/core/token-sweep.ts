@@ -99,21 +99,34 @@ export class TokenSweep {
   }
 
   /**
-   * Ends a token and with it all below it: durable, and none of them usable, when it resolves.
-   * False when there was none. What is more than one commit should carry is removed by further
-   * ones.
+   * Ends a token and with it all below it, or with its children as orphans: durable, and what has
+   * ended unusable, when it resolves. False when there was none. What is more than one commit
+   * should carry takes further ones.
    */
-  async end(id: string): Promise<boolean> {
-    const left = await this.#store.write(async (txn) => {
-      const record = await txn.get(keys.token(id))
-      if (record === undefined) return undefined
-      const isAll = await this.#removeBelow(txn, id)
-      if (isAll) this.#tokens.remove(txn, id, record)
-      else this.#tokens.markRevoked(txn, id, record)
-      return !isAll
-    })
-    if (left === true) await this.finish(id)
-    return left !== undefined
+  async end(id: string, keepChildren = false): Promise<boolean> {
+    for (let round = 0; round < roundsOfOneTokenMax; round++) {
+      const done = await this.#store.write((txn) => this.#endStep(txn, id, keepChildren))
+      if (done === 'more') continue
+      if (done === 'begun') await this.finish(id)
+      return done !== 'none'
+    }
+    return true
+  }
+
+  async #endStep(
+    txn: StoreTransaction,
+    id: string,
+    keepChildren: boolean,
+  ): Promise<'none' | 'more' | 'begun' | 'gone'> {
+    const record = await txn.get(keys.token(id))
+    if (record === undefined) return 'none'
+    // The last of them and the token in one commit: a child that comes meanwhile is among them, or
+    // finds no parent.
+    if (keepChildren && (await orphanChildren(txn, id)) === childrenAtOnceMax) return 'more'
+    const isAll = await this.#removeBelow(txn, id)
+    if (isAll) this.#tokens.remove(txn, id, record)
+    else this.#tokens.markRevoked(txn, id, record)
+    return isAll ? 'gone' : 'begun'
   }
 
   /** Removes one dead token with everything below it. */
@@ -177,28 +190,6 @@ export class TokenSweep {
       count++
     }
     return count
-  }
-
-  /** Makes children of a token orphans, then the token can go alone. */
-  async orphanChildren(id: string): Promise<void> {
-    for (let round = 0; round < roundsOfOneTokenMax; round++) {
-      const count = await this.#store.write(async (txn) => {
-        let found = 0
-        for await (const key of txn.keys(
-          prefixRange(keys.childPrefix(id), { limit: childrenAtOnceMax }),
-        )) {
-          found++
-          txn.delete(key)
-          const child = keys.token(lastSegment(key))
-          const record = await txn.get(child)
-          if (record === undefined) continue
-          const { parent: _, ...rest } = record
-          txn.put(child, { ...rest, orphan: true })
-        }
-        return found
-      })
-      if (count === 0) return
-    }
   }
 
   // ------------------------------------------------------------ jobs
@@ -328,4 +319,21 @@ export class TokenSweep {
       },
     )
   }
+}
+
+/** Makes children of a token orphans; gives their number. */
+async function orphanChildren(txn: StoreTransaction, id: string): Promise<number> {
+  let found = 0
+  for await (const key of txn.keys(
+    prefixRange(keys.childPrefix(id), { limit: childrenAtOnceMax }),
+  )) {
+    found++
+    txn.delete(key)
+    const child = keys.token(lastSegment(key))
+    const record = await txn.get(child)
+    if (record === undefined) continue
+    const { parent: _, ...rest } = record
+    txn.put(child, { ...rest, orphan: true })
+  }
+  return found
 }

@@ -43,6 +43,8 @@ export interface RoleVerdict {
   readonly role: string
   /** Undefined when the role would accept. */
   readonly reason: Reason | undefined
+  /** Of an accepted one: what the core would make of it. */
+  readonly login?: Login | undefined
 }
 
 export interface AllRoles {

@@ -74,6 +74,8 @@ export type UserInfo =
 
 const callTimeoutMs = 10_000
 const bodyBytesMax = 1_048_576
+/** It becomes a part of an address. */
+const requestUriCharsMax = 2048
 /**
  * A provider that turned the client away in both ways is not asked twice again for so long: whoever
  * sends codes that nobody gave out would make two calls of each.
@@ -156,8 +158,8 @@ export class OAuthClient {
     })
     if (!pushed.ok) return pushed
     const requestUri = textOf(pushed.value, 'request_uri')
-    return requestUri === ''
-      ? problem('unreachable', `the answer of ${shownUrl(endpoint)} has no request_uri`)
+    return requestUri === '' || requestUri.length > requestUriCharsMax
+      ? problem('unreachable', `the answer of ${shownUrl(endpoint)} has no usable request_uri`)
       : ok(requestUri)
   }
 

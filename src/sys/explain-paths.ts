@@ -19,6 +19,7 @@ import type {
   ExplainedLogin,
   LoginExplainer,
   PresentedLogin,
+  RoleVerdict,
 } from '../framework/explain.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { invalid, Refusal } from '../framework/refusal.ts'
@@ -165,11 +166,7 @@ async function explain(ports: Ports, request: Request): Promise<Reply> {
       ? {}
       : {
           truncated: all.truncated,
-          roles: all.roles.map(({ role, reason }) => ({
-            role,
-            decision: reason === undefined ? 'accept' : 'refuse',
-            reason: reason ?? null,
-          })),
+          roles: await Promise.all(all.roles.map((one) => shownVerdict(ports, one, mount))),
         }),
   }
   return record?.claimsListed === true ? reply.data(data, [notAllKept]) : reply.data(data)
@@ -197,6 +194,18 @@ function didYouMean(role: string): JsonObject {
 function mayListRoles({ facts }: Request, { path }: MountRecord): boolean {
   const asked = { operation: 'list', wrapTtlSeconds: 0, sudoRequired: false } as const
   return facts.caller?.acl.decide({ ...asked, path: `auth/${path}role/` }).allowed === true
+}
+
+/** Of one role among all, with what comes after a login's own checks. */
+async function shownVerdict(
+  { logins }: Ports,
+  { role, reason, login }: RoleVerdict,
+  mount: MountRecord,
+): Promise<JsonObject> {
+  const preview =
+    reason !== undefined || login === undefined ? undefined : await logins.preview(login, mount)
+  const why = reason ?? preview?.refused?.reason
+  return { role, decision: why === undefined ? 'accept' : 'refuse', reason: why ?? null }
 }
 
 /** A refusal by what comes after a login's own checks. */

@@ -195,6 +195,12 @@ test('a disabled entity and a root policy refuse after the method has said yes',
   const disabled = await explained({ jwt: key.sign({ ...good, sub: 'repo:acme/other' }) })
   assert.equal(disabled.reason, 'entity_disabled')
   assert.equal(disabled.decision, 'refuse')
+  const all = await explained({
+    jwt: key.sign({ ...good, sub: 'repo:acme/other' }),
+    all_roles: true,
+  })
+  const deploy = all.roles.find((one: { readonly role: string }) => one.role === 'deploy')
+  assert.deepEqual(deploy, { role: 'deploy', decision: 'refuse', reason: 'entity_disabled' })
   await role('rooted', { bound_audiences: good.aud, token_policies: ['root'] })
   const rooted = await explained({ role: 'rooted', jwt: key.sign(good) })
   const refused = await login({ role: 'rooted', jwt: key.sign(good) })

@@ -230,6 +230,27 @@ test('TOK-50, TOK-51: revoke-orphan spares the children, which are orphans then'
   await wantDead(g)
 })
 
+test('TOK-51: a child that was made while its parent was revoked alone lives, or was refused', async () => {
+  const parent = (await create(root, { policies: ['default', 'maker'] })).client
+  await root.must('sys/policies/acl/maker', {
+    policy: 'path "auth/token/create" { capabilities = ["update"] }',
+  })
+  const made: ApiClient[] = []
+  let isOver = false
+  const make = async (): Promise<void> => {
+    while (!isOver) {
+      const answer = await parent.write('auth/token/create', { policies: ['default'] })
+      if (answer.status === 200) made.push(server.client(answer.body.auth.client_token))
+      else isOver = true
+    }
+  }
+  const makers = Array.from({ length: 6 }, make)
+  while (made.length < 20) await new Promise(setImmediate)
+  await root.must('auth/token/revoke-orphan', { token: parent.token })
+  await Promise.all(makers)
+  for (const child of made) assert.equal((await self(child))['orphan'], true)
+})
+
 test('TOK-52, TOK-54: a child may go without its parent, an orphan stays without its maker', async () => {
   const { p, c, g } = await family()
   assert.equal((await c.write('auth/token/revoke-self')).status, 204)

@@ -236,6 +236,10 @@ export const fieldProofs: Readonly<Record<string, Proofs>> = {
     jwks_url: ['jwt/issuers.test.ts', 'jwks_url'],
     audiences: ['jwt/issuers.test.ts', 'its audiences hold beside those of the role'],
     jwt_supported_algs: ['jwt/issuers.test.ts', 'its algorithms hold for its tokens alone'],
+    dry_run: [
+      'jwt/preview.test.ts',
+      'a write of an issuer is previewed: whose tokens would go another way, and what cannot be judged',
+    ],
   },
   '/auth/jwt/role/{name}': {
     ...ofRole,

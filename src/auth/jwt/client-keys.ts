@@ -70,8 +70,15 @@ export class ClientKeys {
         txn.put(this.#key, { current: made })
         return { kid: made.kid, fromMs: nowMs }
       }
+      const { current, next } = before
+      // One that is under way is not begun anew, or it might never be over.
+      if (next !== undefined && nowMs < next.fromMs) {
+        return { kid: next.key.kid, fromMs: next.fromMs }
+      }
       const fromMs = nowMs + publishedFirstMs
-      txn.put(this.#key, { current: this.#used(before), next: { key: made, fromMs } })
+      const used = this.#used(before)
+      const previous = used.kid === current.kid ? {} : { previous: current }
+      txn.put(this.#key, { current: used, ...previous, next: { key: made, fromMs } })
       return { kid: made.kid, fromMs }
     })
   }

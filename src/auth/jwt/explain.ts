@@ -24,7 +24,6 @@ import {
   type JwtLoginInput,
   type Presented,
 } from '../../trust/decide.ts'
-import type { Reason } from '../../trust/reasons.ts'
 import type { Voucher } from './facts.ts'
 import { loginOf, type JwtLogin, type Prepared } from './login.ts'
 import type { OidcFinish } from './oidc-finish.ts'
@@ -76,31 +75,36 @@ export class JwtExplainer implements LoginExplainer {
     const signature = () => (verdict ??= this.#login.verify(shared))
     for (const name of names.slice(0, rolesMax)) {
       if (roles.length % rolesOfTurn === rolesOfTurn - 1) await turn(this.#context.clock)
-      roles.push({
-        role: name,
-        reason: await this.#reasonOf({ ...asked, role: name }, shared, signature),
-      })
+      const verdict = await this.#verdictOf({ ...asked, role: name }, shared, signature)
+      roles.push({ role: name, ...verdict })
     }
     return { roles, truncated: names.length > rolesMax }
   }
 
-  /** Why that role would refuse; undefined where it would accept. */
-  async #reasonOf(
+  /** Of one among many: no words are put together. */
+  async #verdictOf(
     asked: ExplainAsked,
     shared: Prepared,
     signature: Verified,
-  ): Promise<Reason | undefined> {
+  ): Promise<Omit<RoleVerdict, 'role'>> {
     const record = await this.#roles.load(asked.role)
     if (record === undefined || (asked.kind ?? record.role_type) === 'oidc') {
-      return (await this.explain(asked)).explanation.failure?.reason
+      const { explanation, login } = await this.explain(asked)
+      return { reason: explanation.failure?.reason, login }
     }
     const role = this.#roles.compiled(record)
-    const input = { ...shared.input, requestedRole: asked.role, role }
-    const prepared = { ...shared, record, input }
+    const prepared = {
+      ...shared,
+      record,
+      input: { ...shared.input, requestedRole: asked.role, role },
+    }
     const isToken = asked.presented.kind === 'jwt'
     const known = isToken ? { ...this.#login.answers(prepared), signature } : {}
-    const { explanation } = await settleExplained(input, judgeJwtLogin, known)
-    return explanation.failure?.reason
+    const judged = await settleExplained(prepared.input, judgeJwtLogin, known)
+    const { failure, outcome } = judged.explanation
+    if (failure !== undefined || outcome === undefined) return { reason: failure?.reason }
+    const voucher = this.#login.voucherOf(prepared, judged.input)
+    return { reason: undefined, login: loginOf({ outcome, record, note: {} }, voucher) }
   }
 
   roleNames(limit: number): Promise<readonly string[]> {
