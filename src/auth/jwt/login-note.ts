@@ -21,6 +21,8 @@ import { maskTokens } from '../../trust/shown-value.ts'
 const valueLengthMax = 256
 
 const alwaysShown = ['iss', 'sub', 'aud', 'exp', 'iat'].map(literalReference)
+/** Each once: they are the same for all logins through a role. */
+const referencesOfRoles = new WeakMap<CompiledRole, readonly ClaimReference[]>()
 /** By the list of a configuration, which stays the same while that does. */
 const referencesOfLists = new WeakMap<readonly string[], readonly ClaimReference[]>()
 
@@ -65,7 +67,7 @@ export function noteOf(noted: Noted): LoginNote {
     verifyMs: noted.verifyMs,
     keysMs: noted.keysMs,
     decideMs: noted.decideMs,
-    ...(isListed ? { claimsListed: true } : {}),
+    claimsListed: isListed || undefined,
   }
 }
 
@@ -87,22 +89,26 @@ export function lookedAt(
 ): readonly ClaimReference[] {
   if (programClaims.length > 0) return [...alwaysShown, ...programClaims.map(literalReference)]
   if (role === undefined) return alwaysShown
+  const known = referencesOfRoles.get(role)
+  if (known !== undefined) return known
   const { userClaim, groupsClaim, claimRules, mappings } = role
-  return [
+  const all = [
     ...alwaysShown,
     userClaim,
     ...(groupsClaim === undefined ? [] : [groupsClaim]),
     ...claimRules.map(({ reference }) => reference),
     ...mappings.map(({ reference }) => reference),
   ]
+  const references = all.filter(({ text }, i) => all.findIndex((one) => one.text === text) === i)
+  referencesOfRoles.set(role, references)
+  return references
 }
 
 function shownClaims(claims: JsonObject, references: readonly ClaimReference[]): JsonObject {
-  const shown = new Map<string, JsonValue>()
+  const shown: [string, JsonValue][] = []
   for (const reference of references) {
-    if (shown.has(reference.text)) continue
     const value = resolveReference(claims, reference)
-    if (value !== undefined) shown.set(reference.text, shownValue(value))
+    if (value !== undefined) shown.push([reference.text, shownValue(value)])
   }
   return Object.fromEntries(shown)
 }

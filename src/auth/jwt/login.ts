@@ -214,10 +214,11 @@ export class JwtLogin {
     programClaims?: readonly string[],
   ): LoginNote {
     const { requestedRole, config, role, token, signature } = input
-    const times = { verifyMs, keysMs, decideMs }
-    if (!this.#context.loginLog.isEnabled(decision.kind)) return times
+    if (!this.#context.loginLog.isEnabled(decision.kind)) return { verifyMs, keysMs, decideMs }
     return noteOf({
-      ...times,
+      verifyMs,
+      keysMs,
+      decideMs,
       kind: 'jwt',
       roleName: role?.name ?? (requestedRole === '' ? config.default_role : requestedRole),
       role,
