@@ -83,19 +83,25 @@ export async function previewPolicy(
   for (const token of tokens) {
     if (clock.monotonicMs() - startedMs > timeMsMax) break
     if (judged++ % tokensOfTurn === tokensOfTurn - 1) await turn(clock)
-    const differences = await store.view(async (view) => {
+    const found = await store.view(async (view) => {
       const epoch = await view.epoch()
       const { all, facts, isRefused } = await rights.of(token.record, epoch, view)
       if (isRefused || !all.includes(next.name)) return undefined
       const before = await access.aclWith(all, facts, view)
       const after = await access.aclWith(all, facts, view, next)
-      return paths.flatMap((path) => differenceOf(path, before, after))
+      return {
+        differences: paths.flatMap((path) => differenceOf(path, before, after)),
+        isLimited: paths.some(({ asked }) =>
+          asked.some((path) => limitsDiffer(path, before, after)),
+        ),
+      }
     })
-    if (differences === undefined) continue
+    if (found === undefined) continue
+    const { differences, isLimited } = found
     replayed++
     const row = rowOf(token.record, token.accessor, differences)
     const losesNothing = differences.every(({ lost }) => lost.length === 0)
-    if (isHidden && losesNothing) unknown++
+    if ((isHidden || isLimited) && losesNothing) unknown++
     else if (differences.length === 0) continue
     else if (losesNothing) gain.push(row)
     else if (differences.every(({ gained }) => gained.length === 0)) lose.push(row)
@@ -177,6 +183,12 @@ function differenceOf({ path, asked }: Sample, before: Acl, after: Acl): readonl
   }
   if (gained.size === 0 && lost.size === 0) return []
   return [{ path, gained: [...gained], lost: [...lost] }]
+}
+
+/** Another rule answers for the path, with other parameters or wrapping TTLs. */
+function limitsDiffer(path: string, before: Acl, after: Acl): boolean {
+  const [old, made] = [before.limits(path), after.limits(path)]
+  return old !== undefined && made !== undefined && !isDeepStrictEqual(old, made)
 }
 
 function rowOf(
