@@ -71,6 +71,7 @@ async function requireVersion(context: CommandContext): Promise<void> {
 
 interface Words {
   readonly of: string
+  readonly unknown: string
   readonly gain: string
   readonly lose: string
   readonly changed: string
@@ -78,12 +79,14 @@ interface Words {
 
 const ofLogins: Words = {
   of: 'kept logins',
+  unknown: 'cannot be told: a claim was not kept, or it was a browser sign-in',
   gain: 'would get in',
   lose: 'would be refused',
   changed: 'would get another token',
 }
 const ofTokens: Words = {
   of: 'live tokens with it',
+  unknown: 'cannot be told: a changed rule has a template, parameters or wrapping TTLs',
   gain: 'may do more',
   lose: 'may do less',
   changed: 'may do more on one path and less on another',
@@ -113,7 +116,7 @@ export function drawnPreview(path: string, data: JsonObject): readonly string[] 
       const rows = objectsMember(data, name)
       return [`    ${String(countOf(data, name)).padStart(5)} ${words[name]}`, ...rowLines(rows)]
     }),
-    ...(unknown === '0' ? [] : [`    ${unknown.padStart(5)} cannot be told: a claim was not kept`]),
+    ...(unknown === '0' ? [] : [`    ${unknown.padStart(5)} ${words.unknown}`]),
     ...(member(data, 'truncated') === true ? ['  There are more than were looked at.'] : []),
   ]
 }

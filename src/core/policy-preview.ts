@@ -1,16 +1,21 @@
 /**
  * What a write of a policy would do to the tokens that are alive now (explain.md §5): those that
  * have it are asked, by the rules that stand and by those that would, what they may do on each path
- * that either text names. Nothing is written.
+ * that either text names. Whoever may have more or less by what no path shows is unknown. Nothing is
+ * written.
  */
 
+import { isDeepStrictEqual } from 'node:util'
+import { encodeBase62 } from '../lib/base62.ts'
 import { encodeJson, type JsonObject } from '../lib/json.ts'
 import { turn } from '../lib/turns.ts'
 import type { Clock } from '../platform/clock.ts'
+import type { Random } from '../platform/random.ts'
 import type { Store } from '../storage/store.ts'
 import type { PolicyAccess } from './access.ts'
 import type { Acl } from './policy/acl.ts'
-import { parsePolicy } from './policy/policy.ts'
+import { noParameterLimits } from './policy/parameters.ts'
+import { parsePolicy, type PathRule } from './policy/policy.ts'
 import type { PolicyRecord, TokenRecord } from './records.ts'
 import type { TokenOperations } from './token-operations.ts'
 import type { RightsOfTokens } from './token-rights.ts'
@@ -20,9 +25,11 @@ const tokensMax = 10_000
 const timeMsMax = 2_000
 const tokensOfTurn = 50
 const pathsMax = 1_000
+const wordBytes = 16
 
 export interface PreviewedTokens {
   readonly replayed: number
+  readonly unknown: number
   readonly gain: readonly JsonObject[]
   readonly lose: readonly JsonObject[]
   readonly changed: readonly JsonObject[]
@@ -32,9 +39,16 @@ export interface PreviewedTokens {
 interface Parts {
   readonly store: Store
   readonly clock: Clock
+  readonly random: Random
   readonly rights: Pick<RightsOfTokens, 'of'>
   readonly access: Pick<PolicyAccess, 'aclWith'>
   readonly tokenOperations: Pick<TokenOperations, 'eachLive'>
+}
+
+/** A rule's path, and paths that it is for. */
+interface Sample {
+  readonly path: string
+  readonly asked: readonly string[]
 }
 
 interface Difference {
@@ -44,11 +58,15 @@ interface Difference {
 }
 
 export async function previewPolicy(
-  { store, clock, rights, access, tokenOperations }: Parts,
+  { store, clock, random, rights, access, tokenOperations }: Parts,
   current: PolicyRecord | undefined,
   next: PolicyRecord,
 ): Promise<PreviewedTokens> {
-  const paths = pathsOf([current, next])
+  const sides = [rulesOf(current), rulesOf(next)] as const
+  const isHidden = changesHidden(...sides) || changesSlashes(sides.flat(), current, next)
+  // No rule can name it: it is of this preview alone.
+  const samples = samplesOf(sides.flat(), encodeBase62(random.bytes(wordBytes)))
+  const paths = samples.slice(0, pathsMax)
   const startedMs = clock.monotonicMs()
   const tokens: LiveToken[] = []
   let isFull = false
@@ -60,51 +78,117 @@ export async function previewPolicy(
   const lose: JsonObject[] = []
   const changed: JsonObject[] = []
   let replayed = 0
+  let unknown = 0
   let judged = 0
   for (const token of tokens) {
     if (clock.monotonicMs() - startedMs > timeMsMax) break
     if (judged++ % tokensOfTurn === tokensOfTurn - 1) await turn(clock)
-    const differences = await store.view(async (view) => {
+    const found = await store.view(async (view) => {
       const epoch = await view.epoch()
       const { all, facts, isRefused } = await rights.of(token.record, epoch, view)
       if (isRefused || !all.includes(next.name)) return undefined
       const before = await access.aclWith(all, facts, view)
       const after = await access.aclWith(all, facts, view, next)
-      return paths.flatMap((path) => differenceOf(path, before, after))
+      return {
+        differences: paths.flatMap((path) => differenceOf(path, before, after)),
+        isLimited: paths.some(({ asked }) =>
+          asked.some((path) => limitsDiffer(path, before, after)),
+        ),
+      }
     })
-    if (differences === undefined) continue
+    if (found === undefined) continue
+    const { differences, isLimited } = found
     replayed++
     const row = rowOf(token.record, token.accessor, differences)
-    if (differences.length === 0) continue
-    if (differences.every(({ lost }) => lost.length === 0)) gain.push(row)
+    const losesNothing = differences.every(({ lost }) => lost.length === 0)
+    if ((isHidden || isLimited) && losesNothing) unknown++
+    else if (differences.length === 0) continue
+    else if (losesNothing) gain.push(row)
     else if (differences.every(({ gained }) => gained.length === 0)) lose.push(row)
     else changed.push(row)
   }
-  return { replayed, gain, lose, changed, truncated: isFull || judged < tokens.length }
+  const truncated = isFull || judged < tokens.length || paths.length < samples.length
+  return { replayed, unknown, gain, lose, changed, truncated }
 }
 
-/** One path for each rule: a star and a plus stand for a name. */
-function pathsOf(records: readonly (PolicyRecord | undefined)[]): readonly string[] {
-  const paths = new Set<string>()
-  for (const record of records) {
-    if (record === undefined) continue
-    const parsed = parsePolicy(record.name, record.text)
-    if (!parsed.ok) continue
-    for (const { path, isTemplated } of parsed.value.rules) {
-      // What fills a template is another path for each token.
-      if (isTemplated) continue
-      paths.add(path.replaceAll('+', 'any').replace(/\*$/, 'any'))
-    }
+function rulesOf(record: PolicyRecord | undefined): readonly PathRule[] {
+  if (record === undefined) return []
+  const parsed = parsePolicy(record.name, record.text)
+  return parsed.ok ? parsed.value.rules : []
+}
+
+/** Capabilities on a sample of its path do not tell all that the rule says. */
+function isHiddenRule(rule: PathRule): boolean {
+  const { isTemplated, parameters, wrappingSecondsMin, wrappingSecondsMax } = rule
+  const hasParameters = parameters !== noParameterLimits
+  return isTemplated || hasParameters || wrappingSecondsMin !== 0 || wrappingSecondsMax !== 0
+}
+
+/** Rules of one path hold together: with one of them changes what they say. */
+function changesHidden(before: readonly PathRule[], after: readonly PathRule[]): boolean {
+  const [old, made] = [groupedByPath(before), groupedByPath(after)]
+  return [...new Set([...old.keys(), ...made.keys()])].some((path) => {
+    const [was = [], is = []] = [old.get(path), made.get(path)]
+    return [...was, ...is].some(isHiddenRule) && !isDeepStrictEqual(was, is)
+  })
+}
+
+function groupedByPath(rules: readonly PathRule[]): ReadonlyMap<string, readonly PathRule[]> {
+  const groups = new Map<string, PathRule[]>()
+  for (const rule of rules) {
+    const group = groups.get(rule.path)
+    if (group === undefined) groups.set(rule.path, [rule])
+    else group.push(rule)
   }
-  return [...paths].slice(0, pathsMax)
+  return groups
 }
 
-function differenceOf(path: string, before: Acl, after: Acl): readonly Difference[] {
-  const old = before.capabilities(path).filter((name) => name !== 'deny')
-  const made = after.capabilities(path).filter((name) => name !== 'deny')
-  const gained = made.filter((name) => !old.includes(name))
-  const lost = old.filter((name) => !made.includes(name))
-  return gained.length === 0 && lost.length === 0 ? [] : [{ path, gained, lost }]
+function changesSlashes(
+  rules: readonly PathRule[],
+  current: PolicyRecord | undefined,
+  next: PolicyRecord,
+): boolean {
+  const isSame = (current?.allowSlashes === true) === (next.allowSlashes === true)
+  return !isSame && rules.some(({ isTemplated }) => isTemplated)
+}
+
+/**
+ * Paths for each rule: the word stands for a plus, and for a star the word alone and so many names
+ * that no plus of another rule reaches as far.
+ */
+function samplesOf(rules: readonly PathRule[], word: string): readonly Sample[] {
+  const depth = rules.reduce((most, { path }) => Math.max(most, path.split('/').length), 0)
+  const deep = Array.from({ length: depth + 1 }, () => word).join('/')
+  const samples = new Map<string, Sample>()
+  for (const { path, isTemplated } of rules) {
+    // What fills a template is another path for each token.
+    if (isTemplated || samples.has(path)) continue
+    const named = path.replaceAll('+', word)
+    const asked = named.endsWith('*')
+      ? [word, deep].map((rest) => `${named.slice(0, -1)}${rest}`)
+      : [named]
+    samples.set(path, { path, asked })
+  }
+  return [...samples.values()]
+}
+
+function differenceOf({ path, asked }: Sample, before: Acl, after: Acl): readonly Difference[] {
+  const gained = new Set<string>()
+  const lost = new Set<string>()
+  for (const one of asked) {
+    const old = before.capabilities(one).filter((name) => name !== 'deny')
+    const made = after.capabilities(one).filter((name) => name !== 'deny')
+    for (const name of made) if (!old.includes(name)) gained.add(name)
+    for (const name of old) if (!made.includes(name)) lost.add(name)
+  }
+  if (gained.size === 0 && lost.size === 0) return []
+  return [{ path, gained: [...gained], lost: [...lost] }]
+}
+
+/** Another rule answers for the path, with other parameters or wrapping TTLs. */
+function limitsDiffer(path: string, before: Acl, after: Acl): boolean {
+  const [old, made] = [before.limits(path), after.limits(path)]
+  return old !== undefined && made !== undefined && !isDeepStrictEqual(old, made)
 }
 
 function rowOf(

@@ -3,6 +3,7 @@
 import type {
   ClockPort,
   PolicyPort,
+  RandomPort,
   RecordPort,
   RightsPort,
   TokenKeeper,
@@ -22,7 +23,12 @@ const dry_run = field.bool({
   help: 'Write nothing: say what would change, and which live tokens may do more or less.',
 })
 
-type Ports = PolicyPort & RecordPort & RightsPort & ClockPort & Pick<TokenKeeper, 'tokenOperations'>
+type Ports = PolicyPort &
+  RecordPort &
+  RightsPort &
+  ClockPort &
+  RandomPort &
+  Pick<TokenKeeper, 'tokenOperations'>
 
 export function policyPaths(ports: Ports): readonly PathDeclaration[] {
   return [
@@ -163,7 +169,7 @@ async function preview(
     const { current, next, warnings } = await ports.policies.draft(name, text, options)
     const found = await previewPolicy(ports, current, next)
     const changes = policyChanges(current, next)
-    return previewData({ ...found, unknown: 0, warnings, changes }, sight)
+    return previewData({ ...found, warnings, changes }, sight)
   })
 }
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { makeJwtMaker } from '../harness/jwt-maker.ts'
 import { Shell } from './fixture.ts'
@@ -212,4 +212,36 @@ test('a failure on the way says how many were written, and which one was not', a
   assert.match(applied.err, /1 of 3 were written; sys\/policies\/acl\/h2 was not/)
   assert.equal((await root.read('sys/policies/acl/h1')).status, 200)
   assert.equal((await root.read('sys/policies/acl/h3')).status, 404)
+})
+
+test('a file whose name is another spelling of one of the server is refused before anything is written', async () => {
+  const { root } = shell.server
+  for (const [index, file] of [
+    'policies/%2Fa',
+    'policies/a%2F',
+    'policies/a%2F%2Fb',
+    'policies/a%00',
+    'policies/a%0Ab',
+    'policies/%20a',
+    'policies/..%2Fa',
+    'auth/%2Fteam%2Fjwt/role/deploy',
+    'auth/team%2Fjwt/role/%2Fdeploy',
+  ].entries()) {
+    const odd = join(shell.home, `odd${index}`)
+    mkdirSync(join(odd, 'policies'), { recursive: true })
+    writeFileSync(join(odd, 'policies/a.hcl'), 'path "x" {}')
+    const isPolicy = file.startsWith('policies/')
+    const place = join(odd, `${file}.${isPolicy ? 'hcl' : 'json'}`)
+    mkdirSync(dirname(place), { recursive: true })
+    writeFileSync(place, isPolicy ? 'path "y" {}' : '{"user_claim":"sub"}')
+    const applied = await shell.run(['apply', odd])
+    assert.equal(applied.code, 1, file)
+    assert.match(applied.err, /is no name that export writes/, file)
+    assert.equal((await root.read('sys/policies/acl/a')).status, 404, file)
+  }
+  const twins = join(shell.home, 'twins')
+  mkdirSync(join(twins, 'policies'), { recursive: true })
+  writeFileSync(join(twins, 'policies/T%2Fa.hcl'), 'path "x" {}')
+  writeFileSync(join(twins, 'policies/t%2Fa.hcl'), 'path "y" {}')
+  assert.match((await shell.run(['apply', twins])).err, /are both for sys\/policies\/acl\/t\/a/)
 })

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { ApiResult } from '../harness/api-client.ts'
 import { startTestServer, type TestServer } from '../harness/test-server.ts'
+import { setUpSignIn } from './oidc-fixture.ts'
 import { assertStatus, configS, keyK, login, makeMount, plainRole } from './fixture.ts'
 
 let server: TestServer
@@ -335,4 +336,31 @@ test('a write of a CEL role is previewed by the claims that its program looks at
   assert.equal((await ask('role/r', role)).replayed, 0)
   const read = (await server.root.read(`${at}/cel/role/r`)).body.data
   assert.match(read.cel_program.expression, /red/)
+})
+
+test('browser sign-ins are judged by nobody: what changes a role, a configuration or an issuer has them unknown', async () => {
+  const setup = await setUpSignIn()
+  try {
+    const { root } = setup
+    const name = await setup.role({ poll_interval: 7 })
+    assertStatus(await setup.callback(await setup.begin(name)), 200)
+    const stored = (await root.read(`auth/oidc/role/${name}`)).body.data
+    const set = Object.entries(stored).filter(([, value]) => value !== null)
+    const ask = async (path: string, body: object): Promise<ApiResult['body']> =>
+      (await root.must(`auth/oidc/${path}`, { ...body, dry_run: true })).body.data
+    const at = `role/${name}`
+    const same = await ask(at, Object.fromEntries(set))
+    assert.deepEqual([same.changes, same.unknown], [[], 0])
+    const other = { ...Object.fromEntries(set), bound_claims: { password: 'nobody' } }
+    const narrow = await ask(at, other)
+    assert.deepEqual([narrow.replayed, narrow.unknown, narrow.counts.lose], [1, 1, 0])
+    const faster = await ask(at, { ...Object.fromEntries(set), poll_interval: 0 })
+    assert.deepEqual(faster.changes, [{ field: 'poll_interval', before: 7, after: null }])
+    assert.equal(faster.unknown, 1)
+    assert.equal((await ask('config', { ...setup.config, bound_issuer: 'x' })).unknown, 1)
+    const issuer = { issuer: setup.idp.issuer, jwt_validation_pubkeys: [keyK.pem] }
+    assert.equal((await ask('issuers/ci', issuer)).unknown, 1)
+  } finally {
+    await setup.stop()
+  }
 })

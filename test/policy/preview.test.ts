@@ -41,7 +41,7 @@ test('who may do more, who less, and who the one and the other; nothing is writt
   assert.equal(more.replayed, 2)
   // Whoever has it from elsewhere gains nothing.
   assert.deepEqual(subs(more.gain), ['token-alone'])
-  assert.deepEqual(more.gain[0].paths, [{ path: 'kv/app/any', gained: ['update'], lost: [] }])
+  assert.deepEqual(more.gain[0].paths, [{ path: 'kv/app/*', gained: ['update'], lost: [] }])
   const less = await preview('path "kv/app/*" { capabilities = ["read"] }')
   assert.deepEqual(subs(less.lose), ['token-alone', 'token-both'])
   const moved = await preview('path "kv/lib/+" { capabilities = ["read"] }')
@@ -124,4 +124,53 @@ test('the text that stands is for those who may read it, accessors for those who
   const listed = (await lister.write(path, next)).body.data
   assert.deepEqual(subs(listed.lose), ['token-alone', 'token-both'])
   assert.equal(listed.changes, undefined)
+})
+
+test('where a changed rule has a template, parameters or wrapping TTLs its holders are unknown', async () => {
+  const { root } = server
+  const plain = 'path "kv/*" { capabilities = ["update"] }'
+  const ruled = (more: string): string => `path "kv/*" { capabilities = ["update"] ${more} }`
+  const templated = 'path "kv/{{identity.entity.id}}/*" { capabilities = ["read"] }'
+  const allowed = ruled('allowed_parameters = { "a" = ["1"] }')
+  const cases: readonly (readonly [was: string, next: string, unknown: number])[] = [
+    [templated, 'path "other" { capabilities = ["deny"] }', 1],
+    [allowed, plain, 1],
+    [plain, ruled('required_parameters = ["zz"]'), 1],
+    [plain, ruled('denied_parameters = { "*" = [] }'), 1],
+    [plain, ruled('min_wrapping_ttl = "1h" max_wrapping_ttl = "2h"'), 1],
+    // What is left of a path is narrower than what was removed of it.
+    [`${plain}\n${allowed}`, allowed, 1],
+    [`${plain}\npath "kv/app/*" { capabilities = ["update"] }`, plain, 0],
+    [`${allowed}\npath "kv/app/*" { capabilities = ["update"] }`, allowed, 1],
+    [`${plain}\n${templated}`, `${templated}\n${plain}`, 0],
+    [templated, `${templated}\n${plain}`, 0],
+  ]
+  for (const [index, [was, next, unknown]] of cases.entries()) {
+    const name = `hard${index}`
+    await root.must(`sys/policies/acl/${name}`, { policy: was })
+    await root.must('auth/token/create', { policies: [name] })
+    const data = await preview(next, name)
+    assert.deepEqual([data.replayed, data.unknown, data.counts.lose], [1, unknown, 0], next)
+  }
+  const slashes = { policy: templated, allow_slashes_in_identity_templates: true, dry_run: true }
+  const wider = await root.must('sys/policies/acl/hard0', slashes)
+  assert.equal(wider.body.data.unknown, 1)
+})
+
+test('no rule can be written for the words that stand for a star or a plus', async () => {
+  const { root } = server
+  const rule = (path: string): string => `path "${path}" { capabilities = ["read"] }`
+  const cases: readonly (readonly [was: string, next: string, lost: string])[] = [
+    [`${rule('kv/+/x')}\n${rule('kv/any/x')}`, rule('kv/any/x'), 'kv/+/x'],
+    [rule('kv/*'), rule('kv/any'), 'kv/*'],
+    [rule('kv/*'), `${rule('kv/+')}\n${rule('kv/+/+')}`, 'kv/*'],
+  ]
+  for (const [index, [was, next, lost]] of cases.entries()) {
+    const name = `word${index}`
+    await root.must(`sys/policies/acl/${name}`, { policy: was })
+    await root.must('auth/token/create', { policies: [name] })
+    const data = await preview(next, name)
+    assert.equal(data.counts.lose, 1, next)
+    assert.deepEqual(data.lose[0].paths, [{ path: lost, gained: [], lost: ['read'] }])
+  }
 })

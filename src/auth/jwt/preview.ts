@@ -92,12 +92,16 @@ export class JwtPreview {
     const { current, next, warnings } = await draft()
     const trust = await this.#parts.configs.loadTrust()
     const kept = await this.#kept()
-    const ofRole = kept.filter(({ role, isCel }) => role === next.name && isCel !== true)
+    const changes = changesOf(current && roleRecord.shown(current), roleRecord.shown(next))
+    // What stays as it is lets the same people sign in, judged or not.
+    const ofRole = kept.filter(
+      ({ role, isCel, kind }) =>
+        role === next.name && isCel !== true && (kind === 'jwt' || changes.length > 0),
+    )
     const celOf = (): undefined => undefined
     const before: Side = { trust, roleOf: () => current, celOf }
     const after: Side = { trust, roleOf: () => next, celOf }
     const replay = await this.#replay(ofRole, before, after)
-    const changes = changesOf(current && roleRecord.shown(current), roleRecord.shown(next))
     const truncated = replay.truncated || kept.length >= loginsMax
     return previewData({ ...replay, changes, warnings, truncated }, sight)
   }
@@ -165,7 +169,7 @@ export class JwtPreview {
   /** Those of proven tokens: of the others nothing is known that could be judged. */
   async #kept(): Promise<readonly KeptLogin[]> {
     const logins = (await this.#context.keptLogins?.(loginsMax)) ?? []
-    return logins.filter(({ claims, kind }) => claims !== undefined && kind === 'jwt')
+    return logins.filter(({ claims }) => claims !== undefined)
   }
 
   async #rolesOf(kept: readonly KeptLogin[]): Promise<ReadonlyMap<string, RoleRecord>> {
@@ -202,7 +206,11 @@ export class JwtPreview {
       if (replayed % loginsOfTurn === loginsOfTurn - 1) await turn(clock)
       replayed++
       const name = login.role ?? ''
-      if (login.isCel === true && !isCelSure(login, before.celOf(name), after.celOf(name))) {
+      const isJudged =
+        login.isCel === true
+          ? isCelSure(login, before.celOf(name), after.celOf(name))
+          : login.kind === 'jwt'
+      if (!isJudged) {
         unknown++
         continue
       }
@@ -372,7 +380,9 @@ function rowOf({ id, role, claims = {} }: KeptLogin): JsonObject {
 
 /** Fields that differ, by name. */
 function changesOf(before: JsonObject | undefined, after: JsonObject): readonly JsonObject[] {
-  return Object.entries(after).flatMap(([name, value]): JsonObject[] => {
+  const names = new Set([...Object.keys(after), ...Object.keys(before ?? {})])
+  return [...names].flatMap((name): JsonObject[] => {
+    const value: JsonValue = member(after, name) ?? null
     const old: JsonValue = before === undefined ? null : (member(before, name) ?? null)
     return encodeJson(old) === encodeJson(value) ? [] : [{ field: name, before: old, after: value }]
   })

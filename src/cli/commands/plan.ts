@@ -185,7 +185,7 @@ async function piecesBelow(context: CommandContext, folder: string): Promise<rea
     const text = (await context.readFile(`${folder}/${file}`)) ?? ''
     const piece = pieceOf(file, text)
     // The server writes names of policies and roles in small letters.
-    const place = piece.path.replace(/[^/]+$/, (name) => name.toLowerCase())
+    const place = piece.path.replace(/^sys\/.*|[^/]+$/, (name) => name.toLowerCase())
     const twin = fileOf.get(place)
     if (twin !== undefined) {
       throw new CommandFailure(`${twin} and ${file} are both for ${place}: keep one of them`)
@@ -259,15 +259,23 @@ function namedIn(
   if (typeof name !== 'string' || hashedName(name) !== fileName) {
     throw new CommandFailure(`${file} does not say the "name" that its own name is the hash of`)
   }
-  return { name, body: rest }
+  return { name: requireName(file, name), body: rest }
 }
 
 function nameOf(file: string): string {
   try {
-    return decodeURIComponent(file)
-  } catch {
+    return requireName(file, decodeURIComponent(file))
+  } catch (cause) {
+    if (cause instanceof CommandFailure) throw cause
     throw new CommandFailure(`${file} is no name that export writes`)
   }
+}
+
+/** Gives the name, unless the server would take it for another or a URL cannot hold it. */
+function requireName(file: string, name: string): string {
+  const isPlain = name.split('/').every((part) => part !== '' && part !== '.' && part !== '..')
+  if (isPlain && name === name.trim() && !/\p{Cc}/u.test(name)) return name
+  throw new CommandFailure(`${file} is no name that export writes`)
 }
 
 async function namesAt(context: CommandContext, path: string): Promise<readonly string[]> {
