@@ -80,6 +80,25 @@ test('a policy of that name stays as it is, and where it makes no administrator 
   assert.equal(await isAlive(root), true)
 })
 
+test('an administrator of a namespace does not end the root token', async () => {
+  await shell.server.root.must('sys/namespaces/team', {})
+  const root = await rootToken()
+  const first = (...more: string[]) =>
+    shell.run(['operator', 'first-admin', '-namespace=team', ...more], {
+      ...own,
+      env: { VAULT_TOKEN: root },
+    })
+  const { code, err } = await first()
+  assert.equal(code, 1)
+  assert.match(err, /^The root token stays, since the new one is for the namespace team\/ alone/)
+  assert.equal(await isAlive(root), true)
+  const policy = 'team/sys/policies/acl/admin'
+  assert.equal((await shell.server.root.read(policy)).status, 404)
+  assert.equal((await first('-keep-root')).code, 0)
+  assert.equal((await shell.server.root.read(policy)).status, 200)
+  assert.equal(await isAlive(root), true)
+})
+
 test('where the token cannot be kept nothing stays, and nothing is written where that shows before', async () => {
   const root = await rootToken()
   const before = await made()

@@ -28,7 +28,7 @@ const tokenFails = 'The new token does not work, so the root token stays'
 /** Takes one thing back. */
 type Undo = () => Promise<unknown>
 
-/** Writes policy and role, gets the token, tries and keeps it; what it is, as the server says it. */
+/** Writes policy and role; gets, tries and keeps the token. What it is, as the server says it. */
 export async function makeAdmin(
   context: CommandContext,
   plan: AdminPlan,
@@ -54,7 +54,7 @@ export async function makeAdmin(
         { doing: 'Error revoking the token that was made' },
       ),
     )
-    const facts = await provenFacts(context, token, plan.policy)
+    const facts = await provenFacts(context, token, plan)
     requireUninterrupted()
     await helper.store(token)
     return facts
@@ -150,14 +150,19 @@ async function signIn(
 async function provenFacts(
   context: CommandContext,
   token: string,
-  policy: string,
+  plan: AdminPlan,
 ): Promise<JsonObject> {
-  await requireRights(context, token, policy)
+  await requireRights(context, token, plan.policy)
   const answer = await context.send(
     { method: 'GET', path: 'auth/token/lookup-self', token },
     { doing: tokenFails },
   )
-  return parseSecret(answer)?.data ?? {}
+  const facts = parseSecret(answer)?.data ?? {}
+  const namespace = textMember(facts, 'namespace_path')
+  if (namespace === '' || !plan.revokesRoot) return facts
+  throw new CommandFailure(
+    `The root token stays, since the new one is for the namespace ${namespace} alone: add -keep-root for an administrator there, or leave out the namespace.`,
+  )
 }
 
 async function requireRights(
