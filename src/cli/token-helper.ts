@@ -7,6 +7,7 @@ import {
   readPrivateFile,
   readUserFile,
   removeUserFile,
+  requirePrivatePlace,
   writePrivateFile,
 } from '../platform/user-files.ts'
 import { runProgram } from '../platform/terminal.ts'
@@ -18,6 +19,8 @@ export interface TokenHelper {
   readonly place: string
   /** The kept token, or the empty string. */
   get(): Promise<string>
+  /** Throws where a token could not be kept, as far as that shows before; changes nothing. */
+  requirePlace(): Promise<void>
   store(token: string): Promise<void>
   erase(): Promise<void>
 }
@@ -40,13 +43,17 @@ export async function createTokenHelper(
 const noTokenHelper: TokenHelper = {
   place: 'nowhere',
   get: () => Promise.resolve(''),
-  store: () =>
-    Promise.reject(
-      new CommandFailure(
-        'There is no home directory to keep the token in; set TOKENSTILE_TOKEN_PATH.',
-      ),
-    ),
+  requirePlace: rejectHomeless,
+  store: rejectHomeless,
   erase: () => Promise.resolve(),
+}
+
+function rejectHomeless(): Promise<never> {
+  return Promise.reject(
+    new CommandFailure(
+      'There is no home directory to keep the token in; set TOKENSTILE_TOKEN_PATH.',
+    ),
+  )
 }
 
 class FileTokenHelper implements TokenHelper {
@@ -58,6 +65,10 @@ class FileTokenHelper implements TokenHelper {
 
   async get(): Promise<string> {
     return ((await readPrivateFile(this.place)) ?? '').trim()
+  }
+
+  requirePlace(): Promise<void> {
+    return requirePrivatePlace(this.place)
   }
 
   store(token: string): Promise<void> {
@@ -84,6 +95,10 @@ class ProgramTokenHelper implements TokenHelper {
 
   async get(): Promise<string> {
     return (await this.#run('get', '')).trim()
+  }
+
+  async requirePlace(): Promise<void> {
+    await this.get()
   }
 
   async store(token: string): Promise<void> {

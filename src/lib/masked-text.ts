@@ -6,7 +6,7 @@
 /** Tokens of this server and its relatives, and what begins as the header of a JWT does. */
 const tokenLike = /\b(?:hv[sbr]|[sbr])\.[\w-]{20,512}|\beyJ[\w-]{8,}/g
 
-const mask = '<masked>'
+export const mask = '<masked>'
 
 export function maskSecrets(text: string): string {
   return text.replaceAll(tokenLike, mask)

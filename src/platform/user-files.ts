@@ -110,7 +110,27 @@ export async function writePrivateFile(path: string, text: string): Promise<void
   }
 }
 
+/** Throws where `writePrivateFile` could not make its file; changes nothing. */
+export async function requirePrivatePlace(path: string): Promise<void> {
+  try {
+    await removeUserFile(await writeBeside(path, ''))
+  } catch (cause) {
+    throw fileProblem(path, cause, 'write')
+  }
+}
+
 async function replacePrivately(path: string, text: string): Promise<void> {
+  const beside = await writeBeside(path, text)
+  try {
+    await rename(beside, path)
+  } catch (cause) {
+    await removeUserFile(beside)
+    throw cause
+  }
+}
+
+/** The path of a new file that has the text. */
+async function writeBeside(path: string, text: string): Promise<string> {
   const beside = `${path}.tmp`
   await removeUserFile(beside)
   const flags =
@@ -122,7 +142,7 @@ async function replacePrivately(path: string, text: string): Promise<void> {
   } finally {
     await file.close()
   }
-  await rename(beside, path)
+  return beside
 }
 
 /** Overwrites a file of the person's own with other text, or makes it; a mode that it has stays. */

@@ -10,6 +10,8 @@ const shownLengthMax = 128
 /** Read of a long value before it is cut; enough to recognise a token at its start. */
 const readLengthMax = 512
 const listLengthMax = 8
+/** What `maskTokens` puts in the place of a token. */
+export const tokenMark = 'eyJ… (a token)'
 
 /** A quoted string in the manner of Go's %q and JSON: printable characters stay as they are. */
 export function quote(text: string): string {
@@ -51,7 +53,7 @@ function cut(text: string): string {
 function maskToken(words: string): string {
   const start = words.indexOf('eyJ')
   const isToken = start !== -1 && words.slice(start).split('.', 3).length === 3
-  return isToken ? `${words.slice(0, start)}eyJ… (a token)` : words
+  return isToken ? `${words.slice(0, start)}${tokenMark}` : words
 }
 
 function escapeCharacter(character: string): string {

@@ -1,7 +1,8 @@
 /** From the root token of a new server to an administrator without it. */
 
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { ScriptedProvider } from '../harness/scripted-provider.ts'
 import { Shell } from './fixture.ts'
@@ -46,19 +47,84 @@ test('a token is made, kept and seen to work, then the root token is revoked', a
   assert.ok(ttl > 600_000 && ttl <= 604_800)
 })
 
-test('a policy of that name stays as it is, and where the new token does not work root stays', async () => {
-  await shell.server.root.must('sys/policies/acl/weak', {
-    policy: 'path "secret/*" { capabilities = ["read"] }',
-  })
+test('a policy of that name stays as it is, and where it makes no administrator root stays', async () => {
+  const policies = {
+    weak: 'path "secret/*" { capabilities = ["read"] }',
+    reader: 'path "sys/policies/acl/reader" { capabilities = ["read"] }',
+    tokenless: `path "sys/*" { capabilities = ["create", "read", "update", "sudo"] }
+      path "auth/token/create" { capabilities = ["create", "update"] }`,
+  }
+  for (const [name, policy] of Object.entries(policies)) {
+    await shell.server.root.must(`sys/policies/acl/${name}`, { policy })
+  }
   const root = await rootToken()
   const env = { VAULT_TOKEN: root }
-  const failed = await shell.run(['operator', 'first-admin', '-policy=weak'], { ...own, env })
-  assert.equal(failed.code, 2)
-  assert.match(failed.err, /The new token does not work, so the root token stays/)
-  assert.equal(await isAlive(root), true)
+  const before = await made()
+  for (const [name, lacking] of [
+    ['weak', 'create, update and sudo on sys/policies/acl/x'],
+    ['reader', 'create, update and sudo on sys/policies/acl/x'],
+    ['tokenless', 'sudo on auth/token/create'],
+  ] as const) {
+    const { code, err } = await shell.run(['operator', 'first-admin', `-policy=${name}`], {
+      ...own,
+      env,
+    })
+    assert.equal(code, 2)
+    assert.ok(err.includes(`the policy ${name} gives it no ${lacking}`), err)
+    assert.match(err, /^The root token stays.*"tokenstile operator first-admin -policy=NAME"/)
+    assert.equal(await isAlive(root), true)
+    assert.deepEqual(await made(), before)
+  }
   const kept = await shell.run(['operator', 'first-admin', '-keep-root'], { ...own, env })
   assert.match(kept.out, /The root token lives on\./)
   assert.equal(await isAlive(root), true)
+})
+
+test('an administrator of a namespace does not end the root token', async () => {
+  await shell.server.root.must('sys/namespaces/team', {})
+  const root = await rootToken()
+  const first = (...more: string[]) =>
+    shell.run(['operator', 'first-admin', '-namespace=team', ...more], {
+      ...own,
+      env: { VAULT_TOKEN: root },
+    })
+  const { code, err } = await first()
+  assert.equal(code, 1)
+  assert.match(err, /^The root token stays, since the new one is for the namespace team\/ alone/)
+  assert.equal(await isAlive(root), true)
+  const policy = 'team/sys/policies/acl/admin'
+  assert.equal((await shell.server.root.read(policy)).status, 404)
+  assert.equal((await first('-keep-root')).code, 0)
+  assert.equal((await shell.server.root.read(policy)).status, 200)
+  assert.equal(await isAlive(root), true)
+})
+
+test('where the token cannot be kept nothing stays, and nothing is written where that shows before', async () => {
+  const root = await rootToken()
+  const before = await made()
+  const failing = async (env: Record<string, string | undefined>, said: RegExp) => {
+    const { code, err } = await shell.run(['operator', 'first-admin', '-policy=unkept'], {
+      ...own,
+      env: { VAULT_TOKEN: root, ...env },
+    })
+    assert.notEqual(code, 0)
+    assert.match(err, said)
+    assert.equal(await isAlive(root), true)
+    assert.deepEqual(await made(), before)
+    return shell.sent.filter(({ line }) => !line.startsWith('GET')).map(({ line }) => line)
+  }
+  const homeless = { HOME: undefined }
+  assert.deepEqual(await failing(homeless, /There is no home directory to keep the token in/), [])
+  const absent = { HOME: join(shell.home, 'absent') }
+  assert.deepEqual(await failing(absent, /absent\/\.vault-token/), [])
+  const folder = join(shell.home, 'folder')
+  mkdirSync(folder)
+  const late = await failing({ TOKENSTILE_TOKEN_PATH: folder }, /folder/)
+  assert.ok(late.includes('PUT /v1/sys/policies/acl/unkept'))
+  assert.deepEqual(
+    readdirSync(shell.home).filter((name) => name.endsWith('.tmp')),
+    [],
+  )
 })
 
 test('without the root token, or with half of what a sign-in needs, nothing is written', async () => {

@@ -233,6 +233,25 @@ test('a claim that was cut in its record is judged by nobody', async () => {
   assert.deepEqual([data.gain, data.lose, data.changed], [[], [], []])
 })
 
+test('SEC-AUD-13: a token in a claim that is kept is masked, and the claim is judged by nobody', async () => {
+  const one = await makeMount(server.root, { ...configS, record_claims: 'sub,team,note' })
+  const made = await server.root.must('auth/token/create', { policies: ['default'] })
+  const token = String(made.body.auth.client_token)
+  const bound = { ...role, bound_claims: { team: token } }
+  await server.root.must(`auth/${one}/role/r`, bound)
+  const note = [`hvb.${'A'.repeat(200)}`, 's.abcdefghijklmnopqrstuvwx']
+  const jwt = keyK.sign({ iss: 'https://iss/', sub: 'ann', team: token, note, aud: 'a' })
+  const entered = await login(server, one, 'r', jwt)
+  assertStatus(entered, 200)
+  const id = entered.headers['x-request-id'] ?? ''
+  const { claims } = (await server.root.read(`sys/logins/${id}`)).body.data
+  assert.deepEqual(claims, { sub: 'ann', team: '<masked>', note: '["<masked>","<masked>"]' })
+  const body = { ...bound, token_ttl: '1h', dry_run: true }
+  const { data } = (await server.root.write(`auth/${one}/role/r`, body)).body
+  assert.equal(data.unknown, 1)
+  assert.deepEqual([data.gain, data.lose, data.changed], [[], [], []])
+})
+
 test('a list of record_claims that is too long, or names what cannot be a claim, is refused', async () => {
   const names = (count: number): string[] => Array.from({ length: count }, (_, i) => `c${i}`)
   for (const [record_claims, problem] of [

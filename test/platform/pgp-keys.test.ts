@@ -211,6 +211,21 @@ test('with verification the keys are kept once they count', async () => {
   assert.equal((await root.read('sys/rekey/backup')).body.data.nonce, done.nonce)
 })
 
+test('what was kept goes when other keys count, and not before', async () => {
+  const done = await rekey({ require_verification: true })
+  assert.equal((await root.read('sys/rekey/backup')).status, 200)
+  const next = await openAll(done.keys_base64)
+  for (const key of next.slice(1)) {
+    await root.must('sys/rotate/root/verify', { key, nonce: done.verification_nonce })
+  }
+  shares = next
+  wantError(await root.read('sys/rekey/backup'), 400, 'no backed-up keys found')
+  shares = await openAll((await rekey({ backup: true })).keys_base64)
+  shares = await openAll((await rekey({})).keys_base64)
+  wantError(await root.read('sys/rekey/backup'), 400, 'no backed-up keys found')
+  await unsealAgain()
+})
+
 test('recovery keys are encrypted likewise where the seal opens itself', async () => {
   const other = await startTestServer({ raw: true, staticKey: 'c'.repeat(64) })
   try {

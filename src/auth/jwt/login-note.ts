@@ -6,6 +6,7 @@
 
 import type { LoginNote, LoginTimes } from '../../framework/login-log.ts'
 import { encodeJson, member, type JsonObject, type JsonValue } from '../../lib/json.ts'
+import { mask, maskSecrets } from '../../lib/masked-text.ts'
 import type { Result } from '../../lib/result.ts'
 import type { Decision, ProvenKey, SignatureProblem } from '../../trust/decide.ts'
 import {
@@ -15,7 +16,7 @@ import {
   type ClaimReference,
 } from '../../trust/pointer.ts'
 import type { CompiledRole } from '../../trust/role-rules.ts'
-import { maskTokens } from '../../trust/shown-value.ts'
+import { maskTokens, tokenMark } from '../../trust/shown-value.ts'
 
 /** explain.md §4: a value of the record of a login has at most so many characters. */
 const valueLengthMax = 256
@@ -139,14 +140,16 @@ export function isKeptWhole(claims: JsonObject, { text }: ClaimReference): boole
   return value !== undefined && !isCut(value)
 }
 
+/** Whether a kept value is less than the token had: cut, or with a secret masked in it. */
 export function isCut(value: JsonValue | undefined): boolean {
-  return typeof value === 'string' && value.length >= valueLengthMax
+  if (typeof value !== 'string') return false
+  return value.length >= valueLengthMax || value.includes(mask) || value.includes(tokenMark)
 }
 
 /** As it is where it is short and no token stands in it; else a text of it, masked and cut. */
 function shownValue(value: JsonValue): JsonValue {
   const text = typeof value === 'string' ? value : encodeJson(value)
-  const masked = maskTokens(text)
+  const masked = maskSecrets(maskTokens(text))
   if (masked === text && text.length <= valueLengthMax) return value
   return masked.slice(0, valueLengthMax)
 }

@@ -57,12 +57,12 @@ export const firstAdmin: Command = {
   argsMax: 10,
   async run(context) {
     const root = await requireRoot(context)
+    const helper = await context.tokenHelper()
+    await helper.requirePlace()
     const flagged = planOfFlags(context)
     const plan = isAsked(context) ? await askForPlan(context, flagged) : flagged
     await requireSound(context, plan)
-    const { token, facts } = await makeAdmin(context, plan)
-    const helper = await context.tokenHelper()
-    await helper.store(token)
+    const facts = await makeAdmin(context, plan, helper)
     if (plan.revokesRoot) {
       await context.send(
         { method: 'PUT', path: 'auth/token/revoke-self', token: root },

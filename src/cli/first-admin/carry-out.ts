@@ -1,15 +1,16 @@
 /**
- * Carries out a plan. Until the administrator's token has been seen to work, whatever ends the
- * command takes back what it has made: Ctrl-C and a refusal leave the server as it was.
+ * Carries out a plan. Until the administrator's token has been seen to work and is kept, whatever
+ * ends the command takes back what it has made: Ctrl-C and a refusal leave the server as it was.
  */
 
 import { parseSecret, textMember } from '../../client/secret.ts'
-import type { JsonObject } from '../../lib/json.ts'
+import { isJsonArray, member, type JsonObject } from '../../lib/json.ts'
 import { chooseAddress } from '../connection.ts'
 import type { CommandContext } from '../context.ts'
-import { CommandFailure } from '../failure.ts'
+import { CommandFailure, exitCodes } from '../failure.ts'
 import { parseTextValues } from '../key-values.ts'
 import { loadLoginMethod } from '../login/methods.ts'
+import type { TokenHelper } from '../token-helper.ts'
 import { hasPolicy, type AdminPlan, type AdminSignIn } from './plan.ts'
 
 const policyText = `# What administrators may do: all but what root alone may.
@@ -18,17 +19,21 @@ path "auth/*" { capabilities = ["create", "read", "update", "patch", "delete", "
 path "+/*"    { capabilities = ["create", "read", "update", "patch", "delete", "list"] }
 `
 
-export interface MadeAdmin {
-  readonly token: string
-  /** What the token is, as the server says it. */
-  readonly facts: JsonObject
-}
+/** Who may do this can give themselves and others all the rest. */
+const rightsNeeded = ['create', 'update', 'sudo']
+const placesNeeded = ['sys/policies/acl/x', 'sys/auth/x', 'auth/token/create']
+
+const tokenFails = 'The new token does not work, so the root token stays'
 
 /** Takes one thing back. */
 type Undo = () => Promise<unknown>
 
-/** Writes policy and role, gets the token and tries it. */
-export async function makeAdmin(context: CommandContext, plan: AdminPlan): Promise<MadeAdmin> {
+/** Writes policy and role; gets, tries and keeps the token. What it is, as the server says it. */
+export async function makeAdmin(
+  context: CommandContext,
+  plan: AdminPlan,
+  helper: TokenHelper,
+): Promise<JsonObject> {
   const undos: Undo[] = []
   let isInterrupted = false
   const forget = context.onInterrupt(() => {
@@ -45,13 +50,14 @@ export async function makeAdmin(context: CommandContext, plan: AdminPlan): Promi
       : signIn(context, plan, plan.signIn, undos))
     undos.push(() =>
       context.send(
-        { method: 'PUT', path: 'auth/token/revoke-self', token },
+        { method: 'PUT', path: 'auth/token/revoke', body: { token } },
         { doing: 'Error revoking the token that was made' },
       ),
     )
-    const facts = await provenFacts(context, token, plan.policy)
+    const facts = await provenFacts(context, token, plan)
     requireUninterrupted()
-    return { token, facts }
+    await helper.store(token)
+    return facts
   } catch (cause) {
     await takeBack(context, undos)
     throw cause
@@ -144,13 +150,42 @@ async function signIn(
 async function provenFacts(
   context: CommandContext,
   token: string,
-  policy: string,
+  plan: AdminPlan,
 ): Promise<JsonObject> {
-  const doing = 'The new token does not work, so the root token stays'
-  await context.send({ method: 'GET', path: `sys/policies/acl/${policy}`, token }, { doing })
+  await requireRights(context, token, plan.policy)
   const answer = await context.send(
     { method: 'GET', path: 'auth/token/lookup-self', token },
-    { doing },
+    { doing: tokenFails },
   )
-  return parseSecret(answer)?.data ?? {}
+  const facts = parseSecret(answer)?.data ?? {}
+  const namespace = textMember(facts, 'namespace_path')
+  if (namespace === '' || !plan.revokesRoot) return facts
+  throw new CommandFailure(
+    `The root token stays, since the new one is for the namespace ${namespace} alone: add -keep-root for an administrator there, or leave out the namespace.`,
+  )
+}
+
+async function requireRights(
+  context: CommandContext,
+  token: string,
+  policy: string,
+): Promise<void> {
+  const answer = await context.send(
+    { method: 'POST', path: 'sys/capabilities-self', token, body: { paths: placesNeeded } },
+    { doing: tokenFails },
+  )
+  const rights = parseSecret(answer)?.data ?? {}
+  for (const place of placesNeeded) {
+    const given = member(rights, place)
+    const lacking = rightsNeeded.filter((right) => !isJsonArray(given) || !given.includes(right))
+    if (lacking.length === 0) continue
+    throw new CommandFailure(
+      `The root token stays, since the new one could not do its work: the policy ${policy} gives it no ${listed(lacking)} on ${place}. "${context.programName} operator first-admin -policy=NAME" with a name that is new writes a policy that does.`,
+      exitCodes.remote,
+    )
+  }
+}
+
+function listed(words: readonly string[]): string {
+  return words.join(', ').replace(/, (?=[^,]*$)/u, ' and ')
 }

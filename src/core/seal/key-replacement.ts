@@ -23,7 +23,7 @@ export interface FreshKeys {
   readonly rootKey?: Buffer
   readonly recoveryKey?: Buffer
   readonly counts?: ShareCounts
-  /** Kept for whoever loses what was handed out. */
+  /** Kept for whoever loses what was handed out, in the place of what was kept before. */
   readonly backup?: ShareBackup | undefined
 }
 
@@ -35,6 +35,11 @@ export interface PresentKeys {
 }
 
 type Put = readonly [key: string, value: Uint8Array]
+
+/** What was kept of shares that no longer count goes with them. */
+export function staleKeyRecords({ counts, backup }: FreshKeys): readonly string[] {
+  return counts !== undefined && backup === undefined ? [shareBackupKey] : []
+}
 
 export function replaceKeyRecords(
   { type, rootKey, stored }: PresentKeys,

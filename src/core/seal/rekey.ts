@@ -179,7 +179,7 @@ export class Rekey {
     return this.#turn.run(() => this.#verify(key, nonce))
   }
 
-  /** What the last rekey that asked for it has kept. */
+  /** What the last rekey has kept, if it asked for it. */
   backup(): Promise<ShareBackup | undefined> {
     return this.#context.seal.shareBackup()
   }

@@ -19,7 +19,7 @@ import {
 } from '../../storage/store.ts'
 import { InTurn } from './in-turn.ts'
 import { requireShares, type InitRequest } from './init-request.ts'
-import { replaceKeyRecords, type FreshKeys } from './key-replacement.ts'
+import { replaceKeyRecords, staleKeyRecords, type FreshKeys } from './key-replacement.ts'
 import { readPgpKeys } from './pgp.ts'
 import { operationsMax } from './rotation-bound.ts'
 import { SealProblem } from './seal-problem.ts'
@@ -352,7 +352,7 @@ export class SealManager {
     return this.#turn.run(() => this.#replaceKeys({ [name]: key, counts, backup }))
   }
 
-  /** The shares that were encrypted to people and kept at the last rekey that asked for it. */
+  /** The shares that were encrypted to people and kept at the last rekey, if it asked for it. */
   shareBackup(): Promise<ShareBackup | undefined> {
     return loadShareBackup(this.#engine)
   }
@@ -549,7 +549,7 @@ export class SealManager {
       const committed = await commitOne(this.#engine, {
         expects: [...stored].map(([key, value]) => ({ kind: 'value', key, value })),
         puts: replaceKeyRecords({ type: this.#type, rootKey, stored }, fresh, this.#random),
-        deletes: [],
+        deletes: staleKeyRecords(fresh),
       })
       if (!committed) continue
       if (fresh.rootKey !== undefined) {

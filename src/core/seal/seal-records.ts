@@ -85,7 +85,7 @@ function parseConfig(bytes: Buffer): SealConfig {
   return config
 }
 
-/** Shares of the last rekey that asked for it, encrypted to people: nothing in it is secret. */
+/** Shares of the last rekey, if it asked for it, encrypted to people: nothing in it is secret. */
 export interface ShareBackup {
   readonly nonce: string
   /** By fingerprint, in hex. */
