@@ -140,6 +140,8 @@ test('where a changed rule has a template, parameters or wrapping TTLs its holde
     [plain, ruled('min_wrapping_ttl = "1h" max_wrapping_ttl = "2h"'), 1],
     // What is left of a path is narrower than what was removed of it.
     [`${plain}\n${allowed}`, allowed, 1],
+    [`${plain}\npath "kv/app/*" { capabilities = ["update"] }`, plain, 0],
+    [`${allowed}\npath "kv/app/*" { capabilities = ["update"] }`, allowed, 1],
     [`${plain}\n${templated}`, `${templated}\n${plain}`, 0],
     [templated, `${templated}\n${plain}`, 0],
   ]

@@ -49,12 +49,16 @@ export type ResultantAcl =
   | { readonly root: true }
   | { readonly root: false; readonly exact_paths: JsonObject; readonly glob_paths: JsonObject }
 
+export type RuleLimits = Omit<RuleTerms, 'capabilities'>
+
 export interface Acl {
   readonly decide: (request: AclRequest) => AclDecision
   /**
    * As `sys/capabilities` answers: parameters and wrapping limits do not count (platform.md §2.5).
    */
   readonly capabilities: (path: string) => string[]
+  /** What the rule that answers for the path asks besides; undefined without a rule. */
+  readonly limits: (path: string) => RuleLimits | undefined
   readonly hasAnyCapabilityUnder: (mountPath: string) => boolean
   readonly resultant: () => ResultantAcl
   /** The policies that each rule of `resultant` is from; those by prefix with a star at the end. */
@@ -66,6 +70,7 @@ export function compileRootAcl(): Acl {
   return {
     decide: () => ({ allowed: true, sudo: true, policies: ['root'] }),
     capabilities: () => ['root'],
+    limits: () => undefined,
     hasAnyCapabilityUnder: () => true,
     resultant: () => ({ root: true }),
     origins: () => new Map(),
@@ -118,6 +123,10 @@ class CompiledAcl implements Acl {
 
   capabilities(path: string): string[] {
     return listCapabilities(this.#capabilityBits(path))
+  }
+
+  limits(path: string): RuleLimits | undefined {
+    return this.#rules.find(path, true)?.terms
   }
 
   hasAnyCapabilityUnder(mountPath: string): boolean {

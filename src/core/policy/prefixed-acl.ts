@@ -4,7 +4,7 @@
  */
 
 import { emptyObject, type JsonObject } from '../../lib/json.ts'
-import type { Acl, AclDecision, AclRequest, ResultantAcl } from './acl.ts'
+import type { Acl, AclDecision, AclRequest, ResultantAcl, RuleLimits } from './acl.ts'
 
 export class PrefixedAcl implements Acl {
   readonly #acl: Acl
@@ -22,6 +22,10 @@ export class PrefixedAcl implements Acl {
 
   capabilities(path: string): string[] {
     return this.#acl.capabilities(this.#prefix + path)
+  }
+
+  limits(path: string): RuleLimits | undefined {
+    return this.#acl.limits(this.#prefix + path)
   }
 
   hasAnyCapabilityUnder(mountPath: string): boolean {

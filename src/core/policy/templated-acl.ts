@@ -4,7 +4,7 @@
  * whose path can be none of theirs are decided by what all tokens of these policies share.
  */
 
-import type { Acl, AclDecision, AclRequest, ResultantAcl } from './acl.ts'
+import type { Acl, AclDecision, AclRequest, ResultantAcl, RuleLimits } from './acl.ts'
 
 export class TemplatedAcl implements Acl {
   readonly #shared: Acl
@@ -25,6 +25,10 @@ export class TemplatedAcl implements Acl {
 
   capabilities(path: string): string[] {
     return this.#for(path).capabilities(path)
+  }
+
+  limits(path: string): RuleLimits | undefined {
+    return this.#for(path).limits(path)
   }
 
   hasAnyCapabilityUnder(mountPath: string): boolean {
