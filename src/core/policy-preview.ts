@@ -1,8 +1,8 @@
 /**
  * What a write of a policy would do to the tokens that are alive now (explain.md §5): those that
  * have it are asked, by the rules that stand and by those that would, what they may do on each path
- * that either text names. Whoever may have more or less by what no path shows is unknown. Nothing is
- * written.
+ * that either text names. Whoever may have more or less by what no path shows is unknown. Nothing
+ * is written.
  */
 
 import { isDeepStrictEqual } from 'node:util'
@@ -13,8 +13,8 @@ import type { Clock } from '../platform/clock.ts'
 import type { Random } from '../platform/random.ts'
 import type { Store } from '../storage/store.ts'
 import type { PolicyAccess } from './access.ts'
-import type { Acl } from './policy/acl.ts'
-import { noParameterLimits } from './policy/parameters.ts'
+import type { Acl, RuleLimits } from './policy/acl.ts'
+import { noParameterLimits, type ParameterLimits } from './policy/parameters.ts'
 import { parsePolicy, type PathRule } from './policy/policy.ts'
 import type { PolicyRecord, TokenRecord } from './records.ts'
 import type { TokenOperations } from './token-operations.ts'
@@ -25,7 +25,9 @@ const tokensMax = 10_000
 const timeMsMax = 2_000
 const tokensOfTurn = 50
 const pathsMax = 1_000
-const wordBytes = 16
+const wordBytes = 8
+/** Names that a star is asked for at most. */
+const depthMax = 100
 
 export interface PreviewedTokens {
   readonly replayed: number
@@ -89,10 +91,11 @@ export async function previewPolicy(
       if (isRefused || !all.includes(next.name)) return undefined
       const before = await access.aclWith(all, facts, view)
       const after = await access.aclWith(all, facts, view, next)
+      const same = new Map<ParameterLimits, ParameterLimits>()
       return {
         differences: paths.flatMap((path) => differenceOf(path, before, after)),
         isLimited: paths.some(({ asked }) =>
-          asked.some((path) => limitsDiffer(path, before, after)),
+          asked.some((path) => limitsDiffer(before.limits(path), after.limits(path), same)),
         ),
       }
     })
@@ -152,13 +155,21 @@ function changesSlashes(
   return !isSame && rules.some(({ isTemplated }) => isTemplated)
 }
 
+/** Names of the longest path with a plus. */
+function depthOf(rules: readonly PathRule[]): number {
+  const deepest = rules.reduce(
+    (most, { path }) => (path.includes('+') ? Math.max(most, path.split('/').length) : most),
+    0,
+  )
+  return Math.min(deepest, depthMax)
+}
+
 /**
  * Paths for each rule: the word stands for a plus, and for a star the word alone and so many names
  * that no plus of another rule reaches as far.
  */
 function samplesOf(rules: readonly PathRule[], word: string): readonly Sample[] {
-  const depth = rules.reduce((most, { path }) => Math.max(most, path.split('/').length), 0)
-  const deep = Array.from({ length: depth + 1 }, () => word).join('/')
+  const deep = Array.from({ length: depthOf(rules) + 1 }, () => word).join('/')
   const samples = new Map<string, Sample>()
   for (const { path, isTemplated } of rules) {
     // What fills a template is another path for each token.
@@ -186,9 +197,19 @@ function differenceOf({ path, asked }: Sample, before: Acl, after: Acl): readonl
 }
 
 /** Another rule answers for the path, with other parameters or wrapping TTLs. */
-function limitsDiffer(path: string, before: Acl, after: Acl): boolean {
-  const [old, made] = [before.limits(path), after.limits(path)]
-  return old !== undefined && made !== undefined && !isDeepStrictEqual(old, made)
+function limitsDiffer(
+  old: RuleLimits | undefined,
+  made: RuleLimits | undefined,
+  same: Map<ParameterLimits, ParameterLimits>,
+): boolean {
+  if (old === undefined || made === undefined) return false
+  if (old.wrappingSecondsMin !== made.wrappingSecondsMin) return true
+  if (old.wrappingSecondsMax !== made.wrappingSecondsMax) return true
+  // One rule answers for many paths, and its lists may be long.
+  if (same.get(old.parameters) === made.parameters) return false
+  const isSame = isDeepStrictEqual(old.parameters, made.parameters)
+  if (isSame) same.set(old.parameters, made.parameters)
+  return !isSame
 }
 
 function rowOf(

@@ -236,7 +236,7 @@ test('a file whose name is another spelling of one of the server is refused befo
     writeFileSync(place, isPolicy ? 'path "y" {}' : '{"user_claim":"sub"}')
     const applied = await shell.run(['apply', odd])
     assert.equal(applied.code, 1, file)
-    assert.match(applied.err, /is no name that export writes/, file)
+    assert.match(applied.err, /is for a name with a slash, dots or a blank too many/, file)
     assert.equal((await root.read('sys/policies/acl/a')).status, 404, file)
   }
   const twins = join(shell.home, 'twins')

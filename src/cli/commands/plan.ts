@@ -84,7 +84,7 @@ export const exportFiles: Command = {
 export const plan: Command = {
   usage: '[options] DIR',
   description:
-    'Reads the roles and policies of a directory, as export writes them, and shows what writing them would change, what is risky, and who would gain or lose. Nothing is written. The exit code is 0 when nobody would lose, 3 when somebody would or a write would be refused, and 2 when the server could not be asked.',
+    'Reads the roles and policies of a directory, as export writes them, and shows what writing them would change, what is risky, and who would gain or lose. Nothing is written. The exit code is 0 when nobody would lose, 3 when somebody would, when that cannot be told of somebody, or a write would be refused, and 2 when the server could not be asked.',
   examples: [
     { title: 'As a check of a pull request', line: 'plan access' },
     { title: 'For a program', line: 'plan -format=json access' },
@@ -109,12 +109,12 @@ export const plan: Command = {
 export const apply: Command = {
   usage: '[options] DIR',
   description:
-    'Writes the roles and policies of a directory, policies first. When one of them would be refused, or somebody would lose by one, nothing is written; -lose takes the latter. They are written one after another, each whole.',
+    'Writes the roles and policies of a directory, policies first. When one of them would be refused, or somebody would lose by one or it cannot be told, nothing is written; -lose takes the latter two. They are written one after another, each whole.',
   examples: [
     { title: 'After a look', line: 'plan access' },
     { title: 'Also where somebody loses', line: 'apply -lose access' },
   ],
-  flags: [{ name: 'lose', kind: 'bool', help: 'Write also what somebody would lose by.' }],
+  flags: [{ name: 'lose', kind: 'bool', help: 'Write also what somebody would or might lose by.' }],
   kind: 'remote',
   output: 'none',
   argsMin: 1,
@@ -275,7 +275,9 @@ function nameOf(file: string): string {
 function requireName(file: string, name: string): string {
   const isPlain = name.split('/').every((part) => part !== '' && part !== '.' && part !== '..')
   if (isPlain && name === name.trim() && !/\p{Cc}/u.test(name)) return name
-  throw new CommandFailure(`${file} is no name that export writes`)
+  throw new CommandFailure(
+    `${file} is for a name with a slash, dots or a blank too many, or with a control character`,
+  )
 }
 
 async function namesAt(context: CommandContext, path: string): Promise<readonly string[]> {

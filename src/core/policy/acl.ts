@@ -126,10 +126,7 @@ class CompiledAcl implements Acl {
   }
 
   limits(path: string): RuleLimits | undefined {
-    const terms = this.#rules.find(path, true)?.terms
-    if (terms === undefined) return undefined
-    const { capabilities: _, ...limits } = terms
-    return limits
+    return this.#rules.find(path, true)?.terms
   }
 
   hasAnyCapabilityUnder(mountPath: string): boolean {
