@@ -16,7 +16,7 @@ import { sessionRows } from './session.ts'
 export const firstAdmin: Command = {
   usage: '[options]',
   description:
-    'Makes the first administrator of a new server, with the root token: writes the policy, gets a token that has it, keeps that token, and revokes the root token. The token is made here, or comes from a sign-in of the person named with -subject through -mount, whose role is written first. At a terminal and without flags it asks step by step. Whatever ends it before the token works takes back what was written.',
+    'Makes the first administrator of a new server, with the root token: writes the policy, gets a token that has it, keeps that token, and revokes the root token. The token is made here, or comes from a sign-in of the person named with -subject through -mount, whose role is written first. At a terminal and without flags it asks step by step. Whatever ends it before the token works and is kept takes back what was written.',
   examples: [
     { title: 'With a token that lives for a week', line: 'operator first-admin' },
     {
