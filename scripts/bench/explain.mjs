@@ -12,7 +12,7 @@ const readers = 200
 const explainedMax = 25
 const pacedSeconds = 5
 
-/** `product(settings)` gives a started and prepared server; `plainRole` is a role that takes the bench's tokens. */
+/** `product(settings)` gives a started and prepared server. */
 export async function benchExplain({ product, jwts, pem, residentMiB, ...run }) {
   const { rounds, seconds, connections, median } = run
   const keeps = await product([])

@@ -10,21 +10,11 @@ const groups = ['g1', 'g2', 'g3', 'g4', 'g5']
 const rolesMax = 1000
 
 /** `mint(i, more)` signs the bench's claims and more of them; `service` is the plain role of `prepare`. */
-export async function benchKinds({ product, mint, pem, entities, ...run }) {
+export async function benchKinds({ product, mint, pem, plainRole, entities, ...run }) {
   const { rounds, seconds, connections, median } = run
   const config = { jwt_validation_pubkeys: [pem], bound_issuer: 'https://issuer.bench.test' }
   const jwts = Array.from({ length: 256 }, (_, i) => mint(i))
   const inGroups = Array.from({ length: 256 }, (_, i) => mint(i, { groups }))
-  const plainRole = {
-    role_type: 'jwt',
-    user_claim: 'sub',
-    bound_audiences: ['https://tokenstile.test'],
-    bound_claims: { repository_owner: 'acme', environment: 'production' },
-    claim_mappings: { repository: 'repository' },
-    token_policies: ['reader'],
-    token_ttl: '1h',
-  }
-
   const { accessor } = (await product.call('GET', 'sys/auth')).data['jwt/']
   for (const name of groups) {
     const made = await product.call('POST', 'identity/group', { name, type: 'external' })

@@ -140,6 +140,17 @@ async function measured(pid, load) {
   }
 }
 
+/** Takes the bench's tokens. */
+const plainRole = {
+  role_type: 'jwt',
+  user_claim: 'sub',
+  bound_audiences: ['https://tokenstile.test'],
+  bound_claims: { repository_owner: 'acme', environment: 'production' },
+  claim_mappings: { repository: 'repository' },
+  token_policies: ['reader'],
+  token_ttl: '1h',
+}
+
 class Product {
   constructor(folder, { workers = 1, settings = [] } = {}) {
     this.folder = folder
@@ -198,17 +209,8 @@ class Product {
       jwt_validation_pubkeys: [pem],
       bound_issuer: 'https://issuer.bench.test',
     })
-    const role = {
-      role_type: 'jwt',
-      user_claim: 'sub',
-      bound_audiences: ['https://tokenstile.test'],
-      bound_claims: { repository_owner: 'acme', environment: 'production' },
-      claim_mappings: { repository: 'repository' },
-      token_policies: ['reader'],
-      token_ttl: '1h',
-    }
-    await this.call('POST', 'auth/jwt/role/service', role)
-    await this.call('POST', 'auth/jwt/role/batch', { ...role, token_type: 'batch' })
+    await this.call('POST', 'auth/jwt/role/service', plainRole)
+    await this.call('POST', 'auth/jwt/role/batch', { ...plainRole, token_type: 'batch' })
     await this.call('PUT', 'sys/policies/acl/reader', {
       policy:
         'path "kv/*" { capabilities = ["read"] }\npath "secret/data/*" { capabilities = ["read", "list"] }',
@@ -423,7 +425,7 @@ async function loginKinds() {
     await product.prepare()
     const entities = quick ? 10_000 : 100_000
     const run = { rounds, seconds, connections, median }
-    const report = await benchKinds({ product, mint, pem, entities, ...run })
+    const report = await benchKinds({ product, mint, pem, plainRole, entities, ...run })
     await product.stop()
     return report
   } finally {

@@ -95,16 +95,11 @@ export class Wrapping {
    * step and gone afterwards.
    */
   async take(text: string): Promise<string> {
-    const { store, tokens } = this.#context
+    const { store } = this.#context
     const { id } = await this.#find(text)
     const places = await this.#places()
     return store.write(async (txn) => {
-      const record = await txn.get(keys.token(id))
-      const [inside] = await txn.getMany([places.response(id)])
-      if (record?.uses !== 1 || typeof inside !== 'string') throw notLive()
-      tokens.remove(txn, id, record)
-      txn.delete(places.response(id).text)
-      txn.delete(places.note(id).text)
+      const { inside } = await this.#takeOut(txn, places, id)
       return responseIn(inside)
     })
   }
@@ -121,20 +116,30 @@ export class Wrapping {
     const { id } = await this.#find(text)
     const places = await this.#places()
     return store.write(async (txn) => {
-      const record = await txn.get(keys.token(id))
-      const [inside, kept] = await txn.getMany([places.response(id), places.note(id)])
-      if (record?.uses !== 1 || typeof inside !== 'string' || typeof kept !== 'string') {
-        throw notLive()
-      }
+      const { inside, kept } = await this.#takeOut(txn, places, id)
       const note: WrapNote = {
         ...(JSON.parse(kept) as WrapNote),
         creation_time: rfc3339Nano(tokens.nowMs),
       }
-      tokens.remove(txn, id, record)
-      txn.delete(places.response(id).text)
-      txn.delete(places.note(id).text)
       return infoOf(this.#put(txn, places, { note, inside }), note, '')
     })
+  }
+
+  /** What is in a token that has its use left; the token is gone with this transaction. */
+  async #takeOut(
+    txn: StoreTransaction,
+    places: Places,
+    id: string,
+  ): Promise<{ readonly inside: string; readonly kept: string }> {
+    const record = await txn.get(keys.token(id))
+    const [inside, kept] = await txn.getMany([places.response(id), places.note(id)])
+    if (record?.uses !== 1 || typeof inside !== 'string' || typeof kept !== 'string') {
+      throw notLive()
+    }
+    this.#context.tokens.remove(txn, id, record)
+    txn.delete(places.response(id).text)
+    txn.delete(places.note(id).text)
+    return { inside, kept }
   }
 
   /** Whether the text is that of the token with this id, alive or spent. */

@@ -105,21 +105,26 @@ test('a seal ends it at once, and a server that stops does not wait for it', asy
   await stopped.until(() => stopped.hasEnded, 1_000)
 })
 
-test('a reader that does not keep up is let go and counted; there are two hundred at most', async () => {
-  const records = Array.from({ length: 600 }, (_, i) => ({
+/** Every look but the first finds so many. */
+function sourceOf(length: number) {
+  const records: readonly DecisionRecord[] = Array.from({ length }, (_, i) => ({
     id: String(i),
     timeMs: i,
     mount: 'jwt/',
-    decision: 'accepted' as const,
+    decision: 'accepted',
   }))
   let looks = 0
-  const readers = new LoginReaders()
-  const source = () => ({
+  return () => ({
     follow: () => {
-      const found: readonly DecisionRecord[] = looks++ === 0 ? [] : records
+      const found = looks++ === 0 ? [] : records
       return Promise.resolve({ position: { fromMs: 0, seen: new Set<string>() }, records: found })
     },
   })
+}
+
+test('a reader that does not keep up is let go and counted; there are two hundred at most', async () => {
+  const readers = new LoginReaders()
+  const source = sourceOf(600)
   const feed = new LoginFeed({ clock: new SystemClock(), source, all: readers, isOfRoot: true })
   const always = (): Promise<boolean> => Promise.resolve(true)
   const slow = feed.open({}, always)
@@ -144,19 +149,7 @@ test('a reader that does not keep up is let go and counted; there are two hundre
 })
 
 test('a reader that takes everything stays, however many logins one look finds', async () => {
-  const records = Array.from({ length: 5_000 }, (_, i) => ({
-    id: String(i),
-    timeMs: i,
-    mount: 'jwt/',
-    decision: 'accepted' as const,
-  }))
-  let looks = 0
-  const source = () => ({
-    follow: () => {
-      const found: readonly DecisionRecord[] = looks++ === 0 ? [] : records
-      return Promise.resolve({ position: { fromMs: 0, seen: new Set<string>() }, records: found })
-    },
-  })
+  const source = sourceOf(5_000)
   const all = new LoginReaders()
   const feed = new LoginFeed({ clock: new SystemClock(), source, all, isOfRoot: true })
   const items = feed.open({}, () => Promise.resolve(true))
