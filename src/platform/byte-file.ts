@@ -6,6 +6,7 @@
 import { constants } from 'node:fs'
 import { open, rename } from 'node:fs/promises'
 import { fileProblem } from './file-problem.ts'
+import { syncNameOf } from './folder-sync.ts'
 import { removeUserFile } from './user-files.ts'
 
 export interface ByteSink {
@@ -39,6 +40,7 @@ export async function createPrivateFile(path: string): Promise<ByteSink> {
         await inWords(file.sync())
         await file.close()
         await inWords(rename(beside, path))
+        syncNameOf(path)
       },
       discard: async () => {
         await file.close().catch(() => undefined)
