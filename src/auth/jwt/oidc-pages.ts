@@ -24,10 +24,15 @@ type Request = Pick<
   'clientAddress' | 'fullPath' | 'header' | 'namespace' | 'nowMs' | 'requestId'
 >
 
+type Caller = Pick<BackendRequest<unknown>, 'header' | 'via'>
+
 /** What a browser is to see next. */
 export type Shown =
   /** The person is asked; without a ticket this browser is not the one to answer. */
-  | { readonly kind: 'asked'; readonly state: string; readonly ticket: string }
+  { readonly kind: 'asked'; readonly state: string; readonly ticket: string } | Outcome
+
+/** How a sign-in ended. */
+export type Outcome =
   | { readonly kind: 'done'; readonly name: string; readonly address: string }
   | { readonly kind: 'failed'; readonly failure: ShownFailure }
 
@@ -112,8 +117,8 @@ export class OidcPages {
     })
   }
 
-  done({ name, address }: { readonly name: string; readonly address: string }): Reply {
-    return pageOf({ kind: 'done', name, address })
+  outcome(outcome: Outcome): Reply {
+    return outcome.kind === 'done' ? pageOf(outcome) : this.failed(outcome.failure)
   }
 
   blocked(): Reply {
@@ -157,13 +162,18 @@ export function isNavigation({ header }: Pick<Request, 'header'>): boolean {
 }
 
 /** Whether somebody looks at the answer as a page, rather than a program at its JSON. */
-export function wantsPage({
-  header,
-  via,
-}: Pick<BackendRequest<unknown>, 'header' | 'via'>): boolean {
+export function wantsPage({ header, via }: Caller): boolean {
   if (via === 'pages') return false
   const mode = header('sec-fetch-mode')
-  if (mode !== undefined) return mode === 'navigate'
+  return mode === undefined ? takesHtml(header) : mode === 'navigate'
+}
+
+/** Whether nothing speaks of a browser, whose address bar and history keep where it was. */
+export function isProgram({ header, via }: Caller): boolean {
+  return via === 'socket' && header('sec-fetch-mode') === undefined && !takesHtml(header)
+}
+
+function takesHtml(header: Caller['header']): boolean {
   return (header('accept') ?? '').split(',').some((one) => one.trim().startsWith('text/html'))
 }
 
