@@ -291,18 +291,19 @@ export class Pipeline {
     }
     if (this.#core.seal.sealed) return this.#serveSealed(request, requestId)
     this.#core.gate?.(request)
-    const told = this.#countRequest(request)
-    const answer = this.#serveOpen(request, requestId, trail)
-    return told === undefined
-      ? answer
-      : after(answer, (given) => ({ ...given, headers: { ...given.headers, ...told } }))
+    return after(this.#countRequest(request), (told) => {
+      const answer = this.#serveOpen(request, requestId, trail)
+      return told === undefined
+        ? answer
+        : after(answer, (given) => ({ ...given, headers: { ...given.headers, ...told } }))
+    })
   }
 
   /**
    * What the client is told of its quota, by the last configuration that was read: this step waits
-   * for nothing.
+   * for nothing, save where the role of a login counts that has to be read.
    */
-  #countRequest(request: ApiRequest): Answer['headers'] | undefined {
+  #countRequest(request: ApiRequest): Soon<Answer['headers'] | undefined> {
     const rules = this.#core.quotaRules
     return rules === undefined || rules.isEmpty ? undefined : this.#core.quotas.take(request, rules)
   }
@@ -342,7 +343,7 @@ export class Pipeline {
     const { clientAddress } = request
     const path = loginPathOf({ backends }, mount)
     const data = { role: mount.config.directBearer ?? '' }
-    if (quotaRules?.isEmpty === false) quotas.take({ path, clientAddress, data }, quotaRules)
+    if (quotaRules?.isEmpty === false) await quotas.take({ path, clientAddress, data }, quotaRules)
     return admitBearer(this.#core, mount, request, requestId)
   }
 

@@ -313,7 +313,7 @@ test('CBK-013, CBK-059 an ID token for another client is refused', async () => {
   setup.idp.idToken = undefined
 })
 
-test('LOG-029, LOG-030 a JWT login works on an OIDC mount with a role for it, and an oidc role is refused there', async () => {
+test('LOG-031, LOG-004 a JWT login works on an OIDC mount with a role for it, and an oidc role is refused there', async () => {
   const name = 'jwtrole'
   await setup.root.must(`auth/oidc/role/${name}`, { ...plainRole, bound_audiences: ['abc'] })
   await setup.configure({ bound_issuer: '' })
