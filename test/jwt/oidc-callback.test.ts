@@ -92,6 +92,9 @@ test('CBK-009, CBK-010, CBK-012 no code, a wrong code and a silent provider say 
     wrong.body.errors[0],
     /^Vault login failed\. Error exchanging oidc code: ".*invalid_grant/,
   )
+  // Of one letter, which stands in the provider's own word too.
+  const short = await setup.callback({ ...(await codeAndState(role)), code: 'a' })
+  assert.match(short.body.errors[0], /invalid_grant/)
   const third = await codeAndState(role)
   setup.idp.metadata = { token_endpoint: 'http://127.0.0.1:9/token' }
   await setup.configure()
