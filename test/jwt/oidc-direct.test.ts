@@ -134,7 +134,7 @@ test('only a form of the page itself says yes (SEC-OID-29)', async () => {
   const link = new URLSearchParams({ state, code, ticket, confirmation: '1', answer: 'yes' })
   const requests: readonly Readonly<Record<string, string>>[] = [
     { accept: 'text/html' },
-    { 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' },
+    { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'image' },
     { accept: 'text/html', 'sec-purpose': 'prefetch', purpose: 'prefetch' },
     { 'sec-fetch-mode': 'navigate', 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': 'document' },
   ]
@@ -142,6 +142,8 @@ test('only a form of the page itself says yes (SEC-OID-29)', async () => {
     const answer = await client.call('GET', `${path}?${link.toString()}`, undefined, { headers })
     assertStatus(answer, 303)
   }
+  const image = { 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' }
+  assertPage(await browser.callback({ code, state }, image), 200)
   const fresh = await browser.arrive({ code, state })
   for (const [fields, headers] of [
     [{ ticket: ticketOf(fresh) }, { 'sec-fetch-site': 'cross-site' }],
@@ -225,7 +227,8 @@ test('a program has no address bar: it gets each page as the answer of the callb
   const asking = await setup.role({}, directRole)
   const first = await beginDirect(asking)
   const parameters = { code: first.code, state: first.state }
-  const page = await setup.callback(parameters)
+  // As Node.js asks.
+  const page = await browser.callback(parameters, { accept: '*/*', 'sec-fetch-mode': 'cors' })
   assertPage(page, 200)
   assert.match(page.text, /127\.0\.0\.1/)
   assert.ok(page.text.includes(asking))

@@ -165,16 +165,13 @@ export function isNavigation({ header }: Pick<Request, 'header'>): boolean {
 export function wantsPage({ header, via }: Caller): boolean {
   if (via === 'pages') return false
   const mode = header('sec-fetch-mode')
-  return mode === undefined ? takesHtml(header) : mode === 'navigate'
-}
-
-/** Whether nothing speaks of a browser, whose address bar and history keep where it was. */
-export function isProgram({ header, via }: Caller): boolean {
-  return via === 'socket' && header('sec-fetch-mode') === undefined && !takesHtml(header)
-}
-
-function takesHtml(header: Caller['header']): boolean {
+  if (mode !== undefined) return mode === 'navigate'
   return (header('accept') ?? '').split(',').some((one) => one.trim().startsWith('text/html'))
+}
+
+/** Whether no address bar and no history keeps where the caller was. */
+export function isProgram(caller: Caller): boolean {
+  return caller.via === 'socket' && !wantsPage(caller)
 }
 
 function ownAddress({ fullPath, namespace = '' }: Pick<Request, 'fullPath' | 'namespace'>): string {
