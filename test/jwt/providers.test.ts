@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import type { ApiResult } from '../harness/api-client.ts'
@@ -455,6 +455,16 @@ describe('gsuite', () => {
     const enter = await withRole({ ...gsuite, fetch_groups: false }, needing('own'))
     assertStatus(await enter({ groups: ['own'] }), 200)
     assert.equal(directory.questions.length, 0)
+  })
+
+  test('credentials that are gone refuse every login of the mount (jwt-oidc.md §5.1)', async () => {
+    const path = join(server.folder, 'gone.json')
+    writeFileSync(path, JSON.stringify(account))
+    const config = { ...gsuite, fetch_groups: false, gsuite_service_account: path }
+    const enter = await withRole(config, needing('own'))
+    assertStatus(await enter({ groups: ['own'] }), 200)
+    rmSync(path)
+    assertFailed(await enter({ groups: ['own'] }), /^error initializing provider gsuite: /)
   })
 
   test('an account without a key lets Google sign for it (PRV-020)', async () => {
