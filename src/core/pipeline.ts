@@ -36,7 +36,7 @@ import { invalid, Refusal } from '../framework/refusal.ts'
 import { Router, type PathMatch } from '../framework/router.ts'
 import { cidrContains, parseCidr } from '../lib/cidr.ts'
 import { describeFault } from '../lib/fault.ts'
-import type { JsonObject } from '../lib/json.ts'
+import { encodeJson, type JsonObject } from '../lib/json.ts'
 import { after, conclude, type Soon } from '../lib/soon.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
@@ -671,7 +671,7 @@ export class Pipeline {
     return {
       caller: admission,
       shown: () => this.#shownCaller(request),
-      asker: () => askerOf(admission, request.token),
+      asker: () => askerOf(admission, request.token ?? encodeJson(request.inlineLogin?.data)),
     }
   }
 

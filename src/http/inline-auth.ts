@@ -62,7 +62,7 @@ function readLogin(rawHeaders: readonly string[], namespaceOfRequest: string): I
   const headers = gather(rawHeaders)
   const path = headers.get(pathHeader)
   if (path === undefined || path === '') throw invalid(`the header ${pathHeader} is missing`)
-  if ((headers.get(operationHeader) ?? 'update') !== 'update') {
+  if (!['', 'update'].includes(headers.get(operationHeader) ?? '')) {
     throw invalid(`${operationHeader} must be update: a login has no other operation`)
   }
   const namespace = headers.get(namespaceHeader) ?? ''

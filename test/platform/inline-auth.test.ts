@@ -241,7 +241,7 @@ test('what is wrong with a header is a 400 that names it and says no value (SEC-
     [{ 'X-Vault-Inline-Auth-Operation': 'update' }, /x-vault-inline-auth-path is missing/],
     [{ 'X-Vault-Inline-Auth-Namespace': 'a' }, /x-vault-inline-auth-path is missing/],
     [{ ...path, 'X-Vault-Inline-Auth-Operation': 'read' }, /-operation must be update/],
-    [{ ...path, 'X-Vault-Inline-Auth-Operation': '' }, /-operation must be update/],
+    [{ ...path, 'X-Vault-Inline-Auth-Operation': 'UPDATE' }, /-operation must be update/],
     [{ ...path, 'X-Vault-Inline-Auth-Paths': 'x' }, /x-vault-inline-auth-paths is not known/],
     [{ ...path, 'X-Vault-Inline-Auth-': 'x' }, /x-vault-inline-auth- is not known/],
     [{ ...path, 'X-Vault-Inline-Auth-Failed': 'true' }, /-failed is not known/],
