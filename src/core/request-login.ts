@@ -1,7 +1,7 @@
 /**
  * A login that comes with a request in place of a token: a JWT that a mount takes on any request
- * (`direct_bearer`), or one in headers of its own (platform.md §1.6). Whoever brings it is judged as
- * at the login's own path, each time. The token that the login would make lives for this one
+ * (`direct_bearer`), or one in headers of its own (platform.md §1.6.1). Whoever brings it is judged
+ * as at the login's own path, each time. The token that the login would make lives for this one
  * request: it is stored nowhere, and its text is told to nobody.
  */
 

@@ -1,5 +1,5 @@
 /**
- * A login that a request brings along in headers of its own (platform.md §1.6): what it asks, and
+ * A login that a request brings along in headers of its own (platform.md §1.6.1): what it asks, and
  * how its refusal is told from that of the request.
  */
 

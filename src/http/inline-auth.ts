@@ -1,5 +1,5 @@
 /**
- * The headers of a login that comes with a request (platform.md §1.6). Each is read once and
+ * The headers of a login that comes with a request (platform.md §1.6.1). Each is read once and
  * strictly: what two readers could take for two logins is refused, and no text says a value.
  */
 

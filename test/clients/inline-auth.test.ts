@@ -1,4 +1,4 @@
-/** What clients of OpenBao send that bring their login along with each request: the secrets manager of GitLab, and the operator of Kubernetes (platform.md §1.6). */
+/** What clients of OpenBao send that bring their login along with each request: the secrets manager of GitLab, and the operator of Kubernetes (platform.md §1.6.1). */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'

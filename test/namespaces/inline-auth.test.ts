@@ -44,7 +44,7 @@ function fromTo(from: string, to: string, more: InlineHeaders = {}): Promise<Api
   return read('kv/where', inlineLogin(login, { password }, { ...headers, ...more }))
 }
 
-test('a login acts in its namespace and below it, and nowhere else (NSP-09)', async () => {
+test('a login acts in its namespace and below it, and nowhere else (NSP-09, NSP-24)', async () => {
   for (const from of places) {
     for (const to of places) {
       const answer = await fromTo(from, to)
@@ -124,7 +124,7 @@ test('it has no place of its own below, and its rules are for the whole path', a
   assert.equal((await read('kv/where', inTeam)).status, 403)
 })
 
-test('it is recorded, counted and locked out where the login is', async () => {
+test('it is recorded, counted and locked out where the login is (NSP-24)', async () => {
   const kept = async (namespace: string) => {
     const found = await root.in(namespace).read('sys/logins?mount=people&limit=100')
     return found.body.data.logins.length as number

@@ -1,4 +1,4 @@
-/** A login that comes with a request in headers: judged as at its own path, and nothing is stored (platform.md §1.6). */
+/** A login that comes with a request in headers: judged as at its own path, and nothing is stored (platform.md §1.6.1). */
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -93,7 +93,7 @@ async function secretId(): Promise<{ readonly role_id: string; readonly secret_i
   return { role_id, secret_id }
 }
 
-test('a request may bring any login along, and may then what its token might', async () => {
+test('a request may bring any login along, and may then what its token might (ENV-68)', async () => {
   const ways = {
     jwt: withJwt(),
     cel: inlineLogin('auth/jwt/cel/login', { role: 'cel', jwt: jwt() }),
@@ -130,7 +130,7 @@ test('every verb brings it, with a body and without', async () => {
   assertLoginRefused(await call('POST', 'kv/big', withJwt({ aud: 'x' }), { value }), 400)
 })
 
-test('nothing is stored, and nothing can be made with it that outlives it', async () => {
+test('nothing is stored, and nothing can be made with it that outlives it (ENV-68)', async () => {
   await get('kv/app', asAnn())
   const before = await accessors()
   for (let i = 0; i < 3; i++) {
@@ -145,7 +145,7 @@ test('nothing is stored, and nothing can be made with it that outlives it', asyn
   assert.equal(await accessors(), before)
 })
 
-test('a login that is refused reads as at its own path, and says that the request was not tried', async () => {
+test('a login that is refused reads as at its own path, and says that the request was not tried (ENV-69)', async () => {
   const { root } = server
   const refused: readonly (readonly [string, InlineHeaders, string, object])[] = [
     [
@@ -199,7 +199,7 @@ test('a login that is refused reads as at its own path, and says that the reques
   assertAnswered(await root.read('kv/app'), 200)
 })
 
-test('a path that is that of no login reads the same, whatever is there', async () => {
+test('a path that is that of no login reads the same, whatever is there (ENV-72)', async () => {
   const ways = [
     'auth/none/login',
     'auth/jwt/role/job',
@@ -230,7 +230,7 @@ test('a path that is that of no login reads the same, whatever is there', async 
   assert.match([...texts][0] ?? '', /permission denied/)
 })
 
-test('what is wrong with a header is a 400 that names it and says no value (SEC-TOK-03)', async () => {
+test('what is wrong with a header is a 400 that names it and says no value (ENV-71)', async () => {
   const part = (text: string | Buffer): string => Buffer.from(text).toString('base64url')
   const path = { 'X-Vault-Inline-Auth-Path': 'auth/jwt/login' }
   const parameter = 'X-Vault-Inline-Auth-Parameter-Secret'
@@ -300,7 +300,7 @@ test('what is wrong with a header is a 400 that names it and says no value (SEC-
   assertAnswered(await server.root.read('kv/app'), 200)
 })
 
-test('a name is there once, in whatever case', async () => {
+test('a name is there once, in whatever case (ENV-71)', async () => {
   const { port } = server
   const send = (headers: readonly string[]): Promise<string> =>
     new Promise((resolve, reject) => {
@@ -329,7 +329,7 @@ test('a name is there once, in whatever case', async () => {
   }
 })
 
-test('a token and a login are not sent together', async () => {
+test('a token and a login are not sent together (ENV-70)', async () => {
   const tokens: readonly InlineHeaders[] = [
     { 'X-Vault-Token': server.rootToken },
     { 'X-Vault-Token': 'x' },
@@ -360,7 +360,7 @@ test('a JWT of 8 KiB fits, and values keep their kind', async () => {
   assertStatus(await get('kv/app', tooLong), 431)
 })
 
-test('an open path looks at no login, and pages for those who show somebody know who it is', async () => {
+test('an open path looks at no login, and pages for those who show somebody know who it is (ENV-73)', async () => {
   const before = (await kept('jwt')).length
   const failures = (await kept('jwt', 'refused')).length
   assertAnswered(await get('sys/health', withJwt({ aud: 'x' })), 200)
@@ -386,12 +386,15 @@ test('an answer is wrapped as it is for a token, and a stranger with a bad login
   assert.equal(await accessors(), before)
 })
 
-test('a secret id is spent by one request, and by one that came slowly once', async () => {
+test('a secret id is spent by one request, and by one that came slowly once (ENV-74)', async () => {
   const once = await secretId()
   const all = await Promise.all(
     Array.from({ length: 5 }, () => get('kv/app', inlineLogin('auth/approle/login', once))),
   )
-  assert.deepEqual(all.map(({ status }) => status).toSorted(), [200, 400, 400, 400, 400])
+  assert.deepEqual(
+    all.map(({ status }) => status).toSorted((a, b) => a - b),
+    [200, 400, 400, 400, 400],
+  )
   const headers = {
     ...inlineLogin('auth/approle/login', await secretId()),
     'Content-Type': 'application/json',
@@ -417,7 +420,7 @@ test('a secret id is spent by one request, and by one that came slowly once', as
   assert.equal(status, 204)
 })
 
-test('wrong passwords lock the name out, here as there', async () => {
+test('wrong passwords lock the name out, here as there (ENV-74)', async () => {
   const { root } = server
   await root.must('auth/userpass/users/lock', { password, token_policies: 'p' })
   const asLock = (given: string): InlineHeaders =>
@@ -432,7 +435,7 @@ test('wrong passwords lock the name out, here as there', async () => {
   assert.equal(own.headers['x-login-reason'], 'locked_out')
 })
 
-test('limits of logins count it, and so do those of the request', async () => {
+test('limits of logins count it, and so do those of the request (ENV-74)', async () => {
   const { root } = server
   const name = 'sys/quotas/rate-limit/inline'
   await root.must(name, { path: 'auth/jwt/login', rate: 1, interval: '60s' })
