@@ -1,5 +1,7 @@
 /** The headers of a login that comes with a request, as clients of OpenBao write them. */
 
+import { keepSecrets } from './canary-folder.ts'
+
 export type InlineHeaders = Readonly<Record<string, string>>
 
 /** One parameter: the base64url of its key and its value. */
@@ -12,6 +14,7 @@ export function inlineLogin(
   parameters: Readonly<Record<string, unknown>> = {},
   more: InlineHeaders = {},
 ): InlineHeaders {
+  keepSecrets(parameters)
   const headers = Object.entries(parameters).map(([key, value], at) => [
     `X-Vault-Inline-Auth-Parameter-${at}`,
     inlineParameter(key, value),

@@ -483,9 +483,17 @@ test('addresses, disabled people and mounts that are gone count as at a login', 
   assertLoginRefused(await get('kv/app', away), 403)
 })
 
-test('it is in the records of logins once, by its mount', async () => {
+async function counted(): Promise<number> {
+  const { text } = await server.root.read('sys/metrics?format=prometheus')
+  const line = /^tokenstile_logins_total\{mount="jwt\/",role="job",decision="accepted".*\} (\d+)$/m
+  return Number(line.exec(text)?.[1] ?? 0)
+}
+
+test('it is in the records of logins once, by its mount, and is counted', async () => {
   const sub = 'recorded'
+  const countedBefore = await counted()
   assertAnswered(await get('kv/app', withJwt({ sub })), 200)
+  assert.equal(await counted(), countedBefore + 1)
   assertAnswered(await call('POST', 'kv/big', withJwt({ sub }), { v: 'x'.repeat(50_000) }), 204)
   const mine = (await kept('jwt')).filter((one) => one['display_name'] === `jwt-${sub}`)
   assert.equal(mine.length, 2)
