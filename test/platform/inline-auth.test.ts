@@ -114,6 +114,9 @@ test('a request may bring any login along, and may then what its token might (EN
   const self = await get('auth/token/lookup-self', withJwt())
   assert.deepEqual([self.body.data.type, self.body.data.accessor], ['batch', ''])
   assert.equal(self.body.data.path, 'auth/jwt/login')
+  const twofold = inlineLogin('auth/userpass/login/ann', { username: 'bob', password })
+  const named = await get('auth/token/lookup-self', twofold)
+  assert.equal(named.body.data.display_name, 'userpass-ann')
   assert.doesNotMatch(self.text, /hv[bs]\./)
 })
 
@@ -530,6 +533,18 @@ test('records show no header of it in clear, whatever they are told to show', as
   const [shown] = server.last().request.request.headers[name]
   assert.match(shown, /^hmac-sha256:/)
   assertStatus(await root.remove(setting), 204)
+})
+
+test('a record names the login where it is told to show the header of its path', async () => {
+  const setting = 'sys/config/auditing/request-headers/x-vault-inline-auth-path'
+  await server.root.must(setting, { hmac: false })
+  for (const headers of [asAnn(), asAnn('wrong')]) {
+    await get('kv/app', headers)
+    for (const { request } of Object.values(server.last())) {
+      assert.deepEqual(request.headers['x-vault-inline-auth-path'], ['auth/userpass/login/ann'])
+    }
+  }
+  assertStatus(await server.root.remove(setting), 204)
 })
 
 test('nothing of a login is in the log or in a record', () => {
