@@ -31,7 +31,7 @@ export interface PreviewFound {
 }
 
 /** Where the rows of a login preview can be read as well. */
-export const keptLogins = { operation: 'read', path: 'sys/logins' } as const
+const keptLogins = { operation: 'read', path: 'sys/logins' } as const
 
 /** Of each list that is shown. */
 const shownMax = 1_000
@@ -81,6 +81,15 @@ export async function previewReply(preview: () => Promise<JsonObject>): Promise<
     const nobody = { counts, gain: [], lose: [], changed: [], truncated: false }
     return reply.data({ valid: false, problem: problem.message, ...nothing, ...nobody })
   }
+}
+
+/** The answer to a `dry_run` that is about logins of the past. */
+export function previewLogins<D>(
+  preview: Preview<D>,
+  asker: Pick<BackendRequest<unknown>, 'may'>,
+  draft: () => Promise<D>,
+): Promise<Reply> {
+  return previewReply(() => preview(draft, sightOf(asker, keptLogins)))
 }
 
 /** Whether a value given for `dry_run` is anything but a clear no. */

@@ -65,10 +65,7 @@ export function entityPaths(ports: IdentityPorts): readonly PathDeclaration[] {
         },
         delete: {
           summary: 'Delete an entity; its tokens are refused from then on.',
-          handler: async ({ input }) => {
-            await ports.identities.entities.remove([input.id ?? ''])
-            return reply.none()
-          },
+          handler: ({ input }) => reply.done(ports.identities.entities.remove([input.id ?? ''])),
         },
       },
     }),
@@ -90,10 +87,8 @@ export function entityPaths(ports: IdentityPorts): readonly PathDeclaration[] {
         },
         delete: {
           summary: 'Delete an entity; its tokens are refused from then on.',
-          handler: async ({ input }) => {
-            await ports.identities.entities.removeByName(input.name ?? '')
-            return reply.none()
-          },
+          handler: ({ input }) =>
+            reply.done(ports.identities.entities.removeByName(input.name ?? '')),
         },
       },
     }),
@@ -115,8 +110,7 @@ export function entityPaths(ports: IdentityPorts): readonly PathDeclaration[] {
             if (ids.length > batchDeleteMax) {
               throw invalid(`'entity_ids' has ${ids.length} ids, at most ${batchDeleteMax}`)
             }
-            await ports.identities.entities.remove(ids)
-            return reply.none()
+            return reply.done(ports.identities.entities.remove(ids))
           },
         },
       },

@@ -71,10 +71,7 @@ export function groupPaths(ports: IdentityPorts): readonly PathDeclaration[] {
         },
         delete: {
           summary: 'Delete a group; its members lose its policies at once.',
-          handler: async ({ input }) => {
-            await ports.identities.groups.removeById(input.id ?? '')
-            return reply.none()
-          },
+          handler: ({ input }) => reply.done(ports.identities.groups.removeById(input.id ?? '')),
         },
       },
     }),
@@ -96,10 +93,8 @@ export function groupPaths(ports: IdentityPorts): readonly PathDeclaration[] {
         },
         delete: {
           summary: 'Delete a group; its members lose its policies at once.',
-          handler: async ({ input }) => {
-            await ports.identities.groups.removeByName(input.name ?? '')
-            return reply.none()
-          },
+          handler: ({ input }) =>
+            reply.done(ports.identities.groups.removeByName(input.name ?? '')),
         },
       },
     }),

@@ -65,16 +65,12 @@ export function corsPaths(ports: CorsPorts): readonly PathDeclaration[] {
               allowedHeaders: input.allowed_headers ?? [],
               allowCredentials: false,
             }
-            await save(ports, record)
-            return reply.none()
+            return reply.done(save(ports, record))
           },
         },
         delete: {
           summary: 'Allow no origin.',
-          handler: async () => {
-            await save(ports, off)
-            return reply.none()
-          },
+          handler: () => reply.done(save(ports, off)),
         },
       },
     }),

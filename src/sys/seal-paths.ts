@@ -118,10 +118,7 @@ export function sealPaths(ports: SealPathPorts): readonly PathDeclaration[] {
       operations: {
         write: {
           summary: 'Seal now: keys and everything read are forgotten.',
-          handler: async () => {
-            await ports.seal.seal()
-            return reply.none()
-          },
+          handler: () => reply.done(ports.seal.seal()),
         },
       },
     }),
@@ -210,8 +207,7 @@ export function sealPaths(ports: SealPathPorts): readonly PathDeclaration[] {
           summary: 'Rotate the root key.',
           handler: () =>
             asRefusals(async () => {
-              await ports.seal.rotateRootKey()
-              return reply.none()
+              return reply.done(ports.seal.rotateRootKey())
             }),
         },
       },
@@ -226,10 +222,7 @@ export function sealPaths(ports: SealPathPorts): readonly PathDeclaration[] {
         operations: {
           write: {
             summary: 'Rotate.',
-            handler: async () => {
-              await ports.seal.rotate()
-              return reply.none()
-            },
+            handler: () => reply.done(ports.seal.rotate()),
           },
         },
       }),

@@ -37,17 +37,12 @@ export function rolePaths(roles: AppRoles, secrets: SecretIds): readonly PathDec
       operations: {
         read: {
           summary: 'Read a role.',
-          handler: async ({ input }) => {
-            const role = await roles.load(input.role_name ?? '')
-            return role === undefined ? reply.none() : reply.data(readShape(role))
-          },
+          handler: async ({ input }) =>
+            reply.found(await roles.load(input.role_name ?? ''), readShape),
         },
         write: {
           summary: 'Create or update a role; what is not given stays.',
-          handler: async ({ input }) => {
-            await roles.write(input.role_name ?? '', input)
-            return reply.none()
-          },
+          handler: ({ input }) => reply.done(roles.write(input.role_name ?? '', input)),
         },
         delete: {
           summary: 'Delete a role and its secret ids.',
@@ -73,10 +68,8 @@ function roleIdPath(roles: AppRoles): PathDeclaration {
     operations: {
       read: {
         summary: 'Read the role id.',
-        handler: async ({ input }) => {
-          const role = await roles.load(input.role_name ?? '')
-          return role === undefined ? reply.none() : reply.data({ role_id: role.role_id })
-        },
+        handler: async ({ input }) =>
+          reply.found(await roles.load(input.role_name ?? ''), ({ role_id }) => ({ role_id })),
       },
       write: {
         summary: 'Set a role id of your own.',
@@ -222,11 +215,10 @@ function fieldPaths(roles: AppRoles): readonly PathDeclaration[] {
       operations: {
         read: {
           summary: 'Read it.',
-          handler: async ({ input }) => {
-            const role = await roles.load(input.role_name ?? '')
-            if (role === undefined) return reply.none()
-            return reply.data({ local_secret_ids: role.local_secret_ids })
-          },
+          handler: async ({ input }) =>
+            reply.found(await roles.load(input.role_name ?? ''), ({ local_secret_ids }) => ({
+              local_secret_ids,
+            })),
         },
       },
     }),

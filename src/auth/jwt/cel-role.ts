@@ -1,13 +1,7 @@
 /** CEL roles: fields, write rules, read shape, and their compiled programs (jwt-oidc.md §6.1). */
 
 import type { BackendContext } from '../../framework/backend.ts'
-import {
-  dryRunField,
-  keptLogins,
-  previewReply,
-  sightOf,
-  type Preview,
-} from '../../framework/dry-run.ts'
+import { dryRunField, previewLogins, type Preview } from '../../framework/dry-run.ts'
 import { listPath, NamedRecords, type Page } from '../../framework/named-records.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid } from '../../framework/refusal.ts'
@@ -263,18 +257,15 @@ export function celRolePaths(
       operations: {
         read: {
           summary: 'Read a CEL role.',
-          handler: async ({ input }: BackendRequest<CelRoleInput>) => {
-            const record = await roles.load(input.name ?? '')
-            return record === undefined ? reply.none() : reply.data(readShape(record))
-          },
+          handler: async ({ input }: BackendRequest<CelRoleInput>) =>
+            reply.found(await roles.load(input.name ?? ''), readShape),
         },
         write: {
           summary: 'Create or replace a CEL role; what is not given goes to its default.',
           handler: async ({ input, may }: BackendRequest<CelRoleInput>) => {
             const name = input.name ?? ''
             if (input.dry_run === true) {
-              const sight = sightOf({ may }, keptLogins)
-              return previewReply(() => preview(() => roles.draft(name, input), sight))
+              return previewLogins(preview, { may }, () => roles.draft(name, input))
             }
             return reply.data(readShape(await roles.write(name, input)))
           },
@@ -286,10 +277,8 @@ export function celRolePaths(
         },
         delete: {
           summary: 'Delete a CEL role; its tokens live on.',
-          handler: async ({ input }: BackendRequest<CelRoleInput>) => {
-            await roles.remove(input.name ?? '')
-            return reply.none()
-          },
+          handler: ({ input }: BackendRequest<CelRoleInput>) =>
+            reply.done(roles.remove(input.name ?? '')),
         },
       },
     }),

@@ -6,13 +6,7 @@
 import type { BackendContext } from '../../framework/backend.ts'
 import { reply } from '../../framework/reply.ts'
 import { warningsOfIdleFields } from '../../framework/input.ts'
-import {
-  dryRunField,
-  keptLogins,
-  previewReply,
-  sightOf,
-  type Preview,
-} from '../../framework/dry-run.ts'
+import { dryRunField, previewLogins, type Preview } from '../../framework/dry-run.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid, type Refusal } from '../../framework/refusal.ts'
 import {
@@ -373,19 +367,17 @@ export function configPath(configs: JwtConfigs, preview: Preview<DraftedConfig>)
           const config = await configs.load()
           if (config === undefined) return reply.none()
           const { data, warnings } = await configs.read(config)
-          return warnings.length > 0 ? reply.data(data, warnings) : reply.data(data)
+          return reply.data(data, warnings)
         },
       },
       write: {
         summary: 'Replace the configuration.',
         handler: async ({ input, data, may }) => {
           if (input.dry_run === true) {
-            const sight = sightOf({ may }, keptLogins)
-            return previewReply(() => preview(() => configs.draft(input), sight))
+            return previewLogins(preview, { may }, () => configs.draft(input))
           }
           const idle = warningsOfIdleFields(configFields, data)
-          const warnings = [...(await configs.write(input)), ...idle]
-          return warnings.length > 0 ? reply.none(warnings) : reply.none()
+          return reply.none([...(await configs.write(input)), ...idle])
         },
       },
     },

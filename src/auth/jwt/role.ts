@@ -4,13 +4,7 @@ import type { BackendContext } from '../../framework/backend.ts'
 import { reply } from '../../framework/reply.ts'
 import { checkIdentitySettings } from '../../framework/identity-settings.ts'
 import { listPath, NamedRecords, type Page } from '../../framework/named-records.ts'
-import {
-  dryRunField,
-  keptLogins,
-  previewReply,
-  sightOf,
-  type Preview,
-} from '../../framework/dry-run.ts'
+import { dryRunField, previewLogins, type Preview } from '../../framework/dry-run.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid } from '../../framework/refusal.ts'
 import {
@@ -272,10 +266,7 @@ export function rolePaths(
       operations: {
         read: {
           summary: 'Read a role.',
-          handler: async ({ input }) => {
-            const record = await roles.load(input.name ?? '')
-            return record === undefined ? reply.none() : reply.data(readShape(record))
-          },
+          handler: async ({ input }) => reply.found(await roles.load(input.name ?? ''), readShape),
         },
         write: {
           summary:
@@ -283,19 +274,14 @@ export function rolePaths(
           handler: async ({ input, may }) => {
             const name = input.name ?? ''
             if (input.dry_run === true) {
-              const sight = sightOf({ may }, keptLogins)
-              return previewReply(() => preview(() => roles.draft(name, input), sight))
+              return previewLogins(preview, { may }, () => roles.draft(name, input))
             }
-            const warnings = await roles.write(name, input)
-            return warnings.length > 0 ? reply.none(warnings) : reply.none()
+            return reply.none(await roles.write(name, input))
           },
         },
         delete: {
           summary: 'Delete a role.',
-          handler: async ({ input }) => {
-            await roles.remove(input.name ?? '')
-            return reply.none()
-          },
+          handler: ({ input }) => reply.done(roles.remove(input.name ?? '')),
         },
       },
     }),

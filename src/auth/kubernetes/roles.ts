@@ -162,17 +162,11 @@ export function rolePaths(roles: ClusterRoles): readonly PathDeclaration[] {
         },
         write: {
           summary: 'Create or update a role; what is not given stays.',
-          handler: async ({ input }) => {
-            const warnings = await roles.write(input.name ?? '', input)
-            return warnings.length > 0 ? reply.none(warnings) : reply.none()
-          },
+          handler: async ({ input }) => reply.none(await roles.write(input.name ?? '', input)),
         },
         delete: {
           summary: 'Delete a role.',
-          handler: async ({ input }) => {
-            await roles.remove(input.name ?? '')
-            return reply.none()
-          },
+          handler: ({ input }) => reply.done(roles.remove(input.name ?? '')),
         },
       },
     }),

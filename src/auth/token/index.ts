@@ -227,10 +227,8 @@ function revocationPaths<Known>(port: () => TokenPort<Known>): readonly PathDecl
       operations: {
         write: {
           summary: 'Revoke.',
-          handler: async ({ facts }) => {
-            await port().revoke({ kind: 'self' }, callerOf(facts), false)
-            return reply.none()
-          },
+          handler: ({ facts }) =>
+            reply.done(port().revoke({ kind: 'self' }, callerOf(facts), false)),
         },
       },
     }),
@@ -242,10 +240,8 @@ function revocationPaths<Known>(port: () => TokenPort<Known>): readonly PathDecl
       operations: {
         write: {
           summary: 'Revoke.',
-          handler: async ({ input, facts }) => {
-            await port().revoke(tokenName(input.token), callerOf(facts), false)
-            return reply.none()
-          },
+          handler: ({ input, facts }) =>
+            reply.done(port().revoke(tokenName(input.token), callerOf(facts), false)),
         },
       },
     }),

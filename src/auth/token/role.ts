@@ -106,24 +106,16 @@ export function tokenRolePaths(roles: TokenRoles): readonly PathDeclaration[] {
       operations: {
         read: {
           summary: 'Read a role.',
-          handler: async ({ input }) => {
-            const role = await roles.records.load(input.role_name ?? '')
-            return role === undefined ? reply.none() : reply.data(readShape(role))
-          },
+          handler: async ({ input }) =>
+            reply.found(await roles.records.load(input.role_name ?? ''), readShape),
         },
         write: {
           summary: 'Create or update a role; what is not given stays.',
-          handler: async ({ input }) => {
-            const warnings = await roles.write(input.role_name ?? '', input)
-            return warnings.length > 0 ? reply.none(warnings) : reply.none()
-          },
+          handler: async ({ input }) => reply.none(await roles.write(input.role_name ?? '', input)),
         },
         delete: {
           summary: 'Delete a role; its tokens live on and cannot be renewed.',
-          handler: async ({ input }) => {
-            await roles.remove(input.role_name ?? '')
-            return reply.none()
-          },
+          handler: ({ input }) => reply.done(roles.remove(input.role_name ?? '')),
         },
       },
     }),

@@ -203,17 +203,11 @@ export function userPaths(users: Users): readonly PathDeclaration[] {
         },
         write: {
           summary: 'Create or update a user; what is not given stays.',
-          handler: async ({ input }) => {
-            await users.write(input.username ?? '', input)
-            return reply.none()
-          },
+          handler: ({ input }) => reply.done(users.write(input.username ?? '', input)),
         },
         delete: {
           summary: 'Delete a user.',
-          handler: async ({ input }) => {
-            await users.remove(input.username ?? '')
-            return reply.none()
-          },
+          handler: ({ input }) => reply.done(users.remove(input.username ?? '')),
         },
       },
     }),
@@ -229,8 +223,7 @@ export function userPaths(users: Users): readonly PathDeclaration[] {
             if ((input.password ?? '') === '' && (input.password_hash ?? '') === '') {
               throw invalid('missing password')
             }
-            await users.change(input.username ?? '', input)
-            return reply.none()
+            return reply.done(users.change(input.username ?? '', input))
           },
         },
       },
@@ -243,10 +236,7 @@ export function userPaths(users: Users): readonly PathDeclaration[] {
       operations: {
         write: {
           summary: 'Set the policies.',
-          handler: async ({ input }) => {
-            await users.change(input.username ?? '', input)
-            return reply.none()
-          },
+          handler: ({ input }) => reply.done(users.change(input.username ?? '', input)),
         },
       },
     }),
