@@ -18,11 +18,11 @@ export interface Command {
   readonly description: string
   readonly examples: readonly [CommandExample, CommandExample, ...CommandExample[]]
   readonly flags?: readonly FlagSpec[]
-  /** `remote` talks to a server and takes the connection flags; `local` does not. */
-  readonly kind: 'remote' | 'local'
+  /** Talks to no server, and takes no connection flags. */
+  readonly kind?: 'local'
   readonly output: 'format' | 'field' | 'none'
-  readonly argsMin: number
-  readonly argsMax: number
+  /** How many words it takes, at least and at most. */
+  readonly args: readonly [min: number, max: number]
   /** Its words are handed on unread; the declared flags serve help alone. */
   readonly passThrough?: boolean
   run(context: CommandContext): Promise<number>

@@ -208,8 +208,7 @@ export class CommandContext implements DataSources {
   show(secret: Secret): number {
     const field = this.flags.text('field')
     if (field !== undefined && field !== '') return this.print.field(secret, field)
-    this.print.secret(secret)
-    return exitCodes.ok
+    return this.print.secret(secret)
   }
 
   keyValues(words: readonly string[]): Promise<JsonObject> {

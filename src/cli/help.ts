@@ -28,8 +28,9 @@ export function commandHelp(programName: string, name: string, command: Command)
     ...examples,
     ...flagSection('Flags:', own),
     ...(command.output === 'none' ? [] : flagSection('Output flags:', formatFlags)),
-    ...(command.kind === 'remote' ? flagSection('Connection flags:', connectionFlags) : []),
-    ...(command.kind === 'remote' ? [variableNote] : []),
+    ...(command.kind === 'local'
+      ? []
+      : [...flagSection('Connection flags:', connectionFlags), variableNote]),
   ]
     .join('\n')
     .trimEnd()

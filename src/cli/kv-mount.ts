@@ -106,20 +106,15 @@ export function showWritten(
   path: string,
   secret: Secret | undefined,
 ): number {
-  if (secret === undefined) {
-    context.print.success(`Success! Data written to: ${path}`)
-    return exitCodes.ok
-  }
+  if (secret === undefined) return context.print.success(`Success! Data written to: ${path}`)
   if ((context.flags.text('field') ?? '') !== '') return context.show(secret)
   if (!context.print.isTable || secret.data === undefined || secret.wrapInfo !== undefined) {
-    context.print.secret(secret)
-    return exitCodes.ok
+    return context.print.secret(secret)
   }
   context.print.warnings(secret)
   showPath(context, 'Secret Path', path)
   context.print.line(formatTitle('Metadata', secret.data))
-  context.print.line(formatMembers(secret.data))
-  return exitCodes.ok
+  return context.print.line(formatMembers(secret.data))
 }
 
 export function showPath(context: CommandContext, title: string, path: string): void {

@@ -114,7 +114,7 @@ const fieldFlag: FlagSpec = {
 export function flagsOf(command: Command): readonly FlagSpec[] {
   return [
     ...(command.flags ?? []),
-    ...(command.kind === 'remote' ? connectionFlags : []),
+    ...(command.kind === 'local' ? [] : connectionFlags),
     ...(command.output === 'none' ? [] : formatFlags),
     ...(command.output === 'field' ? [fieldFlag] : []),
   ]

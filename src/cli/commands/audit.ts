@@ -16,10 +16,8 @@ export const auditList: Command = {
     { title: 'List them', line: 'audit list' },
     { title: 'With their options', line: 'audit list -detailed' },
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 0,
-  argsMax: 0,
+  args: [0, 0],
   async run(context) {
     const { print } = context
     const secret = await context.fetch(
@@ -27,10 +25,7 @@ export const auditList: Command = {
       { doing: 'Error listing audits' },
     )
     const devices = secret?.data ?? {}
-    if (!print.isTable) {
-      print.data(devices)
-      return exitCodes.ok
-    }
+    if (!print.isTable) return print.data(devices)
     const paths = Object.keys(devices).sort()
     if (paths.length === 0) {
       print.line('No audit devices are enabled.')
@@ -48,8 +43,9 @@ export const auditList: Command = {
       return [...row, device['local'] === true ? 'local' : 'replicated', words.join(' ')]
     })
     const header = ['Path', 'Type', 'Description']
-    print.line(formatTable(print.detailed ? [...header, 'Replication', 'Options'] : header, rows))
-    return exitCodes.ok
+    return print.line(
+      formatTable(print.detailed ? [...header, 'Replication', 'Options'] : header, rows),
+    )
   },
 }
 
@@ -68,10 +64,8 @@ export const auditEnable: Command = {
     { name: 'description', kind: 'text', help: 'Words for people.' },
     { name: 'local', kind: 'bool', help: 'Only on this cluster.' },
   ],
-  kind: 'remote',
   output: 'none',
-  argsMin: 1,
-  argsMax: 1000,
+  args: [1, 1000],
   async run(context) {
     const type = context.path(0)
     const path = cleanPath(context.flags.text('path') ?? type)
@@ -86,8 +80,9 @@ export const auditEnable: Command = {
       { method: 'PUT', path: `sys/audit/${path}`, body },
       { doing: 'Error enabling audit device' },
     )
-    context.print.success(`Success! Enabled the ${type} audit device at: ${parentPath(path)}`)
-    return exitCodes.ok
+    return context.print.success(
+      `Success! Enabled the ${type} audit device at: ${parentPath(path)}`,
+    )
   },
 }
 
@@ -98,20 +93,17 @@ export const auditDisable: Command = {
     { title: 'Disable one', line: 'audit disable file' },
     { title: 'Disable the second', line: 'audit disable second' },
   ],
-  kind: 'remote',
   output: 'none',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const path = context.path(0)
     await context.send(
       { method: 'DELETE', path: `sys/audit/${path}` },
       { doing: 'Error disabling audit device' },
     )
-    context.print.success(
+    return context.print.success(
       `Success! Disabled audit device (if it was enabled) at: ${parentPath(path)}`,
     )
-    return exitCodes.ok
   },
 }
 
@@ -124,10 +116,8 @@ export const auditHash: Command = {
     { title: 'As another device does', line: 'audit hash -path=second carol' },
   ],
   flags: [{ name: 'path', kind: 'text', help: 'The device. Default: file.' }],
-  kind: 'remote',
   output: 'format',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const [word = ''] = context.args
     const input = word === '-' ? trimEnd(await context.readStdin(), '\n') : word
@@ -138,8 +128,6 @@ export const auditHash: Command = {
     )
     const { print } = context
     const data = secret?.data ?? {}
-    if (print.isTable) print.line(textMember(data, 'hash'))
-    else print.data(data)
-    return exitCodes.ok
+    return print.either(textMember(data, 'hash'), data)
   },
 }

@@ -22,10 +22,8 @@ export const doctor: Command = {
     { title: 'One mount', line: 'doctor jwt' },
     { title: 'All of them, for a program', line: 'doctor -format=json' },
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 0,
-  argsMax: 1,
+  args: [0, 1],
   async run(context) {
     const mounts = context.args.length > 0 ? [mountOf(context.path(0))] : await loginMounts(context)
     const reports: JsonObject[] = []

@@ -39,10 +39,8 @@ export const explain: Command = {
     { name: 'id', kind: 'text', help: 'A login of the past, by its request id.' },
     { name: 'last', kind: 'bool', help: 'The last login that was refused.' },
   ],
-  kind: 'remote',
   output: 'field',
-  argsMin: 0,
-  argsMax: 1,
+  args: [0, 1],
   async run(context) {
     const body = await question(context)
     const secret = await context.fetch(

@@ -51,10 +51,8 @@ export const firstAdmin: Command = {
       help: 'Ask step by step, also where the answers are lines of standard input.',
     },
   ],
-  kind: 'remote',
   output: 'none',
-  argsMin: 0,
-  argsMax: 10,
+  args: [0, 10],
   async run(context) {
     const root = await requireRoot(context)
     const helper = await context.tokenHelper()

@@ -54,10 +54,8 @@ export const identityEntity: Command = {
     { title: 'One of them', line: 'identity entity entity_4f0a66c1' },
   ],
   flags,
-  kind: 'remote',
   output: 'field',
-  argsMin: 0,
-  argsMax: 1,
+  args: [0, 1],
   run: (context) => run(context, entities),
 }
 
@@ -69,10 +67,8 @@ export const identityGroup: Command = {
     { title: 'One of them', line: 'identity group developers' },
   ],
   flags,
-  kind: 'remote',
   output: 'field',
-  argsMin: 0,
-  argsMax: 1,
+  args: [0, 1],
   run: (context) => run(context, groups),
 }
 
@@ -102,17 +98,13 @@ async function showAll(context: CommandContext, { path, header, row }: Kind): Pr
     print.error(`No ${path} is known.`)
     return exitCodes.remote
   }
-  if (!print.isTable) {
-    print.data(infos)
-    return exitCodes.ok
-  }
+  if (!print.isTable) return print.data(infos)
   const rows = ids.map((id) => {
     const text = goText(id)
     const info = member(infos, text)
     return row(text, isJsonObject(info) ? info : {})
   })
-  print.line(formatTable(header, rows))
-  return exitCodes.ok
+  return print.line(formatTable(header, rows))
 }
 
 /** A name is tried first: nobody's name is an id of somebody else's. */

@@ -41,10 +41,8 @@ export const metadataGet: Command = {
     },
   ],
   flags: [mountFlag],
-  kind: 'remote',
   output: 'field',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const path = await metadataPath(context)
     const secret = await context.read({ method: 'GET', path }, { doing: `Error reading ${path}` })
@@ -85,10 +83,8 @@ export const metadataPut: Command = {
     },
   ],
   flags: settingFlags,
-  kind: 'remote',
   output: 'none',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   run(context) {
     return sendSettings(context, 'PUT', [])
   },
@@ -111,10 +107,8 @@ export const metadataPatch: Command = {
     ...settingFlags,
     { name: 'remove-custom-metadata', kind: 'list', help: 'Word to drop. May be repeated.' },
   ],
-  kind: 'remote',
   output: 'none',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   run(context) {
     return sendSettings(context, 'PATCH', context.flags.list('remove-custom-metadata'))
   },
@@ -128,15 +122,12 @@ export const metadataDelete: Command = {
     { title: 'With the path as a whole', line: 'kv metadata delete secret/app' },
   ],
   flags: [mountFlag],
-  kind: 'remote',
   output: 'none',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const path = await metadataPath(context)
     await context.send({ method: 'DELETE', path }, { doing: `Error deleting ${path}` })
-    context.print.success(`Success! Data deleted (if it existed) at: ${path}`)
-    return exitCodes.ok
+    return context.print.success(`Success! Data deleted (if it existed) at: ${path}`)
   },
 }
 
@@ -152,8 +143,7 @@ async function sendSettings(
     { doing: `Error writing data to ${path}`, accept: method === 'PATCH' ? [404] : [] },
   )
   if (response.status === 404) return context.nothingFound(path)
-  context.print.success(`Success! Data written to: ${path}`)
-  return exitCodes.ok
+  return context.print.success(`Success! Data written to: ${path}`)
 }
 
 function settingFields(context: CommandContext, removed: readonly string[]): [string, JsonValue][] {

@@ -39,10 +39,8 @@ export const kvGet: Command = {
     mountFlag,
     { name: 'version', kind: 'int', help: 'Number of the version; 0 is the newest.' },
   ],
-  kind: 'remote',
   output: 'field',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const target = await findKvTarget(context)
     const path = target.pathIn('data')
@@ -98,10 +96,8 @@ export const kvPut: Command = {
     { title: 'A JSON object from standard input', line: 'kv put -mount=secret app -' },
   ],
   flags: [mountFlag, casFlag],
-  kind: 'remote',
   output: 'field',
-  argsMin: 1,
-  argsMax: many,
+  args: [1, many],
   async run(context) {
     const data = await requireData(context)
     const target = await findKvTarget(context)
@@ -132,10 +128,8 @@ export const kvPatch: Command = {
     },
     { name: 'remove-data', kind: 'list', help: 'Field to drop. May be repeated.' },
   ],
-  kind: 'remote',
   output: 'field',
-  argsMin: 1,
-  argsMax: many,
+  args: [1, many],
   async run(context) {
     const removed = context.flags.list('remove-data')
     const method = context.flags.text('method') ?? ''
@@ -194,10 +188,8 @@ export const kvDelete: Command = {
     { title: 'Others', line: 'kv delete -mount=secret -versions=1,2 app' },
   ],
   flags: [mountFlag, versionsFlag],
-  kind: 'remote',
   output: 'field',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const versions = versionNumbers(context)
     const target = await findKvTarget(context)
@@ -210,8 +202,9 @@ export const kvDelete: Command = {
       { doing: `Error deleting ${path}` },
     )
     if (secret !== undefined) return context.show(secret)
-    context.print.success(`Success! Data deleted (if it existed) at: ${target.pathIn('data')}`)
-    return exitCodes.ok
+    return context.print.success(
+      `Success! Data deleted (if it existed) at: ${target.pathIn('data')}`,
+    )
   },
 }
 
@@ -227,10 +220,8 @@ function versionsCommand(verb: 'undelete' | 'destroy', description: string): Com
       { title: 'Several', line: `kv ${verb} -mount=secret -versions=1,2 app` },
     ],
     flags: [mountFlag, versionsFlag],
-    kind: 'remote',
     output: 'field',
-    argsMin: 1,
-    argsMax: 1,
+    args: [1, 1],
     async run(context) {
       const versions = versionNumbers(context)
       if (versions.length === 0) {
@@ -257,10 +248,8 @@ export const kvList: Command = {
     { title: 'A folder', line: 'kv list -mount=secret team' },
   ],
   flags: [mountFlag],
-  kind: 'remote',
   output: 'format',
-  argsMin: 0,
-  argsMax: 1,
+  args: [0, 1],
   async run(context) {
     if (context.args.length === 0 && !context.flags.isSet('mount')) {
       throw new CommandFailure('Not enough arguments (expected 1 or -mount, got 0)')
@@ -281,10 +270,8 @@ export const kvRollback: Command = {
     mountFlag,
     { name: 'version', kind: 'int', help: 'Number of the version to go back to.' },
   ],
-  kind: 'remote',
   output: 'field',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const version = context.flags.int('version') ?? 0
     if (version <= 0)
@@ -313,8 +300,7 @@ export const kvRollback: Command = {
       { doing: `Error writing data to ${path}` },
     )
     if (secret !== undefined) return context.show(secret)
-    context.print.success(`Success! Data written to: ${path}`)
-    return exitCodes.ok
+    return context.print.success(`Success! Data written to: ${path}`)
   },
 }
 
@@ -325,10 +311,8 @@ export const kvEnableVersioning: Command = {
     { title: 'The store at kv/', line: 'kv enable-versioning kv' },
     { title: 'Another one', line: 'kv enable-versioning team/kv' },
   ],
-  kind: 'remote',
   output: 'none',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const body = { options: { version: '2' } }
     await sendTune(context, secretsKind, context.path(0), body)

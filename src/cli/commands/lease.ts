@@ -11,10 +11,8 @@ export const leaseLookup: Command = {
     { title: 'A lease', line: 'lease lookup auth/jwt/login/h5f2...' },
     { title: 'As JSON', line: 'lease lookup -format=json auth/jwt/login/h5f2...' },
   ],
-  kind: 'remote',
   output: 'field',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const body = { lease_id: cleanPath(context.args[0] ?? '') }
     const secret = await context.fetch(
@@ -40,10 +38,8 @@ export const leaseRenew: Command = {
       help: 'How long it should last from now on.',
     },
   ],
-  kind: 'remote',
   output: 'field',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const leaseId = cleanPath(context.args[0] ?? '')
     const increment = context.flags.seconds('increment') ?? 0
@@ -72,10 +68,8 @@ export const leaseRevoke: Command = {
     },
     { name: 'sync', kind: 'bool', help: 'Wait until it is done.' },
   ],
-  kind: 'remote',
   output: 'none',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const { flags, print } = context
     const leaseId = cleanPath(context.args[0] ?? '')

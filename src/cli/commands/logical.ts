@@ -24,10 +24,8 @@ export const read: Command = {
     { title: 'Read the rules of a role', line: 'read auth/jwt/role/ci' },
     { title: 'One field, for a script', line: 'read -field=accessor sys/auth/jwt' },
   ],
-  kind: 'remote',
   output: 'field',
-  argsMin: 1,
-  argsMax: many,
+  args: [1, many],
   async run(context) {
     const path = context.path(0)
     const query = queryOf(await context.keyValues(context.args.slice(1)))
@@ -36,16 +34,14 @@ export const read: Command = {
     if (context.print.format === 'raw') {
       const response = await context.send(request, { doing, accept: [404] })
       if (response.status === 404) return context.nothingFound(path)
-      context.print.bare(response.text)
-      return exitCodes.ok
+      return context.print.bare(response.text)
     }
     const secret = await context.read(request, { doing })
     if (secret === undefined) return context.nothingFound(path)
     const found = /^auth\/.+\/lint$/.test(path) ? lintText(secret) : undefined
     if (found === undefined || !context.print.isTable) return context.show(secret)
     if ((context.flags.text('field') ?? '') !== '') return context.show(secret)
-    context.print.line(found)
-    return exitCodes.ok
+    return context.print.line(found)
   },
 }
 
@@ -74,10 +70,8 @@ export const write: Command = {
   flags: [
     { name: 'force', kind: 'bool', aliases: ['f'], help: 'Write although there is no data.' },
   ],
-  kind: 'remote',
   output: 'field',
-  argsMin: 1,
-  argsMax: many,
+  args: [1, many],
   async run(context) {
     const body = await requestBody(context)
     return sendData(context, { method: 'PUT', path: context.path(0), body })
@@ -93,10 +87,8 @@ export const patch: Command = {
     { title: 'Send a JSON object', line: 'patch identity/entity/name/alice - < change.json' },
   ],
   flags: [{ name: 'force', kind: 'bool', aliases: ['f'], help: 'Send although there is no data.' }],
-  kind: 'remote',
   output: 'field',
-  argsMin: 1,
-  argsMax: many,
+  args: [1, many],
   async run(context) {
     const body = await requestBody(context)
     return sendData(context, { method: 'PATCH', path: context.path(0), body })
@@ -111,10 +103,8 @@ export const remove: Command = {
     { title: 'Delete a role', line: 'delete auth/jwt/role/ci' },
     { title: 'Delete a secret of a version 1 store', line: 'delete kv/app' },
   ],
-  kind: 'remote',
   output: 'field',
-  argsMin: 1,
-  argsMax: many,
+  args: [1, many],
   async run(context) {
     const path = context.path(0)
     const query = queryOf(await context.keyValues(context.args.slice(1)))
@@ -123,8 +113,7 @@ export const remove: Command = {
       { doing: `Error deleting ${path}` },
     )
     if (secret !== undefined) return context.show(secret)
-    context.print.success(`Success! Data deleted (if it existed) at: ${path}`)
-    return exitCodes.ok
+    return context.print.success(`Success! Data deleted (if it existed) at: ${path}`)
   },
 }
 
@@ -135,10 +124,8 @@ export const list: Command = {
     { title: 'List the roles of a mount', line: 'list auth/jwt/role' },
     { title: 'As a JSON array', line: 'list -format=json auth/jwt/role' },
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   run(context) {
     return listPath(context, context.path(0))
   },
@@ -166,8 +153,7 @@ export async function listPath(
     context.print.error(`No entries found at ${path}`)
     return exitCodes.remote
   }
-  context.print.list(secret)
-  return exitCodes.ok
+  return context.print.list(secret)
 }
 
 async function requestBody(context: CommandContext): Promise<JsonObject | undefined> {
@@ -185,8 +171,7 @@ async function sendData(context: CommandContext, request: ApiRequest): Promise<n
     // Warnings alone must not look as if nothing had been written.
     if (code !== exitCodes.ok || !empty) return code
   }
-  context.print.success(`Success! Data written to: ${request.path}`)
-  return exitCodes.ok
+  return context.print.success(`Success! Data written to: ${request.path}`)
 }
 
 export function queryOf(data: JsonObject): [string, string][] {

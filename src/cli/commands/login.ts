@@ -32,10 +32,8 @@ export const login: Command = {
     { name: 'no-print', kind: 'bool', help: 'Do not print the token.' },
     { name: 'token-only', kind: 'bool', help: 'Print the token alone and do not keep it.' },
   ],
-  kind: 'remote',
   output: 'field',
-  argsMin: 0,
-  argsMax: 1000,
+  args: [0, 1000],
   async run(context) {
     const { flags } = context
     const tokenOnly = flags.bool('token-only')

@@ -40,17 +40,12 @@ export const tail: Command = {
     { name: 'n', kind: 'int', defaultText: '20', help: 'How many.' },
     { name: 'follow', kind: 'bool', help: 'Go on with those that come.' },
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 0,
-  argsMax: 0,
+  args: [0, 0],
   async run(context) {
     const count = context.flags.int('n') ?? 20
     const first = await newest(context, count)
-    if (!context.print.isTable) {
-      context.print.data(first.toReversed())
-      return exitCodes.ok
-    }
+    if (!context.print.isTable) return context.print.data(first.toReversed())
     const rows = first.toReversed().map(rowOf)
     if (rows.length > 0) context.print.line(formatTable(headings, rows))
     if (context.flags.bool('follow')) await follow(context, first)
@@ -124,10 +119,8 @@ export const show: Command = {
     { title: 'One login', line: 'logins show 0d7b1f0e-4a53-4a0b-9f39-5f2f7e2b8c11' },
     { title: 'Why it was refused', line: 'explain -id=0d7b1f0e-4a53-4a0b-9f39-5f2f7e2b8c11' },
   ],
-  kind: 'remote',
   output: 'field',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const path = `sys/logins/${context.path(0)}`
     const secret = await context.read({ method: 'GET', path }, { doing: `Error reading ${path}` })
@@ -143,10 +136,8 @@ export const summary: Command = {
     { title: 'Since this morning', line: 'logins summary -since=2026-11-28T06:00:00Z' },
   ],
   flags: [{ name: 'since', kind: 'text', help: 'RFC 3339 or seconds since 1970.' }],
-  kind: 'remote',
   output: 'format',
-  argsMin: 0,
-  argsMax: 0,
+  args: [0, 0],
   async run(context) {
     const since = context.flags.text('since') ?? ''
     const query = since === '' ? [] : [['since', since] as const]

@@ -23,10 +23,8 @@ export function moveMount(kind: MountKind): Command {
         line: `${kind.group} move ${kind.exampleType} team/${kind.exampleType}`,
       },
     ],
-    kind: 'remote',
     output: 'none',
-    argsMin: 2,
-    argsMax: 2,
+    args: [2, 2],
     async run(context) {
       const from = kind.prefix + parentPath(withoutPrefix(context.path(0), kind))
       const to = kind.prefix + parentPath(withoutPrefix(context.path(1), kind))
@@ -37,10 +35,9 @@ export function moveMount(kind: MountKind): Command {
       const id = secret?.data === undefined ? '' : textMember(secret.data, 'migration_id')
       // Old servers move at once and answer nothing.
       if (id !== '') await awaitMove(context, id, `${kind.noun} ${from} to ${to}`)
-      context.print.success(
+      return context.print.success(
         `Success! Finished moving ${kind.noun} ${from} to ${to}${id === '' ? '' : `, with migration ID ${id}`}`,
       )
-      return exitCodes.ok
     },
   }
 }

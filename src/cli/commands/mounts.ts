@@ -97,16 +97,14 @@ export function listMounts(kind: MountKind): Command {
       { title: 'List them', line: `${kind.group} list` },
       { title: 'With all settings', line: `${kind.group} list -detailed` },
     ],
-    kind: 'remote',
     output: 'format',
-    argsMin: 0,
-    argsMax: 0,
+    args: [0, 0],
     async run(context) {
       const mounts = await loadMounts(context, kind)
-      if (context.print.isTable)
-        context.print.line(mountTable(kind, mounts, context.print.detailed))
-      else context.print.data(mapInClientForm(mounts, mountForm))
-      return exitCodes.ok
+      return context.print.either(
+        mountTable(kind, mounts, context.print.detailed),
+        mapInClientForm(mounts, mountForm),
+      )
     },
   }
 }
@@ -242,10 +240,8 @@ export function enableMount(kind: MountKind): Command {
       },
       { name: 'plugin-name', kind: 'text', hidden: true, help: 'Accepted for existing scripts.' },
     ],
-    kind: 'remote',
     output: 'none',
-    argsMin: 1,
-    argsMax: 1,
+    args: [1, 1],
     async run(context) {
       const { flags } = context
       const given = (context.args[0] ?? '').trim()
@@ -255,10 +251,9 @@ export function enableMount(kind: MountKind): Command {
         { method: 'POST', path: `sys/${kind.area}/${path}`, body: enableBody(flags, type) },
         { doing: `Error enabling ${type} ${kind.noun}` },
       )
-      context.print.success(
+      return context.print.success(
         `Success! Enabled ${kind.group === 'auth' ? '' : 'the '}${type} ${kind.noun} at: ${parentPath(path)}`,
       )
-      return exitCodes.ok
     },
   }
 }
@@ -351,10 +346,8 @@ export function tuneMount(kind: MountKind): Command {
             { name: 'user-lockout-disable', kind: 'bool', help: 'No lockout at all.' } as const,
           ]),
     ],
-    kind: 'remote',
     output: 'none',
-    argsMin: 1,
-    argsMax: 1,
+    args: [1, 1],
     async run(context) {
       const path = parentPath(context.path(0))
       await sendTune(context, kind, path, objectOf(tuneFields(context.flags)))
@@ -410,18 +403,15 @@ export function disableMount(kind: MountKind): Command {
       { title: 'The one at the default path', line: `${kind.group} disable ${kind.exampleType}` },
       { title: 'Another one', line: `${kind.group} disable corp` },
     ],
-    kind: 'remote',
     output: 'none',
-    argsMin: 1,
-    argsMax: 1,
+    args: [1, 1],
     async run(context) {
       const path = parentPath(context.path(0))
       await context.send(
         { method: 'DELETE', path: `sys/${kind.area}/${cleanPath(path)}` },
         { doing: `Error disabling ${kind.noun} at ${path}` },
       )
-      context.print.success(`Success! Disabled the ${kind.noun} (if it existed) at: ${path}`)
-      return exitCodes.ok
+      return context.print.success(`Success! Disabled the ${kind.noun} (if it existed) at: ${path}`)
     },
   }
 }

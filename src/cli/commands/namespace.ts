@@ -22,10 +22,8 @@ export const namespaceList: Command = {
     { title: 'List them', line: 'namespace list' },
     { title: 'With ids and metadata', line: 'namespace list -detailed' },
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 0,
-  argsMax: 0,
+  args: [0, 0],
   run: (context) => listPath(context, 'sys/namespaces'),
 }
 
@@ -36,10 +34,8 @@ export const namespaceScan: Command = {
     { title: 'List them', line: 'namespace scan' },
     { title: 'As a JSON array', line: 'namespace scan -format=json' },
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 0,
-  argsMax: 0,
+  args: [0, 0],
   run: (context) => listPath(context, 'sys/namespaces', 'scan'),
 }
 
@@ -50,10 +46,8 @@ export const namespaceLookup: Command = {
     { title: 'Print it', line: 'namespace lookup team' },
     { title: 'Its id alone', line: 'namespace lookup -field=id team' },
   ],
-  kind: 'remote',
   output: 'field',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const path = namespacePath(context)
     const secret = await context.read(
@@ -74,10 +68,8 @@ export const namespaceCreate: Command = {
     { title: 'Below it', line: 'namespace create -namespace=team -custom-metadata=stage=dev a' },
   ],
   flags: [metadataFlag],
-  kind: 'remote',
   output: 'field',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   run(context) {
     const pairs = context.flags.pairs('custom-metadata')
     return send(context, 'PUT', pairs, 'Error creating namespace')
@@ -95,10 +87,8 @@ export const namespacePatch: Command = {
     metadataFlag,
     { name: 'remove-custom-metadata', kind: 'list', help: 'Word to drop. May be repeated.' },
   ],
-  kind: 'remote',
   output: 'field',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   run(context) {
     const { flags } = context
     const changes = [
@@ -116,10 +106,8 @@ export const namespaceDelete: Command = {
     { title: 'Delete one', line: 'namespace delete team' },
     { title: 'One below another', line: 'namespace delete -namespace=team a' },
   ],
-  kind: 'remote',
   output: 'none',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const path = namespacePath(context)
     const secret = await context.fetch(
@@ -127,8 +115,7 @@ export const namespaceDelete: Command = {
       { doing: `Error deleting namespace ${path}` },
     )
     if (secret !== undefined) context.print.warnings(secret)
-    context.print.success(`Success! Namespace deleted at: ${path}/`)
-    return exitCodes.ok
+    return context.print.success(`Success! Namespace deleted at: ${path}/`)
   },
 }
 
@@ -140,10 +127,8 @@ export const namespaceLock: Command = {
     { title: 'One below', line: 'namespace lock team' },
     { title: 'That of the request', line: 'namespace lock -namespace=team' },
   ],
-  kind: 'remote',
   output: 'field',
-  argsMin: 0,
-  argsMax: 1,
+  args: [0, 1],
   async run(context) {
     const secret = await context.fetch(
       { method: 'PUT', path: lockPath(context, 'lock') },
@@ -160,10 +145,8 @@ export const namespaceUnlock: Command = {
     { title: 'One below', line: 'namespace unlock -unlock-key=KEY team' },
     { title: 'That of the request', line: 'namespace unlock -namespace=team -unlock-key=KEY' },
   ],
-  kind: 'remote',
   output: 'none',
-  argsMin: 0,
-  argsMax: 1,
+  args: [0, 1],
   async run(context) {
     const unlock_key = context.flags.text('unlock-key') ?? ''
     await context.perform(
@@ -174,8 +157,7 @@ export const namespaceUnlock: Command = {
       },
       { doing: 'Error unlocking namespace' },
     )
-    context.print.success('Success! Namespace unlocked')
-    return exitCodes.ok
+    return context.print.success('Success! Namespace unlocked')
   },
 }
 

@@ -16,10 +16,8 @@ export const backup: Command = {
     { title: 'Into a file', line: 'operator backup store-2026-11-28.backup' },
     { title: 'To another machine', line: 'operator backup - | ssh backups "cat > store.backup"' },
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const [path = ''] = context.args
     const toOutput = path === '-'
@@ -41,9 +39,7 @@ export const backup: Command = {
       await sink.finish()
       if (toOutput) return exitCodes.ok
       const { header } = checked.value
-      if (context.print.isTable) context.print.line(headerText(header, path))
-      else context.print.data({ ...header, file: path })
-      return exitCodes.ok
+      return context.print.either(headerText(header, path), { ...header, file: path })
     } catch (cause) {
       await sink.discard()
       throw cause
@@ -68,8 +64,7 @@ export const restore: Command = {
   ],
   kind: 'local',
   output: 'format',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const [file = ''] = context.args
     const folder = context.flags.text('path') ?? ''
@@ -80,12 +75,9 @@ export const restore: Command = {
       folder,
       ...(store === undefined || store === '' ? {} : { store }),
     })
-    if (!context.print.isTable) {
-      context.print.data({ ...header, path: folder })
-      return exitCodes.ok
-    }
+    if (!context.print.isTable) return context.print.data({ ...header, path: folder })
     context.print.line(headerText(header, folder))
-    context.print.line(
+    return context.print.line(
       [
         '',
         'It opens with the unseal keys, or the key of its seal, of when the backup was taken.',
@@ -93,7 +85,6 @@ export const restore: Command = {
         'Batch tokens made until now are void.',
       ].join('\n'),
     )
-    return exitCodes.ok
   },
 }
 
@@ -105,10 +96,8 @@ export const check: Command = {
     { title: 'The server of the environment', line: 'operator check' },
     { title: 'For a script', line: 'operator check -format=json' },
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 0,
-  argsMax: 0,
+  args: [0, 0],
   async run(context) {
     const secret = await context.fetch(
       { method: 'GET', path: 'sys/storage/check' },

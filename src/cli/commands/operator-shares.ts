@@ -53,19 +53,15 @@ export const generateRoot: Command = {
       help: 'With -init: file with the PGP public key that the token is encrypted with, instead of a one-time password.',
     },
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 0,
-  argsMax: 1,
+  args: [0, 1],
   async run(context) {
     const { flags } = context
     const encoded = flags.text('decode') ?? ''
     if (encoded !== '') return showDecoded(context, encoded, flags.text('otp') ?? '')
     if (flags.bool('generate-otp')) {
       const otp = randomLetters(new SystemRandom(), otpChars)
-      if (context.print.isTable) context.print.line(otp)
-      else context.print.data({ otp })
-      return exitCodes.ok
+      return context.print.either(otp, { otp })
     }
     const way = await findWay(context, ['generate-root', 'generate-root-token'], 'attempt')
     const attempt = `${way.base}/attempt`
@@ -76,8 +72,7 @@ export const generateRoot: Command = {
     }
     if (flags.bool('cancel')) {
       await end(context, attempt, way.status)
-      context.print.success('Success! Root token generation canceled (if it was started)')
-      return exitCodes.ok
+      return context.print.success('Success! Root token generation canceled (if it was started)')
     }
     if (flags.bool('status')) return showRootStatus(context, way.status)
     requireStarted(way.status, 'generate-root')
@@ -136,10 +131,8 @@ export const rekey: Command = {
     { name: 'backup-retrieve', kind: 'bool', help: 'Print the encrypted keys that are kept.' },
     { name: 'backup-delete', kind: 'bool', help: 'Delete them.' },
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 0,
-  argsMax: 1,
+  args: [0, 1],
   async run(context) {
     const { flags } = context
     if (flags.bool('backup-retrieve')) {
@@ -153,8 +146,7 @@ export const rekey: Command = {
         { method: 'DELETE', path: backupPath },
         { doing: 'Error deleting the kept keys' },
       )
-      context.print.success('Success! Delete backed up keys, if there were any')
-      return exitCodes.ok
+      return context.print.success('Success! Delete backed up keys, if there were any')
     }
     const way = await findWay(context, ['rekey', 'rotate/root'], 'init')
     const verifies = flags.bool('verify')
@@ -171,8 +163,7 @@ export const rekey: Command = {
     if (flags.bool('cancel')) {
       const path = verifies ? `${way.base}/verify` : `${way.base}/init`
       await end(context, path, verifies ? verificationOf(way.status) : way.status)
-      context.print.success('Success! Canceled rekeying (if it was started)')
-      return exitCodes.ok
+      return context.print.success('Success! Canceled rekeying (if it was started)')
     }
     if (flags.bool('status')) {
       const status = verifies ? await ask(context, 'GET', `${way.base}/verify`) : way.status
@@ -261,10 +252,7 @@ async function shareBody(context: CommandContext, knownNonce: string): Promise<J
 }
 
 function showRootStatus(context: CommandContext, status: JsonObject): number {
-  if (!context.print.isTable) {
-    context.print.data(status)
-    return exitCodes.ok
-  }
+  if (!context.print.isTable) return context.print.data(status)
   const otp = textMember(status, 'otp')
   const encoded = textMember(status, 'encoded_token')
   const person = textMember(status, 'pgp_fingerprint')
@@ -273,7 +261,7 @@ function showRootStatus(context: CommandContext, status: JsonObject): number {
       'Keep the value of OTP: it is shown this once, and the token is decoded with it.\n',
     )
   }
-  context.print.line(
+  return context.print.line(
     formatColumns([
       ['Nonce', textMember(status, 'nonce')],
       ['Started', String(member(status, 'started') === true)],
@@ -285,16 +273,12 @@ function showRootStatus(context: CommandContext, status: JsonObject): number {
       ...(encoded === '' ? [] : [['Encoded Token', encoded]]),
     ] as [string, string][]),
   )
-  return exitCodes.ok
 }
 
 function showRekeyStatus(context: CommandContext, status: JsonObject): number {
-  if (!context.print.isTable) {
-    context.print.data(status)
-    return exitCodes.ok
-  }
+  if (!context.print.isTable) return context.print.data(status)
   const required = member(status, 'required') ?? member(status, 't') ?? 0
-  context.print.line(
+  return context.print.line(
     formatColumns([
       ['Nonce', textMember(status, 'nonce')],
       ['Started', String(member(status, 'started') === true)],
@@ -307,19 +291,12 @@ function showRekeyStatus(context: CommandContext, status: JsonObject): number {
         : [['Verification Nonce', textMember(status, 'verification_nonce')]]),
     ] as [string, string][]),
   )
-  return exitCodes.ok
 }
 
 function showRekeyed(context: CommandContext, after: JsonObject, verifies: boolean): number {
   const { print } = context
-  if (!print.isTable) {
-    print.data(after)
-    return exitCodes.ok
-  }
-  if (verifies) {
-    print.line('The new keys are verified, and count from now on.')
-    return exitCodes.ok
-  }
+  if (!print.isTable) return print.data(after)
+  if (verifies) return print.line('The new keys are verified, and count from now on.')
   const keys = member(after, 'keys_base64')
   const shown = isJsonArray(keys) ? keys : []
   const people = member(after, 'pgp_fingerprints')
@@ -329,12 +306,11 @@ function showRekeyed(context: CommandContext, after: JsonObject, verifies: boole
   }
   print.line(`\nOperation nonce: ${textMember(after, 'nonce')}\n`)
   const nonce = textMember(after, 'verification_nonce')
-  print.line(
+  return print.line(
     nonce === ''
       ? 'These are the unseal keys from now on; the earlier ones open nothing any more.'
       : `They do not count yet. Verification nonce: ${nonce}\nGive enough of them back with: operator rekey -verify -nonce=${nonce}`,
   )
-  return exitCodes.ok
 }
 
 /** No server is asked: whoever began can do this anywhere. */
@@ -349,7 +325,5 @@ function showDecoded(context: CommandContext, encoded: string, otp: string): num
   if (!/^[\x21-\x7e]+$/.test(token)) {
     throw new CommandFailure('Error decoding root token: this is not the otp of that token')
   }
-  if (context.print.isTable) context.print.line(`Root token: ${token}`)
-  else context.print.data({ token })
-  return exitCodes.ok
+  return context.print.either(`Root token: ${token}`, { token })
 }

@@ -70,10 +70,8 @@ export const init: Command = {
       help: 'Files with PGP public keys, one for each recovery key.',
     },
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 0,
-  argsMax: 0,
+  args: [0, 0],
   async run(context) {
     if (context.flags.bool('status')) return initStatus(context)
     const body = await initBody(context, await opensItself(context))
@@ -82,9 +80,7 @@ export const init: Command = {
       { method: 'PUT', path: 'sys/init', body, token: '', namespace: '' },
       'Error initializing',
     )
-    if (context.print.isTable) context.print.line(initText(answer, body))
-    else context.print.data(initJson(answer, body))
-    return exitCodes.ok
+    return context.print.either(initText(answer, body), initJson(answer, body))
   },
 }
 
@@ -194,10 +190,8 @@ export const unseal: Command = {
     { name: 'reset', kind: 'bool', help: 'Forget the keys given so far.' },
     { name: 'migrate', kind: 'bool', help: 'The key is for moving to another seal.' },
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 0,
-  argsMax: 1,
+  args: [0, 1],
   async run(context) {
     const body = context.flags.bool('reset') ? { reset: true } : await unsealBody(context)
     const answer = await bare(
@@ -205,9 +199,7 @@ export const unseal: Command = {
       { method: 'PUT', path: 'sys/unseal', body, token: '', namespace: '' },
       'Error unsealing',
     )
-    if (context.print.isTable) context.print.line(sealTable(answer))
-    else context.print.data(sealData(answer))
-    return exitCodes.ok
+    return context.print.either(sealTable(answer), sealData(answer))
   },
 }
 
@@ -233,14 +225,11 @@ export const seal: Command = {
     { title: 'Seal it', line: 'operator seal' },
     { title: 'Seal another one', line: 'operator seal -address=https://vault.example.com' },
   ],
-  kind: 'remote',
   output: 'none',
-  argsMin: 0,
-  argsMax: 0,
+  args: [0, 0],
   async run(context) {
     await context.send({ method: 'PUT', path: 'sys/seal' }, { doing: 'Error sealing' })
-    context.print.success('Success! Vault is sealed.')
-    return exitCodes.ok
+    return context.print.success('Success! Vault is sealed.')
   },
 }
 
@@ -251,14 +240,11 @@ export const stepDown: Command = {
     { title: 'The server of the environment', line: 'operator step-down' },
     { title: 'Another one', line: 'operator step-down -address=https://node1.example.com' },
   ],
-  kind: 'remote',
   output: 'none',
-  argsMin: 0,
-  argsMax: 0,
+  args: [0, 0],
   async run(context) {
     await context.send({ method: 'PUT', path: 'sys/step-down' }, { doing: 'Error stepping down' })
-    context.print.success('Success! Stepped down')
-    return exitCodes.ok
+    return context.print.success('Success! Stepped down')
   },
 }
 
@@ -269,10 +255,8 @@ export const keyStatus: Command = {
     { title: 'Print it', line: 'operator key-status' },
     { title: 'As JSON', line: 'operator key-status -format=json' },
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 0,
-  argsMax: 0,
+  args: [0, 0],
   run: showKeyStatus,
 }
 
@@ -284,10 +268,8 @@ export const rotate: Command = {
     { title: 'Rotate it', line: 'operator rotate' },
     { title: 'With the new key as JSON', line: 'operator rotate -format=json' },
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 0,
-  argsMax: 0,
+  args: [0, 0],
   async run(context) {
     await context.send({ method: 'PUT', path: 'sys/rotate' }, { doing: 'Error rotating key' })
     context.print.success('Success! Rotated key\n')
@@ -301,18 +283,14 @@ async function showKeyStatus(context: CommandContext): Promise<number> {
     { doing: 'Error reading key status' },
   )
   const data = secret?.data ?? objectOf([])
-  if (!context.print.isTable) {
-    context.print.data(data)
-    return exitCodes.ok
-  }
-  context.print.line(
+  if (!context.print.isTable) return context.print.data(data)
+  return context.print.line(
     formatColumns([
       ['Key Term', goText(member(data, 'term') ?? '')],
       ['Install Time', textMember(data, 'install_time')],
       ['Encryption Count', goText(member(data, 'encryptions') ?? '')],
     ]),
   )
-  return exitCodes.ok
 }
 
 /** Sends to one of the paths that answer without an envelope. */

@@ -32,10 +32,8 @@ export const exportFiles: Command = {
     { title: 'Into a checkout', line: 'export access' },
     { title: 'And see what is different', line: 'plan access' },
   ],
-  kind: 'remote',
   output: 'none',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const folder = context.args[0] ?? ''
     let count = 0
@@ -76,8 +74,7 @@ export const exportFiles: Command = {
       context.print.error(`${count} files below ${folder}; ${passedOver} roles were passed over`)
       return exitCodes.local
     }
-    context.print.success(`${count} files below ${folder}`)
-    return exitCodes.ok
+    return context.print.success(`${count} files below ${folder}`)
   },
 }
 
@@ -89,10 +86,8 @@ export const plan: Command = {
     { title: 'As a check of a pull request', line: 'plan access' },
     { title: 'For a program', line: 'plan -format=json access' },
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const previews = await previewsOf(context, await piecesBelow(context, context.args[0] ?? ''))
     if (!context.print.isTable) {
@@ -115,10 +110,8 @@ export const apply: Command = {
     { title: 'Also where somebody loses', line: 'apply -lose access' },
   ],
   flags: [{ name: 'lose', kind: 'bool', help: 'Write also what somebody would or might lose by.' }],
-  kind: 'remote',
   output: 'none',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const pieces = await piecesBelow(context, context.args[0] ?? '')
     const previews = await previewsOf(context, pieces)
@@ -142,8 +135,7 @@ export const apply: Command = {
         throw cause
       }
     }
-    context.print.success(`${pieces.length} written`)
-    return exitCodes.ok
+    return context.print.success(`${pieces.length} written`)
   },
 }
 

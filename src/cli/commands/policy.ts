@@ -12,10 +12,8 @@ export const policyList: Command = {
     { title: 'List them', line: 'policy list' },
     { title: 'As a JSON array', line: 'policy list -format=json' },
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 0,
-  argsMax: 0,
+  args: [0, 0],
   async run(context) {
     const secret = await context.fetch(
       { method: 'GET', path: 'sys/policies/acl', query: [['list', 'true']] },
@@ -35,10 +33,8 @@ export const policyRead: Command = {
     { title: 'Print it', line: 'policy read reader' },
     { title: 'Into a file', line: 'policy read reader > reader.hcl' },
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const name = policyName(context.args[0])
     const secret = await context.read(
@@ -50,9 +46,7 @@ export const policyRead: Command = {
       return exitCodes.remote
     }
     const policy = textMember(secret.data, 'policy')
-    if (context.print.isTable) context.print.line(policy.trim())
-    else context.print.data({ policy })
-    return exitCodes.ok
+    return context.print.either(policy.trim(), { policy })
   },
 }
 
@@ -63,10 +57,8 @@ export const policyWrite: Command = {
     { title: 'From a file', line: 'policy write reader reader.hcl' },
     { title: 'From standard input', line: 'policy write reader -' },
   ],
-  kind: 'remote',
   output: 'none',
-  argsMin: 2,
-  argsMax: 2,
+  args: [2, 2],
   async run(context) {
     const name = policyName(context.args[0])
     const policy = await readText(context, context.args[1] ?? '')
@@ -74,8 +66,7 @@ export const policyWrite: Command = {
       { method: 'PUT', path: `sys/policies/acl/${name}`, body: { policy } },
       { doing: 'Error uploading policy' },
     )
-    context.print.success(`Success! Uploaded policy: ${name}`)
-    return exitCodes.ok
+    return context.print.success(`Success! Uploaded policy: ${name}`)
   },
 }
 
@@ -86,18 +77,15 @@ export const policyDelete: Command = {
     { title: 'Delete one', line: 'policy delete reader' },
     { title: 'In another namespace', line: 'policy delete -namespace=team reader' },
   ],
-  kind: 'remote',
   output: 'none',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const name = policyName(context.args[0])
     await context.send(
       { method: 'DELETE', path: `sys/policies/acl/${name}` },
       { doing: `Error deleting ${name}` },
     )
-    context.print.success(`Success! Deleted policy: ${name}`)
-    return exitCodes.ok
+    return context.print.success(`Success! Deleted policy: ${name}`)
   },
 }
 

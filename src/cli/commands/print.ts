@@ -1,7 +1,6 @@
 /** `print token`: the token in use, for a script. */
 
 import type { Command } from '../command.ts'
-import { exitCodes } from '../failure.ts'
 
 export const printToken: Command = {
   usage: '',
@@ -13,10 +12,6 @@ export const printToken: Command = {
   ],
   kind: 'local',
   output: 'none',
-  argsMin: 0,
-  argsMax: 0,
-  async run(context) {
-    context.print.line(await context.token())
-    return exitCodes.ok
-  },
+  args: [0, 0],
+  run: async (context) => context.print.line(await context.token()),
 }

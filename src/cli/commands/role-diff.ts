@@ -20,10 +20,8 @@ export const roleDiff: Command = {
       line: 'role diff jwt deploy bound_claims=@claims.json token_ttl=15m',
     },
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 2,
-  argsMax: Infinity,
+  args: [2, Infinity],
   async run(context) {
     const path = `auth/${mountOf(context.path(0))}/role/${context.path(1)}`
     const fields = await context.keyValues(context.args.slice(2))

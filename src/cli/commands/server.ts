@@ -57,8 +57,7 @@ export const server: Command = {
   ],
   kind: 'local',
   output: 'none',
-  argsMin: 0,
-  argsMax: 10_000,
+  args: [0, 10_000],
   passThrough: true,
   run(context) {
     return context.runServer([...context.args])

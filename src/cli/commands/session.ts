@@ -19,10 +19,8 @@ export const whoami: Command = {
     { title: 'Who am I', line: 'whoami' },
     { title: 'One field, for a script', line: 'whoami -field=display_name' },
   ],
-  kind: 'remote',
   output: 'field',
-  argsMin: 0,
-  argsMax: 0,
+  args: [0, 0],
   async run(context) {
     const secret = await context.fetch(
       { method: 'GET', path: lookupPath },
@@ -98,10 +96,8 @@ export const logout: Command = {
   flags: [
     { name: 'keep-token', kind: 'bool', help: 'Do not revoke it: it is only forgotten here.' },
   ],
-  kind: 'remote',
   output: 'none',
-  argsMin: 0,
-  argsMax: 0,
+  args: [0, 0],
   async run(context) {
     const helper = await context.tokenHelper()
     const token = await helper.get()

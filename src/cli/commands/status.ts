@@ -17,10 +17,8 @@ export const status: Command = {
     { title: 'Ask the server of the environment', line: 'status' },
     { title: 'Ask another one', line: 'status -address=http://127.0.0.1:8200' },
   ],
-  kind: 'remote',
   output: 'field',
-  argsMin: 0,
-  argsMax: 0,
+  args: [0, 0],
   async run(context) {
     try {
       return await showStatus(context)

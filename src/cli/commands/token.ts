@@ -6,7 +6,7 @@ import type { ApiRequest } from '../../client/http-client.ts'
 import { objectOf } from '../../client/secret.ts'
 import type { Command } from '../command.ts'
 import { cleanPath, type CommandContext } from '../context.ts'
-import { CommandFailure, exitCodes } from '../failure.ts'
+import { CommandFailure } from '../failure.ts'
 import { goText } from '../go-text.ts'
 
 const lifetimes = ['ttl', 'explicit-max-ttl', 'period']
@@ -55,10 +55,8 @@ export const create: Command = {
       help: 'Text of the token. Needs sudo; mind that others see the command line.',
     },
   ],
-  kind: 'remote',
   output: 'field',
-  argsMin: 0,
-  argsMax: 0,
+  args: [0, 0],
   async run(context) {
     const { flags } = context
     const role = cleanPath(flags.text('role') ?? '')
@@ -104,10 +102,8 @@ export const lookup: Command = {
     },
   ],
   flags: [{ name: 'accessor', kind: 'bool', help: 'The argument is an accessor.' }],
-  kind: 'remote',
   output: 'field',
-  argsMin: 0,
-  argsMax: 1,
+  args: [0, 1],
   async run(context) {
     const given = trimmed(context, 0)
     const accessor = requireAccessor(context, given)
@@ -139,10 +135,8 @@ export const renew: Command = {
       help: 'How long it should live from now on. The server may grant less.',
     },
   ],
-  kind: 'remote',
   output: 'field',
-  argsMin: 0,
-  argsMax: 1,
+  args: [0, 1],
   async run(context) {
     const given = trimmed(context, 0)
     const increment = context.flags.seconds('increment') ?? 0
@@ -179,14 +173,11 @@ export const revoke: Command = {
       help: 'orphan: leave its children alive. path: the argument is a prefix of paths that made tokens.',
     },
   ],
-  kind: 'remote',
   output: 'none',
-  argsMin: 0,
-  argsMax: 1,
+  args: [0, 1],
   async run(context) {
     await context.send(revokeRequest(context), { doing: 'Error revoking token' })
-    context.print.success('Success! Revoked token (if it existed)')
-    return exitCodes.ok
+    return context.print.success('Success! Revoked token (if it existed)')
   },
 }
 
@@ -231,10 +222,8 @@ export const capabilities: Command = {
     { title: 'Another one', line: 'token capabilities hvs.CAESI... secret/data/app' },
   ],
   flags: [{ name: 'accessor', kind: 'bool', help: 'The first argument is an accessor.' }],
-  kind: 'remote',
   output: 'format',
-  argsMin: 1,
-  argsMax: 2,
+  args: [1, 2],
   async run(context) {
     const own = context.args.length === 1
     const path = trimmed(context, own ? 0 : 1)
@@ -254,9 +243,9 @@ export const capabilities: Command = {
     )
     const data = secret?.data ?? {}
     const names = member(data, path) ?? member(data, 'capabilities') ?? []
-    if (!context.print.isTable || !isJsonArray(names)) context.print.data(names)
-    else context.print.line(names.map(goText).sort().join(', '))
-    return exitCodes.ok
+    return !context.print.isTable || !isJsonArray(names)
+      ? context.print.data(names)
+      : context.print.line(names.map(goText).sort().join(', '))
   },
 }
 
