@@ -205,10 +205,7 @@ export function sealPaths(ports: SealPathPorts): readonly PathDeclaration[] {
       operations: {
         write: {
           summary: 'Rotate the root key.',
-          handler: () =>
-            asRefusals(async () => {
-              return reply.done(ports.seal.rotateRootKey())
-            }),
+          handler: () => asRefusals(() => reply.done(ports.seal.rotateRootKey())),
         },
       },
     }),
