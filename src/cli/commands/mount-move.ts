@@ -7,12 +7,12 @@ import { objectMember, textMember } from '../../client/secret.ts'
 import type { Command } from '../command.ts'
 import { parentPath, type CommandContext } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
-import type { MountKind } from './mounts.ts'
+import { authKind, secretsKind, type MountKind } from './mounts.ts'
 
 const movePauseMs = 500
 const movePollsMax = 1200
 
-export function moveMount(kind: MountKind): Command {
+function moveMount(kind: MountKind): Command {
   return {
     usage: '[options] SOURCE DESTINATION',
     description: `Moves the ${kind.noun} at SOURCE to DESTINATION and waits until it is done.`,
@@ -70,3 +70,6 @@ async function awaitMove(context: CommandContext, id: string, what: string): Pro
 function withoutPrefix(path: string, kind: MountKind): string {
   return path.startsWith(kind.prefix) ? path.slice(kind.prefix.length) : path
 }
+
+export const authMove = moveMount(authKind)
+export const secretsMove = moveMount(secretsKind)

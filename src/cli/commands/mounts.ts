@@ -89,7 +89,7 @@ const optionFlag: FlagSpec = {
 }
 const descriptionFlag: FlagSpec = { name: 'description', kind: 'text', help: 'Words for people.' }
 
-export function listMounts(kind: MountKind): Command {
+function listMounts(kind: MountKind): Command {
   return {
     usage: '[options]',
     description: `Lists the mounted ${kind.noun}s.`,
@@ -206,7 +206,7 @@ function mountTable(kind: MountKind, mounts: JsonObject, detailed: boolean): str
   )
 }
 
-export function enableMount(kind: MountKind): Command {
+function enableMount(kind: MountKind): Command {
   return {
     usage: '[options] TYPE',
     description: `Mounts the ${kind.noun} TYPE, at a path of that name unless -path is given.`,
@@ -301,7 +301,7 @@ function optionFields(flags: FlagValues): JsonObject | undefined {
   return fields.length === 0 ? undefined : objectOf(fields)
 }
 
-export function tuneMount(kind: MountKind): Command {
+function tuneMount(kind: MountKind): Command {
   return {
     usage: '[options] PATH',
     description: `Changes settings of the ${kind.noun} at PATH. Only what is given changes.`,
@@ -394,7 +394,7 @@ function lockoutFields(flags: FlagValues): [string, JsonValue][] {
   return fields
 }
 
-export function disableMount(kind: MountKind): Command {
+function disableMount(kind: MountKind): Command {
   const revoked = kind.group === 'auth' ? ' Every token that it issued is revoked.' : ''
   return {
     usage: '[options] PATH',
@@ -415,3 +415,12 @@ export function disableMount(kind: MountKind): Command {
     },
   }
 }
+
+export const authList = listMounts(authKind)
+export const authEnable = enableMount(authKind)
+export const authDisable = disableMount(authKind)
+export const authTune = tuneMount(authKind)
+export const secretsList = listMounts(secretsKind)
+export const secretsEnable = enableMount(secretsKind)
+export const secretsDisable = disableMount(secretsKind)
+export const secretsTune = tuneMount(secretsKind)
