@@ -4,26 +4,20 @@ import { objectMember, parseSecret, textMember, type Secret } from '../client/se
 import type { JsonValue } from '../lib/json.ts'
 import { cleanPath, type CommandContext } from './context.ts'
 import { CommandFailure, exitCodes } from './failure.ts'
-import type { FlagSpec } from './flags.ts'
+import { flag } from './flags.ts'
 import { formatMembers, formatTitle } from './table.ts'
 
-export const mountFlag: FlagSpec = {
-  name: 'mount',
-  kind: 'text',
-  help: 'Where the store is mounted. PATH is then below it, without data/ or metadata/.',
-}
+export const mountFlag = flag.text(
+  'mount',
+  'Where the store is mounted. PATH is then below it, without data/ or metadata/.',
+)
 
-export const casFlag: FlagSpec = {
-  name: 'cas',
-  kind: 'int',
-  help: 'Write only if the newest version has this number; 0: only if there has never been one.',
-}
+export const casFlag = flag.int(
+  'cas',
+  'Write only if the newest version has this number; 0: only if there has never been one.',
+)
 
-export const versionsFlag: FlagSpec = {
-  name: 'versions',
-  kind: 'list',
-  help: 'Numbers of versions, separated by commas.',
-}
+export const versionsFlag = flag.list('versions', 'Numbers of versions, separated by commas.')
 
 export interface KvTarget {
   readonly versioned: boolean

@@ -6,6 +6,7 @@ import { trimEnd } from '../../lib/trim.ts'
 import type { Command } from '../command.ts'
 import { cleanPath, parentPath } from '../context.ts'
 import { exitCodes } from '../failure.ts'
+import { flag } from '../flags.ts'
 import { parseTextValues } from '../key-values.ts'
 import { formatTable } from '../table.ts'
 
@@ -60,9 +61,9 @@ export const auditEnable: Command = {
     { title: 'At another path', line: 'audit enable -path=second file file_path=/mnt/audit.log' },
   ],
   flags: [
-    { name: 'path', kind: 'text', help: 'Where to mount it. Default: its type.' },
-    { name: 'description', kind: 'text', help: 'Words for people.' },
-    { name: 'local', kind: 'bool', help: 'Only on this cluster.' },
+    flag.text('path', 'Where to mount it. Default: its type.'),
+    flag.text('description', 'Words for people.'),
+    flag.bool('local', 'Only on this cluster.'),
   ],
   output: 'none',
   args: [1, 1000],
@@ -115,7 +116,7 @@ export const auditHash: Command = {
     { title: 'Hash what another program prints', line: 'audit hash -' },
     { title: 'As another device does', line: 'audit hash -path=second carol' },
   ],
-  flags: [{ name: 'path', kind: 'text', help: 'The device. Default: file.' }],
+  flags: [flag.text('path', 'The device. Default: file.')],
   output: 'format',
   args: [1, 1],
   async run(context) {

@@ -5,6 +5,7 @@ import type { Command } from '../command.ts'
 import { completionScript, shells, type Shell } from '../completion-scripts.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandFailure } from '../failure.ts'
+import { flag } from '../flags.ts'
 
 export const completion: Command = {
   usage: '[options] [bash | zsh | fish]',
@@ -15,8 +16,8 @@ export const completion: Command = {
     { title: 'From now on', line: 'completion -install' },
   ],
   flags: [
-    { name: 'install', kind: 'bool', help: 'Add the lines where the shell reads them.' },
-    { name: 'uninstall', kind: 'bool', help: 'Take them out again.' },
+    flag.bool('install', 'Add the lines where the shell reads them.'),
+    flag.bool('uninstall', 'Take them out again.'),
   ],
   kind: 'local',
   output: 'none',

@@ -7,6 +7,7 @@ import { isJsonArray, member } from '../../lib/json.ts'
 import type { Command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
+import { flag } from '../flags.ts'
 import { makeAdmin } from '../first-admin/carry-out.ts'
 import { requireSound, usual, type AdminPlan } from '../first-admin/plan.ts'
 import { mountOf } from '../login-mounts.ts'
@@ -25,31 +26,19 @@ export const firstAdmin: Command = {
     },
   ],
   flags: [
-    { name: 'policy', kind: 'text', defaultText: usual.policy, help: 'Name of the policy.' },
-    { name: 'ttl', kind: 'text', defaultText: usual.ttl, help: 'How long the token lives.' },
-    {
-      name: 'mount',
-      kind: 'text',
-      help: 'A mount of type oidc, set up already, to sign in through.',
-    },
-    {
-      name: 'subject',
-      kind: 'text',
-      help: 'The one person whom the role lets in: their sub at the provider.',
-    },
-    {
-      name: 'claim',
-      kind: 'text',
+    flag.text('policy', 'Name of the policy.', { defaultText: usual.policy }),
+    flag.text('ttl', 'How long the token lives.', { defaultText: usual.ttl }),
+    flag.text('mount', 'A mount of type oidc, set up already, to sign in through.'),
+    flag.text('subject', 'The one person whom the role lets in: their sub at the provider.'),
+    flag.text('claim', 'The claim that -subject is a value of, for instance oid at Entra ID.', {
       defaultText: usual.claim,
-      help: 'The claim that -subject is a value of, for instance oid at Entra ID.',
-    },
-    { name: 'role', kind: 'text', defaultText: usual.role, help: 'Name of the role for -mount.' },
-    { name: 'keep-root', kind: 'bool', help: 'Do not revoke the root token.' },
-    {
-      name: 'interactive',
-      kind: 'bool',
-      help: 'Ask step by step, also where the answers are lines of standard input.',
-    },
+    }),
+    flag.text('role', 'Name of the role for -mount.', { defaultText: usual.role }),
+    flag.bool('keep-root', 'Do not revoke the root token.'),
+    flag.bool(
+      'interactive',
+      'Ask step by step, also where the answers are lines of standard input.',
+    ),
   ],
   output: 'none',
   args: [0, 10],

@@ -11,15 +11,15 @@ import {
 import type { Command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
-import type { FlagSpec } from '../flags.ts'
+import { flag, type FlagSpec } from '../flags.ts'
 import { goText } from '../go-text.ts'
 import { formatTable } from '../table.ts'
 
 const rowsByDefault = '100'
 
 const flags: readonly FlagSpec[] = [
-  { name: 'limit', kind: 'text', help: `Rows of a table; 0 is all. Default: ${rowsByDefault}.` },
-  { name: 'after', kind: 'text', help: 'Go on after the row of this id.' },
+  flag.text('limit', `Rows of a table; 0 is all. Default: ${rowsByDefault}.`),
+  flag.text('after', 'Go on after the row of this id.'),
 ]
 
 /** What the two commands differ in. */

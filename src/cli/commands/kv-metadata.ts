@@ -6,28 +6,16 @@ import { isJsonObject, type JsonValue } from '../../lib/json.ts'
 import type { Command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { exitCodes } from '../failure.ts'
-import type { FlagSpec } from '../flags.ts'
+import { flag, type FlagSpec } from '../flags.ts'
 import { findKvTarget, mountFlag, requireVersioned, showPath } from '../kv-mount.ts'
 import { formatMembers, formatTitle } from '../table.ts'
 
 const settingFlags: readonly FlagSpec[] = [
   mountFlag,
-  {
-    name: 'max-versions',
-    kind: 'int',
-    help: 'How many versions are kept; 0 takes the setting of the store.',
-  },
-  {
-    name: 'cas-required',
-    kind: 'bool',
-    help: 'Whether every write has to name the newest version (-cas).',
-  },
-  {
-    name: 'delete-version-after',
-    kind: 'duration',
-    help: 'How long after its writing a version is deleted.',
-  },
-  { name: 'custom-metadata', kind: 'pairs', help: 'Words for people. May be repeated.' },
+  flag.int('max-versions', 'How many versions are kept; 0 takes the setting of the store.'),
+  flag.bool('cas-required', 'Whether every write has to name the newest version (-cas).'),
+  flag.duration('delete-version-after', 'How long after its writing a version is deleted.'),
+  flag.pairs('custom-metadata', 'Words for people. May be repeated.'),
 ]
 
 export const metadataGet: Command = {
@@ -103,10 +91,7 @@ export const metadataPatch: Command = {
       line: 'kv metadata patch -mount=secret -remove-custom-metadata=owner app',
     },
   ],
-  flags: [
-    ...settingFlags,
-    { name: 'remove-custom-metadata', kind: 'list', help: 'Word to drop. May be repeated.' },
-  ],
+  flags: [...settingFlags, flag.list('remove-custom-metadata', 'Word to drop. May be repeated.')],
   output: 'none',
   args: [1, 1],
   run(context) {

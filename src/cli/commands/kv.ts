@@ -11,6 +11,7 @@ import { member, type JsonObject, type JsonValue } from '../../lib/json.ts'
 import type { Command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
+import { flag } from '../flags.ts'
 import {
   casFlag,
   casOptions,
@@ -35,10 +36,7 @@ export const kvGet: Command = {
     { title: 'The newest version', line: 'kv get -mount=secret app' },
     { title: 'One field, for a script', line: 'kv get -mount=secret -field=password app' },
   ],
-  flags: [
-    mountFlag,
-    { name: 'version', kind: 'int', help: 'Number of the version; 0 is the newest.' },
-  ],
+  flags: [mountFlag, flag.int('version', 'Number of the version; 0 is the newest.')],
   output: 'field',
   args: [1, 1],
   async run(context) {
@@ -121,12 +119,11 @@ export const kvPatch: Command = {
   flags: [
     mountFlag,
     casFlag,
-    {
-      name: 'method',
-      kind: 'text',
-      help: 'patch: one request. rw: read, change, write. Default: patch, and rw where the server cannot.',
-    },
-    { name: 'remove-data', kind: 'list', help: 'Field to drop. May be repeated.' },
+    flag.text(
+      'method',
+      'patch: one request. rw: read, change, write. Default: patch, and rw where the server cannot.',
+    ),
+    flag.list('remove-data', 'Field to drop. May be repeated.'),
   ],
   output: 'field',
   args: [1, many],
@@ -266,10 +263,7 @@ export const kvRollback: Command = {
     { title: 'Back to version 2', line: 'kv rollback -mount=secret -version=2 app' },
     { title: 'With the path as a whole', line: 'kv rollback -version=2 secret/app' },
   ],
-  flags: [
-    mountFlag,
-    { name: 'version', kind: 'int', help: 'Number of the version to go back to.' },
-  ],
+  flags: [mountFlag, flag.int('version', 'Number of the version to go back to.')],
   output: 'field',
   args: [1, 1],
   async run(context) {

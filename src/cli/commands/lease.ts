@@ -3,6 +3,7 @@
 import type { Command } from '../command.ts'
 import { cleanPath } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
+import { flag } from '../flags.ts'
 
 export const leaseLookup: Command = {
   usage: '[options] ID',
@@ -30,14 +31,7 @@ export const leaseRenew: Command = {
     { title: 'A lease', line: 'lease renew database/creds/app/2f6a614c' },
     { title: 'By an hour', line: 'lease renew -increment=1h database/creds/app/2f6a614c' },
   ],
-  flags: [
-    {
-      name: 'increment',
-      kind: 'duration',
-      aliases: ['i'],
-      help: 'How long it should last from now on.',
-    },
-  ],
+  flags: [flag.duration('increment', 'How long it should last from now on.', { aliases: ['i'] })],
   output: 'field',
   args: [1, 1],
   async run(context) {
@@ -59,14 +53,13 @@ export const leaseRevoke: Command = {
     { title: 'All of a mount', line: 'lease revoke -prefix auth/jwt' },
   ],
   flags: [
-    { name: 'prefix', kind: 'bool', help: 'ID is a prefix.' },
-    {
-      name: 'force',
-      kind: 'bool',
-      aliases: ['f'],
-      help: 'Forget the leases even if the engine cannot end what they stand for. Only with -prefix.',
-    },
-    { name: 'sync', kind: 'bool', help: 'Wait until it is done.' },
+    flag.bool('prefix', 'ID is a prefix.'),
+    flag.bool(
+      'force',
+      'Forget the leases even if the engine cannot end what they stand for. Only with -prefix.',
+      { aliases: ['f'] },
+    ),
+    flag.bool('sync', 'Wait until it is done.'),
   ],
   output: 'none',
   args: [1, 1],

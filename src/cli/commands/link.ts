@@ -3,6 +3,7 @@
 import { linkUserFile } from '../../platform/user-files.ts'
 import type { Command } from '../command.ts'
 import { CommandFailure } from '../failure.ts'
+import { flag } from '../flags.ts'
 import { stockNames } from '../program-names.ts'
 
 export const link: Command = {
@@ -13,7 +14,7 @@ export const link: Command = {
     { title: 'For scripts that call vault', line: 'link -as=vault ~/bin' },
     { title: 'For those that call bao', line: 'link -as=bao ~/bin' },
   ],
-  flags: [{ name: 'as', kind: 'text', help: 'The name: vault or bao.' }],
+  flags: [flag.text('as', 'The name: vault or bao.')],
   kind: 'local',
   output: 'none',
   args: [1, 1],

@@ -12,6 +12,7 @@ import {
 import type { Command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
+import { flag } from '../flags.ts'
 import { goText } from '../go-text.ts'
 
 const many = 10_000
@@ -67,9 +68,7 @@ export const write: Command = {
     { title: 'Trade a JWT for a token', line: 'write auth/jwt/login role=ci jwt=@token.jwt' },
     { title: 'Send a JSON object', line: 'write auth/jwt/role/ci - < role.json' },
   ],
-  flags: [
-    { name: 'force', kind: 'bool', aliases: ['f'], help: 'Write although there is no data.' },
-  ],
+  flags: [flag.bool('force', 'Write although there is no data.', { aliases: ['f'] })],
   output: 'field',
   args: [1, many],
   async run(context) {
@@ -86,7 +85,7 @@ export const patch: Command = {
     { title: 'Change one field', line: 'patch secret/data/app data=@change.json' },
     { title: 'Send a JSON object', line: 'patch identity/entity/name/alice - < change.json' },
   ],
-  flags: [{ name: 'force', kind: 'bool', aliases: ['f'], help: 'Send although there is no data.' }],
+  flags: [flag.bool('force', 'Send although there is no data.', { aliases: ['f'] })],
   output: 'field',
   args: [1, many],
   async run(context) {

@@ -11,6 +11,7 @@ import { member, type JsonObject } from '../../lib/json.ts'
 import type { Command } from '../command.ts'
 import { cleanPath, type CommandContext } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
+import { flag } from '../flags.ts'
 import { parseTextValues } from '../key-values.ts'
 import { loadLoginMethod, loginMethodNames } from '../login/methods.ts'
 import { isStockName } from '../program-names.ts'
@@ -26,11 +27,11 @@ export const login: Command = {
     { title: 'With a token, which is asked for', line: 'login' },
   ],
   flags: [
-    { name: 'method', kind: 'text', defaultText: 'token', help: 'How to log in.' },
-    { name: 'path', kind: 'text', help: 'Where the method is mounted. Default: its name.' },
-    { name: 'no-store', kind: 'bool', help: 'Do not keep the token.' },
-    { name: 'no-print', kind: 'bool', help: 'Do not print the token.' },
-    { name: 'token-only', kind: 'bool', help: 'Print the token alone and do not keep it.' },
+    flag.text('method', 'How to log in.', { defaultText: 'token' }),
+    flag.text('path', 'Where the method is mounted. Default: its name.'),
+    flag.bool('no-store', 'Do not keep the token.'),
+    flag.bool('no-print', 'Do not print the token.'),
+    flag.bool('token-only', 'Print the token alone and do not keep it.'),
   ],
   output: 'field',
   args: [0, 1000],

@@ -12,6 +12,7 @@ import {
 import type { Command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
+import { flag } from '../flags.ts'
 import { goTextMember } from '../go-text.ts'
 import { formatTable } from '../table.ts'
 
@@ -22,10 +23,10 @@ const seenMax = 10_000
 const eventLengthMax = 1_048_576
 
 const filterFlags = [
-  { name: 'mount', kind: 'text', help: 'Logins at this mount.' },
-  { name: 'role', kind: 'text', help: 'Logins with this role.' },
-  { name: 'decision', kind: 'text', help: 'accepted, refused or broken_off.' },
-  { name: 'reason', kind: 'text', help: 'Logins refused for this reason.' },
+  flag.text('mount', 'Logins at this mount.'),
+  flag.text('role', 'Logins with this role.'),
+  flag.text('decision', 'accepted, refused or broken_off.'),
+  flag.text('reason', 'Logins refused for this reason.'),
 ] as const
 
 export const tail: Command = {
@@ -37,8 +38,8 @@ export const tail: Command = {
   ],
   flags: [
     ...filterFlags,
-    { name: 'n', kind: 'int', defaultText: '20', help: 'How many.' },
-    { name: 'follow', kind: 'bool', help: 'Go on with those that come.' },
+    flag.int('n', 'How many.', { defaultText: '20' }),
+    flag.bool('follow', 'Go on with those that come.'),
   ],
   output: 'format',
   args: [0, 0],
@@ -135,7 +136,7 @@ export const summary: Command = {
     { title: 'All that are kept', line: 'logins summary' },
     { title: 'Since this morning', line: 'logins summary -since=2026-11-28T06:00:00Z' },
   ],
-  flags: [{ name: 'since', kind: 'text', help: 'RFC 3339 or seconds since 1970.' }],
+  flags: [flag.text('since', 'RFC 3339 or seconds since 1970.')],
   output: 'format',
   args: [0, 0],
   async run(context) {

@@ -10,7 +10,7 @@ import { mapInClientForm, mountForm } from '../client-forms.ts'
 import type { Command } from '../command.ts'
 import { cleanPath, parentPath, type CommandContext } from '../context.ts'
 import { exitCodes } from '../failure.ts'
-import type { FlagSpec, FlagValues } from '../flags.ts'
+import { flag, type FlagSpec, type FlagValues } from '../flags.ts'
 import { goText } from '../go-text.ts'
 import { formatTable } from '../table.ts'
 
@@ -43,51 +43,37 @@ export const secretsKind: MountKind = {
 
 /** Settings that enabling and tuning share; the flag's name with underscores is the wire's. */
 const configFlags: readonly FlagSpec[] = [
-  {
-    name: 'default-lease-ttl',
-    kind: 'duration',
-    help: "How long tokens and leases live by default; -1 is the system's own time.",
-  },
-  { name: 'max-lease-ttl', kind: 'duration', help: 'How long they can live at most.' },
-  {
-    name: 'listing-visibility',
-    kind: 'text',
-    help: 'unauth: shown on the login page without a token. hidden: not shown.',
-  },
-  {
-    name: 'audit-non-hmac-request-keys',
-    kind: 'list',
-    help: 'Request field whose value audit records show as it is. May be repeated.',
-  },
-  {
-    name: 'audit-non-hmac-response-keys',
-    kind: 'list',
-    help: 'The same for responses. May be repeated.',
-  },
-  {
-    name: 'passthrough-request-headers',
-    kind: 'list',
-    help: 'Request header that is handed to the plugin. May be repeated.',
-  },
-  {
-    name: 'allowed-response-headers',
-    kind: 'list',
-    help: 'Response header that the plugin may set. May be repeated.',
-  },
-  {
-    name: 'token-type',
-    kind: 'text',
-    help: 'Type of the tokens it issues: default-service, default-batch, service or batch.',
-  },
-  { name: 'plugin-version', kind: 'text', hidden: true, help: 'Accepted for existing scripts.' },
+  flag.duration(
+    'default-lease-ttl',
+    "How long tokens and leases live by default; -1 is the system's own time.",
+  ),
+  flag.duration('max-lease-ttl', 'How long they can live at most.'),
+  flag.text(
+    'listing-visibility',
+    'unauth: shown on the login page without a token. hidden: not shown.',
+  ),
+  flag.list(
+    'audit-non-hmac-request-keys',
+    'Request field whose value audit records show as it is. May be repeated.',
+  ),
+  flag.list('audit-non-hmac-response-keys', 'The same for responses. May be repeated.'),
+  flag.list(
+    'passthrough-request-headers',
+    'Request header that is handed to the plugin. May be repeated.',
+  ),
+  flag.list(
+    'allowed-response-headers',
+    'Response header that the plugin may set. May be repeated.',
+  ),
+  flag.text(
+    'token-type',
+    'Type of the tokens it issues: default-service, default-batch, service or batch.',
+  ),
+  flag.text('plugin-version', 'Accepted for existing scripts.', { hidden: true }),
 ]
 
-const optionFlag: FlagSpec = {
-  name: 'options',
-  kind: 'pairs',
-  help: 'Option of the plugin. May be repeated.',
-}
-const descriptionFlag: FlagSpec = { name: 'description', kind: 'text', help: 'Words for people.' }
+const optionFlag = flag.pairs('options', 'Option of the plugin. May be repeated.')
+const descriptionFlag = flag.text('description', 'Words for people.')
 
 function listMounts(kind: MountKind): Command {
   return {
@@ -215,30 +201,20 @@ function enableMount(kind: MountKind): Command {
       { title: 'At another path', line: `${kind.group} enable -path=corp ${kind.exampleType}` },
     ],
     flags: [
-      { name: 'path', kind: 'text', help: 'Where to mount it. Default: its type.' },
+      flag.text('path', 'Where to mount it. Default: its type.'),
       descriptionFlag,
       ...configFlags,
       optionFlag,
       ...(kind.group === 'secrets'
         ? [
-            { name: 'version', kind: 'int', help: 'Version of the kv store: 1 or 2.' } as const,
-            {
-              name: 'force-no-cache',
-              kind: 'bool',
-              hidden: true,
-              help: 'Accepted for existing scripts.',
-            } as const,
+            flag.int('version', 'Version of the kv store: 1 or 2.'),
+            flag.bool('force-no-cache', 'Accepted for existing scripts.', { hidden: true }),
           ]
         : []),
-      { name: 'local', kind: 'bool', help: 'Only on this cluster.' },
-      { name: 'seal-wrap', kind: 'bool', hidden: true, help: 'Accepted for existing scripts.' },
-      {
-        name: 'external-entropy-access',
-        kind: 'bool',
-        hidden: true,
-        help: 'Accepted for existing scripts.',
-      },
-      { name: 'plugin-name', kind: 'text', hidden: true, help: 'Accepted for existing scripts.' },
+      flag.bool('local', 'Only on this cluster.'),
+      flag.bool('seal-wrap', 'Accepted for existing scripts.', { hidden: true }),
+      flag.bool('external-entropy-access', 'Accepted for existing scripts.', { hidden: true }),
+      flag.text('plugin-name', 'Accepted for existing scripts.', { hidden: true }),
     ],
     output: 'none',
     args: [1, 1],
@@ -320,30 +296,15 @@ function tuneMount(kind: MountKind): Command {
       ...configFlags,
       optionFlag,
       ...(kind.group === 'secrets'
-        ? [
-            {
-              name: 'version',
-              kind: 'int',
-              help: 'Version of the kv store; it can go from 1 to 2.',
-            } as const,
-          ]
+        ? [flag.int('version', 'Version of the kv store; it can go from 1 to 2.')]
         : [
-            {
-              name: 'user-lockout-threshold',
-              kind: 'int',
-              help: 'Failed logins until a user is locked out.',
-            } as const,
-            {
-              name: 'user-lockout-duration',
-              kind: 'duration',
-              help: 'How long the lock stays.',
-            } as const,
-            {
-              name: 'user-lockout-counter-reset-duration',
-              kind: 'duration',
-              help: 'After how long without failures the count starts again.',
-            } as const,
-            { name: 'user-lockout-disable', kind: 'bool', help: 'No lockout at all.' } as const,
+            flag.int('user-lockout-threshold', 'Failed logins until a user is locked out.'),
+            flag.duration('user-lockout-duration', 'How long the lock stays.'),
+            flag.duration(
+              'user-lockout-counter-reset-duration',
+              'After how long without failures the count starts again.',
+            ),
+            flag.bool('user-lockout-disable', 'No lockout at all.'),
           ]),
     ],
     output: 'none',

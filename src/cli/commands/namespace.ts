@@ -6,14 +6,10 @@ import type { JsonValue } from '../../lib/json.ts'
 import type { Command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { exitCodes } from '../failure.ts'
-import type { FlagSpec } from '../flags.ts'
+import { flag } from '../flags.ts'
 import { listPath } from './logical.ts'
 
-const metadataFlag: FlagSpec = {
-  name: 'custom-metadata',
-  kind: 'pairs',
-  help: 'Words for people. May be repeated.',
-}
+const metadataFlag = flag.pairs('custom-metadata', 'Words for people. May be repeated.')
 
 export const namespaceList: Command = {
   usage: '[options]',
@@ -83,10 +79,7 @@ export const namespacePatch: Command = {
     { title: 'Set one', line: 'namespace patch -custom-metadata=stage=live team' },
     { title: 'Drop one', line: 'namespace patch -remove-custom-metadata=stage team' },
   ],
-  flags: [
-    metadataFlag,
-    { name: 'remove-custom-metadata', kind: 'list', help: 'Word to drop. May be repeated.' },
-  ],
+  flags: [metadataFlag, flag.list('remove-custom-metadata', 'Word to drop. May be repeated.')],
   output: 'field',
   args: [1, 1],
   run(context) {

@@ -6,6 +6,7 @@ import { isJsonArray, member } from '../../lib/json.ts'
 import { createPrivateFile, standardOutput } from '../../platform/byte-file.ts'
 import type { Command } from '../command.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
+import { flag } from '../flags.ts'
 import { formatColumns } from '../table.ts'
 
 export const backup: Command = {
@@ -59,8 +60,8 @@ export const restore: Command = {
     },
   ],
   flags: [
-    { name: 'path', kind: 'text', help: 'The data folder to make; absent or empty so far.' },
-    { name: 'store', kind: 'text', help: 'Refuse the backup of any other store than this one.' },
+    flag.text('path', 'The data folder to make; absent or empty so far.'),
+    flag.text('store', 'Refuse the backup of any other store than this one.'),
   ],
   kind: 'local',
   output: 'format',

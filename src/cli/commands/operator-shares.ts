@@ -10,6 +10,7 @@ import { randomLetters, SystemRandom } from '../../platform/random.ts'
 import type { Command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
+import { flag } from '../flags.ts'
 import { goText } from '../go-text.ts'
 import { readPgpKeyFile, readPgpKeyFiles } from '../pgp-key-file.ts'
 import { formatColumns } from '../table.ts'
@@ -21,10 +22,10 @@ const otpChars = 52
 const backupPath = 'sys/rekey/backup'
 
 const commonFlags = [
-  { name: 'init', kind: 'bool', help: 'Begin.' },
-  { name: 'cancel', kind: 'bool', help: 'End it; nothing changes.' },
-  { name: 'status', kind: 'bool', help: 'Say how far it is.' },
-  { name: 'nonce', kind: 'text', help: 'Nonce of the operation, as whoever began was told.' },
+  flag.bool('init', 'Begin.'),
+  flag.bool('cancel', 'End it; nothing changes.'),
+  flag.bool('status', 'Say how far it is.'),
+  flag.text('nonce', 'Nonce of the operation, as whoever began was told.'),
 ] as const
 
 export const generateRoot: Command = {
@@ -44,14 +45,13 @@ export const generateRoot: Command = {
   ],
   flags: [
     ...commonFlags,
-    { name: 'decode', kind: 'text', help: 'Decode this token with -otp; no server is asked.' },
-    { name: 'otp', kind: 'text', help: 'The one-time password that -init told.' },
-    { name: 'generate-otp', kind: 'bool', help: 'Print a one-time password; no server is asked.' },
-    {
-      name: 'pgp-key',
-      kind: 'text',
-      help: 'With -init: file with the PGP public key that the token is encrypted with, instead of a one-time password.',
-    },
+    flag.text('decode', 'Decode this token with -otp; no server is asked.'),
+    flag.text('otp', 'The one-time password that -init told.'),
+    flag.bool('generate-otp', 'Print a one-time password; no server is asked.'),
+    flag.text(
+      'pgp-key',
+      'With -init: file with the PGP public key that the token is encrypted with, instead of a one-time password.',
+    ),
   ],
   output: 'format',
   args: [0, 1],
@@ -98,38 +98,23 @@ export const rekey: Command = {
   ],
   flags: [
     ...commonFlags,
-    {
-      name: 'verify',
-      kind: 'bool',
-      help: 'With -init: the new keys have to be verified. Else: about their verification.',
-    },
-    {
-      name: 'key-shares',
-      kind: 'int',
-      aliases: ['n'],
-      defaultText: '5',
-      help: 'Number of new keys.',
-    },
-    {
-      name: 'key-threshold',
-      kind: 'int',
+    flag.bool(
+      'verify',
+      'With -init: the new keys have to be verified. Else: about their verification.',
+    ),
+    flag.int('key-shares', 'Number of new keys.', { aliases: ['n'], defaultText: '5' }),
+    flag.int('key-threshold', 'Number of them that are needed.', {
       aliases: ['t'],
       defaultText: '3',
-      help: 'Number of them that are needed.',
-    },
-    {
-      name: 'target',
-      kind: 'text',
-      help: 'Kept for compatibility: the keys that the seal has are what changes.',
-    },
-    {
-      name: 'pgp-keys',
-      kind: 'list',
-      help: 'With -init: files with PGP public keys, one for each new key, which is encrypted with it.',
-    },
-    { name: 'backup', kind: 'bool', help: 'With -init: the server keeps the encrypted keys.' },
-    { name: 'backup-retrieve', kind: 'bool', help: 'Print the encrypted keys that are kept.' },
-    { name: 'backup-delete', kind: 'bool', help: 'Delete them.' },
+    }),
+    flag.text('target', 'Kept for compatibility: the keys that the seal has are what changes.'),
+    flag.list(
+      'pgp-keys',
+      'With -init: files with PGP public keys, one for each new key, which is encrypted with it.',
+    ),
+    flag.bool('backup', 'With -init: the server keeps the encrypted keys.'),
+    flag.bool('backup-retrieve', 'Print the encrypted keys that are kept.'),
+    flag.bool('backup-delete', 'Delete them.'),
   ],
   output: 'format',
   args: [0, 1],

@@ -12,6 +12,7 @@ import type { ApiRequest } from '../../client/http-client.ts'
 import type { Command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
+import { flag } from '../flags.ts'
 import { goText } from '../go-text.ts'
 import { readPgpKeyFile, readPgpKeyFiles } from '../pgp-key-file.ts'
 import { formatColumns } from '../table.ts'
@@ -29,46 +30,20 @@ export const init: Command = {
     },
   ],
   flags: [
-    {
-      name: 'status',
-      kind: 'bool',
-      help: 'Only say whether it is initialised: exit code 0 if so, 2 if not.',
-    },
-    {
-      name: 'key-shares',
-      kind: 'int',
-      aliases: ['n'],
-      defaultText: '5',
-      help: 'Number of unseal keys.',
-    },
-    {
-      name: 'key-threshold',
-      kind: 'int',
-      aliases: ['t'],
-      defaultText: '3',
-      help: 'Number of them that unseal.',
-    },
-    {
-      name: 'pgp-keys',
-      kind: 'list',
-      help: 'Files with PGP public keys, one for each unseal key, which is encrypted with it.',
-    },
-    {
-      name: 'root-token-pgp-key',
-      kind: 'text',
-      help: 'File with the PGP public key that the root token is encrypted with.',
-    },
-    {
-      name: 'recovery-shares',
-      kind: 'int',
-      help: 'Number of recovery keys, where a service unseals.',
-    },
-    { name: 'recovery-threshold', kind: 'int', help: 'Number of them that are needed.' },
-    {
-      name: 'recovery-pgp-keys',
-      kind: 'list',
-      help: 'Files with PGP public keys, one for each recovery key.',
-    },
+    flag.bool('status', 'Only say whether it is initialised: exit code 0 if so, 2 if not.'),
+    flag.int('key-shares', 'Number of unseal keys.', { aliases: ['n'], defaultText: '5' }),
+    flag.int('key-threshold', 'Number of them that unseal.', { aliases: ['t'], defaultText: '3' }),
+    flag.list(
+      'pgp-keys',
+      'Files with PGP public keys, one for each unseal key, which is encrypted with it.',
+    ),
+    flag.text(
+      'root-token-pgp-key',
+      'File with the PGP public key that the root token is encrypted with.',
+    ),
+    flag.int('recovery-shares', 'Number of recovery keys, where a service unseals.'),
+    flag.int('recovery-threshold', 'Number of them that are needed.'),
+    flag.list('recovery-pgp-keys', 'Files with PGP public keys, one for each recovery key.'),
   ],
   output: 'format',
   args: [0, 0],
@@ -187,8 +162,8 @@ export const unseal: Command = {
     { title: 'Start over', line: 'operator unseal -reset' },
   ],
   flags: [
-    { name: 'reset', kind: 'bool', help: 'Forget the keys given so far.' },
-    { name: 'migrate', kind: 'bool', help: 'The key is for moving to another seal.' },
+    flag.bool('reset', 'Forget the keys given so far.'),
+    flag.bool('migrate', 'The key is for moving to another seal.'),
   ],
   output: 'format',
   args: [0, 1],

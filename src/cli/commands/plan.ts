@@ -10,6 +10,7 @@ import { userFilesBelow, writeUserFileBelow } from '../../platform/user-files.ts
 import type { Command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
+import { flag } from '../flags.ts'
 import { goText } from '../go-text.ts'
 import { formatJson } from '../json-text.ts'
 import { loginMounts } from '../login-mounts.ts'
@@ -109,7 +110,7 @@ export const apply: Command = {
     { title: 'After a look', line: 'plan access' },
     { title: 'Also where somebody loses', line: 'apply -lose access' },
   ],
-  flags: [{ name: 'lose', kind: 'bool', help: 'Write also what somebody would or might lose by.' }],
+  flags: [flag.bool('lose', 'Write also what somebody would or might lose by.')],
   output: 'none',
   args: [1, 1],
   async run(context) {

@@ -6,6 +6,7 @@ import { explainedPolicies, groupText } from '../../lib/policy-reason.ts'
 import type { Command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { exitCodes } from '../failure.ts'
+import { flag } from '../flags.ts'
 import { goSeconds, goText } from '../go-text.ts'
 import { formatColumns } from '../table.ts'
 
@@ -93,9 +94,7 @@ export const logout: Command = {
     { title: 'Log out', line: 'logout' },
     { title: 'Forget the token here and leave it alive', line: 'logout -keep-token' },
   ],
-  flags: [
-    { name: 'keep-token', kind: 'bool', help: 'Do not revoke it: it is only forgotten here.' },
-  ],
+  flags: [flag.bool('keep-token', 'Do not revoke it: it is only forgotten here.')],
   output: 'none',
   args: [0, 0],
   async run(context) {

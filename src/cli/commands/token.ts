@@ -7,6 +7,7 @@ import { objectOf } from '../../client/secret.ts'
 import type { Command } from '../command.ts'
 import { cleanPath, type CommandContext } from '../context.ts'
 import { CommandFailure } from '../failure.ts'
+import { flag } from '../flags.ts'
 import { goText } from '../go-text.ts'
 
 const lifetimes = ['ttl', 'explicit-max-ttl', 'period']
@@ -19,41 +20,20 @@ export const create: Command = {
     { title: 'Only its text', line: 'token create -policy=reader -field=token' },
   ],
   flags: [
-    {
-      name: 'policy',
-      kind: 'list',
-      help: 'Policy of the token. May be repeated; without it, those of the parent.',
-    },
-    { name: 'ttl', kind: 'duration', help: 'How long it lives.' },
-    {
-      name: 'explicit-max-ttl',
-      kind: 'duration',
-      help: 'How long it can live at most, renewals included.',
-    },
-    { name: 'period', kind: 'duration', help: 'Renewable for ever in steps of this length.' },
-    { name: 'renewable', kind: 'bool', defaultText: 'true', help: 'Whether it can be renewed.' },
-    {
-      name: 'orphan',
-      kind: 'bool',
-      help: 'Without a parent, so that it outlives the token in use. Needs sudo.',
-    },
-    { name: 'no-default-policy', kind: 'bool', help: 'Without the default policy.' },
-    {
-      name: 'use-limit',
-      kind: 'int',
-      defaultText: '0',
-      help: 'How often it can be used; 0 means without limit.',
-    },
-    { name: 'display-name', kind: 'text', help: 'Name shown in lookups and audit records.' },
-    { name: 'metadata', kind: 'pairs', help: 'Metadata. May be repeated.' },
-    { name: 'type', kind: 'text', defaultText: 'service', help: 'service or batch.' },
-    { name: 'role', kind: 'text', help: 'Token role to create it by.' },
-    { name: 'entity-alias', kind: 'text', help: 'Entity alias; only with -role.' },
-    {
-      name: 'id',
-      kind: 'text',
-      help: 'Text of the token. Needs sudo; mind that others see the command line.',
-    },
+    flag.list('policy', 'Policy of the token. May be repeated; without it, those of the parent.'),
+    flag.duration('ttl', 'How long it lives.'),
+    flag.duration('explicit-max-ttl', 'How long it can live at most, renewals included.'),
+    flag.duration('period', 'Renewable for ever in steps of this length.'),
+    flag.bool('renewable', 'Whether it can be renewed.', { defaultText: 'true' }),
+    flag.bool('orphan', 'Without a parent, so that it outlives the token in use. Needs sudo.'),
+    flag.bool('no-default-policy', 'Without the default policy.'),
+    flag.int('use-limit', 'How often it can be used; 0 means without limit.', { defaultText: '0' }),
+    flag.text('display-name', 'Name shown in lookups and audit records.'),
+    flag.pairs('metadata', 'Metadata. May be repeated.'),
+    flag.text('type', 'service or batch.', { defaultText: 'service' }),
+    flag.text('role', 'Token role to create it by.'),
+    flag.text('entity-alias', 'Entity alias; only with -role.'),
+    flag.text('id', 'Text of the token. Needs sudo; mind that others see the command line.'),
   ],
   output: 'field',
   args: [0, 0],
@@ -101,7 +81,7 @@ export const lookup: Command = {
       line: 'token lookup -accessor 9793c9b3-e04a-46f3-e7b8-748d7da248da',
     },
   ],
-  flags: [{ name: 'accessor', kind: 'bool', help: 'The argument is an accessor.' }],
+  flags: [flag.bool('accessor', 'The argument is an accessor.')],
   output: 'field',
   args: [0, 1],
   async run(context) {
@@ -127,13 +107,10 @@ export const renew: Command = {
     { title: 'By an hour', line: 'token renew -increment=1h' },
   ],
   flags: [
-    { name: 'accessor', kind: 'bool', help: 'The argument is an accessor.' },
-    {
-      name: 'increment',
-      kind: 'duration',
+    flag.bool('accessor', 'The argument is an accessor.'),
+    flag.duration('increment', 'How long it should live from now on. The server may grant less.', {
       aliases: ['i'],
-      help: 'How long it should live from now on. The server may grant less.',
-    },
+    }),
   ],
   output: 'field',
   args: [0, 1],
@@ -165,13 +142,12 @@ export const revoke: Command = {
     { title: 'Every token that a mount issued', line: 'token revoke -mode=path auth/jwt' },
   ],
   flags: [
-    { name: 'self', kind: 'bool', help: 'The token in use.' },
-    { name: 'accessor', kind: 'bool', help: 'The argument is an accessor.' },
-    {
-      name: 'mode',
-      kind: 'text',
-      help: 'orphan: leave its children alive. path: the argument is a prefix of paths that made tokens.',
-    },
+    flag.bool('self', 'The token in use.'),
+    flag.bool('accessor', 'The argument is an accessor.'),
+    flag.text(
+      'mode',
+      'orphan: leave its children alive. path: the argument is a prefix of paths that made tokens.',
+    ),
   ],
   output: 'none',
   args: [0, 1],
@@ -221,7 +197,7 @@ export const capabilities: Command = {
     { title: 'The token in use', line: 'token capabilities secret/data/app' },
     { title: 'Another one', line: 'token capabilities hvs.CAESI... secret/data/app' },
   ],
-  flags: [{ name: 'accessor', kind: 'bool', help: 'The first argument is an accessor.' }],
+  flags: [flag.bool('accessor', 'The first argument is an accessor.')],
   output: 'format',
   args: [1, 2],
   async run(context) {
