@@ -19,10 +19,7 @@ export function rolePaths(roles: AppRoles, secrets: SecretIds): readonly PathDec
       summary: 'One role: what its logins need, and what they receive.',
       fields: { role_name: roleNameField, ...roleFields },
       tellsUnknown: true,
-      exists: async ({ captures }) => {
-        const name = roleNameField.spell?.(captures['role_name'] ?? '') ?? ''
-        return (await roles.load(name)) !== undefined
-      },
+      exists: ({ captures }) => roles.has(roleNameField.spell?.(captures['role_name'] ?? '') ?? ''),
       operations: {
         read: {
           summary: 'Read a role.',

@@ -2,7 +2,7 @@
 
 import type { BackendContext } from '../../framework/backend.ts'
 import { dryRunField, previewLogins, type Preview } from '../../framework/dry-run.ts'
-import { listPath, NamedRecords, type Page } from '../../framework/named-records.ts'
+import { listPath, NamedRecords } from '../../framework/named-records.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid } from '../../framework/refusal.ts'
 import { reply } from '../../framework/reply.ts'
@@ -76,23 +76,14 @@ export interface CompiledCelRole {
   readonly program: CelProgram
 }
 
-export class CelRoles {
+export class CelRoles extends NamedRecords<CelRoleRecord> {
   readonly #context: BackendContext
-  readonly #records: NamedRecords<CelRoleRecord>
   /** A record object stays the same while its stored bytes do. */
   readonly #compiled = new WeakMap<CelRoleRecord, CompiledCelRole>()
 
   constructor(context: BackendContext) {
+    super(context.store, 'cel/role/', recordCodec(celRoleRecord))
     this.#context = context
-    this.#records = new NamedRecords(context.store, 'cel/role/', recordCodec(celRoleRecord))
-  }
-
-  async load(name: string, view?: StoreView): Promise<CelRoleRecord | undefined> {
-    return this.#records.load(name, view)
-  }
-
-  names(page?: Page): Promise<readonly string[]> {
-    return this.#records.names(page)
   }
 
   async find(name: string, view: StoreView): Promise<CompiledCelRole | undefined> {
@@ -157,7 +148,7 @@ export class CelRoles {
     name: string,
     change: (current: CelRoleRecord | undefined) => ReturnType<typeof celRoleRecord.merge>,
   ): Promise<CelRoleRecord> {
-    const key = this.#records.key(name)
+    const key = this.key(name)
     return this.#context.store.write(async (txn) => {
       const current = await txn.get(key)
       const { record } = await this.#checked(name, change(current), current)
@@ -167,7 +158,7 @@ export class CelRoles {
   }
 
   async remove(name: string): Promise<void> {
-    await this.#context.store.write((txn) => txn.delete(this.#records.key(name).text))
+    await this.#context.store.write((txn) => txn.delete(this.key(name).text))
   }
 }
 
@@ -253,7 +244,7 @@ export function celRolePaths(
       summary: 'One CEL role: the program that decides who may log in, and what they receive.',
       fields: celRoleFields,
       tellsUnknown: true,
-      exists: async ({ captures }) => (await roles.load(captures['name'] ?? '')) !== undefined,
+      exists: ({ captures }) => roles.has(captures['name'] ?? ''),
       operations: {
         read: {
           summary: 'Read a CEL role.',
