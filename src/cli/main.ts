@@ -208,7 +208,7 @@ function chooseFormat(text: string): OutputFormat {
 }
 
 function checkCount(command: Command, count: number): void {
-  const [min, max] = command.args
+  const [min, max] = command.args ?? [0, 0]
   const expected = min === max ? `${min}` : `${min}-${max}`
   if (count < min) {
     const least = max > 100 ? `at least ${min}` : expected

@@ -69,7 +69,7 @@ export function flagsOf(command: Command): readonly FlagSpec[] {
   return [
     ...(command.flags ?? []),
     ...(command.kind === 'local' ? [] : connectionFlags),
-    ...(command.output === 'none' ? [] : formatFlags),
+    ...(command.output === undefined ? [] : formatFlags),
     ...(command.output === 'field' ? [fieldFlag] : []),
   ]
 }

@@ -11,14 +11,12 @@ import { parseTextValues } from '../key-values.ts'
 import { formatTable } from '../table.ts'
 
 export const auditList: Command = {
-  usage: '[options]',
   description: 'Lists the audit devices.',
   examples: [
     { title: 'List them', line: 'audit list' },
     { title: 'With their options', line: 'audit list -detailed' },
   ],
   output: 'format',
-  args: [0, 0],
   async run(context) {
     const { print } = context
     const secret = await context.fetch(
@@ -65,7 +63,6 @@ export const auditEnable: Command = {
     flag.text('description', 'Words for people.'),
     flag.bool('local', 'Only on this cluster.'),
   ],
-  output: 'none',
   args: [1, 1000],
   async run(context) {
     const type = context.path(0)
@@ -94,7 +91,6 @@ export const auditDisable: Command = {
     { title: 'Disable one', line: 'audit disable file' },
     { title: 'Disable the second', line: 'audit disable second' },
   ],
-  output: 'none',
   args: [1, 1],
   async run(context) {
     const path = context.path(0)

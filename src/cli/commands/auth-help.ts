@@ -15,7 +15,6 @@ export const authHelp: Command = {
     { title: 'By type', line: 'auth help jwt' },
     { title: 'By path', line: 'auth help corp' },
   ],
-  output: 'none',
   args: [1, 1],
   async run(context) {
     const given = context.path(0)

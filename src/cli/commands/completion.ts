@@ -20,7 +20,6 @@ export const completion: Command = {
     flag.bool('uninstall', 'Take them out again.'),
   ],
   kind: 'local',
-  output: 'none',
   args: [0, 1],
   async run(context) {
     const shell = chooseShell(context)

@@ -15,7 +15,6 @@ import { formatColumns } from '../table.ts'
 import { sessionRows } from './session.ts'
 
 export const firstAdmin: Command = {
-  usage: '[options]',
   description:
     'Makes the first administrator of a new server, with the root token: writes the policy, gets a token that has it, keeps that token, and revokes the root token. The token is made here, or comes from a sign-in of the person named with -subject through -mount, whose role is written first. At a terminal and without flags it asks step by step. Whatever ends it before the token works and is kept takes back what was written.',
   examples: [
@@ -40,7 +39,6 @@ export const firstAdmin: Command = {
       'Ask step by step, also where the answers are lines of standard input.',
     ),
   ],
-  output: 'none',
   args: [0, 10],
   async run(context) {
     const root = await requireRoot(context)

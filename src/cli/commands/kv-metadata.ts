@@ -71,7 +71,6 @@ export const metadataPut: Command = {
     },
   ],
   flags: settingFlags,
-  output: 'none',
   args: [1, 1],
   run(context) {
     return sendSettings(context, 'PUT', [])
@@ -92,7 +91,6 @@ export const metadataPatch: Command = {
     },
   ],
   flags: [...settingFlags, flag.list('remove-custom-metadata', 'Word to drop. May be repeated.')],
-  output: 'none',
   args: [1, 1],
   run(context) {
     return sendSettings(context, 'PATCH', context.flags.list('remove-custom-metadata'))
@@ -107,7 +105,6 @@ export const metadataDelete: Command = {
     { title: 'With the path as a whole', line: 'kv metadata delete secret/app' },
   ],
   flags: [mountFlag],
-  output: 'none',
   args: [1, 1],
   async run(context) {
     const path = await metadataPath(context)

@@ -305,7 +305,6 @@ export const kvEnableVersioning: Command = {
     { title: 'The store at kv/', line: 'kv enable-versioning kv' },
     { title: 'Another one', line: 'kv enable-versioning team/kv' },
   ],
-  output: 'none',
   args: [1, 1],
   async run(context) {
     const body = { options: { version: '2' } }

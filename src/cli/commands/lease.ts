@@ -61,7 +61,6 @@ export const leaseRevoke: Command = {
     ),
     flag.bool('sync', 'Wait until it is done.'),
   ],
-  output: 'none',
   args: [1, 1],
   async run(context) {
     const { flags, print } = context

@@ -16,7 +16,6 @@ export const link: Command = {
   ],
   flags: [flag.text('as', 'The name: vault or bao.')],
   kind: 'local',
-  output: 'none',
   args: [1, 1],
   async run(context) {
     const name = stockNames.find((one) => one === context.flags.text('as'))

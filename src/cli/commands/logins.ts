@@ -30,7 +30,6 @@ const filterFlags = [
 ] as const
 
 export const tail: Command = {
-  usage: '[options]',
   description: 'Shows the last logins, the newest at the end.',
   examples: [
     { title: 'The last twenty', line: 'logins tail' },
@@ -42,7 +41,6 @@ export const tail: Command = {
     flag.bool('follow', 'Go on with those that come.'),
   ],
   output: 'format',
-  args: [0, 0],
   async run(context) {
     const count = context.flags.int('n') ?? 20
     const first = await newest(context, count)
@@ -130,7 +128,6 @@ export const show: Command = {
 }
 
 export const summary: Command = {
-  usage: '[options]',
   description: 'Counts logins by mount, role, decision and reason.',
   examples: [
     { title: 'All that are kept', line: 'logins summary' },
@@ -138,7 +135,6 @@ export const summary: Command = {
   ],
   flags: [flag.text('since', 'RFC 3339 or seconds since 1970.')],
   output: 'format',
-  args: [0, 0],
   async run(context) {
     const since = context.flags.text('since') ?? ''
     const query = since === '' ? [] : [['since', since] as const]

@@ -23,7 +23,6 @@ function moveMount(kind: MountKind): Command {
         line: `${kind.group} move ${kind.exampleType} team/${kind.exampleType}`,
       },
     ],
-    output: 'none',
     args: [2, 2],
     async run(context) {
       const from = kind.prefix + parentPath(withoutPrefix(context.path(0), kind))

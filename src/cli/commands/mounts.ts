@@ -77,14 +77,12 @@ const descriptionFlag = flag.text('description', 'Words for people.')
 
 function listMounts(kind: MountKind): Command {
   return {
-    usage: '[options]',
     description: `Lists the mounted ${kind.noun}s.`,
     examples: [
       { title: 'List them', line: `${kind.group} list` },
       { title: 'With all settings', line: `${kind.group} list -detailed` },
     ],
     output: 'format',
-    args: [0, 0],
     async run(context) {
       const mounts = await loadMounts(context, kind)
       return context.print.either(
@@ -216,7 +214,6 @@ function enableMount(kind: MountKind): Command {
       flag.bool('external-entropy-access', 'Accepted for existing scripts.', { hidden: true }),
       flag.text('plugin-name', 'Accepted for existing scripts.', { hidden: true }),
     ],
-    output: 'none',
     args: [1, 1],
     async run(context) {
       const { flags } = context
@@ -307,7 +304,6 @@ function tuneMount(kind: MountKind): Command {
             flag.bool('user-lockout-disable', 'No lockout at all.'),
           ]),
     ],
-    output: 'none',
     args: [1, 1],
     async run(context) {
       const path = parentPath(context.path(0))
@@ -364,7 +360,6 @@ function disableMount(kind: MountKind): Command {
       { title: 'The one at the default path', line: `${kind.group} disable ${kind.exampleType}` },
       { title: 'Another one', line: `${kind.group} disable corp` },
     ],
-    output: 'none',
     args: [1, 1],
     async run(context) {
       const path = parentPath(context.path(0))

@@ -12,26 +12,22 @@ import { listPath } from './logical.ts'
 const metadataFlag = flag.pairs('custom-metadata', 'Words for people. May be repeated.')
 
 export const namespaceList: Command = {
-  usage: '[options]',
   description: 'Lists the namespaces directly below. Without any, the exit code is 2.',
   examples: [
     { title: 'List them', line: 'namespace list' },
     { title: 'With ids and metadata', line: 'namespace list -detailed' },
   ],
   output: 'format',
-  args: [0, 0],
   run: (context) => listPath(context, 'sys/namespaces'),
 }
 
 export const namespaceScan: Command = {
-  usage: '[options]',
   description: 'Lists all namespaces below, however deep. Without any, the exit code is 2.',
   examples: [
     { title: 'List them', line: 'namespace scan' },
     { title: 'As a JSON array', line: 'namespace scan -format=json' },
   ],
   output: 'format',
-  args: [0, 0],
   run: (context) => listPath(context, 'sys/namespaces', 'scan'),
 }
 
@@ -99,7 +95,6 @@ export const namespaceDelete: Command = {
     { title: 'Delete one', line: 'namespace delete team' },
     { title: 'One below another', line: 'namespace delete -namespace=team a' },
   ],
-  output: 'none',
   args: [1, 1],
   async run(context) {
     const path = namespacePath(context)
@@ -138,7 +133,6 @@ export const namespaceUnlock: Command = {
     { title: 'One below', line: 'namespace unlock -unlock-key=KEY team' },
     { title: 'That of the request', line: 'namespace unlock -namespace=team -unlock-key=KEY' },
   ],
-  output: 'none',
   args: [0, 1],
   async run(context) {
     const unlock_key = context.flags.text('unlock-key') ?? ''

@@ -90,7 +90,6 @@ export const restore: Command = {
 }
 
 export const check: Command = {
-  usage: '[options]',
   description:
     'Reads the whole store of a running server and says whether it is whole: every sealed record opens, every token has its expiry key, no index names what is not there.',
   examples: [
@@ -98,7 +97,6 @@ export const check: Command = {
     { title: 'For a script', line: 'operator check -format=json' },
   ],
   output: 'format',
-  args: [0, 0],
   async run(context) {
     const secret = await context.fetch(
       { method: 'GET', path: 'sys/storage/check' },

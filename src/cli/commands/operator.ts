@@ -19,7 +19,6 @@ import { formatColumns } from '../table.ts'
 import { sealData, sealTable } from './status.ts'
 
 export const init: Command = {
-  usage: '[options]',
   description:
     'Initialises a new server: makes its root key, splits it into unseal keys and prints them with the first root token. They are shown once.',
   examples: [
@@ -46,7 +45,6 @@ export const init: Command = {
     flag.list('recovery-pgp-keys', 'Files with PGP public keys, one for each recovery key.'),
   ],
   output: 'format',
-  args: [0, 0],
   async run(context) {
     if (context.flags.bool('status')) return initStatus(context)
     const body = await initBody(context, await opensItself(context))
@@ -193,15 +191,12 @@ async function unsealBody(context: CommandContext): Promise<JsonObject> {
 }
 
 export const seal: Command = {
-  usage: '[options]',
   description:
     'Seals the server: it forgets its key and answers nothing until it is unsealed again.',
   examples: [
     { title: 'Seal it', line: 'operator seal' },
     { title: 'Seal another one', line: 'operator seal -address=https://vault.example.com' },
   ],
-  output: 'none',
-  args: [0, 0],
   async run(context) {
     await context.send({ method: 'PUT', path: 'sys/seal' }, { doing: 'Error sealing' })
     return context.print.success('Success! Vault is sealed.')
@@ -209,14 +204,11 @@ export const seal: Command = {
 }
 
 export const stepDown: Command = {
-  usage: '[options]',
   description: 'Asks the active server of a cluster to hand over to another.',
   examples: [
     { title: 'The server of the environment', line: 'operator step-down' },
     { title: 'Another one', line: 'operator step-down -address=https://node1.example.com' },
   ],
-  output: 'none',
-  args: [0, 0],
   async run(context) {
     await context.send({ method: 'PUT', path: 'sys/step-down' }, { doing: 'Error stepping down' })
     return context.print.success('Success! Stepped down')
@@ -224,19 +216,16 @@ export const stepDown: Command = {
 }
 
 export const keyStatus: Command = {
-  usage: '[options]',
   description: 'Prints which encryption key is in use and since when.',
   examples: [
     { title: 'Print it', line: 'operator key-status' },
     { title: 'As JSON', line: 'operator key-status -format=json' },
   ],
   output: 'format',
-  args: [0, 0],
   run: showKeyStatus,
 }
 
 export const rotate: Command = {
-  usage: '[options]',
   description:
     'Makes a new encryption key for what is stored from now on. Older data stays readable.',
   examples: [
@@ -244,7 +233,6 @@ export const rotate: Command = {
     { title: 'With the new key as JSON', line: 'operator rotate -format=json' },
   ],
   output: 'format',
-  args: [0, 0],
   async run(context) {
     await context.send({ method: 'PUT', path: 'sys/rotate' }, { doing: 'Error rotating key' })
     context.print.success('Success! Rotated key\n')

@@ -33,7 +33,6 @@ export const exportFiles: Command = {
     { title: 'Into a checkout', line: 'export access' },
     { title: 'And see what is different', line: 'plan access' },
   ],
-  output: 'none',
   args: [1, 1],
   async run(context) {
     const folder = context.args[0] ?? ''
@@ -111,7 +110,6 @@ export const apply: Command = {
     { title: 'Also where somebody loses', line: 'apply -lose access' },
   ],
   flags: [flag.bool('lose', 'Write also what somebody would or might lose by.')],
-  output: 'none',
   args: [1, 1],
   async run(context) {
     const pieces = await piecesBelow(context, context.args[0] ?? '')

@@ -14,7 +14,6 @@ export const policyFmt: Command = {
     { title: 'Another one', line: 'policy fmt policies/deployer.hcl' },
   ],
   kind: 'local',
-  output: 'none',
   args: [1, 1],
   async run(context) {
     const path = (context.args[0] ?? '').trim()

@@ -6,14 +6,12 @@ import { CommandFailure, exitCodes } from '../failure.ts'
 import { goText } from '../go-text.ts'
 
 export const policyList: Command = {
-  usage: '[options]',
   description: 'Lists the names of the policies.',
   examples: [
     { title: 'List them', line: 'policy list' },
     { title: 'As a JSON array', line: 'policy list -format=json' },
   ],
   output: 'format',
-  args: [0, 0],
   async run(context) {
     const secret = await context.fetch(
       { method: 'GET', path: 'sys/policies/acl', query: [['list', 'true']] },
@@ -57,7 +55,6 @@ export const policyWrite: Command = {
     { title: 'From a file', line: 'policy write reader reader.hcl' },
     { title: 'From standard input', line: 'policy write reader -' },
   ],
-  output: 'none',
   args: [2, 2],
   async run(context) {
     const name = policyName(context.args[0])
@@ -77,7 +74,6 @@ export const policyDelete: Command = {
     { title: 'Delete one', line: 'policy delete reader' },
     { title: 'In another namespace', line: 'policy delete -namespace=team reader' },
   ],
-  output: 'none',
   args: [1, 1],
   async run(context) {
     const name = policyName(context.args[0])

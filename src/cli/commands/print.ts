@@ -11,7 +11,5 @@ export const printToken: Command = {
     { title: 'Use it', line: 'print token | pbcopy' },
   ],
   kind: 'local',
-  output: 'none',
-  args: [0, 0],
   run: async (context) => context.print.line(await context.token()),
 }

@@ -7,7 +7,6 @@ import type { Command } from '../command.ts'
 import { flag } from '../flags.ts'
 
 export const server: Command = {
-  usage: '[options]',
   description:
     'Runs a server until it is stopped. With -dev it is ready at once, listens on this machine alone and keeps nothing.',
   examples: [
@@ -32,7 +31,6 @@ export const server: Command = {
     flag.text('log-file', 'File to write the log to instead of standard error.'),
   ],
   kind: 'local',
-  output: 'none',
   args: [0, 10_000],
   passThrough: true,
   run(context) {

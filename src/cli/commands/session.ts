@@ -13,7 +13,6 @@ import { formatColumns } from '../table.ts'
 const lookupPath = 'auth/token/lookup-self'
 
 export const whoami: Command = {
-  usage: '[options]',
   description:
     'Prints whose token the other commands use: name, role, groups, end, why each policy is there, and where the token comes from. The token itself is not printed.',
   examples: [
@@ -21,7 +20,6 @@ export const whoami: Command = {
     { title: 'One field, for a script', line: 'whoami -field=display_name' },
   ],
   output: 'field',
-  args: [0, 0],
   async run(context) {
     const secret = await context.fetch(
       { method: 'GET', path: lookupPath },
@@ -87,7 +85,6 @@ function policiesOf(token: JsonObject): readonly string[] {
 }
 
 export const logout: Command = {
-  usage: '[options]',
   description:
     'Revokes the token that "login" kept, and forgets it. A token of the environment is neither used nor revoked.',
   examples: [
@@ -95,8 +92,6 @@ export const logout: Command = {
     { title: 'Forget the token here and leave it alive', line: 'logout -keep-token' },
   ],
   flags: [flag.bool('keep-token', 'Do not revoke it: it is only forgotten here.')],
-  output: 'none',
-  args: [0, 0],
   async run(context) {
     const helper = await context.tokenHelper()
     const token = await helper.get()

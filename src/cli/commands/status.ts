@@ -10,7 +10,6 @@ import { goText } from '../go-text.ts'
 import { formatTable } from '../table.ts'
 
 export const status: Command = {
-  usage: '[options]',
   description:
     'Prints whether the server is initialised and sealed. The exit code is 0 when it is unsealed, 2 when it is sealed and 1 when it cannot be asked.',
   examples: [
@@ -18,7 +17,6 @@ export const status: Command = {
     { title: 'Ask another one', line: 'status -address=http://127.0.0.1:8200' },
   ],
   output: 'field',
-  args: [0, 0],
   async run(context) {
     try {
       return await showStatus(context)

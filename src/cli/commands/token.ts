@@ -13,7 +13,6 @@ import { goText } from '../go-text.ts'
 const lifetimes = ['ttl', 'explicit-max-ttl', 'period']
 
 export const create: Command = {
-  usage: '[options]',
   description: 'Makes a token, as a child of the one in use unless -orphan is given.',
   examples: [
     { title: 'A token with one policy for an hour', line: 'token create -policy=reader -ttl=1h' },
@@ -36,7 +35,6 @@ export const create: Command = {
     flag.text('id', 'Text of the token. Needs sudo; mind that others see the command line.'),
   ],
   output: 'field',
-  args: [0, 0],
   async run(context) {
     const { flags } = context
     const role = cleanPath(flags.text('role') ?? '')
@@ -149,7 +147,6 @@ export const revoke: Command = {
       'orphan: leave its children alive. path: the argument is a prefix of paths that made tokens.',
     ),
   ],
-  output: 'none',
   args: [0, 1],
   async run(context) {
     await context.send(revokeRequest(context), { doing: 'Error revoking token' })

@@ -21,7 +21,6 @@ export const version: Command = {
   ],
   kind: 'local',
   output: 'format',
-  args: [0, 0],
   async run(context) {
     return context.print.either(versionLine(context.programName), {
       name,
