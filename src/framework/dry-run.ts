@@ -18,16 +18,20 @@ export interface PreviewSight {
   readonly rows: boolean
 }
 
-export interface PreviewFound {
-  readonly warnings: readonly string[]
-  /** `field`, `before` and `after`. */
-  readonly changes: readonly JsonObject[]
+/** How logins or tokens would fare. */
+export interface Replayed {
   readonly replayed: number
   readonly unknown: number
   readonly gain: readonly JsonObject[]
   readonly lose: readonly JsonObject[]
   readonly changed: readonly JsonObject[]
   readonly truncated: boolean
+}
+
+interface PreviewFound extends Replayed {
+  readonly warnings: readonly string[]
+  /** `field`, `before` and `after`. */
+  readonly changes: readonly JsonObject[]
 }
 
 /** Where the rows of a login preview can be read as well. */

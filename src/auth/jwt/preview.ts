@@ -8,7 +8,7 @@
  */
 
 import type { BackendContext, KeptLogin } from '../../framework/backend.ts'
-import { previewData, type PreviewSight } from '../../framework/dry-run.ts'
+import { previewData, type PreviewSight, type Replayed } from '../../framework/dry-run.ts'
 import { grantedBy } from '../../framework/role-login.ts'
 import { encodeJson, member, type JsonObject, type JsonValue } from '../../lib/json.ts'
 import { turn } from '../../lib/turns.ts'
@@ -49,15 +49,6 @@ interface Side {
   readonly celOf: (name: string) => CompiledCelRole | undefined
   /** In place of the stored one of that name. */
   readonly issuer?: NamedIssuer | undefined
-}
-
-interface Replay {
-  readonly replayed: number
-  readonly unknown: number
-  readonly gain: readonly JsonObject[]
-  readonly lose: readonly JsonObject[]
-  readonly changed: readonly JsonObject[]
-  readonly truncated: boolean
 }
 
 /** Fields that decide about signatures, which are not kept. */
@@ -193,7 +184,7 @@ export class JwtPreview {
     return (name) => found.get(name)
   }
 
-  async #replay(kept: readonly KeptLogin[], before: Side, after: Side): Promise<Replay> {
+  async #replay(kept: readonly KeptLogin[], before: Side, after: Side): Promise<Replayed> {
     const { clock } = this.#context
     const judges = [await this.#judge(before), await this.#judge(after)] as const
     const startedMs = clock.monotonicMs()
