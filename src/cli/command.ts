@@ -12,7 +12,7 @@ export interface CommandExample {
 }
 
 export interface Command {
-  /** What follows the command's name, as in `[options] PATH [K=V...]`; options alone when absent. */
+  /** What follows its name, as in `[options] PATH [K=V...]`; options alone when absent. */
   readonly usage?: string
   /** Sentences below the usage line. */
   readonly description: string

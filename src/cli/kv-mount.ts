@@ -35,13 +35,10 @@ export async function findKvTarget(context: CommandContext, word?: string): Prom
   const given = cleanPath(word ?? context.args[0] ?? '')
   const named = cleanPath(context.flags.text('mount') ?? '')
   const response = await context.send(
-    { method: 'GET', path: `sys/internal/ui/mounts/${named === '' ? given : named}` },
-    {
-      doing: `Error finding the store of ${named === '' ? given : named}`,
-      about: named === '' ? given : named,
-      accept: [404],
-      preflight: true,
-    },
+    'GET',
+    `sys/internal/ui/mounts/${named === '' ? given : named}`,
+    `Error finding the store of ${named === '' ? given : named}`,
+    { about: named === '' ? given : named, accept: [404], preflight: true },
   )
   // A server without this path is older than versioned stores.
   const data = response.status === 404 ? undefined : parseSecret(response)?.data

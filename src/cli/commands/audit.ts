@@ -19,10 +19,7 @@ export const auditList: Command = {
   output: 'format',
   async run(context) {
     const { print } = context
-    const secret = await context.fetch(
-      { method: 'GET', path: 'sys/audit' },
-      { doing: 'Error listing audits' },
-    )
+    const secret = await context.fetch('GET', 'sys/audit', 'Error listing audits')
     const devices = secret?.data ?? {}
     if (!print.isTable) return print.data(devices)
     const paths = Object.keys(devices).sort()
@@ -74,10 +71,7 @@ export const auditEnable: Command = {
       local: context.flags.bool('local'),
       options,
     }
-    await context.perform(
-      { method: 'PUT', path: `sys/audit/${path}`, body },
-      { doing: 'Error enabling audit device' },
-    )
+    await context.perform('PUT', `sys/audit/${path}`, 'Error enabling audit device', { body })
     return context.print.success(
       `Success! Enabled the ${type} audit device at: ${parentPath(path)}`,
     )
@@ -94,10 +88,7 @@ export const auditDisable: Command = {
   args: [1, 1],
   async run(context) {
     const path = context.path(0)
-    await context.send(
-      { method: 'DELETE', path: `sys/audit/${path}` },
-      { doing: 'Error disabling audit device' },
-    )
+    await context.send('DELETE', `sys/audit/${path}`, 'Error disabling audit device')
     return context.print.success(
       `Success! Disabled audit device (if it was enabled) at: ${parentPath(path)}`,
     )
@@ -119,10 +110,9 @@ export const auditHash: Command = {
     const [word = ''] = context.args
     const input = word === '-' ? trimEnd(await context.readStdin(), '\n') : word
     const path = cleanPath(context.flags.text('path') ?? 'file')
-    const secret = await context.fetch(
-      { method: 'POST', path: `sys/audit-hash/${path}`, body: { input } },
-      { doing: 'Error hashing' },
-    )
+    const secret = await context.fetch('POST', `sys/audit-hash/${path}`, 'Error hashing', {
+      body: { input },
+    })
     const { print } = context
     const data = secret?.data ?? {}
     return print.either(textMember(data, 'hash'), data)

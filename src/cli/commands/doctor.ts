@@ -29,10 +29,7 @@ export const doctor: Command = {
     const reports: JsonObject[] = []
     for (const mount of mounts) {
       const path = `auth/${mount}/doctor`
-      const secret = await context.fetch(
-        { method: 'GET', path },
-        { doing: `Error reading ${path}` },
-      )
+      const secret = await context.fetch('GET', path, `Error reading ${path}`)
       reports.push({ mount: `${mount}/`, ...secret?.data })
     }
     if (!context.print.isTable) context.print.data(reports)

@@ -44,10 +44,9 @@ export const explain: Command = {
   args: [0, 1],
   async run(context) {
     const body = await question(context)
-    const secret = await context.fetch(
-      { method: 'POST', path: 'sys/explain/login', body },
-      { doing: 'Error explaining the login' },
-    )
+    const secret = await context.fetch('POST', 'sys/explain/login', 'Error explaining the login', {
+      body,
+    })
     const { data } = secret ?? {}
     if (secret === undefined || data === undefined) {
       throw new CommandFailure('the server explained nothing', exitCodes.remote)
@@ -92,10 +91,10 @@ async function lastRefused(context: CommandContext): Promise<string> {
     const text = flags.text(name) ?? ''
     if (text !== '') query.push([name, text])
   }
-  const secret = await context.fetch(
-    { method: 'GET', path: 'sys/logins', query },
-    { doing: 'Error reading sys/logins', preflight: true },
-  )
+  const secret = await context.fetch('GET', 'sys/logins', 'Error reading sys/logins', {
+    query,
+    preflight: true,
+  })
   const [last] = objectsMember(secret?.data ?? {}, 'logins')
   const id = goTextMember(last, 'request_id')
   if (id === '') throw new CommandFailure('no refused login is kept', exitCodes.remote)

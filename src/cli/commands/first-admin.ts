@@ -49,10 +49,9 @@ export const firstAdmin: Command = {
     await requireSound(context, plan)
     const facts = await makeAdmin(context, plan, helper)
     if (plan.revokesRoot) {
-      await context.send(
-        { method: 'PUT', path: 'auth/token/revoke-self', token: root },
-        { doing: 'Error revoking the root token' },
-      )
+      await context.send('PUT', 'auth/token/revoke-self', 'Error revoking the root token', {
+        token: root,
+      })
     }
     context.print.line(formatColumns([...sessionRows(facts), ['token', `kept in ${helper.place}`]]))
     context.print.line(
@@ -100,8 +99,9 @@ async function askForPlan(context: CommandContext, flagged: AdminPlan): Promise<
 
 async function requireRoot(context: CommandContext): Promise<string> {
   const secret = await context.fetch(
-    { method: 'GET', path: 'auth/token/lookup-self' },
-    { doing: 'Error looking up the token in use' },
+    'GET',
+    'auth/token/lookup-self',
+    'Error looking up the token in use',
   )
   const policies = secret?.data === undefined ? undefined : member(secret.data, 'policies')
   if (isJsonArray(policies) && policies.includes('root')) return context.token()

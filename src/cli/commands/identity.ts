@@ -81,16 +81,16 @@ async function showAll(context: CommandContext, { path, header, row }: Kind): Pr
   const { print } = context
   const limit = context.flags.text('limit') ?? rowsByDefault
   const secret = await context.read(
+    'GET',
+    `identity/${path}/id`,
+    `Error listing what is at identity/${path}`,
     {
-      method: 'GET',
-      path: `identity/${path}/id`,
       query: [
         ['list', 'true'],
         ['limit', limit],
         ['after', context.flags.text('after') ?? ''],
       ],
     },
-    { doing: `Error listing what is at identity/${path}` },
   )
   const ids = secret === undefined ? undefined : listKeys(secret)
   const infos = member(secret?.data ?? {}, 'key_info')
@@ -112,8 +112,10 @@ async function showOne(context: CommandContext, { path }: Kind, name: string): P
   if (name === '') throw new CommandFailure('The name must not be empty')
   for (const by of ['name', 'id']) {
     const secret = await context.fetch(
-      { method: 'POST', path: `identity/lookup/${path}`, body: { [by]: name } },
-      { doing: `Error looking up the ${path} ${name}` },
+      'POST',
+      `identity/lookup/${path}`,
+      `Error looking up the ${path} ${name}`,
+      { body: { [by]: name } },
     )
     if (secret !== undefined) return context.show(secret)
   }

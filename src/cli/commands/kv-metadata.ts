@@ -33,7 +33,7 @@ export const metadataGet: Command = {
   args: [1, 1],
   async run(context) {
     const path = await metadataPath(context)
-    const secret = await context.read({ method: 'GET', path }, { doing: `Error reading ${path}` })
+    const secret = await context.read('GET', path, `Error reading ${path}`)
     if (secret === undefined) return context.nothingFound(path)
     const versions = secret.data === undefined ? undefined : objectMember(secret.data, 'versions')
     const whole = !context.print.isTable || (context.flags.text('field') ?? '') !== ''
@@ -108,7 +108,7 @@ export const metadataDelete: Command = {
   args: [1, 1],
   async run(context) {
     const path = await metadataPath(context)
-    await context.send({ method: 'DELETE', path }, { doing: `Error deleting ${path}` })
+    await context.send('DELETE', path, `Error deleting ${path}`)
     return context.print.success(`Success! Data deleted (if it existed) at: ${path}`)
   },
 }
@@ -120,10 +120,10 @@ async function sendSettings(
 ): Promise<number> {
   const body = objectOf(settingFields(context, removed))
   const path = await metadataPath(context)
-  const response = await context.send(
-    { method, path, body },
-    { doing: `Error writing data to ${path}`, accept: method === 'PATCH' ? [404] : [] },
-  )
+  const response = await context.send(method, path, `Error writing data to ${path}`, {
+    body,
+    accept: method === 'PATCH' ? [404] : [],
+  })
   if (response.status === 404) return context.nothingFound(path)
   return context.print.success(`Success! Data written to: ${path}`)
 }

@@ -43,10 +43,9 @@ export const kvGet: Command = {
     const target = await findKvTarget(context)
     const path = target.pathIn('data')
     const version = target.versioned ? (context.flags.text('version') ?? '') : ''
-    const secret = await context.read(
-      { method: 'GET', path, query: version === '' ? [] : [['version', version]] },
-      { doing: `Error reading ${path}` },
-    )
+    const secret = await context.read('GET', path, `Error reading ${path}`, {
+      query: version === '' ? [] : [['version', version]],
+    })
     return secret === undefined
       ? context.nothingFound(path)
       : showSecret(context, path, target.versioned, secret)
@@ -101,10 +100,7 @@ export const kvPut: Command = {
     const target = await findKvTarget(context)
     const path = target.pathIn('data')
     const body = target.versioned ? { data, options: casOptions(context) } : data
-    const secret = await context.fetch(
-      { method: 'PUT', path, body },
-      { doing: `Error writing data to ${path}` },
-    )
+    const secret = await context.fetch('PUT', path, `Error writing data to ${path}`, { body })
     return showWritten(context, path, secret)
   },
 }
@@ -144,10 +140,10 @@ export const kvPatch: Command = {
     requireVersioned(target, 'kv patch')
     const path = target.pathIn('data')
     if (method === 'rw') return readThenWrite(context, path, changes)
-    const response = await context.send(
-      { method: 'PATCH', path, body: { data: changes, options: casOptions(context) } },
-      { doing: `Error writing data to ${path}`, accept: method === '' ? [404, 405] : [404] },
-    )
+    const response = await context.send('PATCH', path, `Error writing data to ${path}`, {
+      body: { data: changes, options: casOptions(context) },
+      accept: method === '' ? [404, 405] : [404],
+    })
     if (response.status === 405) return readThenWrite(context, path, changes)
     if (response.status === 404) return context.nothingFound(path)
     return showWritten(context, path, parseSecret(response))
@@ -159,20 +155,16 @@ async function readThenWrite(
   path: string,
   changes: JsonObject,
 ): Promise<number> {
-  const current = await context.read(
-    { method: 'GET', path },
-    { doing: `Error reading ${path}`, preflight: true },
-  )
+  const current = await context.read('GET', path, `Error reading ${path}`, { preflight: true })
   const before = current?.data === undefined ? undefined : objectMember(current.data, 'data')
   const metadata = current?.data === undefined ? undefined : objectMember(current.data, 'metadata')
   if (before === undefined || metadata === undefined) return context.nothingFound(path)
   const merged = Object.entries({ ...before, ...changes }).filter(([, value]) => value !== null)
   // The version that was read must still be the newest, or another writer's change would be lost.
   const options = { cas: numberMember(metadata, 'version'), ...casOptions(context) }
-  const secret = await context.fetch(
-    { method: 'PUT', path, body: { data: objectOf(merged), options } },
-    { doing: `Error writing data to ${path}` },
-  )
+  const secret = await context.fetch('PUT', path, `Error writing data to ${path}`, {
+    body: { data: objectOf(merged), options },
+  })
   return showWritten(context, path, secret)
 }
 
@@ -192,12 +184,10 @@ export const kvDelete: Command = {
     const target = await findKvTarget(context)
     if (versions.length > 0) requireVersioned(target, '-versions')
     const path = target.pathIn(versions.length > 0 ? 'delete' : 'data')
-    const secret = await context.fetch(
-      versions.length > 0
-        ? { method: 'PUT', path, body: { versions } }
-        : { method: 'DELETE', path },
-      { doing: `Error deleting ${path}` },
-    )
+    const doing = `Error deleting ${path}`
+    const secret = await (versions.length > 0
+      ? context.fetch('PUT', path, doing, { body: { versions } })
+      : context.fetch('DELETE', path, doing))
     if (secret !== undefined) return context.show(secret)
     return context.print.success(
       `Success! Data deleted (if it existed) at: ${target.pathIn('data')}`,
@@ -227,10 +217,9 @@ function versionsCommand(verb: 'undelete' | 'destroy', description: string): Com
       const target = await findKvTarget(context)
       requireVersioned(target, `kv ${verb}`)
       const path = target.pathIn(verb)
-      const secret = await context.fetch(
-        { method: 'PUT', path, body: { versions } },
-        { doing: `Error writing data to ${path}` },
-      )
+      const secret = await context.fetch('PUT', path, `Error writing data to ${path}`, {
+        body: { versions },
+      })
       return showWritten(context, path, secret)
     },
   }
@@ -274,13 +263,13 @@ export const kvRollback: Command = {
     requireVersioned(target, 'kv rollback')
     const path = target.pathIn('data')
     const doing = `Error doing pre-read at ${path}`
-    const newest = await context.read({ method: 'GET', path }, { doing, preflight: true })
+    const newest = await context.read('GET', path, doing, { preflight: true })
     const metadata = newest?.data === undefined ? undefined : objectMember(newest.data, 'metadata')
     if (metadata === undefined) return context.nothingFound(path)
-    const older = await context.read(
-      { method: 'GET', path, query: [['version', String(version)]] },
-      { doing, preflight: true },
-    )
+    const older = await context.read('GET', path, doing, {
+      query: [['version', String(version)]],
+      preflight: true,
+    })
     const data = older?.data === undefined ? undefined : objectMember(older.data, 'data')
     if (data === undefined) {
       throw new CommandFailure(
@@ -289,10 +278,9 @@ export const kvRollback: Command = {
       )
     }
     const cas = member(metadata, 'version') ?? 0
-    const secret = await context.fetch(
-      { method: 'PUT', path, body: { data, options: { cas } } },
-      { doing: `Error writing data to ${path}` },
-    )
+    const secret = await context.fetch('PUT', path, `Error writing data to ${path}`, {
+      body: { data, options: { cas } },
+    })
     if (secret !== undefined) return context.show(secret)
     return context.print.success(`Success! Data written to: ${path}`)
   },

@@ -17,8 +17,10 @@ export const leaseLookup: Command = {
   async run(context) {
     const body = { lease_id: cleanPath(context.args[0] ?? '') }
     const secret = await context.fetch(
-      { method: 'PUT', path: 'sys/leases/lookup', body },
-      { doing: `Error looking up lease id ${body.lease_id}` },
+      'PUT',
+      'sys/leases/lookup',
+      `Error looking up lease id ${body.lease_id}`,
+      { body },
     )
     return secret === undefined ? context.nothingFound(body.lease_id) : context.show(secret)
   },
@@ -38,8 +40,10 @@ export const leaseRenew: Command = {
     const leaseId = cleanPath(context.args[0] ?? '')
     const increment = context.flags.seconds('increment') ?? 0
     const secret = await context.fetch(
-      { method: 'PUT', path: 'sys/leases/renew', body: { increment, lease_id: leaseId } },
-      { doing: `Error renewing lease ${leaseId}` },
+      'PUT',
+      'sys/leases/renew',
+      `Error renewing lease ${leaseId}`,
+      { body: { increment, lease_id: leaseId } },
     )
     return secret === undefined ? context.nothingFound(leaseId) : context.show(secret)
   },
@@ -70,12 +74,10 @@ export const leaseRevoke: Command = {
       throw new CommandFailure('Specifying -force requires also specifying -prefix')
     const verb = force ? 'revoke-force' : prefix ? 'revoke-prefix' : 'revoke'
     await context.send(
-      {
-        method: 'PUT',
-        path: `sys/leases/${verb}/${leaseId}`,
-        ...(force ? {} : { body: { sync } }),
-      },
-      { doing: `Error revoking lease ${leaseId}` },
+      'PUT',
+      `sys/leases/${verb}/${leaseId}`,
+      `Error revoking lease ${leaseId}`,
+      force ? {} : { body: { sync } },
     )
     if (force) print.success(`Success! Force revoked any leases with prefix: ${leaseId}`)
     else if (!sync) print.success('All revocation operations queued successfully!')

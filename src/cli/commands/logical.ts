@@ -1,6 +1,5 @@
 /** The raw commands: read, write, patch, delete and list any path. */
 
-import type { ApiRequest } from '../../client/http-client.ts'
 import { listKeys, numberMember, textMember, type Secret } from '../../client/secret.ts'
 import {
   isJsonArray,
@@ -30,14 +29,13 @@ export const read: Command = {
   async run(context) {
     const path = context.path(0)
     const query = queryOf(await context.keyValues(context.args.slice(1)))
-    const request: ApiRequest = { method: 'GET', path, query }
     const doing = `Error reading ${path}`
     if (context.print.format === 'raw') {
-      const response = await context.send(request, { doing, accept: [404] })
+      const response = await context.send('GET', path, doing, { query, accept: [404] })
       if (response.status === 404) return context.nothingFound(path)
       return context.print.bare(response.text)
     }
-    const secret = await context.read(request, { doing })
+    const secret = await context.read('GET', path, doing, { query })
     if (secret === undefined) return context.nothingFound(path)
     const found = /^auth\/.+\/lint$/.test(path) ? lintText(secret) : undefined
     if (found === undefined || !context.print.isTable) return context.show(secret)
@@ -73,7 +71,7 @@ export const write: Command = {
   args: [1, many],
   async run(context) {
     const body = await requestBody(context)
-    return sendData(context, { method: 'PUT', path: context.path(0), body })
+    return sendData(context, 'PUT', body)
   },
 }
 
@@ -90,7 +88,7 @@ export const patch: Command = {
   args: [1, many],
   async run(context) {
     const body = await requestBody(context)
-    return sendData(context, { method: 'PATCH', path: context.path(0), body })
+    return sendData(context, 'PATCH', body)
   },
 }
 
@@ -107,10 +105,7 @@ export const remove: Command = {
   async run(context) {
     const path = context.path(0)
     const query = queryOf(await context.keyValues(context.args.slice(1)))
-    const secret = await context.fetch(
-      { method: 'DELETE', path, query },
-      { doing: `Error deleting ${path}` },
-    )
+    const secret = await context.fetch('DELETE', path, `Error deleting ${path}`, { query })
     if (secret !== undefined) return context.show(secret)
     return context.print.success(`Success! Data deleted (if it existed) at: ${path}`)
   },
@@ -136,10 +131,7 @@ export async function listPath(
   path: string,
   by: 'list' | 'scan' = 'list',
 ): Promise<number> {
-  const secret = await context.read(
-    { method: 'GET', path, query: [[by, 'true']] },
-    { doing: `Error listing ${path}` },
-  )
+  const secret = await context.read('GET', path, `Error listing ${path}`, { query: [[by, 'true']] })
   if (secret?.wrapInfo !== undefined) return context.show(secret)
   if (listKeys(secret) === undefined && !context.print.isTable) {
     // Scripts that pipe the output get an empty object, and the exit code says the rest.
@@ -162,15 +154,21 @@ async function requestBody(context: CommandContext): Promise<JsonObject | undefi
   return undefined
 }
 
-async function sendData(context: CommandContext, request: ApiRequest): Promise<number> {
-  const secret = await context.fetch(request, { doing: `Error writing data to ${request.path}` })
+async function sendData(
+  context: CommandContext,
+  method: 'PUT' | 'PATCH',
+  body: JsonObject | undefined,
+): Promise<number> {
+  const path = context.path(0)
+  const doing = `Error writing data to ${path}`
+  const secret = await context.fetch(method, path, doing, body === undefined ? {} : { body })
   if (secret !== undefined) {
     const code = context.show(secret)
     const empty = [secret.data, secret.auth, secret.wrapInfo].every((part) => part === undefined)
     // Warnings alone must not look as if nothing had been written.
     if (code !== exitCodes.ok || !empty) return code
   }
-  return context.print.success(`Success! Data written to: ${request.path}`)
+  return context.print.success(`Success! Data written to: ${path}`)
 }
 
 export function queryOf(data: JsonObject): [string, string][] {

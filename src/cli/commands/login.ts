@@ -86,8 +86,10 @@ async function unwrapLogin(context: CommandContext, secret: Secret): Promise<Sec
   if (secret.wrapInfo === undefined) return secret
   const token = textMember(secret.wrapInfo, 'token')
   const response = await context.send(
-    { method: 'PUT', path: 'sys/wrapping/unwrap', token },
-    { doing: 'Error authenticating: error unwrapping the token', preflight: true },
+    'PUT',
+    'sys/wrapping/unwrap',
+    'Error authenticating: error unwrapping the token',
+    { token, preflight: true },
   )
   return parseSecret(response) ?? secret
 }

@@ -93,7 +93,7 @@ async function watch(
         }
         if (text.length > eventLengthMax) throw new CommandFailure('an event has no end')
       },
-      { doing: 'Error watching sys/logins/stream' },
+      'Error watching sys/logins/stream',
     )
     return true
   } catch (cause) {
@@ -122,7 +122,7 @@ export const show: Command = {
   args: [1, 1],
   async run(context) {
     const path = `sys/logins/${context.path(0)}`
-    const secret = await context.read({ method: 'GET', path }, { doing: `Error reading ${path}` })
+    const secret = await context.read('GET', path, `Error reading ${path}`)
     return secret === undefined ? context.nothingFound(path) : context.show(secret)
   },
 }
@@ -139,8 +139,10 @@ export const summary: Command = {
     const since = context.flags.text('since') ?? ''
     const query = since === '' ? [] : [['since', since] as const]
     const secret = await context.fetch(
-      { method: 'GET', path: 'sys/logins/summary', query },
-      { doing: 'Error reading sys/logins/summary' },
+      'GET',
+      'sys/logins/summary',
+      'Error reading sys/logins/summary',
+      { query },
     )
     const counts = objectsMember(secret?.data, 'counts')
     if (!context.print.isTable) context.print.data([...counts])
@@ -171,10 +173,7 @@ function filtersOf({ flags }: CommandContext): readonly (readonly [string, strin
 async function newest(context: CommandContext, count: number): Promise<readonly JsonObject[]> {
   const limit = String(Math.min(Math.max(count, 1), 1000))
   const query = [['limit', limit] as const, ...filtersOf(context)]
-  const secret = await context.fetch(
-    { method: 'GET', path: 'sys/logins', query },
-    { doing: 'Error reading sys/logins' },
-  )
+  const secret = await context.fetch('GET', 'sys/logins', 'Error reading sys/logins', { query })
   return objectsMember(secret?.data, 'logins')
 }
 

@@ -28,8 +28,10 @@ function moveMount(kind: MountKind): Command {
       const from = kind.prefix + parentPath(withoutPrefix(context.path(0), kind))
       const to = kind.prefix + parentPath(withoutPrefix(context.path(1), kind))
       const secret = await context.fetch(
-        { method: 'POST', path: 'sys/remount', body: { from, to } },
-        { doing: `Error moving ${kind.noun} ${from} to ${to}` },
+        'POST',
+        'sys/remount',
+        `Error moving ${kind.noun} ${from} to ${to}`,
+        { body: { from, to } },
       )
       const id = secret?.data === undefined ? '' : textMember(secret.data, 'migration_id')
       // Old servers move at once and answer nothing.
@@ -45,8 +47,9 @@ async function awaitMove(context: CommandContext, id: string, what: string): Pro
   context.print.success(`Started moving ${what}, with migration ID ${id}`)
   for (let poll = 0; poll < movePollsMax; poll++) {
     const secret = await context.fetch(
-      { method: 'GET', path: `sys/remount/status/${id}` },
-      { doing: `Error checking the move of ${what}` },
+      'GET',
+      `sys/remount/status/${id}`,
+      `Error checking the move of ${what}`,
     )
     const info =
       secret?.data === undefined ? undefined : objectMember(secret.data, 'migration_info')

@@ -96,8 +96,9 @@ function listMounts(kind: MountKind): Command {
 /** The mounts of a kind by path. */
 export async function loadMounts(context: CommandContext, kind: MountKind): Promise<JsonObject> {
   const secret = await context.fetch(
-    { method: 'GET', path: `sys/${kind.area}` },
-    { doing: `Error listing enabled ${kind.noun}s` },
+    'GET',
+    `sys/${kind.area}`,
+    `Error listing enabled ${kind.noun}s`,
   )
   return secret?.data ?? objectOf([])
 }
@@ -221,8 +222,10 @@ function enableMount(kind: MountKind): Command {
       const type = given === 'plugin' ? (flags.text('plugin-name') ?? given) : given
       const path = cleanPath(flags.text('path') ?? type)
       await context.perform(
-        { method: 'POST', path: `sys/${kind.area}/${path}`, body: enableBody(flags, type) },
-        { doing: `Error enabling ${type} ${kind.noun}` },
+        'POST',
+        `sys/${kind.area}/${path}`,
+        `Error enabling ${type} ${kind.noun}`,
+        { body: enableBody(flags, type) },
       )
       return context.print.success(
         `Success! Enabled ${kind.group === 'auth' ? '' : 'the '}${type} ${kind.noun} at: ${parentPath(path)}`,
@@ -321,8 +324,10 @@ export async function sendTune(
   body: JsonObject,
 ): Promise<void> {
   await context.perform(
-    { method: 'POST', path: `sys/mounts/${kind.prefix}${cleanPath(path)}/tune`, body },
-    { doing: `Error tuning ${kind.noun} ${path}` },
+    'POST',
+    `sys/mounts/${kind.prefix}${cleanPath(path)}/tune`,
+    `Error tuning ${kind.noun} ${path}`,
+    { body },
   )
   context.print.success(`Success! Tuned the ${kind.noun} at: ${parentPath(path)}`)
 }
@@ -364,8 +369,9 @@ function disableMount(kind: MountKind): Command {
     async run(context) {
       const path = parentPath(context.path(0))
       await context.send(
-        { method: 'DELETE', path: `sys/${kind.area}/${cleanPath(path)}` },
-        { doing: `Error disabling ${kind.noun} at ${path}` },
+        'DELETE',
+        `sys/${kind.area}/${cleanPath(path)}`,
+        `Error disabling ${kind.noun} at ${path}`,
       )
       return context.print.success(`Success! Disabled the ${kind.noun} (if it existed) at: ${path}`)
     },

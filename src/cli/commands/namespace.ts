@@ -43,8 +43,9 @@ export const namespaceLookup: Command = {
   async run(context) {
     const path = namespacePath(context)
     const secret = await context.read(
-      { method: 'GET', path: `sys/namespaces/${path}` },
-      { doing: `Error looking up namespace ${path}` },
+      'GET',
+      `sys/namespaces/${path}`,
+      `Error looking up namespace ${path}`,
     )
     if (secret !== undefined) return context.show(secret)
     context.print.error('Namespace not found')
@@ -99,8 +100,9 @@ export const namespaceDelete: Command = {
   async run(context) {
     const path = namespacePath(context)
     const secret = await context.fetch(
-      { method: 'DELETE', path: `sys/namespaces/${path}` },
-      { doing: `Error deleting namespace ${path}` },
+      'DELETE',
+      `sys/namespaces/${path}`,
+      `Error deleting namespace ${path}`,
     )
     if (secret !== undefined) context.print.warnings(secret)
     return context.print.success(`Success! Namespace deleted at: ${path}/`)
@@ -118,10 +120,7 @@ export const namespaceLock: Command = {
   output: 'field',
   args: [0, 1],
   async run(context) {
-    const secret = await context.fetch(
-      { method: 'PUT', path: lockPath(context, 'lock') },
-      { doing: 'Error locking namespace' },
-    )
+    const secret = await context.fetch('PUT', lockPath(context, 'lock'), 'Error locking namespace')
     return secret === undefined ? exitCodes.ok : context.show(secret)
   },
 }
@@ -137,12 +136,10 @@ export const namespaceUnlock: Command = {
   async run(context) {
     const unlock_key = context.flags.text('unlock-key') ?? ''
     await context.perform(
-      {
-        method: 'PUT',
-        path: lockPath(context, 'unlock'),
-        ...(unlock_key === '' ? {} : { body: { unlock_key } }),
-      },
-      { doing: 'Error unlocking namespace' },
+      'PUT',
+      lockPath(context, 'unlock'),
+      'Error unlocking namespace',
+      unlock_key === '' ? {} : { body: { unlock_key } },
     )
     return context.print.success('Success! Namespace unlocked')
   },
@@ -166,6 +163,6 @@ async function send(
   const words = pairs.map(([name, value]): [string, JsonValue] => [name, value])
   const path = `sys/namespaces/${namespacePath(context)}`
   const body = objectOf(words.length === 0 ? [] : [['custom_metadata', objectOf(words)]])
-  const secret = await context.read({ method, path, body }, { doing })
+  const secret = await context.read(method, path, doing, { body })
   return secret === undefined ? context.nothingFound(path) : context.show(secret)
 }

@@ -31,7 +31,7 @@ export const backup: Command = {
           check.add(chunk)
           await sink.write(chunk)
         },
-        { doing: 'Error taking a backup' },
+        'Error taking a backup',
       )
       const checked = check.end()
       if (!checked.ok) {
@@ -98,10 +98,7 @@ export const check: Command = {
   ],
   output: 'format',
   async run(context) {
-    const secret = await context.fetch(
-      { method: 'GET', path: 'sys/storage/check' },
-      { doing: 'Error checking the store' },
-    )
+    const secret = await context.fetch('GET', 'sys/storage/check', 'Error checking the store')
     const data = secret?.data ?? {}
     const problems = member(data, 'problems')
     const found = isJsonArray(problems) ? problems : []

@@ -4,7 +4,6 @@
  */
 
 import { isJsonArray, isJsonObject, member, type JsonObject } from '../../lib/json.ts'
-import type { ApiRequest } from '../../client/http-client.ts'
 import { numberMember, textMember } from '../../client/secret.ts'
 import { randomLetters, SystemRandom } from '../../platform/random.ts'
 import type { Command } from '../command.ts'
@@ -122,15 +121,12 @@ export const rekey: Command = {
     const { flags } = context
     if (flags.bool('backup-retrieve')) {
       const doing = 'Error retrieving the kept keys'
-      const secret = await context.fetch({ method: 'GET', path: backupPath }, { doing })
+      const secret = await context.fetch('GET', backupPath, doing)
       if (secret !== undefined) context.print.secret(secret)
       return exitCodes.ok
     }
     if (flags.bool('backup-delete')) {
-      await context.send(
-        { method: 'DELETE', path: backupPath },
-        { doing: 'Error deleting the kept keys' },
-      )
+      await context.send('DELETE', backupPath, 'Error deleting the kept keys')
       return context.print.success('Success! Delete backed up keys, if there were any')
     }
     const way = await findWay(context, ['rekey', 'rotate/root'], 'init')
@@ -176,16 +172,15 @@ async function findWay(
   leaf: string,
 ): Promise<Way> {
   const doing = 'Error reading the status'
-  const request: ApiRequest = { method: 'GET', path: `sys/${open}/${leaf}` }
-  const first = await context.send(request, { doing, accept: [404, 405], preflight: true })
+  const first = await context.send('GET', `sys/${open}/${leaf}`, doing, {
+    accept: [404, 405],
+    preflight: true,
+  })
   if (first.status < 400 && isJsonObject(first.json)) {
     return { base: `sys/${open}`, status: first.json }
   }
   const base = `sys/${withToken}`
-  const second = await context.send(
-    { method: 'GET', path: `${base}/${leaf}` },
-    { doing, preflight: true },
-  )
+  const second = await context.send('GET', `${base}/${leaf}`, doing, { preflight: true })
   return { base, status: isJsonObject(second.json) ? second.json : {} }
 }
 
@@ -204,10 +199,8 @@ function ask(
 
 async function end(context: CommandContext, path: string, status: JsonObject): Promise<void> {
   const nonce = context.flags.text('nonce') ?? textMember(status, 'nonce')
-  await context.send(
-    { method: 'DELETE', path, ...(nonce === '' ? {} : { query: [['nonce', nonce]] }) },
-    { doing: 'Error canceling' },
-  )
+  const options = nonce === '' ? {} : { query: [['nonce', nonce] as const] }
+  await context.send('DELETE', path, 'Error canceling', options)
 }
 
 function requireStarted(status: JsonObject, command: string): void {

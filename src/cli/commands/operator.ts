@@ -198,7 +198,7 @@ export const seal: Command = {
     { title: 'Seal another one', line: 'operator seal -address=https://vault.example.com' },
   ],
   async run(context) {
-    await context.send({ method: 'PUT', path: 'sys/seal' }, { doing: 'Error sealing' })
+    await context.send('PUT', 'sys/seal', 'Error sealing')
     return context.print.success('Success! Vault is sealed.')
   },
 }
@@ -210,7 +210,7 @@ export const stepDown: Command = {
     { title: 'Another one', line: 'operator step-down -address=https://node1.example.com' },
   ],
   async run(context) {
-    await context.send({ method: 'PUT', path: 'sys/step-down' }, { doing: 'Error stepping down' })
+    await context.send('PUT', 'sys/step-down', 'Error stepping down')
     return context.print.success('Success! Stepped down')
   },
 }
@@ -234,17 +234,14 @@ export const rotate: Command = {
   ],
   output: 'format',
   async run(context) {
-    await context.send({ method: 'PUT', path: 'sys/rotate' }, { doing: 'Error rotating key' })
+    await context.send('PUT', 'sys/rotate', 'Error rotating key')
     context.print.success('Success! Rotated key\n')
     return showKeyStatus(context)
   },
 }
 
 async function showKeyStatus(context: CommandContext): Promise<number> {
-  const secret = await context.fetch(
-    { method: 'GET', path: 'sys/key-status' },
-    { doing: 'Error reading key status' },
-  )
+  const secret = await context.fetch('GET', 'sys/key-status', 'Error reading key status')
   const data = secret?.data ?? objectOf([])
   if (!context.print.isTable) return context.print.data(data)
   return context.print.line(
@@ -263,8 +260,9 @@ export async function bare(
   doing: string,
   exitCode: number = exitCodes.remote,
 ): Promise<JsonObject> {
+  const { method, path, ...rest } = request
   try {
-    const { json } = await context.send(request, { doing })
+    const { json } = await context.send(method, path, doing, rest)
     if (isJsonObject(json)) return json
     throw new CommandFailure(`${doing}: the answer is not a JSON object`, exitCode)
   } catch (cause) {

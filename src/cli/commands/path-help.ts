@@ -15,10 +15,9 @@ export const pathHelp: Command = {
   args: [1, 1],
   async run(context) {
     const path = context.path(0)
-    const response = await context.send(
-      { method: 'GET', path, query: [['help', '1']] },
-      { doing: `Error retrieving help for ${path}` },
-    )
+    const response = await context.send('GET', path, `Error retrieving help for ${path}`, {
+      query: [['help', '1']],
+    })
     if (!isJsonObject(response.json)) return context.nothingFound(path)
     // As the existing clients: json is the description for programs, all else the text.
     const description = member(response.json, 'openapi')

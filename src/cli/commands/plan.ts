@@ -126,7 +126,7 @@ export const apply: Command = {
     }
     for (const [written, { path, body }] of pieces.entries()) {
       try {
-        await context.perform({ method: 'POST', path, body }, { doing: `Error writing ${path}` })
+        await context.perform('POST', path, `Error writing ${path}`, { body })
       } catch (cause) {
         context.print.error(
           `${written} of ${pieces.length} were written; ${path} was not, and nothing behind it.`,
@@ -154,10 +154,7 @@ async function previewsOf(
   const previews: Previewed[] = []
   for (const { path, body } of pieces) {
     const asked = objectOf([...Object.entries(body), ['dry_run', true]])
-    const secret = await context.fetch(
-      { method: 'POST', path, body: asked },
-      { doing: `Error previewing ${path}` },
-    )
+    const secret = await context.fetch('POST', path, `Error previewing ${path}`, { body: asked })
     if (secret?.data === undefined) {
       throw new CommandFailure(`the server said nothing about ${path}`, exitCodes.remote)
     }
@@ -272,14 +269,13 @@ function requireName(file: string, name: string): string {
 }
 
 async function namesAt(context: CommandContext, path: string): Promise<readonly string[]> {
-  const secret = await context.read(
-    { method: 'GET', path, query: [['list', 'true']] },
-    { doing: `Error listing ${path}` },
-  )
+  const secret = await context.read('GET', path, `Error listing ${path}`, {
+    query: [['list', 'true']],
+  })
   return (listKeys(secret) ?? []).map(goText)
 }
 
 async function readAt(context: CommandContext, path: string): Promise<JsonObject> {
-  const secret = await context.read({ method: 'GET', path }, { doing: `Error reading ${path}` })
+  const secret = await context.read('GET', path, `Error reading ${path}`)
   return secret?.data ?? {}
 }

@@ -13,10 +13,9 @@ export const policyList: Command = {
   ],
   output: 'format',
   async run(context) {
-    const secret = await context.fetch(
-      { method: 'GET', path: 'sys/policies/acl', query: [['list', 'true']] },
-      { doing: 'Error listing policies' },
-    )
+    const secret = await context.fetch('GET', 'sys/policies/acl', 'Error listing policies', {
+      query: [['list', 'true']],
+    })
     const names = listKeys(secret) ?? []
     if (!context.print.isTable) context.print.data(names)
     else for (const name of names) context.print.line(goText(name))
@@ -36,8 +35,9 @@ export const policyRead: Command = {
   async run(context) {
     const name = policyName(context.args[0])
     const secret = await context.read(
-      { method: 'GET', path: `sys/policies/acl/${name}` },
-      { doing: `Error reading policy named ${name}` },
+      'GET',
+      `sys/policies/acl/${name}`,
+      `Error reading policy named ${name}`,
     )
     if (secret?.data === undefined) {
       context.print.error(`No policy named: ${name}`)
@@ -59,10 +59,9 @@ export const policyWrite: Command = {
   async run(context) {
     const name = policyName(context.args[0])
     const policy = await readText(context, context.args[1] ?? '')
-    await context.perform(
-      { method: 'PUT', path: `sys/policies/acl/${name}`, body: { policy } },
-      { doing: 'Error uploading policy' },
-    )
+    await context.perform('PUT', `sys/policies/acl/${name}`, 'Error uploading policy', {
+      body: { policy },
+    })
     return context.print.success(`Success! Uploaded policy: ${name}`)
   },
 }
@@ -77,10 +76,7 @@ export const policyDelete: Command = {
   args: [1, 1],
   async run(context) {
     const name = policyName(context.args[0])
-    await context.send(
-      { method: 'DELETE', path: `sys/policies/acl/${name}` },
-      { doing: `Error deleting ${name}` },
-    )
+    await context.send('DELETE', `sys/policies/acl/${name}`, `Error deleting ${name}`)
     return context.print.success(`Success! Deleted policy: ${name}`)
   },
 }

@@ -27,10 +27,7 @@ export const roleDiff: Command = {
     const fields = await context.keyValues(context.args.slice(2))
     await requirePreview(context, [path])
     const body = objectOf([...Object.entries(fields), ['dry_run', true]])
-    const secret = await context.fetch(
-      { method: 'POST', path, body },
-      { doing: `Error previewing ${path}` },
-    )
+    const secret = await context.fetch('POST', path, `Error previewing ${path}`, { body })
     const { data } = secret ?? {}
     if (data === undefined) throw new CommandFailure('the server said nothing', exitCodes.remote)
     if (!context.print.isTable) context.print.data(data)

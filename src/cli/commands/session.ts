@@ -21,10 +21,7 @@ export const whoami: Command = {
   ],
   output: 'field',
   async run(context) {
-    const secret = await context.fetch(
-      { method: 'GET', path: lookupPath },
-      { doing: 'Error looking up the token in use' },
-    )
+    const secret = await context.fetch('GET', lookupPath, 'Error looking up the token in use')
     if (secret?.data === undefined) return context.nothingFound(lookupPath)
     const field = context.flags.text('field') ?? ''
     if (field !== '' || !context.print.isTable) return context.show(secret)
@@ -50,8 +47,10 @@ export const whoami: Command = {
 /** Groups and the origins of policies; nothing from a server that does not tell them. */
 async function rightsOf(context: CommandContext): Promise<JsonObject> {
   const { status, json } = await context.send(
-    { method: 'GET', path: 'sys/internal/ui/whoami' },
-    { doing: 'Error looking up the rights of the token', accept: [403, 404, 405] },
+    'GET',
+    'sys/internal/ui/whoami',
+    'Error looking up the rights of the token',
+    { accept: [403, 404, 405] },
   )
   const data = status === 200 && isJsonObject(json) ? objectMember(json, 'data') : undefined
   return data ?? objectOf([])
@@ -116,8 +115,10 @@ export const logout: Command = {
 /** False when the server does not know the token any more, which is what was wanted. */
 async function revoke(context: CommandContext, token: string): Promise<boolean> {
   const response = await context.send(
-    { method: 'PUT', path: 'auth/token/revoke-self', token },
-    { doing: 'Error revoking the token; "logout -keep-token" only forgets it', accept: [403] },
+    'PUT',
+    'auth/token/revoke-self',
+    'Error revoking the token; "logout -keep-token" only forgets it',
+    { token, accept: [403] },
   )
   return response.status !== 403
 }

@@ -51,7 +51,7 @@ async function showStatus(context: CommandContext): Promise<number> {
 
 async function ask(context: CommandContext, path: string, doing: string): Promise<JsonObject> {
   // These paths exist in the root namespace only, and need no token.
-  const response = await context.send({ method: 'GET', path, namespace: '', token: '' }, { doing })
+  const response = await context.send('GET', path, doing, { namespace: '', token: '' })
   if (isJsonObject(response.json)) return response.json
   throw new CommandFailure(`${doing}: the answer is not a JSON object`)
 }

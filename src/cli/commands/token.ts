@@ -39,10 +39,9 @@ export const create: Command = {
     const { flags } = context
     const role = cleanPath(flags.text('role') ?? '')
     const path = role === '' ? 'auth/token/create' : `auth/token/create/${role}`
-    const secret = await context.fetch(
-      { method: 'POST', path, body: objectOf(createFields(context)) },
-      { doing: 'Error creating token' },
-    )
+    const secret = await context.fetch('POST', path, 'Error creating token', {
+      body: objectOf(createFields(context)),
+    })
     return secret === undefined ? context.nothingFound(path) : context.show(secret)
   },
 }
@@ -85,14 +84,12 @@ export const lookup: Command = {
   async run(context) {
     const given = trimmed(context, 0)
     const accessor = requireAccessor(context, given)
-    const secret = await context.fetch(
-      accessor
-        ? { method: 'POST', path: 'auth/token/lookup-accessor', body: { accessor: given } }
-        : given === ''
-          ? { method: 'GET', path: 'auth/token/lookup-self' }
-          : { method: 'POST', path: 'auth/token/lookup', body: { token: given } },
-      { doing: 'Error looking up token' },
-    )
+    const { method, path, ...rest }: ApiRequest = accessor
+      ? { method: 'POST', path: 'auth/token/lookup-accessor', body: { accessor: given } }
+      : given === ''
+        ? { method: 'GET', path: 'auth/token/lookup-self' }
+        : { method: 'POST', path: 'auth/token/lookup', body: { token: given } }
+    const secret = await context.fetch(method, path, 'Error looking up token', rest)
     return secret === undefined ? context.nothingFound('auth/token/lookup') : context.show(secret)
   },
 }
@@ -116,18 +113,12 @@ export const renew: Command = {
     const given = trimmed(context, 0)
     const increment = context.flags.seconds('increment') ?? 0
     const accessor = requireAccessor(context, given)
-    const secret = await context.fetch(
-      accessor
-        ? {
-            method: 'POST',
-            path: 'auth/token/renew-accessor',
-            body: { accessor: given, increment },
-          }
-        : given === ''
-          ? { method: 'PUT', path: 'auth/token/renew-self', body: { increment } }
-          : { method: 'PUT', path: 'auth/token/renew', body: { token: given, increment } },
-      { doing: 'Error renewing token' },
-    )
+    const { method, path, ...rest }: ApiRequest = accessor
+      ? { method: 'POST', path: 'auth/token/renew-accessor', body: { accessor: given, increment } }
+      : given === ''
+        ? { method: 'PUT', path: 'auth/token/renew-self', body: { increment } }
+        : { method: 'PUT', path: 'auth/token/renew', body: { token: given, increment } }
+    const secret = await context.fetch(method, path, 'Error renewing token', rest)
     return secret === undefined ? context.nothingFound('auth/token/renew') : context.show(secret)
   },
 }
@@ -149,7 +140,8 @@ export const revoke: Command = {
   ],
   args: [0, 1],
   async run(context) {
-    await context.send(revokeRequest(context), { doing: 'Error revoking token' })
+    const { method, path, ...rest } = revokeRequest(context)
+    await context.send(method, path, 'Error revoking token', rest)
     return context.print.success('Success! Revoked token (if it existed)')
   },
 }
@@ -211,8 +203,10 @@ export const capabilities: Command = {
         : { token: given, path }
     const suffix = own ? '-self' : accessor ? '-accessor' : ''
     const secret = await context.fetch(
-      { method: 'POST', path: `sys/capabilities${suffix}`, body },
-      { doing: 'Error listing capabilities' },
+      'POST',
+      `sys/capabilities${suffix}`,
+      'Error listing capabilities',
+      { body },
     )
     const data = secret?.data ?? {}
     const names = member(data, path) ?? member(data, 'capabilities') ?? []

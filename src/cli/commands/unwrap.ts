@@ -17,12 +17,10 @@ export const unwrap: Command = {
     const own = await context.token()
     const alone = wrapping === '' || own === '' || wrapping === own
     const secret = await context.fetch(
-      {
-        method: 'PUT',
-        path: 'sys/wrapping/unwrap',
-        ...(alone ? { token: wrapping === '' ? own : wrapping } : { body: { token: wrapping } }),
-      },
-      { doing: 'Error unwrapping' },
+      'PUT',
+      'sys/wrapping/unwrap',
+      'Error unwrapping',
+      alone ? { token: wrapping === '' ? own : wrapping } : { body: { token: wrapping } },
     )
     if (secret !== undefined) return context.show(secret)
     return context.print.success('Successfully unwrapped. There was no data in the wrapped secret.')
