@@ -55,20 +55,12 @@ export const tokenTable = {
 
 /** To be spread into the fields of the path that writes the role. */
 export const olderTokenFields = {
-  policies: field.commaList({
-    help: 'Older name of token_policies.',
-    deprecated: true,
-    emptyElements: 'drop',
-  }),
+  policies: field.commaList({ help: 'Older name of token_policies.', deprecated: true }),
   ttl: field.duration({ help: 'Older name of token_ttl.', deprecated: true }),
   max_ttl: field.duration({ help: 'Older name of token_max_ttl.', deprecated: true }),
   period: field.duration({ help: 'Older name of token_period.', deprecated: true }),
   num_uses: field.int({ help: 'Older name of token_num_uses.', deprecated: true }),
-  bound_cidrs: field.commaList({
-    help: 'Older name of token_bound_cidrs.',
-    deprecated: true,
-    emptyElements: 'drop',
-  }),
+  bound_cidrs: field.commaList({ help: 'Older name of token_bound_cidrs.', deprecated: true }),
 } as const
 
 const tokenSettings = defineRecord(tokenTable)

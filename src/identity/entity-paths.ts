@@ -12,10 +12,7 @@ import { idField, nameField, nameInPath, pageFields, pathNameField } from './sha
 
 const changeFields = {
   metadata: field.kvPairs({ help: 'What is to be known of it, in up to 64 pairs.' }),
-  policies: field.commaList({
-    help: 'Policies of all its tokens.',
-    emptyElements: 'drop',
-  }),
+  policies: field.commaList({ help: 'Policies of all its tokens.' }),
   disabled: field.bool({ help: 'No login is accepted for it, and its tokens are refused.' }),
 } as const
 
@@ -99,7 +96,6 @@ export function entityPaths(ports: IdentityPorts): readonly PathDeclaration[] {
       fields: {
         entity_ids: field.commaList({
           help: `Ids of up to ${batchDeleteMax} entities; ids that nobody has are passed over.`,
-          emptyElements: 'drop',
         }),
       },
       operations: {

@@ -14,14 +14,10 @@ const changeFields = {
     charsMax: 64,
   }),
   metadata: field.kvPairs({ help: 'What is to be known of it, in up to 64 pairs.' }),
-  policies: field.commaList({ help: 'Policies of all its members.', emptyElements: 'drop' }),
-  member_entity_ids: field.commaList({
-    help: 'Ids of the entities in it; replaces who was.',
-    emptyElements: 'drop',
-  }),
+  policies: field.commaList({ help: 'Policies of all its members.' }),
+  member_entity_ids: field.commaList({ help: 'Ids of the entities in it; replaces who was.' }),
   member_group_ids: field.commaList({
     help: 'Ids of the groups in it, whose members inherit its policies; replaces which were.',
-    emptyElements: 'drop',
   }),
 } as const
 

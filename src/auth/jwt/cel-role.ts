@@ -46,9 +46,7 @@ const celRoleRecord = defineRecord({
     clock_skew_leeway: stored(field.signedDuration({ help: 'Allowed clock difference.' }), {
       default: 60,
     }),
-    bound_audiences: stored(
-      field.commaList({ help: 'Audiences of which one must be in aud.', emptyElements: 'drop' }),
-    ),
+    bound_audiences: stored(field.commaList({ help: 'Audiences of which one must be in aud.' })),
   }),
 })
 

@@ -54,12 +54,10 @@ export const configRecord = defineRecord({
   ...keySourceTable,
   ...replacing({
     oidc_response_mode: stored(field.string({ help: 'query or form_post.' })),
-    oidc_response_types: stored(
-      field.commaList({ help: 'code, id_token.', emptyElements: 'drop' }),
-    ),
+    oidc_response_types: stored(field.commaList({ help: 'code, id_token.' })),
     jwt_supported_algs: choiceList(
       algorithmNames,
-      field.commaList({ help: 'Allowed algorithms.', emptyElements: 'drop' }),
+      field.commaList({ help: 'Allowed algorithms.' }),
     ),
     default_role: stored(
       field.lowerString({ help: 'Role of logins that name none.', charsMax: roleNameCharsMax }),
@@ -71,15 +69,11 @@ export const configRecord = defineRecord({
       { since: '0.2' },
     ),
     token_audiences: stored(
-      field.commaList({
-        help: 'Audiences of which every JWT login of this mount must have one.',
-        emptyElements: 'drop',
-      }),
+      field.commaList({ help: 'Audiences of which every JWT login of this mount must have one.' }),
     ),
     record_claims: stored(
       field.commaList({
         help: 'Claims that are kept of each decided login, as names or JSON pointers; those that its role refers to when empty.',
-        emptyElements: 'drop',
       }),
       { shown: 'unless_default', since: '0.2' },
     ),

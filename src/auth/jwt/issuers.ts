@@ -57,14 +57,11 @@ export const issuerRecord = defineRecord({
     jwks_ca_pem,
     jwt_validation_pubkeys,
     audiences: stored(
-      field.commaList({
-        help: 'Audiences of which every token of this issuer must have one.',
-        emptyElements: 'drop',
-      }),
+      field.commaList({ help: 'Audiences of which every token of this issuer must have one.' }),
     ),
     jwt_supported_algs: choiceList(
       algorithmNames,
-      field.commaList({ help: 'Allowed algorithms.', emptyElements: 'drop' }),
+      field.commaList({ help: 'Allowed algorithms.' }),
     ),
   }),
 })

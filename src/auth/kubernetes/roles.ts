@@ -26,11 +26,9 @@ const boundMax = 1000
 const roleRecord = defineRecord({
   name: own<string>(''),
   version: own<number>(0),
-  bound_service_account_names: stored(
-    field.commaList({ help: 'Service accounts; * and globs.', emptyElements: 'drop' }),
-  ),
+  bound_service_account_names: stored(field.commaList({ help: 'Service accounts; * and globs.' })),
   bound_service_account_namespaces: stored(
-    field.commaList({ help: 'Their namespaces; * and globs.', emptyElements: 'drop' }),
+    field.commaList({ help: 'Their namespaces; * and globs.' }),
   ),
   bound_service_account_namespace_selector: stored(
     field.string({ help: 'Label selector of namespaces, as JSON; besides those of the list.' }),

@@ -25,7 +25,6 @@ const roleFields = {
   bound_cidrs: field.commaList({
     help: 'Older name of token_bound_cidrs.',
     deprecated: true,
-    emptyElements: 'drop',
     charsMax: tokenRoleRecord.fields.token_bound_cidrs.charsMax ?? 0,
   }),
 } as const
