@@ -173,13 +173,7 @@ function tokenPaths<Known>(
       operations: {
         list: {
           summary: 'List accessors.',
-          handler: async ({ input }) => {
-            const limits = {
-              ...(input.after === undefined ? {} : { after: input.after }),
-              ...(input.limit === undefined ? {} : { limit: input.limit }),
-            }
-            return reply.list(await port().accessors(limits))
-          },
+          handler: async ({ input }) => reply.list(await port().accessors(input)),
         },
       },
     }),
