@@ -74,10 +74,7 @@ function devicePaths(ports: AuditPorts): readonly PathDeclaration[] {
         },
         delete: {
           summary: 'Disable an audit device.',
-          handler: async ({ input }) => {
-            await ports.audit.disable(requirePath(input.path))
-            return reply.none()
-          },
+          handler: ({ input }) => reply.done(ports.audit.disable(requirePath(input.path))),
         },
       },
     }),
@@ -145,16 +142,13 @@ function headerPaths(ports: AuditPorts): readonly PathDeclaration[] {
             const name = requireHeader(input.header)
             const { hmac = false } = input
             if (isCredential(name) && !hmac) throw invalid('hmac: must be true for credentials')
-            await ports.audit.setHeader(name, { hmac })
-            return reply.none()
+            return reply.done(ports.audit.setHeader(name, { hmac }))
           },
         },
         delete: {
           summary: 'Show it no more.',
-          handler: async ({ input }) => {
-            await ports.audit.setHeader(requireHeader(input.header), undefined)
-            return reply.none()
-          },
+          handler: ({ input }) =>
+            reply.done(ports.audit.setHeader(requireHeader(input.header), undefined)),
         },
       },
     }),
