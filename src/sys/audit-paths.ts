@@ -144,7 +144,7 @@ function headerPaths(ports: AuditPorts): readonly PathDeclaration[] {
           handler: async ({ input }) => {
             const name = requireHeader(input.header)
             const { hmac = false } = input
-            if (credentials.has(name) && !hmac) throw invalid('hmac: must be true for credentials')
+            if (isCredential(name) && !hmac) throw invalid('hmac: must be true for credentials')
             await ports.audit.setHeader(name, { hmac })
             return reply.none()
           },
@@ -176,6 +176,10 @@ const credentials: ReadonlySet<string> = new Set([
   'proxy-authorization',
   'x-vault-token',
 ])
+
+function isCredential(name: string): boolean {
+  return credentials.has(name) || name.startsWith('x-vault-inline-auth-parameter-')
+}
 
 function requireHeader(name: string | undefined): string {
   if (name === undefined || name === '') throw new Refusal('path_unsupported')
