@@ -179,6 +179,7 @@ export class Namespaces implements Neighbourhood {
       ...this.#doors,
       here: path,
       tree: () => this.#treeNow(),
+      mountsOf: async (record) => (await (await this.#realmOf(record)).configuration()).mounts,
       forget: (id) => this.#forget(id),
       sweep: () => this.keeper.hurry(),
     })
