@@ -466,6 +466,33 @@ test('CLI-016, CLI-017: Ctrl-C ends the wait and takes the sign-in back', async 
   assert.equal(existsSync(shell.tokenFile), true, 'what was kept before stays')
 })
 
+test('CLI-015: nobody waits for a browser longer than two minutes, or for a person longer than ten', async () => {
+  for (const [words, minutes] of [
+    [['skip_browser=true'], 2],
+    [['callbackmode=direct', 'role=direct', 'skip_browser=true'], 10],
+  ] as const) {
+    const asked: number[] = []
+    let state = ''
+    const result = await login(
+      [...words, `port=${await freePort()}`],
+      async (url) => {
+        state = idp.authorize(url).state
+      },
+      {
+        // A tenth of a second stands for them.
+        deadline: (afterMs) => {
+          asked.push(afterMs)
+          return AbortSignal.timeout(100)
+        },
+      },
+    )
+    assert.deepEqual([result.code, result.out, asked], [2, '', [minutes * 60_000]])
+    assert.match(result.err, /timed out waiting for a response from the identity provider/)
+    const late = await shell.server.client().read(`auth/oidc/oidc/callback?state=${state}&code=x`)
+    assert.equal(late.headers['x-login-reason'], 'state_unknown', late.text)
+  }
+})
+
 test('CLI-025: a word that is repeated is a list in the body', async () => {
   await shell.must([
     'write',
