@@ -84,15 +84,17 @@ async function plans(
   }
 }
 
-/** A member, or one of a member: `config/default_lease_ttl`. */
-// oxlint-disable-next-line typescript/no-explicit-any
-function pathOf(data: any, name: string): unknown {
-  return name.split('|').reduce((value, part) => value?.[part], data)
+/** A member, or one of a member: `config|default_lease_ttl`. */
+function pathOf(data: unknown, name: string): unknown {
+  return name
+    .split('|')
+    .reduce<unknown>((value, part) => (value as Record<string, unknown> | null)?.[part], data)
 }
 
-const settled = (name: string, resource: () => Resource) =>
-  test(`CLT-30: ${name}: what was applied is what the next plan finds`, () =>
+function settled(name: string, resource: () => Resource): void {
+  void test(`CLT-30: ${name}: what was applied is what the next plan finds`, () =>
     settles(server.root, resource()))
+}
 
 const read =
   (path: string): Looked['at'] =>
