@@ -389,7 +389,7 @@ export class Exchange implements Outstanding {
     clientAddress: string | undefined,
   ): Promise<WireAnswer> {
     const { other } = this.#context
-    if (unservedMethods.has(method)) throw new Refusal('verb_unsupported')
+    if (!pageMethods.has(method)) throw new Refusal('verb_unsupported')
     if (other === undefined) throw new Refusal('not_found')
     requireLengthWithin(this.#request, openBodyBytesMax)
     const { headers } = this.#request
@@ -558,7 +558,7 @@ class SocketRequest implements ApiRequest {
   }
 }
 
-const unservedMethods = new Set(['TRACE', 'CONNECT', 'LIST', 'SCAN', 'HELP'])
+const pageMethods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
 const openBodyTooLarge = {
   status: 400,
