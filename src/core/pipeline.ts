@@ -328,10 +328,16 @@ export class Pipeline {
     if (this.#core.seal.sealed) return this.#serveSealed(request, requestId)
     this.#core.gate?.(request)
     const told = this.#countRequest(request)
-    const answer = this.#serveOpen(request, requestId, trail)
+    const serve = (): Soon<Answer> => this.#serveOpen(request, requestId, trail)
     return told === undefined
-      ? answer
-      : after(answer, (given) => ({ ...given, headers: { ...given.headers, ...told } }))
+      ? serve()
+      : conclude(
+          serve,
+          (given) => ({ ...given, headers: { ...given.headers, ...told } }),
+          (problem) => {
+            throw alsoTold(problem, told)
+          },
+        )
   }
 
   /**
@@ -816,6 +822,13 @@ function sealedRouter(paths: readonly PathDeclaration[]): Router {
 /** A store that is sealed or away meanwhile takes back no answer: the sweep does what is left. */
 function unlessUnavailable(problem: unknown): void {
   if (!(problem instanceof StoreSealed || problem instanceof StoreUnavailable)) throw problem
+}
+
+/** A refusal with these headers; whatever else was thrown stays as it is. */
+function alsoTold(problem: unknown, told: Answer['headers']): unknown {
+  if (!(problem instanceof Refusal) || problem instanceof Unrecorded) return problem
+  const { code, detail } = problem
+  return new Refusal(code, { ...detail, headers: { ...detail.headers, ...told } })
 }
 
 /** What a path that is given wrapping tokens calls a dead one is no question of rights. */
