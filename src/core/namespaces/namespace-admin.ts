@@ -119,6 +119,8 @@ export class NamespaceAdmin {
       if (count > 1) {
         throw invalid(`cannot delete namespace (${path}) containing child namespaces`)
       }
+      // Whatever is being written there at this moment is a conflict from here on.
+      scopedTransaction(txn, known.id).delete(keys.namespaceSign().text)
       return putChanged(txn, { ...known, tainted: true })
     })
     if (record === undefined) return false
@@ -185,6 +187,7 @@ export class NamespaceAdmin {
     const inside = scopedTransaction(txn, record.id)
     await bootstrap(inside, { random, clock })
     inside.put(keys.identityRows(), { since: '0.2' })
+    inside.put(keys.namespaceSign(), { id: record.id })
     txn.put(keys.namespacePath(path), { id: record.id })
     return putChanged(txn, record)
   }

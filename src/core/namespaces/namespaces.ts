@@ -9,7 +9,7 @@ import { Router } from '../../framework/router.ts'
 import { ofNamespace, type Family } from '../../lib/metrics.ts'
 import { trimEnd } from '../../lib/trim.ts'
 import { after, conclude, type Soon } from '../../lib/soon.ts'
-import { baseOf, ScopedStore } from '../../storage/scoped-store.ts'
+import { baseOf, ScopedStore, scopedTransaction } from '../../storage/scoped-store.ts'
 import type { Companion, StoreTransaction, StoreView } from '../../storage/store.ts'
 import type { CoreConfiguration } from '../configuration.ts'
 import type { TokenHome } from '../caller-facts.ts'
@@ -159,7 +159,8 @@ export class Namespaces implements Neighbourhood {
 
   scopeOf(id: string): ScopedStore {
     const { store } = this.#doors
-    return new ScopedStore({ store, scope: id, guard: (txn) => requireLiving(txn, id) })
+    const guard = (txn: StoreTransaction): Soon<void> => requireLiving(txn, id)
+    return new ScopedStore({ store, scope: id, sign: keys.namespaceSign().text, guard })
   }
 
   adminAt(path: string): NamespaceAdmin {
@@ -314,6 +315,7 @@ export class Namespaces implements Neighbourhood {
   async #load(record: NamespaceRecord): Promise<Realm> {
     const { id } = record
     try {
+      await this.#requireSign(id)
       const ids = await Realm.idsOf(this.#doors, this.scopeOf(id), id)
       const time = this.#clockOf(id)
       time.goOnFrom(ids.lastMs)
@@ -327,6 +329,16 @@ export class Namespaces implements Neighbourhood {
     } finally {
       this.#loading.delete(id)
     }
+  }
+
+  /** Of one that was made before there were signs. */
+  async #requireSign(id: string): Promise<void> {
+    const sign = keys.namespaceSign()
+    if ((await this.scopeOf(id).view((view) => view.get(sign))) !== undefined) return
+    await this.#doors.store.write(async (txn) => {
+      await requireLiving(txn, id)
+      scopedTransaction(txn, id).put(sign, { id })
+    })
   }
 
   #clockOf(id: string): TokenClock {
