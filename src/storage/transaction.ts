@@ -51,7 +51,7 @@ export class Transaction implements StoreTransaction {
   readonly #pending = new Map<string, Pending>()
   readonly #values = new Map<string, Uint8Array | undefined>()
   readonly #listings: Expectation[] = []
-  readonly #dependencies = new Set<string>()
+  #dependencies: string[] | undefined
   #snapshot: EngineSnapshot | undefined
   #ended = false
 
@@ -74,7 +74,8 @@ export class Transaction implements StoreTransaction {
   }
 
   dependOn(key: string): void {
-    this.#dependencies.add(key)
+    this.#dependencies ??= []
+    if (!this.#dependencies.includes(key)) this.#dependencies.push(key)
   }
 
   async get<T>(key: Key<T>): Promise<T | undefined> {
@@ -179,7 +180,7 @@ export class Transaction implements StoreTransaction {
     }
     const expects: Expectation[] = [...this.#listings]
     for (const [key, value] of this.#values) expects.push({ kind: 'value', key, value })
-    for (const key of this.#dependencies) expects.push({ kind: 'present', key })
+    for (const key of this.#dependencies ?? []) expects.push({ kind: 'present', key })
     const change = { expects, puts, deletes }
     return this.#touchesConfiguration() ? { ...change, advancesEpoch: true } : change
   }

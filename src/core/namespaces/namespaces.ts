@@ -120,6 +120,7 @@ export class Namespaces implements Neighbourhood {
 
   /** Loads what a request will need; what is wrong with it is said later. */
   prepare(namespace: string, path: string): Soon<void> {
+    if (this.isOfRoot(namespace, path) || this.peek(namespace, path) !== undefined) return undefined
     return after(this.#findSafely({ namespace, path }), () => undefined)
   }
 
