@@ -78,7 +78,7 @@ export interface EngineCopy {
   /** Of the engine's own. */
   readonly format: number
   readonly bytes: number
-  /** To be read once, to its end or not. */
+  /** To be read once, to its end or not; a piece is valid until the next one is asked for. */
   readonly content: AsyncIterable<Uint8Array>
   /** Whatever was read of it: what it holds back is free again. */
   release(): void
