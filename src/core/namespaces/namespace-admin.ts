@@ -21,6 +21,7 @@ import { bootstrap } from '../bootstrap.ts'
 import { keys } from '../keys.ts'
 import { fullPath, readMounts } from '../mount-table.ts'
 import type { NamespaceRecord } from '../records.ts'
+import type { InTurn } from '../in-turn.ts'
 import { namespacePathCharsMax, parentPath, parseNamespacePath } from './namespace-path.ts'
 import type { NamespaceTree } from './namespace-tree.ts'
 
@@ -38,6 +39,8 @@ export interface NamespaceAdminContext {
   /** Path of the namespace whose children these are; empty for the root. */
   readonly here: string
   readonly tree: () => Soon<NamespaceTree>
+  /** Of all admins: every change counts up one revision, so that two at once would conflict. */
+  readonly turn: InTurn
   /** It is served no more. */
   readonly forget: (id: string) => void
   /** Empties what was marked; it goes on by itself. */
@@ -75,7 +78,7 @@ export class NamespaceAdmin {
     const path = this.#full(given)
     const tree = await this.#context.tree()
     if (tree.size >= namespacesMax) throw invalid(`there are ${namespacesMax} namespaces already`)
-    const record = await this.#context.store.write(async (txn) => {
+    const record = await this.#write(async (txn) => {
       const known = await this.#find(txn, path)
       if (known === undefined) return this.#create(txn, path, customMetadata ?? {})
       if (known.tainted === true) throw invalid(`the namespace ${path} is being deleted`)
@@ -91,7 +94,7 @@ export class NamespaceAdmin {
     changes: Readonly<Record<string, string | null>>,
   ): Promise<NamespaceView | undefined> {
     const path = this.#full(given)
-    const record = await this.#context.store.write(async (txn) => {
+    const record = await this.#write(async (txn) => {
       const known = await this.#find(txn, path)
       if (known === undefined || known.tainted === true) return undefined
       const metadata = new Map(Object.entries(known.customMetadata))
@@ -108,8 +111,8 @@ export class NamespaceAdmin {
   /** From the commit on nothing of it is served; false when there was none. */
   async remove(given: string): Promise<boolean> {
     const path = this.#full(given)
-    const { store, forget, sweep, tree } = this.#context
-    const record = await store.write(async (txn) => {
+    const { forget, sweep, tree } = this.#context
+    const record = await this.#write(async (txn) => {
       const known = await this.#find(txn, path)
       if (known === undefined || known.tainted === true) return known
       // It stands itself in the range.
@@ -136,7 +139,7 @@ export class NamespaceAdmin {
     const path = this.#fullOrHere(given)
     const key = encodeBase62(random.bytes(24))
     const lock = store.hashText(lockPurpose, key)
-    await store.write(async (txn) => {
+    await this.#write(async (txn) => {
       const known = await this.#require(txn, path)
       if (known.lock !== undefined) throw invalid(`the namespace ${path} is locked already`)
       await putChanged(txn, { ...known, lock })
@@ -149,7 +152,7 @@ export class NamespaceAdmin {
   async unlock(given: string, key: string, isRoot: boolean): Promise<void> {
     const { store } = this.#context
     const path = this.#fullOrHere(given)
-    await store.write(async (txn) => {
+    await this.#write(async (txn) => {
       const { lock, ...record } = await this.#require(txn, path)
       if (lock === undefined) throw invalid(`the namespace ${path} is not locked`)
       const isKey = key !== '' && equalSecrets(lock, store.hashText(lockPurpose, key))
@@ -157,6 +160,11 @@ export class NamespaceAdmin {
       await putChanged(txn, record)
     })
     await this.#context.tree()
+  }
+
+  #write<T>(work: (txn: StoreTransaction) => Promise<T>): Promise<T> {
+    const { store, turn } = this.#context
+    return turn.run(() => store.write(work))
   }
 
   async #create(

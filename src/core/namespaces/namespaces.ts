@@ -13,6 +13,7 @@ import { baseOf, ScopedStore, scopedTransaction } from '../../storage/scoped-sto
 import type { Companion, StoreTransaction, StoreView } from '../../storage/store.ts'
 import type { CoreConfiguration } from '../configuration.ts'
 import type { TokenHome } from '../caller-facts.ts'
+import { InTurn } from '../in-turn.ts'
 import { keys } from '../keys.ts'
 import type { Admission, Pipeline } from '../pipeline.ts'
 import { PrefixedAcl } from '../policy/prefixed-acl.ts'
@@ -55,6 +56,7 @@ export class Namespaces implements Neighbourhood {
   readonly #serverRouter: Router
   readonly keeper: NamespaceKeeper
   readonly #trees = new NamespaceTrees()
+  readonly #turn = new InTurn()
   readonly #realms = new Map<string, Realm>()
   readonly #loading = new Map<string, Promise<Realm>>()
   /** Of those that are there, loaded or not. */
@@ -169,6 +171,7 @@ export class Namespaces implements Neighbourhood {
       ...this.#doors,
       here: path,
       tree: () => this.#treeNow(),
+      turn: this.#turn,
       forget: (id) => this.#forget(id),
       sweep: () => this.keeper.hurry(),
     })
