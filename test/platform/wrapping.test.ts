@@ -334,11 +334,8 @@ test('a wrapping token that opens another one is spent with it, once', async () 
   const answers = await Promise.all(
     others.map((token) => own.write('sys/wrapping/unwrap', { token })),
   )
-  assert.deepEqual(
-    answers.map(({ status }) => status).toSorted(),
-    [200, 400, 400, 400],
-    JSON.stringify(answers.map(({ text }) => text)),
-  )
+  assert.equal(answers.filter(({ status }) => status === 200).length, 1)
+  for (const answer of answers) if (answer.status !== 200) wantError(answer, 400, notLive)
   wantError(await own.write('sys/wrapping/unwrap'), 400, notLive)
   const left = await Promise.all(others.map(unwrap))
   assert.equal(left.filter(({ status }) => status === 200).length, 3)

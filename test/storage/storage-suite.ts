@@ -19,7 +19,6 @@ import {
   type Change,
   type Engine,
   type Expectation,
-  type Key,
   type KeyRange,
   type Store,
   type StoreTransaction,
@@ -704,9 +703,7 @@ export function storageSuite(name: string, openEngine: () => Promise<OpenedEngin
         scope.write((txn) => txn.put(recordKey('t/3'), 3)),
         /^Error: over$/,
       )
-      store.sendAlong(() =>
-        scope.companionOf({ key: recordKey('l/1') as Key<never>, value: 'along' }),
-      )
+      store.sendAlong(() => scope.companionOf({ key: recordKey<never>('l/1'), value: 'along' }))
       await store.write((txn) => txn.put(recordKey('t/4'), 4))
       assert.deepEqual(await list(engine, everything), ['epoch', 't/4', 't/~one/1'])
     },
