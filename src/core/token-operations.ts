@@ -2,6 +2,7 @@
 
 import type { AuthFields } from '../framework/api.ts'
 import type { Backend, RenewRequest, RenewTerms } from '../framework/backend.ts'
+import type { Page } from '../framework/named-records.ts'
 import { invalid, Refusal } from '../framework/refusal.ts'
 import type {
   Renewer,
@@ -285,16 +286,12 @@ export class TokenOperations implements TokenPort<CallerFacts> {
     return lookupData(token, rights, { id, nowSeconds: tokens.nowSeconds, namespacePath })
   }
 
-  async accessors(limits: {
-    readonly after?: string
-    readonly limit?: number
-  }): Promise<readonly string[]> {
+  async accessors({ after = '', limit = 0 }: Page): Promise<readonly string[]> {
     const accessors: string[] = []
     await this.eachLive((token) => accessors.push(token.accessor))
     accessors.sort()
-    const from =
-      limits.after === undefined ? accessors : accessors.filter((one) => one > (limits.after ?? ''))
-    return limits.limit === undefined || limits.limit <= 0 ? from : from.slice(0, limits.limit)
+    const from = accessors.filter((one) => one > after)
+    return limit <= 0 ? from : from.slice(0, limit)
   }
 
   /** Visits every live service token; requests are served meanwhile. */

@@ -17,6 +17,7 @@ import type {
   RequireMayAsk,
   Verb,
 } from '../framework/api.ts'
+import type { InlineLogin } from '../framework/inline-login.ts'
 import { Refusal } from '../framework/refusal.ts'
 import { describeFault } from '../lib/fault.ts'
 import { requestJsonLimits, type JsonLimits, type JsonObject } from '../lib/json.ts'
@@ -28,6 +29,7 @@ import { freeBodyBytes, type BodyBudgets, type BodyShare } from './body-budget.t
 import type { Connection, Outstanding } from './connection.ts'
 import { requireAllowedOrigin, type CorsSettings } from './cors.ts'
 import { requireClientAddress } from './forwarded-for.ts'
+import { requireInlineLogin } from './inline-auth.ts'
 import type { ServingOptions } from './listener-options.ts'
 import {
   ClientGone,
@@ -133,6 +135,7 @@ export class Exchange implements Outstanding {
   #hasJoined = false
   #bodyShare: BodyShare | undefined
   #foreknown: object | undefined
+  #inlineLogin: InlineLogin | undefined
 
   constructor(
     context: ExchangeContext,
@@ -204,7 +207,7 @@ export class Exchange implements Outstanding {
   #answer(): Soon<WireAnswer> {
     const request = this.#request
     const method = this.#connection.takeVerb() ?? request.method ?? ''
-    requireUnambiguousHeaders(request)
+    const hasLogin = requireUnambiguousHeaders(request)
     requireLengthWithin(request, this.#context.options.requestBytesMax)
     const target = this.#target(request.url ?? '')
     const clientAddress = this.#clientAddress()
@@ -212,11 +215,18 @@ export class Exchange implements Outstanding {
       return this.#otherAnswer(method, target, clientAddress)
     }
     if (this.#isPreflight(method, target.path.slice(apiPrefix.length))) return preflightAnswer
+    if (hasLogin) this.#readInlineLogin()
     return after(this.#call(method, target, clientAddress), (call) =>
       this.#hasJoined
         ? this.#handle(call, clientAddress)
         : this.#join().then(() => this.#handle(call, clientAddress)),
     )
+  }
+
+  #readInlineLogin(): void {
+    const { headers, rawHeaders } = this.#request
+    const shown = { token: requestToken(headers), namespace: requestNamespace(headers) }
+    this.#inlineLogin = requireInlineLogin(rawHeaders, shown)
   }
 
   #handle(call: Call, clientAddress: string | undefined): Soon<WireAnswer> {
@@ -226,6 +236,7 @@ export class Exchange implements Outstanding {
       clientPort: this.#connection.port,
       listener: this.#context.options.switches,
       foreknown: this.#foreknown,
+      inlineLogin: this.#inlineLogin,
     })
     return after(this.#context.handler(request), outcomeAnswer)
   }
@@ -285,8 +296,9 @@ export class Exchange implements Outstanding {
   ): Promise<JsonObject | undefined> {
     const { headers } = this.#request
     const token = requestToken(headers)
+    const inlineLogin = this.#inlineLogin
     // The path refuses whoever shows no token, whatever the body says.
-    if (!isOpen && token === undefined) return undefined
+    if (!isOpen && token === undefined && inlineLogin === undefined) return undefined
     const { requestBytesMax } = this.#context.options
     const bytesMax = isOpen ? openBytesMax(requestBytesMax) : requestBytesMax
     requireLengthWithin(this.#request, requestBytesMax)
@@ -297,7 +309,8 @@ export class Exchange implements Outstanding {
     if (isAdmitted) {
       // Any text can be shown as a token: what it is worth is known before much is read and kept.
       const wrapTtlSeconds = requireWrapTtlSeconds(headers)
-      this.#foreknown = await this.#context.requireMayAsk({ ...asked, token, wrapTtlSeconds })
+      const shown = { token, inlineLogin, wrapTtlSeconds }
+      this.#foreknown = await this.#context.requireMayAsk({ ...asked, ...shown })
     }
     const json = isOpen ? openJsonLimits : requestJsonLimits
     const { strangers, callers } = this.#context.bodies
@@ -489,6 +502,7 @@ interface RequestSource {
   readonly clientPort: number | undefined
   readonly listener: ListenerSwitches
   readonly foreknown: object | undefined
+  readonly inlineLogin: InlineLogin | undefined
 }
 
 class SocketRequest implements ApiRequest {
@@ -501,6 +515,7 @@ class SocketRequest implements ApiRequest {
   readonly clientPort: number | undefined
   readonly listener: ListenerSwitches
   readonly foreknown: object | undefined
+  readonly inlineLogin: InlineLogin | undefined
   readonly via = 'socket'
   readonly header: (name: string) => string | undefined
   readonly #exchange: Exchange
@@ -519,6 +534,7 @@ class SocketRequest implements ApiRequest {
     this.clientPort = source.clientPort
     this.listener = source.listener
     this.foreknown = source.foreknown
+    this.inlineLogin = source.inlineLogin
     this.header = (name) => headerText(headers[name])
   }
 

@@ -6,6 +6,7 @@
 import { constants } from 'node:fs'
 import { open, rename } from 'node:fs/promises'
 import { fileProblem } from './file-problem.ts'
+import { syncNameOf } from './folder-sync.ts'
 import { removeUserFile } from './user-files.ts'
 
 /** Of one write: pieces come from sockets in sizes that would each be a call. */
@@ -58,6 +59,7 @@ export async function createPrivateFile(path: string): Promise<ByteSink> {
         await inWords(file.sync())
         await file.close()
         await inWords(rename(beside, path))
+        syncNameOf(path)
       },
       discard: async () => {
         await file.close().catch(() => undefined)

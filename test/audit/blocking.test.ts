@@ -9,6 +9,7 @@ import { performance } from 'node:perf_hooks'
 import { test } from 'node:test'
 import type { WantedDevice } from '../../src/core/audit-devices.ts'
 import { LineLogger } from '../../src/platform/logger.ts'
+import { inlineLogin } from '../harness/inline-auth.ts'
 import { enableJwt } from '../platform/fixture.ts'
 import { startTestServer } from '../harness/test-server.ts'
 import { fileDevice, httpDevice, RecordTaker, recordsIn, startAudited } from './fixture.ts'
@@ -332,5 +333,29 @@ test('a file that is removed is made anew', async () => {
     assert.ok(recordsIn(server.file('file')).length >= 2)
   } finally {
     await server.stop()
+  }
+})
+
+test('where nobody takes records, a login that comes with a request tells nothing of a password (AUD-10)', async () => {
+  const taker = new RecordTaker()
+  const server = await startAudited({}, { more: [httpDevice(await taker.start())] })
+  try {
+    const password = 'a password while the disk is full'
+    await server.root.must('sys/auth/userpass', { type: 'userpass' })
+    await server.root.must('auth/userpass/users/ann', { password })
+    const self = async (given: string) => {
+      const headers = inlineLogin('auth/userpass/login/ann', { password: given })
+      const call = server.client().call('GET', 'auth/token/lookup-self', undefined, { headers })
+      const { status, text, headers: told } = await call
+      return { status, text, failed: told['x-vault-inline-auth-failed'] }
+    }
+    assert.equal((await self(password)).status, 200)
+    taker.good = 0
+    const right = await self(password)
+    assert.deepEqual([right.status, right.failed], [500, undefined])
+    assert.deepEqual(await self('wrong'), right)
+  } finally {
+    await server.stop()
+    taker.stop()
   }
 })

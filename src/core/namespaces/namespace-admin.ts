@@ -8,6 +8,7 @@ import { invalid, Refusal } from '../../framework/refusal.ts'
 import { equalSecrets } from '../../lib/constant-time.ts'
 import { encodeBase62 } from '../../lib/base62.ts'
 import type { Soon } from '../../lib/soon.ts'
+import { trimEnd } from '../../lib/trim.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Random } from '../../platform/random.ts'
 import { scopedTransaction } from '../../storage/scoped-store.ts'
@@ -19,8 +20,8 @@ import {
 } from '../../storage/store.ts'
 import { bootstrap } from '../bootstrap.ts'
 import { keys } from '../keys.ts'
-import { fullPath, readMounts } from '../mount-table.ts'
-import type { NamespaceRecord } from '../records.ts'
+import { fullPath, readMounts, type MountTable } from '../mount-table.ts'
+import type { MountRecord, NamespaceRecord } from '../records.ts'
 import type { InTurn } from '../in-turn.ts'
 import { namespacePathCharsMax, parentPath, parseNamespacePath } from './namespace-path.ts'
 import type { NamespaceTree } from './namespace-tree.ts'
@@ -41,10 +42,18 @@ export interface NamespaceAdminContext {
   readonly tree: () => Soon<NamespaceTree>
   /** Of all admins: every change counts up one revision, so that two at once would conflict. */
   readonly turn: InTurn
+  readonly mountsOf: (record: NamespaceRecord) => Promise<MountTable>
   /** It is served no more. */
   readonly forget: (id: string) => void
   /** Empties what was marked; it goes on by itself. */
   readonly sweep: () => void
+}
+
+/** A mount of a namespace below. */
+export interface MountBelow {
+  readonly mount: MountRecord
+  /** From here on, with that of the namespace at its begin. */
+  readonly path: string
 }
 
 /** A namespace as its parents see it. */
@@ -71,6 +80,18 @@ export class NamespaceAdmin {
     const tree = await this.#context.tree()
     const record = tree.byPath(this.#full(given))
     return record && this.#view(record, tree)
+  }
+
+  /** The mount that serves a path which leads into a namespace below, unless that is locked. */
+  async mountBelow(given: string): Promise<MountBelow | undefined> {
+    const { here } = this.#context
+    const tree = await this.#context.tree()
+    const place = tree.place(trimEnd(here, '/'), given)
+    const record = place?.namespace
+    if (record === undefined || record.path === here) return undefined
+    if (tree.lockedAbove(record.path) !== undefined) return undefined
+    const mount = (await this.#context.mountsOf(record)).find(place?.path ?? '')
+    return mount && { mount, path: record.path.slice(here.length) + fullPath(mount) }
   }
 
   /** Makes it, or replaces the metadata of one that is there when some are given. */
