@@ -71,7 +71,7 @@ import {
 } from './request-login.ts'
 import type { RightsOfTokens } from './token-rights.ts'
 import type { LiveToken, Tokens } from './tokens.ts'
-import { notLive, type Wrapping } from './wrapping.ts'
+import { isWrapping, notLive, type Wrapping } from './wrapping.ts'
 
 const noNames: readonly string[] = []
 /** SEC-CLU-05: what was withdrawn counts within a second. */
@@ -434,8 +434,11 @@ export class Pipeline {
     const admitted = this.#core.store.look((view) => this.#admit(request, view, bearer))
     return after(admitted, (known) => {
       const { admission } = known
-      return admission === undefined || admission.token.record.uses === 0
-        ? this.#dispatch(request, requestId, known, trail)
+      if (admission === undefined || admission.token.record.uses === 0) {
+        return this.#dispatch(request, requestId, known, trail)
+      }
+      return takesUse(request, known.route, admission)
+        ? this.#dispatch(request, requestId, { ...known, admission: asSpent(admission) }, trail)
         : this.#dispatchUse(request, requestId, { ...known, admission }, trail)
     })
   }
@@ -836,6 +839,21 @@ function deadTokenRefusal(route: Route | undefined): Refusal {
   return route?.match?.declaration.deadToken === 'wrapping'
     ? notLive()
     : new Refusal('token_refused')
+}
+
+/** The one use of a wrapping token is taken by the handler, with what the token holds. */
+function takesUse({ verb }: Asking, route: Route | undefined, { token }: Admission): boolean {
+  return (
+    route?.match?.declaration.takesUse === 'wrapping' &&
+    verb === 'write' &&
+    isWrapping(token.record)
+  )
+}
+
+/** As the records of a request tell it: after its use. */
+function asSpent(admission: Admission): Admission {
+  const { token } = admission
+  return { ...admission, token: { ...token, record: { ...token.record, uses: -1 } } }
 }
 
 function accessOf(
