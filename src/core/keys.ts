@@ -83,6 +83,8 @@ export const keys = {
 
   namespacePrefix: `${c}${ns}/namespace/`,
   namespace: (id: string) => keyOf(`${c}${ns}/namespace/${id}`, codecs.namespace),
+  /** Of a namespace, in its own scope: what is written there rests on it, see `namespaces.ts`. */
+  namespaceSign: (): Key<IdRow> => recordKey(`${c}living`),
   namespaceRevision: (): Key<NamespaceRevision> => recordKey(`${c}${ns}/namespaces`),
   /** By its path from the root on. */
   namespacePath: (path: string): Key<IdRow> => recordKey(`${c}${ns}/namespace-path/${path}`),

@@ -71,7 +71,7 @@ import {
 } from './request-login.ts'
 import type { RightsOfTokens } from './token-rights.ts'
 import type { LiveToken, Tokens } from './tokens.ts'
-import { notLive, type Wrapping } from './wrapping.ts'
+import { isWrapping, notLive, type Wrapping } from './wrapping.ts'
 
 const noNames: readonly string[] = []
 /** SEC-CLU-05: what was withdrawn counts within a second. */
@@ -328,10 +328,16 @@ export class Pipeline {
     if (this.#core.seal.sealed) return this.#serveSealed(request, requestId)
     this.#core.gate?.(request)
     return after(this.#countRequest(request), (told) => {
-      const answer = this.#serveOpen(request, requestId, trail)
+      const serve = (): Soon<Answer> => this.#serveOpen(request, requestId, trail)
       return told === undefined
-        ? answer
-        : after(answer, (given) => ({ ...given, headers: { ...given.headers, ...told } }))
+        ? serve()
+        : conclude(
+            serve,
+            (given) => ({ ...given, headers: { ...given.headers, ...told } }),
+            (problem) => {
+              throw alsoTold(problem, told)
+            },
+          )
     })
   }
 
@@ -429,8 +435,11 @@ export class Pipeline {
     const admitted = this.#core.store.look((view) => this.#admit(request, view, bearer))
     return after(admitted, (known) => {
       const { admission } = known
-      return admission === undefined || admission.token.record.uses === 0
-        ? this.#dispatch(request, requestId, known, trail)
+      if (admission === undefined || admission.token.record.uses === 0) {
+        return this.#dispatch(request, requestId, known, trail)
+      }
+      return takesUse(request, known.route, admission)
+        ? this.#dispatch(request, requestId, { ...known, admission: asSpent(admission) }, trail)
         : this.#dispatchUse(request, requestId, { ...known, admission }, trail)
     })
   }
@@ -819,11 +828,33 @@ function unlessUnavailable(problem: unknown): void {
   if (!(problem instanceof StoreSealed || problem instanceof StoreUnavailable)) throw problem
 }
 
+/** A refusal with these headers; whatever else was thrown stays as it is. */
+function alsoTold(problem: unknown, told: Answer['headers']): unknown {
+  if (!(problem instanceof Refusal) || problem instanceof Unrecorded) return problem
+  const { code, detail } = problem
+  return new Refusal(code, { ...detail, headers: { ...detail.headers, ...told } })
+}
+
 /** What a path that is given wrapping tokens calls a dead one is no question of rights. */
 function deadTokenRefusal(route: Route | undefined): Refusal {
   return route?.match?.declaration.deadToken === 'wrapping'
     ? notLive()
     : new Refusal('token_refused')
+}
+
+/** The one use of a wrapping token is taken by the handler, with what the token holds. */
+function takesUse({ verb }: Asking, route: Route | undefined, { token }: Admission): boolean {
+  return (
+    route?.match?.declaration.takesUse === 'wrapping' &&
+    verb === 'write' &&
+    isWrapping(token.record)
+  )
+}
+
+/** As the records of a request tell it: after its use. */
+function asSpent(admission: Admission): Admission {
+  const { token } = admission
+  return { ...admission, token: { ...token, record: { ...token.record, uses: -1 } } }
 }
 
 function accessOf(

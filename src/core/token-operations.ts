@@ -52,6 +52,7 @@ export interface TokenOperationsContext {
 export class TokenOperations implements TokenPort<CallerFacts> {
   readonly #context: TokenOperationsContext
   #tidying = false
+  #tidiedAtMs = -Infinity
 
   constructor(context: TokenOperationsContext) {
     this.#context = context
@@ -428,8 +429,10 @@ export class TokenOperations implements TokenPort<CallerFacts> {
   }
 
   tidy(): boolean {
-    if (this.#tidying) return false
+    const { nowMs } = this.#context.tokens
+    if (this.#tidying || Math.abs(nowMs - this.#tidiedAtMs) < tidyMsMin) return false
     this.#tidying = true
+    this.#tidiedAtMs = nowMs
     void this.#context.sweep
       .run()
       .catch(() => undefined)
@@ -441,6 +444,9 @@ export class TokenOperations implements TokenPort<CallerFacts> {
 }
 
 // -------------------------------------------------------------- rules
+
+/** Of two that are asked for at once the second does nothing, however little there was to do. */
+const tidyMsMin = 250
 
 /** What a token asks about itself is asked where it is. */
 function atHome({ token, acl, rights }: CallerFacts): CallerFacts {

@@ -82,6 +82,11 @@ export interface TypedPath<F extends FieldTable> {
    */
   readonly deadToken?: 'wrapping'
   /**
+   * Its writes take the use of a wrapping token that asks themselves, with what is in it. A request
+   * that is refused before leaves both as they are.
+   */
+  readonly takesUse?: 'wrapping'
+  /**
    * Answers without the envelope; a verb it does not know is 405 with an empty list
    * (platform.md §1.2, §1.3).
    */

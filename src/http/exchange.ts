@@ -389,7 +389,7 @@ export class Exchange implements Outstanding {
     clientAddress: string | undefined,
   ): Promise<WireAnswer> {
     const { other } = this.#context
-    if (unservedMethods.has(method)) throw new Refusal('verb_unsupported')
+    if (!pageMethods.has(method)) throw new Refusal('verb_unsupported')
     if (other === undefined) throw new Refusal('not_found')
     requireLengthWithin(this.#request, openBodyBytesMax)
     const { headers } = this.#request
@@ -458,7 +458,7 @@ export class Exchange implements Outstanding {
     try {
       for await (const chunk of chunks) {
         if (this.#isOver) return
-        if (!response.write(chunk)) await whenTaken(response)
+        await whenTaken(response, chunk)
         this.#sentMs = this.#context.clock.monotonicMs()
       }
       response.end()
@@ -484,16 +484,15 @@ export class Exchange implements Outstanding {
   }
 }
 
-/** When the client has taken what was written, or has gone. */
-function whenTaken(response: ServerResponse): Promise<void> {
+/** Writes it; resolves when the system has taken it, or the client has gone. */
+function whenTaken(response: ServerResponse, chunk: Uint8Array): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
-      response.off('drain', done)
       response.off('close', done)
       resolve()
     }
-    response.on('drain', done)
     response.on('close', done)
+    response.write(chunk, done)
   })
 }
 
@@ -558,7 +557,7 @@ class SocketRequest implements ApiRequest {
   }
 }
 
-const unservedMethods = new Set(['TRACE', 'CONNECT', 'LIST', 'SCAN', 'HELP'])
+const pageMethods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
 const openBodyTooLarge = {
   status: 400,

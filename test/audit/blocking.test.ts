@@ -80,15 +80,7 @@ test('a token whose answer cannot be recorded is not given and stays dead (AUD-1
       () => server.root.write('auth/token/create', { id: 'a-chosen-token', policies: ['default'] }),
       () => jwt.login('dev'),
       () => jwt.login('dev', 'bob', { 'X-Vault-Wrap-TTL': '60' }),
-      () =>
-        server.root.call(
-          'POST',
-          'sys/wrapping/wrap',
-          { a: 1 },
-          {
-            headers: { 'X-Vault-Wrap-TTL': '60' },
-          },
-        ),
+      () => server.root.call('POST', 'sys/wrapping/wrap', { a: 1 }, wrapTtl),
     ]
     for (const attempt of attempts) {
       // The request's record is taken, the answer's is not.
@@ -113,6 +105,33 @@ test('a token whose answer cannot be recorded is not given and stays dead (AUD-1
     taker.stop()
   }
 })
+
+test('an answer that was wrapped stays when the asking is not recorded, and is gone when the giving is not (AUD-11)', async () => {
+  const taker = new RecordTaker()
+  const server = await startAudited({}, { more: [httpDevice(await taker.start())] })
+  try {
+    for (const [recorded, after] of [
+      [0, 200],
+      [1, 400],
+    ] as const) {
+      const made = await server.root.call('POST', 'sys/wrapping/wrap', { a: 'inside' }, wrapTtl)
+      const own = server.client(String(made.body.wrap_info.token))
+      taker.good = recorded
+      const refused = await own.write('sys/wrapping/unwrap')
+      taker.good = Infinity
+      assert.equal(refused.status, 500)
+      assert.deepEqual(refused.body, { errors: ['internal error'] })
+      const again = await own.write('sys/wrapping/unwrap')
+      assert.equal(again.status, after, again.text)
+      assert.equal(again.text.includes('inside'), after === 200)
+    }
+  } finally {
+    await server.stop()
+    taker.stop()
+  }
+})
+
+const wrapTtl = { headers: { 'X-Vault-Wrap-TTL': '60' } }
 
 test('with one device that works everything goes on, and the failure is counted and logged (AUD-12, SEC-AUD-06)', async () => {
   const lines: string[] = []

@@ -10,10 +10,11 @@ import { Router } from '../../framework/router.ts'
 import { ofNamespace, type Family } from '../../lib/metrics.ts'
 import { trimEnd } from '../../lib/trim.ts'
 import { after, conclude, type Soon } from '../../lib/soon.ts'
-import { baseOf, ScopedStore } from '../../storage/scoped-store.ts'
+import { baseOf, ScopedStore, scopedTransaction } from '../../storage/scoped-store.ts'
 import type { Companion, StoreTransaction, StoreView } from '../../storage/store.ts'
 import type { CoreConfiguration } from '../configuration.ts'
 import type { TokenHome } from '../caller-facts.ts'
+import { InTurn } from '../in-turn.ts'
 import { keys } from '../keys.ts'
 import type { Admission, LoginPlace, Pipeline } from '../pipeline.ts'
 import { PrefixedAcl } from '../policy/prefixed-acl.ts'
@@ -67,6 +68,7 @@ export class Namespaces implements Neighbourhood {
   readonly #serverRouter: Router
   readonly keeper: NamespaceKeeper
   readonly #trees = new NamespaceTrees()
+  readonly #turn = new InTurn()
   readonly #realms = new Map<string, Realm>()
   readonly #loading = new Map<string, Promise<Realm>>()
   /** Of those that are there, loaded or not. */
@@ -132,6 +134,7 @@ export class Namespaces implements Neighbourhood {
 
   /** Loads what a request will need; what is wrong with it is said later. */
   prepare(namespace: string, path: string): Soon<void> {
+    if (this.isOfRoot(namespace, path) || this.peek(namespace, path) !== undefined) return undefined
     return after(this.#findSafely({ namespace, path }), () => undefined)
   }
 
@@ -171,7 +174,8 @@ export class Namespaces implements Neighbourhood {
 
   scopeOf(id: string): ScopedStore {
     const { store } = this.#doors
-    return new ScopedStore({ store, scope: id, guard: (txn) => requireLiving(txn, id) })
+    const guard = (txn: StoreTransaction): Soon<void> => requireLiving(txn, id)
+    return new ScopedStore({ store, scope: id, sign: keys.namespaceSign().text, guard })
   }
 
   adminAt(path: string): NamespaceAdmin {
@@ -179,6 +183,7 @@ export class Namespaces implements Neighbourhood {
       ...this.#doors,
       here: path,
       tree: () => this.#treeNow(),
+      turn: this.#turn,
       mountsOf: async (record) => (await (await this.#realmOf(record)).configuration()).mounts,
       forget: (id) => this.#forget(id),
       sweep: () => this.keeper.hurry(),
@@ -368,6 +373,7 @@ export class Namespaces implements Neighbourhood {
   async #load(record: NamespaceRecord): Promise<Realm> {
     const { id } = record
     try {
+      await this.#requireSign(id)
       const ids = await Realm.idsOf(this.#doors, this.scopeOf(id), id)
       const time = this.#clockOf(id)
       time.goOnFrom(ids.lastMs)
@@ -381,6 +387,16 @@ export class Namespaces implements Neighbourhood {
     } finally {
       this.#loading.delete(id)
     }
+  }
+
+  /** Of one that was made before there were signs. */
+  async #requireSign(id: string): Promise<void> {
+    const sign = keys.namespaceSign()
+    if ((await this.scopeOf(id).view((view) => view.get(sign))) !== undefined) return
+    await this.#doors.store.write(async (txn) => {
+      await requireLiving(txn, id)
+      scopedTransaction(txn, id).put(sign, { id })
+    })
   }
 
   #clockOf(id: string): TokenClock {

@@ -386,9 +386,7 @@ export class Realm implements PipelineContext, NamespacePorts {
 
   takeCompanion(): Companion | undefined {
     const companion = this.records.takeCompanion()
-    return companion === undefined
-      ? undefined
-      : { ...companion, key: this.store.keyOf(companion.key) }
+    return companion && this.store.companionOf(companion)
   }
 
   async close(): Promise<void> {

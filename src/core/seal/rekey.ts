@@ -8,7 +8,7 @@
 import type { Clock } from '../../platform/clock.ts'
 import type { Random } from '../../platform/random.ts'
 import { checkCounts, checkKeyCount } from './init-request.ts'
-import { InTurn } from './in-turn.ts'
+import { InTurn } from '../in-turn.ts'
 import { readPgpKeys, type PgpKey } from './pgp.ts'
 import type { SealManager } from './seal-manager.ts'
 import { foreignKeys, SealProblem } from './seal-problem.ts'

@@ -7,7 +7,7 @@
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/logger.ts'
 import { randomLetters, type Random } from '../../platform/random.ts'
-import { InTurn } from './in-turn.ts'
+import { InTurn } from '../in-turn.ts'
 import { readPgpKeys, type PgpKey } from './pgp.ts'
 import type { SealManager } from './seal-manager.ts'
 import { foreignKeys, SealProblem } from './seal-problem.ts'
