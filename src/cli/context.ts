@@ -9,6 +9,7 @@ import type { BackupHeader } from '../lib/backup-format.ts'
 import { trimEnds } from '../lib/trim.ts'
 import {
   askHidden,
+  deadline,
   EnteredLines,
   pause,
   readAllInput,
@@ -38,6 +39,7 @@ export interface ContextOptions {
   readonly system: NodeJS.Platform | undefined
   readonly onInterrupt: (work: () => void) => () => void
   readonly pause: ((forMs: number) => Promise<void>) | undefined
+  readonly deadline: ((afterMs: number) => AbortSignal) | undefined
   readonly runServer: (args: string[]) => Promise<number>
   readonly restoreStore: ((request: RestoreRequest) => Promise<BackupHeader>) | undefined
 }
@@ -72,6 +74,7 @@ export class CommandContext implements DataSources {
   /** Calls `work` for each Ctrl-C until what it gives is called. */
   readonly onInterrupt: (work: () => void) => () => void
   readonly pause: (forMs: number) => Promise<void>
+  readonly deadline: (afterMs: number) => AbortSignal
   readonly #restoreStore: ContextOptions['restoreStore']
   readonly #stdin: TerminalInput
   readonly #stderr: TerminalOutput
@@ -91,6 +94,7 @@ export class CommandContext implements DataSources {
     this.#restoreStore = options.restoreStore
     this.onInterrupt = options.onInterrupt
     this.pause = options.pause ?? pause
+    this.deadline = options.deadline ?? deadline
     this.#stdin = options.stdin
     this.#stderr = options.stderr
     this.#system = options.system

@@ -40,6 +40,8 @@ export interface CliOptions {
   readonly onInterrupt?: (work: () => void) => () => void
   /** Waits so many milliseconds; by this machine's clock when absent. */
   readonly pause?: (forMs: number) => Promise<void>
+  /** A signal that fires after so many milliseconds; by this machine's clock when absent. */
+  readonly deadline?: (afterMs: number) => AbortSignal
   /** Runs the server with the words after `server`; answers its exit code. */
   readonly runServer: (args: string[]) => Promise<number>
   /** Makes a data folder from a backup. */
@@ -193,6 +195,7 @@ async function runCommand(
       system: options.system,
       onInterrupt: options.onInterrupt ?? (() => () => undefined),
       pause: options.pause,
+      deadline: options.deadline,
       runServer: options.runServer,
       restoreStore: options.restoreStore,
     }),

@@ -203,7 +203,7 @@ export class Core implements SystemPorts, PipelineContext {
     const audience = () => this.audit.audience
     this.trails = { broker: new AuditBroker(clock), clock, audience }
     const { seal, random, oneOfAll = theOnlyOne } = context
-    this.quotas = new Quotas(clock, processes)
+    this.quotas = new Quotas(clock, (mount) => this.backends.of(mount).backend, processes)
     this.rotation = new KeyRotation({
       store: context.store,
       seal,

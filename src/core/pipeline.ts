@@ -327,24 +327,25 @@ export class Pipeline {
     }
     if (this.#core.seal.sealed) return this.#serveSealed(request, requestId)
     this.#core.gate?.(request)
-    const told = this.#countRequest(request)
-    const serve = (): Soon<Answer> => this.#serveOpen(request, requestId, trail)
-    return told === undefined
-      ? serve()
-      : conclude(
-          serve,
-          (given) => ({ ...given, headers: { ...given.headers, ...told } }),
-          (problem) => {
-            throw alsoTold(problem, told)
-          },
-        )
+    return after(this.#countRequest(request), (told) => {
+      const serve = (): Soon<Answer> => this.#serveOpen(request, requestId, trail)
+      return told === undefined
+        ? serve()
+        : conclude(
+            serve,
+            (given) => ({ ...given, headers: { ...given.headers, ...told } }),
+            (problem) => {
+              throw alsoTold(problem, told)
+            },
+          )
+    })
   }
 
   /**
    * What the client is told of its quota, by the last configuration that was read: this step waits
-   * for nothing.
+   * for nothing, save where the role of a login counts that has to be read.
    */
-  #countRequest(request: ApiRequest): Answer['headers'] | undefined {
+  #countRequest(request: ApiRequest): Soon<Answer['headers'] | undefined> {
     const rules = this.#core.quotaRules
     return rules === undefined || rules.isEmpty ? undefined : this.#core.quotas.take(request, rules)
   }
@@ -414,7 +415,7 @@ export class Pipeline {
     const { path, data } = login
     const { clientAddress } = request
     this.#core.gate?.({ path, verb: 'write' })
-    if (quotaRules?.isEmpty === false) quotas.take({ path, clientAddress, data }, quotaRules)
+    if (quotaRules?.isEmpty === false) await quotas.take({ path, clientAddress, data }, quotaRules)
     const mount = (await this.#configurationNow()).mounts.find(path)
     return admitBearer(this.#core, { mount, login }, request, requestId)
   }

@@ -134,6 +134,8 @@ export interface Backend {
   readonly paths: readonly PathDeclaration[]
   /** Judges a renewal; throws a `Refusal` when the token may not be renewed. Auth methods only. */
   renew?(request: RenewRequest): Promise<RenewTerms>
+  /** The role that a login asks for at a path of the mount, for its quota; empty is none. */
+  roleOfLogin?(path: string, data: JsonObject): Soon<string>
   /** Says why a login would be accepted or refused. Auth methods only. */
   readonly explainer?: LoginExplainer
   /** Host of the identity provider that browser sign-ins lead to; empty is none. */

@@ -91,6 +91,25 @@ const answerLimits: JsonLimits = {
 }
 
 /**
+ * RFC 6749 §5.2, RFC 8628 §3.5, RFC 9126 §2.3: they tell nothing of what was sent, even where a
+ * short code or secret happens to stand in them.
+ */
+const standardErrors = new Set([
+  'invalid_request',
+  'invalid_client',
+  'invalid_grant',
+  'unauthorized_client',
+  'unsupported_grant_type',
+  'invalid_scope',
+  'authorization_pending',
+  'slow_down',
+  'access_denied',
+  'expired_token',
+  'server_error',
+  'temporarily_unavailable',
+])
+
+/**
  * A token of another kind of client authentication may be worth one more try with these errors
  * only: the others come after it.
  */
@@ -440,10 +459,11 @@ function readGrant(
   const error = textOf(body.value, 'error')
   if (error !== '' || member(body.value, 'error') !== undefined) {
     const description = textOf(body.value, 'error_description')
-    const words = description === '' ? [error] : [error, description]
-    const detail = words.map(quotes.quote).join(': ')
+    const isStandard = standardErrors.has(error)
+    const named = isStandard ? JSON.stringify(error) : quotes.quote(error)
+    const detail = description === '' ? named : `${named}: ${quotes.quote(description)}`
     // Clients are told the code by itself.
-    const code = quotes.isEcho(error) ? 'unknown' : error
+    const code = !isStandard && quotes.isEcho(error) ? 'unknown' : error
     return refused(code, `${shownUrl(answer.url)} answered ${detail}`)
   }
   if (isSuccess) return body

@@ -386,6 +386,12 @@ test('CLI-014, SEC-CLI-02: a port that is taken is said before anything is opene
 
 test('CLI-021: without a screen the address is printed; abort_on_error fails instead', async () => {
   const port = await freePort()
+  const goesOn = await login([`port=${port}`], async (url) => {
+    const { code, state } = idp.authorize(url)
+    await visit(`${listenerOf(url)}?code=${code}&state=${state}`)
+  })
+  assert.equal(goesOn.code, 0, goesOn.err)
+  assert.match(goesOn.err, /No browser could be launched/)
   const result = await shell.run(
     ['login', '-method=oidc', `port=${port}`, 'abort_on_error=true'],
     quiet,
@@ -460,6 +466,33 @@ test('CLI-016, CLI-017: Ctrl-C ends the wait and takes the sign-in back', async 
   assert.equal(existsSync(shell.tokenFile), true, 'what was kept before stays')
 })
 
+test('CLI-015: nobody waits for a browser longer than two minutes, or for a person longer than ten', async () => {
+  for (const [words, minutes] of [
+    [['skip_browser=true'], 2],
+    [['callbackmode=direct', 'role=direct', 'skip_browser=true'], 10],
+  ] as const) {
+    const asked: number[] = []
+    let state = ''
+    const result = await login(
+      [...words, `port=${await freePort()}`],
+      async (url) => {
+        state = idp.authorize(url).state
+      },
+      {
+        // A tenth of a second stands for them.
+        deadline: (afterMs) => {
+          asked.push(afterMs)
+          return AbortSignal.timeout(100)
+        },
+      },
+    )
+    assert.deepEqual([result.code, result.out, asked], [2, '', [minutes * 60_000]])
+    assert.match(result.err, /timed out waiting for a response from the identity provider/)
+    const late = await shell.server.client().read(`auth/oidc/oidc/callback?state=${state}&code=x`)
+    assert.equal(late.headers['x-login-reason'], 'state_unknown', late.text)
+  }
+})
+
 test('CLI-025: a word that is repeated is a list in the body', async () => {
   await shell.must([
     'write',
@@ -512,13 +545,18 @@ test('CLI-018, CLI-019: slow_down doubles the interval, and any other error ends
   const slow = await against(
     {
       [authUrl]: { body: { data: polled } },
-      [pollLine]: [refused('authorization_pending'), refused('slow_down'), { body: { auth } }],
+      [pollLine]: [
+        refused('authorization_pending'),
+        refused('slow_down'),
+        refused('authorization_pending'),
+        { body: { auth } },
+      ],
     },
     ['callbackmode=device'],
   )
   assert.equal(slow.result.code, 0, slow.result.err)
-  // One second, one second, two seconds.
-  assert.ok(slow.ms >= 3900 && slow.ms < 8000, `${slow.ms}`)
+  // One second, one second, two seconds, two seconds.
+  assert.ok(slow.ms >= 5900 && slow.ms < 10_000, `${slow.ms}`)
   const ended = await against(
     { [authUrl]: { body: { data: polled } }, [pollLine]: refused('Vault login failed. No.') },
     ['callbackmode=direct'],

@@ -14,6 +14,7 @@ export interface RunOptions {
   readonly terminal?: boolean
   readonly system?: NodeJS.Platform
   readonly pause?: (forMs: number) => Promise<void>
+  readonly deadline?: (afterMs: number) => AbortSignal
   readonly programName?: string
   readonly runServer?: (args: string[]) => Promise<number>
   readonly onInterrupt?: (work: () => void) => () => void
@@ -57,6 +58,7 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
     stderr,
     ...(options.system === undefined ? {} : { system: options.system }),
     ...(options.pause === undefined ? {} : { pause: options.pause }),
+    ...(options.deadline === undefined ? {} : { deadline: options.deadline }),
     ...(options.onInterrupt === undefined ? {} : { onInterrupt: options.onInterrupt }),
     runServer: options.runServer ?? (() => Promise.resolve(0)),
   })

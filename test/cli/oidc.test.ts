@@ -82,7 +82,14 @@ test('CLI-004, CLI-005: a code of 17 characters is 13 lines of 25 cells, coloure
 const errors = [
   ['CLI-001', '', 'Login error', ''],
   ['CLI-001', 'something else', 'Login error', 'something else'],
+  ['CLI-002', 'Errors: * This is an error.', 'Login error', 'This is an error.'],
   ['CLI-002', 'Code: 400. Errors:\n\n* This is an error.', 'Login error', 'This is an error.'],
+  [
+    'CLI-003',
+    'Errors:\n\n* Token verification failed. a*b is no issuer.',
+    'Token verification failed.',
+    'a*b is no issuer.',
+  ],
   ['CLI-003', 'Errors:\n\n* Vault login failed. Why.', 'Vault login failed.', 'Why.'],
   ['CLI-003', 'Errors:\n\n* OpenBao login failed. Why.', 'OpenBao login failed.', 'Why.'],
   ['CLI-003', 'Errors:\n\n* Token verification failed. Why.', 'Token verification failed.', 'Why.'],

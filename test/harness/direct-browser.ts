@@ -18,7 +18,9 @@ export class DirectBrowser {
   /** The answer of the callback itself. */
   callback(parameters: Headers, headers: Headers = {}): Promise<ApiResult> {
     const query = new URLSearchParams(parameters).toString()
-    return this.#client.call('GET', `${this.#callback}?${query}`, undefined, { headers })
+    return this.#client.call('GET', `${this.#callback}?${query}`, undefined, {
+      headers: { accept: 'text/html', ...headers },
+    })
   }
 
   /** Where that leads: the page. */

@@ -116,6 +116,15 @@ describe('conditions at a login', () => {
   ])
   judged('numbers are compared exactly, and texts are no numbers (RUL-006)', [
     ['{"at_least":3}', '3', undefined],
+    ['{"at_most":3}', '3', undefined],
+    ['{"at_most":3}', '4', mismatch],
+    ['{"less_than":3}', '2', undefined],
+    ['{"less_than":3}', '3', mismatch],
+    ['{"less_than":3}', '4', mismatch],
+    ['{"more_than":3}', '4', undefined],
+    ['{"more_than":9007199254740992}', '9007199254740993', undefined],
+    ['{"less_than":9007199254740993}', '9007199254740993', mismatch],
+    ['{"more_than":3}', '"4"', type],
     ['{"at_least":3}', '2.999999999999999999999', mismatch],
     ['{"more_than":3}', '3', mismatch],
     ['{"more_than":3}', '3.0000000000000000000001', undefined],

@@ -58,6 +58,7 @@ describe('bound claims', () => {
       '{"c":{"d":95,"e":["dog","cat","bird"],"f":{"g":"v"}}}',
       undefined,
     ],
+    ['CLM-003', '{"nope":"x"}', '{"a":"x"}', 'claim_missing'],
     ['CLM-003', '{"/c/f/h":"x"}', '{"c":{"f":{"g":"x"}}}', 'claim_missing'],
     ['CLM-003', '{"":"x"}', '{"a":"x"}', 'claim_missing'],
     ['CLM-003', '{"\\\\":"x"}', '{"a":"x"}', 'claim_missing'],

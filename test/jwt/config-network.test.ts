@@ -106,7 +106,8 @@ describe('discovery', () => {
     const idp = await startProvider()
     const { result } = await write({ oidc_discovery_url: `${idp.url}/` })
     assertRefused(result, /issuer did not match/)
-    assert.ok(result.text.includes(`${idp.url}/`), result.text)
+    const shown = `expected "${idp.url}/", got "${idp.url}"`
+    assert.ok(result.body.errors[0].includes(shown), result.text)
   })
 
   for (const issuer of ['{}/', '{}/x', 'https://elsewhere.test', '']) {

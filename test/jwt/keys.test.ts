@@ -136,6 +136,20 @@ describe('algorithms', () => {
     }
   })
 
+  test('SEC-006: a claim that is there twice is refused where the keys come from a set, too', async () => {
+    const signer = makeSigner('ES256')
+    const house = await start([{ ...signer.jwk, kid: 'x' }])
+    const mount = await mountOf({ jwks_url: house.url })
+    const text = JSON.stringify(fresh(plainClaims))
+    for (const [claims, status] of [
+      [text, 200],
+      [text.replace('{', '{"sub":"u",'), 400],
+    ] as const) {
+      const jwt = signAs('ES256', signer.privateKey, { alg: 'ES256', kid: 'x' }, claims)
+      assertStatus(await enter(mount, jwt), status)
+    }
+  })
+
   test('SEC-ALG-09: a key that is pinned to one algorithm serves no other', async () => {
     const signer = makeSigner('RS256')
     const house = await start([{ ...signer.jwk, kid: 'x', alg: 'RS256' }])

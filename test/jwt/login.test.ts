@@ -99,7 +99,8 @@ describe('LOG-001: the whole role', () => {
       assert.equal(data.path, `auth/${at}/login`)
       assert.deepEqual(data.meta, auth.metadata)
       assert.equal(data.entity_id, auth.entity_id)
-      assert.notEqual(auth.entity_id, '')
+      const { aliases } = (await server.root.read(`identity/entity/id/${auth.entity_id}`)).body.data
+      assert.deepEqual([aliases[0].name, aliases[0].metadata], ['jeff', auth.metadata])
     })
   }
 })
@@ -209,26 +210,38 @@ function assertNoRoot(result: Awaited<ReturnType<typeof login>>): void {
 }
 
 describe('groups', () => {
-  const role = { groups_claim: 'groups' }
+  const role = {
+    groups_claim: 'groups',
+    token_policies: [],
+    token_no_default_policy: true,
+    group_policies: { a: 'of-a', b: 'of-b', '': 'of-none' },
+  }
   test('LOG-021: a pointer with escaped slashes', async () => {
-    const claims = { https: { '//vault/groups': { testing: ['a'] } } }
-    const pointer = { groups_claim: '/https/~1~1vault~1groups/testing' }
-    assertStatus(await loginWith(pointer, claims), 200)
+    const claims = { https: { '//vault/groups': { testing: ['a', 'b'] } } }
+    const pointer = { ...role, groups_claim: '/https/~1~1vault~1groups/testing' }
+    const found = await loginWith(pointer, claims)
+    assertStatus(found, 200)
+    assert.deepEqual(found.body.auth.policies, ['of-a', 'of-b'])
     assertReason(await loginWith(pointer, { https: {} }), 'groups_missing')
   })
-  const accepted: readonly (readonly [string, object, Claims])[] = [
-    ['LOG-022: one string', role, { groups: 'a' }],
-    ['LOG-024: an empty string among them', role, { groups: ['a', ''] }],
-    ['LOG-025: an empty list', role, { groups: [] }],
-    ['LOG-026: a role without groups_claim', {}, { groups: 5 }],
+  const accepted: readonly (readonly [string, object, Claims, readonly string[]])[] = [
+    ['LOG-022: one string', role, { groups: 'a' }, ['of-a']],
+    ['LOG-024: an empty string among them', role, { groups: ['a', ''] }, ['of-a']],
+    ['LOG-025: an empty list', role, { groups: [] }, []],
+    ['LOG-026: a role without groups_claim', {}, { groups: 5 }, ['default', 'p']],
     [
       'a missing claim where it is not required (design.md §8)',
       { ...role, groups_claim_required: false },
       {},
+      [],
     ],
   ]
-  for (const [title, more, claims] of accepted) {
-    test(title, async () => assertStatus(await loginWith(more, claims), 200))
+  for (const [title, more, claims, policies] of accepted) {
+    test(title, async () => {
+      const result = await loginWith(more, claims)
+      assertStatus(result, 200)
+      assert.deepEqual(result.body.auth.policies, policies)
+    })
   }
   const refused: readonly (readonly [string, Claims, string])[] = [
     ['LOG-023: missing', {}, 'groups_missing'],

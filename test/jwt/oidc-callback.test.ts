@@ -34,17 +34,19 @@ test('CBK-001, CBK-002, CBK-005 a code becomes a token with alias, groups and me
   const { oauth2_id_token, ...metadata } = auth.metadata
   assert.deepEqual(metadata, { role, color: 'green', size: 'medium' })
   assert.match(oauth2_id_token, /^eyJ/)
+  const { aliases } = (await setup.root.read(`identity/entity/id/${auth.entity_id}`)).body.data
+  assert.deepEqual([aliases[0].name, aliases[0].metadata], ['bob@example.com', metadata])
   const looked = await setup.server.client(auth.client_token).read('auth/token/lookup-self')
   assert.equal(looked.body.data.display_name, 'oidc-bob@example.com')
 })
 
 test('CBK-003 the address of the caller is judged by the role', async () => {
-  for (const [cidr, status] of [
-    ['127.0.0.0/8', 200],
-    ['192.0.2.42', 403],
+  const role = await setup.role({ bound_cidrs: '127.0.0.42' })
+  for (const [from, status] of [
+    ['127.0.0.42', 200],
+    ['127.0.0.99', 403],
   ] as const) {
-    const role = await setup.role({ token_bound_cidrs: [cidr] })
-    const answer = await setup.callback(await codeAndState(role))
+    const answer = await setup.callback(await codeAndState(role), from)
     assertStatus(answer, status)
     if (status === 403) assert.deepEqual(answer.body.errors, ['permission denied'])
   }
@@ -92,6 +94,9 @@ test('CBK-009, CBK-010, CBK-012 no code, a wrong code and a silent provider say 
     wrong.body.errors[0],
     /^Vault login failed\. Error exchanging oidc code: ".*invalid_grant/,
   )
+  // Of one letter, which stands in the provider's own word too.
+  const short = await setup.callback({ ...(await codeAndState(role)), code: 'a' })
+  assert.match(short.body.errors[0], /invalid_grant/)
   const third = await codeAndState(role)
   setup.idp.metadata = { token_endpoint: 'http://127.0.0.1:9/token' }
   await setup.configure()
@@ -313,7 +318,7 @@ test('CBK-013, CBK-059 an ID token for another client is refused', async () => {
   setup.idp.idToken = undefined
 })
 
-test('LOG-029, LOG-030 a JWT login works on an OIDC mount with a role for it, and an oidc role is refused there', async () => {
+test('LOG-031, LOG-004 a JWT login works on an OIDC mount with a role for it, and an oidc role is refused there', async () => {
   const name = 'jwtrole'
   await setup.root.must(`auth/oidc/role/${name}`, { ...plainRole, bound_audiences: ['abc'] })
   await setup.configure({ bound_issuer: '' })

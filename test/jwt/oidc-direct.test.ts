@@ -133,15 +133,17 @@ test('only a form of the page itself says yes (SEC-OID-29)', async () => {
   const client = setup.server.client()
   const link = new URLSearchParams({ state, code, ticket, confirmation: '1', answer: 'yes' })
   const requests: readonly Readonly<Record<string, string>>[] = [
-    {},
-    { 'sec-fetch-dest': 'image' },
-    { 'sec-purpose': 'prefetch', purpose: 'prefetch' },
-    { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': 'document' },
+    { accept: 'text/html' },
+    { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'image' },
+    { accept: 'text/html', 'sec-purpose': 'prefetch', purpose: 'prefetch' },
+    { 'sec-fetch-mode': 'navigate', 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': 'document' },
   ]
   for (const headers of requests) {
     const answer = await client.call('GET', `${path}?${link.toString()}`, undefined, { headers })
     assertStatus(answer, 303)
   }
+  const image = { 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' }
+  assertPage(await browser.callback({ code, state }, image), 200)
   const fresh = await browser.arrive({ code, state })
   for (const [fields, headers] of [
     [{ ticket: ticketOf(fresh) }, { 'sec-fetch-site': 'cross-site' }],
@@ -219,6 +221,36 @@ test('CBK-041, CBK-042, CBK-044 without confirmation one visit is enough, and on
   assertPage(await browser.arrive({ code, state }), 200)
   assertStatus(await setup.poll({ state, client_nonce: 'n1' }), 200)
   assertReason(await setup.poll({ state, client_nonce: 'n1' }), 'state_unknown')
+})
+
+test('a program has no address bar: it gets each page as the answer of the callback itself (CBK-039, CBK-040, CBK-041, CBK-045, CBK-047)', async () => {
+  const asking = await setup.role({}, directRole)
+  const first = await beginDirect(asking)
+  const parameters = { code: first.code, state: first.state }
+  // As Node.js asks.
+  const page = await browser.callback(parameters, { accept: '*/*', 'sec-fetch-mode': 'cors' })
+  assertPage(page, 200)
+  assert.match(page.text, /127\.0\.0\.1/)
+  assert.ok(page.text.includes(asking))
+  assert.ok(!page.text.includes(first.code), 'the code stays on the server')
+  const poll = (state: string) => setup.poll({ state, client_nonce: 'n1' })
+  assert.deepEqual((await poll(first.state)).body.errors, ['authorization_pending'])
+  assertPage(await browser.press(page, 'yes'), 200)
+  assertReason(await setup.callback(parameters), 'state_unknown')
+  assertStatus(await poll(first.state), 200)
+
+  const trusting = await setup.role({ oidc_disable_confirmation: true }, directRole)
+  const second = await beginDirect(trusting)
+  assertPage(await setup.callback({ code: second.code, state: second.state }), 200)
+  assertReason(await setup.callback({ code: second.code, state: second.state }), 'state_unknown')
+  assertStatus(await poll(second.state), 200)
+
+  const { state } = await beginDirect(trusting)
+  const refused = await setup.callback({ code: 'wrong', state })
+  assertPage(refused, 400)
+  assert.match(textOf(refused), /invalid_grant/)
+  assertReason(await poll(state), 'code_exchange_failed')
+  assertReason(await poll(state), 'state_unknown')
 })
 
 test('CBK-043, SEC-OID-04 a poll with a wrong nonce ends the sign-in', async () => {
@@ -448,7 +480,7 @@ test('a browser that comes back to a sign-in that cannot go on is led to a clean
   const other = await setup.begin(client)
   assertStatus(await setup.root.call('DELETE', `auth/${setup.mount}/role/${direct}`), 204)
   assertStatus(await setup.root.call('DELETE', `auth/${setup.mount}/role/${client}`), 204)
-  assertReason(await browser.callback({ code, state }), 'role_unknown')
+  assertReason(await setup.callback({ code, state }), 'role_unknown')
   for (const parameters of [
     { code, state },
     { code: other.code, state: other.state },

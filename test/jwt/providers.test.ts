@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import type { ApiResult } from '../harness/api-client.ts'
@@ -328,7 +328,11 @@ describe('gsuite', () => {
     user1: ['g1'],
     g1: ['g2'],
     g2: ['g3'],
-    g3: ['g1'],
+    // In a circle.
+    anna: ['c1'],
+    c1: ['c2'],
+    c2: ['c3'],
+    c3: ['c1'],
   }
 
   function workspace({ url, authorization }: DirectoryQuestion): DirectoryReply {
@@ -378,22 +382,23 @@ describe('gsuite', () => {
       ['user1', 10, ['g1', 'g2', 'g3']],
       ['g1', 0, ['g2']],
       ['g1', 1, ['g2', 'g3']],
-      ['g1', 10, ['g1', 'g2', 'g3']],
+      ['g1', 10, ['g2', 'g3']],
+      ['anna', 10, ['c1', 'c2', 'c3']],
     ]
     for (const [sub, groups_recurse_max_depth, expected] of rows) {
       directory.questions.length = 0
       const config = { ...gsuite, groups_recurse_max_depth }
-      for (const group of ['g1', 'g2', 'g3']) {
+      for (const group of ['g1', 'g2', 'g3', 'c1', 'c2', 'c3']) {
         const enter = await withRole(config, needing(group))
         const result = await enter({ sub })
         if (expected.includes(group)) assertStatus(result, 200, `${sub} ${group}`)
         else assertReason(result, 'claim_mismatch')
       }
-      assert.ok(searches().length <= 3 * 4, `${searches().length}`)
+      assert.ok(searches().length <= 6 * 4, `${searches().length}`)
     }
   })
 
-  test('options are read strictly, and the credentials must be there (PRV-019, PRV-020, PRV-025)', async () => {
+  test('options are read strictly, and the credentials must be there (PRV-019, PRV-020, PRV-025, CFG-052)', async () => {
     await refusesConfig({ ...gsuite, groups_recurse_max_depth: -1 }, /groups_recurse_max_depth/)
     await refusesConfig({ ...gsuite, fetch_groups: 'true' }, /fetch_groups must be a boolean/)
     await refusesConfig({ ...gsuite, groups_recurse_max_depth: '1' }, /must be a whole number/)
@@ -413,7 +418,8 @@ describe('gsuite', () => {
     writeFileSync(path, JSON.stringify(account))
     const mount = await mountWith({ ...full, gsuite_service_account: path })
     const read = await server.root.read(`auth/${mount}/config`)
-    assert.equal('gsuite_service_account' in read.body.data.provider_config, false)
+    const { gsuite_service_account: _, ...told } = full
+    assert.deepEqual(read.body.data.provider_config, told, 'CFG-052')
   })
 
   test('groups and custom schemas are there for the bound claims (PRV-021)', async () => {
@@ -449,6 +455,16 @@ describe('gsuite', () => {
     const enter = await withRole({ ...gsuite, fetch_groups: false }, needing('own'))
     assertStatus(await enter({ groups: ['own'] }), 200)
     assert.equal(directory.questions.length, 0)
+  })
+
+  test('credentials that are gone refuse every login of the mount (jwt-oidc.md §5.1)', async () => {
+    const path = join(server.folder, 'gone.json')
+    writeFileSync(path, JSON.stringify(account))
+    const config = { ...gsuite, fetch_groups: false, gsuite_service_account: path }
+    const enter = await withRole(config, needing('own'))
+    assertStatus(await enter({ groups: ['own'] }), 200)
+    rmSync(path)
+    assertFailed(await enter({ groups: ['own'] }), /^error initializing provider gsuite: /)
   })
 
   test('an account without a key lets Google sign for it (PRV-020)', async () => {

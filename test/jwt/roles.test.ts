@@ -479,11 +479,23 @@ describe('updates', () => {
   })
 
   test('ROL-047: writing the newer name alone clears the older', async () => {
-    await write('u8', { ...jwt, policies: 'old', ttl: 5 })
-    await write('u8', { role_type: 'jwt', token_policies: 'new' })
+    const older = { policies: 'old', max_ttl: 9, period: 9, num_uses: 9, bound_cidrs: '10.0.0.1' }
+    await write('u8', { ...jwt, ...older, ttl: 5 })
+    await write('u8', {
+      role_type: 'jwt',
+      token_policies: 'new',
+      token_max_ttl: 8,
+      token_period: 7,
+      token_num_uses: 6,
+      token_bound_cidrs: '10.0.0.2',
+    })
     const data = await read('u8')
-    assert.equal('policies' in data, false)
+    for (const name of Object.keys(older)) assert.equal(name in data, false, name)
     assert.deepEqual(data.token_policies, ['new'])
+    assert.deepEqual(
+      [data.token_max_ttl, data.token_period, data.token_num_uses, data.token_bound_cidrs],
+      [8, 7, 6, ['10.0.0.2']],
+    )
     assert.equal(data.ttl, 5)
   })
 

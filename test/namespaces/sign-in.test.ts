@@ -145,7 +145,7 @@ test('a sign-in of a terminal asks at the address of the namespace', async () =>
   const { code, state: sent } = idp.authorize(auth_url)
   const query = new URLSearchParams({ code, state: sent }).toString()
   const own = '/v1/team/a/auth/oidc/oidc/callback'
-  const first = await who.get(`${own}?${query}`)
+  const first = await who.get(`${own}?${query}`, { accept: 'text/html' })
   assert.equal(placeOf(first), own)
   const ask = await who.get(own)
   const [, action] = /<form[^>]* action="([^"]*)"/.exec(ask.text) ?? []

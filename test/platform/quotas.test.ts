@@ -105,6 +105,57 @@ test('the most exact quota counts: role, path, pattern, mount, all', async () =>
   assert.equal(await allowed(() => root.read('sys/mounts')), 1)
 })
 
+test('a login that names no role counts as one of the default role, however the name is written (LOG-029, LOG-030)', async () => {
+  const path = 'named'
+  const named = await enableJwt(server, { path })
+  const config = (await root.read(`auth/${path}/config`)).body.data
+  await root.must(`auth/${path}/config`, { ...config, default_role: 'Main' })
+  for (const role of ['main', 'other', '5']) await named.mustRole(role)
+  await named.mustRole('people', {
+    role_type: 'oidc',
+    allowed_redirect_uris: ['http://localhost:8250/oidc/callback'],
+  })
+  for (const role of ['main', 'people', '5']) {
+    await quota(role, { path: `auth/${path}`, role, rate: 1 })
+  }
+  const client = root.as(undefined)
+  const login = (role: object) =>
+    client.write(`auth/${path}/login`, { jwt: named.jwt('alice'), ...role })
+  const spend = async (first: () => Promise<ApiResult>, second: () => Promise<ApiResult>) => {
+    later()
+    const { status } = await first()
+    assert.equal((await second()).status, 429)
+    return status
+  }
+  for (const role of [{}, { role: '' }, { role: null }, { role: 'MAIN' }]) {
+    const status = await spend(
+      () => login(role),
+      () => login({ role: 'main' }),
+    )
+    assert.equal(status, 200, JSON.stringify(role))
+  }
+  await spend(
+    () => client.write(`auth/${path}/oidc/auth_url`, {}),
+    () => client.write(`auth/${path}/cel/login`, {}),
+  )
+  await spend(
+    () => login({ role: 'people' }),
+    () => client.write(`auth/${path}/oidc/auth_url`, { role: 'people' }),
+  )
+  const byNumber = await spend(
+    () => login({ role: 5 }),
+    () => login({ role: '5' }),
+  )
+  assert.equal(byNumber, 200)
+  later()
+  // Whose role is nobody's, and what is no login, is counted as of no role.
+  for (let i = 0; i < 3; i++) {
+    assert.equal((await login({ role: 'nobody' })).status, 400)
+    assert.equal((await login({ role: 'other' })).status, 200)
+    assert.equal((await root.write(`auth/${path}/config`, { role: 'main' })).status, 400)
+  }
+})
+
 test('a blocked client waits out its block', async () => {
   await quota('block', {
     path: 'auth/token/lookup-self',

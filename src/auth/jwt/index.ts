@@ -21,6 +21,7 @@ import { OidcProviders } from './oidc-provider.ts'
 import { OidcStart } from './oidc-start.ts'
 import { KnownCustomers, ProviderBudget } from './provider-budget.ts'
 import { JwtRenewal } from './renewal.ts'
+import { roleOfLogin } from './role-of-login.ts'
 import { JwtRoles, rolePaths } from './role.ts'
 import { SignInStates } from './sign-in-states.ts'
 
@@ -68,6 +69,7 @@ export const jwtBackend: BackendType = {
         ...clientKeyPaths(clientKeys),
       ],
       renew: (request) => renewal.renew(request),
+      roleOfLogin: (path, data) => roleOfLogin(configs, path, data),
       signInHost: async () => hostOf((await configs.load())?.oidc_discovery_url ?? ''),
       metrics: () => keyMetrics(context.mount().path, configs.sources.status()),
       explainer: new JwtExplainer(context, { login, roles, providers, finish }),

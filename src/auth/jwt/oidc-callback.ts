@@ -16,7 +16,14 @@ import { field, type Input } from '../../schema/field.ts'
 import type { ConfigRecord } from './config.ts'
 import { errorRefusal, readAnswer } from './oidc-answer.ts'
 import { codeMissing, OidcJudge, unpaidCall, type Case, type ProviderCall } from './oidc-judge.ts'
-import { isNavigation, OidcPages, wantsPage, type Shown } from './oidc-pages.ts'
+import {
+  isNavigation,
+  isProgram,
+  OidcPages,
+  wantsPage,
+  type Outcome,
+  type Shown,
+} from './oidc-pages.ts'
 import type { OidcServices } from './oidc-services.ts'
 import { failed, keptFailure, stateGone, tooManyCalls } from './oidc-refusals.ts'
 import type { RoleRecord } from './role-record.ts'
@@ -106,21 +113,14 @@ export class OidcCallback {
   async #show(request: CallbackRequest, config: ConfigRecord): Promise<Reply> {
     const shown = this.#pages.shownTo(request)
     if (shown === undefined) throw stateGone()
-    switch (shown.kind) {
-      case 'done':
-        return this.#pages.done(shown)
-      case 'failed':
-        return this.#pages.failed(shown.failure)
-      case 'asked': {
-        const { state, ticket } = shown
-        const signIn = await this.#services.states.load(state)
-        if (signIn === undefined || !isAwaited(signIn)) {
-          return this.#pages.failed(this.#pages.failureOf(request, stateGone('state_used')))
-        }
-        const isAsked = this.#services.states.isTicketOf(signIn, ticket)
-        return this.#ask(request, { config, state, signIn }, { ticket: isAsked ? ticket : '' })
-      }
+    if (shown.kind !== 'asked') return this.#pages.outcome(shown)
+    const { state, ticket } = shown
+    const signIn = await this.#services.states.load(state)
+    if (signIn === undefined || !isAwaited(signIn)) {
+      return this.#pages.failed(this.#pages.failureOf(request, stateGone('state_used')))
     }
+    const isAsked = this.#services.states.isTicketOf(signIn, ticket)
+    return this.#ask(request, { config, state, signIn }, { ticket: isAsked ? ticket : '' })
   }
 
   /** Whatever comes of it, a sign-in of client mode is over with this (jwt-oidc.md §4.2). */
@@ -150,16 +150,23 @@ export class OidcCallback {
     const answer = readAnswer('query', request.input)
     this.#logError(request, answer)
     const asked: Shown = { kind: 'asked', state, ticket: '' }
-    if (answer.result.kind === 'nothing') return this.#pages.leave(request, asked)
+    if (answer.result.kind === 'nothing') return this.#tell(request, found, asked)
     const parked = await this.#services.states.park(state, answer, '')
     if (parked.kind === 'over') throw stateGone('state_used')
-    if (parked.kind !== 'parked') return this.#pages.leave(request, asked)
+    if (parked.kind !== 'parked') return this.#tell(request, found, asked)
     const { ticket } = parked
     const isDecided =
       answer.result.kind === 'error' || (record.oidc_disable_confirmation && isNavigation(request))
-    if (!isDecided) return this.#pages.leave(request, { ...asked, ticket })
+    if (!isDecided) return this.#tell(request, found, { ...asked, ticket })
     const concluded = await this.#conclude(request, found, { ticket, coming: answer })
-    return this.#pages.leave(request, concluded ?? asked)
+    return this.#tell(request, found, concluded ?? asked)
+  }
+
+  /** A browser is led to an address without code and state first; a program has its answer here. */
+  #tell(request: CallbackRequest, found: Found, shown: Shown): Reply {
+    if (!isProgram(request)) return this.#pages.leave(request, shown)
+    if (shown.kind === 'asked') return this.#ask(request, found, shown)
+    return this.#pages.outcome(shown)
   }
 
   // ---------------------------------------------------------------- POST
@@ -256,7 +263,7 @@ export class OidcCallback {
   ): Promise<Reply> {
     const shown = await this.#conclude(request, found, spending)
     if (shown === undefined) return this.#ask(request, found, { ticket: '', status: 400 })
-    return shown.kind === 'done' ? this.#pages.done(shown) : this.#pages.failed(shown.failure)
+    return this.#pages.outcome(shown)
   }
 
   // ---------------------------------------------------------------- direct mode, from yes to done
@@ -268,7 +275,7 @@ export class OidcCallback {
     request: CallbackRequest,
     { config, state, signIn }: Found,
     { ticket, coming }: { readonly ticket: string; readonly coming: ProviderAnswer | undefined },
-  ): Promise<Exclude<Shown, { kind: 'asked' }> | undefined> {
+  ): Promise<Outcome | undefined> {
     const result = await this.#attempt(() =>
       this.#withinBudget(request, coming, async (call) => {
         const confirmed = await this.#services.states.confirm(state, ticket)

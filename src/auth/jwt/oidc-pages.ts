@@ -24,10 +24,15 @@ type Request = Pick<
   'clientAddress' | 'fullPath' | 'header' | 'namespace' | 'nowMs' | 'requestId'
 >
 
+type Caller = Pick<BackendRequest<unknown>, 'header' | 'via'>
+
 /** What a browser is to see next. */
 export type Shown =
   /** The person is asked; without a ticket this browser is not the one to answer. */
-  | { readonly kind: 'asked'; readonly state: string; readonly ticket: string }
+  { readonly kind: 'asked'; readonly state: string; readonly ticket: string } | Outcome
+
+/** How a sign-in ended. */
+export type Outcome =
   | { readonly kind: 'done'; readonly name: string; readonly address: string }
   | { readonly kind: 'failed'; readonly failure: ShownFailure }
 
@@ -112,8 +117,8 @@ export class OidcPages {
     })
   }
 
-  done({ name, address }: { readonly name: string; readonly address: string }): Reply {
-    return pageOf({ kind: 'done', name, address })
+  outcome(outcome: Outcome): Reply {
+    return outcome.kind === 'done' ? pageOf(outcome) : this.failed(outcome.failure)
   }
 
   blocked(): Reply {
@@ -157,14 +162,16 @@ export function isNavigation({ header }: Pick<Request, 'header'>): boolean {
 }
 
 /** Whether somebody looks at the answer as a page, rather than a program at its JSON. */
-export function wantsPage({
-  header,
-  via,
-}: Pick<BackendRequest<unknown>, 'header' | 'via'>): boolean {
+export function wantsPage({ header, via }: Caller): boolean {
   if (via === 'pages') return false
   const mode = header('sec-fetch-mode')
   if (mode !== undefined) return mode === 'navigate'
   return (header('accept') ?? '').split(',').some((one) => one.trim().startsWith('text/html'))
+}
+
+/** Whether no address bar and no history keeps where the caller was. */
+export function isProgram(caller: Caller): boolean {
+  return caller.via === 'socket' && !wantsPage(caller)
 }
 
 function ownAddress({ fullPath, namespace = '' }: Pick<Request, 'fullPath' | 'namespace'>): string {

@@ -70,7 +70,7 @@ export class ProviderLookups {
     if (!settings.ok) return settings.error
     if (settings.value.kind !== 'gsuite') return undefined
     const credential = await readCredential(settings.value)
-    return credential.ok ? undefined : `error initializing provider gsuite: ${credential.error}`
+    return credential.ok ? undefined : uninitialized(credential.error)
   }
 }
 
@@ -146,6 +146,9 @@ export class LoginLookups {
 
   /** jwt-oidc.md §5.3. */
   async #gsuite(settings: GsuiteSettings, role: LookupRole, claims: JsonObject): Promise<Provided> {
+    // A login through credentials that are gone fails whether it needs them or not.
+    const credential = await readCredential(settings)
+    if (!credential.ok) return failed(uninitialized(credential.error))
     const wantsGroups = settings.fetchGroups && role.groups_claim !== ''
     const wantsUser = settings.fetchUserInfo && settings.schemas !== ''
     if (!wantsGroups && !wantsUser) return ok(claims)
@@ -153,7 +156,7 @@ export class LoginLookups {
     if (typeof userId !== 'string' || userId === '') {
       return failed('the user claim holds no name that Google could be asked about')
     }
-    const directory = await this.#googleDirectory(settings)
+    const directory = await this.#googleDirectory(settings, credential.value)
     if (!directory.ok) return failed(`unable to sign in to Google: ${directory.error}`)
     let provided = claims
     if (wantsUser) {
@@ -169,13 +172,14 @@ export class LoginLookups {
     return withGroups(role, provided, groups.value)
   }
 
-  async #googleDirectory(settings: GsuiteSettings): Promise<Result<GoogleDirectory, string>> {
-    const credential = await readCredential(settings)
-    if (!credential.ok) return credential
+  async #googleDirectory(
+    settings: GsuiteSettings,
+    credential: GoogleCredential,
+  ): Promise<Result<GoogleDirectory, string>> {
     const { admin } = settings
     // A key is its own account; without one the named account signs.
     const principal = settings.serviceAccount === '' ? settings.principal : ''
-    const identity = { credential: credential.value, principal, admin }
+    const identity = { credential, principal, admin }
     const nowSeconds = Math.floor(this.#context.clock.nowMs() / 1000)
     const token = await fetchGoogleToken(this.#door(), identity, directoryScopes, nowSeconds)
     return token.ok ? ok(new GoogleDirectory(this.#door(), token.value)) : token
@@ -281,6 +285,10 @@ function filtered(
 function withGroups(role: LookupRole, claims: JsonObject, groups: readonly string[]): Provided {
   const changed = assignReference(claims, parseReference(role.groups_claim), groups)
   return changed === undefined ? failed('unable to set the groups in the claims') : ok(changed)
+}
+
+function uninitialized(problem: string): string {
+  return `error initializing provider gsuite: ${problem}`
 }
 
 function failed(detail: string): Result<never, ProviderProblem> {

@@ -12,7 +12,6 @@ import { confirmationCode } from '../../lib/confirmation-code.ts'
 import { isPlainWebAddress } from '../../lib/web-address.ts'
 import { randomLetters, SystemRandom } from '../../platform/random.ts'
 import { readHost } from '../../platform/host.ts'
-import { deadline } from '../../platform/terminal.ts'
 import { chooseAddress } from '../connection.ts'
 import type { CommandContext } from '../context.ts'
 import { remoteErrorText } from '../error-text.ts'
@@ -25,8 +24,11 @@ import { refusedCard } from './refused-card.ts'
 import { pollVerdict } from './stock-texts.ts'
 
 const doing = 'Error authenticating'
-/** As long as the server keeps the sign-in. */
-const waitMsMax = 600_000
+/**
+ * A browser of this machine is there or is not; another machine may take as long as the server
+ * keeps the sign-in (jwt-oidc.md §7.2).
+ */
+const waitMsMax = { client: 120_000, direct: 600_000, device: 600_000 } as const
 const goodbyeMsMax = 2000
 const serverFaultsMax = 3
 /**
@@ -293,12 +295,12 @@ function sayWithoutBrowser(context: CommandContext, mode: OidcParameters['mode']
  * The work, unless Ctrl-C or the end of the sign-in's life comes first; both take the sign-in back.
  */
 async function interruptible<T>(begun: Begun, work: () => Promise<T>): Promise<T> {
-  const { context } = begun
+  const { context, parameters } = begun
   let stop: () => void = () => undefined
   const interrupted = new Promise<'interrupted'>((resolve) => {
     stop = context.onInterrupt(() => resolve('interrupted'))
   })
-  const timer = deadline(waitMsMax)
+  const timer = context.deadline(waitMsMax[parameters.mode])
   const late = new Promise<'late'>((resolve) => {
     timer.addEventListener('abort', () => resolve('late'), { once: true })
   })

@@ -22,7 +22,7 @@ const genericSummary = 'Login error'
 /** The server's text as the browser's page has it: heading and detail. */
 export function splitLoginError(text: string): LoginError {
   const list = text.indexOf('Errors:')
-  const star = text.lastIndexOf('*')
+  const star = text.lastIndexOf('* ')
   const detail =
     (list !== -1 && star > list ? text.slice(star + 1) : text).split('\n\nReason:')[0]?.trim() ?? ''
   const summary = prefixes.find((prefix) => detail.startsWith(prefix))

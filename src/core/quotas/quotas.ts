@@ -1,13 +1,16 @@
 /** Counts requests against the quotas in force, before anything else is made of them. */
 
 import type { ApiRequest } from '../../framework/api.ts'
+import type { Backend } from '../../framework/backend.ts'
 import { Refusal } from '../../framework/refusal.ts'
 import { customerOf } from '../../lib/cidr.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { prefixRange, type StoreView } from '../../storage/store.ts'
-import { trimEnds } from '../../lib/trim.ts'
+import { after, type Soon } from '../../lib/soon.ts'
+import { trimEnd, trimEnds } from '../../lib/trim.ts'
 import { keys, lastSegment } from '../keys.ts'
-import type { MountTable } from '../mount-table.ts'
+import { fullPath, type MountTable } from '../mount-table.ts'
+import type { MountRecord } from '../records.ts'
 import { RateBuckets, type Taken } from './rate-buckets.ts'
 import { quotaConfigRecord, type RateLimit } from './quota-records.ts'
 import { QuotaRules } from './rate-limit.ts'
@@ -17,17 +20,34 @@ type Headers = Readonly<Record<string, string>>
 export class Quotas {
   readonly #clock: Clock
   readonly #buckets: RateBuckets
+  readonly #backendOf: BackendOf
 
-  constructor(clock: Clock, processes = 1) {
+  constructor(clock: Clock, backendOf: BackendOf, processes = 1) {
     this.#clock = clock
+    this.#backendOf = backendOf
     this.#buckets = new RateBuckets(processes)
   }
 
   /** Gives what the client is told of its quota; throws a 429 when nothing is left of it. */
-  take(request: Counted, rules: QuotaRules, namespace = ''): Headers | undefined {
+  take(request: Counted, rules: QuotaRules, namespace = ''): Soon<Headers | undefined> {
+    const role = (mount: MountRecord): Soon<string> => this.#roleOf(request, mount)
+    return after(rules.find({ path: request.path, namespace, role }), (limit) =>
+      limit === undefined ? undefined : this.#takeFrom(limit, request, rules),
+    )
+  }
+
+  /** What a login names, as the mount reads it; else only text can be a role. */
+  #roleOf({ path, data }: Counted, mount: MountRecord): Soon<string> {
+    const backend = this.#backendOf(mount)
+    if (backend.roleOfLogin !== undefined) {
+      return backend.roleOfLogin(trimEnd(path.slice(fullPath(mount).length), '/'), data)
+    }
+    const { role } = data
+    return typeof role === 'string' ? role : ''
+  }
+
+  #takeFrom(limit: RateLimit, request: Counted, rules: QuotaRules): Headers | undefined {
     const { path, clientAddress } = request
-    const limit = rules.find({ path, namespace, role: () => roleOf(request) })
-    if (limit === undefined) return undefined
     const taken = this.#buckets.take(limit, customerOf(clientAddress), this.#clock.monotonicMs())
     const isTold = rules.config.enable_rate_limit_response_headers
     if (taken.isAllowed) return isTold ? headersOf(taken) : undefined
@@ -49,11 +69,7 @@ function headersOf({ limit, remaining, waitSeconds }: Taken): Headers {
   }
 }
 
-/** What a login names; only text can be a role. */
-function roleOf({ data }: Counted): string | undefined {
-  const { role } = data
-  return typeof role === 'string' ? role : undefined
-}
+type BackendOf = (mount: MountRecord) => Pick<Backend, 'roleOfLogin'>
 
 type Counted = Pick<ApiRequest, 'path' | 'clientAddress' | 'data'>
 

@@ -5,7 +5,9 @@
 import type { QuotaConfig, RateLimit } from './quota-records.ts'
 import { fullPath, type MountTable } from '../mount-table.ts'
 import { parentPath } from '../namespaces/namespace-path.ts'
+import type { MountRecord } from '../records.ts'
 import { foldText } from '../../schema/field.ts'
+import { after, type Soon } from '../../lib/soon.ts'
 import { trimEnd, trimEnds } from '../../lib/trim.ts'
 
 /** What load balancers and holders of unseal keys need, however much others ask for. */
@@ -63,8 +65,8 @@ export interface CountedRequest {
   readonly path: string
   /** Empty for the root. */
   readonly namespace: string
-  /** Asked for only where some quota depends on it. */
-  readonly role: () => string | undefined
+  /** Asked for only where some quota of the mount depends on it; empty is none. */
+  readonly role: (mount: MountRecord) => Soon<string>
 }
 
 /** The quotas of one configuration. */
@@ -117,17 +119,23 @@ export class QuotaRules {
   }
 
   /** The quota that counts the request: of its role, its path, its mount, or of all. */
-  find({ path: sent, namespace, role }: CountedRequest): RateLimit | undefined {
+  find({ path: sent, namespace, role }: CountedRequest): Soon<RateLimit | undefined> {
     const path = trimEnd(sent, '/')
-    // Other spellings of one name must not be other requests.
-    const folded = path.toLowerCase()
     if (this.#isExempt(path)) return undefined
     const mount = this.#mounts.find(sent)
     const mountPath = mount === undefined ? '' : fullPath(mount)
     const roles = this.#byRole.get(mountPath)
-    const name = roles === undefined ? undefined : role()
+    if (mount === undefined || roles === undefined) return this.#ofPath(path, mountPath, namespace)
+    return after(
+      role(mount),
+      (name) => roles.get(foldText(name)) ?? this.#ofPath(path, mountPath, namespace),
+    )
+  }
+
+  #ofPath(path: string, mountPath: string, namespace: string): RateLimit | undefined {
+    // Other spellings of one name must not be other requests.
+    const folded = path.toLowerCase()
     return (
-      (name === undefined ? undefined : roles?.get(foldText(name))) ??
       this.#exact.get(folded) ??
       this.#prefixes.find(([prefix]) => folded.startsWith(prefix))?.[1] ??
       this.#byMount.get(mountPath) ??
