@@ -105,7 +105,9 @@ export class OAuthClient {
   readonly #settings: OAuthClientSettings
   readonly #client: oauth.Client
   /** Which way of sending the secret this provider took. */
-  #takesSecret: 'basic' | 'post' | undefined
+  #takesSecret: SecretWay | undefined
+  /** The same for device sign-ins. */
+  #deviceTakesSecret: SecretWay | undefined
   #secondTryFromMs = Number.NEGATIVE_INFINITY
 
   constructor(settings: OAuthClientSettings) {
@@ -171,29 +173,24 @@ export class OAuthClient {
     if (metadata.deviceAuthorizationEndpoint === undefined) {
       return problem('unsupported', 'the identity provider offers no device authorization endpoint')
     }
+    const endpoint = metadata.deviceAuthorizationEndpoint
     const parameters = {
       scope: request.scope,
       code_challenge: request.challenge,
       code_challenge_method: 'S256',
     }
-    const answer = await this.#call(metadata.deviceAuthorizationEndpoint, (options) =>
-      oauth.deviceAuthorizationRequest(
-        authorizationServer(metadata),
-        this.#client,
-        this.#deviceAuthentication(metadata),
-        parameters,
-        options,
+    const answer = await this.#askForDevice(metadata, [], (by) =>
+      this.#call(endpoint, (options) =>
+        oauth.deviceAuthorizationRequest(
+          authorizationServer(metadata),
+          this.#client,
+          by,
+          parameters,
+          options,
+        ),
       ),
     )
-    if (!answer.ok) return answer
-    if (answer.value.status !== 200) {
-      return problem(
-        'unreachable',
-        `${shownUrl(answer.value.url)} answered with status ${answer.value.status}`,
-      )
-    }
-    const body = readBody(answer.value)
-    return body.ok ? readDeviceGrant(body.value) : body
+    return answer.ok ? readDeviceGrant(answer.value) : answer
   }
 
   /**
@@ -206,21 +203,10 @@ export class OAuthClient {
   ): Promise<Result<ProviderTokens, ClientProblem>> {
     const grant = 'urn:ietf:params:oauth:grant-type:device_code'
     const parameters = { device_code: request.deviceCode, code_verifier: request.verifier }
-    const answer = await this.#post(
-      metadata,
-      grant,
-      parameters,
-      this.#deviceAuthentication(metadata),
-    )
-    if (!answer.ok) return answer
-    if (answer.value.status !== 200 && answer.value.status !== 400) {
-      return problem(
-        'unreachable',
-        `${shownUrl(answer.value.url)} answered with status ${answer.value.status}`,
-      )
-    }
     const sent = [request.deviceCode, request.verifier]
-    const body = readGrant(answer.value, this.#quotes(sent))
+    const body = await this.#askForDevice(metadata, sent, (by) =>
+      this.#post(metadata, grant, parameters, by),
+    )
     if (!body.ok) return body
     const tokens = readTokens(body.value)
     return tokens.idToken === '' ? problem('no_id_token', 'the answer has no id_token') : ok(tokens)
@@ -278,7 +264,7 @@ export class OAuthClient {
     if (monotonicMs() < this.#secondTryFromMs) return tokens
     // jwt-oidc.md §4.10: once more in the other way. The provider turned the client away before it
     // looked at the code.
-    const second = first === 'basic' ? 'post' : 'basic'
+    const second = otherWay(first)
     const again = await ask(secretBy(second, secret))
     if (isAuthenticated(again)) this.#takesSecret = second
     else this.#secondTryFromMs = monotonicMs() + secondTryPauseMs
@@ -290,8 +276,7 @@ export class OAuthClient {
     const { authentication, clientId } = this.#settings
     if (!('secret' in authentication)) return createQuotes(sent)
     const { secret } = authentication
-    const basic = Buffer.from(`${clientId}:${secret}`).toString('base64')
-    return createQuotes([...sent, secret, basic])
+    return createQuotes([...sent, secret, basicCredentials(clientId, secret)])
   }
 
   #authentication(): oauth.ClientAuth {
@@ -299,9 +284,9 @@ export class OAuthClient {
     switch (authentication.method) {
       case 'secret':
       case 'client_secret_basic':
-        return oauth.ClientSecretBasic(authentication.secret)
+        return secretBy('basic', authentication.secret)
       case 'client_secret_post':
-        return oauth.ClientSecretPost(authentication.secret)
+        return secretBy('post', authentication.secret)
       case 'private_key_jwt':
         return oauth.PrivateKeyJwt({ key: authentication.key, kid: authentication.kid })
       case 'none':
@@ -310,18 +295,31 @@ export class OAuthClient {
   }
 
   /**
-   * jwt-oidc.md §4.8 sends id and secret in the body; only a provider that says it takes nothing
-   * but Basic gets that.
+   * jwt-oidc.md §4.8 sends id and secret in the body, and once more in the other way when the
+   * client is turned away; which way that was not is remembered. An answer with another status than
+   * 200 or 400 is no word of the provider about the sign-in.
    */
-  #deviceAuthentication(metadata: ProviderMetadata): oauth.ClientAuth {
-    const { authentication } = this.#settings
-    if (authentication.method !== 'secret') return this.#authentication()
-    const methods = metadata.tokenEndpointAuthMethods
-    const isBasicOnly =
-      methods !== undefined &&
-      methods.includes('client_secret_basic') &&
-      !methods.includes('client_secret_post')
-    return secretBy(isBasicOnly ? 'basic' : 'post', authentication.secret)
+  async #askForDevice(
+    metadata: ProviderMetadata,
+    sent: readonly string[],
+    send: (by: oauth.ClientAuth) => Promise<Result<OutboundResponse, ClientProblem>>,
+  ): Promise<Result<JsonObject, ClientProblem>> {
+    const { authentication, monotonicMs } = this.#settings
+    const quotes = this.#quotes(sent)
+    if (authentication.method !== 'secret') {
+      return deviceAnswer(await send(this.#authentication()), quotes)
+    }
+    const { secret } = authentication
+    const first = this.#deviceTakesSecret ?? preferredDeviceWay(metadata)
+    const answer = await send(secretBy(first, secret))
+    if (!isTurnedAway(answer, quotes) || monotonicMs() < this.#secondTryFromMs) {
+      return deviceAnswer(answer, quotes)
+    }
+    const second = otherWay(first)
+    const again = await send(secretBy(second, secret))
+    if (isTurnedAway(again, quotes)) this.#secondTryFromMs = monotonicMs() + secondTryPauseMs
+    else this.#deviceTakesSecret = second
+    return deviceAnswer(again, quotes)
   }
 
   async #post(
@@ -415,13 +413,42 @@ function isAuthenticated(tokens: Result<JsonObject, ClientProblem>): boolean {
   return tokens.error.kind === 'refused' && !authenticationErrors.has(tokens.error.code)
 }
 
-function preferredWay({ tokenEndpointAuthMethods: methods }: ProviderMetadata): 'basic' | 'post' {
+type SecretWay = 'basic' | 'post'
+
+function otherWay(way: SecretWay): SecretWay {
+  return way === 'basic' ? 'post' : 'basic'
+}
+
+function preferredWay({ tokenEndpointAuthMethods: methods }: ProviderMetadata): SecretWay {
   if (methods === undefined || methods.includes('client_secret_basic')) return 'basic'
   return methods.includes('client_secret_post') ? 'post' : 'basic'
 }
 
-function secretBy(way: 'basic' | 'post', secret: string): oauth.ClientAuth {
-  return way === 'basic' ? oauth.ClientSecretBasic(secret) : oauth.ClientSecretPost(secret)
+/** Only a provider that says it takes nothing but Basic gets that. */
+function preferredDeviceWay({ tokenEndpointAuthMethods: methods }: ProviderMetadata): SecretWay {
+  const isBasicOnly =
+    methods !== undefined &&
+    methods.includes('client_secret_basic') &&
+    !methods.includes('client_secret_post')
+  return isBasicOnly ? 'basic' : 'post'
+}
+
+function secretBy(way: SecretWay, secret: string): oauth.ClientAuth {
+  if (way === 'post') return oauth.ClientSecretPost(secret)
+  return (_, client, __, headers) => {
+    headers.set('authorization', `Basic ${basicCredentials(client.client_id, secret)}`)
+  }
+}
+
+/**
+ * RFC 6749 §2.3.1. The library encodes hyphens and full stops too, and a provider that decodes
+ * nothing then does not know a UUID.
+ */
+function basicCredentials(id: string, secret: string): string {
+  const [name, password] = [id, secret].map((text) =>
+    encodeURIComponent(text.toWellFormed()).replaceAll('%20', '+'),
+  )
+  return Buffer.from(`${name}:${password}`).toString('base64')
 }
 
 // ---------------------------------------------------------------- answers
@@ -448,6 +475,28 @@ function readGrant(
   }
   if (isSuccess) return body
   return refused('', `${shownUrl(answer.url)} answered with status ${answer.status}`)
+}
+
+function deviceAnswer(
+  answer: Result<OutboundResponse, ClientProblem>,
+  quotes: AnswerQuotes,
+): Result<JsonObject, ClientProblem> {
+  if (!answer.ok) return answer
+  const grant = readGrant(answer.value, quotes)
+  const { status, url } = answer.value
+  if (status === 200 || status === 400) return grant
+  const said = grant.ok ? `${shownUrl(url)} answered with status ${status}` : grant.error.detail
+  return problem('unreachable', said)
+}
+
+/** RFC 6749 §5.2: the client did not prove itself. */
+function isTurnedAway(
+  answer: Result<OutboundResponse, ClientProblem>,
+  quotes: AnswerQuotes,
+): boolean {
+  if (!answer.ok) return false
+  const grant = readGrant(answer.value, quotes)
+  return answer.value.status === 401 || (!grant.ok && grant.error.code === 'invalid_client')
 }
 
 function readBody(answer: OutboundResponse): Result<JsonObject, ClientProblem> {

@@ -97,6 +97,14 @@ test('RFC 6749 §2.3.1: id and secret are form-encoded before they become Basic 
   await setup.configure()
 })
 
+test('what a form leaves as it is stands so in Basic credentials: providers that decode nothing know a UUID by its hyphens', async () => {
+  await setup.configure({ oidc_client_secret: "s-e_c.r~e!t*'()" })
+  const { request } = await signIn()
+  const basic = (request.authorization ?? '').slice('Basic '.length)
+  assert.equal(Buffer.from(basic, 'base64').toString(), "abc:s-e_c.r~e!t*'()")
+  await setup.configure()
+})
+
 test('a client secret is never shown, and stays through writes of everything else (SEC-CFG-S3)', async () => {
   const secret = `hidden${'s'.repeat(4_000)}`
   await setup.configure({ oidc_client_secret: secret })
