@@ -90,10 +90,7 @@ const answerLimits: JsonLimits = {
   loneSurrogates: 'refuse',
 }
 
-/**
- * A token of another kind of client authentication may be worth one more try with these errors
- * only: the others come after it.
- */
+/** The client's proof given in the other way may be worth one more try with these errors only. */
 const authenticationErrors = new Set([
   '',
   'invalid_client',
@@ -104,10 +101,10 @@ const authenticationErrors = new Set([
 export class OAuthClient {
   readonly #settings: OAuthClientSettings
   readonly #client: oauth.Client
-  /** Which way of sending the secret this provider took. */
-  #takesSecret: SecretWay | undefined
+  /** The way in which this provider took the client's proof. */
+  #taken: Way | undefined
   /** The same for device sign-ins. */
-  #deviceTakesSecret: SecretWay | undefined
+  #takenForDevices: Way | undefined
   #secondTryFromMs = Number.NEGATIVE_INFINITY
 
   constructor(settings: OAuthClientSettings) {
@@ -245,30 +242,37 @@ export class OAuthClient {
     })
   }
 
-  /** Asks with the client's authentication, in the way that this provider takes a secret. */
+  /** Asks with the client's authentication, in the way that this provider takes it. */
   async #authenticated(
     metadata: ProviderMetadata,
     ask: (by: oauth.ClientAuth) => Promise<Result<JsonObject, ClientProblem>>,
   ): Promise<Result<JsonObject, ClientProblem>> {
-    const { authentication, monotonicMs } = this.#settings
-    if (authentication.method !== 'secret') return ask(this.#authentication())
-    const { secret } = authentication
-    const first = this.#takesSecret ?? preferredWay(metadata)
-    const tokens = await ask(secretBy(first, secret))
+    const { authentication } = this.#settings
+    const [first, second] = inOrder(waysOf(authentication, metadata), this.#taken)
+    const tokens = await ask(proofBy(first, authentication, metadata))
     if (isAuthenticated(tokens)) {
-      this.#takesSecret = first
+      this.#taken = first
       return tokens
     }
-    const isSecondTry = !tokens.ok && tokens.error.kind === 'refused'
-    if (!isSecondTry || this.#takesSecret !== undefined) return tokens
-    if (monotonicMs() < this.#secondTryFromMs) return tokens
+    if (second === undefined || tokens.ok || tokens.error.kind !== 'refused') return tokens
+    // A provider that looks at the code first took no proof when it refused one, and what it takes
+    // may be changed there.
+    const isKnown = this.#taken !== undefined && tokens.error.code !== 'invalid_client'
+    if (isKnown || this.#isPausing()) return tokens
     // jwt-oidc.md §4.10: once more in the other way. The provider turned the client away before it
     // looked at the code.
-    const second = otherWay(first)
-    const again = await ask(secretBy(second, secret))
-    if (isAuthenticated(again)) this.#takesSecret = second
-    else this.#secondTryFromMs = monotonicMs() + secondTryPauseMs
+    const again = await ask(proofBy(second, authentication, metadata))
+    if (isAuthenticated(again)) this.#taken = second
+    else this.#pauseSecondTries()
     return again
+  }
+
+  #isPausing(): boolean {
+    return this.#settings.monotonicMs() < this.#secondTryFromMs
+  }
+
+  #pauseSecondTries(): void {
+    this.#secondTryFromMs = this.#settings.monotonicMs() + secondTryPauseMs
   }
 
   /** Quotes an answer without what was sent for it. */
@@ -279,46 +283,27 @@ export class OAuthClient {
     return createQuotes([...sent, secret, basicCredentials(clientId, secret)])
   }
 
-  #authentication(): oauth.ClientAuth {
-    const { authentication } = this.#settings
-    switch (authentication.method) {
-      case 'secret':
-      case 'client_secret_basic':
-        return secretBy('basic', authentication.secret)
-      case 'client_secret_post':
-        return secretBy('post', authentication.secret)
-      case 'private_key_jwt':
-        return oauth.PrivateKeyJwt({ key: authentication.key, kid: authentication.kid })
-      case 'none':
-        return oauth.None()
-    }
-  }
-
   /**
    * jwt-oidc.md §4.8 sends id and secret in the body, and once more in the other way when the
-   * client is turned away; which way that was not is remembered. An answer with another status than
-   * 200 or 400 is no word of the provider about the sign-in.
+   * client is turned away; the way that was not turned away is remembered. An answer with another
+   * status than 200 or 400 is no word of the provider about the sign-in.
    */
   async #askForDevice(
     metadata: ProviderMetadata,
     sent: readonly string[],
     send: (by: oauth.ClientAuth) => Promise<Result<OutboundResponse, ClientProblem>>,
   ): Promise<Result<JsonObject, ClientProblem>> {
-    const { authentication, monotonicMs } = this.#settings
+    const { authentication } = this.#settings
     const quotes = this.#quotes(sent)
-    if (authentication.method !== 'secret') {
-      return deviceAnswer(await send(this.#authentication()), quotes)
-    }
-    const { secret } = authentication
-    const first = this.#deviceTakesSecret ?? preferredDeviceWay(metadata)
-    const answer = await send(secretBy(first, secret))
-    if (!isTurnedAway(answer, quotes) || monotonicMs() < this.#secondTryFromMs) {
+    const ways = deviceWaysOf(authentication, metadata)
+    const [first, second] = inOrder(ways, this.#takenForDevices)
+    const answer = await send(proofBy(first, authentication, metadata))
+    if (second === undefined || !isTurnedAway(answer, quotes) || this.#isPausing()) {
       return deviceAnswer(answer, quotes)
     }
-    const second = otherWay(first)
-    const again = await send(secretBy(second, secret))
-    if (isTurnedAway(again, quotes)) this.#secondTryFromMs = monotonicMs() + secondTryPauseMs
-    else this.#deviceTakesSecret = second
+    const again = await send(proofBy(second, authentication, metadata))
+    if (isTurnedAway(again, quotes)) this.#pauseSecondTries()
+    else this.#takenForDevices = second
     return deviceAnswer(again, quotes)
   }
 
@@ -413,27 +398,64 @@ function isAuthenticated(tokens: Result<JsonObject, ClientProblem>): boolean {
   return tokens.error.kind === 'refused' && !authenticationErrors.has(tokens.error.code)
 }
 
-type SecretWay = 'basic' | 'post'
+/** How the client proves itself in one request; the last two are assertions, by their audience. */
+type Way = 'none' | 'basic' | 'post' | 'to_issuer' | 'to_endpoint'
 
-function otherWay(way: SecretWay): SecretWay {
-  return way === 'basic' ? 'post' : 'basic'
+type Ways = readonly [Way, Way?]
+
+/** The ways to try, the likelier one first. */
+function waysOf(
+  { method }: ClientAuthentication,
+  { tokenEndpointAuthMethods: listed }: ProviderMetadata,
+): Ways {
+  switch (method) {
+    case 'secret': {
+      const isBasic = listed?.includes('client_secret_basic') ?? true
+      return isBasic || !listed?.includes('client_secret_post')
+        ? ['basic', 'post']
+        : ['post', 'basic']
+    }
+    case 'client_secret_basic':
+      return ['basic']
+    case 'client_secret_post':
+      return ['post']
+    case 'private_key_jwt':
+      // OpenID Connect Core §9 asks for the endpoint, its successors for the issuer, which names
+      // the provider whatever its metadata says.
+      return ['to_issuer', 'to_endpoint']
+    case 'none':
+      return ['none']
+  }
 }
 
-function preferredWay({ tokenEndpointAuthMethods: methods }: ProviderMetadata): SecretWay {
-  if (methods === undefined || methods.includes('client_secret_basic')) return 'basic'
-  return methods.includes('client_secret_post') ? 'post' : 'basic'
-}
-
-/** Only a provider that says it takes nothing but Basic gets that. */
-function preferredDeviceWay({ tokenEndpointAuthMethods: methods }: ProviderMetadata): SecretWay {
+/** For devices the body is the likelier way, unless the provider lists Basic alone. */
+function deviceWaysOf(authentication: ClientAuthentication, metadata: ProviderMetadata): Ways {
+  if (authentication.method !== 'secret') return waysOf(authentication, metadata)
+  const listed = metadata.tokenEndpointAuthMethods ?? []
   const isBasicOnly =
-    methods !== undefined &&
-    methods.includes('client_secret_basic') &&
-    !methods.includes('client_secret_post')
-  return isBasicOnly ? 'basic' : 'post'
+    listed.includes('client_secret_basic') && !listed.includes('client_secret_post')
+  return isBasicOnly ? ['basic', 'post'] : ['post', 'basic']
 }
 
-function secretBy(way: SecretWay, secret: string): oauth.ClientAuth {
+function inOrder([first, second]: Ways, taken: Way | undefined): Ways {
+  return second !== undefined && taken === second ? [second, first] : [first, second]
+}
+
+function proofBy(
+  way: Way,
+  authentication: ClientAuthentication,
+  { tokenEndpoint }: ProviderMetadata,
+): oauth.ClientAuth {
+  if (authentication.method === 'none') return oauth.None()
+  if (authentication.method === 'private_key_jwt') {
+    const { key, kid } = authentication
+    if (way === 'to_issuer' || tokenEndpoint === undefined) return oauth.PrivateKeyJwt({ key, kid })
+    const toEndpoint: oauth.ModifyAssertionFunction = (_, payload) => {
+      payload['aud'] = tokenEndpoint
+    }
+    return oauth.PrivateKeyJwt({ key, kid }, { [oauth.modifyAssertion]: toEndpoint })
+  }
+  const { secret } = authentication
   if (way === 'post') return oauth.ClientSecretPost(secret)
   return (_, client, __, headers) => {
     headers.set('authorization', `Basic ${basicCredentials(client.client_id, secret)}`)

@@ -167,6 +167,39 @@ test('RFC 7523: the mount signs for itself with a key that the provider can read
   await setup.configure()
 })
 
+test('a provider that wants its token endpoint as the audience gets an assertion with it, from then on at once', async () => {
+  const aud = ({ form }: TokenRequest): unknown => {
+    const [, payload = ''] = (form.get('client_assertion') ?? '').split('.')
+    return JSON.parse(Buffer.from(payload, 'base64url').toString()).aud
+  }
+  await setup.configure({ oidc_client_secret: '', oidc_client_auth_method: 'private_key_jwt' })
+  const before = setup.idp.tokenRequests.length
+  const endpoint = `${setup.idp.issuer}/token`
+  const pickyProvider = (request: TokenRequest) =>
+    aud(request) === endpoint ? undefined : { status: 401, body: { error: 'invalid_client' } }
+  for (let round = 0; round < 2; round++) {
+    assertStatus((await signIn(pickyProvider)).result, 200)
+  }
+  const { issuer } = setup.idp
+  assert.deepEqual(setup.idp.tokenRequests.slice(before).map(aud), [issuer, endpoint, endpoint])
+  await setup.configure()
+})
+
+test('a provider that looks at the code before the client teaches nothing about the client', async () => {
+  await setup.configure()
+  const posted = ({ authorization, form }: TokenRequest) => {
+    if (form.get('code') === 'junk') return { status: 400, body: { error: 'invalid_grant' } }
+    const isTaken = authorization === undefined && form.get('client_secret') === 'def'
+    return isTaken ? undefined : { status: 401, body: { error: 'invalid_client' } }
+  }
+  const role = await setup.role({}, plain)
+  const { state } = await setup.begin(role)
+  setup.idp.onToken = posted
+  assertRefused(await setup.callback({ code: 'junk', state }, nextAddress()), /invalid_grant/)
+  assertStatus((await signIn(posted)).result, 200)
+  await setup.configure()
+})
+
 test('a new client key is used when providers have had time to read it, or at once where the old one leaked', async () => {
   const clock = new ManualClock(Date.now())
   const other = await setUpSignIn({ clock })
