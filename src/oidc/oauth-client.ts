@@ -262,9 +262,12 @@ export class OAuthClient {
     // jwt-oidc.md §4.10: once more in the other way. The provider turned the client away before it
     // looked at the code.
     const again = await ask(proofBy(second, authentication, metadata))
-    if (isAuthenticated(again)) this.#taken = second
-    else this.#pauseSecondTries()
-    return again
+    if (isAuthenticated(again)) {
+      this.#taken = second
+      return again
+    }
+    this.#pauseSecondTries()
+    return bothTold([first, tokens.error], [second, again])
   }
 
   #isPausing(): boolean {
@@ -460,6 +463,24 @@ function proofBy(
   return (_, client, __, headers) => {
     headers.set('authorization', `Basic ${basicCredentials(client.client_id, secret)}`)
   }
+}
+
+const wayWords: Readonly<Record<Way, string>> = {
+  none: 'without a proof',
+  basic: 'with the secret as Basic credentials',
+  post: 'with the secret in the form',
+  to_issuer: 'with an assertion for the issuer',
+  to_endpoint: 'with an assertion for the token endpoint',
+}
+
+/** A wrong secret is told by one of the answers, and a way that is not taken by the other. */
+function bothTold<T>(
+  [firstWay, first]: readonly [Way, ClientProblem],
+  [secondWay, second]: readonly [Way, Result<T, ClientProblem>],
+): Result<T, ClientProblem> {
+  if (second.ok || second.error.detail === first.detail) return second
+  const details = `${wayWords[firstWay]}: ${first.detail}; ${wayWords[secondWay]}: ${second.error.detail}`
+  return err({ ...second.error, detail: details })
 }
 
 /**

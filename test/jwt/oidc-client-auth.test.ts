@@ -200,6 +200,19 @@ test('a provider that looks at the code before the client teaches nothing about 
   await setup.configure()
 })
 
+test('a provider that turns both ways of a secret away is quoted for both', async () => {
+  await setup.configure()
+  const { result } = await signIn(({ authorization }) => {
+    const error_description = authorization === undefined ? 'Basic only' : 'no such secret'
+    return { status: 401, body: { error: 'invalid_client', error_description } }
+  })
+  assertRefused(
+    result,
+    /as Basic credentials: .*no such secret.*; with the secret in the form: .*Basic only/,
+  )
+  await setup.configure()
+})
+
 test('a new client key is used when providers have had time to read it, or at once where the old one leaked', async () => {
   const clock = new ManualClock(Date.now())
   const other = await setUpSignIn({ clock })
