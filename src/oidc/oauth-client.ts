@@ -56,6 +56,8 @@ export interface ClientProblem {
     | 'no_access_token'
     | 'no_id_token'
   readonly code: string
+  /** Of `refused`: the status that it came with. */
+  readonly status?: number
   /** Safe to show: one line, without what was sent. */
   readonly detail: string
 }
@@ -505,7 +507,7 @@ function readGrant(
   const isSuccess = answer.status >= 200 && answer.status < 300
   if (!body.ok) {
     if (isSuccess) return body
-    return refused('', `${shownUrl(answer.url)} answered with status ${answer.status}`)
+    return refused(answer, '', `answered with status ${answer.status}`)
   }
   const error = textOf(body.value, 'error')
   if (error !== '' || member(body.value, 'error') !== undefined) {
@@ -514,10 +516,10 @@ function readGrant(
     const detail = words.map(quotes.quote).join(': ')
     // Clients are told the code by itself.
     const code = quotes.isEcho(error) ? 'unknown' : error
-    return refused(code, `${shownUrl(answer.url)} answered ${detail}`)
+    return refused(answer, code, `answered ${detail}`)
   }
   if (isSuccess) return body
-  return refused('', `${shownUrl(answer.url)} answered with status ${answer.status}`)
+  return refused(answer, '', `answered with status ${answer.status}`)
 }
 
 function deviceAnswer(
@@ -606,6 +608,10 @@ function problem(kind: ClientProblem['kind'], detail: string): Result<never, Cli
   return err({ kind, code: '', detail })
 }
 
-function refused(code: string, detail: string): Result<never, ClientProblem> {
-  return err({ kind: 'refused', code, detail })
+function refused(
+  { url, status }: OutboundResponse,
+  code: string,
+  happened: string,
+): Result<never, ClientProblem> {
+  return err({ kind: 'refused', code, status, detail: `${shownUrl(url)} ${happened}` })
 }
