@@ -259,7 +259,7 @@ export class OAuthClient {
     if (second === undefined || tokens.ok || tokens.error.kind !== 'refused') return tokens
     // A provider that looks at the code first took no proof when it refused one, and what it takes
     // may be changed there.
-    const isKnown = this.#taken !== undefined && tokens.error.code !== 'invalid_client'
+    const isKnown = this.#taken !== undefined && !isTurnedAway(tokens.error)
     if (isKnown || this.#isPausing()) return tokens
     // jwt-oidc.md §4.10: once more in the other way. The provider turned the client away before it
     // looked at the code.
@@ -302,14 +302,26 @@ export class OAuthClient {
     const quotes = this.#quotes(sent)
     const ways = deviceWaysOf(authentication, metadata)
     const [first, second] = inOrder(ways, this.#takenForDevices)
-    const answer = await send(proofBy(first, authentication, metadata))
-    if (second === undefined || !isTurnedAway(answer, quotes) || this.#isPausing()) {
-      return deviceAnswer(answer, quotes)
+    const ask = async (way: Way): Promise<Result<JsonObject, ClientProblem>> => {
+      const answer = await send(proofBy(way, authentication, metadata))
+      if (!answer.ok) return answer
+      const { status, url } = answer.value
+      const isOddSuccess = status > 200 && status < 300
+      return isOddSuccess
+        ? problem('unreachable', `${shownUrl(url)} answered with status ${status}`)
+        : readGrant(answer.value, quotes)
     }
-    const again = await send(proofBy(second, authentication, metadata))
-    if (isTurnedAway(again, quotes)) this.#pauseSecondTries()
-    else this.#takenForDevices = second
-    return deviceAnswer(again, quotes)
+    const grant = await ask(first)
+    if (grant.ok || second === undefined || !isTurnedAway(grant.error) || this.#isPausing()) {
+      return spokenOnly(grant)
+    }
+    const again = await ask(second)
+    if (again.ok || !isTurnedAway(again.error)) {
+      this.#takenForDevices = second
+      return spokenOnly(again)
+    }
+    this.#pauseSecondTries()
+    return spokenOnly(bothTold([first, grant.error], [second, again]))
   }
 
   async #post(
@@ -522,26 +534,16 @@ function readGrant(
   return refused(answer, '', `answered with status ${answer.status}`)
 }
 
-function deviceAnswer(
-  answer: Result<OutboundResponse, ClientProblem>,
-  quotes: AnswerQuotes,
-): Result<JsonObject, ClientProblem> {
-  if (!answer.ok) return answer
-  const grant = readGrant(answer.value, quotes)
-  const { status, url } = answer.value
-  if (status === 200 || status === 400) return grant
-  const said = grant.ok ? `${shownUrl(url)} answered with status ${status}` : grant.error.detail
-  return problem('unreachable', said)
+/** An error with another status than 200 or 400 is no word about the sign-in. */
+function spokenOnly(grant: Result<JsonObject, ClientProblem>): Result<JsonObject, ClientProblem> {
+  if (grant.ok || grant.error.kind !== 'refused') return grant
+  const { status, detail } = grant.error
+  return status === 200 || status === 400 ? grant : problem('unreachable', detail)
 }
 
-/** RFC 6749 §5.2: the client did not prove itself. */
-function isTurnedAway(
-  answer: Result<OutboundResponse, ClientProblem>,
-  quotes: AnswerQuotes,
-): boolean {
-  if (!answer.ok) return false
-  const grant = readGrant(answer.value, quotes)
-  return answer.value.status === 401 || (!grant.ok && grant.error.code === 'invalid_client')
+/** RFC 6749 §5.2: the client did not prove itself; some providers have the other word for it. */
+function isTurnedAway({ code, status }: ClientProblem): boolean {
+  return status === 401 || code === 'invalid_client' || code === 'unauthorized_client'
 }
 
 function readBody(answer: OutboundResponse): Result<JsonObject, ClientProblem> {

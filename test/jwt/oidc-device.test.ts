@@ -205,7 +205,8 @@ test('what a provider says against a device sign-in is told at its start and at 
 
 test('a provider that turns the secret in the body away gets it as Basic credentials, from then on at once (CBK-050)', async () => {
   const basic = `Basic ${Buffer.from('abc:def').toString('base64')}`
-  const turnedAway = { status: 401, body: { error: 'invalid_client' } }
+  // Glewlwyd says it with this word, others with invalid_client.
+  const turnedAway = { status: 401, body: { error: 'unauthorized_client' } }
   await setup.configure()
   setup.idp.onDevice = ({ authorization }) =>
     authorization === basic ? { body: granted } : turnedAway
