@@ -521,17 +521,34 @@ function readGrant(
     if (isSuccess) return body
     return refused(answer, '', `answered with status ${answer.status}`)
   }
+  // Serialisers write null or nothing for what there is not.
+  if (isSuccess && (member(body.value, 'error') ?? '') === '') return body
   const error = textOf(body.value, 'error')
-  if (error !== '' || member(body.value, 'error') !== undefined) {
-    const description = textOf(body.value, 'error_description')
-    const words = description === '' ? [error] : [error, description]
-    const detail = words.map(quotes.quote).join(': ')
-    // Clients are told the code by itself.
-    const code = quotes.isEcho(error) ? 'unknown' : error
-    return refused(answer, code, `answered ${detail}`)
+  const words = [error, descriptionOf(body.value)].filter((text) => text !== '')
+  const said =
+    words.length === 0 ? `with status ${answer.status}` : words.map(quotes.quote).join(': ')
+  // Clients are told the code by itself.
+  const code = quotes.isEcho(error) ? 'unknown' : error
+  return refused(answer, code, `answered ${said}`)
+}
+
+/** The standard's member, or one that providers and gateways have in its place. */
+function descriptionOf(body: JsonObject): string {
+  const error = member(body, 'error')
+  const inner = isJsonObject(error) ? error : emptyObject()
+  const places: readonly (readonly [JsonObject, string])[] = [
+    [body, 'error_description'],
+    [inner, 'message'],
+    [body, 'message'],
+    [body, 'errorSummary'],
+    [body, 'detail'],
+    [body, 'title'],
+  ]
+  for (const [object, name] of places) {
+    const text = textOf(object, name)
+    if (text !== '') return text
   }
-  if (isSuccess) return body
-  return refused(answer, '', `answered with status ${answer.status}`)
+  return ''
 }
 
 /** An error with another status than 200 or 400 is no word about the sign-in. */

@@ -213,6 +213,33 @@ test('a provider that turns both ways of a secret away is quoted for both', asyn
   await setup.configure()
 })
 
+test('an error member that says nothing is no error', async () => {
+  await setup.configure()
+  for (const error of [null, '']) {
+    const answer: ScriptedAnswer = { body: { error, access_token: 'a', token_type: 'Bearer' } }
+    // It got as far as the ID token, which is not there.
+    assertRefused((await signIn(() => answer)).result, /the answer has no id_token/)
+  }
+})
+
+const otherErrors: readonly (readonly [object, RegExp])[] = [
+  [{ error: { type: 'OAuthException', message: 'no such app' } }, /answered .*"no such app/],
+  [{ errorCode: 'E0000011', errorSummary: 'Invalid token provided' }, /"Invalid token provided/],
+  [{ message: 'no route matches def' }, /"no route matches …/],
+  [{ type: 'about:blank', title: 'Forbidden', detail: 'not from here' }, /"not from here/],
+  [{ ok: false, error: 7 }, /answered with status 403/],
+]
+
+test('a provider with an error in a form of its own is quoted, without what was sent', async () => {
+  await setup.configure({ oidc_client_auth_method: 'client_secret_basic' })
+  for (const [body, said] of otherErrors) {
+    const { result } = await signIn(() => ({ status: 403, body: { ...body } }))
+    assertRefused(result, said)
+    assert.doesNotMatch(result.text, /matches def/)
+  }
+  await setup.configure()
+})
+
 test('a new client key is used when providers have had time to read it, or at once where the old one leaked', async () => {
   const clock = new ManualClock(Date.now())
   const other = await setUpSignIn({ clock })
@@ -245,6 +272,8 @@ test('a new client key is used when providers have had time to read it, or at on
 async function keySet({ server }: SignInSetup): Promise<readonly Record<string, string>[]> {
   const answer = await server.client().read('auth/oidc/oidc/jwks')
   assertStatus(answer, 200)
+  // Rhonabwy, of Glewlwyd, reads no other.
+  assert.equal(answer.headers['content-type'], 'application/json')
   return answer.body.keys
 }
 
