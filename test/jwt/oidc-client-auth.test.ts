@@ -218,7 +218,7 @@ test('an error member that says nothing is no error', async () => {
   for (const error of [null, '']) {
     const answer: ScriptedAnswer = { body: { error, access_token: 'a', token_type: 'Bearer' } }
     // It got as far as the ID token, which is not there.
-    assertRefused((await signIn(() => answer)).result, /the answer has no id_token/)
+    assertRefused((await signIn(() => answer)).result, /No id_token found in response/)
   }
 })
 
