@@ -201,7 +201,11 @@ export class OAuthClient {
     request: { readonly deviceCode: string; readonly verifier: string },
   ): Promise<Result<ProviderTokens, ClientProblem>> {
     const grant = 'urn:ietf:params:oauth:grant-type:device_code'
-    const parameters = { device_code: request.deviceCode, code_verifier: request.verifier }
+    const parameters = {
+      client_id: this.#settings.clientId,
+      device_code: request.deviceCode,
+      code_verifier: request.verifier,
+    }
     const sent = [request.deviceCode, request.verifier]
     const body = await this.#askForDevice(metadata, sent, (by) =>
       this.#post(metadata, grant, parameters, by),
@@ -316,7 +320,7 @@ export class OAuthClient {
       return spokenOnly(grant)
     }
     const again = await ask(second)
-    if (again.ok || !isTurnedAway(again.error)) {
+    if (isAuthenticated(again)) {
       this.#takenForDevices = second
       return spokenOnly(again)
     }
@@ -493,8 +497,9 @@ function bothTold<T>(
   [secondWay, second]: readonly [Way, Result<T, ClientProblem>],
 ): Result<T, ClientProblem> {
   if (second.ok || second.error.detail === first.detail) return second
-  const details = `${wayWords[firstWay]}: ${first.detail}; ${wayWords[secondWay]}: ${second.error.detail}`
-  return err({ ...second.error, detail: details })
+  const said = isTurnedAway(first) ? first : second.error
+  const detail = `${wayWords[firstWay]}: ${first.detail}; ${wayWords[secondWay]}: ${second.error.detail}`
+  return err({ ...said, detail })
 }
 
 /**

@@ -217,12 +217,32 @@ test('a provider that turns the secret in the body away gets it as Basic credent
   const polls = setup.idp.tokenRequests.length
   assertStatus(await poll(state), 200)
   assert.equal(setup.idp.tokenRequests.length, polls + 1)
-  assert.equal(setup.idp.tokenRequests.at(-1)?.form.get('client_secret'), null)
+  const { form } = setup.idp.tokenRequests.at(-1) ?? { form: new URLSearchParams() }
+  assert.deepEqual([form.get('client_id'), form.get('client_secret')], ['abc', null])
   // One that asks for no secret at the start turns it away when the person has said yes.
   await setup.configure()
   setup.idp.onDevice = () => ({ body: granted })
   const later = await start()
   assertStatus(await poll(later['state']), 200)
+})
+
+test('a provider that takes the secret in no way is quoted for both, and the sign-in is kept (CBK-058)', async () => {
+  await setup.configure()
+  setup.idp.onDevice = () => ({ body: granted })
+  const { state } = await start()
+  // As django-allauth does where the client is no public one.
+  setup.idp.onToken = ({ authorization }) =>
+    authorization === undefined
+      ? { status: 401, body: { error: 'invalid_client' } }
+      : { status: 400, body: { error: 'invalid_request' } }
+  const refused = await poll(state)
+  assertStatus(refused, 500)
+  assert.match(
+    refused.body.errors[0],
+    /^with the secret in the form: .*"invalid_client"; with the secret as Basic credentials: .*"invalid_request"$/,
+  )
+  answerTokens(tokens())
+  assertStatus(await poll(state), 200)
 })
 
 test('CBK-060 a caller from elsewhere is refused before the provider is asked', async () => {
