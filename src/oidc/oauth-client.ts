@@ -268,11 +268,8 @@ export class OAuthClient {
     // jwt-oidc.md §4.10: once more in the other way. The provider turned the client away before it
     // looked at the code.
     const again = await ask(proofBy(second, authentication, metadata))
-    if (isAuthenticated(again)) {
-      this.#taken = second
-      return again
-    }
-    this.#pauseSecondTries()
+    if (isAuthenticated(again)) this.#taken = second
+    else this.#pauseSecondTries()
     return bothTold([first, tokens.error], [second, again])
   }
 
@@ -491,13 +488,16 @@ const wayWords: Readonly<Record<Way, string>> = {
   to_endpoint: 'with an assertion for the token endpoint',
 }
 
-/** A wrong secret is told by one of the answers, and a way that is not taken by the other. */
-function bothTold<T>(
+/**
+ * A wrong secret is told by one of the answers, and a way that is not taken by the other; or by the
+ * first alone, where a provider then says that it has seen the code before.
+ */
+function bothTold(
   [firstWay, first]: readonly [Way, ClientProblem],
-  [secondWay, second]: readonly [Way, Result<T, ClientProblem>],
-): Result<T, ClientProblem> {
+  [secondWay, second]: readonly [Way, Result<JsonObject, ClientProblem>],
+): Result<JsonObject, ClientProblem> {
   if (second.ok || second.error.detail === first.detail) return second
-  const said = isTurnedAway(first) ? first : second.error
+  const said = isTurnedAway(first) && !isAuthenticated(second) ? first : second.error
   const detail = `${wayWords[firstWay]}: ${first.detail}; ${wayWords[secondWay]}: ${second.error.detail}`
   return err({ ...said, detail })
 }

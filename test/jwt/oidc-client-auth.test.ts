@@ -222,6 +222,24 @@ test('an error member that says nothing is no error', async () => {
   }
 })
 
+test('a provider that spends the code on a client that it turns away is quoted for both, and the next sign-in is right', async () => {
+  await setup.configure()
+  const seen = new Set<string>()
+  // As better-auth does.
+  const provider = ({ authorization, form }: TokenRequest) => {
+    const code = form.get('code') ?? ''
+    if (seen.has(code)) return { status: 400, body: { error: 'invalid_grant' } }
+    seen.add(code)
+    return authorization === undefined
+      ? undefined
+      : { status: 401, body: { error: 'invalid_client' } }
+  }
+  const first = await signIn(provider)
+  assertRefused(first.result, /Basic credentials: .*invalid_client.*form: .*invalid_grant/)
+  assertStatus((await signIn(provider)).result, 200)
+  await setup.configure()
+})
+
 const otherErrors: readonly (readonly [object, RegExp])[] = [
   [{ error: { type: 'OAuthException', message: 'no such app' } }, /answered .*"no such app/],
   [{ errorCode: 'E0000011', errorSummary: 'Invalid token provided' }, /"Invalid token provided/],
