@@ -105,8 +105,22 @@ for (const [id, tuned, types] of typeRows) {
   })
 }
 
+test('ROL-036: default-service and default-batch of a role are its own choice, and read back', async () => {
+  const jwt = await enableJwt(server, { path: 'role-types' })
+  for (const [token_type, given] of [
+    ['default-service', 'service'],
+    ['default-batch', 'batch'],
+  ] as const) {
+    await jwt.mustRole('r', { token_type })
+    assert.equal((await root.read('auth/role-types/role/r')).body.data.token_type, token_type)
+    assert.equal((await jwt.mustLogin('r')).body.auth.token_type, given)
+  }
+  wantError(await jwt.role('r', { token_type: 'other' }), 400, /token_type/)
+})
+
 test('TOK-110: a batch role can have no period and no uses', async () => {
   const jwt = await enableJwt(server, { path: 'batch-role' })
   wantError(await jwt.role('r', { token_type: 'batch', token_period: '1h' }), 400, /batch/)
   wantError(await jwt.role('r', { token_type: 'batch', token_num_uses: 3 }), 400, /batch/)
+  wantError(await jwt.role('r', { token_type: 'default-batch', token_period: '1h' }), 400, /batch/)
 })
