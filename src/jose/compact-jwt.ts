@@ -76,7 +76,7 @@ export function parseCompactJwt(
   if (!allowed.has(alg)) {
     return refuse(
       'algorithm_refused',
-      'the token is signed with an algorithm that is not allowed here',
+      `the token is signed with ${header.value.alg}, which is not allowed here`,
     )
   }
 

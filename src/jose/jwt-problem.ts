@@ -14,7 +14,7 @@ export interface JwtProblem {
     | 'algorithm_refused'
     | 'token_type_refused'
     | 'claims_malformed'
-  /** One sentence about the form, without any part of the token. */
+  /** One sentence about the form; of the token it has the name of a known algorithm at most. */
   readonly detail: string
   /** What it may come from: for people, and no part of the compatible text. */
   readonly hint?: string

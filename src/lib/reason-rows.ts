@@ -385,7 +385,7 @@ export const reasonRows = {
     side: 'provider',
     title: 'The identity provider sent no ID token',
     text: 'The token answer of the identity provider carries no id_token.',
-    fix: 'Have the operator check that the scope openid is granted to the client.',
+    fix: 'Have the operator check that the scope openid is granted to the client. Some providers give no ID token for a device sign-in; callback_mode=direct works with them.',
   },
   nonce_mismatch: {
     side: 'provider',

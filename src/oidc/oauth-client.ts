@@ -56,6 +56,8 @@ export interface ClientProblem {
     | 'no_access_token'
     | 'no_id_token'
   readonly code: string
+  /** Of `refused`: the status that it came with. */
+  readonly status?: number
   /** Safe to show: one line, without what was sent. */
   readonly detail: string
 }
@@ -109,10 +111,7 @@ const standardErrors = new Set([
   'temporarily_unavailable',
 ])
 
-/**
- * A token of another kind of client authentication may be worth one more try with these errors
- * only: the others come after it.
- */
+/** The client's proof given in the other way may be worth one more try with these errors only. */
 const authenticationErrors = new Set([
   '',
   'invalid_client',
@@ -123,8 +122,10 @@ const authenticationErrors = new Set([
 export class OAuthClient {
   readonly #settings: OAuthClientSettings
   readonly #client: oauth.Client
-  /** Which way of sending the secret this provider took. */
-  #takesSecret: 'basic' | 'post' | undefined
+  /** The way in which this provider took the client's proof. */
+  #taken: Way | undefined
+  /** The same for device sign-ins. */
+  #takenForDevices: Way | undefined
   #secondTryFromMs = Number.NEGATIVE_INFINITY
 
   constructor(settings: OAuthClientSettings) {
@@ -190,29 +191,24 @@ export class OAuthClient {
     if (metadata.deviceAuthorizationEndpoint === undefined) {
       return problem('unsupported', 'the identity provider offers no device authorization endpoint')
     }
+    const endpoint = metadata.deviceAuthorizationEndpoint
     const parameters = {
       scope: request.scope,
       code_challenge: request.challenge,
       code_challenge_method: 'S256',
     }
-    const answer = await this.#call(metadata.deviceAuthorizationEndpoint, (options) =>
-      oauth.deviceAuthorizationRequest(
-        authorizationServer(metadata),
-        this.#client,
-        this.#deviceAuthentication(metadata),
-        parameters,
-        options,
+    const answer = await this.#askForDevice(metadata, [], (by) =>
+      this.#call(endpoint, (options) =>
+        oauth.deviceAuthorizationRequest(
+          authorizationServer(metadata),
+          this.#client,
+          by,
+          parameters,
+          options,
+        ),
       ),
     )
-    if (!answer.ok) return answer
-    if (answer.value.status !== 200) {
-      return problem(
-        'unreachable',
-        `${shownUrl(answer.value.url)} answered with status ${answer.value.status}`,
-      )
-    }
-    const body = readBody(answer.value)
-    return body.ok ? readDeviceGrant(body.value) : body
+    return answer.ok ? readDeviceGrant(answer.value) : answer
   }
 
   /**
@@ -224,22 +220,15 @@ export class OAuthClient {
     request: { readonly deviceCode: string; readonly verifier: string },
   ): Promise<Result<ProviderTokens, ClientProblem>> {
     const grant = 'urn:ietf:params:oauth:grant-type:device_code'
-    const parameters = { device_code: request.deviceCode, code_verifier: request.verifier }
-    const answer = await this.#post(
-      metadata,
-      grant,
-      parameters,
-      this.#deviceAuthentication(metadata),
-    )
-    if (!answer.ok) return answer
-    if (answer.value.status !== 200 && answer.value.status !== 400) {
-      return problem(
-        'unreachable',
-        `${shownUrl(answer.value.url)} answered with status ${answer.value.status}`,
-      )
+    const parameters = {
+      client_id: this.#settings.clientId,
+      device_code: request.deviceCode,
+      code_verifier: request.verifier,
     }
     const sent = [request.deviceCode, request.verifier]
-    const body = readGrant(answer.value, this.#quotes(sent))
+    const body = await this.#askForDevice(metadata, sent, (by) =>
+      this.#post(metadata, grant, parameters, by),
+    )
     if (!body.ok) return body
     const tokens = readTokens(body.value)
     return tokens.idToken === '' ? problem('no_id_token', 'the answer has no id_token') : ok(tokens)
@@ -278,30 +267,37 @@ export class OAuthClient {
     })
   }
 
-  /** Asks with the client's authentication, in the way that this provider takes a secret. */
+  /** Asks with the client's authentication, in the way that this provider takes it. */
   async #authenticated(
     metadata: ProviderMetadata,
     ask: (by: oauth.ClientAuth) => Promise<Result<JsonObject, ClientProblem>>,
   ): Promise<Result<JsonObject, ClientProblem>> {
-    const { authentication, monotonicMs } = this.#settings
-    if (authentication.method !== 'secret') return ask(this.#authentication())
-    const { secret } = authentication
-    const first = this.#takesSecret ?? preferredWay(metadata)
-    const tokens = await ask(secretBy(first, secret))
+    const { authentication } = this.#settings
+    const [first, second] = inOrder(waysOf(authentication, metadata), this.#taken)
+    const tokens = await ask(proofBy(first, authentication, metadata))
     if (isAuthenticated(tokens)) {
-      this.#takesSecret = first
+      this.#taken = first
       return tokens
     }
-    const isSecondTry = !tokens.ok && tokens.error.kind === 'refused'
-    if (!isSecondTry || this.#takesSecret !== undefined) return tokens
-    if (monotonicMs() < this.#secondTryFromMs) return tokens
+    if (second === undefined || tokens.ok || tokens.error.kind !== 'refused') return tokens
+    // A provider that looks at the code first took no proof when it refused one, and what it takes
+    // may be changed there.
+    const isKnown = this.#taken !== undefined && !isTurnedAway(tokens.error)
+    if (isKnown || this.#isPausing()) return tokens
     // jwt-oidc.md §4.10: once more in the other way. The provider turned the client away before it
     // looked at the code.
-    const second = first === 'basic' ? 'post' : 'basic'
-    const again = await ask(secretBy(second, secret))
-    if (isAuthenticated(again)) this.#takesSecret = second
-    else this.#secondTryFromMs = monotonicMs() + secondTryPauseMs
-    return again
+    const again = await ask(proofBy(second, authentication, metadata))
+    if (isAuthenticated(again)) this.#taken = second
+    else this.#pauseSecondTries()
+    return bothTold([first, tokens.error], [second, again])
+  }
+
+  #isPausing(): boolean {
+    return this.#settings.monotonicMs() < this.#secondTryFromMs
+  }
+
+  #pauseSecondTries(): void {
+    this.#secondTryFromMs = this.#settings.monotonicMs() + secondTryPauseMs
   }
 
   /** Quotes an answer without what was sent for it. */
@@ -309,38 +305,43 @@ export class OAuthClient {
     const { authentication, clientId } = this.#settings
     if (!('secret' in authentication)) return createQuotes(sent)
     const { secret } = authentication
-    const basic = Buffer.from(`${clientId}:${secret}`).toString('base64')
-    return createQuotes([...sent, secret, basic])
-  }
-
-  #authentication(): oauth.ClientAuth {
-    const { authentication } = this.#settings
-    switch (authentication.method) {
-      case 'secret':
-      case 'client_secret_basic':
-        return oauth.ClientSecretBasic(authentication.secret)
-      case 'client_secret_post':
-        return oauth.ClientSecretPost(authentication.secret)
-      case 'private_key_jwt':
-        return oauth.PrivateKeyJwt({ key: authentication.key, kid: authentication.kid })
-      case 'none':
-        return oauth.None()
-    }
+    return createQuotes([...sent, secret, basicCredentials(clientId, secret)])
   }
 
   /**
-   * jwt-oidc.md §4.8 sends id and secret in the body; only a provider that says it takes nothing
-   * but Basic gets that.
+   * jwt-oidc.md §4.8 sends id and secret in the body, and once more in the other way when the
+   * client is turned away; the way that was not turned away is remembered. An answer with another
+   * status than 200 or 400 is no word of the provider about the sign-in.
    */
-  #deviceAuthentication(metadata: ProviderMetadata): oauth.ClientAuth {
+  async #askForDevice(
+    metadata: ProviderMetadata,
+    sent: readonly string[],
+    send: (by: oauth.ClientAuth) => Promise<Result<OutboundResponse, ClientProblem>>,
+  ): Promise<Result<JsonObject, ClientProblem>> {
     const { authentication } = this.#settings
-    if (authentication.method !== 'secret') return this.#authentication()
-    const methods = metadata.tokenEndpointAuthMethods
-    const isBasicOnly =
-      methods !== undefined &&
-      methods.includes('client_secret_basic') &&
-      !methods.includes('client_secret_post')
-    return secretBy(isBasicOnly ? 'basic' : 'post', authentication.secret)
+    const quotes = this.#quotes(sent)
+    const ways = deviceWaysOf(authentication, metadata)
+    const [first, second] = inOrder(ways, this.#takenForDevices)
+    const ask = async (way: Way): Promise<Result<JsonObject, ClientProblem>> => {
+      const answer = await send(proofBy(way, authentication, metadata))
+      if (!answer.ok) return answer
+      const { status, url } = answer.value
+      const isOddSuccess = status > 200 && status < 300
+      return isOddSuccess
+        ? problem('unreachable', `${shownUrl(url)} answered with status ${status}`)
+        : readGrant(answer.value, quotes)
+    }
+    const grant = await ask(first)
+    if (grant.ok || second === undefined || !isTurnedAway(grant.error) || this.#isPausing()) {
+      return spokenOnly(grant)
+    }
+    const again = await ask(second)
+    if (isAuthenticated(again)) {
+      this.#takenForDevices = second
+      return spokenOnly(again)
+    }
+    this.#pauseSecondTries()
+    return spokenOnly(bothTold([first, grant.error], [second, again]))
   }
 
   async #post(
@@ -434,13 +435,101 @@ function isAuthenticated(tokens: Result<JsonObject, ClientProblem>): boolean {
   return tokens.error.kind === 'refused' && !authenticationErrors.has(tokens.error.code)
 }
 
-function preferredWay({ tokenEndpointAuthMethods: methods }: ProviderMetadata): 'basic' | 'post' {
-  if (methods === undefined || methods.includes('client_secret_basic')) return 'basic'
-  return methods.includes('client_secret_post') ? 'post' : 'basic'
+/** How the client proves itself in one request; the last two are assertions, by their audience. */
+type Way = 'none' | 'basic' | 'post' | 'to_issuer' | 'to_endpoint'
+
+type Ways = readonly [Way, Way?]
+
+/** The ways to try, the likelier one first. */
+function waysOf(
+  { method }: ClientAuthentication,
+  { tokenEndpointAuthMethods: listed }: ProviderMetadata,
+): Ways {
+  switch (method) {
+    case 'secret': {
+      const isBasic = listed?.includes('client_secret_basic') ?? true
+      return isBasic || !listed?.includes('client_secret_post')
+        ? ['basic', 'post']
+        : ['post', 'basic']
+    }
+    case 'client_secret_basic':
+      return ['basic']
+    case 'client_secret_post':
+      return ['post']
+    case 'private_key_jwt':
+      // OpenID Connect Core §9 asks for the endpoint, its successors for the issuer, which names
+      // the provider whatever its metadata says.
+      return ['to_issuer', 'to_endpoint']
+    case 'none':
+      return ['none']
+  }
 }
 
-function secretBy(way: 'basic' | 'post', secret: string): oauth.ClientAuth {
-  return way === 'basic' ? oauth.ClientSecretBasic(secret) : oauth.ClientSecretPost(secret)
+/** For devices the body is the likelier way, unless the provider lists Basic alone. */
+function deviceWaysOf(authentication: ClientAuthentication, metadata: ProviderMetadata): Ways {
+  if (authentication.method !== 'secret') return waysOf(authentication, metadata)
+  const listed = metadata.tokenEndpointAuthMethods ?? []
+  const isBasicOnly =
+    listed.includes('client_secret_basic') && !listed.includes('client_secret_post')
+  return isBasicOnly ? ['basic', 'post'] : ['post', 'basic']
+}
+
+function inOrder([first, second]: Ways, taken: Way | undefined): Ways {
+  return second !== undefined && taken === second ? [second, first] : [first, second]
+}
+
+function proofBy(
+  way: Way,
+  authentication: ClientAuthentication,
+  { tokenEndpoint }: ProviderMetadata,
+): oauth.ClientAuth {
+  if (authentication.method === 'none') return oauth.None()
+  if (authentication.method === 'private_key_jwt') {
+    const { key, kid } = authentication
+    if (way === 'to_issuer' || tokenEndpoint === undefined) return oauth.PrivateKeyJwt({ key, kid })
+    const toEndpoint: oauth.ModifyAssertionFunction = (_, payload) => {
+      payload['aud'] = tokenEndpoint
+    }
+    return oauth.PrivateKeyJwt({ key, kid }, { [oauth.modifyAssertion]: toEndpoint })
+  }
+  const { secret } = authentication
+  if (way === 'post') return oauth.ClientSecretPost(secret)
+  return (_, client, __, headers) => {
+    headers.set('authorization', `Basic ${basicCredentials(client.client_id, secret)}`)
+  }
+}
+
+const wayWords: Readonly<Record<Way, string>> = {
+  none: 'without a proof',
+  basic: 'with the secret as Basic credentials',
+  post: 'with the secret in the form',
+  to_issuer: 'with an assertion for the issuer',
+  to_endpoint: 'with an assertion for the token endpoint',
+}
+
+/**
+ * A wrong secret is told by one of the answers, and a way that is not taken by the other; or by the
+ * first alone, where a provider then says that it has seen the code before.
+ */
+function bothTold(
+  [firstWay, first]: readonly [Way, ClientProblem],
+  [secondWay, second]: readonly [Way, Result<JsonObject, ClientProblem>],
+): Result<JsonObject, ClientProblem> {
+  if (second.ok || second.error.detail === first.detail) return second
+  const said = isTurnedAway(first) && !isAuthenticated(second) ? first : second.error
+  const detail = `${wayWords[firstWay]}: ${first.detail}; ${wayWords[secondWay]}: ${second.error.detail}`
+  return err({ ...said, detail })
+}
+
+/**
+ * RFC 6749 §2.3.1. The library encodes hyphens and full stops too, and a provider that decodes
+ * nothing then does not know a UUID.
+ */
+function basicCredentials(id: string, secret: string): string {
+  const [name, password] = [id, secret].map((text) =>
+    encodeURIComponent(text.toWellFormed()).replaceAll('%20', '+'),
+  )
+  return Buffer.from(`${name}:${password}`).toString('base64')
 }
 
 // ---------------------------------------------------------------- answers
@@ -454,20 +543,53 @@ function readGrant(
   const isSuccess = answer.status >= 200 && answer.status < 300
   if (!body.ok) {
     if (isSuccess) return body
-    return refused('', `${shownUrl(answer.url)} answered with status ${answer.status}`)
+    return refused(answer, '', `answered with status ${answer.status}`)
   }
+  // Serialisers write null or nothing for what there is not.
+  if (isSuccess && (member(body.value, 'error') ?? '') === '') return body
   const error = textOf(body.value, 'error')
-  if (error !== '' || member(body.value, 'error') !== undefined) {
-    const description = textOf(body.value, 'error_description')
-    const isStandard = standardErrors.has(error)
-    const named = isStandard ? JSON.stringify(error) : quotes.quote(error)
-    const detail = description === '' ? named : `${named}: ${quotes.quote(description)}`
-    // Clients are told the code by itself.
-    const code = !isStandard && quotes.isEcho(error) ? 'unknown' : error
-    return refused(code, `${shownUrl(answer.url)} answered ${detail}`)
+  const isStandard = standardErrors.has(error)
+  const named = isStandard ? JSON.stringify(error) : quotes.quote(error)
+  const description = descriptionOf(body.value)
+  const words = [
+    ...(error === '' ? [] : [named]),
+    ...(description === '' ? [] : [quotes.quote(description)]),
+  ]
+  const said = words.length === 0 ? `with status ${answer.status}` : words.join(': ')
+  // Clients are told the code by itself.
+  const code = !isStandard && quotes.isEcho(error) ? 'unknown' : error
+  return refused(answer, code, `answered ${said}`)
+}
+
+/** The standard's member, or one that providers and gateways have in its place. */
+function descriptionOf(body: JsonObject): string {
+  const error = member(body, 'error')
+  const inner = isJsonObject(error) ? error : emptyObject()
+  const places: readonly (readonly [JsonObject, string])[] = [
+    [body, 'error_description'],
+    [inner, 'message'],
+    [body, 'message'],
+    [body, 'errorSummary'],
+    [body, 'detail'],
+    [body, 'title'],
+  ]
+  for (const [object, name] of places) {
+    const text = textOf(object, name)
+    if (text !== '') return text
   }
-  if (isSuccess) return body
-  return refused('', `${shownUrl(answer.url)} answered with status ${answer.status}`)
+  return ''
+}
+
+/** An error with another status than 200 or 400 is no word about the sign-in. */
+function spokenOnly(grant: Result<JsonObject, ClientProblem>): Result<JsonObject, ClientProblem> {
+  if (grant.ok || grant.error.kind !== 'refused') return grant
+  const { status, detail } = grant.error
+  return status === 200 || status === 400 ? grant : problem('unreachable', detail)
+}
+
+/** RFC 6749 §5.2: the client did not prove itself; some providers have the other word for it. */
+function isTurnedAway({ code, status }: ClientProblem): boolean {
+  return status === 401 || code === 'invalid_client' || code === 'unauthorized_client'
 }
 
 function readBody(answer: OutboundResponse): Result<JsonObject, ClientProblem> {
@@ -534,6 +656,10 @@ function problem(kind: ClientProblem['kind'], detail: string): Result<never, Cli
   return err({ kind, code: '', detail })
 }
 
-function refused(code: string, detail: string): Result<never, ClientProblem> {
-  return err({ kind: 'refused', code, detail })
+function refused(
+  { url, status }: OutboundResponse,
+  code: string,
+  happened: string,
+): Result<never, ClientProblem> {
+  return err({ kind: 'refused', code, status, detail: `${shownUrl(url)} ${happened}` })
 }

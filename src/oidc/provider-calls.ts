@@ -69,9 +69,11 @@ export class ProviderCalls {
       if (answer.status !== 200) {
         return err({ reason: 'status', detail: `${url} answered with status ${answer.status}` })
       }
-      if (looksLikeJson(answer.body)) {
+      // RFC 8259 §8.1: a file that was written by hand may begin with a byte order mark.
+      const text = answer.body.replace(/^\ufeff/, '')
+      if (looksLikeJson(text)) {
         return ok({
-          text: answer.body,
+          text,
           lifeMs: cacheLifeMs(answer.headers),
           ...serverTime(answer.headers),
         })

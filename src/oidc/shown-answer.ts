@@ -4,7 +4,7 @@
  * the code or the secret in the text of their error.
  */
 
-const shownLengthMax = 200
+const shownLengthMax = 400
 /** The beginning of a longer one is looked for; the rest of it is a run without an end. */
 const secretLengthMax = 4096
 

@@ -377,9 +377,9 @@ const authenticationAge = defineCheck({
   spec: 'OpenID Connect Core §3.1.2.1',
   stage: 'token',
   refusals: {
-    time_missing: authTimeText(),
-    time_malformed: authTimeText(),
-    expired: authTimeText(),
+    time_missing: authTimeText('it is missing, and the role has a max_age'),
+    time_malformed: authTimeText('it is not a number'),
+    expired: authTimeText('the last authentication is longer ago than max_age'),
   },
   judge: withClaims((claims, { facts: { maxAge } }) => {
     if (maxAge === undefined) return skip
@@ -489,8 +489,8 @@ function partyMissing(having: string): string {
   return `invalid authorized party (azp) claim: it is missing, and the token has ${having}`
 }
 
-function authTimeText(): string {
-  return 'invalid auth_time claim: the last authentication is unknown or longer ago than max_age'
+function authTimeText(what: string): string {
+  return `invalid auth_time claim: ${what}`
 }
 
 function withoutNonce(claims: JsonObject): JsonObject {

@@ -5,7 +5,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { ScriptedProvider } from '../harness/scripted-provider.ts'
+import { ScriptedProvider, type ScriptedAnswer } from '../harness/scripted-provider.ts'
 import { makeJwtMaker } from '../harness/jwt-maker.ts'
 import { manualClock } from '../harness/test-server.ts'
 import { makeCertificate, type Certificate } from '../http/self-signed.ts'
@@ -499,6 +499,8 @@ interface SignInCase {
   readonly metadata?: Body
   /** Publishes an RSA key beside its own. */
   readonly hasRsaToo?: boolean
+  /** Answer of the token endpoint to everybody. */
+  readonly token?: ScriptedAnswer
   readonly config?: Body
   readonly role?: Body
   readonly level?: 'warn'
@@ -515,6 +517,17 @@ const signInCases: readonly SignInCase[] = [
     mends: true,
   },
   { code: 'client_refused', title: 'the client id is wrong', config: { oidc_client_id: 'nobody' } },
+  {
+    code: 'client_refused',
+    title: 'the provider turns the client away without a word',
+    token: { status: 401, body: '' },
+  },
+  {
+    code: 'client_unknown',
+    title: 'the token endpoint has a page for a code that it does not know',
+    token: { status: 500, body: '<h1>Error</h1>', type: 'text/html' },
+    level: 'warn',
+  },
   {
     code: 'token_endpoint_unreachable',
     title: 'nobody listens at the token endpoint',
@@ -589,6 +602,7 @@ describe('a sign-in mount that is wrong in one way', () => {
       await idp.start()
       try {
         idp.metadata = one.metadata ?? {}
+        idp.onToken = () => one.token
         if (one.hasRsaToo === true) idp.jwks = { keys: [idp.key.jwk, { ...rsa, kid: 'r' }] }
         const mount = `o${++count}`
         const { root } = shell.server

@@ -321,6 +321,14 @@ test('SEC-CLI-01: another state, host, path or method changes nothing; the right
     const { code, state } = idp.authorize(url)
     const base = `http://localhost:${port}`
     assert.equal((await visit(`${base}/oidc/callback?code=x&state=st_other`)).status, 400)
+    const stateless = await visit(`${base}/oidc/callback?error=access_denied`)
+    assert.deepEqual(
+      [stateless.status, stateless.text],
+      [
+        400,
+        'This is not the sign-in that is waited for. The identity provider reported access_denied and left the state of the sign-in out.\n',
+      ],
+    )
     assert.equal((await visit(`${base}/other?code=${code}&state=${state}`)).status, 404)
     const rebound = await visit(`${base}/oidc/callback?code=${code}&state=${state}`, undefined, {
       host: `evil.test:${port}`,

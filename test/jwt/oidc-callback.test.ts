@@ -68,6 +68,19 @@ test('CBK-007, CBK-023 bound claims and subject refuse who does not fit', async 
   assertReason(await setup.callback(await codeAndState(subject)), 'subject_mismatch')
 })
 
+test('an error without a state is told, and ends no sign-in (CBK-008)', async () => {
+  const { code, state } = await setup.begin(await setup.role())
+  const refused = await setup.callback({ error: 'access_denied', error_description: 'No, thanks' })
+  assertReason(refused, 'state_unknown')
+  assert.match(
+    refused.body.errors[0],
+    /^Vault login failed\. Expired or missing OAuth state\. The identity provider reported access_denied without the state of the sign-in\.$/,
+  )
+  const odd = await setup.callback({ error: '<b>mine</b>' })
+  assert.match(odd.body.errors[0], /OAuth state\.$/)
+  assertStatus(await setup.callback({ code, state }), 200)
+})
+
 test('CBK-008, CBK-018, SEC-OID-01 an unknown, absent or used state is refused', async () => {
   const text = /^Vault login failed\. Expired or missing OAuth state\.$/
   const unknown: readonly Record<string, string>[] = [{ code: 'x' }, { code: 'x', state: 'st_x' }]

@@ -97,6 +97,14 @@ test('RFC 6749 §2.3.1: id and secret are form-encoded before they become Basic 
   await setup.configure()
 })
 
+test('what a form leaves as it is stands so in Basic credentials: providers that decode nothing know a UUID by its hyphens', async () => {
+  await setup.configure({ oidc_client_secret: "s-e_c.r~e!t*'()" })
+  const { request } = await signIn()
+  const basic = (request.authorization ?? '').slice('Basic '.length)
+  assert.equal(Buffer.from(basic, 'base64').toString(), "abc:s-e_c.r~e!t*'()")
+  await setup.configure()
+})
+
 test('a client secret is never shown, and stays through writes of everything else (SEC-CFG-S3)', async () => {
   const secret = `hidden${'s'.repeat(4_000)}`
   await setup.configure({ oidc_client_secret: secret })
@@ -159,6 +167,97 @@ test('RFC 7523: the mount signs for itself with a key that the provider can read
   await setup.configure()
 })
 
+test('a provider that wants its token endpoint as the audience gets an assertion with it, from then on at once', async () => {
+  const aud = ({ form }: TokenRequest): unknown => {
+    const [, payload = ''] = (form.get('client_assertion') ?? '').split('.')
+    return JSON.parse(Buffer.from(payload, 'base64url').toString()).aud
+  }
+  await setup.configure({ oidc_client_secret: '', oidc_client_auth_method: 'private_key_jwt' })
+  const before = setup.idp.tokenRequests.length
+  const endpoint = `${setup.idp.issuer}/token`
+  const pickyProvider = (request: TokenRequest) =>
+    aud(request) === endpoint ? undefined : { status: 401, body: { error: 'invalid_client' } }
+  for (let round = 0; round < 2; round++) {
+    assertStatus((await signIn(pickyProvider)).result, 200)
+  }
+  const { issuer } = setup.idp
+  assert.deepEqual(setup.idp.tokenRequests.slice(before).map(aud), [issuer, endpoint, endpoint])
+  await setup.configure()
+})
+
+test('a provider that looks at the code before the client teaches nothing about the client', async () => {
+  await setup.configure()
+  const posted = ({ authorization, form }: TokenRequest) => {
+    if (form.get('code') === 'junk') return { status: 400, body: { error: 'invalid_grant' } }
+    const isTaken = authorization === undefined && form.get('client_secret') === 'def'
+    return isTaken ? undefined : { status: 401, body: { error: 'invalid_client' } }
+  }
+  const role = await setup.role({}, plain)
+  const { state } = await setup.begin(role)
+  setup.idp.onToken = posted
+  assertRefused(await setup.callback({ code: 'junk', state }, nextAddress()), /invalid_grant/)
+  assertStatus((await signIn(posted)).result, 200)
+  await setup.configure()
+})
+
+test('a provider that turns both ways of a secret away is quoted for both', async () => {
+  await setup.configure()
+  const { result } = await signIn(({ authorization }) => {
+    const error_description = authorization === undefined ? 'Basic only' : 'no such secret'
+    return { status: 401, body: { error: 'invalid_client', error_description } }
+  })
+  assertRefused(
+    result,
+    /as Basic credentials: .*no such secret.*; with the secret in the form: .*Basic only/,
+  )
+  await setup.configure()
+})
+
+test('an error member that says nothing is no error', async () => {
+  await setup.configure()
+  for (const error of [null, '']) {
+    const answer: ScriptedAnswer = { body: { error, access_token: 'a', token_type: 'Bearer' } }
+    // It got as far as the ID token, which is not there.
+    assertRefused((await signIn(() => answer)).result, /No id_token found in response/)
+  }
+})
+
+test('a provider that spends the code on a client that it turns away is quoted for both, and the next sign-in is right', async () => {
+  await setup.configure()
+  const seen = new Set<string>()
+  // As better-auth does.
+  const provider = ({ authorization, form }: TokenRequest) => {
+    const code = form.get('code') ?? ''
+    if (seen.has(code)) return { status: 400, body: { error: 'invalid_grant' } }
+    seen.add(code)
+    return authorization === undefined
+      ? undefined
+      : { status: 401, body: { error: 'invalid_client' } }
+  }
+  const first = await signIn(provider)
+  assertRefused(first.result, /Basic credentials: .*invalid_client.*form: .*invalid_grant/)
+  assertStatus((await signIn(provider)).result, 200)
+  await setup.configure()
+})
+
+const otherErrors: readonly (readonly [object, RegExp])[] = [
+  [{ error: { type: 'OAuthException', message: 'no such app' } }, /answered .*"no such app/],
+  [{ errorCode: 'E0000011', errorSummary: 'Invalid token provided' }, /"Invalid token provided/],
+  [{ message: 'no route matches def' }, /"no route matches …/],
+  [{ type: 'about:blank', title: 'Forbidden', detail: 'not from here' }, /"not from here/],
+  [{ ok: false, error: 7 }, /answered with status 403/],
+]
+
+test('a provider with an error in a form of its own is quoted, without what was sent', async () => {
+  await setup.configure({ oidc_client_auth_method: 'client_secret_basic' })
+  for (const [body, said] of otherErrors) {
+    const { result } = await signIn(() => ({ status: 403, body: { ...body } }))
+    assertRefused(result, said)
+    assert.doesNotMatch(result.text, /matches def/)
+  }
+  await setup.configure()
+})
+
 test('a new client key is used when providers have had time to read it, or at once where the old one leaked', async () => {
   const clock = new ManualClock(Date.now())
   const other = await setUpSignIn({ clock })
@@ -191,6 +290,8 @@ test('a new client key is used when providers have had time to read it, or at on
 async function keySet({ server }: SignInSetup): Promise<readonly Record<string, string>[]> {
   const answer = await server.client().read('auth/oidc/oidc/jwks')
   assertStatus(answer, 200)
+  // Rhonabwy, of Glewlwyd, reads no other.
+  assert.equal(answer.headers['content-type'], 'application/json')
   return answer.body.keys
 }
 

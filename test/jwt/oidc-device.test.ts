@@ -28,10 +28,17 @@ before(async () => {
 after(() => setup.stop())
 
 async function start(role: object = {}) {
-  const name = await setup.role(role, deviceRole)
-  const answer = await setup.authUrl(name, { client_nonce: 'n1', redirect_uri: undefined })
+  const answer = await begin(await setup.role(role, deviceRole))
   assertStatus(answer, 200)
   return answer.body.data as Record<string, string>
+}
+
+/** Starts that lead to nothing have a budget for each address. */
+function begin(role: string) {
+  return setup.server
+    .client()
+    .from(nextAddress())
+    .write(`auth/${setup.mount}/oidc/auth_url`, { role, client_nonce: 'n1' })
 }
 
 function poll(state: string | undefined) {
@@ -185,6 +192,66 @@ test('CBK-059, SEC-OID-21 the ID token is verified as any other', async () => {
   }
 })
 
+test('what a provider says against a device sign-in is told at its start and at a poll (CBK-058)', async () => {
+  const said = { error: 'unauthorized_client', error_description: 'the device grant is off: def' }
+  setup.idp.onDevice = () => ({ status: 400, body: said })
+  const role = await setup.role({}, deviceRole)
+  const refused = await begin(role)
+  assertStatus(refused, 500)
+  const want = /\/device answered "unauthorized_client": "the device grant is off: …"$/
+  assert.match(refused.body.errors[0], want)
+  setup.idp.onDevice = () => ({ body: granted })
+  const { state } = await start()
+  answerTokens({ status: 401, body: { error: 'invalid_client', error_description: 'dev1 def' } })
+  const polled = await poll(state)
+  assertStatus(polled, 500)
+  assert.match(polled.body.errors[0], /\/token answered "invalid_client": "… …"$/)
+  answerTokens(tokens())
+  assertStatus(await poll(state), 200)
+})
+
+test('a provider that turns the secret in the body away gets it as Basic credentials, from then on at once (CBK-050)', async () => {
+  const basic = `Basic ${Buffer.from('abc:def').toString('base64')}`
+  // Glewlwyd says it with this word, others with invalid_client.
+  const turnedAway = { status: 401, body: { error: 'unauthorized_client' } }
+  await setup.configure()
+  setup.idp.onDevice = ({ authorization }) =>
+    authorization === basic ? { body: granted } : turnedAway
+  const asked = setup.idp.deviceRequests.length
+  const { state } = await start()
+  assert.equal(setup.idp.deviceRequests.length, asked + 2)
+  setup.idp.onToken = ({ authorization }) => (authorization === basic ? tokens() : turnedAway)
+  const polls = setup.idp.tokenRequests.length
+  assertStatus(await poll(state), 200)
+  assert.equal(setup.idp.tokenRequests.length, polls + 1)
+  const { form } = setup.idp.tokenRequests.at(-1) ?? { form: new URLSearchParams() }
+  assert.deepEqual([form.get('client_id'), form.get('client_secret')], ['abc', null])
+  // One that asks for no secret at the start turns it away when the person has said yes.
+  await setup.configure()
+  setup.idp.onDevice = () => ({ body: granted })
+  const later = await start()
+  assertStatus(await poll(later['state']), 200)
+})
+
+test('a provider that takes the secret in no way is quoted for both, and the sign-in is kept (CBK-058)', async () => {
+  await setup.configure()
+  setup.idp.onDevice = () => ({ body: granted })
+  const { state } = await start()
+  // As django-allauth does where the client is no public one.
+  setup.idp.onToken = ({ authorization }) =>
+    authorization === undefined
+      ? { status: 401, body: { error: 'invalid_client' } }
+      : { status: 400, body: { error: 'invalid_request' } }
+  const refused = await poll(state)
+  assertStatus(refused, 500)
+  assert.match(
+    refused.body.errors[0],
+    /^with the secret in the form: .*"invalid_client"; with the secret as Basic credentials: .*"invalid_request"$/,
+  )
+  answerTokens(tokens())
+  assertStatus(await poll(state), 200)
+})
+
 test('CBK-060 a caller from elsewhere is refused before the provider is asked', async () => {
   const { state } = await start({ token_bound_cidrs: ['192.0.2.0/24'] })
   const asked = setup.idp.tokenRequests.length
@@ -206,23 +273,17 @@ test('SEC-OID-23 a verification address that is no web address is refused, howev
     `javascript:${'x'.repeat(500_000)}`,
     `https://idp.test/${'x'.repeat(500_000)}`,
   ]
-  // Starts that lead to nothing have a budget for each address.
-  const begin = () =>
-    setup.server
-      .client()
-      .from(nextAddress())
-      .write(`auth/${setup.mount}/oidc/auth_url`, { role, client_nonce: 'n1' })
   for (const uri of hostile) {
     setup.idp.onDevice = () => ({ body: { ...granted, verification_uri: uri } })
-    const refused = await begin()
+    const refused = await begin(role)
     // An answer that is too long is a fault of the provider.
     if (uri.length > 100_000) assertStatus(refused, 500, uri.slice(0, 40))
     else assertReason(refused, 'provider_failed', uri.slice(0, 40))
     setup.idp.onDevice = () => ({ body: { ...granted, verification_uri_complete: uri } })
-    const { text } = await begin()
+    const { text } = await begin(role)
     assert.ok(!text.includes(JSON.stringify(uri)), `passed on: ${text.slice(0, 200)}`)
   }
   setup.idp.onDevice = () => ({ status: 500, body: '' })
-  assertStatus(await begin(), 500)
+  assertStatus(await begin(role), 500)
   setup.idp.onDevice = () => ({ body: granted })
 })

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { makeJwtMaker } from '../harness/jwt-maker.ts'
 import type { Members } from '../harness/scripted-provider.ts'
-import { assertReason, assertStatus, makeSigner, part, signAs } from './fixture.ts'
+import { assertReason, assertRefused, assertStatus, makeSigner, part, signAs } from './fixture.ts'
 import { redirectUri, setUpSignIn, type SignInSetup } from './oidc-fixture.ts'
 
 let setup: SignInSetup
@@ -176,6 +176,13 @@ for (const [id, what, change, reason, role] of rows) {
     }
   })
 }
+
+test('IDT-013 it is said what is wrong with auth_time', async () => {
+  const missing = await signIn((claims) => claims, { max_age: 60 })
+  assertRefused(missing, /auth_time claim: it is missing, and the role has a max_age$/)
+  const old = await signIn((claims) => ({ ...claims, auth_time: now() - 200 }), { max_age: 60 })
+  assertRefused(old, /auth_time claim: the last authentication is longer ago than max_age$/)
+})
 
 function half(value: string): string {
   return createHash('sha256').update(value).digest().subarray(0, 16).toString('base64url')

@@ -38,6 +38,21 @@ describe('discovery', () => {
     await idp.stop()
   })
 
+  test('documents may begin with a byte order mark and have any type', async () => {
+    const idp = await startIdp()
+    const { keys } = JSON.parse(await (await fetch(`${idp.issuer}/jwks`)).text())
+    const server = await startServer((request, response) => {
+      const issuer = `http://${request.headers.host}`
+      const body = request.url === '/jwks' ? { keys } : { issuer, jwks_uri: `${issuer}/jwks` }
+      sendText(response, `\ufeff${JSON.stringify(body)}`, { 'content-type': 'text/plain' })
+    })
+    const source = makeSource({ oidc_discovery_url: server.url })
+    assert.deepEqual(await source.discoveredIssuer(), { ok: true, value: server.url })
+    assert.equal(await verdictOf(source, idp.mint()), 'accepted')
+    await server.close()
+    await idp.stop()
+  })
+
   test('KEY-020, SEC-NET-01: an issuer mismatch at the first login is refused, kept document or not', async () => {
     const idp = await startIdp()
     const store = new KeptInMemory()

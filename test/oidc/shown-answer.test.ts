@@ -14,12 +14,12 @@ test('what was sent is taken out wherever it stands, however short it is', () =>
 })
 
 test('a value that begins where the quotation ends leaves no part of it', () => {
-  for (let before = 150; before <= 210; before++) {
+  for (let before = 350; before <= 410; before++) {
     const text = createQuotes(['s3cr3t-of-mine']).quote(
       `${' '.repeat(before)}s3cr3t-of-mine and more`,
     )
     assert.ok(!text.includes('s3'), `${before}`)
-    assert.ok(text.length <= 202)
+    assert.ok(text.length <= 402)
   }
 })
 
@@ -34,5 +34,5 @@ test('tags, control characters and long runs are taken out as well', () => {
 
 test('a long text and a long value cost little', () => {
   const text = createQuotes(['x'.repeat(100_000)]).quote('x'.repeat(262_144))
-  assert.ok(text.length <= 202)
+  assert.ok(text.length <= 402)
 })

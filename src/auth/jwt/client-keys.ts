@@ -108,7 +108,8 @@ export function clientKeyPaths(keys: ClientKeys): readonly PathDeclaration[] {
             return {
               kind: 'raw',
               status: 200,
-              contentType: 'application/jwk-set+json',
+              // Some providers read no other type, whatever RFC 7517 §8.5.2 says.
+              contentType: 'application/json',
               body: JSON.stringify({ keys: published }),
               headers: { 'Cache-Control': `public, max-age=${keptSeconds}` },
             }

@@ -222,10 +222,21 @@ export class JwtDoctor {
       verifier: text(),
     })
     if (answer.ok) return []
-    const { kind, code, detail } = answer.error
+    const { kind, code, status, detail } = answer.error
     if (kind === 'unreachable') {
       const fix = 'See that the token endpoint is reachable from the machine of this server.'
       return [{ code: 'token_endpoint_unreachable', level: 'fail', what: `${detail}.`, fix }]
+    }
+    // An answer without an OAuth error says something of the client by its status alone.
+    if (kind === 'refused' && code === '' && status !== 401) {
+      return [
+        {
+          code: 'client_unknown',
+          level: 'warn',
+          what: `Whether the provider takes the credentials of the client is not known: ${detail}.`,
+          fix: 'See what the log of the provider says about this request with a made-up code.',
+        },
+      ]
     }
     const isRefused = code === 'invalid_client' || code === 'unauthorized_client' || code === ''
     if (kind !== 'refused' || !isRefused) {

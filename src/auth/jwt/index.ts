@@ -64,7 +64,7 @@ export const jwtBackend: BackendType = {
         ...oidcPaths(context, {
           start: new OidcStart(context, flow),
           callback: new OidcCallback(context, flow),
-          poll: new OidcPoll(flow, renewal),
+          poll: new OidcPoll(context, flow, renewal),
         }),
         ...clientKeyPaths(clientKeys),
       ],

@@ -7,7 +7,7 @@ import { equalSecrets } from '../../lib/constant-time.ts'
 import { mountOfRedirect } from '../../oidc/redirect-uri.ts'
 import type { ProviderMetadata } from '../../oidc/provider-metadata.ts'
 import type { Refusal } from '../../framework/refusal.ts'
-import { failed } from './oidc-refusals.ts'
+import { failed, stateGone, stateLeftOut } from './oidc-refusals.ts'
 import type { ProviderAnswer, SignIn } from './sign-in.ts'
 
 /** The parameters as they came; empty or undefined when there was none. */
@@ -69,6 +69,12 @@ export function errorRefusal(error: string): Refusal {
     return failed('idp_error', 'The identity provider reported an error.')
   }
   return failed(error === 'access_denied' ? 'idp_denied' : 'idp_error', `OAuth error: ${error}`)
+}
+
+/** Of an answer that names no sign-in. */
+export function statelessRefusal({ error = '' }: AnswerParameters): Refusal {
+  const known = error.trim().toLowerCase()
+  return knownErrors.has(known) ? stateLeftOut(known) : stateGone()
 }
 
 /** RFC 9207 §2.4: the answer comes from the provider that was asked. */

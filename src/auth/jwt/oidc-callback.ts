@@ -14,7 +14,7 @@ import { err, type Result } from '../../lib/result.ts'
 import { bareState, mountOfRedirect } from '../../oidc/redirect-uri.ts'
 import { field, type Input } from '../../schema/field.ts'
 import type { ConfigRecord } from './config.ts'
-import { errorRefusal, readAnswer } from './oidc-answer.ts'
+import { errorRefusal, readAnswer, statelessRefusal } from './oidc-answer.ts'
 import { codeMissing, OidcJudge, unpaidCall, type Case, type ProviderCall } from './oidc-judge.ts'
 import {
   isNavigation,
@@ -112,7 +112,7 @@ export class OidcCallback {
   /** The address without parameters: what `leave` sent this browser to see. */
   async #show(request: CallbackRequest, config: ConfigRecord): Promise<Reply> {
     const shown = this.#pages.shownTo(request)
-    if (shown === undefined) throw stateGone()
+    if (shown === undefined) throw statelessRefusal(request.input)
     if (shown.kind !== 'asked') return this.#pages.outcome(shown)
     const { state, ticket } = shown
     const signIn = await this.#services.states.load(state)
@@ -177,6 +177,7 @@ export class OidcCallback {
     const state = bareState(input.state ?? '')
     if ((input.answer ?? '') !== '') return this.#personAnswers(request, config, state)
     if (config.oidc_response_mode !== 'form_post') throw new Refusal('operation_unsupported')
+    if (state === '') return this.#refusalPage(request, statelessRefusal(input))
     const signIn = await this.#services.states.load(state)
     if (signIn === undefined || signIn.mode === 'device' || !isAwaited(signIn)) {
       return this.#refusalPage(request, stateGone())

@@ -3,6 +3,7 @@
  * to §4.9). Every poll is answered at once.
  */
 
+import type { BackendContext } from '../../framework/backend.ts'
 import type { Login, Reply } from '../../framework/reply.ts'
 import type { BackendRequest } from '../../framework/request.ts'
 import { Refusal } from '../../framework/refusal.ts'
@@ -49,10 +50,12 @@ interface Asked {
 }
 
 export class OidcPoll {
+  readonly #context: BackendContext
   readonly #services: OidcServices
   readonly #renewal: JwtRenewal
 
-  constructor(services: OidcServices, renewal: JwtRenewal) {
+  constructor(context: BackendContext, services: OidcServices, renewal: JwtRenewal) {
+    this.#context = context
     this.#services = services
     this.#renewal = renewal
   }
@@ -183,6 +186,7 @@ export class OidcPoll {
   async #deviceTokens({
     signIn,
     config,
+    request,
   }: Asked): Promise<
     Result<ProviderTokens, { readonly refusal: Refusal; readonly isFinal: boolean }>
   > {
@@ -191,7 +195,17 @@ export class OidcPoll {
     const { deviceCode = '', verifier } = signIn
     const { client, metadata } = provider.value
     const answer = await client.pollDevice(metadata, { deviceCode, verifier })
-    return answer.ok ? answer : err(deviceRefusal(answer.error))
+    if (answer.ok) return answer
+    const refusal = deviceRefusal(answer.error)
+    // Callers are told the code alone (jwt-oidc.md §4.8).
+    if (refusal.isFinal) {
+      this.#context.logger.log('warn', 'the identity provider refused a sign-in', {
+        mount: this.#context.mount().path,
+        request_id: request.requestId,
+        detail: answer.error.detail,
+      })
+    }
+    return err(refusal)
   }
 }
 

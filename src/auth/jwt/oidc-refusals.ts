@@ -12,6 +12,7 @@ import type { SignInFailure } from './sign-in.ts'
 
 const loginFailed = 'Vault login failed.'
 const tokenRefused = 'Token verification failed.'
+const stateGoneText = 'Expired or missing OAuth state.'
 
 export function refused(reason: Reason, text: string): Refusal {
   return new Refusal('login_refused', { text, reason })
@@ -61,7 +62,13 @@ export function shownText({ text, summary = '' }: Pick<SignInFailure, 'text' | '
 
 /** Unknown, used up, expired: nobody learns which, but for the reason code. */
 export function stateGone(reason: 'state_unknown' | 'state_used' = 'state_unknown'): Refusal {
-  return failed(reason, 'Expired or missing OAuth state.')
+  return failed(reason, stateGoneText)
+}
+
+/** RFC 6749 §4.1.2.1: an error has the state as well, and some providers leave it out. */
+export function stateLeftOut(error: string): Refusal {
+  const said = `The identity provider reported ${error} without the state of the sign-in.`
+  return failed('state_unknown', `${stateGoneText} ${said}`)
 }
 
 /** The provider could not be asked: clients try again after a 500. */

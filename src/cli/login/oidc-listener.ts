@@ -78,7 +78,7 @@ export class OidcListener {
     if (parameters === undefined) return refuse(response, 400)
     const state = (parameters.get('state') ?? '').split(',ns=')[0] ?? ''
     const isAwaited = state !== '' && equalSecrets(state, this.#options.state)
-    if (this.#isTaken || !isAwaited) return refuse(response, 400)
+    if (this.#isTaken || !isAwaited) return refuse(response, 400, statelessError(parameters))
     this.#isTaken = true
     this.#ending = await this.#options.onArrival({ method: request.method, parameters })
     sendOn(response)
@@ -123,9 +123,16 @@ async function readBody(request: IncomingMessage): Promise<string | undefined> {
   return Buffer.concat(chunks).toString('utf8')
 }
 
-function refuse(response: ServerResponse, status: number): void {
+/** Some providers leave the state out of an error; anybody could send such a thing. */
+function statelessError(parameters: ReadonlyMap<string, string>): string {
+  const error = parameters.get('error') ?? ''
+  if (parameters.has('state') || !/^[a-z_]{1,64}$/.test(error)) return ''
+  return ` The identity provider reported ${error} and left the state of the sign-in out.`
+}
+
+function refuse(response: ServerResponse, status: number, more = ''): void {
   response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', Connection: 'close' })
-  response.end('This is not the sign-in that is waited for.\n')
+  response.end(`This is not the sign-in that is waited for.${more}\n`)
 }
 
 /** The same path, since a proxy in front of this program may know no other. */
