@@ -1,5 +1,6 @@
 /** sys/mounts, sys/auth, sys/remount (platform.md §2.3). */
 
+import { builtInMounts } from '../core/bootstrap.ts'
 import type { ConfigurationPort, MountPort, SettingsPort } from '../core/ports/system-ports.ts'
 import { mountPathCharsMax } from '../core/mounts.ts'
 import type { MountRecord } from '../core/records.ts'
@@ -267,6 +268,18 @@ async function listMounts(ports: MountPathPorts, kind: 'auth' | 'secret'): Promi
   return list
 }
 
+/** Types that are modules of their own in Vault; clients tell them by the end of their version. */
+const moduleTypes = new Set(['kv', 'jwt', 'oidc', 'kubernetes'])
+
+function isBuiltIn(mount: MountRecord): boolean {
+  return builtInMounts.some(({ type }) => type === mount.type)
+}
+
+/** Options of a mount as they are read: an object, but null on the mounts that are always there. */
+export function shownOptions(mount: MountRecord): JsonObject | null {
+  return mount.options ?? (isBuiltIn(mount) ? null : {})
+}
+
 /** The mount object of lists and reads. */
 export function mountObject(mount: MountRecord): JsonObject {
   const { config } = mount
@@ -277,12 +290,14 @@ export function mountObject(mount: MountRecord): JsonObject {
     local: mount.local,
     seal_wrap: mount.sealWrap,
     external_entropy_access: mount.externalEntropyAccess,
-    options: mount.options,
+    options: shownOptions(mount),
     uuid: mount.uuid,
     plugin_version: '',
-    running_plugin_version: 'v1.17.0+builtin.vault',
+    running_plugin_version: moduleTypes.has(mount.type)
+      ? 'v1.17.0+builtin'
+      : 'v1.17.0+builtin.vault',
     running_sha256: '',
-    deprecation_status: 'supported',
+    ...(isBuiltIn(mount) ? {} : { deprecation_status: 'supported' }),
     config: {
       default_lease_ttl: config.defaultLeaseTtl,
       max_lease_ttl: config.maxLeaseTtl,
