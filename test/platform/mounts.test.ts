@@ -172,6 +172,30 @@ test('versions of plugins read as in Vault: of its own code, of a module beside 
   }
 })
 
+test('the catalog names what can be enabled: whole, by type, one by one', async () => {
+  const whole = (await root.read('sys/plugins/catalog')).body.data
+  assert.deepEqual(whole.auth, ['jwt', 'oidc', 'userpass', 'approle', 'kubernetes'])
+  assert.deepEqual([whole.secret, whole.database], [['kv'], []])
+  assert.deepEqual(whole.detailed.at(-1), {
+    type: 'secret',
+    name: 'kv',
+    builtin: true,
+    version: 'v1.17.0+builtin',
+    deprecation_status: 'supported',
+  })
+  assert.deepEqual((await root.list('sys/plugins/catalog/auth')).body.data.keys, whole.auth)
+  assert.deepEqual((await root.list('sys/plugins/catalog/secret')).body.data.keys, ['kv'])
+  for (const other of ['database', 'nonsense']) {
+    assert.equal((await root.list(`sys/plugins/catalog/${other}`)).status, 404)
+  }
+  const one = (await root.read('sys/plugins/catalog/auth/approle')).body.data
+  assert.deepEqual([one.name, one.builtin, one.args, one.sha256], ['approle', true, [], ''])
+  assert.equal((await root.read('sys/plugins/catalog/secret/approle')).status, 404)
+  assert.equal((await root.read('sys/plugins/catalog/auth/token')).status, 404)
+  const reader = await root.tokenFor('cat', 'path "sys/plugins/*" { capabilities = ["read"] }')
+  want403P(await reader.read('sys/plugins/catalog/auth/approle'))
+})
+
 test('SYS-38, SYS-39: what is not there cannot be read, and can be disabled', async () => {
   wantError(await root.read('sys/auth/none'), 400, 'No auth engine at none/')
   wantError(await root.read('sys/mounts/none'), 400, 'No secret engine mount at none/')
