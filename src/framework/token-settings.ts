@@ -45,8 +45,8 @@ export const tokenTable = {
   token_period: stored(field.duration({ help: 'Renewal period without an end.' })),
   token_num_uses: stored(field.int({ help: 'Number of requests it may make; 0 is no limit.' })),
   token_type: choice(
-    ['default', 'service', 'batch'],
-    field.string({ help: 'default, service or batch.' }),
+    ['default', 'service', 'batch', 'default-service', 'default-batch'],
+    field.string({ help: 'default, service, batch, default-service or default-batch.' }),
   ),
   ...tokenRuleTable,
   /** Older names under which values were written; reads show those too. */
@@ -118,7 +118,7 @@ export function checkTokenSettings(settings: TokenDraft): void {
     throw invalid(`invalid '${name}' value ${JSON.stringify(value.slice(0, 64))}`)
   }
   if (settings.token_num_uses < 0) throw invalid("'token_num_uses' cannot be negative")
-  if (settings.token_type === 'batch') {
+  if (settings.token_type === 'batch' || settings.token_type === 'default-batch') {
     if (settings.token_period !== 0) {
       throw invalid(
         "'token_type' cannot be 'batch' or 'default_batch' when set to generate periodic tokens",
