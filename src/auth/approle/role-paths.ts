@@ -135,6 +135,7 @@ function fieldPaths(roles: AppRoles): readonly PathDeclaration[] {
     secret_id_num_uses,
     secret_id_ttl,
     secret_id_bound_cidrs,
+    bound_cidr_list,
     token_bound_cidrs,
     bind_secret_id,
     token_period,
@@ -169,6 +170,14 @@ function fieldPaths(roles: AppRoles): readonly PathDeclaration[] {
       segment: 'secret-id-bound-cidrs',
       fields: { secret_id_bound_cidrs },
       show: (role) => ({ secret_id_bound_cidrs: role.secret_id_bound_cidrs }),
+      inputOf: (input) => input,
+      initial: { secret_id_bound_cidrs: [] },
+    }),
+    // Vault compatibility: the older name has its own path, which clients made from its OpenAPI call.
+    view({
+      segment: 'bound-cidr-list',
+      fields: { bound_cidr_list },
+      show: (role) => ({ bound_cidr_list: role.secret_id_bound_cidrs }),
       inputOf: (input) => input,
       initial: { secret_id_bound_cidrs: [] },
     }),
