@@ -173,7 +173,7 @@ function fieldPaths(roles: AppRoles): readonly PathDeclaration[] {
       inputOf: (input) => input,
       initial: { secret_id_bound_cidrs: [] },
     }),
-    // Vault compatibility: the older name has its own path, which clients made from its OpenAPI call.
+    // Vault compatibility: the older name has a path of its own too.
     view({
       segment: 'bound-cidr-list',
       fields: { bound_cidr_list },
