@@ -24,7 +24,7 @@ if (!existsSync(new URL('../dist/cli.js', import.meta.url))) {
 } else if (words.length === 1 && versionWords.includes(words[0])) {
   const { version } = await import('../dist/version.js')
   const line = (text) => process.stdout.write(`${text}\n`)
-  await version.run({ programName: programName(), print: { isTable: true, line } })
+  await version.run({ programName: programName(), print: { either: line } })
 } else {
   useCompileCache()
   const { runCli } = await import('../dist/cli.js')

@@ -11,6 +11,8 @@ import { post, runLoad } from './load.mjs'
 const wrappedMax = 4000
 const boundMs = 1000
 const hangingSeconds = 5
+/** For the namespaces and for the tokens: what is measured says how many there were. */
+const makingSecondsMax = 600
 
 /** `product(settings)` gives a started and prepared server; `tokens` and `namespaces` are how many to make. */
 export async function benchOperations({ product, jwts, tokens, namespaces, tree, ...run }) {
@@ -48,9 +50,12 @@ export async function benchOperations({ product, jwts, tokens, namespaces, tree,
 
   await load(next)
   const few = await load(next)
-  const names = Array.from({ length: namespaces }, (_, i) => `n${i}`)
-  const make = (name) => server.call('POST', `sys/namespaces/${name}`, {})
-  while (names.length > 0) await Promise.all(names.splice(0, 64).map(make))
+  const makes = Array.from({ length: namespaces }, (_, i) =>
+    post(`/v1/sys/namespaces/n${i}`, {}, own),
+  )
+  const made = await load((n) => makes[n - 1], { seconds: makingSecondsMax, countMax: namespaces })
+  report.namespaces = made.count
+  report.bad += made.bad
   await load(next)
   const many = await load(next)
   report.crowd = few.perSecond / many.perSecond
@@ -59,8 +64,16 @@ export async function benchOperations({ product, jwts, tokens, namespaces, tree,
   await server.stop()
 
   const full = await product([])
-  const filling = { port: full.port, connections, seconds: 300, countMax: tokens, next }
-  await runLoad(filling)
+  const filling = {
+    port: full.port,
+    connections,
+    seconds: makingSecondsMax,
+    countMax: tokens,
+    next,
+  }
+  const filled = await runLoad(filling)
+  report.tokens = filled.count
+  report.bad += filled.bad
   const alone = await runLoad({ port: full.port, connections, seconds, next })
   let backupMs
   const backup = run.backup(full, join(full.folder, 'bench.backup'), tree)

@@ -3,7 +3,7 @@
  * and do.
  */
 
-import type { CommandEntry } from './command.ts'
+import type { Command, CommandEntry } from './command.ts'
 
 // One function per file, so that a command loads its own file only.
 const audit = () => import('./commands/audit.ts')
@@ -40,422 +40,134 @@ const token = () => import('./commands/token.ts')
 const unwrap = () => import('./commands/unwrap.ts')
 const version = () => import('./commands/version.ts')
 
+/** `declared` is the command's name in that file. */
+function entry<K extends string>(
+  name: string,
+  summary: string,
+  file: () => Promise<Readonly<Record<NoInfer<K>, Command>>>,
+  declared: K,
+): CommandEntry {
+  return { name, summary, load: async () => (await file())[declared] }
+}
+
 export const commandTable: readonly CommandEntry[] = [
-  { name: 'read', summary: 'Read the data at a path', load: async () => (await logical()).read },
-  { name: 'write', summary: 'Write data to a path', load: async () => (await logical()).write },
-  {
-    name: 'patch',
-    summary: 'Change some fields of what is at a path',
-    load: async () => (await logical()).patch,
-  },
-  {
-    name: 'delete',
-    summary: 'Delete what is at a path',
-    load: async () => (await logical()).remove,
-  },
-  {
-    name: 'list',
-    summary: 'List the names below a path',
-    load: async () => (await logical()).list,
-  },
-  { name: 'login', summary: 'Log in and keep the token', load: async () => (await login()).login },
-  {
-    name: 'whoami',
-    summary: 'Show whose token is in use',
-    load: async () => (await session()).whoami,
-  },
-  {
-    name: 'logout',
-    summary: 'Revoke the kept token and forget it',
-    load: async () => (await session()).logout,
-  },
-  {
-    name: 'doctor',
-    summary: 'Say what is wrong with a login mount, and what mends it',
-    load: async () => (await doctor()).doctor,
-  },
-  {
-    name: 'explain',
-    summary: 'Show why a login would be accepted or refused',
-    load: async () => (await explain()).explain,
-  },
-  {
-    name: 'role diff',
-    summary: 'Show who would gain and who would lose by a change of a role',
-    load: async () => (await roleDiff()).roleDiff,
-  },
-  {
-    name: 'plan',
-    summary: 'Show what writing the roles and policies of a directory would change',
-    load: async () => (await planning()).plan,
-  },
-  {
-    name: 'apply',
-    summary: 'Write the roles and policies of a directory',
-    load: async () => (await planning()).apply,
-  },
-  {
-    name: 'export',
-    summary: 'Write roles and policies as files of a directory',
-    load: async () => (await planning()).exportFiles,
-  },
-  {
-    name: 'logins tail',
-    summary: 'Show the last logins',
-    load: async () => (await logins()).tail,
-  },
-  {
-    name: 'logins show',
-    summary: 'Show one login by its request id',
-    load: async () => (await logins()).show,
-  },
-  {
-    name: 'logins summary',
-    summary: 'Count logins by mount, role and reason',
-    load: async () => (await logins()).summary,
-  },
-  {
-    name: 'status',
-    summary: 'Show whether the server is sealed',
-    load: async () => (await status()).status,
-  },
-  {
-    name: 'unwrap',
-    summary: 'Take the answer out of a wrapping token',
-    load: async () => (await unwrap()).unwrap,
-  },
-  { name: 'server', summary: 'Run a server', load: async () => (await server()).server },
-  { name: 'version', summary: 'Print the version', load: async () => (await version()).version },
-  {
-    name: 'path-help',
-    summary: 'Show what the server says about a path',
-    load: async () => (await pathHelp()).pathHelp,
-  },
-  {
-    name: 'completion',
-    summary: 'Make a shell complete commands and flags',
-    load: async () => (await completion()).completion,
-  },
-  {
-    name: 'link',
-    summary: 'Put this program under the name vault or bao',
-    load: async () => (await link()).link,
-  },
-  {
-    name: 'print token',
-    summary: 'Print the token in use',
-    load: async () => (await print()).printToken,
-  },
-  { name: 'token create', summary: 'Make a token', load: async () => (await token()).create },
-  {
-    name: 'token lookup',
-    summary: 'Show what is known about a token',
-    load: async () => (await token()).lookup,
-  },
-  {
-    name: 'token renew',
-    summary: 'Extend the life of a token',
-    load: async () => (await token()).renew,
-  },
-  {
-    name: 'token revoke',
-    summary: 'End a token and its children',
-    load: async () => (await token()).revoke,
-  },
-  {
-    name: 'token capabilities',
-    summary: 'Show what a token may do with a path',
-    load: async () => (await token()).capabilities,
-  },
-  {
-    name: 'auth list',
-    summary: 'List auth methods',
-    load: async () => {
-      const m = await mounts()
-      return m.listMounts(m.authKind)
-    },
-  },
-  {
-    name: 'auth enable',
-    summary: 'Mount an auth method',
-    load: async () => {
-      const m = await mounts()
-      return m.enableMount(m.authKind)
-    },
-  },
-  {
-    name: 'auth disable',
-    summary: 'Remove an auth method',
-    load: async () => {
-      const m = await mounts()
-      return m.disableMount(m.authKind)
-    },
-  },
-  {
-    name: 'auth tune',
-    summary: 'Change settings of an auth method',
-    load: async () => {
-      const m = await mounts()
-      return m.tuneMount(m.authKind)
-    },
-  },
-  {
-    name: 'auth move',
-    summary: 'Move an auth method to another path',
-    load: async () => {
-      return (await mountMove()).moveMount((await mounts()).authKind)
-    },
-  },
-  {
-    name: 'auth help',
-    summary: 'Show how to log in with a method',
-    load: async () => (await authHelp()).authHelp,
-  },
-  {
-    name: 'secrets list',
-    summary: 'List secrets engines',
-    load: async () => {
-      const m = await mounts()
-      return m.listMounts(m.secretsKind)
-    },
-  },
-  {
-    name: 'secrets enable',
-    summary: 'Mount a secrets engine',
-    load: async () => {
-      const m = await mounts()
-      return m.enableMount(m.secretsKind)
-    },
-  },
-  {
-    name: 'secrets disable',
-    summary: 'Remove a secrets engine',
-    load: async () => {
-      const m = await mounts()
-      return m.disableMount(m.secretsKind)
-    },
-  },
-  {
-    name: 'secrets tune',
-    summary: 'Change settings of a secrets engine',
-    load: async () => {
-      const m = await mounts()
-      return m.tuneMount(m.secretsKind)
-    },
-  },
-  {
-    name: 'secrets move',
-    summary: 'Move a secrets engine to another path',
-    load: async () => {
-      return (await mountMove()).moveMount((await mounts()).secretsKind)
-    },
-  },
-  { name: 'policy list', summary: 'List policies', load: async () => (await policy()).policyList },
-  { name: 'policy read', summary: 'Print a policy', load: async () => (await policy()).policyRead },
-  {
-    name: 'policy write',
-    summary: 'Write a policy',
-    load: async () => (await policy()).policyWrite,
-  },
-  {
-    name: 'policy delete',
-    summary: 'Delete a policy',
-    load: async () => (await policy()).policyDelete,
-  },
-  {
-    name: 'policy fmt',
-    summary: 'Lay out a policy in a file',
-    load: async () => (await policyFmt()).policyFmt,
-  },
-  { name: 'kv get', summary: 'Print a secret', load: async () => (await kv()).kvGet },
-  { name: 'kv put', summary: 'Write a secret', load: async () => (await kv()).kvPut },
-  {
-    name: 'kv patch',
-    summary: 'Change some fields of a secret',
-    load: async () => (await kv()).kvPatch,
-  },
-  {
-    name: 'kv delete',
-    summary: 'Delete versions of a secret',
-    load: async () => (await kv()).kvDelete,
-  },
-  {
-    name: 'kv undelete',
-    summary: 'Bring deleted versions back',
-    load: async () => (await kv()).kvUndelete,
-  },
-  {
-    name: 'kv destroy',
-    summary: 'Remove versions for good',
-    load: async () => (await kv()).kvDestroy,
-  },
-  { name: 'kv list', summary: 'List secrets', load: async () => (await kv()).kvList },
-  {
-    name: 'kv rollback',
-    summary: 'Go back to an older version',
-    load: async () => (await kv()).kvRollback,
-  },
-  {
-    name: 'kv enable-versioning',
-    summary: 'Turn a version 1 store into version 2',
-    load: async () => (await kv()).kvEnableVersioning,
-  },
-  {
-    name: 'kv metadata get',
-    summary: 'Print the metadata of a secret',
-    load: async () => (await kvMetadata()).metadataGet,
-  },
-  {
-    name: 'kv metadata put',
-    summary: 'Set the metadata of a secret',
-    load: async () => (await kvMetadata()).metadataPut,
-  },
-  {
-    name: 'kv metadata patch',
-    summary: 'Change single settings of the metadata',
-    load: async () => (await kvMetadata()).metadataPatch,
-  },
-  {
-    name: 'kv metadata delete',
-    summary: 'Delete a secret with all its versions',
-    load: async () => (await kvMetadata()).metadataDelete,
-  },
-  {
-    name: 'identity entity',
-    summary: 'Show who is known to the server',
-    load: async () => (await identity()).identityEntity,
-  },
-  {
-    name: 'identity group',
-    summary: 'Show groups and who is in them',
-    load: async () => (await identity()).identityGroup,
-  },
-  {
-    name: 'lease lookup',
-    summary: 'Show what is known about a lease',
-    load: async () => (await lease()).leaseLookup,
-  },
-  { name: 'lease renew', summary: 'Extend a lease', load: async () => (await lease()).leaseRenew },
-  { name: 'lease revoke', summary: 'End leases', load: async () => (await lease()).leaseRevoke },
-  {
-    name: 'namespace list',
-    summary: 'List namespaces',
-    load: async () => (await namespace()).namespaceList,
-  },
-  {
-    name: 'namespace scan',
-    summary: 'List all namespaces below',
-    load: async () => (await namespace()).namespaceScan,
-  },
-  {
-    name: 'namespace create',
-    summary: 'Make a namespace',
-    load: async () => (await namespace()).namespaceCreate,
-  },
-  {
-    name: 'namespace lookup',
-    summary: 'Show what is known about a namespace',
-    load: async () => (await namespace()).namespaceLookup,
-  },
-  {
-    name: 'namespace patch',
-    summary: 'Change the metadata of a namespace',
-    load: async () => (await namespace()).namespacePatch,
-  },
-  {
-    name: 'namespace delete',
-    summary: 'Delete a namespace',
-    load: async () => (await namespace()).namespaceDelete,
-  },
-  {
-    name: 'namespace lock',
-    summary: 'Close a namespace',
-    load: async () => (await namespace()).namespaceLock,
-  },
-  {
-    name: 'namespace unlock',
-    summary: 'Open a locked namespace',
-    load: async () => (await namespace()).namespaceUnlock,
-  },
-  {
-    name: 'audit list',
-    summary: 'List audit devices',
-    load: async () => (await audit()).auditList,
-  },
-  {
-    name: 'audit enable',
-    summary: 'Enable an audit device',
-    load: async () => (await audit()).auditEnable,
-  },
-  {
-    name: 'audit disable',
-    summary: 'Disable an audit device',
-    load: async () => (await audit()).auditDisable,
-  },
-  {
-    name: 'audit hash',
-    summary: 'Hash a value as the records of a device do',
-    load: async () => (await audit()).auditHash,
-  },
-  {
-    name: 'audit verify',
-    summary: 'Check a file of audit records',
-    load: async () => (await auditVerify()).auditVerify,
-  },
-  {
-    name: 'operator init',
-    summary: 'Initialise a new server',
-    load: async () => (await operator()).init,
-  },
-  {
-    name: 'operator first-admin',
-    summary: 'Make the first administrator, and revoke the root token',
-    load: async () => (await firstAdmin()).firstAdmin,
-  },
-  {
-    name: 'operator unseal',
-    summary: 'Give the server an unseal key',
-    load: async () => (await operator()).unseal,
-  },
-  { name: 'operator seal', summary: 'Seal the server', load: async () => (await operator()).seal },
-  {
-    name: 'operator key-status',
-    summary: 'Show which encryption key is in use',
-    load: async () => (await operator()).keyStatus,
-  },
-  {
-    name: 'operator rotate',
-    summary: 'Make a new encryption key',
-    load: async () => (await operator()).rotate,
-  },
-  {
-    name: 'operator generate-root',
-    summary: 'Make another root token with unseal keys',
-    load: async () => (await operatorShares()).generateRoot,
-  },
-  {
-    name: 'operator rekey',
-    summary: 'Make other unseal keys',
-    load: async () => (await operatorShares()).rekey,
-  },
-  {
-    name: 'operator backup',
-    summary: 'Take a backup of the store while it is served',
-    load: async () => (await operatorBackup()).backup,
-  },
-  {
-    name: 'operator restore',
-    summary: 'Make a data folder from a backup',
-    load: async () => (await operatorBackup()).restore,
-  },
-  {
-    name: 'operator check',
-    summary: 'Say whether the store is whole',
-    load: async () => (await operatorBackup()).check,
-  },
-  {
-    name: 'operator step-down',
-    summary: 'Let another server of the cluster be active',
-    load: async () => (await operator()).stepDown,
-  },
+  entry('read', 'Read the data at a path', logical, 'read'),
+  entry('write', 'Write data to a path', logical, 'write'),
+  entry('patch', 'Change some fields of what is at a path', logical, 'patch'),
+  entry('delete', 'Delete what is at a path', logical, 'remove'),
+  entry('list', 'List the names below a path', logical, 'list'),
+  entry('login', 'Log in and keep the token', login, 'login'),
+  entry('whoami', 'Show whose token is in use', session, 'whoami'),
+  entry('logout', 'Revoke the kept token and forget it', session, 'logout'),
+  entry('doctor', 'Say what is wrong with a login mount, and what mends it', doctor, 'doctor'),
+  entry('explain', 'Show why a login would be accepted or refused', explain, 'explain'),
+  entry(
+    'role diff',
+    'Show who would gain and who would lose by a change of a role',
+    roleDiff,
+    'roleDiff',
+  ),
+  entry(
+    'plan',
+    'Show what writing the roles and policies of a directory would change',
+    planning,
+    'plan',
+  ),
+  entry('apply', 'Write the roles and policies of a directory', planning, 'apply'),
+  entry('export', 'Write roles and policies as files of a directory', planning, 'exportFiles'),
+  entry('logins tail', 'Show the last logins', logins, 'tail'),
+  entry('logins show', 'Show one login by its request id', logins, 'show'),
+  entry('logins summary', 'Count logins by mount, role and reason', logins, 'summary'),
+  entry('status', 'Show whether the server is sealed', status, 'status'),
+  entry('unwrap', 'Take the answer out of a wrapping token', unwrap, 'unwrap'),
+  entry('server', 'Run a server', server, 'server'),
+  entry('version', 'Print the version', version, 'version'),
+  entry('path-help', 'Show what the server says about a path', pathHelp, 'pathHelp'),
+  entry('completion', 'Make a shell complete commands and flags', completion, 'completion'),
+  entry('link', 'Put this program under the name vault or bao', link, 'link'),
+  entry('print token', 'Print the token in use', print, 'printToken'),
+  entry('token create', 'Make a token', token, 'create'),
+  entry('token lookup', 'Show what is known about a token', token, 'lookup'),
+  entry('token renew', 'Extend the life of a token', token, 'renew'),
+  entry('token revoke', 'End a token and its children', token, 'revoke'),
+  entry('token capabilities', 'Show what a token may do with a path', token, 'capabilities'),
+  entry('auth list', 'List auth methods', mounts, 'authList'),
+  entry('auth enable', 'Mount an auth method', mounts, 'authEnable'),
+  entry('auth disable', 'Remove an auth method', mounts, 'authDisable'),
+  entry('auth tune', 'Change settings of an auth method', mounts, 'authTune'),
+  entry('auth move', 'Move an auth method to another path', mountMove, 'authMove'),
+  entry('auth help', 'Show how to log in with a method', authHelp, 'authHelp'),
+  entry('secrets list', 'List secrets engines', mounts, 'secretsList'),
+  entry('secrets enable', 'Mount a secrets engine', mounts, 'secretsEnable'),
+  entry('secrets disable', 'Remove a secrets engine', mounts, 'secretsDisable'),
+  entry('secrets tune', 'Change settings of a secrets engine', mounts, 'secretsTune'),
+  entry('secrets move', 'Move a secrets engine to another path', mountMove, 'secretsMove'),
+  entry('policy list', 'List policies', policy, 'policyList'),
+  entry('policy read', 'Print a policy', policy, 'policyRead'),
+  entry('policy write', 'Write a policy', policy, 'policyWrite'),
+  entry('policy delete', 'Delete a policy', policy, 'policyDelete'),
+  entry('policy fmt', 'Lay out a policy in a file', policyFmt, 'policyFmt'),
+  entry('kv get', 'Print a secret', kv, 'kvGet'),
+  entry('kv put', 'Write a secret', kv, 'kvPut'),
+  entry('kv patch', 'Change some fields of a secret', kv, 'kvPatch'),
+  entry('kv delete', 'Delete versions of a secret', kv, 'kvDelete'),
+  entry('kv undelete', 'Bring deleted versions back', kv, 'kvUndelete'),
+  entry('kv destroy', 'Remove versions for good', kv, 'kvDestroy'),
+  entry('kv list', 'List secrets', kv, 'kvList'),
+  entry('kv rollback', 'Go back to an older version', kv, 'kvRollback'),
+  entry('kv enable-versioning', 'Turn a version 1 store into version 2', kv, 'kvEnableVersioning'),
+  entry('kv metadata get', 'Print the metadata of a secret', kvMetadata, 'metadataGet'),
+  entry('kv metadata put', 'Set the metadata of a secret', kvMetadata, 'metadataPut'),
+  entry('kv metadata patch', 'Change single settings of the metadata', kvMetadata, 'metadataPatch'),
+  entry(
+    'kv metadata delete',
+    'Delete a secret with all its versions',
+    kvMetadata,
+    'metadataDelete',
+  ),
+  entry('identity entity', 'Show who is known to the server', identity, 'identityEntity'),
+  entry('identity group', 'Show groups and who is in them', identity, 'identityGroup'),
+  entry('lease lookup', 'Show what is known about a lease', lease, 'leaseLookup'),
+  entry('lease renew', 'Extend a lease', lease, 'leaseRenew'),
+  entry('lease revoke', 'End leases', lease, 'leaseRevoke'),
+  entry('namespace list', 'List namespaces', namespace, 'namespaceList'),
+  entry('namespace scan', 'List all namespaces below', namespace, 'namespaceScan'),
+  entry('namespace create', 'Make a namespace', namespace, 'namespaceCreate'),
+  entry('namespace lookup', 'Show what is known about a namespace', namespace, 'namespaceLookup'),
+  entry('namespace patch', 'Change the metadata of a namespace', namespace, 'namespacePatch'),
+  entry('namespace delete', 'Delete a namespace', namespace, 'namespaceDelete'),
+  entry('namespace lock', 'Close a namespace', namespace, 'namespaceLock'),
+  entry('namespace unlock', 'Open a locked namespace', namespace, 'namespaceUnlock'),
+  entry('audit list', 'List audit devices', audit, 'auditList'),
+  entry('audit enable', 'Enable an audit device', audit, 'auditEnable'),
+  entry('audit disable', 'Disable an audit device', audit, 'auditDisable'),
+  entry('audit hash', 'Hash a value as the records of a device do', audit, 'auditHash'),
+  entry('audit verify', 'Check a file of audit records', auditVerify, 'auditVerify'),
+  entry('operator init', 'Initialise a new server', operator, 'init'),
+  entry(
+    'operator first-admin',
+    'Make the first administrator, and revoke the root token',
+    firstAdmin,
+    'firstAdmin',
+  ),
+  entry('operator unseal', 'Give the server an unseal key', operator, 'unseal'),
+  entry('operator seal', 'Seal the server', operator, 'seal'),
+  entry('operator key-status', 'Show which encryption key is in use', operator, 'keyStatus'),
+  entry('operator rotate', 'Make a new encryption key', operator, 'rotate'),
+  entry(
+    'operator generate-root',
+    'Make another root token with unseal keys',
+    operatorShares,
+    'generateRoot',
+  ),
+  entry('operator rekey', 'Make other unseal keys', operatorShares, 'rekey'),
+  entry(
+    'operator backup',
+    'Take a backup of the store while it is served',
+    operatorBackup,
+    'backup',
+  ),
+  entry('operator restore', 'Make a data folder from a backup', operatorBackup, 'restore'),
+  entry('operator check', 'Say whether the store is whole', operatorBackup, 'check'),
+  entry('operator step-down', 'Let another server of the cluster be active', operator, 'stepDown'),
 ]

@@ -12,17 +12,18 @@ export interface CommandExample {
 }
 
 export interface Command {
-  /** What follows the command's name, for instance `[options] PATH [K=V...]`. */
-  readonly usage: string
+  /** What follows its name, as in `[options] PATH [K=V...]`; options alone when absent. */
+  readonly usage?: string
   /** Sentences below the usage line. */
   readonly description: string
   readonly examples: readonly [CommandExample, CommandExample, ...CommandExample[]]
   readonly flags?: readonly FlagSpec[]
-  /** `remote` talks to a server and takes the connection flags; `local` does not. */
-  readonly kind: 'remote' | 'local'
-  readonly output: 'format' | 'field' | 'none'
-  readonly argsMin: number
-  readonly argsMax: number
+  /** Talks to no server, and takes no connection flags. */
+  readonly kind?: 'local'
+  /** Whether its answer can be had in other formats, and one field of it alone. */
+  readonly output?: 'format' | 'field'
+  /** How many words it takes, at least and at most; none when absent. */
+  readonly args?: readonly [min: number, max: number]
   /** Its words are handed on unread; the declared flags serve help alone. */
   readonly passThrough?: boolean
   run(context: CommandContext): Promise<number>

@@ -50,9 +50,8 @@ export interface RestoreRequest {
   readonly store?: string
 }
 
-export interface SendOptions {
-  /** Begins the text of an error, for instance `Error reading secret/a`. */
-  readonly doing: string
+/** What a request has besides its method and path, and how it is sent. */
+export interface SendOptions extends Omit<ApiRequest, 'method' | 'path'> {
   /** Statuses of 400 and above that are an answer here. */
   readonly accept?: readonly number[]
   /** Sent even in a dry run, and never wrapped: the request only prepares another one. */
@@ -126,14 +125,22 @@ export class CommandContext implements DataSources {
     return createTokenHelper(this.environment, chooseAddress(this.flags, this.environment))
   }
 
-  async send(request: ApiRequest, options: SendOptions): Promise<ApiResponse> {
+  /** `doing` begins the text of an error, for instance `Error reading secret/a`. */
+  async send(
+    method: ApiRequest['method'],
+    path: string,
+    doing: string,
+    options: SendOptions = {},
+  ): Promise<ApiResponse> {
+    const { accept, preflight = false, about = path, ...rest } = options
+    const request: ApiRequest = { method, path, ...rest }
     try {
       const client = await this.client()
-      if (options.preflight !== true) this.#stopIfDry(client, request)
-      const headers = options.preflight === true ? [['X-Vault-Wrap-TTL', ''] as const] : []
+      if (!preflight) this.#stopIfDry(client, request)
+      const headers = preflight ? [['X-Vault-Wrap-TTL', ''] as const] : []
       return await client.require(
         { ...request, headers: [...(request.headers ?? []), ...headers] },
-        options.accept,
+        accept,
       )
     } catch (cause) {
       if (cause instanceof CommandFailure || cause instanceof DryRun) throw cause
@@ -141,9 +148,9 @@ export class CommandContext implements DataSources {
       // not.
       const status = cause instanceof ApiError ? cause.response.status : undefined
       const advice =
-        cause instanceof ApiError ? await this.#advise(request, options, cause) : undefined
+        cause instanceof ApiError ? await this.#advise(about, request.token, cause) : undefined
       const { programName } = this
-      const text = remoteErrorText({ doing: options.doing, programName, advice }, cause)
+      const text = remoteErrorText({ doing, programName, advice }, cause)
       const reason = cause instanceof ApiError ? cause.loginReason : undefined
       throw new CommandFailure(text, exitCodes.remote, status, reason)
     }
@@ -153,7 +160,7 @@ export class CommandContext implements DataSources {
   async download(
     request: ApiRequest,
     take: (chunk: Buffer) => Promise<void>,
-    options: Pick<SendOptions, 'doing'>,
+    doing: string,
   ): Promise<void> {
     try {
       const client = await this.client()
@@ -162,7 +169,7 @@ export class CommandContext implements DataSources {
     } catch (cause) {
       if (cause instanceof CommandFailure || cause instanceof DryRun) throw cause
       const { programName } = this
-      const text = remoteErrorText({ doing: options.doing, programName }, cause)
+      const text = remoteErrorText({ doing, programName }, cause)
       const status = cause instanceof ApiError ? cause.response.status : undefined
       throw new CommandFailure(text, exitCodes.remote, status)
     }
@@ -182,19 +189,24 @@ export class CommandContext implements DataSources {
   }
 
   /** Sends and reads the envelope; undefined for 204 and for an answer without content. */
-  async fetch(request: ApiRequest, options: SendOptions): Promise<Secret | undefined> {
-    return parseSecret(await this.send(request, options))
+  async fetch(...asked: Parameters<CommandContext['send']>): Promise<Secret | undefined> {
+    return parseSecret(await this.send(...asked))
   }
 
   /** Sends what answers nothing to show, and passes on what the server warns of. */
-  async perform(request: ApiRequest, options: SendOptions): Promise<void> {
-    const secret = await this.fetch(request, options)
+  async perform(...asked: Parameters<CommandContext['send']>): Promise<void> {
+    const secret = await this.fetch(...asked)
     if (secret !== undefined) this.print.warnings(secret)
   }
 
   /** Reads a path; undefined when nothing is there. */
-  async read(request: ApiRequest, options: SendOptions): Promise<Secret | undefined> {
-    const response = await this.send(request, { ...options, accept: [404] })
+  async read(
+    method: ApiRequest['method'],
+    path: string,
+    doing: string,
+    options: SendOptions = {},
+  ): Promise<Secret | undefined> {
+    const response = await this.send(method, path, doing, { ...options, accept: [404] })
     const secret = parseSecret(response)
     if (response.status !== 404) return secret
     // A deleted version answers 404 with its metadata; that is an answer.
@@ -208,8 +220,7 @@ export class CommandContext implements DataSources {
   show(secret: Secret): number {
     const field = this.flags.text('field')
     if (field !== undefined && field !== '') return this.print.field(secret, field)
-    this.print.secret(secret)
-    return exitCodes.ok
+    return this.print.secret(secret)
   }
 
   keyValues(words: readonly string[]): Promise<JsonObject> {
@@ -265,13 +276,12 @@ export class CommandContext implements DataSources {
 
   /** Why it was refused; only for people, and not about requests with a token of their own. */
   async #advise(
-    request: ApiRequest,
-    options: SendOptions,
+    path: string,
+    token: string | undefined,
     error: ApiError,
   ): Promise<Advice | undefined> {
-    if (error.loginReason !== undefined || (request.token ?? '') !== '') return undefined
-    const isOpen = request.token === ''
-    return this.#adviceFor(options.about ?? request.path, error.response.status, isOpen)
+    if (error.loginReason !== undefined || (token ?? '') !== '') return undefined
+    return this.#adviceFor(path, error.response.status, token === '')
   }
 
   async #adviceFor(path: string, status: number, isOpen = false): Promise<Advice | undefined> {

@@ -22,6 +22,24 @@ export interface FlagSpec {
   readonly hidden?: boolean
 }
 
+type FlagOptions = Omit<FlagSpec, 'name' | 'kind' | 'help'>
+
+function flagOf(kind: FlagSpec['kind']) {
+  return (name: string, help: string, options?: FlagOptions): FlagSpec => {
+    return { name, kind, help, ...options }
+  }
+}
+
+/** A flag of each kind. */
+export const flag = {
+  bool: flagOf('bool'),
+  text: flagOf('text'),
+  int: flagOf('int'),
+  duration: flagOf('duration'),
+  list: flagOf('list'),
+  pairs: flagOf('pairs'),
+} as const
+
 export interface ParsedFlags {
   readonly values: FlagValues
   readonly args: readonly string[]

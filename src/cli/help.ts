@@ -19,7 +19,7 @@ export function commandHelp(programName: string, name: string, command: Command)
     '',
   ])
   return [
-    `Usage: ${programName} ${name} ${command.usage}`.trimEnd(),
+    `Usage: ${programName} ${name} ${command.usage ?? '[options]'}`.trimEnd(),
     '',
     ...wrap(command.description, '  '),
     '',
@@ -27,9 +27,10 @@ export function commandHelp(programName: string, name: string, command: Command)
     '',
     ...examples,
     ...flagSection('Flags:', own),
-    ...(command.output === 'none' ? [] : flagSection('Output flags:', formatFlags)),
-    ...(command.kind === 'remote' ? flagSection('Connection flags:', connectionFlags) : []),
-    ...(command.kind === 'remote' ? [variableNote] : []),
+    ...(command.output === undefined ? [] : flagSection('Output flags:', formatFlags)),
+    ...(command.kind === 'local'
+      ? []
+      : [...flagSection('Connection flags:', connectionFlags), variableNote]),
   ]
     .join('\n')
     .trimEnd()

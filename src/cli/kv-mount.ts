@@ -4,26 +4,20 @@ import { objectMember, parseSecret, textMember, type Secret } from '../client/se
 import type { JsonValue } from '../lib/json.ts'
 import { cleanPath, type CommandContext } from './context.ts'
 import { CommandFailure, exitCodes } from './failure.ts'
-import type { FlagSpec } from './flags.ts'
+import { flag } from './flags.ts'
 import { formatMembers, formatTitle } from './table.ts'
 
-export const mountFlag: FlagSpec = {
-  name: 'mount',
-  kind: 'text',
-  help: 'Where the store is mounted. PATH is then below it, without data/ or metadata/.',
-}
+export const mountFlag = flag.text(
+  'mount',
+  'Where the store is mounted. PATH is then below it, without data/ or metadata/.',
+)
 
-export const casFlag: FlagSpec = {
-  name: 'cas',
-  kind: 'int',
-  help: 'Write only if the newest version has this number; 0: only if there has never been one.',
-}
+export const casFlag = flag.int(
+  'cas',
+  'Write only if the newest version has this number; 0: only if there has never been one.',
+)
 
-export const versionsFlag: FlagSpec = {
-  name: 'versions',
-  kind: 'list',
-  help: 'Numbers of versions, separated by commas.',
-}
+export const versionsFlag = flag.list('versions', 'Numbers of versions, separated by commas.')
 
 export interface KvTarget {
   readonly versioned: boolean
@@ -41,13 +35,10 @@ export async function findKvTarget(context: CommandContext, word?: string): Prom
   const given = cleanPath(word ?? context.args[0] ?? '')
   const named = cleanPath(context.flags.text('mount') ?? '')
   const response = await context.send(
-    { method: 'GET', path: `sys/internal/ui/mounts/${named === '' ? given : named}` },
-    {
-      doing: `Error finding the store of ${named === '' ? given : named}`,
-      about: named === '' ? given : named,
-      accept: [404],
-      preflight: true,
-    },
+    'GET',
+    `sys/internal/ui/mounts/${named === '' ? given : named}`,
+    `Error finding the store of ${named === '' ? given : named}`,
+    { about: named === '' ? given : named, accept: [404], preflight: true },
   )
   // A server without this path is older than versioned stores.
   const data = response.status === 404 ? undefined : parseSecret(response)?.data
@@ -106,20 +97,15 @@ export function showWritten(
   path: string,
   secret: Secret | undefined,
 ): number {
-  if (secret === undefined) {
-    context.print.success(`Success! Data written to: ${path}`)
-    return exitCodes.ok
-  }
+  if (secret === undefined) return context.print.success(`Success! Data written to: ${path}`)
   if ((context.flags.text('field') ?? '') !== '') return context.show(secret)
   if (!context.print.isTable || secret.data === undefined || secret.wrapInfo !== undefined) {
-    context.print.secret(secret)
-    return exitCodes.ok
+    return context.print.secret(secret)
   }
   context.print.warnings(secret)
   showPath(context, 'Secret Path', path)
   context.print.line(formatTitle('Metadata', secret.data))
-  context.print.line(formatMembers(secret.data))
-  return exitCodes.ok
+  return context.print.line(formatMembers(secret.data))
 }
 
 export function showPath(context: CommandContext, title: string, path: string): void {

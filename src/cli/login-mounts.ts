@@ -13,10 +13,9 @@ export function mountOf(text: string): string {
 
 /** Those of the methods jwt and oidc that the token sees; fails when there are none. */
 export async function loginMounts(context: CommandContext): Promise<readonly string[]> {
-  const secret = await context.fetch(
-    { method: 'GET', path: 'sys/internal/ui/mounts' },
-    { doing: 'Error listing mounts', preflight: true },
-  )
+  const secret = await context.fetch('GET', 'sys/internal/ui/mounts', 'Error listing mounts', {
+    preflight: true,
+  })
   const mounts = Object.entries(objectMember(secret?.data ?? {}, 'auth') ?? {}).flatMap(
     ([path, mount]) => {
       const type = isJsonObject(mount) ? goTextMember(mount, 'type') : ''

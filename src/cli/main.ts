@@ -208,13 +208,13 @@ function chooseFormat(text: string): OutputFormat {
 }
 
 function checkCount(command: Command, count: number): void {
-  const { argsMax, argsMin } = command
-  const expected = argsMin === argsMax ? `${argsMin}` : `${argsMin}-${argsMax}`
-  if (count < argsMin) {
-    const least = argsMax > 100 ? `at least ${argsMin}` : expected
+  const [min, max] = command.args ?? [0, 0]
+  const expected = min === max ? `${min}` : `${min}-${max}`
+  if (count < min) {
+    const least = max > 100 ? `at least ${min}` : expected
     throw new CommandFailure(`Not enough arguments (expected ${least}, got ${count})`)
   }
-  if (count > argsMax) {
+  if (count > max) {
     throw new CommandFailure(`Too many arguments (expected ${expected}, got ${count})`)
   }
 }

@@ -35,8 +35,10 @@ function roleAt(path: string): number {
 /** Roles of other methods have no preview (explain.md §5). */
 async function requireMount(context: CommandContext, path: string): Promise<void> {
   const secret = await context.fetch(
-    { method: 'GET', path: `sys/internal/ui/mounts/${path}` },
-    { doing: `Error finding the mount of ${path}`, about: path, preflight: true, accept: [403] },
+    'GET',
+    `sys/internal/ui/mounts/${path}`,
+    `Error finding the mount of ${path}`,
+    { about: path, preflight: true, accept: [403] },
   )
   const mount = path.slice(0, roleAt(path))
   if (secret?.data === undefined || goTextMember(secret.data, 'path') !== mount) {
@@ -55,10 +57,9 @@ async function requireMount(context: CommandContext, path: string): Promise<void
 
 /** A server that does not know `dry_run` would take the fields and carry out the write. */
 async function requireVersion(context: CommandContext): Promise<void> {
-  const answer = await context.send(
-    { method: 'GET', path: 'sys/seal-status' },
-    { doing: 'Error asking for the version', preflight: true },
-  )
+  const answer = await context.send('GET', 'sys/seal-status', 'Error asking for the version', {
+    preflight: true,
+  })
   const version = isJsonObject(answer.json) ? goTextMember(answer.json, 'version') : ''
   const [, own = ''] = version.split(`+${product.name}.`)
   const [, major = '0', minor = '0'] = /^(\d+)\.(\d+)\./.exec(own) ?? []

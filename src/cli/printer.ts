@@ -1,6 +1,6 @@
 /**
  * What a command shows: answers, fields, lists and messages in the chosen format
- * (platform.md §9.6).
+ * (platform.md §9.6). What a command can end with gives the exit code.
  */
 
 import { isJsonObject, member, type JsonObject, type JsonValue } from '../lib/json.ts'
@@ -50,8 +50,9 @@ export class Printer {
   }
 
   /** One line or several, with unsafe characters escaped; none is a command of a CI job. */
-  line(text: string): void {
+  line(text: string): number {
     this.#stdout.write(`${withoutCommands(this.#ci, text)}\n`)
+    return exitCodes.ok
   }
 
   /** Shown at the job itself, where the CI can do that. */
@@ -74,8 +75,8 @@ export class Printer {
   }
 
   /** A message of the command itself: not part of json or yaml output. */
-  success(text: string): void {
-    if (this.isTable) this.line(text)
+  success(text: string): number {
+    return this.isTable ? this.line(text) : exitCodes.ok
   }
 
   /** Warnings would break what reads json or yaml beside stderr, so they are for people only. */
@@ -89,52 +90,54 @@ export class Printer {
     this.warn(`WARNING! The following warnings were returned from the server:\n\n${list}`)
   }
 
-  secret(secret: Secret): void {
+  secret(secret: Secret): number {
     if (!this.isTable) return this.data(inClientForm(secret.envelope, secretForm))
     this.warnings(secret)
     const rows = secretRows(secret)
-    if (rows.length > 0) this.line(formatTable(['Key', 'Value'], rows))
+    return rows.length > 0 ? this.line(formatTable(['Key', 'Value'], rows)) : exitCodes.ok
   }
 
   /** A value that is no envelope. */
-  data(value: JsonValue): void {
+  data(value: JsonValue): number {
     if (!this.isTable) this.#stdout.write(`${this.#encoded(value)}\n`)
     else if (!isJsonObject(value)) this.line(goText(value))
     else if (Object.keys(value).length > 0) this.line(formatMembers(value))
+    return exitCodes.ok
+  }
+
+  /** The text for people, the value for programs. */
+  either(text: string, value: JsonValue): number {
+    return this.isTable ? this.line(text) : this.data(value)
   }
 
   /** The names of a list; the whole answer only with -detailed. */
-  list(secret: Secret): void {
+  list(secret: Secret): number {
     const keys = listKeys(secret) ?? []
     if (!this.isTable && this.detailed) return this.secret(secret)
     if (!this.isTable) return this.data([...keys])
     this.warnings(secret)
     const info = secret.data === undefined ? undefined : member(secret.data, 'key_info')
     const rows = keys.map((key) => [goText(key), keyInfo(info, goText(key))])
-    if (this.detailed && isJsonObject(info)) this.line(formatTable(['Keys', 'Info'], rows))
-    else
-      this.line(
-        formatTable(
-          ['Keys'],
-          rows.map((row) => row.slice(0, 1)),
-        ),
-      )
+    if (this.detailed && isJsonObject(info)) return this.line(formatTable(['Keys', 'Info'], rows))
+    const names = rows.map((row) => row.slice(0, 1))
+    return this.line(formatTable(['Keys'], names))
   }
 
-  /** One value of an answer; the exit code. */
+  /** One value of an answer. */
   field(secret: Secret, name: string): number {
     return this.#value(fieldValue(secret, name), name)
   }
 
-  /** One value of an object; the exit code. */
+  /** One value of an object. */
   memberField(object: JsonObject, name: string): number {
     return this.#value(member(object, name), name)
   }
 
   /** Text for a script: as it is, unless it goes to a terminal. */
-  bare(text: string): void {
+  bare(text: string): number {
     const isShown = this.#stdout.isTTY === true
     this.#stdout.write(isShown ? `${withoutCommands(this.#ci, text)}\n` : text)
+    return exitCodes.ok
   }
 
   #value(value: JsonValue | undefined, name: string): number {
@@ -142,8 +145,7 @@ export class Printer {
       this.error(`Field ${JSON.stringify(name)} not present in secret`)
       return exitCodes.local
     }
-    this.bare(this.isTable ? goText(value) : this.#encoded(value))
-    return exitCodes.ok
+    return this.bare(this.isTable ? goText(value) : this.#encoded(value))
   }
 
   #encoded(value: JsonValue): string {

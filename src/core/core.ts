@@ -11,6 +11,7 @@ import type {
   RequireMayAsk,
 } from '../framework/api.ts'
 import type { BackendType } from '../framework/backend.ts'
+import type { InlineLogin } from '../framework/inline-login.ts'
 import type { PathDeclaration } from '../framework/path.ts'
 import type { TokenPort } from '../framework/token-port.ts'
 import type { Soon } from '../lib/soon.ts'
@@ -49,7 +50,7 @@ import { rootNamespaceId } from './namespaces/namespace-path.ts'
 import { Namespaces } from './namespaces/namespaces.ts'
 import { EpochValue } from './mount-table.ts'
 import { theOnlyOne, type OneOfAll } from './one-of-all.ts'
-import { Pipeline, type PipelineContext } from './pipeline.ts'
+import { Pipeline, type LoginPlace, type PipelineContext } from './pipeline.ts'
 import { Policies } from './policies.ts'
 import type { IdentityPaths, IdentityStore } from './ports/identity-ports.ts'
 import type { PagePort } from './ports/page-port.ts'
@@ -403,6 +404,10 @@ export class Core implements SystemPorts, PipelineContext {
   /** What the last request knew, likewise. */
   get uiHeaders(): Readonly<Record<string, string>> | undefined {
     return this.#configuration.latest?.uiHeaders
+  }
+
+  loginPlace(login: InlineLogin): Soon<LoginPlace> {
+    return this.#namespaces.loginPlace(login, '')
   }
 
   /** Path of the namespace that a token text names; empty for the root and for one unknown. */

@@ -43,5 +43,6 @@ function watched(txn: StoreTransaction, put: Set<string>): StoreTransaction {
       txn.putIndex(key)
     },
     delete: (key) => txn.delete(key),
+    dependOn: (key) => txn.dependOn(key),
   }
 }

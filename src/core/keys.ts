@@ -6,13 +6,14 @@
 
 import { packedRecordCodec, plainRecordCodec } from '../storage/record-codec.ts'
 import { scopeMark } from '../storage/scoped-store.ts'
-import { configurationPrefix, recordKey, type Key, type KeyRange } from '../storage/store.ts'
 import {
-  quotaConfigRecord,
-  rateLimitRecord,
-  type QuotaConfig,
-  type RateLimit,
-} from './quotas/quota-records.ts'
+  configurationPrefix,
+  recordKey,
+  type Codec,
+  type Key,
+  type KeyRange,
+} from '../storage/store.ts'
+import { quotaConfigRecord, rateLimitRecord } from './quotas/quota-records.ts'
 import {
   aliasRecord,
   auditDeviceRecord,
@@ -26,22 +27,11 @@ import {
   tokenRecord,
   uiHeadersRecord,
   type AliasPlace,
-  type AliasRecord,
-  type AuditDeviceRecord,
   type AuditHeadersRecord,
   type CleanupJob,
-  type CorsRecord,
-  type EntityRecord,
-  type GroupRecord,
-  type MountRecord,
-  type NamespaceRecord,
   type NamespaceRevision,
-  type PolicyRecord,
   type RemountRecord,
   type RevocationMarker,
-  type RotationRecord,
-  type TokenRecord,
-  type UiHeadersRecord,
 } from './records.ts'
 
 const codecs = {
@@ -74,49 +64,37 @@ const rootNamespace = 'root'
 const ns = rootNamespace
 const c = configurationPrefix
 
+function keyOf<T>(text: string, codec: Codec<T>): Key<T> {
+  return { text, codec }
+}
+
 export const keys = {
-  cors: (): Key<CorsRecord> => ({ text: `${c}cors`, codec: codecs.cors }),
-  uiHeaders: (): Key<UiHeadersRecord> => ({ text: `${c}ui-headers`, codec: codecs.uiHeaders }),
-  rotation: (): Key<RotationRecord> => ({ text: `${c}rotation`, codec: codecs.rotation }),
+  cors: () => keyOf(`${c}cors`, codecs.cors),
+  uiHeaders: () => keyOf(`${c}ui-headers`, codecs.uiHeaders),
+  rotation: () => keyOf(`${c}rotation`, codecs.rotation),
 
   auditDevicePrefix: `${c}${ns}/audit/`,
-  auditDevice: (path: string): Key<AuditDeviceRecord> => ({
-    text: `${c}${ns}/audit/${path}`,
-    codec: codecs.auditDevice,
-  }),
+  auditDevice: (path: string) => keyOf(`${c}${ns}/audit/${path}`, codecs.auditDevice),
   auditHeaders: (): Key<AuditHeadersRecord> => recordKey(`${c}audit-headers`),
 
   rateLimitPrefix: `${c}${ns}/quota/rate-limit/`,
-  rateLimit: (name: string): Key<RateLimit> => ({
-    text: `${c}${ns}/quota/rate-limit/${name}`,
-    codec: codecs.rateLimit,
-  }),
-  quotaConfig: (): Key<QuotaConfig> => ({
-    text: `${c}${ns}/quota/config`,
-    codec: codecs.quotaConfig,
-  }),
+  rateLimit: (name: string) => keyOf(`${c}${ns}/quota/rate-limit/${name}`, codecs.rateLimit),
+  quotaConfig: () => keyOf(`${c}${ns}/quota/config`, codecs.quotaConfig),
 
   namespacePrefix: `${c}${ns}/namespace/`,
-  namespace: (id: string): Key<NamespaceRecord> => ({
-    text: `${c}${ns}/namespace/${id}`,
-    codec: codecs.namespace,
-  }),
+  namespace: (id: string) => keyOf(`${c}${ns}/namespace/${id}`, codecs.namespace),
+  /** Of a namespace, in its own scope: what is written there rests on it, see `namespaces.ts`. */
+  namespaceSign: (): Key<IdRow> => recordKey(`${c}living`),
   namespaceRevision: (): Key<NamespaceRevision> => recordKey(`${c}${ns}/namespaces`),
   /** By its path from the root on. */
   namespacePath: (path: string): Key<IdRow> => recordKey(`${c}${ns}/namespace-path/${path}`),
 
   mountPrefix: `${c}${ns}/mount/`,
-  mount: (uuid: string): Key<MountRecord> => ({
-    text: `${c}${ns}/mount/${uuid}`,
-    codec: codecs.mount,
-  }),
+  mount: (uuid: string) => keyOf(`${c}${ns}/mount/${uuid}`, codecs.mount),
   remount: (id: string): Key<RemountRecord> => recordKey(`r/${ns}/${id}`),
 
   policyPrefix: `${c}${ns}/policy/`,
-  policy: (name: string): Key<PolicyRecord> => ({
-    text: `${c}${ns}/policy/${name}`,
-    codec: codecs.policy,
-  }),
+  policy: (name: string) => keyOf(`${c}${ns}/policy/${name}`, codecs.policy),
 
   /** Configuration and data of one mount. */
   mountConfigPrefix: (uuid: string): string => `${c}${ns}/m/${uuid}/`,
@@ -130,7 +108,7 @@ export const keys = {
   job: (id: string): Key<CleanupJob> => recordKey(`j/${id}`),
 
   tokenPrefix: `t/${ns}/`,
-  token: (id: string): Key<TokenRecord> => ({ text: `t/${ns}/${id}`, codec: codecs.token }),
+  token: (id: string) => keyOf(`t/${ns}/${id}`, codecs.token),
   /** Token id behind a text that its maker chose. */
   customToken: (hash: string): Key<{ readonly id: string }> => recordKey(`n/${ns}/${hash}`),
   childrenPrefix: `p/${ns}/`,
@@ -165,12 +143,10 @@ export const keys = {
   decisionsIn: (key: string): number => Number(lastSegment(key)) || 0,
 
   entityPrefix: `e/${ns}/`,
-  entity: (id: string): Key<EntityRecord> => ({ text: `e/${ns}/${id}`, codec: codecs.entity }),
+  entity: (id: string) => keyOf(`e/${ns}/${id}`, codecs.entity),
   aliasPrefix: `a/${ns}/`,
-  alias: (mountAccessor: string, nameHash: string): Key<AliasRecord> => ({
-    text: `a/${ns}/${mountAccessor}/${nameHash}`,
-    codec: codecs.alias,
-  }),
+  alias: (mountAccessor: string, nameHash: string) =>
+    keyOf(`a/${ns}/${mountAccessor}/${nameHash}`, codecs.alias),
   entityNamePrefix: `i/${ns}/name/`,
   entityName: (nameHash: string): Key<IdRow> => recordKey(`i/${ns}/name/${nameHash}`),
   aliasIdPrefix: `i/${ns}/alias/`,
@@ -182,10 +158,7 @@ export const keys = {
 
   /** Groups decide rights of many at once: they are configuration. Who is a member is not. */
   groupPrefix: `${c}${ns}/group/`,
-  group: (id: string): Key<GroupRecord> => ({
-    text: `${c}${ns}/group/${id}`,
-    codec: codecs.group,
-  }),
+  group: (id: string) => keyOf(`${c}${ns}/group/${id}`, codecs.group),
   groupNamePrefix: `${c}${ns}/group-name/`,
   groupName: (nameHash: string): Key<IdRow> => recordKey(`${c}${ns}/group-name/${nameHash}`),
   groupAlias: (mountAccessor: string, nameHash: string): Key<IdRow> =>

@@ -23,6 +23,7 @@ import type { AskedBesides, BackendRequest, Caller, Operation } from '../framewo
 import type { RequestFacts } from '../framework/core-path.ts'
 import { requireDryRunKnown } from '../framework/dry-run.ts'
 import { envelopeText } from '../framework/envelope.ts'
+import { inlineLoginRefused, type InlineLogin } from '../framework/inline-login.ts'
 import { parseInput, type ParsedInput } from '../framework/input.ts'
 import {
   declaredOperation,
@@ -35,7 +36,7 @@ import { invalid, Refusal } from '../framework/refusal.ts'
 import { Router, type PathMatch } from '../framework/router.ts'
 import { cidrContains, parseCidr } from '../lib/cidr.ts'
 import { describeFault } from '../lib/fault.ts'
-import type { JsonObject } from '../lib/json.ts'
+import { encodeJson, type JsonObject } from '../lib/json.ts'
 import { after, conclude, type Soon } from '../lib/soon.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
@@ -48,7 +49,6 @@ import { askerOf } from './asker.ts'
 import { AuditTrail, Unrecorded, type TrailContext } from './audit-trail.ts'
 import type { CallerFacts } from './caller-facts.ts'
 import type { CoreConfiguration } from './configuration.ts'
-import { admitBearer, bearsJwt, loginPathOf, type Bearing } from './direct-bearer.ts'
 import type { InFlight } from './in-flight.ts'
 import type { LoginLog } from './login-log.ts'
 import type { LoginResult, Logins } from './login.ts'
@@ -61,9 +61,17 @@ import type { ServerMetrics } from './metrics.ts'
 import type { MountRecord } from './records.ts'
 import type { Mounted, MountedBackends } from './mounted-backends.ts'
 import type { TokenOperations } from './token-operations.ts'
+import {
+  admitBearer,
+  asDeadToken,
+  bringsLogin,
+  loginOfJwt,
+  type Bearing,
+  type BroughtLogin,
+} from './request-login.ts'
 import type { RightsOfTokens } from './token-rights.ts'
 import type { LiveToken, Tokens } from './tokens.ts'
-import { notLive, type Wrapping } from './wrapping.ts'
+import { isWrapping, notLive, type Wrapping } from './wrapping.ts'
 
 const noNames: readonly string[] = []
 /** SEC-CLU-05: what was withdrawn counts within a second. */
@@ -86,9 +94,35 @@ export interface Admission extends CallerFacts {
   readonly caller: Caller
 }
 
-/** The bearer of a JWT, and when that was found. */
+/** A namespace above, for a login that comes with a request of one below. */
+export interface LoginHome {
+  judge(login: BroughtLogin, request: Bearing, requestId: string): Promise<LiveToken>
+  admit(bearer: LiveToken, asking: Asking, shown: Moment): Soon<Admission | undefined>
+}
+
+/** Where a login that comes with a request is judged. */
+export interface LoginPlace {
+  /** What is left of its path there. */
+  readonly path: string
+  /** Undefined where it is the namespace of the request. */
+  readonly home: LoginHome | undefined
+}
+
+export interface Moment {
+  readonly view: StoreView
+  readonly epoch: number
+}
+
+/** Whoever has brought a login that was accepted. */
+interface Bearer {
+  readonly token: LiveToken
+  /** Where that was, if not here. */
+  readonly home?: LoginHome | undefined
+}
+
+/** A bearer, and when that was found. */
 interface Judged {
-  readonly bearer: LiveToken
+  readonly bearer: Bearer
   readonly atMs: number
 }
 
@@ -142,6 +176,8 @@ export interface PipelineContext {
   readonly path?: string
   /** Of a namespace: refuses what nobody may do in it now. */
   gate?(request: Pick<ApiRequest, 'path' | 'verb'>): void
+  /** Where a login goes that comes with a request; throws where none may be. */
+  loginPlace(login: InlineLogin): Soon<LoginPlace>
   /** Of a namespace: how a token text of another one is asked for; undefined for one of its own. */
   above?(
     text: string,
@@ -272,7 +308,7 @@ export class Pipeline {
     const requestId = this.#core.random.uuid()
     try {
       if (!this.#core.seal.sealed) this.#core.gate?.(asking)
-      const bearer = bearsJwt(asking) ? await this.#bearer(asking, requestId) : undefined
+      const bearer = bringsLogin(asking) ? await this.#bearer(asking, requestId) : undefined
       const admitted = await this.#core.store.view((view) => this.#admit(asking, view, bearer))
       const operation = await operationOf(asking, admitted)
       requireAllowed({ ...asking, data: 'unread' }, admitted, operation)
@@ -292,10 +328,16 @@ export class Pipeline {
     if (this.#core.seal.sealed) return this.#serveSealed(request, requestId)
     this.#core.gate?.(request)
     const told = this.#countRequest(request)
-    const answer = this.#serveOpen(request, requestId, trail)
+    const serve = (): Soon<Answer> => this.#serveOpen(request, requestId, trail)
     return told === undefined
-      ? answer
-      : after(answer, (given) => ({ ...given, headers: { ...given.headers, ...told } }))
+      ? serve()
+      : conclude(
+          serve,
+          (given) => ({ ...given, headers: { ...given.headers, ...told } }),
+          (problem) => {
+            throw alsoTold(problem, told)
+          },
+        )
   }
 
   /**
@@ -308,11 +350,10 @@ export class Pipeline {
   }
 
   #serveOpen(request: ApiRequest, requestId: string, trail: AuditTrail): Soon<Answer> {
-    if (!bearsJwt(request)) return this.#serveAs(request, requestId, trail)
+    if (!bringsLogin(request)) return this.#serveAs(request, requestId, trail)
     const { foreknown } = request
     const known = foreknown && this.#bearers.get(foreknown)
-    // Whose body comes slowly may have lost what it was let in by.
-    if (known !== undefined && this.#core.clock.monotonicMs() - known.atMs <= foreknownMsMax) {
+    if (known !== undefined && this.#isStillKnown(request, known)) {
       return this.#serveAs(request, requestId, trail, known.bearer)
     }
     return this.#bearer(request, requestId).then((bearer) =>
@@ -321,42 +362,83 @@ export class Pipeline {
   }
 
   /**
-   * Whoever a JWT in place of a token stands for; undefined where none is taken. Open paths ask for
-   * nobody, unless they have more for those who show somebody.
+   * Whose body comes slowly may have lost what it was let in by. A login of its own may have spent
+   * what it was made with, and is not asked for twice: its token still has to be alive.
+   */
+  #isStillKnown({ inlineLogin }: ApiRequest, { atMs }: Judged): boolean {
+    return inlineLogin !== undefined || this.#core.clock.monotonicMs() - atMs <= foreknownMsMax
+  }
+
+  /**
+   * Whoever a login in place of a token stands for; undefined where none is taken. Open paths ask
+   * for nobody, unless they have more for those who show somebody.
    */
   async #bearer(
     request: Asking & Bearing,
     requestId: string,
     isShown = false,
-  ): Promise<LiveToken | undefined> {
-    const { store, backends, quotas, quotaRules } = this.#core
-    const configuration = await store.look((view) =>
-      after(view.epoch(), (epoch) => this.#core.configurationAt(epoch)),
-    )
+  ): Promise<Bearer | undefined> {
+    const { inlineLogin, token: jwt = '' } = request
+    const configuration = await this.#configurationNow()
     const mount = configuration.mounts.bearer
-    if (mount === undefined) return undefined
+    if (inlineLogin === undefined && mount === undefined) return undefined
     const declaration = this.#route(request.path, configuration)?.match?.declaration
     const access = accessOf(declaration, request.verb, request.listener)
     if (access === 'open' && !isShown) return undefined
-    // It costs what a login costs, and is one to whoever has limited those.
+    if (inlineLogin !== undefined) return this.#inlineBearer(inlineLogin, request, requestId)
+    if (mount === undefined) return undefined
+    try {
+      const login = loginOfJwt(this.#core, mount, jwt)
+      return { token: await this.judge(login, request, requestId) }
+    } catch (problem) {
+      throw problem instanceof Refusal ? asDeadToken(problem) : problem
+    }
+  }
+
+  async #inlineBearer(login: InlineLogin, request: Bearing, requestId: string): Promise<Bearer> {
+    try {
+      const { path, home } = await this.#core.loginPlace(login)
+      const token = await (home ?? this).judge({ path, data: login.data }, request, requestId)
+      return { token, home }
+    } catch (problem) {
+      throw problem instanceof Refusal ? inlineLoginRefused(problem) : problem
+    }
+  }
+
+  /**
+   * The token of a login of this namespace, for one request of it or of one below. It costs what a
+   * login costs, and is one to whoever has limited those.
+   */
+  async judge(login: BroughtLogin, request: Bearing, requestId: string): Promise<LiveToken> {
+    const { quotas, quotaRules } = this.#core
+    const { path, data } = login
     const { clientAddress } = request
-    const path = loginPathOf({ backends }, mount)
-    const data = { role: mount.config.directBearer ?? '' }
+    this.#core.gate?.({ path, verb: 'write' })
     if (quotaRules?.isEmpty === false) quotas.take({ path, clientAddress, data }, quotaRules)
-    return admitBearer(this.#core, mount, request, requestId)
+    const mount = (await this.#configurationNow()).mounts.find(path)
+    return admitBearer(this.#core, { mount, login }, request, requestId)
+  }
+
+  #configurationNow(): Soon<CoreConfiguration> {
+    return this.#core.store.look((view) =>
+      after(view.epoch(), (epoch) => this.#core.configurationAt(epoch)),
+    )
   }
 
   #serveAs(
     request: ApiRequest,
     requestId: string,
     trail: AuditTrail,
-    bearer?: LiveToken,
+    bearer?: Bearer,
   ): Soon<Answer> {
     const admitted = this.#core.store.look((view) => this.#admit(request, view, bearer))
     return after(admitted, (known) => {
       const { admission } = known
-      return admission === undefined || admission.token.record.uses === 0
-        ? this.#dispatch(request, requestId, known, trail)
+      if (admission === undefined || admission.token.record.uses === 0) {
+        return this.#dispatch(request, requestId, known, trail)
+      }
+      return takesUse(request, known.route, admission)
+        ? this.#dispatch(request, requestId, { ...known, admission: asSpent(admission) }, trail)
         : this.#dispatchUse(request, requestId, { ...known, admission }, trail)
     })
   }
@@ -392,7 +474,7 @@ export class Pipeline {
   }
 
   /** Mount, path and, unless the path is open, the token; all from one snapshot. */
-  #admit(request: Asking, view: StoreView, bearer?: LiveToken): Soon<Admitted> {
+  #admit(request: Asking, view: StoreView, bearer?: Bearer): Soon<Admitted> {
     return after(view.epoch(), (epoch) =>
       after(this.#core.configurationAt(epoch), (configuration) => {
         const route = this.#route(request.path, configuration)
@@ -401,7 +483,7 @@ export class Pipeline {
         const admission =
           bearer === undefined
             ? this.#admitText(request, view, configuration, epoch)
-            : this.#admitBearer(request, view, { bearer, configuration, epoch })
+            : this.#admitBearer(request, bearer, { view, epoch })
         return after(admission, (known) => {
           if (known === undefined) throw deadTokenRefusal(route)
           return { route, access, admission: known }
@@ -430,18 +512,23 @@ export class Pipeline {
   }
 
   #admitBearer(
-    { clientAddress }: Asking,
-    view: StoreView,
-    known: {
-      readonly bearer: LiveToken
-      readonly configuration: CoreConfiguration
-      readonly epoch: number
-    },
+    asking: Asking,
+    { token, home = this }: Bearer,
+    moment: Moment,
   ): Soon<Admission | undefined> {
-    const { bearer, configuration, epoch } = known
-    const alive = this.#core.tokens.isAlive(bearer.id, bearer.record, view, configuration)
-    return after(alive, (is) =>
-      is && mayComeFrom(bearer, clientAddress) ? this.#admitToken(bearer, epoch, view) : undefined,
+    return home.admit(token, asking, moment)
+  }
+
+  /** The rights of a token that `judge` has given, if it may still be used. */
+  admit(
+    token: LiveToken,
+    { clientAddress }: Asking,
+    { view, epoch }: Moment,
+  ): Soon<Admission | undefined> {
+    return after(this.#core.configurationAt(epoch), (configuration) =>
+      after(this.#core.tokens.isAlive(token.id, token.record, view, configuration), (is) =>
+        is && mayComeFrom(token, clientAddress) ? this.#admitToken(token, epoch, view) : undefined,
+      ),
     )
   }
 
@@ -472,19 +559,21 @@ export class Pipeline {
 
   /** For open paths that answer more to those who show a live token; never refuses. */
   async #shownCaller(request: ApiRequest): Promise<CallerFacts | undefined> {
-    if (request.token === undefined || this.#core.seal.sealed) return undefined
+    const { token, inlineLogin } = request
+    if (token === undefined && inlineLogin === undefined) return undefined
+    if (this.#core.seal.sealed) return undefined
     const bearer = await this.#shownBearer(request)
     return this.#core.store.view(async (view) => {
       const epoch = await view.epoch()
       const configuration = await this.#core.configurationAt(epoch)
       return bearer === undefined
         ? this.#admitText(request, view, configuration, epoch)
-        : this.#admitBearer(request, view, { bearer, configuration, epoch })
+        : this.#admitBearer(request, bearer, { view, epoch })
     })
   }
 
-  async #shownBearer(request: ApiRequest): Promise<LiveToken | undefined> {
-    if (!bearsJwt(request)) return undefined
+  async #shownBearer(request: ApiRequest): Promise<Bearer | undefined> {
+    if (!bringsLogin(request)) return undefined
     try {
       return await this.#bearer(request, this.#core.random.uuid(), true)
     } catch (problem) {
@@ -591,7 +680,7 @@ export class Pipeline {
     return {
       caller: admission,
       shown: () => this.#shownCaller(request),
-      asker: () => askerOf(admission, request.token),
+      asker: () => askerOf(admission, request.token ?? encodeJson(request.inlineLogin?.data)),
     }
   }
 
@@ -738,11 +827,33 @@ function unlessUnavailable(problem: unknown): void {
   if (!(problem instanceof StoreSealed || problem instanceof StoreUnavailable)) throw problem
 }
 
+/** A refusal with these headers; whatever else was thrown stays as it is. */
+function alsoTold(problem: unknown, told: Answer['headers']): unknown {
+  if (!(problem instanceof Refusal) || problem instanceof Unrecorded) return problem
+  const { code, detail } = problem
+  return new Refusal(code, { ...detail, headers: { ...detail.headers, ...told } })
+}
+
 /** What a path that is given wrapping tokens calls a dead one is no question of rights. */
 function deadTokenRefusal(route: Route | undefined): Refusal {
   return route?.match?.declaration.deadToken === 'wrapping'
     ? notLive()
     : new Refusal('token_refused')
+}
+
+/** The one use of a wrapping token is taken by the handler, with what the token holds. */
+function takesUse({ verb }: Asking, route: Route | undefined, { token }: Admission): boolean {
+  return (
+    route?.match?.declaration.takesUse === 'wrapping' &&
+    verb === 'write' &&
+    isWrapping(token.record)
+  )
+}
+
+/** As the records of a request tell it: after its use. */
+function asSpent(admission: Admission): Admission {
+  const { token } = admission
+  return { ...admission, token: { ...token, record: { ...token.record, uses: -1 } } }
 }
 
 function accessOf(

@@ -6,6 +6,7 @@
  */
 
 import { isDeepStrictEqual } from 'node:util'
+import type { Replayed } from '../framework/dry-run.ts'
 import { encodeBase62 } from '../lib/base62.ts'
 import { encodeJson, type JsonObject } from '../lib/json.ts'
 import { turn } from '../lib/turns.ts'
@@ -28,15 +29,6 @@ const pathsMax = 1_000
 const wordBytes = 8
 /** Names that a star is asked for at most. */
 const depthMax = 100
-
-export interface PreviewedTokens {
-  readonly replayed: number
-  readonly unknown: number
-  readonly gain: readonly JsonObject[]
-  readonly lose: readonly JsonObject[]
-  readonly changed: readonly JsonObject[]
-  readonly truncated: boolean
-}
 
 interface Parts {
   readonly store: Store
@@ -63,7 +55,7 @@ export async function previewPolicy(
   { store, clock, random, rights, access, tokenOperations }: Parts,
   current: PolicyRecord | undefined,
   next: PolicyRecord,
-): Promise<PreviewedTokens> {
+): Promise<Replayed> {
   const sides = [rulesOf(current), rulesOf(next)] as const
   const isHidden = changesHidden(...sides) || changesSlashes(sides.flat(), current, next)
   // No rule can name it: it is of this preview alone.

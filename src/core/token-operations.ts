@@ -2,6 +2,7 @@
 
 import type { AuthFields } from '../framework/api.ts'
 import type { Backend, RenewRequest, RenewTerms } from '../framework/backend.ts'
+import type { Page } from '../framework/named-records.ts'
 import { invalid, Refusal } from '../framework/refusal.ts'
 import type {
   Renewer,
@@ -51,6 +52,7 @@ export interface TokenOperationsContext {
 export class TokenOperations implements TokenPort<CallerFacts> {
   readonly #context: TokenOperationsContext
   #tidying = false
+  #tidiedAtMs = -Infinity
 
   constructor(context: TokenOperationsContext) {
     this.#context = context
@@ -285,16 +287,12 @@ export class TokenOperations implements TokenPort<CallerFacts> {
     return lookupData(token, rights, { id, nowSeconds: tokens.nowSeconds, namespacePath })
   }
 
-  async accessors(limits: {
-    readonly after?: string
-    readonly limit?: number
-  }): Promise<readonly string[]> {
+  async accessors({ after = '', limit = 0 }: Page): Promise<readonly string[]> {
     const accessors: string[] = []
     await this.eachLive((token) => accessors.push(token.accessor))
     accessors.sort()
-    const from =
-      limits.after === undefined ? accessors : accessors.filter((one) => one > (limits.after ?? ''))
-    return limits.limit === undefined || limits.limit <= 0 ? from : from.slice(0, limits.limit)
+    const from = accessors.filter((one) => one > after)
+    return limit <= 0 ? from : from.slice(0, limit)
   }
 
   /** Visits every live service token; requests are served meanwhile. */
@@ -431,8 +429,10 @@ export class TokenOperations implements TokenPort<CallerFacts> {
   }
 
   tidy(): boolean {
-    if (this.#tidying) return false
+    const { nowMs } = this.#context.tokens
+    if (this.#tidying || Math.abs(nowMs - this.#tidiedAtMs) < tidyMsMin) return false
     this.#tidying = true
+    this.#tidiedAtMs = nowMs
     void this.#context.sweep
       .run()
       .catch(() => undefined)
@@ -444,6 +444,9 @@ export class TokenOperations implements TokenPort<CallerFacts> {
 }
 
 // -------------------------------------------------------------- rules
+
+/** Of two that are asked for at once the second does nothing, however little there was to do. */
+const tidyMsMin = 250
 
 /** What a token asks about itself is asked where it is. */
 function atHome({ token, acl, rights }: CallerFacts): CallerFacts {

@@ -183,13 +183,7 @@ export class TokenSweep {
 
   async #emptyCubbyhole(txn: StoreTransaction, id: string): Promise<number> {
     const prefix = this.#cubbyholePrefix(id)
-    if (prefix === undefined) return 0
-    let count = 0
-    for await (const key of txn.keys(prefixRange(prefix, { limit: keysAtOnceMax }))) {
-      txn.delete(key)
-      count++
-    }
-    return count
+    return prefix === undefined ? 0 : deleteSome(txn, prefix)
   }
 
   // ------------------------------------------------------------ jobs
@@ -268,24 +262,13 @@ export class TokenSweep {
 
   async #removeMount(job: CleanupJob & { kind: 'mount' }): Promise<void> {
     for (const prefix of [keys.mountDataPrefix(job.mount), keys.mountConfigPrefix(job.mount)]) {
-      while (!this.#rounds.isStopped && (await this.#deleteKeys(prefix)) > 0)
-        await this.#scan.turn()
+      const step = () => this.#store.write((txn) => deleteSome(txn, prefix))
+      while (!this.#rounds.isStopped && (await step()) > 0) await this.#scan.turn()
     }
     if (this.#rounds.isStopped) return
     await this.#store.write((txn) => {
       txn.delete(keys.mount(job.mount).text)
       txn.delete(keys.job(job.id).text)
-    })
-  }
-
-  async #deleteKeys(prefix: string): Promise<number> {
-    return this.#store.write(async (txn) => {
-      let count = 0
-      for await (const key of txn.keys(prefixRange(prefix, { limit: keysAtOnceMax }))) {
-        txn.delete(key)
-        count++
-      }
-      return count
     })
   }
 
@@ -336,4 +319,14 @@ async function orphanChildren(txn: StoreTransaction, id: string): Promise<number
     txn.put(child, { ...rest, orphan: true })
   }
   return found
+}
+
+/** As many keys below a prefix as one commit carries; gives how many they were. */
+async function deleteSome(txn: StoreTransaction, prefix: string): Promise<number> {
+  let count = 0
+  for await (const key of txn.keys(prefixRange(prefix, { limit: keysAtOnceMax }))) {
+    txn.delete(key)
+    count++
+  }
+  return count
 }

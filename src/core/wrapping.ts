@@ -18,7 +18,7 @@ import type { CoreConfiguration } from './configuration.ts'
 import { keys } from './keys.ts'
 import type { TokenRecord } from './records.ts'
 import type { CoreSettings } from './settings.ts'
-import type { IssuedToken, LiveToken, Tokens } from './tokens.ts'
+import { revokedAtSeconds, type IssuedToken, type LiveToken, type Tokens } from './tokens.ts'
 
 /** Kept until somebody comes for it, for as long as the caller said. */
 const textBytesMax = 1_048_576
@@ -92,22 +92,27 @@ export class Wrapping {
 
   /**
    * The answer that is in a token that somebody else shows; the token is spent by this one atomic
-   * step and gone afterwards.
+   * step and gone afterwards. So is a wrapping token that asks for it.
    */
-  async take(text: string): Promise<string> {
-    const { store } = this.#context
+  async take(text: string, asker: LiveToken | undefined): Promise<string> {
     const { id } = await this.#find(text)
-    const places = await this.#places()
-    return store.write(async (txn) => {
-      const { inside } = await this.#takeOut(txn, places, id)
-      return responseIn(inside)
-    })
+    const spent = asker !== undefined && isWrapping(asker.record) ? [asker.id] : []
+    return this.#take(id, spent)
   }
 
-  /** The answer that is in the token of the request, whose one use the request has taken. */
-  async takeOwn(token: LiveToken): Promise<string> {
-    if (!isWrapping(token.record)) throw notLive()
-    return this.#inside(token.id)
+  /** The answer that is in the token of the request, which is spent and gone in the same way. */
+  async takeOwn({ id, record }: LiveToken): Promise<string> {
+    if (!isWrapping(record)) throw notLive()
+    return this.#take(id, [])
+  }
+
+  async #take(id: string, besides: readonly string[]): Promise<string> {
+    const places = await this.#places()
+    return this.#context.store.write(async (txn) => {
+      const { inside } = await this.#takeOut(txn, places, id)
+      for (const other of besides) await this.#takeOut(txn, places, other)
+      return responseIn(inside)
+    })
   }
 
   /** A new token for the same answer; the old one is dead with the same commit. */
@@ -132,10 +137,9 @@ export class Wrapping {
     id: string,
   ): Promise<{ readonly inside: string; readonly kept: string }> {
     const record = await txn.get(keys.token(id))
+    if (record?.uses !== 1 || record.expires === revokedAtSeconds) throw notLive()
     const [inside, kept] = await txn.getMany([places.response(id), places.note(id)])
-    if (record?.uses !== 1 || typeof inside !== 'string' || typeof kept !== 'string') {
-      throw notLive()
-    }
+    if (typeof inside !== 'string' || typeof kept !== 'string') throw notLive()
     this.#context.tokens.remove(txn, id, record)
     txn.delete(places.response(id).text)
     txn.delete(places.note(id).text)
@@ -176,13 +180,6 @@ export class Wrapping {
     return issued
   }
 
-  async #inside(id: string): Promise<string> {
-    const places = await this.#places()
-    const kept = await this.#context.store.view((view) => view.get(places.response(id)))
-    if (kept === undefined) throw notLive()
-    return responseIn(kept)
-  }
-
   async #find(text: string): Promise<LiveToken> {
     const { store, tokens, configuration } = this.#context
     const now = await configuration()
@@ -221,7 +218,8 @@ function responseIn(kept: string): string {
   return (JSON.parse(kept) as { readonly response: string }).response
 }
 
-function isWrapping({ policies }: TokenRecord): boolean {
+/** Whether it is the token of a wrapped answer. */
+export function isWrapping({ policies }: TokenRecord): boolean {
   return policies.length === 1 && policies[0] === wrappingPolicy
 }
 

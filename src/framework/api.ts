@@ -5,6 +5,7 @@
 
 import type { JsonObject, JsonText } from '../lib/json.ts'
 import type { Soon } from '../lib/soon.ts'
+import type { InlineLogin } from './inline-login.ts'
 import type { LoginNote } from './login-log.ts'
 import type { Refusal } from './refusal.ts'
 
@@ -40,6 +41,8 @@ export interface ApiRequest {
   readonly via: 'socket' | 'pages'
   /** Listener switches that open paths, such as unauthenticated metrics. */
   readonly listener: ListenerSwitches
+  /** In place of a token; never beside one. */
+  readonly inlineLogin?: InlineLogin | undefined
   /** What asking for its rights beforehand has given, for whoever was asked. */
   readonly foreknown?: object | undefined
   /**
@@ -175,7 +178,7 @@ export type Asking = Pick<
   ApiRequest,
   'verb' | 'path' | 'token' | 'clientAddress' | 'wrapTtlSeconds'
 > &
-  Partial<Pick<ApiRequest, 'listener' | 'namespace'>>
+  Partial<Pick<ApiRequest, 'listener' | 'namespace' | 'inlineLogin'>>
 
 /**
  * Rejects, with the refusal of the request, whoever may not come there whatever the body says;

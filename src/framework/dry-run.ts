@@ -18,10 +18,8 @@ export interface PreviewSight {
   readonly rows: boolean
 }
 
-export interface PreviewFound {
-  readonly warnings: readonly string[]
-  /** `field`, `before` and `after`. */
-  readonly changes: readonly JsonObject[]
+/** How logins or tokens would fare. */
+export interface Replayed {
   readonly replayed: number
   readonly unknown: number
   readonly gain: readonly JsonObject[]
@@ -30,8 +28,14 @@ export interface PreviewFound {
   readonly truncated: boolean
 }
 
+interface PreviewFound extends Replayed {
+  readonly warnings: readonly string[]
+  /** `field`, `before` and `after`. */
+  readonly changes: readonly JsonObject[]
+}
+
 /** Where the rows of a login preview can be read as well. */
-export const keptLogins = { operation: 'read', path: 'sys/logins' } as const
+const keptLogins = { operation: 'read', path: 'sys/logins' } as const
 
 /** Of each list that is shown. */
 const shownMax = 1_000
@@ -81,6 +85,15 @@ export async function previewReply(preview: () => Promise<JsonObject>): Promise<
     const nobody = { counts, gain: [], lose: [], changed: [], truncated: false }
     return reply.data({ valid: false, problem: problem.message, ...nothing, ...nobody })
   }
+}
+
+/** The answer to a `dry_run` that is about logins of the past. */
+export function previewLogins<D>(
+  preview: Preview<D>,
+  asker: Pick<BackendRequest<unknown>, 'may'>,
+  draft: () => Promise<D>,
+): Promise<Reply> {
+  return previewReply(() => preview(draft, sightOf(asker, keptLogins)))
 }
 
 /** Whether a value given for `dry_run` is anything but a clear no. */

@@ -1,4 +1,7 @@
-/** The records of a mount that have a name, such as the roles of a method: found and listed. */
+/**
+ * The records of a mount that have a name, such as the roles of a method: found and listed. What
+ * writes them extends it.
+ */
 
 import type { Soon } from '../lib/soon.ts'
 import { field } from '../schema/field.ts'
@@ -33,6 +36,10 @@ export class NamedRecords<T> {
   load(name: string, view?: StoreView): Soon<T | undefined> {
     const key = this.key(name)
     return view === undefined ? this.#store.look((one) => one.get(key)) : view.get(key)
+  }
+
+  async has(name: string): Promise<boolean> {
+    return (await this.load(name)) !== undefined
   }
 
   async names({ after = '', limit = 0 }: Page = {}, view?: StoreView): Promise<readonly string[]> {

@@ -72,10 +72,20 @@ export interface TypedPath<F extends FieldTable> {
   /** A switch of the listener that makes the whole path open. */
   readonly opensWith?: 'unauthenticatedMetricsAccess'
   /**
+   * A write there is a whole login: it ends in a token or is refused. A request may bring it along
+   * in place of a token.
+   */
+  readonly isLogin?: true
+  /**
    * What a token is called that is dead or none: of a path that is given wrapping tokens it is
    * told that it is no live one, and not that it has no rights (platform.md §2.7).
    */
   readonly deadToken?: 'wrapping'
+  /**
+   * Its writes take the use of a wrapping token that asks themselves, with what is in it. A request
+   * that is refused before leaves both as they are.
+   */
+  readonly takesUse?: 'wrapping'
   /**
    * Answers without the envelope; a verb it does not know is 405 with an empty list
    * (platform.md §1.2, §1.3).

@@ -101,8 +101,16 @@ export type Reply =
     }
 
 export const reply = {
-  none: (warnings?: readonly string[]): Reply =>
-    warnings === undefined ? { kind: 'none' } : { kind: 'none', warnings },
+  none: (warnings: readonly string[] = []): Reply =>
+    warnings.length === 0 ? { kind: 'none' } : { kind: 'none', warnings },
+  /** Nothing to tell, once the work is done. */
+  done: async (work: Promise<unknown>): Promise<Reply> => {
+    await work
+    return reply.none()
+  },
+  /** What is there, as it is shown; nothing where it is not. */
+  found: <T>(value: T | undefined, show: (value: T) => JsonObject): Reply =>
+    value === undefined ? reply.none() : reply.data(show(value)),
   /** Goes on in the background: an envelope without data, as typed clients read it. */
   accepted: (warning: string): Reply => ({ kind: 'none', status: 202, warnings: [warning] }),
   /** Of a tidy that was started by this request, or had been before. */

@@ -6,6 +6,7 @@
 import type { JsonObject } from '../lib/json.ts'
 import type { Soon } from '../lib/soon.ts'
 import type { AuthFields } from './api.ts'
+import type { Page } from './named-records.ts'
 import type { TokenRole } from './token-role.ts'
 
 export interface TokenCreation {
@@ -66,10 +67,7 @@ export interface TokenPort<Known> {
   ): Promise<TokenAnswer | undefined>
   /** Durable when it resolves; false when there was no such token. */
   revoke(name: TokenName, caller: Known, keepChildren: boolean): Promise<boolean>
-  accessors(limits: {
-    readonly after?: string
-    readonly limit?: number
-  }): Promise<readonly string[]>
+  accessors(page: Page): Promise<readonly string[]>
   /** False when a tidy is already running. */
   tidy(): boolean
 }

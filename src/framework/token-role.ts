@@ -20,8 +20,7 @@ const noOlderNames: readonly OlderRoleName[] = []
 /** Of all names or patterns of one list together: each creation goes through them. */
 const listCharsMax = 16_384
 
-const names = (help: string) =>
-  stored(field.commaList({ help, emptyElements: 'drop', charsMax: listCharsMax }))
+const names = (help: string) => stored(field.commaList({ help, charsMax: listCharsMax }))
 
 export const tokenRoleRecord = defineRecord({
   name: own<string>(''),
@@ -41,7 +40,6 @@ export const tokenRoleRecord = defineRecord({
   token_bound_cidrs: stored(
     field.commaList({
       help: 'Addresses or networks that may use its tokens.',
-      emptyElements: 'drop',
       charsMax: listCharsMax,
     }),
     { shown: 'never' },

@@ -55,20 +55,12 @@ export const tokenTable = {
 
 /** To be spread into the fields of the path that writes the role. */
 export const olderTokenFields = {
-  policies: field.commaList({
-    help: 'Older name of token_policies.',
-    deprecated: true,
-    emptyElements: 'drop',
-  }),
+  policies: field.commaList({ help: 'Older name of token_policies.', deprecated: true }),
   ttl: field.duration({ help: 'Older name of token_ttl.', deprecated: true }),
   max_ttl: field.duration({ help: 'Older name of token_max_ttl.', deprecated: true }),
   period: field.duration({ help: 'Older name of token_period.', deprecated: true }),
   num_uses: field.int({ help: 'Older name of token_num_uses.', deprecated: true }),
-  bound_cidrs: field.commaList({
-    help: 'Older name of token_bound_cidrs.',
-    deprecated: true,
-    emptyElements: 'drop',
-  }),
+  bound_cidrs: field.commaList({ help: 'Older name of token_bound_cidrs.', deprecated: true }),
 } as const
 
 const tokenSettings = defineRecord(tokenTable)
@@ -77,8 +69,22 @@ export type TokenSettings = StoredOf<typeof tokenTable>
 type TokenDraft = DraftOf<typeof tokenTable>
 type TokenInput = WireInput<typeof tokenTable> & Partial<Input<typeof olderTokenFields>>
 
+/**
+ * What a write makes of a role, by `merge` of its record; throws a 400 for token settings that
+ * cannot be.
+ */
+export function mergeSettings<I extends TokenInput, D extends TokenDraft>(
+  current: TokenSettings,
+  input: I,
+  merge: (input: I) => D,
+): D & Pick<TokenSettings, 'older_names'> {
+  const draft = { ...merge(renameOlder(input)), older_names: olderNamesAfter(current, input) }
+  checkTokenSettings(draft)
+  return draft
+}
+
 /** The same request without older names. */
-export function renameOlder<I extends TokenInput>(input: I): I {
+function renameOlder<I extends TokenInput>(input: I): I {
   return {
     ...input,
     token_policies: input.token_policies ?? tidyNames(input.policies),
@@ -98,10 +104,7 @@ function tidyNames(names: readonly string[] | undefined): readonly string[] | un
 }
 
 /** A name is kept while writes use it, and goes with a write that knows only the newer one. */
-export function olderNamesAfter(
-  { older_names }: TokenSettings,
-  input: TokenInput,
-): readonly OlderName[] {
+function olderNamesAfter({ older_names }: TokenSettings, input: TokenInput): readonly OlderName[] {
   const names = new Set(older_names)
   for (const [older, newer] of renamed) {
     if (input[older] !== undefined) names.add(older)
@@ -111,7 +114,7 @@ export function olderNamesAfter(
 }
 
 /** Throws a 400 for the first setting that cannot be. */
-export function checkTokenSettings(settings: TokenDraft): void {
+function checkTokenSettings(settings: TokenDraft): void {
   const settled = tokenSettings.check(settings)
   if (!settled.ok) {
     const { field: name, value } = settled.error

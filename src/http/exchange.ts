@@ -17,6 +17,7 @@ import type {
   RequireMayAsk,
   Verb,
 } from '../framework/api.ts'
+import type { InlineLogin } from '../framework/inline-login.ts'
 import { Refusal } from '../framework/refusal.ts'
 import { describeFault } from '../lib/fault.ts'
 import { requestJsonLimits, type JsonLimits, type JsonObject } from '../lib/json.ts'
@@ -28,6 +29,7 @@ import { freeBodyBytes, type BodyBudgets, type BodyShare } from './body-budget.t
 import type { Connection, Outstanding } from './connection.ts'
 import { requireAllowedOrigin, type CorsSettings } from './cors.ts'
 import { requireClientAddress } from './forwarded-for.ts'
+import { requireInlineLogin } from './inline-auth.ts'
 import type { ServingOptions } from './listener-options.ts'
 import {
   ClientGone,
@@ -133,6 +135,7 @@ export class Exchange implements Outstanding {
   #hasJoined = false
   #bodyShare: BodyShare | undefined
   #foreknown: object | undefined
+  #inlineLogin: InlineLogin | undefined
 
   constructor(
     context: ExchangeContext,
@@ -204,7 +207,7 @@ export class Exchange implements Outstanding {
   #answer(): Soon<WireAnswer> {
     const request = this.#request
     const method = this.#connection.takeVerb() ?? request.method ?? ''
-    requireUnambiguousHeaders(request)
+    const hasLogin = requireUnambiguousHeaders(request)
     requireLengthWithin(request, this.#context.options.requestBytesMax)
     const target = this.#target(request.url ?? '')
     const clientAddress = this.#clientAddress()
@@ -212,11 +215,18 @@ export class Exchange implements Outstanding {
       return this.#otherAnswer(method, target, clientAddress)
     }
     if (this.#isPreflight(method, target.path.slice(apiPrefix.length))) return preflightAnswer
+    if (hasLogin) this.#readInlineLogin()
     return after(this.#call(method, target, clientAddress), (call) =>
       this.#hasJoined
         ? this.#handle(call, clientAddress)
         : this.#join().then(() => this.#handle(call, clientAddress)),
     )
+  }
+
+  #readInlineLogin(): void {
+    const { headers, rawHeaders } = this.#request
+    const shown = { token: requestToken(headers), namespace: requestNamespace(headers) }
+    this.#inlineLogin = requireInlineLogin(rawHeaders, shown)
   }
 
   #handle(call: Call, clientAddress: string | undefined): Soon<WireAnswer> {
@@ -226,6 +236,7 @@ export class Exchange implements Outstanding {
       clientPort: this.#connection.port,
       listener: this.#context.options.switches,
       foreknown: this.#foreknown,
+      inlineLogin: this.#inlineLogin,
     })
     return after(this.#context.handler(request), outcomeAnswer)
   }
@@ -285,8 +296,9 @@ export class Exchange implements Outstanding {
   ): Promise<JsonObject | undefined> {
     const { headers } = this.#request
     const token = requestToken(headers)
+    const inlineLogin = this.#inlineLogin
     // The path refuses whoever shows no token, whatever the body says.
-    if (!isOpen && token === undefined) return undefined
+    if (!isOpen && token === undefined && inlineLogin === undefined) return undefined
     const { requestBytesMax } = this.#context.options
     const bytesMax = isOpen ? openBytesMax(requestBytesMax) : requestBytesMax
     requireLengthWithin(this.#request, requestBytesMax)
@@ -297,7 +309,8 @@ export class Exchange implements Outstanding {
     if (isAdmitted) {
       // Any text can be shown as a token: what it is worth is known before much is read and kept.
       const wrapTtlSeconds = requireWrapTtlSeconds(headers)
-      this.#foreknown = await this.#context.requireMayAsk({ ...asked, token, wrapTtlSeconds })
+      const shown = { token, inlineLogin, wrapTtlSeconds }
+      this.#foreknown = await this.#context.requireMayAsk({ ...asked, ...shown })
     }
     const json = isOpen ? openJsonLimits : requestJsonLimits
     const { strangers, callers } = this.#context.bodies
@@ -376,7 +389,7 @@ export class Exchange implements Outstanding {
     clientAddress: string | undefined,
   ): Promise<WireAnswer> {
     const { other } = this.#context
-    if (unservedMethods.has(method)) throw new Refusal('verb_unsupported')
+    if (!pageMethods.has(method)) throw new Refusal('verb_unsupported')
     if (other === undefined) throw new Refusal('not_found')
     requireLengthWithin(this.#request, openBodyBytesMax)
     const { headers } = this.#request
@@ -445,7 +458,7 @@ export class Exchange implements Outstanding {
     try {
       for await (const chunk of chunks) {
         if (this.#isOver) return
-        if (!response.write(chunk)) await whenTaken(response)
+        await whenTaken(response, chunk)
         this.#sentMs = this.#context.clock.monotonicMs()
       }
       response.end()
@@ -471,16 +484,15 @@ export class Exchange implements Outstanding {
   }
 }
 
-/** When the client has taken what was written, or has gone. */
-function whenTaken(response: ServerResponse): Promise<void> {
+/** Writes it; resolves when the system has taken it, or the client has gone. */
+function whenTaken(response: ServerResponse, chunk: Uint8Array): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
-      response.off('drain', done)
       response.off('close', done)
       resolve()
     }
-    response.on('drain', done)
     response.on('close', done)
+    response.write(chunk, done)
   })
 }
 
@@ -490,6 +502,7 @@ interface RequestSource {
   readonly clientPort: number | undefined
   readonly listener: ListenerSwitches
   readonly foreknown: object | undefined
+  readonly inlineLogin: InlineLogin | undefined
 }
 
 class SocketRequest implements ApiRequest {
@@ -502,6 +515,7 @@ class SocketRequest implements ApiRequest {
   readonly clientPort: number | undefined
   readonly listener: ListenerSwitches
   readonly foreknown: object | undefined
+  readonly inlineLogin: InlineLogin | undefined
   readonly via = 'socket'
   readonly header: (name: string) => string | undefined
   readonly #exchange: Exchange
@@ -520,6 +534,7 @@ class SocketRequest implements ApiRequest {
     this.clientPort = source.clientPort
     this.listener = source.listener
     this.foreknown = source.foreknown
+    this.inlineLogin = source.inlineLogin
     this.header = (name) => headerText(headers[name])
   }
 
@@ -542,7 +557,7 @@ class SocketRequest implements ApiRequest {
   }
 }
 
-const unservedMethods = new Set(['TRACE', 'CONNECT', 'LIST', 'SCAN', 'HELP'])
+const pageMethods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
 const openBodyTooLarge = {
   status: 400,

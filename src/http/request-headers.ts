@@ -7,6 +7,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 
 import { invalid, Refusal } from '../framework/refusal.ts'
 import { parseDurationSeconds } from '../lib/duration.ts'
+import { isInlineAuth } from './inline-auth.ts'
 
 const headerLinesMax = 200
 
@@ -25,23 +26,22 @@ const single = new Set([
   'x-vault-wrap-ttl',
 ])
 
-/** A login beside the request: without it this would be the request of somebody else. */
-const inlineAuth = 'x-vault-inline-auth-'
-
 const singleNameLengths = new Set([...single].map((name) => name.length))
 
-/** Throws a refusal when the header block can be read in two ways. */
-export function requireUnambiguousHeaders(request: IncomingMessage): void {
+/**
+ * Throws a refusal when the header block can be read in two ways. Gives whether a login is among
+ * the headers.
+ */
+export function requireUnambiguousHeaders(request: IncomingMessage): boolean {
   const raw = request.rawHeaders
   if (raw.length > headerLinesMax * 2) {
     throw new Refusal('invalid_request', { status: 431, text: 'too many header lines' })
   }
   let seen: string[] | undefined
+  let hasLogin = false
   for (let i = 0; i < raw.length; i += 2) {
     const written = raw[i] ?? ''
-    if (written.length > inlineAuth.length && written.toLowerCase().startsWith(inlineAuth)) {
-      throw invalid(`${inlineAuth}* is not supported: log in first, and send the token`)
-    }
+    if (!hasLogin && isInlineAuth(written)) hasLogin = true
     if (!singleNameLengths.has(written.length)) continue
     const name = written.toLowerCase()
     if (!single.has(name)) continue
@@ -53,6 +53,7 @@ export function requireUnambiguousHeaders(request: IncomingMessage): void {
   if (request.httpVersion === '1.1' && request.headers.host === undefined) {
     throw invalid('the header host is missing')
   }
+  return hasLogin
 }
 
 /** The client token; X-Vault-Token wins. Other schemes than exactly `Bearer ` are no token. */

@@ -74,10 +74,7 @@ export function entityAliasPaths(ports: IdentityPorts): readonly PathDeclaration
         },
         delete: {
           summary: 'Delete an alias; its entity and the tokens stay.',
-          handler: async ({ input }) => {
-            await ports.identities.entityAliases.remove(input.id ?? '')
-            return reply.none()
-          },
+          handler: ({ input }) => reply.done(ports.identities.entityAliases.remove(input.id ?? '')),
         },
       },
     }),

@@ -19,11 +19,9 @@ export function entityMergePaths(ports: IdentityPorts): readonly PathDeclaration
         to_entity_id: idField('Id of the entity that stays.'),
         from_entity_ids: field.commaList({
           help: `Ids of up to ${mergeMax} entities that vanish.`,
-          emptyElements: 'drop',
         }),
         conflicting_alias_ids_to_keep: field.commaList({
           help: 'Where two aliases are on one mount, the id of the one to keep.',
-          emptyElements: 'drop',
         }),
         force: field.bool({ help: 'Taken for older clients.', withoutEffect: true }),
       },

@@ -12,10 +12,7 @@ import { idField, nameField, nameInPath, pageFields, pathNameField } from './sha
 
 const changeFields = {
   metadata: field.kvPairs({ help: 'What is to be known of it, in up to 64 pairs.' }),
-  policies: field.commaList({
-    help: 'Policies of all its tokens.',
-    emptyElements: 'drop',
-  }),
+  policies: field.commaList({ help: 'Policies of all its tokens.' }),
   disabled: field.bool({ help: 'No login is accepted for it, and its tokens are refused.' }),
 } as const
 
@@ -65,10 +62,7 @@ export function entityPaths(ports: IdentityPorts): readonly PathDeclaration[] {
         },
         delete: {
           summary: 'Delete an entity; its tokens are refused from then on.',
-          handler: async ({ input }) => {
-            await ports.identities.entities.remove([input.id ?? ''])
-            return reply.none()
-          },
+          handler: ({ input }) => reply.done(ports.identities.entities.remove([input.id ?? ''])),
         },
       },
     }),
@@ -90,10 +84,8 @@ export function entityPaths(ports: IdentityPorts): readonly PathDeclaration[] {
         },
         delete: {
           summary: 'Delete an entity; its tokens are refused from then on.',
-          handler: async ({ input }) => {
-            await ports.identities.entities.removeByName(input.name ?? '')
-            return reply.none()
-          },
+          handler: ({ input }) =>
+            reply.done(ports.identities.entities.removeByName(input.name ?? '')),
         },
       },
     }),
@@ -104,7 +96,6 @@ export function entityPaths(ports: IdentityPorts): readonly PathDeclaration[] {
       fields: {
         entity_ids: field.commaList({
           help: `Ids of up to ${batchDeleteMax} entities; ids that nobody has are passed over.`,
-          emptyElements: 'drop',
         }),
       },
       operations: {
@@ -115,8 +106,7 @@ export function entityPaths(ports: IdentityPorts): readonly PathDeclaration[] {
             if (ids.length > batchDeleteMax) {
               throw invalid(`'entity_ids' has ${ids.length} ids, at most ${batchDeleteMax}`)
             }
-            await ports.identities.entities.remove(ids)
-            return reply.none()
+            return reply.done(ports.identities.entities.remove(ids))
           },
         },
       },

@@ -68,10 +68,7 @@ export function groupAliasPaths(ports: IdentityPorts): readonly PathDeclaration[
         },
         delete: {
           summary: 'Delete an alias of a group; the group stays.',
-          handler: async ({ input }) => {
-            await ports.identities.groupAliases.remove(input.id ?? '')
-            return reply.none()
-          },
+          handler: ({ input }) => reply.done(ports.identities.groupAliases.remove(input.id ?? '')),
         },
       },
     }),

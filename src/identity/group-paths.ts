@@ -14,14 +14,10 @@ const changeFields = {
     charsMax: 64,
   }),
   metadata: field.kvPairs({ help: 'What is to be known of it, in up to 64 pairs.' }),
-  policies: field.commaList({ help: 'Policies of all its members.', emptyElements: 'drop' }),
-  member_entity_ids: field.commaList({
-    help: 'Ids of the entities in it; replaces who was.',
-    emptyElements: 'drop',
-  }),
+  policies: field.commaList({ help: 'Policies of all its members.' }),
+  member_entity_ids: field.commaList({ help: 'Ids of the entities in it; replaces who was.' }),
   member_group_ids: field.commaList({
     help: 'Ids of the groups in it, whose members inherit its policies; replaces which were.',
-    emptyElements: 'drop',
   }),
 } as const
 
@@ -71,10 +67,7 @@ export function groupPaths(ports: IdentityPorts): readonly PathDeclaration[] {
         },
         delete: {
           summary: 'Delete a group; its members lose its policies at once.',
-          handler: async ({ input }) => {
-            await ports.identities.groups.removeById(input.id ?? '')
-            return reply.none()
-          },
+          handler: ({ input }) => reply.done(ports.identities.groups.removeById(input.id ?? '')),
         },
       },
     }),
@@ -96,10 +89,8 @@ export function groupPaths(ports: IdentityPorts): readonly PathDeclaration[] {
         },
         delete: {
           summary: 'Delete a group; its members lose its policies at once.',
-          handler: async ({ input }) => {
-            await ports.identities.groups.removeByName(input.name ?? '')
-            return reply.none()
-          },
+          handler: ({ input }) =>
+            reply.done(ports.identities.groups.removeByName(input.name ?? '')),
         },
       },
     }),

@@ -4,11 +4,12 @@
  */
 
 import type { ParsedJwt } from '../jose/compact-jwt.ts'
-import { err, ok, type Result } from '../lib/result.ts'
+import { err } from '../lib/result.ts'
 import { readCaBundle, type CaBundle } from './ca-bundle.ts'
 import { RemoteKeySet } from './key-set.ts'
 import { nameOf, type KeyVerdict } from './key-verdict.ts'
 import {
+  nothingDiscovered,
   documentTimeoutMs,
   pairTimeoutMs,
   wellChecked,
@@ -26,6 +27,8 @@ const earlierPairWaitMs = 2_000
 
 export class PairedKeys implements KeySource {
   readonly kind = 'jwks_pairs'
+  readonly discoveredIssuer = nothingDiscovered
+  readonly discoveryDocument = nothingDiscovered
   readonly #pairs: readonly { readonly url: string; readonly ca: CaBundle }[]
   readonly #parts: RemoteContext
   readonly #sets: readonly RemoteKeySet[]
@@ -75,14 +78,6 @@ export class PairedKeys implements KeySource {
       })
     }
     return err({ reason: 'key_unknown', detail: `no pair publishes a key named ${nameOf(kid)}` })
-  }
-
-  discoveredIssuer(): Promise<Result<undefined, never>> {
-    return Promise.resolve(ok(undefined))
-  }
-
-  discoveryDocument(): Promise<Result<undefined, never>> {
-    return Promise.resolve(ok(undefined))
   }
 
   async check(): Promise<NetworkCheck> {

@@ -49,20 +49,14 @@ export const keySourceTable = replacing({
   jwks_url: stored(field.string({ help: 'Address of a JWK Set.' })),
   jwks_ca_pem: stored(field.string({ help: 'CA certificates for jwks_url.' })),
   jwks_pairs: stored(listOfAny({ help: 'List of {jwks_url, jwks_ca_pem}.' })),
-  jwt_validation_pubkeys: stored(
-    field.commaList({ help: 'Public keys in PEM.', emptyElements: 'drop' }),
-  ),
+  jwt_validation_pubkeys: stored(field.commaList({ help: 'Public keys in PEM.' })),
   bound_issuer: stored(field.string({ help: 'Required iss of a JWT login.' })),
   override_allowed_server_names: stored(
-    field.commaList({
-      help: "Certificate names accepted instead of the URL's host.",
-      emptyElements: 'drop',
-    }),
+    field.commaList({ help: "Certificate names accepted instead of the URL's host." }),
   ),
   unsupported_critical_cert_extensions: stored(
     field.commaList({
       help: 'Kept for compatibility; a certificate with an unknown critical extension is refused.',
-      emptyElements: 'drop',
       withoutEffect: true,
     }),
   ),

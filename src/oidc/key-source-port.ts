@@ -4,7 +4,7 @@
  */
 
 import type { ParsedJwt } from '../jose/compact-jwt.ts'
-import type { Result } from '../lib/result.ts'
+import { ok, type Result } from '../lib/result.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { DiscoveryDocument } from './discovery.ts'
@@ -69,5 +69,10 @@ export const documentTimeoutMs = 10_000
  * (SEC-NET-07).
  */
 export const pairTimeoutMs = 20_000
+
+/** Of sources without a discovery document. */
+export function nothingDiscovered(): Promise<Result<undefined, never>> {
+  return Promise.resolve(ok(undefined))
+}
 
 export const wellChecked: NetworkCheck = { isSkippable: false, changes: {} }

@@ -7,6 +7,7 @@ import type { CaBundle } from './ca-bundle.ts'
 import { RemoteKeySet } from './key-set.ts'
 import type { KeyVerdict } from './key-verdict.ts'
 import {
+  nothingDiscovered,
   documentTimeoutMs,
   wellChecked,
   type KeySource,
@@ -18,6 +19,8 @@ import { shownUrl } from './provider-calls.ts'
 
 export class SingleKeySet implements KeySource {
   readonly kind = 'jwks_url'
+  readonly discoveredIssuer = nothingDiscovered
+  readonly discoveryDocument = nothingDiscovered
   readonly #url: string
   readonly #ca: CaBundle
   readonly #parts: RemoteContext
@@ -40,14 +43,6 @@ export class SingleKeySet implements KeySource {
 
   verify(jwt: ParsedJwt): Promise<KeyVerdict> {
     return this.#set.verify(jwt)
-  }
-
-  discoveredIssuer(): Promise<Result<undefined, never>> {
-    return Promise.resolve(ok(undefined))
-  }
-
-  discoveryDocument(): Promise<Result<undefined, never>> {
-    return Promise.resolve(ok(undefined))
   }
 
   async check(): Promise<NetworkCheck> {

@@ -6,9 +6,10 @@
 import type { ParsedJwt } from '../jose/compact-jwt.ts'
 import type { VerificationKey } from '../jose/verification-key.ts'
 import { verifyWithStaticKeys } from '../jose/verify.ts'
-import { err, ok, type Result } from '../lib/result.ts'
+import { err, ok } from '../lib/result.ts'
 import type { KeyVerdict } from './key-verdict.ts'
 import {
+  nothingDiscovered,
   wellChecked,
   type KeySource,
   type KeySourceStatus,
@@ -17,6 +18,8 @@ import {
 
 export class StaticKeys implements KeySource {
   readonly kind = 'static'
+  readonly discoveredIssuer = nothingDiscovered
+  readonly discoveryDocument = nothingDiscovered
   readonly hasKey: (thumbprint: string) => boolean
   readonly #keys: readonly VerificationKey[]
 
@@ -37,14 +40,6 @@ export class StaticKeys implements KeySource {
 
   verify(jwt: ParsedJwt): Promise<KeyVerdict> {
     return Promise.resolve(this.verifyCached(jwt))
-  }
-
-  discoveredIssuer(): Promise<Result<undefined, never>> {
-    return Promise.resolve(ok(undefined))
-  }
-
-  discoveryDocument(): Promise<Result<undefined, never>> {
-    return Promise.resolve(ok(undefined))
   }
 
   check(): Promise<NetworkCheck> {

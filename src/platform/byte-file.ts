@@ -6,7 +6,11 @@
 import { constants } from 'node:fs'
 import { open, rename } from 'node:fs/promises'
 import { fileProblem } from './file-problem.ts'
+import { syncNameOf } from './folder-sync.ts'
 import { removeUserFile } from './user-files.ts'
+
+/** Of one write: pieces come from sockets in sizes that would each be a call. */
+const writeBytes = 1024 * 1024
 
 export interface ByteSink {
   write(chunk: Uint8Array): Promise<void>
@@ -33,12 +37,29 @@ export async function createPrivateFile(path: string): Promise<ByteSink> {
           throw fileProblem(path, cause, 'write')
         },
       )
+    const gathered = Buffer.allocUnsafeSlow(writeBytes)
+    let length = 0
+    const flush = async (): Promise<void> => {
+      const piece = gathered.subarray(0, length)
+      length = 0
+      await inWords(file.writeFile(piece))
+    }
     return {
-      write: (chunk) => inWords(file.writeFile(chunk)),
+      write: async (chunk) => {
+        for (let at = 0; at < chunk.length;) {
+          const taken = chunk.subarray(at, at + writeBytes - length)
+          gathered.set(taken, length)
+          length += taken.length
+          at += taken.length
+          if (length === writeBytes) await flush()
+        }
+      },
       finish: async () => {
+        await flush()
         await inWords(file.sync())
         await file.close()
         await inWords(rename(beside, path))
+        syncNameOf(path)
       },
       discard: async () => {
         await file.close().catch(() => undefined)

@@ -18,6 +18,7 @@ import {
 } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
 import { fileProblem, isMissingFile } from './file-problem.ts'
+import { syncNameOf } from './folder-sync.ts'
 
 /** Largest file that is read whole; data files and certificates are far below it. */
 const fileBytesMax = 64 * 1024 * 1024
@@ -127,6 +128,7 @@ async function replacePrivately(path: string, text: string): Promise<void> {
     await removeUserFile(beside)
     throw cause
   }
+  syncNameOf(path)
 }
 
 /** The path of a new file that has the text. */

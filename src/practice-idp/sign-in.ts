@@ -107,7 +107,7 @@ export class PracticeSignIn {
   /** The page where a person is picked, or where the browser goes at once. */
   authorizePage(query: URLSearchParams): PracticePage {
     const asked = this.#read(query)
-    if (typeof asked === 'string') return this.#message(400, 'This cannot be signed in to', asked)
+    if (typeof asked === 'string') return this.message(400, 'This cannot be signed in to', asked)
     const problem = this.#problemOf(query, asked)
     if (problem !== undefined) return this.#send(this.#refusal(asked, problem))
     if (this.#doors.isOn('access_denied')) return this.#send(this.#refusal(asked, 'access_denied'))
@@ -125,7 +125,7 @@ export class PracticeSignIn {
   choosePage(query: URLSearchParams, name: string): PracticePage {
     const arrival = this.choose(query, name)
     return typeof arrival === 'string'
-      ? this.#message(400, 'This cannot be signed in to', arrival)
+      ? this.message(400, 'This cannot be signed in to', arrival)
       : this.#send(arrival)
   }
 
@@ -379,8 +379,8 @@ export class PracticeSignIn {
     const isKnown = this.answerDevice(query.get('user_code') ?? '', name)
     if (!isKnown) return deviceCodePage(this.#facts(), true)
     return isPerson(name)
-      ? this.#message(200, 'Done', 'The device goes on by itself. This window may be closed.')
-      : this.#message(200, 'Denied', 'The device gets nothing.')
+      ? this.message(200, 'Done', 'The device goes on by itself. This window may be closed.')
+      : this.message(200, 'Denied', 'The device gets nothing.')
   }
 
   /** False when no device waits with that code. A name that nobody has denies. */
@@ -399,10 +399,6 @@ export class PracticeSignIn {
   // ---------------------------------------------------------------- parts
 
   message(status: number, title: string, text: string): PracticePage {
-    return this.#message(status, title, text)
-  }
-
-  #message(status: number, title: string, text: string): PracticePage {
     return messagePage(this.#facts(), { status, title, text })
   }
 

@@ -184,12 +184,12 @@ export const field = {
   /** Whole seconds, negative allowed. */
   signedDuration: (options: FieldOptions) =>
     make('signed_duration', 0, (value) => parseSeconds(value, true), options, optionalScalar),
-  /** Text is split at commas, a list is not; `emptyElements` keeps or drops empty pieces. */
+  /** Text is split at commas, a list is not; empty pieces are dropped unless they are kept. */
   commaList: (options: FieldOptions & { readonly emptyElements?: 'keep' | 'drop' }) =>
     make<readonly string[]>(
       'comma_list',
       [],
-      (value) => parseCommaList(value, options.emptyElements ?? 'keep'),
+      (value) => parseCommaList(value, options.emptyElements ?? 'drop'),
       options,
     ),
   /** One text is one element. */

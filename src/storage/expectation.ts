@@ -10,6 +10,7 @@ export interface SynchronousReader {
 }
 
 export function checkExpectation(reader: SynchronousReader, expectation: Expectation): boolean {
+  if (expectation.kind === 'present') return reader.get(expectation.key) !== undefined
   if (expectation.kind === 'value') {
     return isSameValue(reader.get(expectation.key), expectation.value)
   }

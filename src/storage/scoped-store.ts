@@ -5,6 +5,7 @@
 
 import { after, type Soon } from '../lib/soon.ts'
 import type {
+  Companion,
   Engine,
   Key,
   KeyRange,
@@ -34,18 +35,22 @@ export function partsOfKey(
 export interface ScopedStoreOptions {
   readonly store: Store & TextSealer
   readonly scope: string
-  /** Looks, in the transaction itself, whether the scope may still be written to; throws. */
+  /** A key of the scope that has a record as long as the scope may be written to. */
+  readonly sign: string
+  /** Throws what is to be said when it may not; looks in the transaction itself. */
   readonly guard: (txn: StoreTransaction) => Soon<void>
 }
 
 export class ScopedStore implements Store, TextSealer {
   readonly #store: Store & TextSealer
   readonly #scope: string
+  readonly #sign: string
   readonly #guard: (txn: StoreTransaction) => Soon<void>
 
-  constructor({ store, scope, guard }: ScopedStoreOptions) {
+  constructor({ store, scope, sign, guard }: ScopedStoreOptions) {
     this.#store = store
     this.#scope = scope
+    this.#sign = scopedKey(scope, sign)
     this.#guard = guard
   }
 
@@ -61,10 +66,23 @@ export class ScopedStore implements Store, TextSealer {
     return this.#store.look((view) => work(this.viewOf(view)))
   }
 
+  /**
+   * The commit itself asks for the sign, which costs nothing and reads nothing; only what has come
+   * to nothing asks why.
+   */
   write<T>(work: (txn: StoreTransaction) => Soon<T>): Promise<T> {
-    return this.#store.write((txn) =>
-      after(this.#guard(txn), () => work(new ScopedTransaction(txn, this.#scope))),
-    )
+    let isFirst = true
+    return this.#store.write((txn) => {
+      txn.dependOn(this.#sign)
+      const asked = isFirst ? undefined : this.#guard(txn)
+      isFirst = false
+      return after(asked, () => work(new ScopedTransaction(txn, this.#scope)))
+    })
+  }
+
+  /** What goes along with somebody else's commit, as long as the scope may be written to. */
+  companionOf(companion: Companion): Companion {
+    return { ...companion, key: this.keyOf(companion.key), dependsOn: this.#sign }
   }
 
   /** The same moment, as this scope sees it. */
@@ -165,5 +183,9 @@ class ScopedTransaction extends ScopedView implements StoreTransaction {
 
   delete(key: string): void {
     this.#txn.delete(this.text(key))
+  }
+
+  dependOn(key: string): void {
+    this.#txn.dependOn(this.text(key))
   }
 }

@@ -19,6 +19,7 @@ import {
   type CommitOutcome,
   type Companion,
   type Engine,
+  type Expectation,
   type KeyRange,
   type Store,
   type StoreTransaction,
@@ -238,9 +239,11 @@ export class SealedStore implements Store, TextSealer {
     this.#watchCommit = watch
   }
 
-  #changeOf({ key, value }: Companion): Change {
+  #changeOf({ key, value, dependsOn }: Companion): Change {
     const sealed = this.keyring.seal(key.text, key.codec.encode(value as never))
-    return { expects: [], puts: [[key.text, sealed]], deletes: [] }
+    const expects: Expectation[] =
+      dependsOn === undefined ? [] : [{ kind: 'present', key: dependsOn }]
+    return { expects, puts: [[key.text, sealed]], deletes: [] }
   }
 
   /** Whoever hears of the commit reads a snapshot that has it. */

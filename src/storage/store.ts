@@ -58,6 +58,8 @@ export interface EngineSnapshot extends EngineView {
 export type Expectation =
   | { readonly kind: 'value'; readonly key: string; readonly value: Uint8Array | undefined }
   | { readonly kind: 'keys'; readonly range: KeyRange; readonly keys: readonly string[] }
+  /** Whatever it is. What rests on nothing else costs an engine no reading before the commit. */
+  | { readonly kind: 'present'; readonly key: string }
 
 export interface Change {
   readonly expects: readonly Expectation[]
@@ -76,7 +78,7 @@ export interface EngineCopy {
   /** Of the engine's own. */
   readonly format: number
   readonly bytes: number
-  /** To be read once, to its end or not. */
+  /** To be read once, to its end or not; a piece is valid until the next one is asked for. */
   readonly content: AsyncIterable<Uint8Array>
   /** Whatever was read of it: what it holds back is free again. */
   release(): void
@@ -178,6 +180,8 @@ export const textCodec: Codec<string> = { encode: (value) => value, decode: (tex
 export interface Companion {
   readonly key: Key<never>
   readonly value: unknown
+  /** It is written while there is a record at this key alone. */
+  readonly dependsOn?: string
   /** Called once it is durable. */
   readonly written?: () => void
 }
@@ -217,6 +221,8 @@ export interface StoreTransaction extends StoreView {
   /** A key without a record: a row of an index. */
   putIndex(key: string): void
   delete(key: string): void
+  /** What this changes is a conflict unless there is a record at that key when it is committed. */
+  dependOn(key: string): void
 }
 
 export interface Store {

@@ -51,6 +51,7 @@ export class Transaction implements StoreTransaction {
   readonly #pending = new Map<string, Pending>()
   readonly #values = new Map<string, Uint8Array | undefined>()
   readonly #listings: Expectation[] = []
+  #dependencies: string[] | undefined
   #snapshot: EngineSnapshot | undefined
   #ended = false
 
@@ -70,6 +71,11 @@ export class Transaction implements StoreTransaction {
   delete(key: string): void {
     // There is nothing at such a key, and that is what the caller wants.
     if (isStorableKey(key)) this.#add(key, pendingDelete)
+  }
+
+  dependOn(key: string): void {
+    this.#dependencies ??= []
+    if (!this.#dependencies.includes(key)) this.#dependencies.push(key)
   }
 
   async get<T>(key: Key<T>): Promise<T | undefined> {
@@ -174,6 +180,7 @@ export class Transaction implements StoreTransaction {
     }
     const expects: Expectation[] = [...this.#listings]
     for (const [key, value] of this.#values) expects.push({ kind: 'value', key, value })
+    for (const key of this.#dependencies ?? []) expects.push({ kind: 'present', key })
     const change = { expects, puts, deletes }
     return this.#touchesConfiguration() ? { ...change, advancesEpoch: true } : change
   }

@@ -74,10 +74,7 @@ function devicePaths(ports: AuditPorts): readonly PathDeclaration[] {
         },
         delete: {
           summary: 'Disable an audit device.',
-          handler: async ({ input }) => {
-            await ports.audit.disable(requirePath(input.path))
-            return reply.none()
-          },
+          handler: ({ input }) => reply.done(ports.audit.disable(requirePath(input.path))),
         },
       },
     }),
@@ -144,17 +141,14 @@ function headerPaths(ports: AuditPorts): readonly PathDeclaration[] {
           handler: async ({ input }) => {
             const name = requireHeader(input.header)
             const { hmac = false } = input
-            if (credentials.has(name) && !hmac) throw invalid('hmac: must be true for credentials')
-            await ports.audit.setHeader(name, { hmac })
-            return reply.none()
+            if (isCredential(name) && !hmac) throw invalid('hmac: must be true for credentials')
+            return reply.done(ports.audit.setHeader(name, { hmac }))
           },
         },
         delete: {
           summary: 'Show it no more.',
-          handler: async ({ input }) => {
-            await ports.audit.setHeader(requireHeader(input.header), undefined)
-            return reply.none()
-          },
+          handler: ({ input }) =>
+            reply.done(ports.audit.setHeader(requireHeader(input.header), undefined)),
         },
       },
     }),
@@ -176,6 +170,10 @@ const credentials: ReadonlySet<string> = new Set([
   'proxy-authorization',
   'x-vault-token',
 ])
+
+function isCredential(name: string): boolean {
+  return credentials.has(name) || name.startsWith('x-vault-inline-auth-parameter-')
+}
 
 function requireHeader(name: string | undefined): string {
   if (name === undefined || name === '') throw new Refusal('path_unsupported')

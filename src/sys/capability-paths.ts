@@ -24,8 +24,8 @@ const pathsMax = 1000
 const pathsOfTurn = 10
 
 const pathFields = {
-  paths: field.commaList({ help: 'Paths to ask about.' }),
-  path: field.commaList({ help: 'Older name of paths.' }),
+  paths: field.commaList({ help: 'Paths to ask about.', emptyElements: 'keep' }),
+  path: field.commaList({ help: 'Older name of paths.', emptyElements: 'keep' }),
 } as const
 
 interface CapabilityPorts extends RecordPort, ConfigurationPort, TokenFinder, RightsPort {

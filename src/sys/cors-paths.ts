@@ -28,11 +28,9 @@ export function corsPaths(ports: CorsPorts): readonly PathDeclaration[] {
         enable: field.bool({ help: 'Kept for compatibility; a write enables.' }),
         allowed_origins: field.commaList({
           help: 'Origins such as https://console.example.com, or "*".',
-          emptyElements: 'drop',
         }),
         allowed_headers: field.commaList({
           help: 'Request headers to allow beside the standard ones.',
-          emptyElements: 'drop',
         }),
       },
       operations: {
@@ -65,16 +63,12 @@ export function corsPaths(ports: CorsPorts): readonly PathDeclaration[] {
               allowedHeaders: input.allowed_headers ?? [],
               allowCredentials: false,
             }
-            await save(ports, record)
-            return reply.none()
+            return reply.done(save(ports, record))
           },
         },
         delete: {
           summary: 'Allow no origin.',
-          handler: async () => {
-            await save(ports, off)
-            return reply.none()
-          },
+          handler: () => reply.done(save(ports, off)),
         },
       },
     }),

@@ -4,7 +4,8 @@
  */
 
 import { builtInMounts } from '../core/bootstrap.ts'
-import type { ConfigurationPort } from '../core/ports/system-ports.ts'
+import type { MountBelow } from '../core/namespaces/namespace-admin.ts'
+import type { ConfigurationPort, NamespacePort } from '../core/ports/system-ports.ts'
 import type { CallerFacts } from '../core/caller-facts.ts'
 import { fullPath } from '../core/mount-table.ts'
 import type { Acl } from '../core/policy/acl.ts'
@@ -26,7 +27,7 @@ const documentsMax = 32
 const defineSystemPath = corePaths<CallerFacts>()
 type SystemRequest = CoreRequest<unknown, CallerFacts>
 
-type InternalPorts = ConfigurationPort & OpenApiPorts
+type InternalPorts = ConfigurationPort & NamespacePort & OpenApiPorts
 
 export function internalPaths(ports: InternalPorts): readonly PathDeclaration[] {
   const documents = new BoundedCache<string, string>(documentsMax)
@@ -55,18 +56,15 @@ export function internalPaths(ports: InternalPorts): readonly PathDeclaration[] 
           handler: async (request) => {
             const { path = '' } = request.input
             const acl = await optionalAcl(request)
-            const { mounts } = await ports.configuration()
-            const mount = mounts.find(path)
-            const isVisible =
-              mount !== undefined && acl?.hasAnyCapabilityUnder(fullPath(mount)) === true
-            if (!isVisible) {
+            const found = acl && (await mountOf(ports, path))
+            if (found === undefined || acl?.hasAnyCapabilityUnder(found.path) !== true) {
               // The same answer for "not there" and "not yours", so that nothing can be guessed.
               const shown = `${path}/`
               throw new Refusal('token_refused', {
                 text: `preflight capability check returned 403, please ensure client's policies grant access to path "${shown}"`,
               })
             }
-            return reply.data({ ...mountObject(mount), path: fullPath(mount) })
+            return reply.data({ ...mountObject(found.mount), path: found.path })
           },
         },
       },
@@ -164,6 +162,13 @@ async function openApiReply(
 /** The rules of whoever shows a token, if anybody does: these paths are open. */
 async function optionalAcl({ facts }: SystemRequest): Promise<Acl | undefined> {
   return (await facts.shown())?.acl
+}
+
+/** Of this namespace, or of one below that the path leads into. */
+async function mountOf(ports: InternalPorts, path: string): Promise<MountBelow | undefined> {
+  const { mounts } = await ports.configuration()
+  const own = mounts.find(path)
+  return own === undefined ? ports.namespaces.mountBelow(path) : { mount: own, path: fullPath(own) }
 }
 
 async function visibleMounts(ports: InternalPorts, request: SystemRequest): Promise<JsonObject> {

@@ -216,6 +216,7 @@ function leaseObject(ports: LeasePorts, token: LiveToken, id: string): JsonObjec
     last_renewal: record.renewed === undefined ? null : rfc3339(record.renewed * 1000),
     renewable: record.renewable,
     ttl: secondsLeft(record, now),
+    path: record.path,
   }
 }
 

@@ -107,10 +107,8 @@ export function loginRecordPaths(ports: RecordedLoginsPort): readonly PathDeclar
       operations: {
         read: {
           summary: 'Read it.',
-          handler: async ({ input }) => {
-            const record = await ports.records.find(input.request_id ?? '')
-            return record === undefined ? reply.none() : reply.data(shownRecord(record))
-          },
+          handler: async ({ input }) =>
+            reply.found(await ports.records.find(input.request_id ?? ''), shownRecord),
         },
       },
     }),

@@ -184,8 +184,7 @@ function kindPaths(ports: MountPathPorts, kind: 'auth' | 'secret'): readonly Pat
             }
             const idle = warningsOfIdleFields(tuneFields, data)
             const done = await ports.mounts.tune(mount, { description, options, config })
-            const warnings = [...done, ...idle]
-            return warnings.length > 0 ? reply.none(warnings) : reply.none()
+            return reply.none([...done, ...idle])
           },
         },
       },
@@ -237,10 +236,7 @@ function kindPaths(ports: MountPathPorts, kind: 'auth' | 'secret'): readonly Pat
         },
         delete: {
           summary: `Disable an ${what}: revokes its tokens and deletes its data.`,
-          handler: async ({ input }) => {
-            await ports.mounts.disable(kind, input.path ?? '')
-            return reply.none()
-          },
+          handler: ({ input }) => reply.done(ports.mounts.disable(kind, input.path ?? '')),
         },
       },
     }),

@@ -70,8 +70,7 @@ export function policyPaths(ports: Ports): readonly PathDeclaration[] {
             if (input.dry_run === true) {
               return preview(ports, input.name ?? '', written, sightOf({ may }, accessors))
             }
-            const warnings = await writePolicy(ports, path, input.name, written)
-            return warnings.length > 0 ? reply.none(warnings) : reply.none()
+            return reply.none(await writePolicy(ports, path, input.name, written))
           },
         },
         delete: deletePolicy(ports),
@@ -113,7 +112,7 @@ export function policyPaths(ports: Ports): readonly PathDeclaration[] {
             }
             const warnings = await writePolicy(ports, path, input.name, written)
             if (usesRules) warnings.push("'rules' is deprecated, please use 'policy' instead")
-            return warnings.length > 0 ? reply.none(warnings) : reply.none()
+            return reply.none(warnings)
           },
         },
         delete: deletePolicy(ports),
@@ -143,10 +142,7 @@ function readPolicy(ports: PolicyPort, member: 'policy' | 'rules') {
 function deletePolicy(ports: PolicyPort) {
   return {
     summary: 'Delete a policy.',
-    handler: async ({ input: { name: policy = '' } }: Named) => {
-      await ports.policies.remove(policy)
-      return reply.none()
-    },
+    handler: ({ input: { name: policy = '' } }: Named) => reply.done(ports.policies.remove(policy)),
   }
 }
 

@@ -49,8 +49,7 @@ export function quotaPaths(ports: QuotaPorts): readonly PathDeclaration[] {
               txn.put(key, quotaConfigRecord.merge(current, input))
             })
             await ports.configuration()
-            const warnings = warningsOfIdleFields(quotaConfigRecord.fields, data)
-            return warnings.length > 0 ? reply.none(warnings) : reply.none()
+            return reply.none(warningsOfIdleFields(quotaConfigRecord.fields, data))
           },
         },
       },
@@ -79,8 +78,7 @@ export function quotaPaths(ports: QuotaPorts): readonly PathDeclaration[] {
           summary: 'Read a quota.',
           handler: async ({ input }) => {
             const key = keys.rateLimit(input.name ?? '')
-            const limit = await ports.store.view((view) => view.get(key))
-            return limit === undefined ? reply.none() : reply.data(readShape(limit))
+            return reply.found(await ports.store.view((view) => view.get(key)), readShape)
           },
         },
         write: {
@@ -89,8 +87,7 @@ export function quotaPaths(ports: QuotaPorts): readonly PathDeclaration[] {
             if (!['', 'rate-limit'].includes(input.type ?? '')) {
               throw invalid("'type' must be rate-limit")
             }
-            await write(ports, input.name ?? '', input)
-            return reply.none()
+            return reply.done(write(ports, input.name ?? '', input))
           },
         },
         delete: {
@@ -98,8 +95,7 @@ export function quotaPaths(ports: QuotaPorts): readonly PathDeclaration[] {
           handler: async ({ input }) => {
             const { text } = keys.rateLimit(input.name ?? '')
             await ports.store.write((txn) => txn.delete(text))
-            await ports.configuration()
-            return reply.none()
+            return reply.done(ports.configuration())
           },
         },
       },

@@ -139,10 +139,7 @@ function backupPath({ rekey }: ShareHolderPort, pattern: string): PathDeclaratio
       },
       delete: {
         summary: 'Delete them.',
-        handler: async () => {
-          await rekey.deleteBackup()
-          return reply.none()
-        },
+        handler: () => reply.done(rekey.deleteBackup()),
       },
     },
   })

@@ -57,8 +57,7 @@ export function rotationPaths(ports: RecordPort & RotationPort): readonly PathDe
                 intervalSeconds: interval ?? current.intervalSeconds,
               })
             })
-            await ports.rotation.check()
-            return reply.none()
+            return reply.done(ports.rotation.check())
           },
         },
       },

@@ -118,10 +118,7 @@ export function sealPaths(ports: SealPathPorts): readonly PathDeclaration[] {
       operations: {
         write: {
           summary: 'Seal now: keys and everything read are forgotten.',
-          handler: async () => {
-            await ports.seal.seal()
-            return reply.none()
-          },
+          handler: () => reply.done(ports.seal.seal()),
         },
       },
     }),
@@ -208,11 +205,7 @@ export function sealPaths(ports: SealPathPorts): readonly PathDeclaration[] {
       operations: {
         write: {
           summary: 'Rotate the root key.',
-          handler: () =>
-            asRefusals(async () => {
-              await ports.seal.rotateRootKey()
-              return reply.none()
-            }),
+          handler: () => asRefusals(() => reply.done(ports.seal.rotateRootKey())),
         },
       },
     }),
@@ -226,10 +219,7 @@ export function sealPaths(ports: SealPathPorts): readonly PathDeclaration[] {
         operations: {
           write: {
             summary: 'Rotate.',
-            handler: async () => {
-              await ports.seal.rotate()
-              return reply.none()
-            },
+            handler: () => reply.done(ports.seal.rotate()),
           },
         },
       }),

@@ -65,10 +65,7 @@ export function uiHeaderPaths(ports: HeaderPorts): readonly PathDeclaration[] {
         },
         delete: {
           summary: 'Leave it out again.',
-          handler: async ({ input }) => {
-            await change(ports, (others) => others, input.header ?? '')
-            return reply.none()
-          },
+          handler: ({ input }) => reply.done(change(ports, (others) => others, input.header ?? '')),
         },
       },
     }),

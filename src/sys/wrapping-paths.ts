@@ -51,6 +51,7 @@ export function wrappingPaths(ports: WrappingPort): readonly PathDeclaration[] {
       pattern: 'wrapping/unwrap',
       access: 'token',
       deadToken: 'wrapping',
+      takesUse: 'wrapping',
       summary: 'Gives the answer that a wrapping token holds, once.',
       fields,
       operations: {
@@ -62,7 +63,7 @@ export function wrappingPaths(ports: WrappingPort): readonly PathDeclaration[] {
             const { token = '' } = input
             const own = facts.caller?.token
             const isOwn = own !== undefined && (token === '' || wrapping.isTextOf(token, own))
-            const text = isOwn ? await wrapping.takeOwn(own) : await wrapping.take(token)
+            const text = isOwn ? await wrapping.takeOwn(own) : await wrapping.take(token, own)
             return {
               kind: 'raw',
               status: 200,

@@ -103,7 +103,14 @@ function asKept<R extends CompiledRole | undefined>(role: R): R {
 
 /** As `explainJwtLogin`, up to the first failure and without words: for whoever judges many. */
 export function judgeJwtLogin(input: JwtLoginInput, mayAsk: boolean): Explained<Verdict> {
-  const run = runChecks(jwtLogin, input, claimsOf(input.token), { mayAsk })
+  return verdictOf(runChecks(jwtLogin, input, claimsOf(input.token), { mayAsk }))
+}
+
+export function judgeCelLogin(input: CelLoginInput, mayAsk: boolean): Explained<Verdict> {
+  return verdictOf(runChecks(celLogin, input, claimsOf(input.token), { mayAsk }))
+}
+
+function verdictOf(run: Findings | Asking): Explained<Verdict> {
   if (run.kind === 'needs') return needsOf(run)
   const { failure, found } = run
   return { kind: 'explained', explanation: { failure, outcome: found.outcome } }
@@ -112,10 +119,6 @@ export function judgeJwtLogin(input: JwtLoginInput, mayAsk: boolean): Explained<
 /** What may not be asked, with `mayAsk` false, is unverified. */
 export function explainJwtLogin(input: JwtLoginInput, mayAsk = true): Explained {
   return explain(jwtLogin, input, input.token, { evaluateAll: true, mayAsk })
-}
-
-export function explainCelLogin(input: CelLoginInput, mayAsk = true): Explained {
-  return explain(celLogin, input, input.token, { evaluateAll: true, mayAsk })
 }
 
 export function explainOidcLogin(input: OidcLoginInput, mayAsk = true): Explained {

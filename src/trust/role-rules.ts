@@ -25,15 +25,10 @@ import { parseUserClaim } from './user-claim.ts'
 
 /** What a login decision looks at of a token's settings, which roles of every method have. */
 export const tokenRuleTable = deciding({
-  token_policies: stored(
-    field.commaList({ help: 'Policies of the token.', emptyElements: 'drop' }),
-  ),
+  token_policies: stored(field.commaList({ help: 'Policies of the token.' })),
   token_no_default_policy: stored(field.bool({ help: 'Leave the default policy out.' })),
   token_bound_cidrs: stored(
-    field.commaList({
-      help: 'Addresses or networks that may log in and use the token.',
-      emptyElements: 'drop',
-    }),
+    field.commaList({ help: 'Addresses or networks that may log in and use the token.' }),
   ),
   token_strictly_bind_ip: stored(field.bool({ help: "Bind the token to the login's address." })),
 })
@@ -50,10 +45,9 @@ export const claimRuleTable = deciding({
     field.bool({ help: 'Refuse a token without groups_claim; true by default.' }),
     { default: true, shown: 'unless_default' },
   ),
-  bound_audiences: stored(
-    field.commaList({ help: 'Audiences of which one must be in aud.', emptyElements: 'drop' }),
-    { default: null },
-  ),
+  bound_audiences: stored(field.commaList({ help: 'Audiences of which one must be in aud.' }), {
+    default: null,
+  }),
   bound_subject: stored(field.string({ help: 'Required sub.' })),
   bound_claims: stored(field.textMap({ help: 'Claims with the values that they must have.' }), {
     default: null,
@@ -69,7 +63,7 @@ export const claimRuleTable = deciding({
     default: null,
   }),
   optional_claim_mappings: stored(
-    field.commaList({ help: 'Mapped claims that may be absent, or "*".', emptyElements: 'drop' }),
+    field.commaList({ help: 'Mapped claims that may be absent, or "*".' }),
     { default: null, shown: 'unless_default' },
   ),
   /** Seconds, as the other two: 0 for the default, negative for none (jwt-oidc.md §3.5). */

@@ -1,6 +1,12 @@
 /** The help of the pages: what each reason of a refused sign-in means, and what to do about it. */
 
-import { isReason, reasonRows, type Reason, type ReasonRow } from '../lib/reason-rows.ts'
+import {
+  isReason,
+  reasonRows,
+  usualStatus,
+  type Reason,
+  type ReasonRow,
+} from '../lib/reason-rows.ts'
 import { problemAnswer } from './failure.ts'
 import { html, type Html } from './html.ts'
 import { createPage, type Framed, type Page } from './page.ts'
@@ -77,7 +83,7 @@ export function reasonPage(parts: Framed<{ readonly reason: Reason }>): Page {
         <dt>${text.reason}</dt>
         <dd><code>${reason}</code></dd>
         <dt>${text.status}</dt>
-        <dd>${row.status}</dd>
+        <dd>${row.status ?? usualStatus}</dd>
       </dl>
       <div class="actions"><a class="quiet" href="/ui/help/">${text.all}</a></div>
     </article>`,

@@ -9,6 +9,7 @@ import { performance } from 'node:perf_hooks'
 import { test } from 'node:test'
 import type { WantedDevice } from '../../src/core/audit-devices.ts'
 import { LineLogger } from '../../src/platform/logger.ts'
+import { inlineLogin } from '../harness/inline-auth.ts'
 import { enableJwt } from '../platform/fixture.ts'
 import { startTestServer } from '../harness/test-server.ts'
 import { fileDevice, httpDevice, RecordTaker, recordsIn, startAudited } from './fixture.ts'
@@ -79,15 +80,7 @@ test('a token whose answer cannot be recorded is not given and stays dead (AUD-1
       () => server.root.write('auth/token/create', { id: 'a-chosen-token', policies: ['default'] }),
       () => jwt.login('dev'),
       () => jwt.login('dev', 'bob', { 'X-Vault-Wrap-TTL': '60' }),
-      () =>
-        server.root.call(
-          'POST',
-          'sys/wrapping/wrap',
-          { a: 1 },
-          {
-            headers: { 'X-Vault-Wrap-TTL': '60' },
-          },
-        ),
+      () => server.root.call('POST', 'sys/wrapping/wrap', { a: 1 }, wrapTtl),
     ]
     for (const attempt of attempts) {
       // The request's record is taken, the answer's is not.
@@ -112,6 +105,33 @@ test('a token whose answer cannot be recorded is not given and stays dead (AUD-1
     taker.stop()
   }
 })
+
+test('an answer that was wrapped stays when the asking is not recorded, and is gone when the giving is not (AUD-11)', async () => {
+  const taker = new RecordTaker()
+  const server = await startAudited({}, { more: [httpDevice(await taker.start())] })
+  try {
+    for (const [recorded, after] of [
+      [0, 200],
+      [1, 400],
+    ] as const) {
+      const made = await server.root.call('POST', 'sys/wrapping/wrap', { a: 'inside' }, wrapTtl)
+      const own = server.client(String(made.body.wrap_info.token))
+      taker.good = recorded
+      const refused = await own.write('sys/wrapping/unwrap')
+      taker.good = Infinity
+      assert.equal(refused.status, 500)
+      assert.deepEqual(refused.body, { errors: ['internal error'] })
+      const again = await own.write('sys/wrapping/unwrap')
+      assert.equal(again.status, after, again.text)
+      assert.equal(again.text.includes('inside'), after === 200)
+    }
+  } finally {
+    await server.stop()
+    taker.stop()
+  }
+})
+
+const wrapTtl = { headers: { 'X-Vault-Wrap-TTL': '60' } }
 
 test('with one device that works everything goes on, and the failure is counted and logged (AUD-12, SEC-AUD-06)', async () => {
   const lines: string[] = []
@@ -313,5 +333,29 @@ test('a file that is removed is made anew', async () => {
     assert.ok(recordsIn(server.file('file')).length >= 2)
   } finally {
     await server.stop()
+  }
+})
+
+test('where nobody takes records, a login that comes with a request tells nothing of a password (AUD-10)', async () => {
+  const taker = new RecordTaker()
+  const server = await startAudited({}, { more: [httpDevice(await taker.start())] })
+  try {
+    const password = 'a password while the disk is full'
+    await server.root.must('sys/auth/userpass', { type: 'userpass' })
+    await server.root.must('auth/userpass/users/ann', { password })
+    const self = async (given: string) => {
+      const headers = inlineLogin('auth/userpass/login/ann', { password: given })
+      const call = server.client().call('GET', 'auth/token/lookup-self', undefined, { headers })
+      const { status, text, headers: told } = await call
+      return { status, text, failed: told['x-vault-inline-auth-failed'] }
+    }
+    assert.equal((await self(password)).status, 200)
+    taker.good = 0
+    const right = await self(password)
+    assert.deepEqual([right.status, right.failed], [500, undefined])
+    assert.deepEqual(await self('wrong'), right)
+  } finally {
+    await server.stop()
+    taker.stop()
   }
 })

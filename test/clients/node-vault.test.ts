@@ -182,6 +182,67 @@ describe('tokens', () => {
     const left = (await vault.tokenAccessors()).data.keys
     for (const one of [parent, child, orphan]) assert.ok(!left.includes(one.accessor))
   })
+
+  test('CLT-17: addTokenRole, getTokenRole, tokenRoles, tokenCreateRole, tokenAccessors, removeTokenRole', async () => {
+    await vault.addTokenRole({
+      role_name: 'ours',
+      allowed_policies: 'reader,default',
+      disallowed_policies: 'other',
+      orphan: true,
+      period: 3600,
+      renewable: true,
+      path_suffix: 'team',
+      explicit_max_ttl: 7200,
+    })
+    const { data } = await vault.getTokenRole({ role_name: 'ours' })
+    assert.deepEqual(pick(data, 'allowed_policies', 'orphan', 'token_period', 'path_suffix'), [
+      ['default', 'reader'],
+      true,
+      3600,
+      'team',
+    ])
+    assert.deepEqual((await vault.tokenRoles()).data.keys, ['ours'])
+    const maker = asRoot()
+    const { auth } = await maker.tokenCreateRole({
+      role_name: 'ours',
+      policies: ['reader'],
+      meta: { team: 'a' },
+      no_parent: false,
+      display_name: 'made',
+      num_uses: 0,
+    })
+    assert.equal(maker.token, auth.client_token)
+    assert.deepEqual(pick(auth, 'orphan', 'lease_duration', 'renewable'), [true, 3600, true])
+    const own = (await connect(auth.client_token).tokenLookupSelf()).data
+    assert.deepEqual(pick(own, 'role', 'path'), ['ours', 'auth/token/create/ours/team'])
+    assert.ok((await vault.tokenAccessors()).data.keys.includes(auth.accessor))
+    const other = asRoot().tokenCreateRole({ role_name: 'ours', policies: ['root'] })
+    assert.match(await refusal(other), /^400 /)
+    await vault.removeTokenRole({ role_name: 'ours' })
+    assert.match(await refusal(vault.tokenRoles()), /^404 /)
+    await vault.tokenRevokeAccessor({ accessor: auth.accessor })
+  })
+
+  test('CLT-18: it rejects an answer of 202, and what was asked for is done all the same', async () => {
+    const { auth } = await asRoot().tokenCreate({ policies: ['default'] })
+    const mine = connect(auth.client_token)
+    await vault.write('sys/auth/approle', { type: 'approle' })
+    await vault.write('sys/namespaces/gone', {})
+    const revokePrefix = 'sys/leases/revoke-prefix/auth/token/create'
+    for (const [path, body] of [
+      ['auth/token/tidy', {}],
+      ['auth/approle/tidy/secret-id', {}],
+      ['sys/leases/revoke', { lease_id: 'auth/token/create/none', sync: false }],
+      [revokePrefix, { sync: false }],
+    ] as const) {
+      assert.equal(await refusal(vault.write(path, body)), '202 Status 202', path)
+    }
+    assert.equal(await refusal(vault.delete('sys/namespaces/gone')), '202 Status 202')
+    assert.match(await refusal(mine.tokenLookupSelf()), /^403 /)
+    assert.match(await refusal(vault.read('sys/namespaces/gone')), /^404 /)
+    await vault.write('sys/leases/revoke', { lease_id: 'auth/token/create/none' })
+    await vault.delete('sys/auth/approle')
+  })
 })
 
 describe('logins', () => {

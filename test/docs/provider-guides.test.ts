@@ -174,7 +174,7 @@ async function follow(guide: WorkloadProvider): Promise<void> {
 }
 
 for (const guide of workloadProviders) {
-  const needsCurl = guide.page === 'github-actions' && missingCurl
+  const needsCurl = ['github-actions', 'gitlab'].includes(guide.page) && missingCurl
   test(
     `the guide to ${guide.page} does what it says, and its reasons are met`,
     { skip: needsCurl ? 'curl is not installed' : false },

@@ -1,7 +1,7 @@
 /** Calls the API over a real socket and gives what came back as it is. */
 
 import assert from 'node:assert/strict'
-import { request as httpRequest } from 'node:http'
+import { request as httpRequest, type Agent } from 'node:http'
 import { keepSecrets } from './canary-folder.ts'
 import { lookForExpectations } from './expected-values.ts'
 
@@ -21,6 +21,8 @@ export interface CallOptions {
   readonly headers?: Readonly<Record<string, string>>
   /** Sent as it is instead of JSON. */
   readonly raw?: string | Buffer
+  /** Keeps its connection for the next call. */
+  readonly agent?: Agent
 }
 
 export class ApiClient {
@@ -56,7 +58,7 @@ export class ApiClient {
     return new ApiClient(this.#url.href, this.token, this.#localAddress, namespace)
   }
 
-  /** One call on a connection of its own. `path` is below /v1/ unless it begins with a slash. */
+  /** One call, on a connection of its own without an agent. `path` is below /v1/ unless it begins with a slash. */
   call(
     method: string,
     path: string,
@@ -71,7 +73,7 @@ export class ApiClient {
           port: this.#url.port,
           method,
           path: path.startsWith('/') ? path : `/v1/${path}`,
-          agent: false,
+          agent: options.agent ?? false,
           ...(this.#localAddress === undefined ? {} : { localAddress: this.#localAddress }),
           headers: {
             ...(this.token === undefined ? {} : { 'X-Vault-Token': this.token }),

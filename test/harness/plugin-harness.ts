@@ -246,7 +246,8 @@ function answerOf(
     }
     case 'list': {
       if (reply.keys.length === 0) return { ...emptyAnswer, operation, status: 404, errors: [] }
-      const text = encodeJson({ keys: reply.keys })
+      const { keys, keyInfo } = reply
+      const text = encodeJson(keyInfo === undefined ? { keys } : { keys, key_info: keyInfo })
       return { ...answer, status: 200, text, data: JSON.parse(text) }
     }
     case 'login':

@@ -468,10 +468,11 @@ test('ENV-62: HEAD is its own operation and never has a body', async (t) => {
 test('ENV-21 SEC-HTP-08: verbs that nobody serves are 405', async (t) => {
   const running = await run(t)
   for (const method of ['TRACE', 'CONNECT', 'PROPFIND', 'MKCOL', 'FOO', 'get', 'LISTS', 'X']) {
-    const target = method === 'CONNECT' ? 'localhost:443' : '/v1/a'
-    const answer = await ask(running, `${method} ${target}`)
-    assert.equal(answer.status, 405, method)
-    assert.equal(answer.body, '{"errors":[]}\n')
+    for (const target of method === 'CONNECT' ? ['localhost:443'] : ['/v1/a', '/a', '/']) {
+      const answer = await ask(running, `${method} ${target}`)
+      assert.equal(answer.status, 405, `${method} ${target}`)
+      assert.equal(answer.body, '{"errors":[]}\n')
+    }
   }
   assert.equal(running.requests.length, 0)
 })

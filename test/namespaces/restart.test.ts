@@ -23,9 +23,9 @@ async function allKeys(server: TestServer): Promise<readonly string[]> {
   return found
 }
 
-async function again(first: TestServer): Promise<TestServer> {
+async function again(first: TestServer, place = folder): Promise<TestServer> {
   await first.stop()
-  const server = await startTestServer({ storage: 'lmdb', folder, raw: true })
+  const server = await startTestServer({ storage: 'lmdb', folder: place, raw: true })
   const key = { key: first.unsealKey }
   assert.equal((await server.root.call('PUT', 'sys/unseal', key)).body.sealed, false)
   return server
@@ -74,32 +74,55 @@ test('a restart keeps namespaces, tokens and secrets, and ends what was marked a
   await second.stop()
 })
 
-test('what is written while a namespace is removed leaves nothing behind (NSP-17)', async () => {
-  const server = await startTestServer()
-  const { root } = server
-  const { id } = (await root.must('sys/namespaces/busy')).body.data
-  const inside = root.in('busy')
-  await inside.must('sys/mounts/kv', { type: 'kv' })
-  let isOver = false
-  const writers = Array.from({ length: 8 }, async (_, at) => {
-    for (let count = 0; !isOver; count++) {
-      await inside.write(`kv/${at}-${count}`, { a: 'b' })
-      await inside.write('auth/token/create', { policies: ['default'] })
-      await inside.write(`sys/policies/acl/p${at}-${count}`, { policy: 'path "x" {}' })
+for (const storage of ['inmem', 'lmdb'] as const) {
+  test(`what is written while a namespace is removed leaves nothing behind, in ${storage} (NSP-17)`, async () => {
+    const server = await startTestServer({ storage })
+    const { root } = server
+    const { id } = (await root.must('sys/namespaces/busy')).body.data
+    const inside = root.in('busy')
+    await inside.must('sys/mounts/kv', { type: 'kv' })
+    let isOver = false
+    const writers = Array.from({ length: 8 }, async (_, at) => {
+      for (let count = 0; !isOver; count++) {
+        await inside.write(`kv/${at}-${count}`, { a: 'b' })
+        await inside.write('auth/token/create', { policies: ['default'] })
+        await inside.write(`sys/policies/acl/p${at}-${count}`, { policy: 'path "x" {}' })
+      }
+    })
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    assert.equal((await root.remove('sys/namespaces/busy')).status, 202)
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    isOver = true
+    await Promise.all(writers)
+    for (let tries = 0; (await root.read('sys/namespaces/busy')).status !== 404; tries++) {
+      assert.ok(tries < 500, 'it is never removed')
+      await new Promise((resolve) => setTimeout(resolve, 10))
     }
+    assert.deepEqual(
+      (await allKeys(server)).filter((key) => key.includes(id)),
+      [],
+    )
+    await server.stop()
   })
-  await new Promise((resolve) => setTimeout(resolve, 100))
-  assert.equal((await root.remove('sys/namespaces/busy')).status, 202)
-  await new Promise((resolve) => setTimeout(resolve, 300))
-  isOver = true
-  await Promise.all(writers)
-  for (let tries = 0; (await root.read('sys/namespaces/busy')).status !== 404; tries++) {
-    assert.ok(tries < 500, 'it is never removed')
-    await new Promise((resolve) => setTimeout(resolve, 10))
+}
+
+test('a namespace without the sign that it may be written to is given one by who comes first', async () => {
+  const place = mkdtempSync(join(tmpdir(), 'tokenstile-namespaces-'))
+  try {
+    const first = await startTestServer({ storage: 'lmdb', folder: place })
+    const { id } = (await first.root.must('sys/namespaces/older')).body.data
+    await first.root.in('older').must('sys/mounts/kv', { type: 'kv' })
+    const sign = scopedKey(id, keys.namespaceSign().text)
+    await first.server.core.store.write((txn) => txn.delete(sign))
+
+    const second = await again(first, place)
+    const inside = second.client(first.rootToken).in('older')
+    await inside.must('kv/x', { a: 'b' })
+    assert.ok((await allKeys(second)).includes(sign))
+    assert.equal((await second.client(first.rootToken).remove('sys/namespaces/older')).status, 202)
+    wantError(await inside.write('kv/x', { a: 'c' }), 404, 'namespace not found')
+    await second.stop()
+  } finally {
+    rmSync(place, { recursive: true, force: true })
   }
-  assert.deepEqual(
-    (await allKeys(server)).filter((key) => key.includes(id)),
-    [],
-  )
-  await server.stop()
 })

@@ -102,12 +102,13 @@ function send(client: ApiClient, { operation }: Step, path: string): Promise<Api
   return client.call(method, path, hasBody ? {} : undefined)
 }
 
-/** What the caller learns, but for the id of the request and the path that it has sent itself. */
+/** What the caller learns, but for the id of the request, the time, and the path that it has sent itself. */
 function told({ status, text, body }: ApiResult, path: string): string {
   const id: unknown = body?.request_id
   const plain = typeof id === 'string' ? text.replace(id, '') : text
   const uuids = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g
-  return `${status} ${plain.replaceAll(path, '').replace(uuids, '')}`
+  const time = /"server_time_utc":\d+/
+  return `${status} ${plain.replaceAll(path, '').replace(uuids, '').replace(time, '')}`
 }
 
 const isFromAbove = (from: string, to: string) =>

@@ -135,21 +135,3 @@ test('whoever may not write hears of no field', async () => {
   const answer = await nobody.write('auth/approle/role/x', { dry_run: true })
   assert.equal(answer.status, 403, answer.text)
 })
-
-test('a request that brings a login along is refused, whatever else it shows', async () => {
-  const { root } = server
-  await root.must('kv1/inline', { a: 'b' })
-  for (const name of ['X-Vault-Inline-Auth-Path', 'x-vault-inline-auth-parameter-role']) {
-    const headers = { [name]: 'c2VjcmV0' }
-    for (const [method, path] of [
-      ['DELETE', 'kv1/inline'],
-      ['GET', 'sys/seal-status'],
-    ] as const) {
-      const answer = await root.call(method, path, undefined, { headers })
-      assert.equal(answer.status, 400)
-      assert.match(firstError(answer), /^x-vault-inline-auth-\* is not supported/)
-      assert.doesNotMatch(answer.text, /c2VjcmV0/)
-    }
-  }
-  assert.equal((await root.read('kv1/inline')).status, 200)
-})

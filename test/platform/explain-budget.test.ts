@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { ApiClient } from '../harness/api-client.ts'
+import { inlineLogin } from '../harness/inline-auth.ts'
 import { startTestServer, type TestServer } from '../harness/test-server.ts'
 import { configS, fresh, keyK, plainClaims, plainRole } from '../jwt/fixture.ts'
 
@@ -53,6 +54,21 @@ test('JWTs in place of tokens are counted by whom they stand for, however many t
   await exhaust(bearer('ann'))
   assert.equal(await ask(bearer('ann')), 429)
   assert.equal(await ask(bearer('bob')), 200)
+})
+
+test('logins that come with requests and have no entity are counted each for itself', async () => {
+  const at = 'auth/jwt/cel/role/nobody'
+  const program = { expression: 'pb.Auth{policies: ["p"]}' }
+  await server.root.must(at, { cel_program: program, bound_audiences: ['a'] })
+  const askAs = async (jwt: string): Promise<number> => {
+    const headers = inlineLogin('auth/jwt/cel/login', { role: 'nobody', jwt })
+    const answer = server.client().call('POST', 'sys/explain/login', question, { headers })
+    return (await answer).status
+  }
+  const one = keyK.sign(fresh(plainClaims))
+  for (let i = 0; i < questionsMax; i++) assert.equal(await askAs(one), 200)
+  assert.equal(await askAs(one), 429)
+  assert.equal(await askAs(keyK.sign(fresh({ ...plainClaims, sub: 'other' }))), 200)
 })
 
 test('tokens lent to a namespace from above are counted each for itself', async () => {

@@ -134,6 +134,7 @@ test('SYS-73, SYS-74: one lease', async () => {
   assert.equal(looked.id, lease)
   assert.equal(looked.renewable, true)
   assert.equal(looked.last_renewal, null)
+  assert.equal(looked.path, 'auth/jwt/login')
   // A lease id with another path in front of it is no lease id.
   wantError(
     await root.write('sys/leases/lookup', { lease_id: lease.replace('auth/jwt/', 'auth/jwt2/') }),

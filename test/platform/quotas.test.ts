@@ -130,6 +130,10 @@ test('headers tell what is left where that is asked for', async () => {
   const refused = await self()
   assert.deepEqual([refused.status, ...told(refused)], [429, '2', '0', '5'])
   assert.equal(refused.headers['retry-after'], '5')
+  // Other refusals were counted too.
+  await quota('none', { path: 'sys/nothing', rate: 3, interval: 10 })
+  const unknown = await root.read('sys/nothing')
+  assert.deepEqual([unknown.status >= 400, told(unknown)[1]], [true, '2'])
 })
 
 test('exempt paths are not counted', async () => {

@@ -12,10 +12,8 @@ import { definePath } from '../../src/framework/path.ts'
 import { invalid } from '../../src/framework/refusal.ts'
 import { grantedBy, loginRefusal, renewedBy } from '../../src/framework/role-login.ts'
 import {
-  checkTokenSettings,
-  olderNamesAfter,
+  mergeSettings,
   olderTokenFields,
-  renameOlder,
   shownOlderNames,
   tokenTable,
 } from '../../src/framework/token-settings.ts'
@@ -62,11 +60,7 @@ const passphraseMethod: BackendType = {
             const key = roles.key(name)
             await store.write(async (txn) => {
               const current = (await txn.get(key)) ?? { ...roleRecord.defaults, name }
-              const draft = {
-                ...roleRecord.merge(current, renameOlder(input)),
-                older_names: olderNamesAfter(current, input),
-              }
-              checkTokenSettings(draft)
+              const draft = mergeSettings(current, input, (one) => roleRecord.merge(current, one))
               const role = roleRecord.check(draft)
               if (!role.ok) throw invalid(`invalid '${role.error.field}'`)
               txn.put(key, role.value)

@@ -105,34 +105,39 @@ for (const [id, tuned, types] of typeRows) {
   })
 }
 
-test('ROL-036: roles of every method take default-service and default-batch, which Vault 1.15 clients send', async () => {
-  const jwt = await enableJwt(server, { path: 'default-types' })
-  for (const type of ['userpass', 'approle', 'kubernetes'])
+test('ROL-036: default-service and default-batch are a choice of roles of every method, and read back', async () => {
+  const jwt = await enableJwt(server, { path: 'role-types' })
+  for (const type of ['userpass', 'approle', 'kubernetes']) {
     await root.must(`sys/auth/${type}`, { type })
+  }
+  const roles = [
+    ['auth/role-types/role/r', {}],
+    ['auth/userpass/users/u', { password: 'long-password-1' }],
+    ['auth/approle/role/r', {}],
+    [
+      'auth/kubernetes/role/r',
+      { bound_service_account_names: 'a', bound_service_account_namespaces: 'b' },
+    ],
+  ] as const
   for (const [token_type, given] of [
     ['default-service', 'service'],
     ['default-batch', 'batch'],
   ] as const) {
     await jwt.mustRole('r', { token_type })
     assert.equal((await jwt.mustLogin('r')).body.auth.token_type, given)
-    for (const [path, body] of [
-      ['auth/userpass/users/u', { password: 'long-password-1' }],
-      ['auth/approle/role/r', {}],
-      [
-        'auth/kubernetes/role/r',
-        { bound_service_account_names: 'a', bound_service_account_namespaces: 'b' },
-      ],
-    ] as const) {
+    for (const [path, body] of roles) {
       assert.ok((await root.write(path, { ...body, token_type })).status < 300, path)
       assert.equal((await root.read(path)).body.data.token_type, token_type, path)
     }
     const login = await root.write('auth/userpass/login/u', { password: 'long-password-1' })
     assert.equal(login.body.auth.token_type, given)
   }
+  wantError(await jwt.role('r', { token_type: 'other' }), 400, /token_type/)
 })
 
 test('TOK-110: a batch role can have no period and no uses', async () => {
   const jwt = await enableJwt(server, { path: 'batch-role' })
   wantError(await jwt.role('r', { token_type: 'batch', token_period: '1h' }), 400, /batch/)
   wantError(await jwt.role('r', { token_type: 'batch', token_num_uses: 3 }), 400, /batch/)
+  wantError(await jwt.role('r', { token_type: 'default-batch', token_period: '1h' }), 400, /batch/)
 })

@@ -23,8 +23,10 @@ before(async () => {
   jwt = await enableJwt(server)
   await root.must('sys/policies/acl/maker', {
     policy: `path "auth/token/create" { capabilities = ["update"] }
+             path "auth/token/create/plain" { capabilities = ["update"] }
              path "auth/token/create-orphan" { capabilities = ["update"] }`,
   })
+  await root.must('auth/token/roles/plain', {})
 })
 
 after(() => server.stop())
@@ -47,7 +49,7 @@ test('TOK-73: a bound token works from its network only, and survives a use from
   want403T(await client.read('auth/token/lookup-self'))
 })
 
-test('TOK-72: a child is bound as its parent is, an orphan is not', async () => {
+test('TOK-72: a child is bound as its parent is, an orphan and who is made by a role are not', async () => {
   await jwt.mustRole('maker', { token_bound_cidrs: ['10.0.0.0/8'], token_policies: 'maker' })
   const parent = await loginFrom('10.1.1.1', 'maker')
   const create = async (path: string, body: object) => {
@@ -61,9 +63,10 @@ test('TOK-72: a child is bound as its parent is, an orphan is not', async () => 
   assert.deepEqual(own.bound_cidrs, ['10.0.0.0/8'])
   const grandchild = await create('create', { ttl: '1h' })
   want403T(await selfFrom(grandchild, '11.0.0.1'))
-  const orphan = await create('create-orphan', {})
-  const free = (await selfFrom(orphan, '192.168.0.1')).body.data
-  assert.equal('bound_cidrs' in free, false)
+  for (const path of ['create-orphan', 'create/plain']) {
+    const free = (await selfFrom(await create(path, {}), '192.168.0.1')).body.data
+    assert.equal('bound_cidrs' in free, false)
+  }
   const made = await parent.call('POST', 'auth/token/create', { type: 'batch' }, from('10.1.1.1'))
   const batch = server.client(made.body.auth.client_token)
   want403T(await selfFrom(batch, '192.168.0.1'))

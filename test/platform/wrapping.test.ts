@@ -260,6 +260,87 @@ test('of any number who unwrap at once one gets the answer (SEC-TKN-12)', async 
   assert.equal((await unwrap(near)).status, 200)
 })
 
+test('of two hundred who unwrap at once with the token itself one gets the answer (SEC-TKN-12)', async () => {
+  const durable = await startTestServer({ storage: 'lmdb' })
+  try {
+    const { root: own } = durable
+    for (const place of [own, own.in('deep')]) {
+      if (place !== own) await own.must('sys/namespaces/deep')
+      const made = await wrapped(place, 'POST', 'sys/wrapping/wrap', { body: { a: 'inside' } })
+      const shown = place.as(String(made.body.wrap_info.token))
+      const before = await commitsOf(own)
+      const answers = await Promise.all(
+        Array.from({ length: 200 }, () => shown.call('PUT', 'sys/wrapping/unwrap')),
+      )
+      assert.equal(answers.filter(({ status }) => status === 200).length, 1)
+      assert.equal(answers.filter(({ text }) => text.includes('inside')).length, 1)
+      for (const answer of answers) if (answer.status !== 200) wantError(answer, 400, notLive)
+      // Its use, the token and what was in it go together; nothing of it comes later.
+      assert.ok((await commitsOf(own)) - before < 20)
+      await wantDead(shown)
+    }
+    assert.equal((await own.read('sys/storage/check')).body.data.problem_count, 0)
+  } finally {
+    await durable.stop()
+  }
+})
+
+/** Of the whole server so far. */
+async function commitsOf(client: ApiClient): Promise<number> {
+  const { text } = await client.read('sys/metrics?format=prometheus')
+  return Number(/^tokenstile_storage_commit_seconds_count (\d+)$/m.exec(text)?.[1])
+}
+
+test('to unwrap is one commit, with which token and answer are gone', async () => {
+  const token = await wrappedSecret()
+  const keysOf = async (): Promise<readonly string[]> => {
+    const found: string[] = []
+    await server.server.core.store.view(async (view) => {
+      for await (const key of view.keys({ start: '', end: '\u{10ffff}' })) found.push(key)
+    })
+    return found
+  }
+  const before = await keysOf()
+  const commits = await commitsOf(root)
+  assert.equal((await unwrap(token)).status, 200)
+  assert.equal((await commitsOf(root)) - commits, 1)
+  const left = new Set(await keysOf())
+  const gone = before.filter((key) => !left.has(key)).map((key) => key.split('/')[0])
+  assert.deepEqual(gone, ['d', 'd', 't', 'x'])
+})
+
+test('a wrapping token that is refused before it is opened keeps its answer', async () => {
+  const token = await wrappedSecret()
+  const own = root.as(token)
+  const path = 'sys/wrapping/unwrap'
+  wantError(await wrapped(own, 'PUT', path), 400, /cannot be wrapped again/)
+  wantError(await own.write(path, { token: 'x'.repeat(5000) }), 400, /at most 4096/)
+  wantError(await own.write(path, { token: 'no token' }), 400, notLive)
+  await root.must('sys/namespaces/elsewhere')
+  want403P(await own.in('elsewhere').write(path))
+  const inside = await wrapped(root.in('elsewhere'), 'POST', 'sys/wrapping/wrap', {
+    body: { of: 'elsewhere' },
+  })
+  const foreign = String(inside.body.wrap_info.token)
+  wantError(await root.as(foreign).write(path), 400, notLive)
+  wantError(await root.write(path, { token: foreign }), 400, notLive)
+  assert.equal((await root.as(foreign).in('elsewhere').write(path)).body.data.of, 'elsewhere')
+  assert.equal((await unwrap(token)).body.data.data.key, 'value of x')
+})
+
+test('a wrapping token that opens another one is spent with it, once', async () => {
+  const [asker, ...others] = await Promise.all([1, 2, 3, 4, 5].map(() => wrappedSecret()))
+  const own = root.as(asker)
+  const answers = await Promise.all(
+    others.map((token) => own.write('sys/wrapping/unwrap', { token })),
+  )
+  assert.equal(answers.filter(({ status }) => status === 200).length, 1)
+  for (const answer of answers) if (answer.status !== 200) wantError(answer, 400, notLive)
+  wantError(await own.write('sys/wrapping/unwrap'), 400, notLive)
+  const left = await Promise.all(others.map(unwrap))
+  assert.equal(left.filter(({ status }) => status === 200).length, 3)
+})
+
 test('a stranger has nothing kept here, and an answer that is too large is not wrapped', async () => {
   const path = 'sys/wrapping/lookup'
   const token = await wrappedSecret()

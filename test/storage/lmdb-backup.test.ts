@@ -51,7 +51,8 @@ test('a copy is one state, however much is changed and deleted while it is read'
   const pieces: Uint8Array[] = []
   let number = 4
   for await (const piece of encodeBackup(header, copy.content)) {
-    pieces.push(piece)
+    // It is lent until the next one is asked for.
+    pieces.push(Buffer.from(piece))
     await round(engine, number++)
     const deletes = Array.from({ length: keysCount / 2 }, (_, i) => keyOf(2 * i))
     await engine.commit([{ expects: [], puts: [], deletes }])

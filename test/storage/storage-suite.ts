@@ -8,6 +8,7 @@ import { SystemRandom } from '../../src/platform/random.ts'
 import { SeededRandom } from '../harness/seeded-random.ts'
 import { compareKeys } from '../../src/storage/key-order.ts'
 import { Keyring } from '../../src/storage/keyring.ts'
+import { ScopedStore, scopedKey, scopedTransaction } from '../../src/storage/scoped-store.ts'
 import { destroyRange, SealedStore } from '../../src/storage/sealed-store.ts'
 import {
   prefixRange,
@@ -20,6 +21,7 @@ import {
   type Expectation,
   type KeyRange,
   type Store,
+  type StoreTransaction,
 } from '../../src/storage/store.ts'
 import { KeyNotStorable } from '../../src/storage/transaction.ts'
 
@@ -245,6 +247,59 @@ export function storageSuite(name: string, openEngine: () => Promise<OpenedEngin
       assert.deepEqual(outcomes, ['committed', 'committed', 'committed', 'conflict', 'committed'])
     },
   )
+
+  engineTest(
+    'what depends on a record is a conflict when there is none, also within one batch',
+    async (engine) => {
+      await engine.commit([put('c/a', 't/sign')])
+      const outcomes = await engine.commit([
+        dependent('c/a', 't/1', 'd/1'),
+        dependent('c/none', 't/2', 'd/2'),
+        put('d/3'),
+        dependent('t/sign', 't/4'),
+        { ...dependent('c/a', 't/5'), deletes: ['c/a', 'd/1'] },
+        dependent('c/a', 't/6'),
+        dependent('c/a', 'c/a'),
+        put('c/none'),
+        dependent('c/none', 'c/end'),
+      ])
+      assert.deepEqual(outcomes, [
+        ...['committed', 'conflict', 'committed', 'committed', 'committed', 'conflict', 'conflict'],
+        ...['committed', 'committed'],
+      ])
+      const left = ['c/end', 'c/none', 'd/3', 't/1', 't/4', 't/5', 't/sign']
+      assert.deepEqual(await list(engine, everything), left)
+      // Beside one that reads, and as one of several.
+      const mixed = await engine.commit([
+        change({ expects: [value('d/3', 'd/3')], puts: [['d/7', Buffer.from('7')]] }),
+        dependent('c/none', 'd/8'),
+        dependent('c/a', 'd/9'),
+        change({
+          expects: [...dependent('c/none').expects, ...dependent('c/a').expects],
+          puts: [['d/9', Buffer.from('9')]],
+        }),
+      ])
+      assert.deepEqual(mixed, ['committed', 'committed', 'conflict', 'conflict'])
+      assert.deepEqual(await list(engine, prefixRange('d/')), ['d/3', 'd/7', 'd/8'])
+    },
+  )
+
+  engineTest('large batches keep to what their changes depend on', async (engine) => {
+    await engine.commit([put('c/0', 'c/1')])
+    for (let round = 0; round < 4; round++) {
+      const sign = (i: number): string | undefined => ['c/0', undefined, 'c/2', 'c/1'][i % 4]
+      const name = (i: number): string => `t/${round}/${String(i).padStart(5, '0')}`
+      // Single ones that take turns, and then long runs of one kind.
+      const kinds = Array.from({ length: 4000 }, (_, i) => sign(round % 2 === 0 ? i : i >> 9))
+      const changes = kinds.map((key, i) =>
+        key === undefined ? put(name(i)) : dependent(key, name(i), `d/${name(i)}`),
+      )
+      const wanted = kinds.map((key) => (key === 'c/2' ? 'conflict' : 'committed'))
+      assert.deepEqual(await engine.commit(changes), wanted)
+      const names = kinds.flatMap((key, i) => (key === 'c/2' ? [] : [name(i)]))
+      assert.deepEqual(await list(engine, prefixRange(`t/${round}/`)), names)
+    }
+  })
 
   engineTest('commits given at once all happen', async (engine) => {
     const keys = Array.from({ length: 300 }, (_, i) => `p/${String(i).padStart(4, '0')}`)
@@ -621,6 +676,61 @@ export function storageSuite(name: string, openEngine: () => Promise<OpenedEngin
     },
   )
 
+  engineTest(
+    'what is on its way to a scope that ends is not written there, and asks why (NSP-17)',
+    async (engine) => {
+      const store = openStore(engine)
+      const sign = 'c/sign'
+      const guard = async (txn: StoreTransaction): Promise<void> => {
+        if ((await txn.get(recordKey(scopedKey('one', sign)))) === undefined)
+          throw new Error('over')
+      }
+      const scope = new ScopedStore({ store, scope: 'one', sign, guard })
+      await store.write((txn) => scopedTransaction(txn, 'one').put(recordKey(sign), 1))
+      await scope.write((txn) => txn.put(recordKey('t/1'), 1))
+      let end = (): void => {}
+      const isHeld = new Promise<void>((resolve) => {
+        end = resolve
+      })
+      const late = scope.write(async (txn) => {
+        await isHeld
+        txn.put(recordKey('t/2'), 2)
+      })
+      await store.write((txn) => scopedTransaction(txn, 'one').delete(sign))
+      end()
+      await assert.rejects(late, /^Error: over$/)
+      await assert.rejects(
+        scope.write((txn) => txn.put(recordKey('t/3'), 3)),
+        /^Error: over$/,
+      )
+      store.sendAlong(() => scope.companionOf({ key: recordKey<never>('l/1'), value: 'along' }))
+      await store.write((txn) => txn.put(recordKey('t/4'), 4))
+      assert.deepEqual(await list(engine, everything), ['epoch', 't/4', 't/~one/1'])
+    },
+  )
+
+  engineTest('a write to a scope reads nothing, and rests on its sign alone', async (engine) => {
+    const changes: Change[] = []
+    const seen: Engine = {
+      type: engine.type,
+      snapshot: () => engine.snapshot(),
+      commit: (batch) => {
+        changes.push(...batch)
+        return engine.commit(batch)
+      },
+      close: () => engine.close(),
+    }
+    await engine.commit([put('c/~one/sign')])
+    const store = openStore(seen)
+    const guard = (): void => assert.fail('it is not asked')
+    const scope = new ScopedStore({ store, scope: 'one', sign: 'c/sign', guard })
+    await scope.write((txn) => txn.putIndex('x/1'))
+    assert.deepEqual(
+      changes.map(({ expects }) => expects),
+      [[{ kind: 'present', key: 'c/~one/sign' }]],
+    )
+  })
+
   engineTest('a store that is sealed while work runs does not commit it', async (engine) => {
     const store = openStore(engine)
     const work = store.write((txn) => {
@@ -662,6 +772,11 @@ function change(parts: Partial<Change>): Change {
 /** Puts each key with itself as value. */
 function put(...keys: readonly string[]): Change {
   return change({ puts: keys.map((key) => [key, Buffer.from(key)]) })
+}
+
+/** Puts each key, as long as there is a record at the first. */
+function dependent(key: string, ...puts: readonly string[]): Change {
+  return { ...put(...puts), expects: [{ kind: 'present', key }] }
 }
 
 function value(key: string, text: string | undefined): Expectation {

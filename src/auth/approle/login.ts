@@ -167,6 +167,7 @@ export function loginPath(login: AppRoleLogin): PathDeclaration {
   return definePath({
     pattern: 'login',
     access: 'open',
+    isLogin: true,
     summary: 'Trades a role id and a secret id for a token.',
     fields: loginFields,
     repeats: 'refuse',

@@ -4,20 +4,9 @@ import { listPath } from '../../framework/named-records.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { Refusal } from '../../framework/refusal.ts'
 import { reply, type Reply } from '../../framework/reply.ts'
-import type { JsonObject } from '../../lib/json.ts'
-import type { FieldTable, Input } from '../../schema/field.ts'
-import {
-  readShape,
-  roleFields,
-  roleNameField,
-  roleRecord,
-  type RoleInput,
-  type RoleRecord,
-} from './role-record.ts'
+import { readShape, roleFields, roleNameField, roleRecord, type RoleInput } from './role-record.ts'
 import type { AppRoles } from './roles.ts'
 import type { SecretIds } from './secret-ids.ts'
-
-const { defaults } = roleRecord
 
 export function rolePaths(roles: AppRoles, secrets: SecretIds): readonly PathDeclaration[] {
   return [
@@ -30,24 +19,16 @@ export function rolePaths(roles: AppRoles, secrets: SecretIds): readonly PathDec
       summary: 'One role: what its logins need, and what they receive.',
       fields: { role_name: roleNameField, ...roleFields },
       tellsUnknown: true,
-      exists: async ({ captures }) => {
-        const name = roleNameField.spell?.(captures['role_name'] ?? '') ?? ''
-        return (await roles.load(name)) !== undefined
-      },
+      exists: ({ captures }) => roles.has(roleNameField.spell?.(captures['role_name'] ?? '') ?? ''),
       operations: {
         read: {
           summary: 'Read a role.',
-          handler: async ({ input }) => {
-            const role = await roles.load(input.role_name ?? '')
-            return role === undefined ? reply.none() : reply.data(readShape(role))
-          },
+          handler: async ({ input }) =>
+            reply.found(await roles.load(input.role_name ?? ''), readShape),
         },
         write: {
           summary: 'Create or update a role; what is not given stays.',
-          handler: async ({ input }) => {
-            await roles.write(input.role_name ?? '', input)
-            return reply.none()
-          },
+          handler: ({ input }) => reply.done(roles.write(input.role_name ?? '', input)),
         },
         delete: {
           summary: 'Delete a role and its secret ids.',
@@ -73,10 +54,8 @@ function roleIdPath(roles: AppRoles): PathDeclaration {
     operations: {
       read: {
         summary: 'Read the role id.',
-        handler: async ({ input }) => {
-          const role = await roles.load(input.role_name ?? '')
-          return role === undefined ? reply.none() : reply.data({ role_id: role.role_id })
-        },
+        handler: async ({ input }) =>
+          reply.found(await roles.load(input.role_name ?? ''), ({ role_id }) => ({ role_id })),
       },
       write: {
         summary: 'Set a role id of your own.',
@@ -91,138 +70,67 @@ async function change(roles: AppRoles, name: string, input: RoleInput): Promise<
   return reply.none()
 }
 
-interface FieldView<F extends FieldTable> {
-  /** The last part of the path. */
-  readonly segment: string
-  readonly fields: F
-  readonly show: (role: RoleRecord) => JsonObject
-  /** As a request for the whole role would give it. */
-  readonly inputOf: (input: Input<F>) => RoleInput
-  /** What a delete sets. */
-  readonly initial: RoleInput
+/** The path of one field by itself, by its own name and an older one. */
+function fieldPath(
+  roles: AppRoles,
+  name: keyof typeof roleRecord.fields,
+  fields: Partial<typeof roleFields>,
+  {
+    segment = name.replaceAll('_', '-'),
+    shownAs = name,
+  }: { readonly segment?: string; readonly shownAs?: string } = {},
+): PathDeclaration {
+  return definePath({
+    pattern: `role/:role_name/${segment}`,
+    access: 'token',
+    summary: `${segment} of a role by itself.`,
+    fields: { ...fields, role_name: roleNameField },
+    operations: {
+      read: {
+        summary: 'Read it.',
+        handler: async ({ input }) =>
+          reply.found(await roles.load(input.role_name ?? ''), (role) => ({
+            [shownAs]: role[name],
+          })),
+      },
+      write: {
+        summary: 'Set it.',
+        handler: ({ input }) => change(roles, input.role_name ?? '', input),
+      },
+      delete: {
+        summary: 'Set it to its default.',
+        handler: ({ input }) =>
+          change(roles, input.role_name ?? '', { [name]: roleRecord.defaults[name] ?? [] }),
+      },
+    },
+  })
 }
 
 function fieldPaths(roles: AppRoles): readonly PathDeclaration[] {
-  const view = <const F extends FieldTable>({ segment, fields, ...of }: FieldView<F>) => {
-    const path = { pattern: `role/:role_name/${segment}`, access: 'token' } as const
-    const nameOf = ({ role_name }: { readonly role_name?: unknown }) => String(role_name ?? '')
-    return definePath({
-      ...path,
-      summary: `${segment} of a role by itself.`,
-      fields: { ...fields, role_name: roleNameField },
-      operations: {
-        read: {
-          summary: 'Read it.',
-          handler: async ({ input }) => {
-            const role = await roles.load(nameOf(input))
-            return role === undefined ? reply.none() : reply.data(of.show(role))
-          },
-        },
-        write: {
-          summary: 'Set it.',
-          handler: ({ input }) => change(roles, nameOf(input), of.inputOf(input)),
-        },
-        delete: {
-          summary: 'Set it to its default.',
-          handler: ({ input }) => change(roles, nameOf(input), of.initial),
-        },
-      },
-    })
-  }
-  const {
-    token_policies,
-    policies,
-    secret_id_num_uses,
-    secret_id_ttl,
-    secret_id_bound_cidrs,
-    bound_cidr_list,
-    token_bound_cidrs,
-    bind_secret_id,
-    token_period,
-    period,
-    token_num_uses,
-    token_ttl,
-    token_max_ttl,
-  } = roleFields
+  const { token_policies, policies, token_period, period, bind_secret_id } = roleFields
+  const { secret_id_num_uses, secret_id_ttl, secret_id_bound_cidrs } = roleFields
+  const { bound_cidr_list } = roleFields
+  const { token_bound_cidrs, token_num_uses, token_ttl, token_max_ttl } = roleFields
   return [
-    view({
-      segment: 'policies',
-      fields: { token_policies, policies },
-      show: (role) => ({ token_policies: role.token_policies }),
-      inputOf: (input) => input,
-      initial: { token_policies: [] },
-    }),
-    view({
-      segment: 'secret-id-num-uses',
-      fields: { secret_id_num_uses },
-      show: (role) => ({ secret_id_num_uses: role.secret_id_num_uses }),
-      inputOf: (input) => input,
-      initial: { secret_id_num_uses: defaults.secret_id_num_uses },
-    }),
-    view({
-      segment: 'secret-id-ttl',
-      fields: { secret_id_ttl },
-      show: (role) => ({ secret_id_ttl: role.secret_id_ttl }),
-      inputOf: (input) => input,
-      initial: { secret_id_ttl: defaults.secret_id_ttl },
-    }),
-    view({
-      segment: 'secret-id-bound-cidrs',
-      fields: { secret_id_bound_cidrs },
-      show: (role) => ({ secret_id_bound_cidrs: role.secret_id_bound_cidrs }),
-      inputOf: (input) => input,
-      initial: { secret_id_bound_cidrs: [] },
-    }),
-    // Vault compatibility: the older name has a path of its own too.
-    view({
-      segment: 'bound-cidr-list',
-      fields: { bound_cidr_list },
-      show: (role) => ({ bound_cidr_list: role.secret_id_bound_cidrs }),
-      inputOf: (input) => input,
-      initial: { secret_id_bound_cidrs: [] },
-    }),
-    view({
-      segment: 'token-bound-cidrs',
-      fields: { token_bound_cidrs },
-      show: (role) => ({ token_bound_cidrs: role.token_bound_cidrs }),
-      inputOf: (input) => input,
-      initial: { token_bound_cidrs: [] },
-    }),
-    view({
-      segment: 'bind-secret-id',
-      fields: { bind_secret_id },
-      show: (role) => ({ bind_secret_id: role.bind_secret_id }),
-      inputOf: (input) => input,
-      initial: { bind_secret_id: defaults.bind_secret_id },
-    }),
-    view({
-      segment: 'period',
-      fields: { token_period, period },
-      show: (role) => ({ token_period: role.token_period }),
-      inputOf: (input) => input,
-      initial: { token_period: defaults.token_period },
-    }),
-    view({
-      segment: 'token-num-uses',
-      fields: { token_num_uses },
-      show: (role) => ({ token_num_uses: role.token_num_uses }),
-      inputOf: (input) => input,
-      initial: { token_num_uses: defaults.token_num_uses },
-    }),
-    view({
-      segment: 'token-ttl',
-      fields: { token_ttl },
-      show: (role) => ({ token_ttl: role.token_ttl }),
-      inputOf: (input) => input,
-      initial: { token_ttl: defaults.token_ttl },
-    }),
-    view({
-      segment: 'token-max-ttl',
-      fields: { token_max_ttl },
-      show: (role) => ({ token_max_ttl: role.token_max_ttl }),
-      inputOf: (input) => input,
-      initial: { token_max_ttl: defaults.token_max_ttl },
-    }),
+    fieldPath(roles, 'token_policies', { token_policies, policies }, { segment: 'policies' }),
+    fieldPath(roles, 'secret_id_num_uses', { secret_id_num_uses }),
+    fieldPath(roles, 'secret_id_ttl', { secret_id_ttl }),
+    fieldPath(roles, 'secret_id_bound_cidrs', { secret_id_bound_cidrs }),
+    fieldPath(
+      roles,
+      'secret_id_bound_cidrs',
+      { bound_cidr_list },
+      {
+        segment: 'bound-cidr-list',
+        shownAs: 'bound_cidr_list',
+      },
+    ),
+    fieldPath(roles, 'token_bound_cidrs', { token_bound_cidrs }),
+    fieldPath(roles, 'bind_secret_id', { bind_secret_id }),
+    fieldPath(roles, 'token_period', { token_period, period }, { segment: 'period' }),
+    fieldPath(roles, 'token_num_uses', { token_num_uses }),
+    fieldPath(roles, 'token_ttl', { token_ttl }),
+    fieldPath(roles, 'token_max_ttl', { token_max_ttl }),
     definePath({
       pattern: 'role/:role_name/local-secret-ids',
       access: 'token',
@@ -231,11 +139,10 @@ function fieldPaths(roles: AppRoles): readonly PathDeclaration[] {
       operations: {
         read: {
           summary: 'Read it.',
-          handler: async ({ input }) => {
-            const role = await roles.load(input.role_name ?? '')
-            if (role === undefined) return reply.none()
-            return reply.data({ local_secret_ids: role.local_secret_ids })
-          },
+          handler: async ({ input }) =>
+            reply.found(await roles.load(input.role_name ?? ''), ({ local_secret_ids }) => ({
+              local_secret_ids,
+            })),
         },
       },
     }),

@@ -16,10 +16,9 @@ export const roleRecord = defineRecord({
   uid: own<string>(''),
   role_id: own<string>(''),
   bind_secret_id: stored(field.bool({ help: 'A login needs a secret id.' }), { default: true }),
-  secret_id_bound_cidrs: stored(
-    field.commaList({ help: 'Networks that logins may come from.', emptyElements: 'drop' }),
-    { default: null },
-  ),
+  secret_id_bound_cidrs: stored(field.commaList({ help: 'Networks that logins may come from.' }), {
+    default: null,
+  }),
   secret_id_num_uses: stored(
     field.int({ help: 'Logins that a secret id is good for; 0 is no limit.' }),
   ),
@@ -45,7 +44,6 @@ export const roleFields = {
   bound_cidr_list: field.commaList({
     help: 'Older name of secret_id_bound_cidrs.',
     deprecated: true,
-    emptyElements: 'drop',
   }),
   role_id: field.string({
     help: 'Its id; a random one when none is given.',

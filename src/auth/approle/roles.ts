@@ -2,16 +2,9 @@
 
 import type { BackendContext } from '../../framework/backend.ts'
 import type { Lockout } from '../../framework/lockout.ts'
-import { NamedRecords, type Page } from '../../framework/named-records.ts'
+import { NamedRecords } from '../../framework/named-records.ts'
 import { invalid } from '../../framework/refusal.ts'
-import {
-  checkTokenSettings,
-  olderNamesAfter,
-  renameOlder,
-  requireChoices,
-  requireNetworks,
-} from '../../framework/token-settings.ts'
-import type { Soon } from '../../lib/soon.ts'
+import { mergeSettings, requireChoices, requireNetworks } from '../../framework/token-settings.ts'
 import type { Key, StoreTransaction, StoreView } from '../../storage/store.ts'
 import { roleCodec, roleRecord, type RoleInput, type RoleRecord } from './role-record.ts'
 
@@ -19,23 +12,14 @@ interface NamedBy {
   readonly name: string
 }
 
-export class AppRoles {
+export class AppRoles extends NamedRecords<RoleRecord> {
   readonly #context: BackendContext
   readonly #lockout: Lockout
-  readonly #records: NamedRecords<RoleRecord>
 
   constructor(context: BackendContext, lockout: Lockout) {
+    super(context.store, 'role/', roleCodec)
     this.#context = context
     this.#lockout = lockout
-    this.#records = new NamedRecords(context.store, 'role/', roleCodec)
-  }
-
-  load(name: string, view?: StoreView): Soon<RoleRecord | undefined> {
-    return this.#records.load(name, view)
-  }
-
-  names(page?: Page): Promise<readonly string[]> {
-    return this.#records.names(page)
   }
 
   async byRoleId(roleId: string, view: StoreView): Promise<RoleRecord | undefined> {
@@ -58,7 +42,7 @@ export class AppRoles {
   }
 
   async #put(name: string, input: RoleInput, txn: StoreTransaction): Promise<void> {
-    const key = this.#records.key(name)
+    const key = this.key(name)
     const current = await txn.get(key)
     const { random } = this.#context
     const role = merged(current ?? { ...roleRecord.defaults, name, uid: random.uuid() }, input)
@@ -79,7 +63,7 @@ export class AppRoles {
 
   /** The role that went, of which there are secret ids left to be taken away. */
   async remove(name: string): Promise<RoleRecord | undefined> {
-    const key = this.#records.key(name)
+    const key = this.key(name)
     return this.#context.store.write(async (txn) => {
       const role = await txn.get(key)
       if (role === undefined) return undefined
@@ -97,13 +81,10 @@ export class AppRoles {
 }
 
 function merged(current: RoleRecord, input: RoleInput): RoleRecord {
-  const older_names = olderNamesAfter(current, input)
   const { secret_id_bound_cidrs = input.bound_cidr_list } = input
-  const draft = {
-    ...roleRecord.merge(current, { ...renameOlder(input), secret_id_bound_cidrs }),
-    older_names,
-  }
-  checkTokenSettings(draft)
+  const draft = mergeSettings(current, input, (one) =>
+    roleRecord.merge(current, { ...one, secret_id_bound_cidrs }),
+  )
   const cidrs = draft.secret_id_bound_cidrs ?? []
   requireNetworks('secret_id_bound_cidrs', cidrs)
   if (draft.secret_id_num_uses < 0) throw invalid("'secret_id_num_uses' cannot be negative")

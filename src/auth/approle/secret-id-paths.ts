@@ -140,10 +140,8 @@ export function secretIdPaths(
       operations: {
         write: {
           summary: 'Look it up; an unknown one answers nothing.',
-          handler: async ({ input }) => {
-            const found = await lookUp(input, bySecretId(input))
-            return found === undefined ? reply.none() : reply.data(found)
-          },
+          handler: async ({ input }) =>
+            reply.found(await lookUp(input, bySecretId(input)), (data) => data),
         },
       },
     }),
@@ -210,8 +208,7 @@ function destroyBoth<I>(work: (input: I) => Promise<void>) {
   const operation = {
     summary: 'Destroy it.',
     handler: async ({ input }: { readonly input: I }): Promise<Reply> => {
-      await work(input)
-      return reply.none()
+      return reply.done(work(input))
     },
   }
   return { write: operation, delete: operation }

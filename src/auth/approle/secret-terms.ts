@@ -16,14 +16,8 @@ export const termFields = {
     help: 'A text with a JSON object of texts, which the tokens get as metadata.',
     charsMax: metadataCharsMax,
   }),
-  cidr_list: field.commaList({
-    help: 'Networks that logins with it may come from.',
-    emptyElements: 'drop',
-  }),
-  token_bound_cidrs: field.commaList({
-    help: 'Networks that its tokens may be used from.',
-    emptyElements: 'drop',
-  }),
+  cidr_list: field.commaList({ help: 'Networks that logins with it may come from.' }),
+  token_bound_cidrs: field.commaList({ help: 'Networks that its tokens may be used from.' }),
   num_uses: field.int({ help: "Logins it is good for; the role's number when absent." }),
   ttl: field.duration({ help: "How long it lives; the role's TTL when absent." }),
 } as const

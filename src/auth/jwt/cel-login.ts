@@ -92,6 +92,7 @@ export function celLoginPath(login: CelLogin): PathDeclaration {
   return definePath({
     pattern: 'cel/login',
     access: 'open',
+    isLogin: true,
     summary: 'Trades a JWT for a token, by the program of a CEL role.',
     fields: loginFields,
     operations: {

@@ -1,14 +1,8 @@
 /** CEL roles: fields, write rules, read shape, and their compiled programs (jwt-oidc.md §6.1). */
 
 import type { BackendContext } from '../../framework/backend.ts'
-import {
-  dryRunField,
-  keptLogins,
-  previewReply,
-  sightOf,
-  type Preview,
-} from '../../framework/dry-run.ts'
-import { listPath, NamedRecords, type Page } from '../../framework/named-records.ts'
+import { dryRunField, previewLogins, type Preview } from '../../framework/dry-run.ts'
+import { listPath, NamedRecords } from '../../framework/named-records.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid } from '../../framework/refusal.ts'
 import { reply } from '../../framework/reply.ts'
@@ -52,9 +46,7 @@ const celRoleRecord = defineRecord({
     clock_skew_leeway: stored(field.signedDuration({ help: 'Allowed clock difference.' }), {
       default: 60,
     }),
-    bound_audiences: stored(
-      field.commaList({ help: 'Audiences of which one must be in aud.', emptyElements: 'drop' }),
-    ),
+    bound_audiences: stored(field.commaList({ help: 'Audiences of which one must be in aud.' })),
   }),
 })
 
@@ -82,23 +74,14 @@ export interface CompiledCelRole {
   readonly program: CelProgram
 }
 
-export class CelRoles {
+export class CelRoles extends NamedRecords<CelRoleRecord> {
   readonly #context: BackendContext
-  readonly #records: NamedRecords<CelRoleRecord>
   /** A record object stays the same while its stored bytes do. */
   readonly #compiled = new WeakMap<CelRoleRecord, CompiledCelRole>()
 
   constructor(context: BackendContext) {
+    super(context.store, 'cel/role/', recordCodec(celRoleRecord))
     this.#context = context
-    this.#records = new NamedRecords(context.store, 'cel/role/', recordCodec(celRoleRecord))
-  }
-
-  async load(name: string, view?: StoreView): Promise<CelRoleRecord | undefined> {
-    return this.#records.load(name, view)
-  }
-
-  names(page?: Page): Promise<readonly string[]> {
-    return this.#records.names(page)
   }
 
   async find(name: string, view: StoreView): Promise<CompiledCelRole | undefined> {
@@ -163,7 +146,7 @@ export class CelRoles {
     name: string,
     change: (current: CelRoleRecord | undefined) => ReturnType<typeof celRoleRecord.merge>,
   ): Promise<CelRoleRecord> {
-    const key = this.#records.key(name)
+    const key = this.key(name)
     return this.#context.store.write(async (txn) => {
       const current = await txn.get(key)
       const { record } = await this.#checked(name, change(current), current)
@@ -173,7 +156,7 @@ export class CelRoles {
   }
 
   async remove(name: string): Promise<void> {
-    await this.#context.store.write((txn) => txn.delete(this.#records.key(name).text))
+    await this.#context.store.write((txn) => txn.delete(this.key(name).text))
   }
 }
 
@@ -259,22 +242,19 @@ export function celRolePaths(
       summary: 'One CEL role: the program that decides who may log in, and what they receive.',
       fields: celRoleFields,
       tellsUnknown: true,
-      exists: async ({ captures }) => (await roles.load(captures['name'] ?? '')) !== undefined,
+      exists: ({ captures }) => roles.has(captures['name'] ?? ''),
       operations: {
         read: {
           summary: 'Read a CEL role.',
-          handler: async ({ input }: BackendRequest<CelRoleInput>) => {
-            const record = await roles.load(input.name ?? '')
-            return record === undefined ? reply.none() : reply.data(readShape(record))
-          },
+          handler: async ({ input }: BackendRequest<CelRoleInput>) =>
+            reply.found(await roles.load(input.name ?? ''), readShape),
         },
         write: {
           summary: 'Create or replace a CEL role; what is not given goes to its default.',
           handler: async ({ input, may }: BackendRequest<CelRoleInput>) => {
             const name = input.name ?? ''
             if (input.dry_run === true) {
-              const sight = sightOf({ may }, keptLogins)
-              return previewReply(() => preview(() => roles.draft(name, input), sight))
+              return previewLogins(preview, { may }, () => roles.draft(name, input))
             }
             return reply.data(readShape(await roles.write(name, input)))
           },
@@ -286,10 +266,8 @@ export function celRolePaths(
         },
         delete: {
           summary: 'Delete a CEL role; its tokens live on.',
-          handler: async ({ input }: BackendRequest<CelRoleInput>) => {
-            await roles.remove(input.name ?? '')
-            return reply.none()
-          },
+          handler: ({ input }: BackendRequest<CelRoleInput>) =>
+            reply.done(roles.remove(input.name ?? '')),
         },
       },
     }),

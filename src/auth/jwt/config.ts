@@ -6,13 +6,7 @@
 import type { BackendContext } from '../../framework/backend.ts'
 import { reply } from '../../framework/reply.ts'
 import { warningsOfIdleFields } from '../../framework/input.ts'
-import {
-  dryRunField,
-  keptLogins,
-  previewReply,
-  sightOf,
-  type Preview,
-} from '../../framework/dry-run.ts'
+import { dryRunField, previewLogins, type Preview } from '../../framework/dry-run.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid, type Refusal } from '../../framework/refusal.ts'
 import {
@@ -60,12 +54,10 @@ export const configRecord = defineRecord({
   ...keySourceTable,
   ...replacing({
     oidc_response_mode: stored(field.string({ help: 'query or form_post.' })),
-    oidc_response_types: stored(
-      field.commaList({ help: 'code, id_token.', emptyElements: 'drop' }),
-    ),
+    oidc_response_types: stored(field.commaList({ help: 'code, id_token.' })),
     jwt_supported_algs: choiceList(
       algorithmNames,
-      field.commaList({ help: 'Allowed algorithms.', emptyElements: 'drop' }),
+      field.commaList({ help: 'Allowed algorithms.' }),
     ),
     default_role: stored(
       field.lowerString({ help: 'Role of logins that name none.', charsMax: roleNameCharsMax }),
@@ -77,15 +69,11 @@ export const configRecord = defineRecord({
       { since: '0.2' },
     ),
     token_audiences: stored(
-      field.commaList({
-        help: 'Audiences of which every JWT login of this mount must have one.',
-        emptyElements: 'drop',
-      }),
+      field.commaList({ help: 'Audiences of which every JWT login of this mount must have one.' }),
     ),
     record_claims: stored(
       field.commaList({
         help: 'Claims that are kept of each decided login, as names or JSON pointers; those that its role refers to when empty.',
-        emptyElements: 'drop',
       }),
       { shown: 'unless_default', since: '0.2' },
     ),
@@ -373,19 +361,17 @@ export function configPath(configs: JwtConfigs, preview: Preview<DraftedConfig>)
           const config = await configs.load()
           if (config === undefined) return reply.none()
           const { data, warnings } = await configs.read(config)
-          return warnings.length > 0 ? reply.data(data, warnings) : reply.data(data)
+          return reply.data(data, warnings)
         },
       },
       write: {
         summary: 'Replace the configuration.',
         handler: async ({ input, data, may }) => {
           if (input.dry_run === true) {
-            const sight = sightOf({ may }, keptLogins)
-            return previewReply(() => preview(() => configs.draft(input), sight))
+            return previewLogins(preview, { may }, () => configs.draft(input))
           }
           const idle = warningsOfIdleFields(configFields, data)
-          const warnings = [...(await configs.write(input)), ...idle]
-          return warnings.length > 0 ? reply.none(warnings) : reply.none()
+          return reply.none([...(await configs.write(input)), ...idle])
         },
       },
     },

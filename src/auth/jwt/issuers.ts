@@ -7,13 +7,7 @@
  */
 
 import type { BackendContext } from '../../framework/backend.ts'
-import {
-  dryRunField,
-  keptLogins,
-  previewReply,
-  sightOf,
-  type Preview,
-} from '../../framework/dry-run.ts'
+import { dryRunField, previewLogins, type Preview } from '../../framework/dry-run.ts'
 import { reply } from '../../framework/reply.ts'
 import { listPath, NamedRecords, type Page } from '../../framework/named-records.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
@@ -63,14 +57,11 @@ export const issuerRecord = defineRecord({
     jwks_ca_pem,
     jwt_validation_pubkeys,
     audiences: stored(
-      field.commaList({
-        help: 'Audiences of which every token of this issuer must have one.',
-        emptyElements: 'drop',
-      }),
+      field.commaList({ help: 'Audiences of which every token of this issuer must have one.' }),
     ),
     jwt_supported_algs: choiceList(
       algorithmNames,
-      field.commaList({ help: 'Allowed algorithms.', emptyElements: 'drop' }),
+      field.commaList({ help: 'Allowed algorithms.' }),
     ),
   }),
 })
@@ -328,29 +319,22 @@ export function issuerPaths(
       operations: {
         read: {
           summary: 'Read an issuer.',
-          handler: async ({ input }) => {
-            const data = await issuers.read(input.name ?? '')
-            return data === undefined ? reply.none() : reply.data(data)
-          },
+          handler: async ({ input }) =>
+            reply.found(await issuers.read(input.name ?? ''), (data) => data),
         },
         write: {
           summary: 'Replace an issuer; its keys are fetched once to see that they are there.',
           handler: async ({ input, may }) => {
             const name = input.name ?? ''
             if (input.dry_run === true) {
-              const sight = sightOf({ may }, keptLogins)
-              return previewReply(() => preview(() => issuers.draft(name, input), sight))
+              return previewLogins(preview, { may }, () => issuers.draft(name, input))
             }
-            const warnings = await issuers.write(name, input)
-            return warnings.length > 0 ? reply.none(warnings) : reply.none()
+            return reply.none(await issuers.write(name, input))
           },
         },
         delete: {
           summary: 'Delete an issuer; its tokens fall back to the configuration of the mount.',
-          handler: async ({ input }) => {
-            await issuers.remove(input.name ?? '')
-            return reply.none()
-          },
+          handler: ({ input }) => reply.done(issuers.remove(input.name ?? '')),
         },
       },
     }),

@@ -399,6 +399,7 @@ export function loginPath(login: JwtLogin): PathDeclaration {
   return definePath({
     pattern: 'login',
     access: 'open',
+    isLogin: true,
     summary: 'Trades a JWT for a token.',
     fields: loginFields,
     operations: {

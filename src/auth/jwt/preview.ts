@@ -8,15 +8,16 @@
  */
 
 import type { BackendContext, KeptLogin } from '../../framework/backend.ts'
-import { previewData, type PreviewSight } from '../../framework/dry-run.ts'
+import { previewData, type PreviewSight, type Replayed } from '../../framework/dry-run.ts'
 import { grantedBy } from '../../framework/role-login.ts'
 import { encodeJson, member, type JsonObject, type JsonValue } from '../../lib/json.ts'
 import { turn } from '../../lib/turns.ts'
 import {
-  explainCelLogin,
+  judgeCelLogin,
   judgeJwtLogin,
-  type JwtLoginInput,
+  type Explained,
   type LoginConfig,
+  type LoginOutcome,
   type Verdict as JudgedLogin,
 } from '../../trust/decide.ts'
 import { claimsByReference } from '../../trust/pointer.ts'
@@ -48,15 +49,6 @@ interface Side {
   readonly celOf: (name: string) => CompiledCelRole | undefined
   /** In place of the stored one of that name. */
   readonly issuer?: NamedIssuer | undefined
-}
-
-interface Replay {
-  readonly replayed: number
-  readonly unknown: number
-  readonly gain: readonly JsonObject[]
-  readonly lose: readonly JsonObject[]
-  readonly changed: readonly JsonObject[]
-  readonly truncated: boolean
 }
 
 /** Fields that decide about signatures, which are not kept. */
@@ -192,7 +184,7 @@ export class JwtPreview {
     return (name) => found.get(name)
   }
 
-  async #replay(kept: readonly KeptLogin[], before: Side, after: Side): Promise<Replay> {
+  async #replay(kept: readonly KeptLogin[], before: Side, after: Side): Promise<Replayed> {
     const { clock } = this.#context
     const judges = [await this.#judge(before), await this.#judge(after)] as const
     const startedMs = clock.monotonicMs()
@@ -266,13 +258,22 @@ export class JwtPreview {
         nowSeconds: Math.floor(kept.timeMs / 1000),
         env: { ...base.env, nowMs: kept.timeMs },
       }
-      if (kept.isCel === true) return celVerdict(shared, celOf(name))
+      if (kept.isCel === true) {
+        const cel = celOf(name)
+        const program = { program: cel?.program, message: cel?.record.message ?? '' }
+        const input = { ...shared, ...program, role: cel?.compiled, operation: 'update' } as const
+        return {
+          ...verdictOf(judgeCelLogin(input, false), ({ granted }) => ({ granted })),
+          isSure: true,
+        }
+      }
       const record = roleOf(name)
       if (!compiled.has(name)) compiled.set(name, record && roles.compiled(record))
       const role = compiled.get(name)
+      const terms = record && { ...grantedBy(record), role: undefined }
       const judged = judgeJwtLogin({ ...shared, role }, false)
-      if (judged.kind === 'needs') throw new Error('a run that may not ask has asked')
-      return { ...verdictOf(judged.explanation, record), isSure: isSureOf(role, kept) }
+      const verdict = verdictOf(judged, ({ aliasName }) => ({ aliasName, terms }))
+      return { ...verdict, isSure: isSureOf(role, kept) }
     }
   }
 }
@@ -324,45 +325,18 @@ function isCelSure(
   })
 }
 
-function celVerdict(
-  shared: Omit<JwtLoginInput, 'role'>,
-  cel: CompiledCelRole | undefined,
-): Verdict {
-  const explained = explainCelLogin(
-    {
-      ...shared,
-      role: cel?.compiled,
-      program: cel?.program,
-      message: cel?.record.message ?? '',
-      operation: 'update',
-    },
-    false,
-  )
-  if (explained.kind === 'needs') throw new Error('a run that may not ask has asked')
-  const { failure, outcome } = explained.explanation
-  if (failure !== undefined || outcome === undefined) {
-    return {
-      outcome: undefined,
-      reason: failure?.reason ?? null,
-      claim: failure?.claim,
-      isSure: true,
-    }
-  }
-  const { groups, metadata, tokenPolicies, boundCidrs, granted } = outcome
-  const made = JSON.stringify({ groups, metadata, tokenPolicies, boundCidrs, granted })
-  return { outcome: made, reason: null, claim: undefined, isSure: true }
-}
-
+/** `compared` is what counts of the token besides what tokens of all kinds of roles have. */
 function verdictOf(
-  { failure, outcome }: JudgedLogin,
-  record: RoleRecord | undefined,
+  judged: Explained<JudgedLogin>,
+  compared: (outcome: LoginOutcome) => object,
 ): Omit<Verdict, 'isSure'> {
-  if (failure !== undefined || outcome === undefined || record === undefined) {
+  if (judged.kind === 'needs') throw new Error('a run that may not ask has asked')
+  const { failure, outcome } = judged.explanation
+  if (failure !== undefined || outcome === undefined) {
     return { outcome: undefined, reason: failure?.reason ?? null, claim: failure?.claim }
   }
-  const { aliasName, groups, metadata, tokenPolicies, boundCidrs } = outcome
-  const { role: _, ...terms } = grantedBy(record)
-  const made = { aliasName, groups, metadata, tokenPolicies, boundCidrs, terms }
+  const { groups, metadata, tokenPolicies, boundCidrs } = outcome
+  const made = { groups, metadata, tokenPolicies, boundCidrs, ...compared(outcome) }
   return { outcome: JSON.stringify(made), reason: null, claim: undefined }
 }
 

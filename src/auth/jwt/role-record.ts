@@ -25,14 +25,12 @@ export const roleRecord = defineRecord({
   name: own<string>(''),
   version: own<number>(0),
   ...claimRuleTable,
-  oidc_scopes: stored(
-    field.commaList({ help: 'Scopes to ask the provider for.', emptyElements: 'drop' }),
-    { default: null },
-  ),
-  allowed_redirect_uris: stored(
-    field.commaList({ help: 'Redirect URIs of browser sign-ins.', emptyElements: 'drop' }),
-    { default: null },
-  ),
+  oidc_scopes: stored(field.commaList({ help: 'Scopes to ask the provider for.' }), {
+    default: null,
+  }),
+  allowed_redirect_uris: stored(field.commaList({ help: 'Redirect URIs of browser sign-ins.' }), {
+    default: null,
+  }),
   callback_mode: choice(
     ['client', 'direct', 'device'],
     field.string({ help: 'client, direct or device.' }),
@@ -45,10 +43,9 @@ export const roleRecord = defineRecord({
   oidc_disable_confirmation: stored(field.bool({ help: 'No confirmation page in direct mode.' }), {
     leftOut: 'reset',
   }),
-  oauth2_metadata: stored(
-    field.commaList({ help: 'Provider tokens to keep in token metadata.', emptyElements: 'drop' }),
-    { default: null },
-  ),
+  oauth2_metadata: stored(field.commaList({ help: 'Provider tokens to keep in token metadata.' }), {
+    default: null,
+  }),
   verbose_oidc_logging: stored(field.bool({ help: 'Log claims of sign-ins at debug level.' })),
   max_age: stored(
     field.duration({ help: "OpenID Connect max_age: how fresh the provider's sign-in must be." }),

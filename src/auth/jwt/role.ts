@@ -3,25 +3,12 @@
 import type { BackendContext } from '../../framework/backend.ts'
 import { reply } from '../../framework/reply.ts'
 import { checkIdentitySettings } from '../../framework/identity-settings.ts'
-import { listPath, NamedRecords, type Page } from '../../framework/named-records.ts'
-import {
-  dryRunField,
-  keptLogins,
-  previewReply,
-  sightOf,
-  type Preview,
-} from '../../framework/dry-run.ts'
+import { listPath, NamedRecords } from '../../framework/named-records.ts'
+import { dryRunField, previewLogins, type Preview } from '../../framework/dry-run.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid } from '../../framework/refusal.ts'
-import {
-  checkTokenSettings,
-  olderNamesAfter,
-  olderTokenFields,
-  renameOlder,
-  requireChoices,
-} from '../../framework/token-settings.ts'
+import { mergeSettings, olderTokenFields, requireChoices } from '../../framework/token-settings.ts'
 import { shortDuration } from '../../lib/duration.ts'
-import type { Soon } from '../../lib/soon.ts'
 import { field, type Input } from '../../schema/field.ts'
 import type { Key, StoreTransaction, StoreView } from '../../storage/store.ts'
 import { checkRoleRules } from '../../trust/role-checks.ts'
@@ -53,25 +40,16 @@ export interface DraftedRole {
 
 const providerTokens = ['access_token', 'id_token', 'refresh_token']
 
-export class JwtRoles {
+export class JwtRoles extends NamedRecords<RoleRecord> {
   readonly #context: BackendContext
   readonly #configs: JwtConfigs
-  readonly #records: NamedRecords<RoleRecord>
   /** A record object stays the same while its stored bytes do. */
   readonly #compiled = new WeakMap<RoleRecord, CompiledRole>()
 
   constructor(context: BackendContext, configs: JwtConfigs) {
+    super(context.store, 'role/', roleCodec)
     this.#context = context
     this.#configs = configs
-    this.#records = new NamedRecords(context.store, 'role/', roleCodec)
-  }
-
-  load(name: string, view?: StoreView): Soon<RoleRecord | undefined> {
-    return this.#records.load(name, view)
-  }
-
-  names(page?: Page, view?: StoreView): Promise<readonly string[]> {
-    return this.#records.names(page, view)
   }
 
   /** Another one after each write of any role: whoever knows all roles reads them again then. */
@@ -110,7 +88,7 @@ export class JwtRoles {
   async write(name: string, input: Input<typeof roleFields>): Promise<readonly string[]> {
     return this.#context.store.write(async (txn) => {
       const { next, warnings } = await this.#written(name, input, txn)
-      txn.put(this.#records.key(name), next)
+      txn.put(this.key(name), next)
       this.#markSet(txn)
       return warnings
     })
@@ -127,7 +105,7 @@ export class JwtRoles {
     view: StoreView,
   ): Promise<DraftedRole> {
     const trust = await this.#configs.loadTrust(view)
-    const current = await view.get(this.#records.key(name))
+    const current = await view.get(this.key(name))
     const asked = parseRoleType(input.role_type)
     const merged = merge(current ?? { ...roleRecord.defaults, name }, input)
     const role_type = asked ?? inferRoleType(merged, this.#isForJwtsOnly(trust))
@@ -191,7 +169,7 @@ export class JwtRoles {
   }
 
   async remove(name: string): Promise<void> {
-    const key = this.#records.key(name)
+    const key = this.key(name)
     await this.#context.store.write(async (txn) => {
       const current = await txn.get(key)
       if (current === undefined) return
@@ -248,9 +226,7 @@ function checkFlow(record: RoleDraft): void {
 }
 
 function merge(current: RoleRecord, input: Input<typeof roleFields>): RoleDraft {
-  const older_names = olderNamesAfter(current, input)
-  const merged = { ...roleRecord.merge(current, renameOlder(input)), older_names }
-  checkTokenSettings(merged)
+  const merged = mergeSettings(current, input, (one) => roleRecord.merge(current, one))
   return checkIdentitySettings(merged)
 }
 
@@ -268,14 +244,11 @@ export function rolePaths(
       summary: 'One role: which tokens may log in, and what they receive.',
       fields: roleFields,
       tellsUnknown: true,
-      exists: async ({ captures }) => (await roles.load(captures['name'] ?? '')) !== undefined,
+      exists: ({ captures }) => roles.has(captures['name'] ?? ''),
       operations: {
         read: {
           summary: 'Read a role.',
-          handler: async ({ input }) => {
-            const record = await roles.load(input.name ?? '')
-            return record === undefined ? reply.none() : reply.data(readShape(record))
-          },
+          handler: async ({ input }) => reply.found(await roles.load(input.name ?? ''), readShape),
         },
         write: {
           summary:
@@ -283,19 +256,14 @@ export function rolePaths(
           handler: async ({ input, may }) => {
             const name = input.name ?? ''
             if (input.dry_run === true) {
-              const sight = sightOf({ may }, keptLogins)
-              return previewReply(() => preview(() => roles.draft(name, input), sight))
+              return previewLogins(preview, { may }, () => roles.draft(name, input))
             }
-            const warnings = await roles.write(name, input)
-            return warnings.length > 0 ? reply.none(warnings) : reply.none()
+            return reply.none(await roles.write(name, input))
           },
         },
         delete: {
           summary: 'Delete a role.',
-          handler: async ({ input }) => {
-            await roles.remove(input.name ?? '')
-            return reply.none()
-          },
+          handler: ({ input }) => reply.done(roles.remove(input.name ?? '')),
         },
       },
     }),

@@ -37,7 +37,6 @@ const configRecord = defineRecord(
     pem_keys: stored(
       field.commaList({
         help: 'PEM public keys of the cluster: a token that none has signed is not reviewed.',
-        emptyElements: 'drop',
       }),
     ),
     issuer: stored(field.string({ help: 'Issuer of the tokens, where it is looked at.' })),

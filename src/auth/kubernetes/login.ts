@@ -251,6 +251,7 @@ export function loginPath(login: ClusterLogin): PathDeclaration {
   return definePath({
     pattern: 'login',
     access: 'open',
+    isLogin: true,
     summary: 'Trades a service account token for a token.',
     fields: loginFields,
     repeats: 'refuse',

@@ -1,24 +1,20 @@
 /** Roles of the kubernetes method: whose service accounts may log in (platform.md §6.4). */
 
 import type { BackendContext } from '../../framework/backend.ts'
-import { listPath, NamedRecords, type Page } from '../../framework/named-records.ts'
+import { listPath, NamedRecords } from '../../framework/named-records.ts'
 import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid } from '../../framework/refusal.ts'
 import { reply } from '../../framework/reply.ts'
 import {
-  checkTokenSettings,
-  olderNamesAfter,
+  mergeSettings,
   olderTokenFields,
-  renameOlder,
   requireChoices,
   shownOlderNames,
   tokenTable,
 } from '../../framework/token-settings.ts'
-import type { Soon } from '../../lib/soon.ts'
 import { field, type Input } from '../../schema/field.ts'
 import { choice, defineRecord, own, stored, type StoredOf } from '../../schema/record.ts'
 import { recordCodec } from '../../storage/record-codec.ts'
-import type { StoreView } from '../../storage/store.ts'
 import { globMatches, parseGlob } from '../../trust/glob.ts'
 import { parseLabelSelector } from './label-selector.ts'
 
@@ -30,11 +26,9 @@ const boundMax = 1000
 const roleRecord = defineRecord({
   name: own<string>(''),
   version: own<number>(0),
-  bound_service_account_names: stored(
-    field.commaList({ help: 'Service accounts; * and globs.', emptyElements: 'drop' }),
-  ),
+  bound_service_account_names: stored(field.commaList({ help: 'Service accounts; * and globs.' })),
   bound_service_account_namespaces: stored(
-    field.commaList({ help: 'Their namespaces; * and globs.', emptyElements: 'drop' }),
+    field.commaList({ help: 'Their namespaces; * and globs.' }),
   ),
   bound_service_account_namespace_selector: stored(
     field.string({ help: 'Label selector of namespaces, as JSON; besides those of the list.' }),
@@ -56,31 +50,20 @@ export const roleNameField = field.lowerString({
 
 const roleFields = { name: roleNameField, ...roleRecord.fields, ...olderTokenFields } as const
 
-export class ClusterRoles {
+export class ClusterRoles extends NamedRecords<RoleRecord> {
   readonly #context: BackendContext
-  readonly #records: NamedRecords<RoleRecord>
 
   constructor(context: BackendContext) {
+    super(context.store, 'role/', recordCodec(roleRecord))
     this.#context = context
-    this.#records = new NamedRecords(context.store, 'role/', recordCodec(roleRecord))
-  }
-
-  load(name: string, view?: StoreView): Soon<RoleRecord | undefined> {
-    return this.#records.load(name, view)
-  }
-
-  names(page?: Page): Promise<readonly string[]> {
-    return this.#records.names(page)
   }
 
   /** Creates or updates; gives warnings. Throws a 400 and has then changed nothing. */
   async write(name: string, input: Input<typeof roleFields>): Promise<readonly string[]> {
-    const key = this.#records.key(name)
+    const key = this.key(name)
     return this.#context.store.write(async (txn) => {
       const current = (await txn.get(key)) ?? { ...roleRecord.defaults, name }
-      const older_names = olderNamesAfter(current, input)
-      const draft = { ...roleRecord.merge(current, renameOlder(input)), older_names }
-      checkTokenSettings(draft)
+      const draft = mergeSettings(current, input, (one) => roleRecord.merge(current, one))
       const role = requireChoices(roleRecord, draft)
       checkBounds(role)
       txn.put(key, { ...role, version: role.version + 1 })
@@ -89,7 +72,7 @@ export class ClusterRoles {
   }
 
   async remove(name: string): Promise<void> {
-    await this.#context.store.write((txn) => txn.delete(this.#records.key(name).text))
+    await this.#context.store.write((txn) => txn.delete(this.key(name).text))
   }
 }
 
@@ -147,10 +130,7 @@ export function rolePaths(roles: ClusterRoles): readonly PathDeclaration[] {
       summary: 'One role: which service accounts may log in, and what they receive.',
       fields: roleFields,
       tellsUnknown: true,
-      exists: async ({ captures }) => {
-        const name = roleNameField.spell?.(captures['name'] ?? '') ?? ''
-        return (await roles.load(name)) !== undefined
-      },
+      exists: ({ captures }) => roles.has(roleNameField.spell?.(captures['name'] ?? '') ?? ''),
       operations: {
         read: {
           summary: 'Read a role.',
@@ -162,17 +142,11 @@ export function rolePaths(roles: ClusterRoles): readonly PathDeclaration[] {
         },
         write: {
           summary: 'Create or update a role; what is not given stays.',
-          handler: async ({ input }) => {
-            const warnings = await roles.write(input.name ?? '', input)
-            return warnings.length > 0 ? reply.none(warnings) : reply.none()
-          },
+          handler: async ({ input }) => reply.none(await roles.write(input.name ?? '', input)),
         },
         delete: {
           summary: 'Delete a role.',
-          handler: async ({ input }) => {
-            await roles.remove(input.name ?? '')
-            return reply.none()
-          },
+          handler: ({ input }) => reply.done(roles.remove(input.name ?? '')),
         },
       },
     }),

@@ -176,13 +176,7 @@ function tokenPaths<Known>(
       operations: {
         list: {
           summary: 'List accessors.',
-          handler: async ({ input }) => {
-            const limits = {
-              ...(input.after === undefined ? {} : { after: input.after }),
-              ...(input.limit === undefined ? {} : { limit: input.limit }),
-            }
-            return reply.list(await port().accessors(limits))
-          },
+          handler: async ({ input }) => reply.list(await port().accessors(input)),
         },
       },
     }),
@@ -230,10 +224,8 @@ function revocationPaths<Known>(port: () => TokenPort<Known>): readonly PathDecl
       operations: {
         write: {
           summary: 'Revoke.',
-          handler: async ({ facts }) => {
-            await port().revoke({ kind: 'self' }, callerOf(facts), false)
-            return reply.none()
-          },
+          handler: ({ facts }) =>
+            reply.done(port().revoke({ kind: 'self' }, callerOf(facts), false)),
         },
       },
     }),
@@ -245,10 +237,8 @@ function revocationPaths<Known>(port: () => TokenPort<Known>): readonly PathDecl
       operations: {
         write: {
           summary: 'Revoke.',
-          handler: async ({ input, facts }) => {
-            await port().revoke(tokenName(input.token), callerOf(facts), false)
-            return reply.none()
-          },
+          handler: ({ input, facts }) =>
+            reply.done(port().revoke(tokenName(input.token), callerOf(facts), false)),
         },
       },
     }),

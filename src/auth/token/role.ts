@@ -25,7 +25,6 @@ const roleFields = {
   bound_cidrs: field.commaList({
     help: 'Older name of token_bound_cidrs.',
     deprecated: true,
-    emptyElements: 'drop',
     charsMax: tokenRoleRecord.fields.token_bound_cidrs.charsMax ?? 0,
   }),
 } as const
@@ -33,24 +32,17 @@ const roleFields = {
 type RoleInput = Input<typeof roleFields>
 type RoleDraft = DraftOf<typeof tokenRoleRecord.table>
 
-const codec = recordCodec(tokenRoleRecord)
-
-export class TokenRoles {
+export class TokenRoles extends NamedRecords<TokenRole> {
   readonly #context: BackendContext
-  readonly #records: NamedRecords<TokenRole>
 
   constructor(context: BackendContext) {
+    super(context.store, 'role/', recordCodec(tokenRoleRecord))
     this.#context = context
-    this.#records = new NamedRecords(context.store, 'role/', codec)
-  }
-
-  get records(): Pick<NamedRecords<TokenRole>, 'load' | 'names'> {
-    return this.#records
   }
 
   /** The role that a token is to be made by. */
   async require(name: string): Promise<TokenRole> {
-    const role = await this.#records.load(name)
+    const role = await this.load(name)
     if (role === undefined) throw invalid(`unknown role ${name}`)
     return role
   }
@@ -58,7 +50,7 @@ export class TokenRoles {
   /** Creates or updates; gives warnings. Throws a 400 and has then changed nothing. */
   async write(name: string, input: RoleInput): Promise<readonly string[]> {
     return this.#context.store.write(async (txn) => {
-      const key = this.#records.key(name)
+      const key = this.key(name)
       const current = (await txn.get(key)) ?? { ...tokenRoleRecord.defaults, name }
       const { renamed, warnings } = renameOlder(input)
       const merged = tokenRoleRecord.merge(current, renamed)
@@ -69,13 +61,13 @@ export class TokenRoles {
   }
 
   async remove(name: string): Promise<void> {
-    const { text } = this.#records.key(name)
+    const { text } = this.key(name)
     await this.#context.store.write((txn) => txn.delete(text))
   }
 
   /** The role as it is now; what the creation asked for counts beside it (platform.md §3.8). */
   async renew({ role: { name } }: RenewRequest): Promise<RenewTerms> {
-    const role = await this.#records.load(name)
+    const role = await this.load(name)
     if (role === undefined) {
       const text = `original token role ${JSON.stringify(name)} could not be found, not renewing`
       throw new Refusal('internal', { text })
@@ -93,7 +85,7 @@ export function tokenRolePaths(roles: TokenRoles): readonly PathDeclaration[] {
   return [
     listPath(
       { pattern: 'roles', summary: 'Names of all token roles.', list: 'List roles.' },
-      (page) => roles.records.names(page),
+      (page) => roles.names(page),
     ),
     definePath({
       pattern: 'roles/:role_name',
@@ -101,29 +93,20 @@ export function tokenRolePaths(roles: TokenRoles): readonly PathDeclaration[] {
       summary: 'One token role: which tokens are made by it.',
       fields: roleFields,
       tellsUnknown: true,
-      exists: async ({ captures }) =>
-        (await roles.records.load(captures['role_name'] ?? '')) !== undefined,
+      exists: ({ captures }) => roles.has(captures['role_name'] ?? ''),
       operations: {
         read: {
           summary: 'Read a role.',
-          handler: async ({ input }) => {
-            const role = await roles.records.load(input.role_name ?? '')
-            return role === undefined ? reply.none() : reply.data(readShape(role))
-          },
+          handler: async ({ input }) =>
+            reply.found(await roles.load(input.role_name ?? ''), readShape),
         },
         write: {
           summary: 'Create or update a role; what is not given stays.',
-          handler: async ({ input }) => {
-            const warnings = await roles.write(input.role_name ?? '', input)
-            return warnings.length > 0 ? reply.none(warnings) : reply.none()
-          },
+          handler: async ({ input }) => reply.none(await roles.write(input.role_name ?? '', input)),
         },
         delete: {
           summary: 'Delete a role; its tokens live on and cannot be renewed.',
-          handler: async ({ input }) => {
-            await roles.remove(input.role_name ?? '')
-            return reply.none()
-          },
+          handler: ({ input }) => reply.done(roles.remove(input.role_name ?? '')),
         },
       },
     }),

@@ -180,6 +180,7 @@ export function loginPath(login: UserLogin): PathDeclaration {
   return definePath({
     pattern: 'login/:username',
     access: 'open',
+    isLogin: true,
     summary: 'Trades a name and a password for a token.',
     fields: loginFields,
     repeats: 'refuse',

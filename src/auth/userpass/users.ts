@@ -7,19 +7,16 @@ import { definePath, type PathDeclaration } from '../../framework/path.ts'
 import { invalid, Refusal } from '../../framework/refusal.ts'
 import { reply } from '../../framework/reply.ts'
 import {
-  checkTokenSettings,
-  olderNamesAfter,
+  mergeSettings,
   olderTokenFields,
-  renameOlder,
   requireChoices,
   shownOlderNames,
   tokenTable,
 } from '../../framework/token-settings.ts'
-import type { Soon } from '../../lib/soon.ts'
 import { field, type Input } from '../../schema/field.ts'
 import { defineRecord, own, part, type StoredOf } from '../../schema/record.ts'
 import { recordCodec } from '../../storage/record-codec.ts'
-import type { StoreTransaction, StoreView } from '../../storage/store.ts'
+import type { StoreTransaction } from '../../storage/store.ts'
 import { bcryptProblem } from './bcrypt.ts'
 import {
   bcryptPassword,
@@ -78,25 +75,16 @@ export interface UserParts {
   readonly lockout: Lockout
 }
 
-export class Users {
+export class Users extends NamedRecords<UserRecord> {
   readonly #context: BackendContext
   readonly #line: PasswordLine
   readonly #lockout: Lockout
-  readonly #records: NamedRecords<UserRecord>
 
   constructor(context: BackendContext, { line, lockout }: UserParts) {
+    super(context.store, 'user/', recordCodec(userRecord))
     this.#context = context
     this.#line = line
     this.#lockout = lockout
-    this.#records = new NamedRecords(context.store, 'user/', recordCodec(userRecord))
-  }
-
-  load(name: string, view?: StoreView): Soon<UserRecord | undefined> {
-    return this.#records.load(name, view)
-  }
-
-  names(...page: Parameters<NamedRecords<UserRecord>['names']>): Promise<readonly string[]> {
-    return this.#records.names(...page)
   }
 
   /** Creates or updates; throws a 400 and has then changed nothing. */
@@ -125,7 +113,7 @@ export class Users {
       current: UserRecord | undefined,
     ) => Omit<UserRecord, 'password'> & { readonly password: PasswordRecord | undefined },
   ): Promise<void> {
-    const key = this.#records.key(name)
+    const key = this.key(name)
     await this.#context.store.write(async (txn) => {
       const current = await txn.get(key)
       const { password, ...user } = change(current)
@@ -157,11 +145,11 @@ export class Users {
 
   /** Another hash of the same password: who is being proven by the earlier one goes on. */
   replaceHash(txn: StoreTransaction, user: UserRecord, password: PasswordRecord): void {
-    txn.put(this.#records.key(user.name), { ...user, password })
+    txn.put(this.key(user.name), { ...user, password })
   }
 
   async remove(name: string): Promise<void> {
-    const key = this.#records.key(name)
+    const key = this.key(name)
     await this.#context.store.write(async (txn) => {
       if ((await txn.get(key)) === undefined) return
       txn.delete(key.text)
@@ -171,16 +159,12 @@ export class Users {
 }
 
 function merged(current: UserRecord, input: UserInput): UserRecord {
-  const older_names = olderNamesAfter(current, input)
-  const draft = { ...userRecord.merge(current, renameOlder(input)), older_names }
-  checkTokenSettings(draft)
+  const draft = mergeSettings(current, input, (one) => userRecord.merge(current, one))
   return requireChoices(userRecord, draft)
 }
 
 export function userPaths(users: Users): readonly PathDeclaration[] {
   const username = userNameField
-  const exists = async ({ captures }: { readonly captures: Readonly<Record<string, string>> }) =>
-    (await users.load(username.spell?.(captures['username'] ?? '') ?? '')) !== undefined
   return [
     listPath({ pattern: 'users', summary: 'Names of all users.', list: 'List users.' }, (page) =>
       users.names(page),
@@ -191,7 +175,7 @@ export function userPaths(users: Users): readonly PathDeclaration[] {
       summary: 'One user: a password, and what its logins receive.',
       fields: { username, ...userFields },
       tellsUnknown: true,
-      exists,
+      exists: ({ captures }) => users.has(username.spell?.(captures['username'] ?? '') ?? ''),
       operations: {
         read: {
           summary: 'Read a user; the password is never shown.',
@@ -203,17 +187,11 @@ export function userPaths(users: Users): readonly PathDeclaration[] {
         },
         write: {
           summary: 'Create or update a user; what is not given stays.',
-          handler: async ({ input }) => {
-            await users.write(input.username ?? '', input)
-            return reply.none()
-          },
+          handler: ({ input }) => reply.done(users.write(input.username ?? '', input)),
         },
         delete: {
           summary: 'Delete a user.',
-          handler: async ({ input }) => {
-            await users.remove(input.username ?? '')
-            return reply.none()
-          },
+          handler: ({ input }) => reply.done(users.remove(input.username ?? '')),
         },
       },
     }),
@@ -229,8 +207,7 @@ export function userPaths(users: Users): readonly PathDeclaration[] {
             if ((input.password ?? '') === '' && (input.password_hash ?? '') === '') {
               throw invalid('missing password')
             }
-            await users.change(input.username ?? '', input)
-            return reply.none()
+            return reply.done(users.change(input.username ?? '', input))
           },
         },
       },
@@ -243,10 +220,7 @@ export function userPaths(users: Users): readonly PathDeclaration[] {
       operations: {
         write: {
           summary: 'Set the policies.',
-          handler: async ({ input }) => {
-            await users.change(input.username ?? '', input)
-            return reply.none()
-          },
+          handler: ({ input }) => reply.done(users.change(input.username ?? '', input)),
         },
       },
     }),

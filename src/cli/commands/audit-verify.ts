@@ -16,8 +16,7 @@ export const auditVerify: Command = {
   ],
   kind: 'local',
   output: 'format',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const path = (context.args[0] ?? '').trim()
     const check = new AuditCheck()

@@ -6,31 +6,22 @@ import { trimEnd } from '../../lib/trim.ts'
 import type { Command } from '../command.ts'
 import { cleanPath, parentPath } from '../context.ts'
 import { exitCodes } from '../failure.ts'
+import { flag } from '../flags.ts'
 import { parseTextValues } from '../key-values.ts'
 import { formatTable } from '../table.ts'
 
 export const auditList: Command = {
-  usage: '[options]',
   description: 'Lists the audit devices.',
   examples: [
     { title: 'List them', line: 'audit list' },
     { title: 'With their options', line: 'audit list -detailed' },
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 0,
-  argsMax: 0,
   async run(context) {
     const { print } = context
-    const secret = await context.fetch(
-      { method: 'GET', path: 'sys/audit' },
-      { doing: 'Error listing audits' },
-    )
+    const secret = await context.fetch('GET', 'sys/audit', 'Error listing audits')
     const devices = secret?.data ?? {}
-    if (!print.isTable) {
-      print.data(devices)
-      return exitCodes.ok
-    }
+    if (!print.isTable) return print.data(devices)
     const paths = Object.keys(devices).sort()
     if (paths.length === 0) {
       print.line('No audit devices are enabled.')
@@ -48,8 +39,9 @@ export const auditList: Command = {
       return [...row, device['local'] === true ? 'local' : 'replicated', words.join(' ')]
     })
     const header = ['Path', 'Type', 'Description']
-    print.line(formatTable(print.detailed ? [...header, 'Replication', 'Options'] : header, rows))
-    return exitCodes.ok
+    return print.line(
+      formatTable(print.detailed ? [...header, 'Replication', 'Options'] : header, rows),
+    )
   },
 }
 
@@ -64,14 +56,11 @@ export const auditEnable: Command = {
     { title: 'At another path', line: 'audit enable -path=second file file_path=/mnt/audit.log' },
   ],
   flags: [
-    { name: 'path', kind: 'text', help: 'Where to mount it. Default: its type.' },
-    { name: 'description', kind: 'text', help: 'Words for people.' },
-    { name: 'local', kind: 'bool', help: 'Only on this cluster.' },
+    flag.text('path', 'Where to mount it. Default: its type.'),
+    flag.text('description', 'Words for people.'),
+    flag.bool('local', 'Only on this cluster.'),
   ],
-  kind: 'remote',
-  output: 'none',
-  argsMin: 1,
-  argsMax: 1000,
+  args: [1, 1000],
   async run(context) {
     const type = context.path(0)
     const path = cleanPath(context.flags.text('path') ?? type)
@@ -82,12 +71,10 @@ export const auditEnable: Command = {
       local: context.flags.bool('local'),
       options,
     }
-    await context.perform(
-      { method: 'PUT', path: `sys/audit/${path}`, body },
-      { doing: 'Error enabling audit device' },
+    await context.perform('PUT', `sys/audit/${path}`, 'Error enabling audit device', { body })
+    return context.print.success(
+      `Success! Enabled the ${type} audit device at: ${parentPath(path)}`,
     )
-    context.print.success(`Success! Enabled the ${type} audit device at: ${parentPath(path)}`)
-    return exitCodes.ok
   },
 }
 
@@ -98,20 +85,13 @@ export const auditDisable: Command = {
     { title: 'Disable one', line: 'audit disable file' },
     { title: 'Disable the second', line: 'audit disable second' },
   ],
-  kind: 'remote',
-  output: 'none',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const path = context.path(0)
-    await context.send(
-      { method: 'DELETE', path: `sys/audit/${path}` },
-      { doing: 'Error disabling audit device' },
-    )
-    context.print.success(
+    await context.send('DELETE', `sys/audit/${path}`, 'Error disabling audit device')
+    return context.print.success(
       `Success! Disabled audit device (if it was enabled) at: ${parentPath(path)}`,
     )
-    return exitCodes.ok
   },
 }
 
@@ -123,23 +103,18 @@ export const auditHash: Command = {
     { title: 'Hash what another program prints', line: 'audit hash -' },
     { title: 'As another device does', line: 'audit hash -path=second carol' },
   ],
-  flags: [{ name: 'path', kind: 'text', help: 'The device. Default: file.' }],
-  kind: 'remote',
+  flags: [flag.text('path', 'The device. Default: file.')],
   output: 'format',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const [word = ''] = context.args
     const input = word === '-' ? trimEnd(await context.readStdin(), '\n') : word
     const path = cleanPath(context.flags.text('path') ?? 'file')
-    const secret = await context.fetch(
-      { method: 'POST', path: `sys/audit-hash/${path}`, body: { input } },
-      { doing: 'Error hashing' },
-    )
+    const secret = await context.fetch('POST', `sys/audit-hash/${path}`, 'Error hashing', {
+      body: { input },
+    })
     const { print } = context
     const data = secret?.data ?? {}
-    if (print.isTable) print.line(textMember(data, 'hash'))
-    else print.data(data)
-    return exitCodes.ok
+    return print.either(textMember(data, 'hash'), data)
   },
 }

@@ -4,7 +4,6 @@ import { isJsonObject, member } from '../../lib/json.ts'
 import { textMember } from '../../client/secret.ts'
 import type { Command } from '../command.ts'
 import { parentPath } from '../context.ts'
-import { exitCodes } from '../failure.ts'
 import { wrap } from '../help.ts'
 import { loadLoginMethod, loginMethodNames } from '../login/methods.ts'
 import { authKind, loadMounts } from './mounts.ts'
@@ -16,10 +15,7 @@ export const authHelp: Command = {
     { title: 'By type', line: 'auth help jwt' },
     { title: 'By path', line: 'auth help corp' },
   ],
-  kind: 'remote',
-  output: 'none',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const given = context.path(0)
     let type = given
@@ -29,7 +25,7 @@ export const authHelp: Command = {
     }
     const method = await loadLoginMethod(type, context.programName)
     const width = Math.max(...method.parameters.map(({ name }) => name.length)) + 4
-    context.print.line(
+    return context.print.line(
       [
         `Usage: ${context.programName} login -method=${type} [K=V...]`,
         '',
@@ -40,6 +36,5 @@ export const authHelp: Command = {
         `  Example: ${context.programName} ${method.example}`,
       ].join('\n'),
     )
-    return exitCodes.ok
   },
 }

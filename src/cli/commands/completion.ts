@@ -4,7 +4,8 @@ import { readUserFile, writeUserFile } from '../../platform/user-files.ts'
 import type { Command } from '../command.ts'
 import { completionScript, shells, type Shell } from '../completion-scripts.ts'
 import type { CommandContext } from '../context.ts'
-import { CommandFailure, exitCodes } from '../failure.ts'
+import { CommandFailure } from '../failure.ts'
+import { flag } from '../flags.ts'
 
 export const completion: Command = {
   usage: '[options] [bash | zsh | fish]',
@@ -15,21 +16,16 @@ export const completion: Command = {
     { title: 'From now on', line: 'completion -install' },
   ],
   flags: [
-    { name: 'install', kind: 'bool', help: 'Add the lines where the shell reads them.' },
-    { name: 'uninstall', kind: 'bool', help: 'Take them out again.' },
+    flag.bool('install', 'Add the lines where the shell reads them.'),
+    flag.bool('uninstall', 'Take them out again.'),
   ],
   kind: 'local',
-  output: 'none',
-  argsMin: 0,
-  argsMax: 1,
+  args: [0, 1],
   async run(context) {
     const shell = chooseShell(context)
     const script = completionScript(shell, context.programName)
     const removes = context.flags.bool('uninstall')
-    if (!removes && !context.flags.bool('install')) {
-      context.print.line(script.trimEnd())
-      return exitCodes.ok
-    }
+    if (!removes && !context.flags.bool('install')) return context.print.line(script.trimEnd())
     const file = startFile(shell, context)
     const before = (await readUserFile(file)) ?? ''
     const has = before.includes(script)
@@ -38,12 +34,11 @@ export const completion: Command = {
       const gap = before === '' || before.endsWith('\n') ? '' : '\n'
       await writeUserFile(file, before + gap + script)
     }
-    context.print.line(
+    return context.print.line(
       removes
         ? `${file} has no completion of ${context.programName} any more.`
         : `${file} has it; a new shell completes ${context.programName}.`,
     )
-    return exitCodes.ok
   },
 }
 

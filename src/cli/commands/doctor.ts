@@ -22,19 +22,14 @@ export const doctor: Command = {
     { title: 'One mount', line: 'doctor jwt' },
     { title: 'All of them, for a program', line: 'doctor -format=json' },
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 0,
-  argsMax: 1,
+  args: [0, 1],
   async run(context) {
     const mounts = context.args.length > 0 ? [mountOf(context.path(0))] : await loginMounts(context)
     const reports: JsonObject[] = []
     for (const mount of mounts) {
       const path = `auth/${mount}/doctor`
-      const secret = await context.fetch(
-        { method: 'GET', path },
-        { doing: `Error reading ${path}` },
-      )
+      const secret = await context.fetch('GET', path, `Error reading ${path}`)
       reports.push({ mount: `${mount}/`, ...secret?.data })
     }
     if (!context.print.isTable) context.print.data(reports)

@@ -11,6 +11,7 @@ import { objectOf, objectsMember } from '../../client/secret.ts'
 import type { Command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
+import { flag } from '../flags.ts'
 import { folded } from '../folded-lines.ts'
 import { goTextMember } from '../go-text.ts'
 
@@ -29,26 +30,23 @@ export const explain: Command = {
     { title: 'Claims alone', line: 'explain -role=deploy -claims=@claims.json' },
   ],
   flags: [
-    { name: 'mount', kind: 'text', help: 'The auth mount. Default: the only one there is.' },
-    { name: 'role', kind: 'text', help: "The role. Default: the mount's default role." },
-    { name: 'all-roles', kind: 'bool', help: 'Judge every role of the mount.' },
-    { name: 'at', kind: 'text', help: 'As of that time: RFC 3339 or seconds since 1970.' },
-    { name: 'kind', kind: 'text', help: 'As a login of that kind, jwt or oidc.' },
-    { name: 'source-address', kind: 'text', help: 'As if called from that address.' },
-    { name: 'claims', kind: 'text', help: 'Claims in place of a token: JSON, @FILE or -.' },
-    { name: 'id', kind: 'text', help: 'A login of the past, by its request id.' },
-    { name: 'last', kind: 'bool', help: 'The last login that was refused.' },
+    flag.text('mount', 'The auth mount. Default: the only one there is.'),
+    flag.text('role', "The role. Default: the mount's default role."),
+    flag.bool('all-roles', 'Judge every role of the mount.'),
+    flag.text('at', 'As of that time: RFC 3339 or seconds since 1970.'),
+    flag.text('kind', 'As a login of that kind, jwt or oidc.'),
+    flag.text('source-address', 'As if called from that address.'),
+    flag.text('claims', 'Claims in place of a token: JSON, @FILE or -.'),
+    flag.text('id', 'A login of the past, by its request id.'),
+    flag.bool('last', 'The last login that was refused.'),
   ],
-  kind: 'remote',
   output: 'field',
-  argsMin: 0,
-  argsMax: 1,
+  args: [0, 1],
   async run(context) {
     const body = await question(context)
-    const secret = await context.fetch(
-      { method: 'POST', path: 'sys/explain/login', body },
-      { doing: 'Error explaining the login' },
-    )
+    const secret = await context.fetch('POST', 'sys/explain/login', 'Error explaining the login', {
+      body,
+    })
     const { data } = secret ?? {}
     if (secret === undefined || data === undefined) {
       throw new CommandFailure('the server explained nothing', exitCodes.remote)
@@ -93,10 +91,10 @@ async function lastRefused(context: CommandContext): Promise<string> {
     const text = flags.text(name) ?? ''
     if (text !== '') query.push([name, text])
   }
-  const secret = await context.fetch(
-    { method: 'GET', path: 'sys/logins', query },
-    { doing: 'Error reading sys/logins', preflight: true },
-  )
+  const secret = await context.fetch('GET', 'sys/logins', 'Error reading sys/logins', {
+    query,
+    preflight: true,
+  })
   const [last] = objectsMember(secret?.data ?? {}, 'logins')
   const id = goTextMember(last, 'request_id')
   if (id === '') throw new CommandFailure('no refused login is kept', exitCodes.remote)

@@ -7,6 +7,7 @@ import { isJsonArray, member } from '../../lib/json.ts'
 import type { Command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
+import { flag } from '../flags.ts'
 import { makeAdmin } from '../first-admin/carry-out.ts'
 import { requireSound, usual, type AdminPlan } from '../first-admin/plan.ts'
 import { mountOf } from '../login-mounts.ts'
@@ -14,7 +15,6 @@ import { formatColumns } from '../table.ts'
 import { sessionRows } from './session.ts'
 
 export const firstAdmin: Command = {
-  usage: '[options]',
   description:
     'Makes the first administrator of a new server, with the root token: writes the policy, gets a token that has it, keeps that token, and revokes the root token. The token is made here, or comes from a sign-in of the person named with -subject through -mount, whose role is written first. At a terminal and without flags it asks step by step. Whatever ends it before the token works and is kept takes back what was written.',
   examples: [
@@ -25,36 +25,21 @@ export const firstAdmin: Command = {
     },
   ],
   flags: [
-    { name: 'policy', kind: 'text', defaultText: usual.policy, help: 'Name of the policy.' },
-    { name: 'ttl', kind: 'text', defaultText: usual.ttl, help: 'How long the token lives.' },
-    {
-      name: 'mount',
-      kind: 'text',
-      help: 'A mount of type oidc, set up already, to sign in through.',
-    },
-    {
-      name: 'subject',
-      kind: 'text',
-      help: 'The one person whom the role lets in: their sub at the provider.',
-    },
-    {
-      name: 'claim',
-      kind: 'text',
+    flag.text('policy', 'Name of the policy.', { defaultText: usual.policy }),
+    flag.text('ttl', 'How long the token lives.', { defaultText: usual.ttl }),
+    flag.text('mount', 'A mount of type oidc, set up already, to sign in through.'),
+    flag.text('subject', 'The one person whom the role lets in: their sub at the provider.'),
+    flag.text('claim', 'The claim that -subject is a value of, for instance oid at Entra ID.', {
       defaultText: usual.claim,
-      help: 'The claim that -subject is a value of, for instance oid at Entra ID.',
-    },
-    { name: 'role', kind: 'text', defaultText: usual.role, help: 'Name of the role for -mount.' },
-    { name: 'keep-root', kind: 'bool', help: 'Do not revoke the root token.' },
-    {
-      name: 'interactive',
-      kind: 'bool',
-      help: 'Ask step by step, also where the answers are lines of standard input.',
-    },
+    }),
+    flag.text('role', 'Name of the role for -mount.', { defaultText: usual.role }),
+    flag.bool('keep-root', 'Do not revoke the root token.'),
+    flag.bool(
+      'interactive',
+      'Ask step by step, also where the answers are lines of standard input.',
+    ),
   ],
-  kind: 'remote',
-  output: 'none',
-  argsMin: 0,
-  argsMax: 10,
+  args: [0, 10],
   async run(context) {
     const root = await requireRoot(context)
     const helper = await context.tokenHelper()
@@ -64,10 +49,9 @@ export const firstAdmin: Command = {
     await requireSound(context, plan)
     const facts = await makeAdmin(context, plan, helper)
     if (plan.revokesRoot) {
-      await context.send(
-        { method: 'PUT', path: 'auth/token/revoke-self', token: root },
-        { doing: 'Error revoking the root token' },
-      )
+      await context.send('PUT', 'auth/token/revoke-self', 'Error revoking the root token', {
+        token: root,
+      })
     }
     context.print.line(formatColumns([...sessionRows(facts), ['token', `kept in ${helper.place}`]]))
     context.print.line(
@@ -115,8 +99,9 @@ async function askForPlan(context: CommandContext, flagged: AdminPlan): Promise<
 
 async function requireRoot(context: CommandContext): Promise<string> {
   const secret = await context.fetch(
-    { method: 'GET', path: 'auth/token/lookup-self' },
-    { doing: 'Error looking up the token in use' },
+    'GET',
+    'auth/token/lookup-self',
+    'Error looking up the token in use',
   )
   const policies = secret?.data === undefined ? undefined : member(secret.data, 'policies')
   if (isJsonArray(policies) && policies.includes('root')) return context.token()

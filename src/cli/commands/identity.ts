@@ -11,15 +11,15 @@ import {
 import type { Command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
-import type { FlagSpec } from '../flags.ts'
+import { flag, type FlagSpec } from '../flags.ts'
 import { goText } from '../go-text.ts'
 import { formatTable } from '../table.ts'
 
 const rowsByDefault = '100'
 
 const flags: readonly FlagSpec[] = [
-  { name: 'limit', kind: 'text', help: `Rows of a table; 0 is all. Default: ${rowsByDefault}.` },
-  { name: 'after', kind: 'text', help: 'Go on after the row of this id.' },
+  flag.text('limit', `Rows of a table; 0 is all. Default: ${rowsByDefault}.`),
+  flag.text('after', 'Go on after the row of this id.'),
 ]
 
 /** What the two commands differ in. */
@@ -54,10 +54,8 @@ export const identityEntity: Command = {
     { title: 'One of them', line: 'identity entity entity_4f0a66c1' },
   ],
   flags,
-  kind: 'remote',
   output: 'field',
-  argsMin: 0,
-  argsMax: 1,
+  args: [0, 1],
   run: (context) => run(context, entities),
 }
 
@@ -69,10 +67,8 @@ export const identityGroup: Command = {
     { title: 'One of them', line: 'identity group developers' },
   ],
   flags,
-  kind: 'remote',
   output: 'field',
-  argsMin: 0,
-  argsMax: 1,
+  args: [0, 1],
   run: (context) => run(context, groups),
 }
 
@@ -85,16 +81,16 @@ async function showAll(context: CommandContext, { path, header, row }: Kind): Pr
   const { print } = context
   const limit = context.flags.text('limit') ?? rowsByDefault
   const secret = await context.read(
+    'GET',
+    `identity/${path}/id`,
+    `Error listing what is at identity/${path}`,
     {
-      method: 'GET',
-      path: `identity/${path}/id`,
       query: [
         ['list', 'true'],
         ['limit', limit],
         ['after', context.flags.text('after') ?? ''],
       ],
     },
-    { doing: `Error listing what is at identity/${path}` },
   )
   const ids = secret === undefined ? undefined : listKeys(secret)
   const infos = member(secret?.data ?? {}, 'key_info')
@@ -102,17 +98,13 @@ async function showAll(context: CommandContext, { path, header, row }: Kind): Pr
     print.error(`No ${path} is known.`)
     return exitCodes.remote
   }
-  if (!print.isTable) {
-    print.data(infos)
-    return exitCodes.ok
-  }
+  if (!print.isTable) return print.data(infos)
   const rows = ids.map((id) => {
     const text = goText(id)
     const info = member(infos, text)
     return row(text, isJsonObject(info) ? info : {})
   })
-  print.line(formatTable(header, rows))
-  return exitCodes.ok
+  return print.line(formatTable(header, rows))
 }
 
 /** A name is tried first: nobody's name is an id of somebody else's. */
@@ -120,8 +112,10 @@ async function showOne(context: CommandContext, { path }: Kind, name: string): P
   if (name === '') throw new CommandFailure('The name must not be empty')
   for (const by of ['name', 'id']) {
     const secret = await context.fetch(
-      { method: 'POST', path: `identity/lookup/${path}`, body: { [by]: name } },
-      { doing: `Error looking up the ${path} ${name}` },
+      'POST',
+      `identity/lookup/${path}`,
+      `Error looking up the ${path} ${name}`,
+      { body: { [by]: name } },
     )
     if (secret !== undefined) return context.show(secret)
   }

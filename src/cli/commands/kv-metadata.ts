@@ -6,28 +6,16 @@ import { isJsonObject, type JsonValue } from '../../lib/json.ts'
 import type { Command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { exitCodes } from '../failure.ts'
-import type { FlagSpec } from '../flags.ts'
+import { flag, type FlagSpec } from '../flags.ts'
 import { findKvTarget, mountFlag, requireVersioned, showPath } from '../kv-mount.ts'
 import { formatMembers, formatTitle } from '../table.ts'
 
 const settingFlags: readonly FlagSpec[] = [
   mountFlag,
-  {
-    name: 'max-versions',
-    kind: 'int',
-    help: 'How many versions are kept; 0 takes the setting of the store.',
-  },
-  {
-    name: 'cas-required',
-    kind: 'bool',
-    help: 'Whether every write has to name the newest version (-cas).',
-  },
-  {
-    name: 'delete-version-after',
-    kind: 'duration',
-    help: 'How long after its writing a version is deleted.',
-  },
-  { name: 'custom-metadata', kind: 'pairs', help: 'Words for people. May be repeated.' },
+  flag.int('max-versions', 'How many versions are kept; 0 takes the setting of the store.'),
+  flag.bool('cas-required', 'Whether every write has to name the newest version (-cas).'),
+  flag.duration('delete-version-after', 'How long after its writing a version is deleted.'),
+  flag.pairs('custom-metadata', 'Words for people. May be repeated.'),
 ]
 
 export const metadataGet: Command = {
@@ -41,13 +29,11 @@ export const metadataGet: Command = {
     },
   ],
   flags: [mountFlag],
-  kind: 'remote',
   output: 'field',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const path = await metadataPath(context)
-    const secret = await context.read({ method: 'GET', path }, { doing: `Error reading ${path}` })
+    const secret = await context.read('GET', path, `Error reading ${path}`)
     if (secret === undefined) return context.nothingFound(path)
     const versions = secret.data === undefined ? undefined : objectMember(secret.data, 'versions')
     const whole = !context.print.isTable || (context.flags.text('field') ?? '') !== ''
@@ -85,10 +71,7 @@ export const metadataPut: Command = {
     },
   ],
   flags: settingFlags,
-  kind: 'remote',
-  output: 'none',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   run(context) {
     return sendSettings(context, 'PUT', [])
   },
@@ -107,14 +90,8 @@ export const metadataPatch: Command = {
       line: 'kv metadata patch -mount=secret -remove-custom-metadata=owner app',
     },
   ],
-  flags: [
-    ...settingFlags,
-    { name: 'remove-custom-metadata', kind: 'list', help: 'Word to drop. May be repeated.' },
-  ],
-  kind: 'remote',
-  output: 'none',
-  argsMin: 1,
-  argsMax: 1,
+  flags: [...settingFlags, flag.list('remove-custom-metadata', 'Word to drop. May be repeated.')],
+  args: [1, 1],
   run(context) {
     return sendSettings(context, 'PATCH', context.flags.list('remove-custom-metadata'))
   },
@@ -128,15 +105,11 @@ export const metadataDelete: Command = {
     { title: 'With the path as a whole', line: 'kv metadata delete secret/app' },
   ],
   flags: [mountFlag],
-  kind: 'remote',
-  output: 'none',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const path = await metadataPath(context)
-    await context.send({ method: 'DELETE', path }, { doing: `Error deleting ${path}` })
-    context.print.success(`Success! Data deleted (if it existed) at: ${path}`)
-    return exitCodes.ok
+    await context.send('DELETE', path, `Error deleting ${path}`)
+    return context.print.success(`Success! Data deleted (if it existed) at: ${path}`)
   },
 }
 
@@ -147,13 +120,12 @@ async function sendSettings(
 ): Promise<number> {
   const body = objectOf(settingFields(context, removed))
   const path = await metadataPath(context)
-  const response = await context.send(
-    { method, path, body },
-    { doing: `Error writing data to ${path}`, accept: method === 'PATCH' ? [404] : [] },
-  )
+  const response = await context.send(method, path, `Error writing data to ${path}`, {
+    body,
+    accept: method === 'PATCH' ? [404] : [],
+  })
   if (response.status === 404) return context.nothingFound(path)
-  context.print.success(`Success! Data written to: ${path}`)
-  return exitCodes.ok
+  return context.print.success(`Success! Data written to: ${path}`)
 }
 
 function settingFields(context: CommandContext, removed: readonly string[]): [string, JsonValue][] {

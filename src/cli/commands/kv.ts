@@ -11,6 +11,7 @@ import { member, type JsonObject, type JsonValue } from '../../lib/json.ts'
 import type { Command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
+import { flag } from '../flags.ts'
 import {
   casFlag,
   casOptions,
@@ -35,22 +36,16 @@ export const kvGet: Command = {
     { title: 'The newest version', line: 'kv get -mount=secret app' },
     { title: 'One field, for a script', line: 'kv get -mount=secret -field=password app' },
   ],
-  flags: [
-    mountFlag,
-    { name: 'version', kind: 'int', help: 'Number of the version; 0 is the newest.' },
-  ],
-  kind: 'remote',
+  flags: [mountFlag, flag.int('version', 'Number of the version; 0 is the newest.')],
   output: 'field',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const target = await findKvTarget(context)
     const path = target.pathIn('data')
     const version = target.versioned ? (context.flags.text('version') ?? '') : ''
-    const secret = await context.read(
-      { method: 'GET', path, query: version === '' ? [] : [['version', version]] },
-      { doing: `Error reading ${path}` },
-    )
+    const secret = await context.read('GET', path, `Error reading ${path}`, {
+      query: version === '' ? [] : [['version', version]],
+    })
     return secret === undefined
       ? context.nothingFound(path)
       : showSecret(context, path, target.versioned, secret)
@@ -98,19 +93,14 @@ export const kvPut: Command = {
     { title: 'A JSON object from standard input', line: 'kv put -mount=secret app -' },
   ],
   flags: [mountFlag, casFlag],
-  kind: 'remote',
   output: 'field',
-  argsMin: 1,
-  argsMax: many,
+  args: [1, many],
   async run(context) {
     const data = await requireData(context)
     const target = await findKvTarget(context)
     const path = target.pathIn('data')
     const body = target.versioned ? { data, options: casOptions(context) } : data
-    const secret = await context.fetch(
-      { method: 'PUT', path, body },
-      { doing: `Error writing data to ${path}` },
-    )
+    const secret = await context.fetch('PUT', path, `Error writing data to ${path}`, { body })
     return showWritten(context, path, secret)
   },
 }
@@ -125,17 +115,14 @@ export const kvPatch: Command = {
   flags: [
     mountFlag,
     casFlag,
-    {
-      name: 'method',
-      kind: 'text',
-      help: 'patch: one request. rw: read, change, write. Default: patch, and rw where the server cannot.',
-    },
-    { name: 'remove-data', kind: 'list', help: 'Field to drop. May be repeated.' },
+    flag.text(
+      'method',
+      'patch: one request. rw: read, change, write. Default: patch, and rw where the server cannot.',
+    ),
+    flag.list('remove-data', 'Field to drop. May be repeated.'),
   ],
-  kind: 'remote',
   output: 'field',
-  argsMin: 1,
-  argsMax: many,
+  args: [1, many],
   async run(context) {
     const removed = context.flags.list('remove-data')
     const method = context.flags.text('method') ?? ''
@@ -153,10 +140,10 @@ export const kvPatch: Command = {
     requireVersioned(target, 'kv patch')
     const path = target.pathIn('data')
     if (method === 'rw') return readThenWrite(context, path, changes)
-    const response = await context.send(
-      { method: 'PATCH', path, body: { data: changes, options: casOptions(context) } },
-      { doing: `Error writing data to ${path}`, accept: method === '' ? [404, 405] : [404] },
-    )
+    const response = await context.send('PATCH', path, `Error writing data to ${path}`, {
+      body: { data: changes, options: casOptions(context) },
+      accept: method === '' ? [404, 405] : [404],
+    })
     if (response.status === 405) return readThenWrite(context, path, changes)
     if (response.status === 404) return context.nothingFound(path)
     return showWritten(context, path, parseSecret(response))
@@ -168,20 +155,16 @@ async function readThenWrite(
   path: string,
   changes: JsonObject,
 ): Promise<number> {
-  const current = await context.read(
-    { method: 'GET', path },
-    { doing: `Error reading ${path}`, preflight: true },
-  )
+  const current = await context.read('GET', path, `Error reading ${path}`, { preflight: true })
   const before = current?.data === undefined ? undefined : objectMember(current.data, 'data')
   const metadata = current?.data === undefined ? undefined : objectMember(current.data, 'metadata')
   if (before === undefined || metadata === undefined) return context.nothingFound(path)
   const merged = Object.entries({ ...before, ...changes }).filter(([, value]) => value !== null)
   // The version that was read must still be the newest, or another writer's change would be lost.
   const options = { cas: numberMember(metadata, 'version'), ...casOptions(context) }
-  const secret = await context.fetch(
-    { method: 'PUT', path, body: { data: objectOf(merged), options } },
-    { doing: `Error writing data to ${path}` },
-  )
+  const secret = await context.fetch('PUT', path, `Error writing data to ${path}`, {
+    body: { data: objectOf(merged), options },
+  })
   return showWritten(context, path, secret)
 }
 
@@ -194,24 +177,21 @@ export const kvDelete: Command = {
     { title: 'Others', line: 'kv delete -mount=secret -versions=1,2 app' },
   ],
   flags: [mountFlag, versionsFlag],
-  kind: 'remote',
   output: 'field',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const versions = versionNumbers(context)
     const target = await findKvTarget(context)
     if (versions.length > 0) requireVersioned(target, '-versions')
     const path = target.pathIn(versions.length > 0 ? 'delete' : 'data')
-    const secret = await context.fetch(
-      versions.length > 0
-        ? { method: 'PUT', path, body: { versions } }
-        : { method: 'DELETE', path },
-      { doing: `Error deleting ${path}` },
-    )
+    const doing = `Error deleting ${path}`
+    const secret = await (versions.length > 0
+      ? context.fetch('PUT', path, doing, { body: { versions } })
+      : context.fetch('DELETE', path, doing))
     if (secret !== undefined) return context.show(secret)
-    context.print.success(`Success! Data deleted (if it existed) at: ${target.pathIn('data')}`)
-    return exitCodes.ok
+    return context.print.success(
+      `Success! Data deleted (if it existed) at: ${target.pathIn('data')}`,
+    )
   },
 }
 
@@ -227,10 +207,8 @@ function versionsCommand(verb: 'undelete' | 'destroy', description: string): Com
       { title: 'Several', line: `kv ${verb} -mount=secret -versions=1,2 app` },
     ],
     flags: [mountFlag, versionsFlag],
-    kind: 'remote',
     output: 'field',
-    argsMin: 1,
-    argsMax: 1,
+    args: [1, 1],
     async run(context) {
       const versions = versionNumbers(context)
       if (versions.length === 0) {
@@ -239,10 +217,9 @@ function versionsCommand(verb: 'undelete' | 'destroy', description: string): Com
       const target = await findKvTarget(context)
       requireVersioned(target, `kv ${verb}`)
       const path = target.pathIn(verb)
-      const secret = await context.fetch(
-        { method: 'PUT', path, body: { versions } },
-        { doing: `Error writing data to ${path}` },
-      )
+      const secret = await context.fetch('PUT', path, `Error writing data to ${path}`, {
+        body: { versions },
+      })
       return showWritten(context, path, secret)
     },
   }
@@ -257,10 +234,8 @@ export const kvList: Command = {
     { title: 'A folder', line: 'kv list -mount=secret team' },
   ],
   flags: [mountFlag],
-  kind: 'remote',
   output: 'format',
-  argsMin: 0,
-  argsMax: 1,
+  args: [0, 1],
   async run(context) {
     if (context.args.length === 0 && !context.flags.isSet('mount')) {
       throw new CommandFailure('Not enough arguments (expected 1 or -mount, got 0)')
@@ -277,14 +252,9 @@ export const kvRollback: Command = {
     { title: 'Back to version 2', line: 'kv rollback -mount=secret -version=2 app' },
     { title: 'With the path as a whole', line: 'kv rollback -version=2 secret/app' },
   ],
-  flags: [
-    mountFlag,
-    { name: 'version', kind: 'int', help: 'Number of the version to go back to.' },
-  ],
-  kind: 'remote',
+  flags: [mountFlag, flag.int('version', 'Number of the version to go back to.')],
   output: 'field',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const version = context.flags.int('version') ?? 0
     if (version <= 0)
@@ -293,13 +263,13 @@ export const kvRollback: Command = {
     requireVersioned(target, 'kv rollback')
     const path = target.pathIn('data')
     const doing = `Error doing pre-read at ${path}`
-    const newest = await context.read({ method: 'GET', path }, { doing, preflight: true })
+    const newest = await context.read('GET', path, doing, { preflight: true })
     const metadata = newest?.data === undefined ? undefined : objectMember(newest.data, 'metadata')
     if (metadata === undefined) return context.nothingFound(path)
-    const older = await context.read(
-      { method: 'GET', path, query: [['version', String(version)]] },
-      { doing, preflight: true },
-    )
+    const older = await context.read('GET', path, doing, {
+      query: [['version', String(version)]],
+      preflight: true,
+    })
     const data = older?.data === undefined ? undefined : objectMember(older.data, 'data')
     if (data === undefined) {
       throw new CommandFailure(
@@ -308,13 +278,11 @@ export const kvRollback: Command = {
       )
     }
     const cas = member(metadata, 'version') ?? 0
-    const secret = await context.fetch(
-      { method: 'PUT', path, body: { data, options: { cas } } },
-      { doing: `Error writing data to ${path}` },
-    )
+    const secret = await context.fetch('PUT', path, `Error writing data to ${path}`, {
+      body: { data, options: { cas } },
+    })
     if (secret !== undefined) return context.show(secret)
-    context.print.success(`Success! Data written to: ${path}`)
-    return exitCodes.ok
+    return context.print.success(`Success! Data written to: ${path}`)
   },
 }
 
@@ -325,10 +293,7 @@ export const kvEnableVersioning: Command = {
     { title: 'The store at kv/', line: 'kv enable-versioning kv' },
     { title: 'Another one', line: 'kv enable-versioning team/kv' },
   ],
-  kind: 'remote',
-  output: 'none',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const body = { options: { version: '2' } }
     await sendTune(context, secretsKind, context.path(0), body)

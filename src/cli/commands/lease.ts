@@ -3,6 +3,7 @@
 import type { Command } from '../command.ts'
 import { cleanPath } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
+import { flag } from '../flags.ts'
 
 export const leaseLookup: Command = {
   usage: '[options] ID',
@@ -11,15 +12,15 @@ export const leaseLookup: Command = {
     { title: 'A lease', line: 'lease lookup auth/jwt/login/h5f2...' },
     { title: 'As JSON', line: 'lease lookup -format=json auth/jwt/login/h5f2...' },
   ],
-  kind: 'remote',
   output: 'field',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const body = { lease_id: cleanPath(context.args[0] ?? '') }
     const secret = await context.fetch(
-      { method: 'PUT', path: 'sys/leases/lookup', body },
-      { doing: `Error looking up lease id ${body.lease_id}` },
+      'PUT',
+      'sys/leases/lookup',
+      `Error looking up lease id ${body.lease_id}`,
+      { body },
     )
     return secret === undefined ? context.nothingFound(body.lease_id) : context.show(secret)
   },
@@ -32,24 +33,17 @@ export const leaseRenew: Command = {
     { title: 'A lease', line: 'lease renew database/creds/app/2f6a614c' },
     { title: 'By an hour', line: 'lease renew -increment=1h database/creds/app/2f6a614c' },
   ],
-  flags: [
-    {
-      name: 'increment',
-      kind: 'duration',
-      aliases: ['i'],
-      help: 'How long it should last from now on.',
-    },
-  ],
-  kind: 'remote',
+  flags: [flag.duration('increment', 'How long it should last from now on.', { aliases: ['i'] })],
   output: 'field',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const leaseId = cleanPath(context.args[0] ?? '')
     const increment = context.flags.seconds('increment') ?? 0
     const secret = await context.fetch(
-      { method: 'PUT', path: 'sys/leases/renew', body: { increment, lease_id: leaseId } },
-      { doing: `Error renewing lease ${leaseId}` },
+      'PUT',
+      'sys/leases/renew',
+      `Error renewing lease ${leaseId}`,
+      { body: { increment, lease_id: leaseId } },
     )
     return secret === undefined ? context.nothingFound(leaseId) : context.show(secret)
   },
@@ -63,19 +57,15 @@ export const leaseRevoke: Command = {
     { title: 'All of a mount', line: 'lease revoke -prefix auth/jwt' },
   ],
   flags: [
-    { name: 'prefix', kind: 'bool', help: 'ID is a prefix.' },
-    {
-      name: 'force',
-      kind: 'bool',
-      aliases: ['f'],
-      help: 'Forget the leases even if the engine cannot end what they stand for. Only with -prefix.',
-    },
-    { name: 'sync', kind: 'bool', help: 'Wait until it is done.' },
+    flag.bool('prefix', 'ID is a prefix.'),
+    flag.bool(
+      'force',
+      'Forget the leases even if the engine cannot end what they stand for. Only with -prefix.',
+      { aliases: ['f'] },
+    ),
+    flag.bool('sync', 'Wait until it is done.'),
   ],
-  kind: 'remote',
-  output: 'none',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const { flags, print } = context
     const leaseId = cleanPath(context.args[0] ?? '')
@@ -84,12 +74,10 @@ export const leaseRevoke: Command = {
       throw new CommandFailure('Specifying -force requires also specifying -prefix')
     const verb = force ? 'revoke-force' : prefix ? 'revoke-prefix' : 'revoke'
     await context.send(
-      {
-        method: 'PUT',
-        path: `sys/leases/${verb}/${leaseId}`,
-        ...(force ? {} : { body: { sync } }),
-      },
-      { doing: `Error revoking lease ${leaseId}` },
+      'PUT',
+      `sys/leases/${verb}/${leaseId}`,
+      `Error revoking lease ${leaseId}`,
+      force ? {} : { body: { sync } },
     )
     if (force) print.success(`Success! Force revoked any leases with prefix: ${leaseId}`)
     else if (!sync) print.success('All revocation operations queued successfully!')

@@ -2,7 +2,8 @@
 
 import { linkUserFile } from '../../platform/user-files.ts'
 import type { Command } from '../command.ts'
-import { CommandFailure, exitCodes } from '../failure.ts'
+import { CommandFailure } from '../failure.ts'
+import { flag } from '../flags.ts'
 import { stockNames } from '../program-names.ts'
 
 export const link: Command = {
@@ -13,11 +14,9 @@ export const link: Command = {
     { title: 'For scripts that call vault', line: 'link -as=vault ~/bin' },
     { title: 'For those that call bao', line: 'link -as=bao ~/bin' },
   ],
-  flags: [{ name: 'as', kind: 'text', help: 'The name: vault or bao.' }],
+  flags: [flag.text('as', 'The name: vault or bao.')],
   kind: 'local',
-  output: 'none',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const name = stockNames.find((one) => one === context.flags.text('as'))
     if (name === undefined) {
@@ -28,7 +27,6 @@ export const link: Command = {
     const path = `${context.args[0] ?? '.'}/${name}`
     const made = await linkUserFile(path, programPath)
     if (!made) throw new CommandFailure(`${path} is there already and is no link to this program.`)
-    context.print.line(`${path} is this program now. It has to stand before others in PATH.`)
-    return exitCodes.ok
+    return context.print.line(`${path} is this program now. It has to stand before others in PATH.`)
   },
 }

@@ -1,6 +1,5 @@
 /** The raw commands: read, write, patch, delete and list any path. */
 
-import type { ApiRequest } from '../../client/http-client.ts'
 import { listKeys, numberMember, textMember, type Secret } from '../../client/secret.ts'
 import {
   isJsonArray,
@@ -12,6 +11,7 @@ import {
 import type { Command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
+import { flag } from '../flags.ts'
 import { goText } from '../go-text.ts'
 
 const many = 10_000
@@ -24,28 +24,23 @@ export const read: Command = {
     { title: 'Read the rules of a role', line: 'read auth/jwt/role/ci' },
     { title: 'One field, for a script', line: 'read -field=accessor sys/auth/jwt' },
   ],
-  kind: 'remote',
   output: 'field',
-  argsMin: 1,
-  argsMax: many,
+  args: [1, many],
   async run(context) {
     const path = context.path(0)
     const query = queryOf(await context.keyValues(context.args.slice(1)))
-    const request: ApiRequest = { method: 'GET', path, query }
     const doing = `Error reading ${path}`
     if (context.print.format === 'raw') {
-      const response = await context.send(request, { doing, accept: [404] })
+      const response = await context.send('GET', path, doing, { query, accept: [404] })
       if (response.status === 404) return context.nothingFound(path)
-      context.print.bare(response.text)
-      return exitCodes.ok
+      return context.print.bare(response.text)
     }
-    const secret = await context.read(request, { doing })
+    const secret = await context.read('GET', path, doing, { query })
     if (secret === undefined) return context.nothingFound(path)
     const found = /^auth\/.+\/lint$/.test(path) ? lintText(secret) : undefined
     if (found === undefined || !context.print.isTable) return context.show(secret)
     if ((context.flags.text('field') ?? '') !== '') return context.show(secret)
-    context.print.line(found)
-    return exitCodes.ok
+    return context.print.line(found)
   },
 }
 
@@ -71,16 +66,12 @@ export const write: Command = {
     { title: 'Trade a JWT for a token', line: 'write auth/jwt/login role=ci jwt=@token.jwt' },
     { title: 'Send a JSON object', line: 'write auth/jwt/role/ci - < role.json' },
   ],
-  flags: [
-    { name: 'force', kind: 'bool', aliases: ['f'], help: 'Write although there is no data.' },
-  ],
-  kind: 'remote',
+  flags: [flag.bool('force', 'Write although there is no data.', { aliases: ['f'] })],
   output: 'field',
-  argsMin: 1,
-  argsMax: many,
+  args: [1, many],
   async run(context) {
     const body = await requestBody(context)
-    return sendData(context, { method: 'PUT', path: context.path(0), body })
+    return sendData(context, 'PUT', body)
   },
 }
 
@@ -92,14 +83,12 @@ export const patch: Command = {
     { title: 'Change one field', line: 'patch secret/data/app data=@change.json' },
     { title: 'Send a JSON object', line: 'patch identity/entity/name/alice - < change.json' },
   ],
-  flags: [{ name: 'force', kind: 'bool', aliases: ['f'], help: 'Send although there is no data.' }],
-  kind: 'remote',
+  flags: [flag.bool('force', 'Send although there is no data.', { aliases: ['f'] })],
   output: 'field',
-  argsMin: 1,
-  argsMax: many,
+  args: [1, many],
   async run(context) {
     const body = await requestBody(context)
-    return sendData(context, { method: 'PATCH', path: context.path(0), body })
+    return sendData(context, 'PATCH', body)
   },
 }
 
@@ -111,20 +100,14 @@ export const remove: Command = {
     { title: 'Delete a role', line: 'delete auth/jwt/role/ci' },
     { title: 'Delete a secret of a version 1 store', line: 'delete kv/app' },
   ],
-  kind: 'remote',
   output: 'field',
-  argsMin: 1,
-  argsMax: many,
+  args: [1, many],
   async run(context) {
     const path = context.path(0)
     const query = queryOf(await context.keyValues(context.args.slice(1)))
-    const secret = await context.fetch(
-      { method: 'DELETE', path, query },
-      { doing: `Error deleting ${path}` },
-    )
+    const secret = await context.fetch('DELETE', path, `Error deleting ${path}`, { query })
     if (secret !== undefined) return context.show(secret)
-    context.print.success(`Success! Data deleted (if it existed) at: ${path}`)
-    return exitCodes.ok
+    return context.print.success(`Success! Data deleted (if it existed) at: ${path}`)
   },
 }
 
@@ -135,10 +118,8 @@ export const list: Command = {
     { title: 'List the roles of a mount', line: 'list auth/jwt/role' },
     { title: 'As a JSON array', line: 'list -format=json auth/jwt/role' },
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   run(context) {
     return listPath(context, context.path(0))
   },
@@ -150,10 +131,7 @@ export async function listPath(
   path: string,
   by: 'list' | 'scan' = 'list',
 ): Promise<number> {
-  const secret = await context.read(
-    { method: 'GET', path, query: [[by, 'true']] },
-    { doing: `Error listing ${path}` },
-  )
+  const secret = await context.read('GET', path, `Error listing ${path}`, { query: [[by, 'true']] })
   if (secret?.wrapInfo !== undefined) return context.show(secret)
   if (listKeys(secret) === undefined && !context.print.isTable) {
     // Scripts that pipe the output get an empty object, and the exit code says the rest.
@@ -166,8 +144,7 @@ export async function listPath(
     context.print.error(`No entries found at ${path}`)
     return exitCodes.remote
   }
-  context.print.list(secret)
-  return exitCodes.ok
+  return context.print.list(secret)
 }
 
 async function requestBody(context: CommandContext): Promise<JsonObject | undefined> {
@@ -177,16 +154,21 @@ async function requestBody(context: CommandContext): Promise<JsonObject | undefi
   return undefined
 }
 
-async function sendData(context: CommandContext, request: ApiRequest): Promise<number> {
-  const secret = await context.fetch(request, { doing: `Error writing data to ${request.path}` })
+async function sendData(
+  context: CommandContext,
+  method: 'PUT' | 'PATCH',
+  body: JsonObject | undefined,
+): Promise<number> {
+  const path = context.path(0)
+  const doing = `Error writing data to ${path}`
+  const secret = await context.fetch(method, path, doing, body === undefined ? {} : { body })
   if (secret !== undefined) {
     const code = context.show(secret)
     const empty = [secret.data, secret.auth, secret.wrapInfo].every((part) => part === undefined)
     // Warnings alone must not look as if nothing had been written.
     if (code !== exitCodes.ok || !empty) return code
   }
-  context.print.success(`Success! Data written to: ${request.path}`)
-  return exitCodes.ok
+  return context.print.success(`Success! Data written to: ${path}`)
 }
 
 export function queryOf(data: JsonObject): [string, string][] {

@@ -11,6 +11,7 @@ import { member, type JsonObject } from '../../lib/json.ts'
 import type { Command } from '../command.ts'
 import { cleanPath, type CommandContext } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
+import { flag } from '../flags.ts'
 import { parseTextValues } from '../key-values.ts'
 import { loadLoginMethod, loginMethodNames } from '../login/methods.ts'
 import { isStockName } from '../program-names.ts'
@@ -26,16 +27,14 @@ export const login: Command = {
     { title: 'With a token, which is asked for', line: 'login' },
   ],
   flags: [
-    { name: 'method', kind: 'text', defaultText: 'token', help: 'How to log in.' },
-    { name: 'path', kind: 'text', help: 'Where the method is mounted. Default: its name.' },
-    { name: 'no-store', kind: 'bool', help: 'Do not keep the token.' },
-    { name: 'no-print', kind: 'bool', help: 'Do not print the token.' },
-    { name: 'token-only', kind: 'bool', help: 'Print the token alone and do not keep it.' },
+    flag.text('method', 'How to log in.', { defaultText: 'token' }),
+    flag.text('path', 'Where the method is mounted. Default: its name.'),
+    flag.bool('no-store', 'Do not keep the token.'),
+    flag.bool('no-print', 'Do not print the token.'),
+    flag.bool('token-only', 'Print the token alone and do not keep it.'),
   ],
-  kind: 'remote',
   output: 'field',
-  argsMin: 0,
-  argsMax: 1000,
+  args: [0, 1000],
   async run(context) {
     const { flags } = context
     const tokenOnly = flags.bool('token-only')
@@ -87,8 +86,10 @@ async function unwrapLogin(context: CommandContext, secret: Secret): Promise<Sec
   if (secret.wrapInfo === undefined) return secret
   const token = textMember(secret.wrapInfo, 'token')
   const response = await context.send(
-    { method: 'PUT', path: 'sys/wrapping/unwrap', token },
-    { doing: 'Error authenticating: error unwrapping the token', preflight: true },
+    'PUT',
+    'sys/wrapping/unwrap',
+    'Error authenticating: error unwrapping the token',
+    { token, preflight: true },
   )
   return parseSecret(response) ?? secret
 }

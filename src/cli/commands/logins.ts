@@ -12,6 +12,7 @@ import {
 import type { Command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
+import { flag } from '../flags.ts'
 import { goTextMember } from '../go-text.ts'
 import { formatTable } from '../table.ts'
 
@@ -22,14 +23,13 @@ const seenMax = 10_000
 const eventLengthMax = 1_048_576
 
 const filterFlags = [
-  { name: 'mount', kind: 'text', help: 'Logins at this mount.' },
-  { name: 'role', kind: 'text', help: 'Logins with this role.' },
-  { name: 'decision', kind: 'text', help: 'accepted, refused or broken_off.' },
-  { name: 'reason', kind: 'text', help: 'Logins refused for this reason.' },
+  flag.text('mount', 'Logins at this mount.'),
+  flag.text('role', 'Logins with this role.'),
+  flag.text('decision', 'accepted, refused or broken_off.'),
+  flag.text('reason', 'Logins refused for this reason.'),
 ] as const
 
 export const tail: Command = {
-  usage: '[options]',
   description: 'Shows the last logins, the newest at the end.',
   examples: [
     { title: 'The last twenty', line: 'logins tail' },
@@ -37,20 +37,14 @@ export const tail: Command = {
   ],
   flags: [
     ...filterFlags,
-    { name: 'n', kind: 'int', defaultText: '20', help: 'How many.' },
-    { name: 'follow', kind: 'bool', help: 'Go on with those that come.' },
+    flag.int('n', 'How many.', { defaultText: '20' }),
+    flag.bool('follow', 'Go on with those that come.'),
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 0,
-  argsMax: 0,
   async run(context) {
     const count = context.flags.int('n') ?? 20
     const first = await newest(context, count)
-    if (!context.print.isTable) {
-      context.print.data(first.toReversed())
-      return exitCodes.ok
-    }
+    if (!context.print.isTable) return context.print.data(first.toReversed())
     const rows = first.toReversed().map(rowOf)
     if (rows.length > 0) context.print.line(formatTable(headings, rows))
     if (context.flags.bool('follow')) await follow(context, first)
@@ -99,7 +93,7 @@ async function watch(
         }
         if (text.length > eventLengthMax) throw new CommandFailure('an event has no end')
       },
-      { doing: 'Error watching sys/logins/stream' },
+      'Error watching sys/logins/stream',
     )
     return true
   } catch (cause) {
@@ -124,35 +118,31 @@ export const show: Command = {
     { title: 'One login', line: 'logins show 0d7b1f0e-4a53-4a0b-9f39-5f2f7e2b8c11' },
     { title: 'Why it was refused', line: 'explain -id=0d7b1f0e-4a53-4a0b-9f39-5f2f7e2b8c11' },
   ],
-  kind: 'remote',
   output: 'field',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const path = `sys/logins/${context.path(0)}`
-    const secret = await context.read({ method: 'GET', path }, { doing: `Error reading ${path}` })
+    const secret = await context.read('GET', path, `Error reading ${path}`)
     return secret === undefined ? context.nothingFound(path) : context.show(secret)
   },
 }
 
 export const summary: Command = {
-  usage: '[options]',
   description: 'Counts logins by mount, role, decision and reason.',
   examples: [
     { title: 'All that are kept', line: 'logins summary' },
     { title: 'Since this morning', line: 'logins summary -since=2026-11-28T06:00:00Z' },
   ],
-  flags: [{ name: 'since', kind: 'text', help: 'RFC 3339 or seconds since 1970.' }],
-  kind: 'remote',
+  flags: [flag.text('since', 'RFC 3339 or seconds since 1970.')],
   output: 'format',
-  argsMin: 0,
-  argsMax: 0,
   async run(context) {
     const since = context.flags.text('since') ?? ''
     const query = since === '' ? [] : [['since', since] as const]
     const secret = await context.fetch(
-      { method: 'GET', path: 'sys/logins/summary', query },
-      { doing: 'Error reading sys/logins/summary' },
+      'GET',
+      'sys/logins/summary',
+      'Error reading sys/logins/summary',
+      { query },
     )
     const counts = objectsMember(secret?.data, 'counts')
     if (!context.print.isTable) context.print.data([...counts])
@@ -183,10 +173,7 @@ function filtersOf({ flags }: CommandContext): readonly (readonly [string, strin
 async function newest(context: CommandContext, count: number): Promise<readonly JsonObject[]> {
   const limit = String(Math.min(Math.max(count, 1), 1000))
   const query = [['limit', limit] as const, ...filtersOf(context)]
-  const secret = await context.fetch(
-    { method: 'GET', path: 'sys/logins', query },
-    { doing: 'Error reading sys/logins' },
-  )
+  const secret = await context.fetch('GET', 'sys/logins', 'Error reading sys/logins', { query })
   return objectsMember(secret?.data, 'logins')
 }
 

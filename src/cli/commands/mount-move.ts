@@ -7,12 +7,12 @@ import { objectMember, textMember } from '../../client/secret.ts'
 import type { Command } from '../command.ts'
 import { parentPath, type CommandContext } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
-import type { MountKind } from './mounts.ts'
+import { authKind, secretsKind, type MountKind } from './mounts.ts'
 
 const movePauseMs = 500
 const movePollsMax = 1200
 
-export function moveMount(kind: MountKind): Command {
+function moveMount(kind: MountKind): Command {
   return {
     usage: '[options] SOURCE DESTINATION',
     description: `Moves the ${kind.noun} at SOURCE to DESTINATION and waits until it is done.`,
@@ -23,24 +23,22 @@ export function moveMount(kind: MountKind): Command {
         line: `${kind.group} move ${kind.exampleType} team/${kind.exampleType}`,
       },
     ],
-    kind: 'remote',
-    output: 'none',
-    argsMin: 2,
-    argsMax: 2,
+    args: [2, 2],
     async run(context) {
       const from = kind.prefix + parentPath(withoutPrefix(context.path(0), kind))
       const to = kind.prefix + parentPath(withoutPrefix(context.path(1), kind))
       const secret = await context.fetch(
-        { method: 'POST', path: 'sys/remount', body: { from, to } },
-        { doing: `Error moving ${kind.noun} ${from} to ${to}` },
+        'POST',
+        'sys/remount',
+        `Error moving ${kind.noun} ${from} to ${to}`,
+        { body: { from, to } },
       )
       const id = secret?.data === undefined ? '' : textMember(secret.data, 'migration_id')
       // Old servers move at once and answer nothing.
       if (id !== '') await awaitMove(context, id, `${kind.noun} ${from} to ${to}`)
-      context.print.success(
+      return context.print.success(
         `Success! Finished moving ${kind.noun} ${from} to ${to}${id === '' ? '' : `, with migration ID ${id}`}`,
       )
-      return exitCodes.ok
     },
   }
 }
@@ -49,8 +47,9 @@ async function awaitMove(context: CommandContext, id: string, what: string): Pro
   context.print.success(`Started moving ${what}, with migration ID ${id}`)
   for (let poll = 0; poll < movePollsMax; poll++) {
     const secret = await context.fetch(
-      { method: 'GET', path: `sys/remount/status/${id}` },
-      { doing: `Error checking the move of ${what}` },
+      'GET',
+      `sys/remount/status/${id}`,
+      `Error checking the move of ${what}`,
     )
     const info =
       secret?.data === undefined ? undefined : objectMember(secret.data, 'migration_info')
@@ -73,3 +72,6 @@ async function awaitMove(context: CommandContext, id: string, what: string): Pro
 function withoutPrefix(path: string, kind: MountKind): string {
   return path.startsWith(kind.prefix) ? path.slice(kind.prefix.length) : path
 }
+
+export const authMove = moveMount(authKind)
+export const secretsMove = moveMount(secretsKind)

@@ -10,7 +10,7 @@ import { mapInClientForm, mountForm } from '../client-forms.ts'
 import type { Command } from '../command.ts'
 import { cleanPath, parentPath, type CommandContext } from '../context.ts'
 import { exitCodes } from '../failure.ts'
-import type { FlagSpec, FlagValues } from '../flags.ts'
+import { flag, type FlagSpec, type FlagValues } from '../flags.ts'
 import { goText } from '../go-text.ts'
 import { formatTable } from '../table.ts'
 
@@ -43,70 +43,52 @@ export const secretsKind: MountKind = {
 
 /** Settings that enabling and tuning share; the flag's name with underscores is the wire's. */
 const configFlags: readonly FlagSpec[] = [
-  {
-    name: 'default-lease-ttl',
-    kind: 'duration',
-    help: "How long tokens and leases live by default; -1 is the system's own time.",
-  },
-  { name: 'max-lease-ttl', kind: 'duration', help: 'How long they can live at most.' },
-  {
-    name: 'listing-visibility',
-    kind: 'text',
-    help: 'unauth: shown on the login page without a token. hidden: not shown.',
-  },
-  {
-    name: 'audit-non-hmac-request-keys',
-    kind: 'list',
-    help: 'Request field whose value audit records show as it is. May be repeated.',
-  },
-  {
-    name: 'audit-non-hmac-response-keys',
-    kind: 'list',
-    help: 'The same for responses. May be repeated.',
-  },
-  {
-    name: 'passthrough-request-headers',
-    kind: 'list',
-    help: 'Request header that is handed to the plugin. May be repeated.',
-  },
-  {
-    name: 'allowed-response-headers',
-    kind: 'list',
-    help: 'Response header that the plugin may set. May be repeated.',
-  },
-  {
-    name: 'token-type',
-    kind: 'text',
-    help: 'Type of the tokens it issues: default-service, default-batch, service or batch.',
-  },
-  { name: 'plugin-version', kind: 'text', hidden: true, help: 'Accepted for existing scripts.' },
+  flag.duration(
+    'default-lease-ttl',
+    "How long tokens and leases live by default; -1 is the system's own time.",
+  ),
+  flag.duration('max-lease-ttl', 'How long they can live at most.'),
+  flag.text(
+    'listing-visibility',
+    'unauth: shown on the login page without a token. hidden: not shown.',
+  ),
+  flag.list(
+    'audit-non-hmac-request-keys',
+    'Request field whose value audit records show as it is. May be repeated.',
+  ),
+  flag.list('audit-non-hmac-response-keys', 'The same for responses. May be repeated.'),
+  flag.list(
+    'passthrough-request-headers',
+    'Request header that is handed to the plugin. May be repeated.',
+  ),
+  flag.list(
+    'allowed-response-headers',
+    'Response header that the plugin may set. May be repeated.',
+  ),
+  flag.text(
+    'token-type',
+    'Type of the tokens it issues: default-service, default-batch, service or batch.',
+  ),
+  flag.text('plugin-version', 'Accepted for existing scripts.', { hidden: true }),
 ]
 
-const optionFlag: FlagSpec = {
-  name: 'options',
-  kind: 'pairs',
-  help: 'Option of the plugin. May be repeated.',
-}
-const descriptionFlag: FlagSpec = { name: 'description', kind: 'text', help: 'Words for people.' }
+const optionFlag = flag.pairs('options', 'Option of the plugin. May be repeated.')
+const descriptionFlag = flag.text('description', 'Words for people.')
 
-export function listMounts(kind: MountKind): Command {
+function listMounts(kind: MountKind): Command {
   return {
-    usage: '[options]',
     description: `Lists the mounted ${kind.noun}s.`,
     examples: [
       { title: 'List them', line: `${kind.group} list` },
       { title: 'With all settings', line: `${kind.group} list -detailed` },
     ],
-    kind: 'remote',
     output: 'format',
-    argsMin: 0,
-    argsMax: 0,
     async run(context) {
       const mounts = await loadMounts(context, kind)
-      if (context.print.isTable)
-        context.print.line(mountTable(kind, mounts, context.print.detailed))
-      else context.print.data(mapInClientForm(mounts, mountForm))
-      return exitCodes.ok
+      return context.print.either(
+        mountTable(kind, mounts, context.print.detailed),
+        mapInClientForm(mounts, mountForm),
+      )
     },
   }
 }
@@ -114,8 +96,9 @@ export function listMounts(kind: MountKind): Command {
 /** The mounts of a kind by path. */
 export async function loadMounts(context: CommandContext, kind: MountKind): Promise<JsonObject> {
   const secret = await context.fetch(
-    { method: 'GET', path: `sys/${kind.area}` },
-    { doing: `Error listing enabled ${kind.noun}s` },
+    'GET',
+    `sys/${kind.area}`,
+    `Error listing enabled ${kind.noun}s`,
   )
   return secret?.data ?? objectOf([])
 }
@@ -208,7 +191,7 @@ function mountTable(kind: MountKind, mounts: JsonObject, detailed: boolean): str
   )
 }
 
-export function enableMount(kind: MountKind): Command {
+function enableMount(kind: MountKind): Command {
   return {
     usage: '[options] TYPE',
     description: `Mounts the ${kind.noun} TYPE, at a path of that name unless -path is given.`,
@@ -217,48 +200,36 @@ export function enableMount(kind: MountKind): Command {
       { title: 'At another path', line: `${kind.group} enable -path=corp ${kind.exampleType}` },
     ],
     flags: [
-      { name: 'path', kind: 'text', help: 'Where to mount it. Default: its type.' },
+      flag.text('path', 'Where to mount it. Default: its type.'),
       descriptionFlag,
       ...configFlags,
       optionFlag,
       ...(kind.group === 'secrets'
         ? [
-            { name: 'version', kind: 'int', help: 'Version of the kv store: 1 or 2.' } as const,
-            {
-              name: 'force-no-cache',
-              kind: 'bool',
-              hidden: true,
-              help: 'Accepted for existing scripts.',
-            } as const,
+            flag.int('version', 'Version of the kv store: 1 or 2.'),
+            flag.bool('force-no-cache', 'Accepted for existing scripts.', { hidden: true }),
           ]
         : []),
-      { name: 'local', kind: 'bool', help: 'Only on this cluster.' },
-      { name: 'seal-wrap', kind: 'bool', hidden: true, help: 'Accepted for existing scripts.' },
-      {
-        name: 'external-entropy-access',
-        kind: 'bool',
-        hidden: true,
-        help: 'Accepted for existing scripts.',
-      },
-      { name: 'plugin-name', kind: 'text', hidden: true, help: 'Accepted for existing scripts.' },
+      flag.bool('local', 'Only on this cluster.'),
+      flag.bool('seal-wrap', 'Accepted for existing scripts.', { hidden: true }),
+      flag.bool('external-entropy-access', 'Accepted for existing scripts.', { hidden: true }),
+      flag.text('plugin-name', 'Accepted for existing scripts.', { hidden: true }),
     ],
-    kind: 'remote',
-    output: 'none',
-    argsMin: 1,
-    argsMax: 1,
+    args: [1, 1],
     async run(context) {
       const { flags } = context
       const given = (context.args[0] ?? '').trim()
       const type = given === 'plugin' ? (flags.text('plugin-name') ?? given) : given
       const path = cleanPath(flags.text('path') ?? type)
       await context.perform(
-        { method: 'POST', path: `sys/${kind.area}/${path}`, body: enableBody(flags, type) },
-        { doing: `Error enabling ${type} ${kind.noun}` },
+        'POST',
+        `sys/${kind.area}/${path}`,
+        `Error enabling ${type} ${kind.noun}`,
+        { body: enableBody(flags, type) },
       )
-      context.print.success(
+      return context.print.success(
         `Success! Enabled ${kind.group === 'auth' ? '' : 'the '}${type} ${kind.noun} at: ${parentPath(path)}`,
       )
-      return exitCodes.ok
     },
   }
 }
@@ -306,7 +277,7 @@ function optionFields(flags: FlagValues): JsonObject | undefined {
   return fields.length === 0 ? undefined : objectOf(fields)
 }
 
-export function tuneMount(kind: MountKind): Command {
+function tuneMount(kind: MountKind): Command {
   return {
     usage: '[options] PATH',
     description: `Changes settings of the ${kind.noun} at PATH. Only what is given changes.`,
@@ -325,36 +296,18 @@ export function tuneMount(kind: MountKind): Command {
       ...configFlags,
       optionFlag,
       ...(kind.group === 'secrets'
-        ? [
-            {
-              name: 'version',
-              kind: 'int',
-              help: 'Version of the kv store; it can go from 1 to 2.',
-            } as const,
-          ]
+        ? [flag.int('version', 'Version of the kv store; it can go from 1 to 2.')]
         : [
-            {
-              name: 'user-lockout-threshold',
-              kind: 'int',
-              help: 'Failed logins until a user is locked out.',
-            } as const,
-            {
-              name: 'user-lockout-duration',
-              kind: 'duration',
-              help: 'How long the lock stays.',
-            } as const,
-            {
-              name: 'user-lockout-counter-reset-duration',
-              kind: 'duration',
-              help: 'After how long without failures the count starts again.',
-            } as const,
-            { name: 'user-lockout-disable', kind: 'bool', help: 'No lockout at all.' } as const,
+            flag.int('user-lockout-threshold', 'Failed logins until a user is locked out.'),
+            flag.duration('user-lockout-duration', 'How long the lock stays.'),
+            flag.duration(
+              'user-lockout-counter-reset-duration',
+              'After how long without failures the count starts again.',
+            ),
+            flag.bool('user-lockout-disable', 'No lockout at all.'),
           ]),
     ],
-    kind: 'remote',
-    output: 'none',
-    argsMin: 1,
-    argsMax: 1,
+    args: [1, 1],
     async run(context) {
       const path = parentPath(context.path(0))
       await sendTune(context, kind, path, objectOf(tuneFields(context.flags)))
@@ -371,8 +324,10 @@ export async function sendTune(
   body: JsonObject,
 ): Promise<void> {
   await context.perform(
-    { method: 'POST', path: `sys/mounts/${kind.prefix}${cleanPath(path)}/tune`, body },
-    { doing: `Error tuning ${kind.noun} ${path}` },
+    'POST',
+    `sys/mounts/${kind.prefix}${cleanPath(path)}/tune`,
+    `Error tuning ${kind.noun} ${path}`,
+    { body },
   )
   context.print.success(`Success! Tuned the ${kind.noun} at: ${parentPath(path)}`)
 }
@@ -401,7 +356,7 @@ function lockoutFields(flags: FlagValues): [string, JsonValue][] {
   return fields
 }
 
-export function disableMount(kind: MountKind): Command {
+function disableMount(kind: MountKind): Command {
   const revoked = kind.group === 'auth' ? ' Every token that it issued is revoked.' : ''
   return {
     usage: '[options] PATH',
@@ -410,18 +365,24 @@ export function disableMount(kind: MountKind): Command {
       { title: 'The one at the default path', line: `${kind.group} disable ${kind.exampleType}` },
       { title: 'Another one', line: `${kind.group} disable corp` },
     ],
-    kind: 'remote',
-    output: 'none',
-    argsMin: 1,
-    argsMax: 1,
+    args: [1, 1],
     async run(context) {
       const path = parentPath(context.path(0))
       await context.send(
-        { method: 'DELETE', path: `sys/${kind.area}/${cleanPath(path)}` },
-        { doing: `Error disabling ${kind.noun} at ${path}` },
+        'DELETE',
+        `sys/${kind.area}/${cleanPath(path)}`,
+        `Error disabling ${kind.noun} at ${path}`,
       )
-      context.print.success(`Success! Disabled the ${kind.noun} (if it existed) at: ${path}`)
-      return exitCodes.ok
+      return context.print.success(`Success! Disabled the ${kind.noun} (if it existed) at: ${path}`)
     },
   }
 }
+
+export const authList = listMounts(authKind)
+export const authEnable = enableMount(authKind)
+export const authDisable = disableMount(authKind)
+export const authTune = tuneMount(authKind)
+export const secretsList = listMounts(secretsKind)
+export const secretsEnable = enableMount(secretsKind)
+export const secretsDisable = disableMount(secretsKind)
+export const secretsTune = tuneMount(secretsKind)

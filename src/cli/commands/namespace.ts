@@ -6,40 +6,28 @@ import type { JsonValue } from '../../lib/json.ts'
 import type { Command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { exitCodes } from '../failure.ts'
-import type { FlagSpec } from '../flags.ts'
+import { flag } from '../flags.ts'
 import { listPath } from './logical.ts'
 
-const metadataFlag: FlagSpec = {
-  name: 'custom-metadata',
-  kind: 'pairs',
-  help: 'Words for people. May be repeated.',
-}
+const metadataFlag = flag.pairs('custom-metadata', 'Words for people. May be repeated.')
 
 export const namespaceList: Command = {
-  usage: '[options]',
   description: 'Lists the namespaces directly below. Without any, the exit code is 2.',
   examples: [
     { title: 'List them', line: 'namespace list' },
     { title: 'With ids and metadata', line: 'namespace list -detailed' },
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 0,
-  argsMax: 0,
   run: (context) => listPath(context, 'sys/namespaces'),
 }
 
 export const namespaceScan: Command = {
-  usage: '[options]',
   description: 'Lists all namespaces below, however deep. Without any, the exit code is 2.',
   examples: [
     { title: 'List them', line: 'namespace scan' },
     { title: 'As a JSON array', line: 'namespace scan -format=json' },
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 0,
-  argsMax: 0,
   run: (context) => listPath(context, 'sys/namespaces', 'scan'),
 }
 
@@ -50,15 +38,14 @@ export const namespaceLookup: Command = {
     { title: 'Print it', line: 'namespace lookup team' },
     { title: 'Its id alone', line: 'namespace lookup -field=id team' },
   ],
-  kind: 'remote',
   output: 'field',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const path = namespacePath(context)
     const secret = await context.read(
-      { method: 'GET', path: `sys/namespaces/${path}` },
-      { doing: `Error looking up namespace ${path}` },
+      'GET',
+      `sys/namespaces/${path}`,
+      `Error looking up namespace ${path}`,
     )
     if (secret !== undefined) return context.show(secret)
     context.print.error('Namespace not found')
@@ -74,10 +61,8 @@ export const namespaceCreate: Command = {
     { title: 'Below it', line: 'namespace create -namespace=team -custom-metadata=stage=dev a' },
   ],
   flags: [metadataFlag],
-  kind: 'remote',
   output: 'field',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   run(context) {
     const pairs = context.flags.pairs('custom-metadata')
     return send(context, 'PUT', pairs, 'Error creating namespace')
@@ -91,14 +76,9 @@ export const namespacePatch: Command = {
     { title: 'Set one', line: 'namespace patch -custom-metadata=stage=live team' },
     { title: 'Drop one', line: 'namespace patch -remove-custom-metadata=stage team' },
   ],
-  flags: [
-    metadataFlag,
-    { name: 'remove-custom-metadata', kind: 'list', help: 'Word to drop. May be repeated.' },
-  ],
-  kind: 'remote',
+  flags: [metadataFlag, flag.list('remove-custom-metadata', 'Word to drop. May be repeated.')],
   output: 'field',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   run(context) {
     const { flags } = context
     const changes = [
@@ -116,19 +96,16 @@ export const namespaceDelete: Command = {
     { title: 'Delete one', line: 'namespace delete team' },
     { title: 'One below another', line: 'namespace delete -namespace=team a' },
   ],
-  kind: 'remote',
-  output: 'none',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const path = namespacePath(context)
     const secret = await context.fetch(
-      { method: 'DELETE', path: `sys/namespaces/${path}` },
-      { doing: `Error deleting namespace ${path}` },
+      'DELETE',
+      `sys/namespaces/${path}`,
+      `Error deleting namespace ${path}`,
     )
     if (secret !== undefined) context.print.warnings(secret)
-    context.print.success(`Success! Namespace deleted at: ${path}/`)
-    return exitCodes.ok
+    return context.print.success(`Success! Namespace deleted at: ${path}/`)
   },
 }
 
@@ -140,15 +117,10 @@ export const namespaceLock: Command = {
     { title: 'One below', line: 'namespace lock team' },
     { title: 'That of the request', line: 'namespace lock -namespace=team' },
   ],
-  kind: 'remote',
   output: 'field',
-  argsMin: 0,
-  argsMax: 1,
+  args: [0, 1],
   async run(context) {
-    const secret = await context.fetch(
-      { method: 'PUT', path: lockPath(context, 'lock') },
-      { doing: 'Error locking namespace' },
-    )
+    const secret = await context.fetch('PUT', lockPath(context, 'lock'), 'Error locking namespace')
     return secret === undefined ? exitCodes.ok : context.show(secret)
   },
 }
@@ -160,22 +132,16 @@ export const namespaceUnlock: Command = {
     { title: 'One below', line: 'namespace unlock -unlock-key=KEY team' },
     { title: 'That of the request', line: 'namespace unlock -namespace=team -unlock-key=KEY' },
   ],
-  kind: 'remote',
-  output: 'none',
-  argsMin: 0,
-  argsMax: 1,
+  args: [0, 1],
   async run(context) {
     const unlock_key = context.flags.text('unlock-key') ?? ''
     await context.perform(
-      {
-        method: 'PUT',
-        path: lockPath(context, 'unlock'),
-        ...(unlock_key === '' ? {} : { body: { unlock_key } }),
-      },
-      { doing: 'Error unlocking namespace' },
+      'PUT',
+      lockPath(context, 'unlock'),
+      'Error unlocking namespace',
+      unlock_key === '' ? {} : { body: { unlock_key } },
     )
-    context.print.success('Success! Namespace unlocked')
-    return exitCodes.ok
+    return context.print.success('Success! Namespace unlocked')
   },
 }
 
@@ -197,6 +163,6 @@ async function send(
   const words = pairs.map(([name, value]): [string, JsonValue] => [name, value])
   const path = `sys/namespaces/${namespacePath(context)}`
   const body = objectOf(words.length === 0 ? [] : [['custom_metadata', objectOf(words)]])
-  const secret = await context.read({ method, path, body }, { doing })
+  const secret = await context.read(method, path, doing, { body })
   return secret === undefined ? context.nothingFound(path) : context.show(secret)
 }

@@ -6,6 +6,7 @@ import { isJsonArray, member } from '../../lib/json.ts'
 import { createPrivateFile, standardOutput } from '../../platform/byte-file.ts'
 import type { Command } from '../command.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
+import { flag } from '../flags.ts'
 import { formatColumns } from '../table.ts'
 
 export const backup: Command = {
@@ -16,10 +17,8 @@ export const backup: Command = {
     { title: 'Into a file', line: 'operator backup store-2026-11-28.backup' },
     { title: 'To another machine', line: 'operator backup - | ssh backups "cat > store.backup"' },
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const [path = ''] = context.args
     const toOutput = path === '-'
@@ -32,7 +31,7 @@ export const backup: Command = {
           check.add(chunk)
           await sink.write(chunk)
         },
-        { doing: 'Error taking a backup' },
+        'Error taking a backup',
       )
       const checked = check.end()
       if (!checked.ok) {
@@ -41,9 +40,7 @@ export const backup: Command = {
       await sink.finish()
       if (toOutput) return exitCodes.ok
       const { header } = checked.value
-      if (context.print.isTable) context.print.line(headerText(header, path))
-      else context.print.data({ ...header, file: path })
-      return exitCodes.ok
+      return context.print.either(headerText(header, path), { ...header, file: path })
     } catch (cause) {
       await sink.discard()
       throw cause
@@ -63,13 +60,12 @@ export const restore: Command = {
     },
   ],
   flags: [
-    { name: 'path', kind: 'text', help: 'The data folder to make; absent or empty so far.' },
-    { name: 'store', kind: 'text', help: 'Refuse the backup of any other store than this one.' },
+    flag.text('path', 'The data folder to make; absent or empty so far.'),
+    flag.text('store', 'Refuse the backup of any other store than this one.'),
   ],
   kind: 'local',
   output: 'format',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const [file = ''] = context.args
     const folder = context.flags.text('path') ?? ''
@@ -80,12 +76,9 @@ export const restore: Command = {
       folder,
       ...(store === undefined || store === '' ? {} : { store }),
     })
-    if (!context.print.isTable) {
-      context.print.data({ ...header, path: folder })
-      return exitCodes.ok
-    }
+    if (!context.print.isTable) return context.print.data({ ...header, path: folder })
     context.print.line(headerText(header, folder))
-    context.print.line(
+    return context.print.line(
       [
         '',
         'It opens with the unseal keys, or the key of its seal, of when the backup was taken.',
@@ -93,27 +86,19 @@ export const restore: Command = {
         'Batch tokens made until now are void.',
       ].join('\n'),
     )
-    return exitCodes.ok
   },
 }
 
 export const check: Command = {
-  usage: '[options]',
   description:
     'Reads the whole store of a running server and says whether it is whole: every sealed record opens, every token has its expiry key, no index names what is not there.',
   examples: [
     { title: 'The server of the environment', line: 'operator check' },
     { title: 'For a script', line: 'operator check -format=json' },
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 0,
-  argsMax: 0,
   async run(context) {
-    const secret = await context.fetch(
-      { method: 'GET', path: 'sys/storage/check' },
-      { doing: 'Error checking the store' },
-    )
+    const secret = await context.fetch('GET', 'sys/storage/check', 'Error checking the store')
     const data = secret?.data ?? {}
     const problems = member(data, 'problems')
     const found = isJsonArray(problems) ? problems : []

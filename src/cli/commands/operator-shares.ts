@@ -4,12 +4,12 @@
  */
 
 import { isJsonArray, isJsonObject, member, type JsonObject } from '../../lib/json.ts'
-import type { ApiRequest } from '../../client/http-client.ts'
 import { numberMember, textMember } from '../../client/secret.ts'
 import { randomLetters, SystemRandom } from '../../platform/random.ts'
 import type { Command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
+import { flag } from '../flags.ts'
 import { goText } from '../go-text.ts'
 import { readPgpKeyFile, readPgpKeyFiles } from '../pgp-key-file.ts'
 import { formatColumns } from '../table.ts'
@@ -21,10 +21,10 @@ const otpChars = 52
 const backupPath = 'sys/rekey/backup'
 
 const commonFlags = [
-  { name: 'init', kind: 'bool', help: 'Begin.' },
-  { name: 'cancel', kind: 'bool', help: 'End it; nothing changes.' },
-  { name: 'status', kind: 'bool', help: 'Say how far it is.' },
-  { name: 'nonce', kind: 'text', help: 'Nonce of the operation, as whoever began was told.' },
+  flag.bool('init', 'Begin.'),
+  flag.bool('cancel', 'End it; nothing changes.'),
+  flag.bool('status', 'Say how far it is.'),
+  flag.text('nonce', 'Nonce of the operation, as whoever began was told.'),
 ] as const
 
 export const generateRoot: Command = {
@@ -44,28 +44,23 @@ export const generateRoot: Command = {
   ],
   flags: [
     ...commonFlags,
-    { name: 'decode', kind: 'text', help: 'Decode this token with -otp; no server is asked.' },
-    { name: 'otp', kind: 'text', help: 'The one-time password that -init told.' },
-    { name: 'generate-otp', kind: 'bool', help: 'Print a one-time password; no server is asked.' },
-    {
-      name: 'pgp-key',
-      kind: 'text',
-      help: 'With -init: file with the PGP public key that the token is encrypted with, instead of a one-time password.',
-    },
+    flag.text('decode', 'Decode this token with -otp; no server is asked.'),
+    flag.text('otp', 'The one-time password that -init told.'),
+    flag.bool('generate-otp', 'Print a one-time password; no server is asked.'),
+    flag.text(
+      'pgp-key',
+      'With -init: file with the PGP public key that the token is encrypted with, instead of a one-time password.',
+    ),
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 0,
-  argsMax: 1,
+  args: [0, 1],
   async run(context) {
     const { flags } = context
     const encoded = flags.text('decode') ?? ''
     if (encoded !== '') return showDecoded(context, encoded, flags.text('otp') ?? '')
     if (flags.bool('generate-otp')) {
       const otp = randomLetters(new SystemRandom(), otpChars)
-      if (context.print.isTable) context.print.line(otp)
-      else context.print.data({ otp })
-      return exitCodes.ok
+      return context.print.either(otp, { otp })
     }
     const way = await findWay(context, ['generate-root', 'generate-root-token'], 'attempt')
     const attempt = `${way.base}/attempt`
@@ -76,8 +71,7 @@ export const generateRoot: Command = {
     }
     if (flags.bool('cancel')) {
       await end(context, attempt, way.status)
-      context.print.success('Success! Root token generation canceled (if it was started)')
-      return exitCodes.ok
+      return context.print.success('Success! Root token generation canceled (if it was started)')
     }
     if (flags.bool('status')) return showRootStatus(context, way.status)
     requireStarted(way.status, 'generate-root')
@@ -103,58 +97,37 @@ export const rekey: Command = {
   ],
   flags: [
     ...commonFlags,
-    {
-      name: 'verify',
-      kind: 'bool',
-      help: 'With -init: the new keys have to be verified. Else: about their verification.',
-    },
-    {
-      name: 'key-shares',
-      kind: 'int',
-      aliases: ['n'],
-      defaultText: '5',
-      help: 'Number of new keys.',
-    },
-    {
-      name: 'key-threshold',
-      kind: 'int',
+    flag.bool(
+      'verify',
+      'With -init: the new keys have to be verified. Else: about their verification.',
+    ),
+    flag.int('key-shares', 'Number of new keys.', { aliases: ['n'], defaultText: '5' }),
+    flag.int('key-threshold', 'Number of them that are needed.', {
       aliases: ['t'],
       defaultText: '3',
-      help: 'Number of them that are needed.',
-    },
-    {
-      name: 'target',
-      kind: 'text',
-      help: 'Kept for compatibility: the keys that the seal has are what changes.',
-    },
-    {
-      name: 'pgp-keys',
-      kind: 'list',
-      help: 'With -init: files with PGP public keys, one for each new key, which is encrypted with it.',
-    },
-    { name: 'backup', kind: 'bool', help: 'With -init: the server keeps the encrypted keys.' },
-    { name: 'backup-retrieve', kind: 'bool', help: 'Print the encrypted keys that are kept.' },
-    { name: 'backup-delete', kind: 'bool', help: 'Delete them.' },
+    }),
+    flag.text('target', 'Kept for compatibility: the keys that the seal has are what changes.'),
+    flag.list(
+      'pgp-keys',
+      'With -init: files with PGP public keys, one for each new key, which is encrypted with it.',
+    ),
+    flag.bool('backup', 'With -init: the server keeps the encrypted keys.'),
+    flag.bool('backup-retrieve', 'Print the encrypted keys that are kept.'),
+    flag.bool('backup-delete', 'Delete them.'),
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 0,
-  argsMax: 1,
+  args: [0, 1],
   async run(context) {
     const { flags } = context
     if (flags.bool('backup-retrieve')) {
       const doing = 'Error retrieving the kept keys'
-      const secret = await context.fetch({ method: 'GET', path: backupPath }, { doing })
+      const secret = await context.fetch('GET', backupPath, doing)
       if (secret !== undefined) context.print.secret(secret)
       return exitCodes.ok
     }
     if (flags.bool('backup-delete')) {
-      await context.send(
-        { method: 'DELETE', path: backupPath },
-        { doing: 'Error deleting the kept keys' },
-      )
-      context.print.success('Success! Delete backed up keys, if there were any')
-      return exitCodes.ok
+      await context.send('DELETE', backupPath, 'Error deleting the kept keys')
+      return context.print.success('Success! Delete backed up keys, if there were any')
     }
     const way = await findWay(context, ['rekey', 'rotate/root'], 'init')
     const verifies = flags.bool('verify')
@@ -171,8 +144,7 @@ export const rekey: Command = {
     if (flags.bool('cancel')) {
       const path = verifies ? `${way.base}/verify` : `${way.base}/init`
       await end(context, path, verifies ? verificationOf(way.status) : way.status)
-      context.print.success('Success! Canceled rekeying (if it was started)')
-      return exitCodes.ok
+      return context.print.success('Success! Canceled rekeying (if it was started)')
     }
     if (flags.bool('status')) {
       const status = verifies ? await ask(context, 'GET', `${way.base}/verify`) : way.status
@@ -200,16 +172,15 @@ async function findWay(
   leaf: string,
 ): Promise<Way> {
   const doing = 'Error reading the status'
-  const request: ApiRequest = { method: 'GET', path: `sys/${open}/${leaf}` }
-  const first = await context.send(request, { doing, accept: [404, 405], preflight: true })
+  const first = await context.send('GET', `sys/${open}/${leaf}`, doing, {
+    accept: [404, 405],
+    preflight: true,
+  })
   if (first.status < 400 && isJsonObject(first.json)) {
     return { base: `sys/${open}`, status: first.json }
   }
   const base = `sys/${withToken}`
-  const second = await context.send(
-    { method: 'GET', path: `${base}/${leaf}` },
-    { doing, preflight: true },
-  )
+  const second = await context.send('GET', `${base}/${leaf}`, doing, { preflight: true })
   return { base, status: isJsonObject(second.json) ? second.json : {} }
 }
 
@@ -228,10 +199,8 @@ function ask(
 
 async function end(context: CommandContext, path: string, status: JsonObject): Promise<void> {
   const nonce = context.flags.text('nonce') ?? textMember(status, 'nonce')
-  await context.send(
-    { method: 'DELETE', path, ...(nonce === '' ? {} : { query: [['nonce', nonce]] }) },
-    { doing: 'Error canceling' },
-  )
+  const options = nonce === '' ? {} : { query: [['nonce', nonce] as const] }
+  await context.send('DELETE', path, 'Error canceling', options)
 }
 
 function requireStarted(status: JsonObject, command: string): void {
@@ -261,10 +230,7 @@ async function shareBody(context: CommandContext, knownNonce: string): Promise<J
 }
 
 function showRootStatus(context: CommandContext, status: JsonObject): number {
-  if (!context.print.isTable) {
-    context.print.data(status)
-    return exitCodes.ok
-  }
+  if (!context.print.isTable) return context.print.data(status)
   const otp = textMember(status, 'otp')
   const encoded = textMember(status, 'encoded_token')
   const person = textMember(status, 'pgp_fingerprint')
@@ -273,7 +239,7 @@ function showRootStatus(context: CommandContext, status: JsonObject): number {
       'Keep the value of OTP: it is shown this once, and the token is decoded with it.\n',
     )
   }
-  context.print.line(
+  return context.print.line(
     formatColumns([
       ['Nonce', textMember(status, 'nonce')],
       ['Started', String(member(status, 'started') === true)],
@@ -285,16 +251,12 @@ function showRootStatus(context: CommandContext, status: JsonObject): number {
       ...(encoded === '' ? [] : [['Encoded Token', encoded]]),
     ] as [string, string][]),
   )
-  return exitCodes.ok
 }
 
 function showRekeyStatus(context: CommandContext, status: JsonObject): number {
-  if (!context.print.isTable) {
-    context.print.data(status)
-    return exitCodes.ok
-  }
+  if (!context.print.isTable) return context.print.data(status)
   const required = member(status, 'required') ?? member(status, 't') ?? 0
-  context.print.line(
+  return context.print.line(
     formatColumns([
       ['Nonce', textMember(status, 'nonce')],
       ['Started', String(member(status, 'started') === true)],
@@ -307,19 +269,12 @@ function showRekeyStatus(context: CommandContext, status: JsonObject): number {
         : [['Verification Nonce', textMember(status, 'verification_nonce')]]),
     ] as [string, string][]),
   )
-  return exitCodes.ok
 }
 
 function showRekeyed(context: CommandContext, after: JsonObject, verifies: boolean): number {
   const { print } = context
-  if (!print.isTable) {
-    print.data(after)
-    return exitCodes.ok
-  }
-  if (verifies) {
-    print.line('The new keys are verified, and count from now on.')
-    return exitCodes.ok
-  }
+  if (!print.isTable) return print.data(after)
+  if (verifies) return print.line('The new keys are verified, and count from now on.')
   const keys = member(after, 'keys_base64')
   const shown = isJsonArray(keys) ? keys : []
   const people = member(after, 'pgp_fingerprints')
@@ -329,12 +284,11 @@ function showRekeyed(context: CommandContext, after: JsonObject, verifies: boole
   }
   print.line(`\nOperation nonce: ${textMember(after, 'nonce')}\n`)
   const nonce = textMember(after, 'verification_nonce')
-  print.line(
+  return print.line(
     nonce === ''
       ? 'These are the unseal keys from now on; the earlier ones open nothing any more.'
       : `They do not count yet. Verification nonce: ${nonce}\nGive enough of them back with: operator rekey -verify -nonce=${nonce}`,
   )
-  return exitCodes.ok
 }
 
 /** No server is asked: whoever began can do this anywhere. */
@@ -349,7 +303,5 @@ function showDecoded(context: CommandContext, encoded: string, otp: string): num
   if (!/^[\x21-\x7e]+$/.test(token)) {
     throw new CommandFailure('Error decoding root token: this is not the otp of that token')
   }
-  if (context.print.isTable) context.print.line(`Root token: ${token}`)
-  else context.print.data({ token })
-  return exitCodes.ok
+  return context.print.either(`Root token: ${token}`, { token })
 }

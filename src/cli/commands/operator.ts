@@ -12,13 +12,13 @@ import type { ApiRequest } from '../../client/http-client.ts'
 import type { Command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
+import { flag } from '../flags.ts'
 import { goText } from '../go-text.ts'
 import { readPgpKeyFile, readPgpKeyFiles } from '../pgp-key-file.ts'
 import { formatColumns } from '../table.ts'
 import { sealData, sealTable } from './status.ts'
 
 export const init: Command = {
-  usage: '[options]',
   description:
     'Initialises a new server: makes its root key, splits it into unseal keys and prints them with the first root token. They are shown once.',
   examples: [
@@ -29,51 +29,22 @@ export const init: Command = {
     },
   ],
   flags: [
-    {
-      name: 'status',
-      kind: 'bool',
-      help: 'Only say whether it is initialised: exit code 0 if so, 2 if not.',
-    },
-    {
-      name: 'key-shares',
-      kind: 'int',
-      aliases: ['n'],
-      defaultText: '5',
-      help: 'Number of unseal keys.',
-    },
-    {
-      name: 'key-threshold',
-      kind: 'int',
-      aliases: ['t'],
-      defaultText: '3',
-      help: 'Number of them that unseal.',
-    },
-    {
-      name: 'pgp-keys',
-      kind: 'list',
-      help: 'Files with PGP public keys, one for each unseal key, which is encrypted with it.',
-    },
-    {
-      name: 'root-token-pgp-key',
-      kind: 'text',
-      help: 'File with the PGP public key that the root token is encrypted with.',
-    },
-    {
-      name: 'recovery-shares',
-      kind: 'int',
-      help: 'Number of recovery keys, where a service unseals.',
-    },
-    { name: 'recovery-threshold', kind: 'int', help: 'Number of them that are needed.' },
-    {
-      name: 'recovery-pgp-keys',
-      kind: 'list',
-      help: 'Files with PGP public keys, one for each recovery key.',
-    },
+    flag.bool('status', 'Only say whether it is initialised: exit code 0 if so, 2 if not.'),
+    flag.int('key-shares', 'Number of unseal keys.', { aliases: ['n'], defaultText: '5' }),
+    flag.int('key-threshold', 'Number of them that unseal.', { aliases: ['t'], defaultText: '3' }),
+    flag.list(
+      'pgp-keys',
+      'Files with PGP public keys, one for each unseal key, which is encrypted with it.',
+    ),
+    flag.text(
+      'root-token-pgp-key',
+      'File with the PGP public key that the root token is encrypted with.',
+    ),
+    flag.int('recovery-shares', 'Number of recovery keys, where a service unseals.'),
+    flag.int('recovery-threshold', 'Number of them that are needed.'),
+    flag.list('recovery-pgp-keys', 'Files with PGP public keys, one for each recovery key.'),
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 0,
-  argsMax: 0,
   async run(context) {
     if (context.flags.bool('status')) return initStatus(context)
     const body = await initBody(context, await opensItself(context))
@@ -82,9 +53,7 @@ export const init: Command = {
       { method: 'PUT', path: 'sys/init', body, token: '', namespace: '' },
       'Error initializing',
     )
-    if (context.print.isTable) context.print.line(initText(answer, body))
-    else context.print.data(initJson(answer, body))
-    return exitCodes.ok
+    return context.print.either(initText(answer, body), initJson(answer, body))
   },
 }
 
@@ -191,13 +160,11 @@ export const unseal: Command = {
     { title: 'Start over', line: 'operator unseal -reset' },
   ],
   flags: [
-    { name: 'reset', kind: 'bool', help: 'Forget the keys given so far.' },
-    { name: 'migrate', kind: 'bool', help: 'The key is for moving to another seal.' },
+    flag.bool('reset', 'Forget the keys given so far.'),
+    flag.bool('migrate', 'The key is for moving to another seal.'),
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 0,
-  argsMax: 1,
+  args: [0, 1],
   async run(context) {
     const body = context.flags.bool('reset') ? { reset: true } : await unsealBody(context)
     const answer = await bare(
@@ -205,9 +172,7 @@ export const unseal: Command = {
       { method: 'PUT', path: 'sys/unseal', body, token: '', namespace: '' },
       'Error unsealing',
     )
-    if (context.print.isTable) context.print.line(sealTable(answer))
-    else context.print.data(sealData(answer))
-    return exitCodes.ok
+    return context.print.either(sealTable(answer), sealData(answer))
   },
 }
 
@@ -226,93 +191,66 @@ async function unsealBody(context: CommandContext): Promise<JsonObject> {
 }
 
 export const seal: Command = {
-  usage: '[options]',
   description:
     'Seals the server: it forgets its key and answers nothing until it is unsealed again.',
   examples: [
     { title: 'Seal it', line: 'operator seal' },
     { title: 'Seal another one', line: 'operator seal -address=https://vault.example.com' },
   ],
-  kind: 'remote',
-  output: 'none',
-  argsMin: 0,
-  argsMax: 0,
   async run(context) {
-    await context.send({ method: 'PUT', path: 'sys/seal' }, { doing: 'Error sealing' })
-    context.print.success('Success! Vault is sealed.')
-    return exitCodes.ok
+    await context.send('PUT', 'sys/seal', 'Error sealing')
+    return context.print.success('Success! Vault is sealed.')
   },
 }
 
 export const stepDown: Command = {
-  usage: '[options]',
   description: 'Asks the active server of a cluster to hand over to another.',
   examples: [
     { title: 'The server of the environment', line: 'operator step-down' },
     { title: 'Another one', line: 'operator step-down -address=https://node1.example.com' },
   ],
-  kind: 'remote',
-  output: 'none',
-  argsMin: 0,
-  argsMax: 0,
   async run(context) {
-    await context.send({ method: 'PUT', path: 'sys/step-down' }, { doing: 'Error stepping down' })
-    context.print.success('Success! Stepped down')
-    return exitCodes.ok
+    await context.send('PUT', 'sys/step-down', 'Error stepping down')
+    return context.print.success('Success! Stepped down')
   },
 }
 
 export const keyStatus: Command = {
-  usage: '[options]',
   description: 'Prints which encryption key is in use and since when.',
   examples: [
     { title: 'Print it', line: 'operator key-status' },
     { title: 'As JSON', line: 'operator key-status -format=json' },
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 0,
-  argsMax: 0,
   run: showKeyStatus,
 }
 
 export const rotate: Command = {
-  usage: '[options]',
   description:
     'Makes a new encryption key for what is stored from now on. Older data stays readable.',
   examples: [
     { title: 'Rotate it', line: 'operator rotate' },
     { title: 'With the new key as JSON', line: 'operator rotate -format=json' },
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 0,
-  argsMax: 0,
   async run(context) {
-    await context.send({ method: 'PUT', path: 'sys/rotate' }, { doing: 'Error rotating key' })
+    await context.send('PUT', 'sys/rotate', 'Error rotating key')
     context.print.success('Success! Rotated key\n')
     return showKeyStatus(context)
   },
 }
 
 async function showKeyStatus(context: CommandContext): Promise<number> {
-  const secret = await context.fetch(
-    { method: 'GET', path: 'sys/key-status' },
-    { doing: 'Error reading key status' },
-  )
+  const secret = await context.fetch('GET', 'sys/key-status', 'Error reading key status')
   const data = secret?.data ?? objectOf([])
-  if (!context.print.isTable) {
-    context.print.data(data)
-    return exitCodes.ok
-  }
-  context.print.line(
+  if (!context.print.isTable) return context.print.data(data)
+  return context.print.line(
     formatColumns([
       ['Key Term', goText(member(data, 'term') ?? '')],
       ['Install Time', textMember(data, 'install_time')],
       ['Encryption Count', goText(member(data, 'encryptions') ?? '')],
     ]),
   )
-  return exitCodes.ok
 }
 
 /** Sends to one of the paths that answer without an envelope. */
@@ -322,8 +260,9 @@ export async function bare(
   doing: string,
   exitCode: number = exitCodes.remote,
 ): Promise<JsonObject> {
+  const { method, path, ...rest } = request
   try {
-    const { json } = await context.send(request, { doing })
+    const { json } = await context.send(method, path, doing, rest)
     if (isJsonObject(json)) return json
     throw new CommandFailure(`${doing}: the answer is not a JSON object`, exitCode)
   } catch (cause) {

@@ -3,7 +3,6 @@
 import { textMember } from '../../client/secret.ts'
 import { isJsonObject, member } from '../../lib/json.ts'
 import type { Command } from '../command.ts'
-import { exitCodes } from '../failure.ts'
 
 export const pathHelp: Command = {
   usage: '[options] PATH',
@@ -12,21 +11,18 @@ export const pathHelp: Command = {
     { title: 'About a mount', line: 'path-help auth/jwt' },
     { title: 'About one path', line: 'path-help auth/jwt/role/x' },
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const path = context.path(0)
-    const response = await context.send(
-      { method: 'GET', path, query: [['help', '1']] },
-      { doing: `Error retrieving help for ${path}` },
-    )
+    const response = await context.send('GET', path, `Error retrieving help for ${path}`, {
+      query: [['help', '1']],
+    })
     if (!isJsonObject(response.json)) return context.nothingFound(path)
     // As the existing clients: json is the description for programs, all else the text.
     const description = member(response.json, 'openapi')
-    if (context.print.format === 'json') context.print.data(description ?? null)
-    else context.print.line(textMember(response.json, 'help'))
-    return exitCodes.ok
+    return context.print.format === 'json'
+      ? context.print.data(description ?? null)
+      : context.print.line(textMember(response.json, 'help'))
   },
 }

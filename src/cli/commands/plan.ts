@@ -10,6 +10,7 @@ import { userFilesBelow, writeUserFileBelow } from '../../platform/user-files.ts
 import type { Command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandFailure, exitCodes } from '../failure.ts'
+import { flag } from '../flags.ts'
 import { goText } from '../go-text.ts'
 import { formatJson } from '../json-text.ts'
 import { loginMounts } from '../login-mounts.ts'
@@ -32,10 +33,7 @@ export const exportFiles: Command = {
     { title: 'Into a checkout', line: 'export access' },
     { title: 'And see what is different', line: 'plan access' },
   ],
-  kind: 'remote',
-  output: 'none',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const folder = context.args[0] ?? ''
     let count = 0
@@ -76,8 +74,7 @@ export const exportFiles: Command = {
       context.print.error(`${count} files below ${folder}; ${passedOver} roles were passed over`)
       return exitCodes.local
     }
-    context.print.success(`${count} files below ${folder}`)
-    return exitCodes.ok
+    return context.print.success(`${count} files below ${folder}`)
   },
 }
 
@@ -89,10 +86,8 @@ export const plan: Command = {
     { title: 'As a check of a pull request', line: 'plan access' },
     { title: 'For a program', line: 'plan -format=json access' },
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const previews = await previewsOf(context, await piecesBelow(context, context.args[0] ?? ''))
     if (!context.print.isTable) {
@@ -114,11 +109,8 @@ export const apply: Command = {
     { title: 'After a look', line: 'plan access' },
     { title: 'Also where somebody loses', line: 'apply -lose access' },
   ],
-  flags: [{ name: 'lose', kind: 'bool', help: 'Write also what somebody would or might lose by.' }],
-  kind: 'remote',
-  output: 'none',
-  argsMin: 1,
-  argsMax: 1,
+  flags: [flag.bool('lose', 'Write also what somebody would or might lose by.')],
+  args: [1, 1],
   async run(context) {
     const pieces = await piecesBelow(context, context.args[0] ?? '')
     const previews = await previewsOf(context, pieces)
@@ -134,7 +126,7 @@ export const apply: Command = {
     }
     for (const [written, { path, body }] of pieces.entries()) {
       try {
-        await context.perform({ method: 'POST', path, body }, { doing: `Error writing ${path}` })
+        await context.perform('POST', path, `Error writing ${path}`, { body })
       } catch (cause) {
         context.print.error(
           `${written} of ${pieces.length} were written; ${path} was not, and nothing behind it.`,
@@ -142,8 +134,7 @@ export const apply: Command = {
         throw cause
       }
     }
-    context.print.success(`${pieces.length} written`)
-    return exitCodes.ok
+    return context.print.success(`${pieces.length} written`)
   },
 }
 
@@ -163,10 +154,7 @@ async function previewsOf(
   const previews: Previewed[] = []
   for (const { path, body } of pieces) {
     const asked = objectOf([...Object.entries(body), ['dry_run', true]])
-    const secret = await context.fetch(
-      { method: 'POST', path, body: asked },
-      { doing: `Error previewing ${path}` },
-    )
+    const secret = await context.fetch('POST', path, `Error previewing ${path}`, { body: asked })
     if (secret?.data === undefined) {
       throw new CommandFailure(`the server said nothing about ${path}`, exitCodes.remote)
     }
@@ -281,14 +269,13 @@ function requireName(file: string, name: string): string {
 }
 
 async function namesAt(context: CommandContext, path: string): Promise<readonly string[]> {
-  const secret = await context.read(
-    { method: 'GET', path, query: [['list', 'true']] },
-    { doing: `Error listing ${path}` },
-  )
+  const secret = await context.read('GET', path, `Error listing ${path}`, {
+    query: [['list', 'true']],
+  })
   return (listKeys(secret) ?? []).map(goText)
 }
 
 async function readAt(context: CommandContext, path: string): Promise<JsonObject> {
-  const secret = await context.read({ method: 'GET', path }, { doing: `Error reading ${path}` })
+  const secret = await context.read('GET', path, `Error reading ${path}`)
   return secret?.data ?? {}
 }

@@ -3,7 +3,7 @@
 import { formatHcl } from '../../lib/hcl-format.ts'
 import { writeUserFile } from '../../platform/user-files.ts'
 import type { Command } from '../command.ts'
-import { CommandFailure, exitCodes } from '../failure.ts'
+import { CommandFailure } from '../failure.ts'
 
 export const policyFmt: Command = {
   usage: '[options] PATH',
@@ -14,9 +14,7 @@ export const policyFmt: Command = {
     { title: 'Another one', line: 'policy fmt policies/deployer.hcl' },
   ],
   kind: 'local',
-  output: 'none',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const path = (context.args[0] ?? '').trim()
     const text = await context.readFile(path)
@@ -28,7 +26,6 @@ export const policyFmt: Command = {
       throw new CommandFailure(`Error parsing policy: ${path}:${line}:${column}: ${message}`)
     }
     if (formatted.value !== text) await writeUserFile(path, formatted.value)
-    context.print.success(`Success! Formatted policy: ${path}`)
-    return exitCodes.ok
+    return context.print.success(`Success! Formatted policy: ${path}`)
   },
 }

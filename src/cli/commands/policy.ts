@@ -6,21 +6,16 @@ import { CommandFailure, exitCodes } from '../failure.ts'
 import { goText } from '../go-text.ts'
 
 export const policyList: Command = {
-  usage: '[options]',
   description: 'Lists the names of the policies.',
   examples: [
     { title: 'List them', line: 'policy list' },
     { title: 'As a JSON array', line: 'policy list -format=json' },
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 0,
-  argsMax: 0,
   async run(context) {
-    const secret = await context.fetch(
-      { method: 'GET', path: 'sys/policies/acl', query: [['list', 'true']] },
-      { doing: 'Error listing policies' },
-    )
+    const secret = await context.fetch('GET', 'sys/policies/acl', 'Error listing policies', {
+      query: [['list', 'true']],
+    })
     const names = listKeys(secret) ?? []
     if (!context.print.isTable) context.print.data(names)
     else for (const name of names) context.print.line(goText(name))
@@ -35,24 +30,21 @@ export const policyRead: Command = {
     { title: 'Print it', line: 'policy read reader' },
     { title: 'Into a file', line: 'policy read reader > reader.hcl' },
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const name = policyName(context.args[0])
     const secret = await context.read(
-      { method: 'GET', path: `sys/policies/acl/${name}` },
-      { doing: `Error reading policy named ${name}` },
+      'GET',
+      `sys/policies/acl/${name}`,
+      `Error reading policy named ${name}`,
     )
     if (secret?.data === undefined) {
       context.print.error(`No policy named: ${name}`)
       return exitCodes.remote
     }
     const policy = textMember(secret.data, 'policy')
-    if (context.print.isTable) context.print.line(policy.trim())
-    else context.print.data({ policy })
-    return exitCodes.ok
+    return context.print.either(policy.trim(), { policy })
   },
 }
 
@@ -63,19 +55,14 @@ export const policyWrite: Command = {
     { title: 'From a file', line: 'policy write reader reader.hcl' },
     { title: 'From standard input', line: 'policy write reader -' },
   ],
-  kind: 'remote',
-  output: 'none',
-  argsMin: 2,
-  argsMax: 2,
+  args: [2, 2],
   async run(context) {
     const name = policyName(context.args[0])
     const policy = await readText(context, context.args[1] ?? '')
-    await context.perform(
-      { method: 'PUT', path: `sys/policies/acl/${name}`, body: { policy } },
-      { doing: 'Error uploading policy' },
-    )
-    context.print.success(`Success! Uploaded policy: ${name}`)
-    return exitCodes.ok
+    await context.perform('PUT', `sys/policies/acl/${name}`, 'Error uploading policy', {
+      body: { policy },
+    })
+    return context.print.success(`Success! Uploaded policy: ${name}`)
   },
 }
 
@@ -86,18 +73,11 @@ export const policyDelete: Command = {
     { title: 'Delete one', line: 'policy delete reader' },
     { title: 'In another namespace', line: 'policy delete -namespace=team reader' },
   ],
-  kind: 'remote',
-  output: 'none',
-  argsMin: 1,
-  argsMax: 1,
+  args: [1, 1],
   async run(context) {
     const name = policyName(context.args[0])
-    await context.send(
-      { method: 'DELETE', path: `sys/policies/acl/${name}` },
-      { doing: `Error deleting ${name}` },
-    )
-    context.print.success(`Success! Deleted policy: ${name}`)
-    return exitCodes.ok
+    await context.send('DELETE', `sys/policies/acl/${name}`, `Error deleting ${name}`)
+    return context.print.success(`Success! Deleted policy: ${name}`)
   },
 }
 

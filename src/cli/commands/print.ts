@@ -1,7 +1,6 @@
 /** `print token`: the token in use, for a script. */
 
 import type { Command } from '../command.ts'
-import { exitCodes } from '../failure.ts'
 
 export const printToken: Command = {
   usage: '',
@@ -12,11 +11,5 @@ export const printToken: Command = {
     { title: 'Use it', line: 'print token | pbcopy' },
   ],
   kind: 'local',
-  output: 'none',
-  argsMin: 0,
-  argsMax: 0,
-  async run(context) {
-    context.print.line(await context.token())
-    return exitCodes.ok
-  },
+  run: async (context) => context.print.line(await context.token()),
 }

@@ -20,19 +20,14 @@ export const roleDiff: Command = {
       line: 'role diff jwt deploy bound_claims=@claims.json token_ttl=15m',
     },
   ],
-  kind: 'remote',
   output: 'format',
-  argsMin: 2,
-  argsMax: Infinity,
+  args: [2, Infinity],
   async run(context) {
     const path = `auth/${mountOf(context.path(0))}/role/${context.path(1)}`
     const fields = await context.keyValues(context.args.slice(2))
     await requirePreview(context, [path])
     const body = objectOf([...Object.entries(fields), ['dry_run', true]])
-    const secret = await context.fetch(
-      { method: 'POST', path, body },
-      { doing: `Error previewing ${path}` },
-    )
+    const secret = await context.fetch('POST', path, `Error previewing ${path}`, { body })
     const { data } = secret ?? {}
     if (data === undefined) throw new CommandFailure('the server said nothing', exitCodes.remote)
     if (!context.print.isTable) context.print.data(data)

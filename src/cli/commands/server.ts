@@ -4,9 +4,9 @@
  */
 
 import type { Command } from '../command.ts'
+import { flag } from '../flags.ts'
 
 export const server: Command = {
-  usage: '[options]',
   description:
     'Runs a server until it is stopped. With -dev it is ready at once, listens on this machine alone and keeps nothing.',
   examples: [
@@ -14,51 +14,24 @@ export const server: Command = {
     { title: 'Run it for real', line: 'server -config=/etc/tokenstile/server.hcl' },
   ],
   flags: [
-    { name: 'config', kind: 'list', help: 'Configuration file or directory. May be repeated.' },
-    {
-      name: 'dev',
-      kind: 'bool',
-      help: 'In memory, initialised, unsealed, plain HTTP on 127.0.0.1:8200.',
-    },
-    {
-      name: 'dev-root-token-id',
-      kind: 'text',
-      env: 'DEV_ROOT_TOKEN_ID',
-      help: 'The root token of -dev.',
-    },
-    {
-      name: 'dev-listen-address',
-      kind: 'text',
+    flag.list('config', 'Configuration file or directory. May be repeated.'),
+    flag.bool('dev', 'In memory, initialised, unsealed, plain HTTP on 127.0.0.1:8200.'),
+    flag.text('dev-root-token-id', 'The root token of -dev.', { env: 'DEV_ROOT_TOKEN_ID' }),
+    flag.text('dev-listen-address', 'Where -dev listens.', {
       env: 'DEV_LISTEN_ADDRESS',
       defaultText: '127.0.0.1:8200',
-      help: 'Where -dev listens.',
-    },
-    {
-      name: 'dev-no-store-token',
-      kind: 'bool',
-      help: 'Do not keep the root token of -dev in the token file.',
-    },
-    { name: 'dev-kv-v1', kind: 'bool', help: 'Mount secret/ as version 1.' },
-    {
-      name: 'log-level',
-      kind: 'text',
+    }),
+    flag.bool('dev-no-store-token', 'Do not keep the root token of -dev in the token file.'),
+    flag.bool('dev-kv-v1', 'Mount secret/ as version 1.'),
+    flag.text('log-level', 'trace, debug, info, warn or error.', {
       env: 'LOG_LEVEL',
       defaultText: 'info',
-      help: 'trace, debug, info, warn or error.',
-    },
-    {
-      name: 'log-format',
-      kind: 'text',
-      env: 'LOG_FORMAT',
-      defaultText: 'standard',
-      help: 'standard or json.',
-    },
-    { name: 'log-file', kind: 'text', help: 'File to write the log to instead of standard error.' },
+    }),
+    flag.text('log-format', 'standard or json.', { env: 'LOG_FORMAT', defaultText: 'standard' }),
+    flag.text('log-file', 'File to write the log to instead of standard error.'),
   ],
   kind: 'local',
-  output: 'none',
-  argsMin: 0,
-  argsMax: 10_000,
+  args: [0, 10_000],
   passThrough: true,
   run(context) {
     return context.runServer([...context.args])

@@ -6,28 +6,22 @@ import { explainedPolicies, groupText } from '../../lib/policy-reason.ts'
 import type { Command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { exitCodes } from '../failure.ts'
+import { flag } from '../flags.ts'
 import { goSeconds, goText } from '../go-text.ts'
 import { formatColumns } from '../table.ts'
 
 const lookupPath = 'auth/token/lookup-self'
 
 export const whoami: Command = {
-  usage: '[options]',
   description:
     'Prints whose token the other commands use: name, role, groups, end, why each policy is there, and where the token comes from. The token itself is not printed.',
   examples: [
     { title: 'Who am I', line: 'whoami' },
     { title: 'One field, for a script', line: 'whoami -field=display_name' },
   ],
-  kind: 'remote',
   output: 'field',
-  argsMin: 0,
-  argsMax: 0,
   async run(context) {
-    const secret = await context.fetch(
-      { method: 'GET', path: lookupPath },
-      { doing: 'Error looking up the token in use' },
-    )
+    const secret = await context.fetch('GET', lookupPath, 'Error looking up the token in use')
     if (secret?.data === undefined) return context.nothingFound(lookupPath)
     const field = context.flags.text('field') ?? ''
     if (field !== '' || !context.print.isTable) return context.show(secret)
@@ -53,8 +47,10 @@ export const whoami: Command = {
 /** Groups and the origins of policies; nothing from a server that does not tell them. */
 async function rightsOf(context: CommandContext): Promise<JsonObject> {
   const { status, json } = await context.send(
-    { method: 'GET', path: 'sys/internal/ui/whoami' },
-    { doing: 'Error looking up the rights of the token', accept: [403, 404, 405] },
+    'GET',
+    'sys/internal/ui/whoami',
+    'Error looking up the rights of the token',
+    { accept: [403, 404, 405] },
   )
   const data = status === 200 && isJsonObject(json) ? objectMember(json, 'data') : undefined
   return data ?? objectOf([])
@@ -88,20 +84,13 @@ function policiesOf(token: JsonObject): readonly string[] {
 }
 
 export const logout: Command = {
-  usage: '[options]',
   description:
     'Revokes the token that "login" kept, and forgets it. A token of the environment is neither used nor revoked.',
   examples: [
     { title: 'Log out', line: 'logout' },
     { title: 'Forget the token here and leave it alive', line: 'logout -keep-token' },
   ],
-  flags: [
-    { name: 'keep-token', kind: 'bool', help: 'Do not revoke it: it is only forgotten here.' },
-  ],
-  kind: 'remote',
-  output: 'none',
-  argsMin: 0,
-  argsMax: 0,
+  flags: [flag.bool('keep-token', 'Do not revoke it: it is only forgotten here.')],
   async run(context) {
     const helper = await context.tokenHelper()
     const token = await helper.get()
@@ -126,8 +115,10 @@ export const logout: Command = {
 /** False when the server does not know the token any more, which is what was wanted. */
 async function revoke(context: CommandContext, token: string): Promise<boolean> {
   const response = await context.send(
-    { method: 'PUT', path: 'auth/token/revoke-self', token },
-    { doing: 'Error revoking the token; "logout -keep-token" only forgets it', accept: [403] },
+    'PUT',
+    'auth/token/revoke-self',
+    'Error revoking the token; "logout -keep-token" only forgets it',
+    { token, accept: [403] },
   )
   return response.status !== 403
 }

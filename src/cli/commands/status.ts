@@ -10,17 +10,13 @@ import { goText } from '../go-text.ts'
 import { formatTable } from '../table.ts'
 
 export const status: Command = {
-  usage: '[options]',
   description:
     'Prints whether the server is initialised and sealed. The exit code is 0 when it is unsealed, 2 when it is sealed and 1 when it cannot be asked.',
   examples: [
     { title: 'Ask the server of the environment', line: 'status' },
     { title: 'Ask another one', line: 'status -address=http://127.0.0.1:8200' },
   ],
-  kind: 'remote',
   output: 'field',
-  argsMin: 0,
-  argsMax: 0,
   async run(context) {
     try {
       return await showStatus(context)
@@ -55,7 +51,7 @@ async function showStatus(context: CommandContext): Promise<number> {
 
 async function ask(context: CommandContext, path: string, doing: string): Promise<JsonObject> {
   // These paths exist in the root namespace only, and need no token.
-  const response = await context.send({ method: 'GET', path, namespace: '', token: '' }, { doing })
+  const response = await context.send('GET', path, doing, { namespace: '', token: '' })
   if (isJsonObject(response.json)) return response.json
   throw new CommandFailure(`${doing}: the answer is not a JSON object`)
 }

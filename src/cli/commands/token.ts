@@ -6,67 +6,42 @@ import type { ApiRequest } from '../../client/http-client.ts'
 import { objectOf } from '../../client/secret.ts'
 import type { Command } from '../command.ts'
 import { cleanPath, type CommandContext } from '../context.ts'
-import { CommandFailure, exitCodes } from '../failure.ts'
+import { CommandFailure } from '../failure.ts'
+import { flag } from '../flags.ts'
 import { goText } from '../go-text.ts'
 
 const lifetimes = ['ttl', 'explicit-max-ttl', 'period']
 
 export const create: Command = {
-  usage: '[options]',
   description: 'Makes a token, as a child of the one in use unless -orphan is given.',
   examples: [
     { title: 'A token with one policy for an hour', line: 'token create -policy=reader -ttl=1h' },
     { title: 'Only its text', line: 'token create -policy=reader -field=token' },
   ],
   flags: [
-    {
-      name: 'policy',
-      kind: 'list',
-      help: 'Policy of the token. May be repeated; without it, those of the parent.',
-    },
-    { name: 'ttl', kind: 'duration', help: 'How long it lives.' },
-    {
-      name: 'explicit-max-ttl',
-      kind: 'duration',
-      help: 'How long it can live at most, renewals included.',
-    },
-    { name: 'period', kind: 'duration', help: 'Renewable for ever in steps of this length.' },
-    { name: 'renewable', kind: 'bool', defaultText: 'true', help: 'Whether it can be renewed.' },
-    {
-      name: 'orphan',
-      kind: 'bool',
-      help: 'Without a parent, so that it outlives the token in use. Needs sudo.',
-    },
-    { name: 'no-default-policy', kind: 'bool', help: 'Without the default policy.' },
-    {
-      name: 'use-limit',
-      kind: 'int',
-      defaultText: '0',
-      help: 'How often it can be used; 0 means without limit.',
-    },
-    { name: 'display-name', kind: 'text', help: 'Name shown in lookups and audit records.' },
-    { name: 'metadata', kind: 'pairs', help: 'Metadata. May be repeated.' },
-    { name: 'type', kind: 'text', defaultText: 'service', help: 'service or batch.' },
-    { name: 'role', kind: 'text', help: 'Token role to create it by.' },
-    { name: 'entity-alias', kind: 'text', help: 'Entity alias; only with -role.' },
-    {
-      name: 'id',
-      kind: 'text',
-      help: 'Text of the token. Needs sudo; mind that others see the command line.',
-    },
+    flag.list('policy', 'Policy of the token. May be repeated; without it, those of the parent.'),
+    flag.duration('ttl', 'How long it lives.'),
+    flag.duration('explicit-max-ttl', 'How long it can live at most, renewals included.'),
+    flag.duration('period', 'Renewable for ever in steps of this length.'),
+    flag.bool('renewable', 'Whether it can be renewed.', { defaultText: 'true' }),
+    flag.bool('orphan', 'Without a parent, so that it outlives the token in use. Needs sudo.'),
+    flag.bool('no-default-policy', 'Without the default policy.'),
+    flag.int('use-limit', 'How often it can be used; 0 means without limit.', { defaultText: '0' }),
+    flag.text('display-name', 'Name shown in lookups and audit records.'),
+    flag.pairs('metadata', 'Metadata. May be repeated.'),
+    flag.text('type', 'service or batch.', { defaultText: 'service' }),
+    flag.text('role', 'Token role to create it by.'),
+    flag.text('entity-alias', 'Entity alias; only with -role.'),
+    flag.text('id', 'Text of the token. Needs sudo; mind that others see the command line.'),
   ],
-  kind: 'remote',
   output: 'field',
-  argsMin: 0,
-  argsMax: 0,
   async run(context) {
     const { flags } = context
     const role = cleanPath(flags.text('role') ?? '')
     const path = role === '' ? 'auth/token/create' : `auth/token/create/${role}`
-    const secret = await context.fetch(
-      { method: 'POST', path, body: objectOf(createFields(context)) },
-      { doing: 'Error creating token' },
-    )
+    const secret = await context.fetch('POST', path, 'Error creating token', {
+      body: objectOf(createFields(context)),
+    })
     return secret === undefined ? context.nothingFound(path) : context.show(secret)
   },
 }
@@ -103,22 +78,18 @@ export const lookup: Command = {
       line: 'token lookup -accessor 9793c9b3-e04a-46f3-e7b8-748d7da248da',
     },
   ],
-  flags: [{ name: 'accessor', kind: 'bool', help: 'The argument is an accessor.' }],
-  kind: 'remote',
+  flags: [flag.bool('accessor', 'The argument is an accessor.')],
   output: 'field',
-  argsMin: 0,
-  argsMax: 1,
+  args: [0, 1],
   async run(context) {
     const given = trimmed(context, 0)
     const accessor = requireAccessor(context, given)
-    const secret = await context.fetch(
-      accessor
-        ? { method: 'POST', path: 'auth/token/lookup-accessor', body: { accessor: given } }
-        : given === ''
-          ? { method: 'GET', path: 'auth/token/lookup-self' }
-          : { method: 'POST', path: 'auth/token/lookup', body: { token: given } },
-      { doing: 'Error looking up token' },
-    )
+    const { method, path, ...rest }: ApiRequest = accessor
+      ? { method: 'POST', path: 'auth/token/lookup-accessor', body: { accessor: given } }
+      : given === ''
+        ? { method: 'GET', path: 'auth/token/lookup-self' }
+        : { method: 'POST', path: 'auth/token/lookup', body: { token: given } }
+    const secret = await context.fetch(method, path, 'Error looking up token', rest)
     return secret === undefined ? context.nothingFound('auth/token/lookup') : context.show(secret)
   },
 }
@@ -131,34 +102,23 @@ export const renew: Command = {
     { title: 'By an hour', line: 'token renew -increment=1h' },
   ],
   flags: [
-    { name: 'accessor', kind: 'bool', help: 'The argument is an accessor.' },
-    {
-      name: 'increment',
-      kind: 'duration',
+    flag.bool('accessor', 'The argument is an accessor.'),
+    flag.duration('increment', 'How long it should live from now on. The server may grant less.', {
       aliases: ['i'],
-      help: 'How long it should live from now on. The server may grant less.',
-    },
+    }),
   ],
-  kind: 'remote',
   output: 'field',
-  argsMin: 0,
-  argsMax: 1,
+  args: [0, 1],
   async run(context) {
     const given = trimmed(context, 0)
     const increment = context.flags.seconds('increment') ?? 0
     const accessor = requireAccessor(context, given)
-    const secret = await context.fetch(
-      accessor
-        ? {
-            method: 'POST',
-            path: 'auth/token/renew-accessor',
-            body: { accessor: given, increment },
-          }
-        : given === ''
-          ? { method: 'PUT', path: 'auth/token/renew-self', body: { increment } }
-          : { method: 'PUT', path: 'auth/token/renew', body: { token: given, increment } },
-      { doing: 'Error renewing token' },
-    )
+    const { method, path, ...rest }: ApiRequest = accessor
+      ? { method: 'POST', path: 'auth/token/renew-accessor', body: { accessor: given, increment } }
+      : given === ''
+        ? { method: 'PUT', path: 'auth/token/renew-self', body: { increment } }
+        : { method: 'PUT', path: 'auth/token/renew', body: { token: given, increment } }
+    const secret = await context.fetch(method, path, 'Error renewing token', rest)
     return secret === undefined ? context.nothingFound('auth/token/renew') : context.show(secret)
   },
 }
@@ -171,22 +131,18 @@ export const revoke: Command = {
     { title: 'Every token that a mount issued', line: 'token revoke -mode=path auth/jwt' },
   ],
   flags: [
-    { name: 'self', kind: 'bool', help: 'The token in use.' },
-    { name: 'accessor', kind: 'bool', help: 'The argument is an accessor.' },
-    {
-      name: 'mode',
-      kind: 'text',
-      help: 'orphan: leave its children alive. path: the argument is a prefix of paths that made tokens.',
-    },
+    flag.bool('self', 'The token in use.'),
+    flag.bool('accessor', 'The argument is an accessor.'),
+    flag.text(
+      'mode',
+      'orphan: leave its children alive. path: the argument is a prefix of paths that made tokens.',
+    ),
   ],
-  kind: 'remote',
-  output: 'none',
-  argsMin: 0,
-  argsMax: 1,
+  args: [0, 1],
   async run(context) {
-    await context.send(revokeRequest(context), { doing: 'Error revoking token' })
-    context.print.success('Success! Revoked token (if it existed)')
-    return exitCodes.ok
+    const { method, path, ...rest } = revokeRequest(context)
+    await context.send(method, path, 'Error revoking token', rest)
+    return context.print.success('Success! Revoked token (if it existed)')
   },
 }
 
@@ -230,11 +186,9 @@ export const capabilities: Command = {
     { title: 'The token in use', line: 'token capabilities secret/data/app' },
     { title: 'Another one', line: 'token capabilities hvs.CAESI... secret/data/app' },
   ],
-  flags: [{ name: 'accessor', kind: 'bool', help: 'The first argument is an accessor.' }],
-  kind: 'remote',
+  flags: [flag.bool('accessor', 'The first argument is an accessor.')],
   output: 'format',
-  argsMin: 1,
-  argsMax: 2,
+  args: [1, 2],
   async run(context) {
     const own = context.args.length === 1
     const path = trimmed(context, own ? 0 : 1)
@@ -249,14 +203,16 @@ export const capabilities: Command = {
         : { token: given, path }
     const suffix = own ? '-self' : accessor ? '-accessor' : ''
     const secret = await context.fetch(
-      { method: 'POST', path: `sys/capabilities${suffix}`, body },
-      { doing: 'Error listing capabilities' },
+      'POST',
+      `sys/capabilities${suffix}`,
+      'Error listing capabilities',
+      { body },
     )
     const data = secret?.data ?? {}
     const names = member(data, path) ?? member(data, 'capabilities') ?? []
-    if (!context.print.isTable || !isJsonArray(names)) context.print.data(names)
-    else context.print.line(names.map(goText).sort().join(', '))
-    return exitCodes.ok
+    return !context.print.isTable || !isJsonArray(names)
+      ? context.print.data(names)
+      : context.print.line(names.map(goText).sort().join(', '))
   },
 }
 

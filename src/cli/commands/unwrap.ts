@@ -1,7 +1,6 @@
 /** `unwrap`: trades a wrapping token for the answer inside. */
 
 import type { Command } from '../command.ts'
-import { exitCodes } from '../failure.ts'
 
 export const unwrap: Command = {
   usage: '[options] [TOKEN]',
@@ -11,24 +10,19 @@ export const unwrap: Command = {
     { title: 'Unwrap a token', line: 'unwrap hvs.CAESI...' },
     { title: 'Only the token inside', line: 'unwrap -field=token hvs.CAESI...' },
   ],
-  kind: 'remote',
   output: 'field',
-  argsMin: 0,
-  argsMax: 1,
+  args: [0, 1],
   async run(context) {
     const wrapping = (context.args[0] ?? '').trim()
     const own = await context.token()
     const alone = wrapping === '' || own === '' || wrapping === own
     const secret = await context.fetch(
-      {
-        method: 'PUT',
-        path: 'sys/wrapping/unwrap',
-        ...(alone ? { token: wrapping === '' ? own : wrapping } : { body: { token: wrapping } }),
-      },
-      { doing: 'Error unwrapping' },
+      'PUT',
+      'sys/wrapping/unwrap',
+      'Error unwrapping',
+      alone ? { token: wrapping === '' ? own : wrapping } : { body: { token: wrapping } },
     )
     if (secret !== undefined) return context.show(secret)
-    context.print.success('Successfully unwrapped. There was no data in the wrapped secret.')
-    return exitCodes.ok
+    return context.print.success('Successfully unwrapped. There was no data in the wrapped secret.')
   },
 }

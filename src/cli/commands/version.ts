@@ -2,7 +2,6 @@
 
 import { product } from '../../lib/product.ts'
 import type { Command } from '../command.ts'
-import { exitCodes } from '../failure.ts'
 
 const { name, version: own, compatibleVersion, compatibleBaoVersion } = product
 
@@ -22,11 +21,11 @@ export const version: Command = {
   ],
   kind: 'local',
   output: 'format',
-  argsMin: 0,
-  argsMax: 0,
   async run(context) {
-    if (context.print.isTable) context.print.line(versionLine(context.programName))
-    else context.print.data({ name, version: own, compatible_version: compatibleVersion })
-    return exitCodes.ok
+    return context.print.either(versionLine(context.programName), {
+      name,
+      version: own,
+      compatible_version: compatibleVersion,
+    })
   },
 }

@@ -49,10 +49,9 @@ export async function makeAdmin(
       ? makeToken(context, plan)
       : signIn(context, plan, plan.signIn, undos))
     undos.push(() =>
-      context.send(
-        { method: 'PUT', path: 'auth/token/revoke', body: { token } },
-        { doing: 'Error revoking the token that was made' },
-      ),
+      context.send('PUT', 'auth/token/revoke', 'Error revoking the token that was made', {
+        body: { token },
+      }),
     )
     const facts = await provenFacts(context, token, plan)
     requireUninterrupted()
@@ -81,23 +80,18 @@ async function takeBack(context: CommandContext, undos: readonly Undo[]): Promis
 async function writePolicy(context: CommandContext, name: string, undos: Undo[]): Promise<void> {
   const path = `sys/policies/acl/${name}`
   if (await hasPolicy(context, name)) return
-  await context.send(
-    { method: 'PUT', path, body: { policy: policyText } },
-    { doing: `Error writing the policy ${name}` },
-  )
-  undos.push(() =>
-    context.send({ method: 'DELETE', path }, { doing: `Error taking back the policy ${name}` }),
-  )
+  await context.send('PUT', path, `Error writing the policy ${name}`, {
+    body: { policy: policyText },
+  })
+  undos.push(() => context.send('DELETE', path, `Error taking back the policy ${name}`))
 }
 
 async function makeToken(context: CommandContext, { policy, ttl }: AdminPlan): Promise<string> {
   const secret = await context.fetch(
-    {
-      method: 'POST',
-      path: 'auth/token/create-orphan',
-      body: { policies: [policy], ttl, display_name: 'first-admin' },
-    },
-    { doing: 'Error making the token of the administrator' },
+    'POST',
+    'auth/token/create-orphan',
+    'Error making the token of the administrator',
+    { body: { policies: [policy], ttl, display_name: 'first-admin' } },
   )
   return textMember(secret?.auth ?? {}, 'client_token')
 }
@@ -112,30 +106,20 @@ async function signIn(
   const port = words.get('port') ?? '8250'
   const address = chooseAddress(context.flags, context.environment)
   const path = `auth/${mount}/role/${role}`
-  await context.send(
-    {
-      method: 'PUT',
-      path,
-      body: {
-        role_type: 'oidc',
-        user_claim: claim,
-        ...(claim === 'sub' ? { bound_subject: subject } : { bound_claims: { [claim]: subject } }),
-        allowed_redirect_uris: [
-          `http://localhost:${port}/oidc/callback`,
-          `${address}/ui/vault/auth/${mount}/oidc/callback`,
-        ],
-        token_policies: [policy],
-        token_ttl: ttl,
-      },
+  await context.send('PUT', path, `Error writing the role ${role} of ${mount}/`, {
+    body: {
+      role_type: 'oidc',
+      user_claim: claim,
+      ...(claim === 'sub' ? { bound_subject: subject } : { bound_claims: { [claim]: subject } }),
+      allowed_redirect_uris: [
+        `http://localhost:${port}/oidc/callback`,
+        `${address}/ui/vault/auth/${mount}/oidc/callback`,
+      ],
+      token_policies: [policy],
+      token_ttl: ttl,
     },
-    { doing: `Error writing the role ${role} of ${mount}/` },
-  )
-  undos.push(() =>
-    context.send(
-      { method: 'DELETE', path },
-      { doing: `Error taking back the role ${role} of ${mount}/` },
-    ),
-  )
+  })
+  undos.push(() => context.send('DELETE', path, `Error taking back the role ${role} of ${mount}/`))
   const method = await loadLoginMethod('oidc', context.programName)
   const secret = await method.authenticate({
     context,
@@ -153,10 +137,7 @@ async function provenFacts(
   plan: AdminPlan,
 ): Promise<JsonObject> {
   await requireRights(context, token, plan.policy)
-  const answer = await context.send(
-    { method: 'GET', path: 'auth/token/lookup-self', token },
-    { doing: tokenFails },
-  )
+  const answer = await context.send('GET', 'auth/token/lookup-self', tokenFails, { token })
   const facts = parseSecret(answer)?.data ?? {}
   const namespace = textMember(facts, 'namespace_path')
   if (namespace === '' || !plan.revokesRoot) return facts
@@ -170,10 +151,10 @@ async function requireRights(
   token: string,
   policy: string,
 ): Promise<void> {
-  const answer = await context.send(
-    { method: 'POST', path: 'sys/capabilities-self', token, body: { paths: placesNeeded } },
-    { doing: tokenFails },
-  )
+  const answer = await context.send('POST', 'sys/capabilities-self', tokenFails, {
+    token,
+    body: { paths: placesNeeded },
+  })
   const rights = parseSecret(answer)?.data ?? {}
   for (const place of placesNeeded) {
     const given = member(rights, place)

@@ -54,7 +54,7 @@ export async function mountProblem(
   const path = `auth/${mount}/config`
   const doing = `Error reading the configuration of ${mount}/`
   // Without a configuration there is nothing to read, or fields without a value.
-  const answer = await context.send({ method: 'GET', path }, { doing, accept: [400, 404, 405] })
+  const answer = await context.send('GET', path, doing, { accept: [400, 404, 405] })
   const config = answer.status === 200 ? parseSecret(answer)?.data : undefined
   if (config !== undefined && textMember(config, 'oidc_client_id') !== '') return undefined
   const { programName } = context
@@ -94,7 +94,7 @@ export async function requireSound(context: CommandContext, plan: AdminPlan): Pr
 }
 
 async function isThere(context: CommandContext, path: string, doing: string): Promise<boolean> {
-  const { status } = await context.send({ method: 'GET', path }, { doing, accept: [404] })
+  const { status } = await context.send('GET', path, doing, { accept: [404] })
   return status === 200
 }
 

@@ -115,10 +115,7 @@ async function summary(context: CommandContext, plan: AdminPlan): Promise<string
 }
 
 async function signInMounts(context: CommandContext): Promise<readonly string[]> {
-  const answer = await context.send(
-    { method: 'GET', path: 'sys/auth' },
-    { doing: 'Error listing mounts' },
-  )
+  const answer = await context.send('GET', 'sys/auth', 'Error listing mounts')
   return Object.entries(parseSecret(answer)?.data ?? {}).flatMap(([path, mount]) =>
     isJsonObject(mount) && goTextMember(mount, 'type') === 'oidc' ? [mountOf(path)] : [],
   )

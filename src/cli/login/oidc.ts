@@ -69,10 +69,11 @@ async function begin(context: CommandContext, parameters: OidcParameters): Promi
     ['client_nonce', clientNonce],
   ])
   const path = `auth/${mount}/oidc/auth_url`
-  const secret = await context.fetch(
-    { method: 'PUT', path, body, token: '', headers: [['X-Vault-Wrap-TTL', '']] },
-    { doing },
-  )
+  const secret = await context.fetch('PUT', path, doing, {
+    body,
+    token: '',
+    headers: [['X-Vault-Wrap-TTL', '']],
+  })
   const data = secret?.data ?? {}
   const authUrl = textMember(data, 'auth_url')
   if (authUrl === '') {

@@ -12,10 +12,7 @@ export async function sendLogin(
   path: string,
   body: JsonObject,
 ): Promise<Secret> {
-  const secret = await context.fetch(
-    { method: 'PUT', path, body, token: '' },
-    { doing: 'Error authenticating' },
-  )
+  const secret = await context.fetch('PUT', path, 'Error authenticating', { body, token: '' })
   if (secret !== undefined) return secret
   throw new CommandFailure('Error authenticating: the server answered nothing', exitCodes.remote)
 }

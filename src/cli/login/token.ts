@@ -15,8 +15,10 @@ export const tokenLogin: LoginMethod = {
     const { context } = request
     if (context.flags.bool('token-only')) return tokenSecret(token, objectOf([]))
     const secret = await context.read(
-      { method: 'GET', path: 'auth/token/lookup-self', token },
-      { doing: 'Error authenticating: error looking up token' },
+      'GET',
+      'auth/token/lookup-self',
+      'Error authenticating: error looking up token',
+      { token },
     )
     if (secret?.wrapInfo !== undefined) return secret
     if (secret?.data === undefined)

@@ -1,14 +1,13 @@
 /** Entities: written, found, listed and deleted by request (platform.md §5.2 to §5.4). */
 
 import { invalid } from '../../framework/refusal.ts'
-import { turn } from '../../lib/turns.ts'
 import type { StoreTransaction, StoreView } from '../../storage/store.ts'
 import { keys } from '../keys.ts'
 import { entityRecord, type AliasRecord, type EntityRecord, type GroupRecord } from '../records.ts'
 import { aliasesOf, dropEntity, findEntity, freeName, putNewEntity } from './entity-rows.ts'
 import { withAncestors } from './group-tree.ts'
 import type { IdentityContext } from './identity-context.ts'
-import { listSegments, readMany, type Page } from './identity-index.ts'
+import { listSegments, readInPages, readMany, type Page } from './identity-index.ts'
 import { checkMetadata, checkName, checkPolicies, checkRemoval } from './identity-rules.ts'
 import { groupsOf } from './membership.ts'
 
@@ -27,10 +26,13 @@ export interface Written<T> {
   readonly isNew: boolean
 }
 
-/** An entity with what a read shows beside it. */
-export interface EntityView {
+export interface ListedEntity {
   readonly entity: EntityRecord
   readonly aliases: readonly AliasRecord[]
+}
+
+/** An entity with what a read shows beside it. */
+export interface EntityView extends ListedEntity {
   readonly directGroups: readonly GroupRecord[]
   /** Those that the direct ones are in. */
   readonly inheritedGroups: readonly GroupRecord[]
@@ -150,43 +152,23 @@ export class Entities {
   }
 
   /** A page in the order of ids, or of where names lie: which is no order of names. */
-  async list(
-    by: 'id' | 'name',
-    { after = '', limit }: Page,
-  ): Promise<
-    readonly { readonly entity: EntityRecord; readonly aliases: readonly AliasRecord[] }[]
-  > {
+  async list(by: 'id' | 'name', { after = '', limit }: Page): Promise<readonly ListedEntity[]> {
     const { store, index } = this.#context
     const ids = await store.view(async (view) => {
       if (by === 'id') return listSegments(view, keys.entityPrefix, { after, limit })
       const from =
         after === '' ? '' : index.entityName(after).text.slice(keys.entityNamePrefix.length)
       const rows = await listSegments(view, keys.entityNamePrefix, { after: from, limit })
-      const found = await readMany(
-        view,
-        rows.map((row) => keys.entityName(row)),
-      )
+      const found = await readMany(view, rows, keys.entityName)
       return found.map(({ id }) => id)
     })
-    return this.#listed(ids)
-  }
-
-  async #listed(ids: readonly string[]) {
-    const { store, clock } = this.#context
-    const listed: { entity: EntityRecord; aliases: readonly AliasRecord[] }[] = []
-    for (const page of pagesOf(ids)) {
-      await store.view(async (view) => {
-        for (const entity of await readMany(
-          view,
-          page.map((id) => keys.entity(id)),
-        )) {
-          const aliases = (await aliasesOf(view, entity)).map(({ alias }) => alias)
-          listed.push({ entity, aliases })
-        }
-      })
-      await turn(clock)
-    }
-    return listed
+    return readInPages(this.#context, ids, async (view, some) => {
+      const listed: ListedEntity[] = []
+      for (const entity of await readMany(view, some, keys.entity)) {
+        listed.push({ entity, aliases: (await aliasesOf(view, entity)).map(({ alias }) => alias) })
+      }
+      return listed
+    })
   }
 
   /** Deletes all of them or none; an id that nobody has is no fault. */
@@ -195,10 +177,7 @@ export class Entities {
     await store.write(async (txn) => {
       const ids = typeof find === 'function' ? [await find(txn)] : find
       const known = [...new Set(ids)].filter((id) => id !== undefined)
-      const entities = await readMany(
-        txn,
-        known.map((id) => keys.entity(id)),
-      )
+      const entities = await readMany(txn, known, keys.entity)
       checkRemoval('entity_ids', entities)
       for (const entity of entities) await dropEntity(txn, index, entity)
     })
@@ -207,13 +186,6 @@ export class Entities {
   async removeByName(name: string): Promise<void> {
     await this.remove(async (view) => (await this.byName(name, view))?.id)
   }
-}
-
-/** Read in turns with others. */
-const pageSize = 200
-
-export function* pagesOf<T>(all: readonly T[]): Generator<readonly T[]> {
-  for (let at = 0; at < all.length; at += pageSize) yield all.slice(at, at + pageSize)
 }
 
 function checkChange(change: EntityChange): EntityChange {

@@ -5,12 +5,10 @@ import type { StoreTransaction, StoreView } from '../../storage/store.ts'
 import { keys } from '../keys.ts'
 import { aliasRecord, type AliasRecord, type EntityRecord, type MountRecord } from '../records.ts'
 import type { Entities, Written } from './entities.ts'
-import { pagesOf } from './entities.ts'
-import { dropAlias, findEntity, putNewAlias, type PlacedAlias } from './entity-rows.ts'
+import { aliasKey, dropAlias, findEntity, putNewAlias, type PlacedAlias } from './entity-rows.ts'
 import { requireMount, type IdentityContext } from './identity-context.ts'
-import { listSegments, readMany, type Page } from './identity-index.ts'
+import { listSegments, readInPages, readMany, type Page } from './identity-index.ts'
 import { checkCustomMetadata, checkName } from './identity-rules.ts'
-import { turn } from '../../lib/turns.ts'
 
 type Texts = Readonly<Record<string, string>>
 
@@ -160,21 +158,12 @@ export class EntityAliases {
   }
 
   async list(page: Page): Promise<readonly AliasRecord[]> {
-    const { store, clock } = this.#context
-    const ids = await store.view((view) => listSegments(view, keys.aliasIdPrefix, page))
-    const listed: AliasRecord[] = []
-    for (const some of pagesOf(ids)) {
-      await store.view(async (view) => {
-        const places = await readMany(
-          view,
-          some.map((id) => keys.aliasId(id)),
-        )
-        const found = places.map(({ accessor, hash }) => keys.alias(accessor, hash))
-        listed.push(...(await readMany(view, found)))
-      })
-      await turn(clock)
-    }
-    return listed
+    const ids = await this.#context.store.view((view) =>
+      listSegments(view, keys.aliasIdPrefix, page),
+    )
+    return readInPages(this.#context, ids, async (view, some) =>
+      readMany(view, await readMany(view, some, keys.aliasId), aliasKey),
+    )
   }
 
   /** The entity and its tokens stay. */

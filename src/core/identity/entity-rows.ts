@@ -5,9 +5,9 @@
 
 import { invalid } from '../../framework/refusal.ts'
 import type { Random } from '../../platform/random.ts'
-import type { StoreTransaction, StoreView } from '../../storage/store.ts'
+import type { Key, StoreTransaction, StoreView } from '../../storage/store.ts'
 import { keys } from '../keys.ts'
-import type { AliasRecord, EntityRecord } from '../records.ts'
+import type { AliasPlace, AliasRecord, EntityRecord } from '../records.ts'
 import { readMany, type IdentityIndex } from './identity-index.ts'
 import { entityAliasesMax } from './identity-rules.ts'
 
@@ -110,12 +110,15 @@ export interface PlacedAlias {
   readonly hash: string
 }
 
+export function aliasKey({ accessor, hash }: AliasPlace): Key<AliasRecord> {
+  return keys.alias(accessor, hash)
+}
+
 export async function aliasesOf(
   view: StoreView,
   entity: EntityRecord,
 ): Promise<readonly PlacedAlias[]> {
-  const wanted = entity.aliases.map(({ accessor, hash }) => keys.alias(accessor, hash))
-  const found = await readMany(view, wanted)
+  const found = await readMany(view, entity.aliases, aliasKey)
   const hashes = new Map(entity.aliases.map(({ accessor, hash }) => [accessor, hash]))
   return found.map((alias) => ({ alias, hash: hashes.get(alias.accessor) ?? '' }))
 }

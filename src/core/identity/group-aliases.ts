@@ -130,14 +130,8 @@ export class GroupAliases {
   async list(page: Page): Promise<readonly AliasedGroup[]> {
     return this.#context.store.view(async (view) => {
       const ids = await listSegments(view, keys.groupAliasIdPrefix, page)
-      const rows = await readMany(
-        view,
-        ids.map((id) => keys.groupAliasId(id)),
-      )
-      const groups = await readMany(
-        view,
-        rows.map(({ id }) => keys.group(id)),
-      )
+      const rows = await readMany(view, ids, keys.groupAliasId)
+      const groups = await readMany(view, rows, ({ id }) => keys.group(id))
       return groups.map(aliased).filter((one) => one !== undefined)
     })
   }

@@ -63,10 +63,7 @@ async function walk(
     if (seen.size + next.size > groupsMax) {
       throw invalid(`'member_group_ids' would link more than ${groupsMax} groups`)
     }
-    level = await readMany(
-      view,
-      [...next].map((id) => keys.group(id)),
-    )
+    level = await readMany(view, [...next], keys.group)
     for (const group of level) seen.set(group.id, group)
     if (level.length > 0) levels++
   }

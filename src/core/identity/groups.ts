@@ -1,16 +1,15 @@
 /** Groups: written, found, listed and deleted by request (platform.md §5.2 to §5.4). */
 
 import { invalid } from '../../framework/refusal.ts'
-import { turn } from '../../lib/turns.ts'
 import { destroyRange } from '../../storage/sealed-store.ts'
 import { prefixRange, type StoreTransaction, type StoreView } from '../../storage/store.ts'
 import { keys } from '../keys.ts'
 import { groupRecord, type GroupRecord, type GroupType } from '../records.ts'
-import { pagesOf, type Written } from './entities.ts'
+import type { Written } from './entities.ts'
 import { freeName, setGroups } from './entity-rows.ts'
 import { checkNesting } from './group-tree.ts'
 import type { IdentityContext } from './identity-context.ts'
-import { listSegments, readMany, type Page } from './identity-index.ts'
+import { listSegments, readInPages, readMany, type Page } from './identity-index.ts'
 import {
   checkMetadata,
   checkName,
@@ -140,10 +139,7 @@ export class Groups {
     const before = new Set(await listSegments(txn, keys.memberPrefix(group), {}))
     const added = [...after].filter((id) => !before.has(id))
     const removed = [...before].filter((id) => !after.has(id))
-    const joining = await readMany(
-      txn,
-      added.map((id) => keys.entity(id)),
-    )
+    const joining = await readMany(txn, added, keys.entity)
     if (joining.length < added.length) {
       const known = new Set(joining.map(({ id }) => id))
       throw unknownMember('entity', added.find((id) => !known.has(id)) ?? '')
@@ -154,10 +150,7 @@ export class Groups {
       }
       setGroups(txn, entity, [...entity.groups, group])
     }
-    for (const entity of await readMany(
-      txn,
-      removed.map((id) => keys.entity(id)),
-    )) {
+    for (const entity of await readMany(txn, removed, keys.entity)) {
       setGroups(
         txn,
         entity,
@@ -176,10 +169,7 @@ export class Groups {
     const before = new Set(group.memberGroups)
     const added = after.filter((id) => !before.has(id))
     const removed = group.memberGroups.filter((id) => !after.includes(id))
-    const joining = await readMany(
-      txn,
-      added.map((id) => keys.group(id)),
-    )
+    const joining = await readMany(txn, added, keys.group)
     if (joining.length < added.length) {
       const known = new Set(joining.map(({ id }) => id))
       throw unknownMember('group', added.find((id) => !known.has(id)) ?? '')
@@ -191,10 +181,7 @@ export class Groups {
       }
       txn.put(keys.group(member.id), { ...member, parents: [...member.parents, group.id] })
     }
-    for (const member of await readMany(
-      txn,
-      removed.map((id) => keys.group(id)),
-    )) {
+    for (const member of await readMany(txn, removed, keys.group)) {
       txn.put(keys.group(member.id), without(member, 'parents', group.id))
     }
     return after
@@ -224,30 +211,16 @@ export class Groups {
   }
 
   async list(by: 'id' | 'name', { after = '', limit }: Page): Promise<readonly GroupRecord[]> {
-    const { store, index, clock } = this.#context
+    const { store, index } = this.#context
     const ids = await store.view(async (view) => {
       if (by === 'id') return listSegments(view, keys.groupPrefix, { after, limit })
       const from =
         after === '' ? '' : index.groupName(after).text.slice(keys.groupNamePrefix.length)
       const rows = await listSegments(view, keys.groupNamePrefix, { after: from, limit })
-      const found = await readMany(
-        view,
-        rows.map((row) => keys.groupName(row)),
-      )
+      const found = await readMany(view, rows, keys.groupName)
       return found.map(({ id }) => id)
     })
-    const listed: GroupRecord[] = []
-    for (const page of pagesOf(ids)) {
-      const some = await store.view((view) =>
-        readMany(
-          view,
-          page.map((id) => keys.group(id)),
-        ),
-      )
-      listed.push(...some)
-      await turn(clock)
-    }
-    return listed
+    return readInPages(this.#context, ids, (view, some) => readMany(view, some, keys.group))
   }
 
   /**
@@ -260,16 +233,10 @@ export class Groups {
       const group = await find(txn)
       if (group === undefined) return undefined
       const { id, name, alias, parents, memberGroups } = group
-      for (const parent of await readMany(
-        txn,
-        parents.map((one) => keys.group(one)),
-      )) {
+      for (const parent of await readMany(txn, parents, keys.group)) {
         txn.put(keys.group(parent.id), without(parent, 'memberGroups', id))
       }
-      for (const member of await readMany(
-        txn,
-        memberGroups.map((one) => keys.group(one)),
-      )) {
+      for (const member of await readMany(txn, memberGroups, keys.group)) {
         txn.put(keys.group(member.id), without(member, 'parents', id))
       }
       if (alias !== undefined) dropGroupAliasRows(txn, alias)

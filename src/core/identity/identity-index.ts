@@ -3,7 +3,8 @@
  * folded but where a subject that differs in case is another subject (platform.md §5.1).
  */
 
-import type { Key, StoreView } from '../../storage/store.ts'
+import { turn, type Turns } from '../../lib/turns.ts'
+import type { Key, Store, StoreView } from '../../storage/store.ts'
 import { prefixRange } from '../../storage/store.ts'
 import { keys, lastSegment, type IdRow } from '../keys.ts'
 import type { MountRecord } from '../records.ts'
@@ -51,18 +52,38 @@ export async function listSegments(
   return found
 }
 
+/** Ids that are read before others have their turn. */
+const pageSize = 200
+
+/** What is read of these ids, a page of them in each snapshot. */
+export async function readInPages<T>(
+  { store, clock }: { readonly store: Pick<Store, 'view'>; readonly clock: Turns },
+  ids: readonly string[],
+  read: (view: StoreView, page: readonly string[]) => Promise<readonly T[]>,
+): Promise<readonly T[]> {
+  const all: T[] = []
+  for (let at = 0; at < ids.length; at += pageSize) {
+    const page = ids.slice(at, at + pageSize)
+    all.push(...(await store.view((view) => read(view, page))))
+    await turn(clock)
+  }
+  return all
+}
+
 /** One record, without waiting where the store can: every login comes through here. */
 export function readOne<T>(view: StoreView, key: Key<T>): T | undefined | Promise<T | undefined> {
   const now = view.getNow([key])
   return now === undefined ? view.get(key) : (now[0] as T | undefined)
 }
 
-/** Records in the order of their keys, without those that are not there. */
-export async function readMany<T>(
+/** What lies under the keys of these, in their order, without what is not there. */
+export async function readMany<I, T>(
   view: StoreView,
-  wanted: readonly Key<T>[],
+  ids: readonly I[],
+  keyOf: (id: I) => Key<T>,
 ): Promise<readonly T[]> {
-  if (wanted.length === 0) return []
+  if (ids.length === 0) return []
+  const wanted = ids.map((id) => keyOf(id))
   const found = view.getNow(wanted) ?? (await view.getMany(wanted))
   return (found as readonly (T | undefined)[]).filter((one) => one !== undefined)
 }

@@ -44,10 +44,7 @@ export function groupsOf(
   view: StoreView,
   { groups }: Pick<EntityRecord, 'groups'>,
 ): Promise<readonly GroupRecord[]> {
-  return readMany(
-    view,
-    groups.map((id) => keys.group(id)),
-  )
+  return readMany(view, groups, keys.group)
 }
 
 /**

@@ -8,6 +8,7 @@ import { invalid, Refusal } from '../../framework/refusal.ts'
 import { equalSecrets } from '../../lib/constant-time.ts'
 import { encodeBase62 } from '../../lib/base62.ts'
 import type { Soon } from '../../lib/soon.ts'
+import { trimEnd } from '../../lib/trim.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Random } from '../../platform/random.ts'
 import { scopedTransaction } from '../../storage/scoped-store.ts'
@@ -19,8 +20,9 @@ import {
 } from '../../storage/store.ts'
 import { bootstrap } from '../bootstrap.ts'
 import { keys } from '../keys.ts'
-import { fullPath, readMounts } from '../mount-table.ts'
-import type { NamespaceRecord } from '../records.ts'
+import { fullPath, readMounts, type MountTable } from '../mount-table.ts'
+import type { MountRecord, NamespaceRecord } from '../records.ts'
+import type { InTurn } from '../in-turn.ts'
 import { namespacePathCharsMax, parentPath, parseNamespacePath } from './namespace-path.ts'
 import type { NamespaceTree } from './namespace-tree.ts'
 
@@ -38,10 +40,20 @@ export interface NamespaceAdminContext {
   /** Path of the namespace whose children these are; empty for the root. */
   readonly here: string
   readonly tree: () => Soon<NamespaceTree>
+  /** Of all admins: every change counts up one revision, so that two at once would conflict. */
+  readonly turn: InTurn
+  readonly mountsOf: (record: NamespaceRecord) => Promise<MountTable>
   /** It is served no more. */
   readonly forget: (id: string) => void
   /** Empties what was marked; it goes on by itself. */
   readonly sweep: () => void
+}
+
+/** A mount of a namespace below. */
+export interface MountBelow {
+  readonly mount: MountRecord
+  /** From here on, with that of the namespace at its begin. */
+  readonly path: string
 }
 
 /** A namespace as its parents see it. */
@@ -70,12 +82,24 @@ export class NamespaceAdmin {
     return record && this.#view(record, tree)
   }
 
+  /** The mount that serves a path which leads into a namespace below, unless that is locked. */
+  async mountBelow(given: string): Promise<MountBelow | undefined> {
+    const { here } = this.#context
+    const tree = await this.#context.tree()
+    const place = tree.place(trimEnd(here, '/'), given)
+    const record = place?.namespace
+    if (record === undefined || record.path === here) return undefined
+    if (tree.lockedAbove(record.path) !== undefined) return undefined
+    const mount = (await this.#context.mountsOf(record)).find(place?.path ?? '')
+    return mount && { mount, path: record.path.slice(here.length) + fullPath(mount) }
+  }
+
   /** Makes it, or replaces the metadata of one that is there when some are given. */
   async write(given: string, customMetadata: Texts | undefined): Promise<NamespaceView> {
     const path = this.#full(given)
     const tree = await this.#context.tree()
     if (tree.size >= namespacesMax) throw invalid(`there are ${namespacesMax} namespaces already`)
-    const record = await this.#context.store.write(async (txn) => {
+    const record = await this.#write(async (txn) => {
       const known = await this.#find(txn, path)
       if (known === undefined) return this.#create(txn, path, customMetadata ?? {})
       if (known.tainted === true) throw invalid(`the namespace ${path} is being deleted`)
@@ -91,7 +115,7 @@ export class NamespaceAdmin {
     changes: Readonly<Record<string, string | null>>,
   ): Promise<NamespaceView | undefined> {
     const path = this.#full(given)
-    const record = await this.#context.store.write(async (txn) => {
+    const record = await this.#write(async (txn) => {
       const known = await this.#find(txn, path)
       if (known === undefined || known.tainted === true) return undefined
       const metadata = new Map(Object.entries(known.customMetadata))
@@ -108,8 +132,8 @@ export class NamespaceAdmin {
   /** From the commit on nothing of it is served; false when there was none. */
   async remove(given: string): Promise<boolean> {
     const path = this.#full(given)
-    const { store, forget, sweep, tree } = this.#context
-    const record = await store.write(async (txn) => {
+    const { forget, sweep, tree } = this.#context
+    const record = await this.#write(async (txn) => {
       const known = await this.#find(txn, path)
       if (known === undefined || known.tainted === true) return known
       // It stands itself in the range.
@@ -119,6 +143,8 @@ export class NamespaceAdmin {
       if (count > 1) {
         throw invalid(`cannot delete namespace (${path}) containing child namespaces`)
       }
+      // Whatever is being written there at this moment is a conflict from here on.
+      scopedTransaction(txn, known.id).delete(keys.namespaceSign().text)
       return putChanged(txn, { ...known, tainted: true })
     })
     if (record === undefined) return false
@@ -134,7 +160,7 @@ export class NamespaceAdmin {
     const path = this.#fullOrHere(given)
     const key = encodeBase62(random.bytes(24))
     const lock = store.hashText(lockPurpose, key)
-    await store.write(async (txn) => {
+    await this.#write(async (txn) => {
       const known = await this.#require(txn, path)
       if (known.lock !== undefined) throw invalid(`the namespace ${path} is locked already`)
       await putChanged(txn, { ...known, lock })
@@ -147,7 +173,7 @@ export class NamespaceAdmin {
   async unlock(given: string, key: string, isRoot: boolean): Promise<void> {
     const { store } = this.#context
     const path = this.#fullOrHere(given)
-    await store.write(async (txn) => {
+    await this.#write(async (txn) => {
       const { lock, ...record } = await this.#require(txn, path)
       if (lock === undefined) throw invalid(`the namespace ${path} is not locked`)
       const isKey = key !== '' && equalSecrets(lock, store.hashText(lockPurpose, key))
@@ -155,6 +181,11 @@ export class NamespaceAdmin {
       await putChanged(txn, record)
     })
     await this.#context.tree()
+  }
+
+  #write<T>(work: (txn: StoreTransaction) => Promise<T>): Promise<T> {
+    const { store, turn } = this.#context
+    return turn.run(() => store.write(work))
   }
 
   async #create(
@@ -185,6 +216,7 @@ export class NamespaceAdmin {
     const inside = scopedTransaction(txn, record.id)
     await bootstrap(inside, { random, clock })
     inside.put(keys.identityRows(), { since: '0.2' })
+    inside.put(keys.namespaceSign(), { id: record.id })
     txn.put(keys.namespacePath(path), { id: record.id })
     return putChanged(txn, record)
   }

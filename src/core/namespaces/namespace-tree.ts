@@ -16,16 +16,21 @@ export interface Place {
   readonly path: string
 }
 
+/** It changes as namespaces do: nobody keeps what it says across a wait. */
 export class NamespaceTree {
-  readonly revision: number
-  readonly #byId: ReadonlyMap<string, NamespaceRecord>
-  readonly #byPath: ReadonlyMap<string, NamespaceRecord>
+  readonly #byId: Map<string, NamespaceRecord>
+  readonly #byPath: Map<string, NamespaceRecord>
+  #revision: number
 
   constructor(revision: number, records: Iterable<NamespaceRecord>) {
-    this.revision = revision
+    this.#revision = revision
     const all = [...records]
     this.#byId = new Map(all.map((record) => [record.id, record]))
     this.#byPath = new Map(all.map((record) => [record.path, record]))
+  }
+
+  get revision(): number {
+    return this.#revision
   }
 
   get all(): Iterable<NamespaceRecord> {
@@ -81,10 +86,16 @@ export class NamespaceTree {
     return undefined
   }
 
-  /** With one change; its record is undefined when it is gone. */
-  changed({ revision, changed }: NamespaceRevision, record: NamespaceRecord | undefined) {
-    const others = [...this.#byId.values()].filter(({ id }) => id !== changed)
-    return new NamespaceTree(revision, record === undefined ? others : [...others, record])
+  /** Takes in the change that follows; its record is undefined when it is gone. */
+  follow({ revision, changed }: NamespaceRevision, record: NamespaceRecord | undefined): void {
+    const before = this.#byId.get(changed)
+    this.#byId.delete(changed)
+    if (before !== undefined) this.#byPath.delete(before.path)
+    if (record !== undefined) {
+      this.#byId.set(changed, record)
+      this.#byPath.set(record.path, record)
+    }
+    this.#revision = revision
   }
 
   #living(path: string): NamespaceRecord | undefined {
@@ -93,11 +104,9 @@ export class NamespaceTree {
   }
 }
 
-const none = new NamespaceTree(0, [])
-
 export class NamespaceTrees {
   #epoch = -1
-  #latest = none
+  #latest = new NamespaceTree(0, [])
 
   /** The newest that was read. */
   get latest(): NamespaceTree {
@@ -118,20 +127,26 @@ export class NamespaceTrees {
 
   clear(): void {
     this.#epoch = -1
-    this.#latest = none
+    this.#latest = new NamespaceTree(0, [])
   }
 
-  async #read(revision: NamespaceRevision, epoch: number, view: StoreView) {
+  async #read(revision: NamespaceRevision, epoch: number, view: StoreView): Promise<NamespaceTree> {
     const known = this.#latest
-    const tree =
-      known.revision === revision.revision - 1
-        ? known.changed(revision, await view.get(keys.namespace(revision.changed)))
-        : await readTree(revision.revision, view)
-    if (epoch > this.#epoch) {
-      this.#epoch = epoch
-      this.#latest = tree
+    const isNext = (): boolean => known === this.#latest && known.revision === revision.revision - 1
+    if (!isNext()) {
+      const tree = await readTree(revision.revision, view)
+      if (epoch > this.#epoch) {
+        this.#epoch = epoch
+        this.#latest = tree
+      }
+      return tree
     }
-    return tree
+    const record = await view.get(keys.namespace(revision.changed))
+    // Others may have brought it further meanwhile.
+    if (!isNext()) return this.at(epoch, view)
+    known.follow(revision, record)
+    this.#epoch = Math.max(this.#epoch, epoch)
+    return known
   }
 }
 

@@ -4,17 +4,19 @@
  */
 
 import type { ApiOutcome, ApiRequest, Asking, UnreadRequest } from '../../framework/api.ts'
+import type { InlineLogin } from '../../framework/inline-login.ts'
 import { invalid, Refusal } from '../../framework/refusal.ts'
 import { Router } from '../../framework/router.ts'
 import { ofNamespace, type Family } from '../../lib/metrics.ts'
 import { trimEnd } from '../../lib/trim.ts'
 import { after, conclude, type Soon } from '../../lib/soon.ts'
-import { baseOf, ScopedStore } from '../../storage/scoped-store.ts'
+import { baseOf, ScopedStore, scopedTransaction } from '../../storage/scoped-store.ts'
 import type { Companion, StoreTransaction, StoreView } from '../../storage/store.ts'
 import type { CoreConfiguration } from '../configuration.ts'
 import type { TokenHome } from '../caller-facts.ts'
+import { InTurn } from '../in-turn.ts'
 import { keys } from '../keys.ts'
-import type { Admission, Pipeline } from '../pipeline.ts'
+import type { Admission, LoginPlace, Pipeline } from '../pipeline.ts'
 import { PrefixedAcl } from '../policy/prefixed-acl.ts'
 import type { System } from '../ports/system-ports.ts'
 import type { NamespaceRecord } from '../records.ts'
@@ -42,6 +44,17 @@ export interface RootRealm {
   configurationAt(epoch: number): Soon<CoreConfiguration>
 }
 
+/** What of the root's requests those below it ask. */
+type DoorsOfRoot = Pick<Pipeline, 'admitShown' | 'judge' | 'admit'>
+
+/** A namespace above, as those below it ask it. */
+interface Home {
+  readonly pipeline: Pick<Pipeline, 'admitShown' | 'admit'>
+  readonly judge: Pipeline['judge']
+  readonly facts: TokenHome
+  readonly viewOf: (base: StoreView) => StoreView
+}
+
 /** A namespace, and what is left of the path there. */
 export interface Destination {
   readonly realm: Realm
@@ -51,10 +64,11 @@ export interface Destination {
 export class Namespaces implements Neighbourhood {
   readonly #doors: RealmDoors
   readonly #root: RootRealm
-  readonly #rootPipeline: Pick<Pipeline, 'admitShown'>
+  readonly #rootPipeline: DoorsOfRoot
   readonly #serverRouter: Router
   readonly keeper: NamespaceKeeper
   readonly #trees = new NamespaceTrees()
+  readonly #turn = new InTurn()
   readonly #realms = new Map<string, Realm>()
   readonly #loading = new Map<string, Promise<Realm>>()
   /** Of those that are there, loaded or not. */
@@ -63,7 +77,7 @@ export class Namespaces implements Neighbourhood {
 
   constructor(
     doors: RealmDoors,
-    root: { readonly realm: RootRealm; readonly pipeline: Pick<Pipeline, 'admitShown'> },
+    root: { readonly realm: RootRealm; readonly pipeline: DoorsOfRoot },
     system: Pick<System, 'serverPaths'>,
   ) {
     this.#doors = doors
@@ -120,6 +134,7 @@ export class Namespaces implements Neighbourhood {
 
   /** Loads what a request will need; what is wrong with it is said later. */
   prepare(namespace: string, path: string): Soon<void> {
+    if (this.isOfRoot(namespace, path) || this.peek(namespace, path) !== undefined) return undefined
     return after(this.#findSafely({ namespace, path }), () => undefined)
   }
 
@@ -159,7 +174,8 @@ export class Namespaces implements Neighbourhood {
 
   scopeOf(id: string): ScopedStore {
     const { store } = this.#doors
-    return new ScopedStore({ store, scope: id, guard: (txn) => requireLiving(txn, id) })
+    const guard = (txn: StoreTransaction): Soon<void> => requireLiving(txn, id)
+    return new ScopedStore({ store, scope: id, sign: keys.namespaceSign().text, guard })
   }
 
   adminAt(path: string): NamespaceAdmin {
@@ -167,6 +183,8 @@ export class Namespaces implements Neighbourhood {
       ...this.#doors,
       here: path,
       tree: () => this.#treeNow(),
+      turn: this.#turn,
+      mountsOf: async (record) => (await (await this.#realmOf(record)).configuration()).mounts,
       forget: (id) => this.#forget(id),
       sweep: () => this.keeper.hurry(),
     })
@@ -192,24 +210,65 @@ export class Namespaces implements Neighbourhood {
    * for a token of anywhere else.
    */
   admitFrom(namespace: string, below: string, shown: Shown): Soon<Admission | undefined> {
-    const view = baseOf(shown.view)
     const { asking, epoch } = shown
-    if (namespace === '') {
-      const { tokens, tokenOperations } = this.#root
-      const home = { id: rootNamespaceId, path: '', tokens, tokenOperations }
-      return after(this.#rootPipeline.admitShown(asking, view, epoch), (known) =>
-        lent(known, below, home),
-      )
-    }
-    const record = this.#trees.latest.byId(namespace)
-    if (record === undefined || record.tainted === true) return undefined
-    if (record.path === below || !below.startsWith(record.path)) return undefined
-    const prefix = below.slice(record.path.length)
-    return after(this.#realmOf(record), (realm) =>
-      after(realm.pipeline.admitShown(asking, realm.viewOf(view), epoch), (known) =>
-        lent(known, prefix, realm),
+    const view = baseOf(shown.view)
+    const record = namespace === '' ? undefined : this.#trees.latest.byId(namespace)
+    if (namespace !== '' && (record === undefined || record.tainted === true)) return undefined
+    const path = record?.path ?? ''
+    if (path === below || !below.startsWith(path)) return undefined
+    return after(this.#homeOf(record), ({ pipeline, facts, viewOf }) =>
+      after(pipeline.admitShown(asking, viewOf(view), epoch), (known) =>
+        lent(known, below.slice(path.length), facts),
       ),
     )
+  }
+
+  /**
+   * Where a login goes that comes with a request of the namespace `below`: there, or above it as a
+   * token that acts here would be. Throws for any other place.
+   */
+  loginPlace({ namespace, path: sent }: InlineLogin, below: string): Soon<LoginPlace> {
+    return after(this.#treeNow(), (tree) => {
+      const start = normalHeader(namespace)
+      const place = tree.place(start, sent)
+      if (place === undefined) throw new Refusal('namespace_unknown')
+      const at = place.namespace?.path ?? ''
+      const path = loginPathIn(place.path, place.path !== sent)
+      if (at === below) return { path, home: undefined }
+      if (!below.startsWith(at)) {
+        throw invalid(
+          'a login in one namespace acts in that one and below it, and not where the request goes',
+        )
+      }
+      return after(this.#homeOf(place.namespace), (home) => ({
+        path,
+        home: {
+          judge: home.judge,
+          admit: (token, asking, { view, epoch }) => {
+            const moment = { view: home.viewOf(baseOf(view)), epoch }
+            return after(home.pipeline.admit(token, asking, moment), (known) =>
+              lent(known, below.slice(at.length), home.facts),
+            )
+          },
+        },
+      }))
+    })
+  }
+
+  /** The root where the record is undefined. */
+  #homeOf(record: NamespaceRecord | undefined): Soon<Home> {
+    if (record === undefined) {
+      const { tokens, tokenOperations } = this.#root
+      const facts = { id: rootNamespaceId, path: '', tokens, tokenOperations }
+      const pipeline = this.#rootPipeline
+      return { pipeline, judge: (...asked) => pipeline.judge(...asked), facts, viewOf: itself }
+    }
+    return after(this.#realmOf(record), (realm) => ({
+      pipeline: realm.pipeline,
+      judge: (...asked) => realm.judge(...asked),
+      facts: realm,
+      viewOf: (base) => realm.viewOf(base),
+    }))
   }
 
   /** Whether a token of that namespace lives and may act, at the moment of the view. */
@@ -314,6 +373,7 @@ export class Namespaces implements Neighbourhood {
   async #load(record: NamespaceRecord): Promise<Realm> {
     const { id } = record
     try {
+      await this.#requireSign(id)
       const ids = await Realm.idsOf(this.#doors, this.scopeOf(id), id)
       const time = this.#clockOf(id)
       time.goOnFrom(ids.lastMs)
@@ -327,6 +387,16 @@ export class Namespaces implements Neighbourhood {
     } finally {
       this.#loading.delete(id)
     }
+  }
+
+  /** Of one that was made before there were signs. */
+  async #requireSign(id: string): Promise<void> {
+    const sign = keys.namespaceSign()
+    if ((await this.scopeOf(id).view((view) => view.get(sign))) !== undefined) return
+    await this.#doors.store.write(async (txn) => {
+      await requireLiving(txn, id)
+      scopedTransaction(txn, id).put(sign, { id })
+    })
   }
 
   #clockOf(id: string): TokenClock {
@@ -362,6 +432,18 @@ export class Namespaces implements Neighbourhood {
     }
   }
 }
+
+/**
+ * The path of a login inside its namespace. Without its `auth/`, as some clients send it, it is one
+ * all the same, unless its beginning could be a namespace or a part of the mount's name.
+ */
+function loginPathIn(path: string, isBelowPath: boolean): string {
+  if (path.startsWith('auth/')) return path
+  if (!isBelowPath) return `auth/${path}`
+  throw invalid('the path of the login can be read in two ways: write it with auth/')
+}
+
+const itself = (view: StoreView): StoreView => view
 
 /** With the rights that a token of somewhere above has here; it has no place of its own here. */
 function lent(

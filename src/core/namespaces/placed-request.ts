@@ -16,6 +16,7 @@ export class PlacedRequest implements ApiRequest {
   readonly listener: ApiRequest['listener']
   readonly isUnread: boolean
   readonly foreknown: ApiRequest['foreknown']
+  readonly inlineLogin: ApiRequest['inlineLogin']
   readonly #request: ApiRequest
 
   constructor(request: ApiRequest, path: string) {
@@ -31,6 +32,7 @@ export class PlacedRequest implements ApiRequest {
     this.listener = request.listener
     this.isUnread = request.isUnread === true
     this.foreknown = request.foreknown
+    this.inlineLogin = request.inlineLogin
   }
 
   get data(): ApiRequest['data'] {

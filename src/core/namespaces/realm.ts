@@ -6,6 +6,7 @@
 
 import type { ApiOutcome, ApiRequest, Asking } from '../../framework/api.ts'
 import type { BackendType } from '../../framework/backend.ts'
+import type { InlineLogin } from '../../framework/inline-login.ts'
 import { Refusal, invalid } from '../../framework/refusal.ts'
 import type { TokenPort } from '../../framework/token-port.ts'
 import { conclude, type Soon } from '../../lib/soon.ts'
@@ -45,7 +46,13 @@ import type { ServerMetrics } from '../metrics.ts'
 import { EpochValue } from '../mount-table.ts'
 import { MountedBackends } from '../mounted-backends.ts'
 import { Mounts } from '../mounts.ts'
-import { Pipeline, type Admission, type PipelineContext } from '../pipeline.ts'
+import {
+  Pipeline,
+  type Admission,
+  type LoginPlace,
+  type Moment,
+  type PipelineContext,
+} from '../pipeline.ts'
 import { Policies } from '../policies.ts'
 import type { IdentityPaths } from '../ports/identity-ports.ts'
 import type { PagePort } from '../ports/page-port.ts'
@@ -60,7 +67,7 @@ import { TokenOperations } from '../token-operations.ts'
 import { RightsOfTokens } from '../token-rights.ts'
 import { TokenScan } from '../token-scan.ts'
 import { TokenSweep } from '../token-sweep.ts'
-import { Tokens } from '../tokens.ts'
+import { Tokens, type LiveToken } from '../tokens.ts'
 import { Wrapping } from '../wrapping.ts'
 import type { NamespaceAdmin } from './namespace-admin.ts'
 
@@ -100,16 +107,15 @@ export interface Neighbourhood {
   lockedAbove(path: string): NamespaceRecord | undefined
   isLockedNow(path: string): Soon<boolean>
   isOfServer(path: string): boolean
+  loginPlace(login: InlineLogin, below: string): Soon<LoginPlace>
   admitFrom(namespace: string, below: string, shown: Shown): Soon<Admission | undefined>
   isAlive(namespace: string, token: string, view: StoreView): Soon<boolean>
   requireNoNamespace(txn: StoreTransaction, here: string, mountPath: string): Promise<void>
 }
 
 /** A question about a token of another namespace. */
-export interface Shown {
+export interface Shown extends Moment {
   readonly asking: Asking
-  readonly view: StoreView
-  readonly epoch: number
 }
 
 export class Realm implements PipelineContext, NamespacePorts {
@@ -341,6 +347,20 @@ export class Realm implements PipelineContext, NamespacePorts {
     )
   }
 
+  /** Judges a login that comes with a request, of this namespace or of one below. */
+  async judge(...asked: Parameters<Pipeline['judge']>): Promise<LiveToken> {
+    this.#running++
+    try {
+      return await this.pipeline.judge(...asked)
+    } finally {
+      this.#running--
+    }
+  }
+
+  loginPlace(login: InlineLogin): Soon<LoginPlace> {
+    return this.#registry.loginPlace(login, this.path)
+  }
+
   /** Refuses what nobody may do here, before anything is asked of who comes. */
   gate({ path, verb }: Pick<ApiRequest, 'path' | 'verb'>): void {
     const locked = this.#registry.lockedAbove(this.path)
@@ -366,9 +386,7 @@ export class Realm implements PipelineContext, NamespacePorts {
 
   takeCompanion(): Companion | undefined {
     const companion = this.records.takeCompanion()
-    return companion === undefined
-      ? undefined
-      : { ...companion, key: this.store.keyOf(companion.key) }
+    return companion && this.store.companionOf(companion)
   }
 
   async close(): Promise<void> {

@@ -33,16 +33,11 @@ export const quotaConfigRecord = defineRecord({
   rate_limit_exempt_paths: stored(
     field.commaList({
       help: 'Paths that no quota limits; "*" at the end stands for all below.',
-      emptyElements: 'drop',
       charsMax: 16_384,
     }),
   ),
   absolute_rate_limit_exempt_paths: stored(
-    field.commaList({
-      help: 'The same, of all namespaces.',
-      emptyElements: 'drop',
-      charsMax: 16_384,
-    }),
+    field.commaList({ help: 'The same, of all namespaces.', charsMax: 16_384 }),
   ),
 })
 export type QuotaConfig = StoredOf<typeof quotaConfigRecord.table>

@@ -9,7 +9,7 @@ import type { Logger } from '../../platform/logger.ts'
 import type { Store } from '../../storage/store.ts'
 import { keys } from '../keys.ts'
 import type { RotationRecord } from '../records.ts'
-import { InTurn } from './in-turn.ts'
+import { InTurn } from '../in-turn.ts'
 import type { Seal } from './seal-manager.ts'
 
 const checkEveryMs = 10 * 60_000

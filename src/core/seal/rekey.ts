@@ -8,7 +8,7 @@
 import type { Clock } from '../../platform/clock.ts'
 import type { Random } from '../../platform/random.ts'
 import { checkCounts, checkKeyCount } from './init-request.ts'
-import { InTurn } from './in-turn.ts'
+import { InTurn } from '../in-turn.ts'
 import { readPgpKeys, type PgpKey } from './pgp.ts'
 import type { SealManager } from './seal-manager.ts'
 import { foreignKeys, SealProblem } from './seal-problem.ts'
@@ -17,7 +17,6 @@ import { requireNonce, ShareAttempt } from './share-attempt.ts'
 import {
   areSameKeys,
   combineShares,
-  decodeShare,
   requireShareText,
   splitKey,
   splitKeyBytes,
@@ -78,7 +77,7 @@ export interface VerificationStatus {
 
 type State =
   | { readonly kind: 'idle' }
-  | { readonly kind: 'collecting'; readonly request: Wanted; given: ShareAttempt }
+  | { readonly kind: 'collecting'; readonly request: Wanted; readonly given: ShareAttempt }
   | {
       readonly kind: 'verifying'
       readonly request: Wanted
@@ -201,10 +200,10 @@ export class Rekey {
     requireNonce(state.given.nonce, nonce)
     const { seal, random } = this.#context
     const { shares, threshold } = await seal.shareCounts()
-    state.given.add(requireShare(text, shares))
+    state.given.take(text, shares)
     if (state.given.progress < threshold) return this.#status()
     if (!(await seal.areTrue(state.given.shares))) {
-      state.given = emptied(state.given)
+      state.given.end()
       throw foreignKeys()
     }
     const { request } = state
@@ -233,13 +232,13 @@ export class Rekey {
     if (state.kind !== 'verifying') throw new SealProblem(noVerification)
     requireNonce(state.given.nonce, nonce)
     const { request } = state
-    state.given.add(requireShare(text, request.shares))
+    state.given.take(text, request.shares)
     if (state.given.progress < request.threshold) return this.#verification()
     const combined = await combineShares(state.given.shares)
     const isTrue = combined !== undefined && areSameKeys(combined, state.key)
     combined?.fill(0)
     if (!isTrue) {
-      state.given = emptied(state.given)
+      state.given.end()
       throw new SealProblem('the keys are not the new ones: all have to be given again')
     }
     await this.#context.seal.replaceSplitKey(state.key, request, state.backup)
@@ -306,16 +305,4 @@ function backupOf({
     byPerson[fingerprint] = [...(byPerson[fingerprint] ?? []), keys[place]?.toString('hex') ?? '']
   }
   return { nonce, keys: byPerson }
-}
-
-function requireShare(text: string, shares: number): Buffer {
-  const share = decodeShare(text, shares)
-  if (share === undefined) throw new SealProblem('the key has the wrong length')
-  return share
-}
-
-/** The same attempt, with all shares to be given again. */
-function emptied(attempt: ShareAttempt): ShareAttempt {
-  attempt.end()
-  return new ShareAttempt(attempt.nonce)
 }

@@ -7,12 +7,12 @@
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/logger.ts'
 import { randomLetters, type Random } from '../../platform/random.ts'
-import { InTurn } from './in-turn.ts'
+import { InTurn } from '../in-turn.ts'
 import { readPgpKeys, type PgpKey } from './pgp.ts'
 import type { SealManager } from './seal-manager.ts'
 import { foreignKeys, SealProblem } from './seal-problem.ts'
 import { requireNonce, ShareAttempt } from './share-attempt.ts'
-import { decodeShare, requireShareText } from './shares.ts'
+import { requireShareText } from './shares.ts'
 
 export interface RootGenerationContext {
   readonly seal: Pick<SealManager, 'shareCounts' | 'areTrue'>
@@ -48,7 +48,7 @@ type Envelope = { readonly otp: string } | { readonly person: PgpKey }
 
 interface Running {
   readonly envelope: Envelope
-  given: ShareAttempt
+  readonly given: ShareAttempt
 }
 
 export class RootGeneration {
@@ -111,14 +111,10 @@ export class RootGeneration {
     requireNonce(running.given.nonce, nonce)
     const { seal, logger, makeToken } = this.#context
     const { shares, threshold } = await seal.shareCounts()
-    const share = decodeShare(key, shares)
-    if (share === undefined) throw new SealProblem('the key has the wrong length')
-    running.given.add(share)
+    running.given.take(key, shares)
     if (running.given.progress < threshold) return this.#status(running)
     if (!(await seal.areTrue(running.given.shares))) {
-      const { nonce: same } = running.given
       running.given.end()
-      running.given = new ShareAttempt(same)
       throw foreignKeys()
     }
     this.#end()

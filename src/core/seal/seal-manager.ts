@@ -17,7 +17,7 @@ import {
   type Expectation,
   type StoreTransaction,
 } from '../../storage/store.ts'
-import { InTurn } from './in-turn.ts'
+import { InTurn } from '../in-turn.ts'
 import { requireShares, type InitRequest } from './init-request.ts'
 import { replaceKeyRecords, staleKeyRecords, type FreshKeys } from './key-replacement.ts'
 import { readPgpKeys } from './pgp.ts'

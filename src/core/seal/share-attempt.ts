@@ -6,6 +6,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import { equalSecrets } from '../../lib/constant-time.ts'
 import { SealProblem } from './seal-problem.ts'
+import { decodeShare } from './shares.ts'
 
 export class ShareAttempt {
   readonly nonce: string
@@ -31,6 +32,14 @@ export class ShareAttempt {
     if (!isKnown) this.#shares.push(share)
   }
 
+  /** Adds the share of that text, which has the length that those of so many have. */
+  take(text: string, shares: number): void {
+    const share = decodeShare(text, shares)
+    if (share === undefined) throw new SealProblem('the key has the wrong length')
+    this.add(share)
+  }
+
+  /** Forgets all shares: under the same nonce they can be given again. */
   end(): void {
     for (const share of this.#shares) share.fill(0)
     this.#shares.length = 0

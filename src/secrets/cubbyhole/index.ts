@@ -80,16 +80,14 @@ export const cubbyholeBackend: BackendType = {
                 const body = request.data
                 if (Object.keys(body).length === 0) throw invalid('missing data fields')
                 const text = await encodeJsonInTurns(body, clock)
-                await store.write((txn) => txn.put(key, text))
-                return reply.none()
+                return reply.done(store.write((txn) => txn.put(key, text)))
               },
             },
             delete: {
               summary: 'Delete the secret.',
               handler: async (request) => {
                 const key = keyOf(request)
-                await store.write((txn) => txn.delete(key.text))
-                return reply.none()
+                return reply.done(store.write((txn) => txn.delete(key.text)))
               },
             },
           },

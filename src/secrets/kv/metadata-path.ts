@@ -42,6 +42,15 @@ type Request = BackendRequest<Input<typeof fields>>
 export function metadataPath(context: BackendContext): PathDeclaration {
   const { store } = context
 
+  async function change(request: Request, mode: 'replace' | 'merge'): Promise<void> {
+    const key = metadataKey(store, requireWritablePath(request.input.secret_path ?? ''))
+    await store.write(async (txn) => {
+      const present = await txn.get(key)
+      if (present === undefined && mode === 'merge') throw new Refusal('not_found')
+      txn.put(key, changedSettings(present ?? newKeyMetadata(request.nowMs), request, mode))
+    })
+  }
+
   return definePath({
     pattern: 'metadata/*secret_path?',
     access: 'token',
@@ -52,9 +61,8 @@ export function metadataPath(context: BackendContext): PathDeclaration {
       read: {
         summary: 'Read the settings and the versions of a secret.',
         handler: async (request: Request) => {
-          const path = requirePath(request.input.secret_path ?? '')
-          const metadata = await store.view((view) => view.get(metadataKey(store, path)))
-          return metadata === undefined ? reply.none() : reply.data(metadataAnswer(metadata))
+          const key = metadataKey(store, requirePath(request.input.secret_path ?? ''))
+          return reply.found(await store.view((view) => view.get(key)), metadataAnswer)
         },
       },
       list: {
@@ -68,27 +76,11 @@ export function metadataPath(context: BackendContext): PathDeclaration {
       },
       write: {
         summary: 'Set settings; those that are not given stay.',
-        handler: async (request: Request) => {
-          const path = requireWritablePath(request.input.secret_path ?? '')
-          await store.write(async (txn) => {
-            const present = await txn.get(metadataKey(store, path))
-            const metadata = present ?? newKeyMetadata(request.nowMs)
-            txn.put(metadataKey(store, path), changedSettings(metadata, request, 'replace'))
-          })
-          return reply.none()
-        },
+        handler: (request: Request) => reply.done(change(request, 'replace')),
       },
       patch: {
         summary: 'Change settings; null in custom_metadata takes a pair away.',
-        handler: async (request: Request) => {
-          const path = requireWritablePath(request.input.secret_path ?? '')
-          await store.write(async (txn) => {
-            const metadata = await txn.get(metadataKey(store, path))
-            if (metadata === undefined) throw new Refusal('not_found')
-            txn.put(metadataKey(store, path), changedSettings(metadata, request, 'merge'))
-          })
-          return reply.none()
-        },
+        handler: (request: Request) => reply.done(change(request, 'merge')),
       },
       delete: {
         summary: 'Remove the secret with all its versions, for good.',

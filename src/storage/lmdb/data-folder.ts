@@ -6,20 +6,17 @@
 
 import {
   chmodSync,
-  closeSync,
   existsSync,
-  fsyncSync,
   mkdirSync,
-  openSync,
   readdirSync,
   readFileSync,
   renameSync,
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { platform } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { product } from '../../lib/product.ts'
+import { syncFolder, syncNameOf } from '../../platform/folder-sync.ts'
 import { findDataFileProblem } from './data-file.ts'
 
 /** What version 0.1 has made: all records are in the root. It stays so for the folder's life. */
@@ -50,7 +47,7 @@ export function dataFilePath(folder: string): string {
 /** Makes the folder if there is none, checks it otherwise. */
 export function prepareFolder(folder: string, newUuid: string): FolderRecord {
   try {
-    if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode: folderMode })
+    makeFolder(folder)
     if (!statSync(folder).isDirectory()) refuse(folder, 'is not a folder')
     const record = readRecord(folder)
     restrict(folder, folderMode)
@@ -63,6 +60,15 @@ export function prepareFolder(folder: string, newUuid: string): FolderRecord {
     if (error instanceof DataFolderProblem) throw error
     throw new DataFolderProblem(`the data folder ${folder} cannot be used: ${codeOf(error)}`)
   }
+}
+
+/** Makes the folder, and those above it, if there is none; a power cut does not take it back. */
+export function makeFolder(folder: string): void {
+  if (existsSync(folder)) return
+  const first = mkdirSync(folder, { recursive: true, mode: folderMode })
+  const top = dirname(resolve(first ?? folder))
+  // Each new name is safe once the folder that it stands in is.
+  for (let path = resolve(folder); path !== top; path = dirname(path)) syncNameOf(path)
 }
 
 export function completeFolder(folder: string, record: FolderRecord): void {
@@ -135,17 +141,6 @@ function saveRecord(folder: string, record: FolderRecord): FolderRecord {
   renameSync(fresh, path)
   syncFolder(folder)
   return record
-}
-
-function syncFolder(folder: string): void {
-  // Windows has no handles of folders to sync.
-  if (platform() === 'win32') return
-  const handle = openSync(folder, 'r')
-  try {
-    fsyncSync(handle)
-  } finally {
-    closeSync(handle)
-  }
 }
 
 function restrict(path: string, mode: number): void {

@@ -54,10 +54,11 @@ function readHead(file: number, count: number): Buffer | undefined {
 
 async function* contentOf(file: number, head: Buffer, bytes: number): AsyncGenerator<Uint8Array> {
   yield head
+  // One for all: fresh memory for each megabyte costs more than the reading.
+  const chunk = Buffer.allocUnsafeSlow(chunkBytes)
   let at = head.length
   while (at < bytes) {
-    const chunk = Buffer.allocUnsafeSlow(Math.min(chunkBytes, bytes - at))
-    const { bytesRead } = await readAsync(file, chunk, 0, chunk.length, at)
+    const { bytesRead } = await readAsync(file, chunk, 0, Math.min(chunkBytes, bytes - at), at)
     if (bytesRead === 0) throw new Error('the data file became shorter')
     yield chunk.subarray(0, bytesRead)
     at += bytesRead

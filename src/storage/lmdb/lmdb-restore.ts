@@ -4,7 +4,7 @@
  */
 
 import { constants } from 'node:fs'
-import { mkdir, open, readdir, type FileHandle } from 'node:fs/promises'
+import { open, readdir, type FileHandle } from 'node:fs/promises'
 import { BackupCheck, type BackupHeader, type CheckedBackup } from '../../lib/backup-format.ts'
 import { findDataFileProblem } from './data-file.ts'
 import {
@@ -12,6 +12,7 @@ import {
   DataFolderProblem,
   fileMode,
   isKnownFormat,
+  makeFolder,
   saveRestoredFolder,
 } from './data-folder.ts'
 
@@ -32,7 +33,7 @@ export async function restoreFolder(
       )
     }
     await requireEmpty(folder)
-    await mkdir(folder, { recursive: true, mode: 0o700 })
+    makeFolder(folder)
     await writeDataFile(file, checked, folder)
     const problem = findDataFileProblem(dataFilePath(folder))
     if (problem !== undefined) throw new DataFolderProblem(`the store in ${backup} ${problem}`)

@@ -1,4 +1,4 @@
-/** Works one after the other: two shares that arrive together must not both be the last one. */
+/** Works one after the other, where two at once would be in each other's way. */
 
 export class InTurn {
   #queue: Promise<unknown> = Promise.resolve()
