@@ -29,6 +29,11 @@ export const builtInMounts = [
   { class: 'auth', path: 'token/', type: 'token', description: 'token based credentials' },
 ] as const
 
+/** Whether mounts of this type are on every server and cannot be made. */
+export function isBuiltInType(type: string): boolean {
+  return builtInMounts.some((built) => built.type === type)
+}
+
 export interface BootstrapDoors {
   readonly random: Random
   readonly clock: Clock

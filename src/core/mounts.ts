@@ -7,7 +7,7 @@ import { parseDurationSeconds } from '../lib/duration.ts'
 import type { JsonObject, JsonValue } from '../lib/json.ts'
 import { isPrintable } from '../lib/printable.ts'
 import { trimEnds } from '../lib/trim.ts'
-import { builtInMounts } from './bootstrap.ts'
+import { isBuiltInType } from './bootstrap.ts'
 import type { Members } from '../schema/record.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Random } from '../platform/random.ts'
@@ -472,10 +472,6 @@ function aliasType(request: EnableRequest): {
   // Vault compatibility: what kv was called before it had versions.
   const isGeneric = request.class === 'secret' && request.type === 'generic'
   return { type: isGeneric ? 'kv' : request.type, options: request.options }
-}
-
-function isBuiltInType(type: string): boolean {
-  return builtInMounts.some((built) => built.type === type)
 }
 
 function isProtectedSecret(path: string): boolean {

@@ -219,6 +219,9 @@ export class Listener {
       connection.ignore(request)
       return
     }
+    // The parser reports no error any more behind an offer to upgrade, LIST among them, and drops
+    // what else its packet brought: the next request needs another connection.
+    if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false
     const message = { request, response, awaitsContinue }
     connection.begin(request, response, new Exchange(this.#context, connection, message))
   }

@@ -85,14 +85,19 @@ export function shownGroup({ group, memberEntityIds }: GroupView, shown: ShownIn
     type: group.type,
     policies: group.policies,
     metadata: group.metadata,
-    member_entity_ids: memberEntityIds,
-    member_group_ids: group.memberGroups,
+    member_entity_ids: shownMembers(group, memberEntityIds),
+    member_group_ids: shownMembers(group, group.memberGroups),
     parent_group_ids: group.parents,
     modify_index: group.modifyIndex,
     namespace_id: namespaceId,
     ...times(group),
     alias: group.alias === undefined ? {} : shownGroupAlias({ group, alias: group.alias }, shown),
   }
+}
+
+/** Vault compatibility: nobody can set the members of an external group, and none is null there. */
+function shownMembers({ type }: GroupRecord, ids: readonly string[]): readonly string[] | null {
+  return type === 'external' && ids.length === 0 ? null : ids
 }
 
 /** What a list says of a group beside its key. */

@@ -62,6 +62,8 @@ export interface FieldOptions {
    * character of his choice takes six times the room of a letter.
    */
   readonly bytesMax?: number
+  /** An explicit null counts as not given, although the kind has a zero value for it. */
+  readonly nullIsAbsent?: true
 }
 
 export interface Field<T> extends FieldOptions {
@@ -102,7 +104,8 @@ function make<T>(
     withinBytes(parse, options.bytesMax ?? Infinity),
     options.charsMax ?? charsMax,
   )
-  return { ...options, kind, zero, parse: bounded, spell, nullIs }
+  const readsNull = options.nullIsAbsent === true ? 'absent' : nullIs
+  return { ...options, kind, zero, parse: bounded, spell, nullIs: readsNull }
 }
 
 /** The length of a text is looked at before anything is made of it. */

@@ -28,6 +28,7 @@ import { sealPaths } from './seal-paths.ts'
 import { serverPaths } from './server-paths.ts'
 import { storagePaths } from './storage-paths.ts'
 import { toolPaths } from './tool-paths.ts'
+import { pluginPaths } from './plugin-paths.ts'
 import { uiHeaderPaths } from './ui-header-paths.ts'
 import { wrappingPaths } from './wrapping-paths.ts'
 
@@ -80,6 +81,7 @@ function pathsOfNamespace(ports: NamespacePorts): readonly PathDeclaration[] {
     ...loginRecordPaths(ports),
     ...namespacePaths(ports),
     ...toolPaths(ports),
+    ...pluginPaths(ports),
     ...wrappingPaths(ports),
     ...mountPaths(ports),
   ]

@@ -17,7 +17,7 @@ import { Refusal } from '../framework/refusal.ts'
 import { BoundedCache } from '../lib/bounded-cache.ts'
 import type { JsonObject, JsonValue } from '../lib/json.ts'
 import { field } from '../schema/field.ts'
-import { mountObject } from './mount-paths.ts'
+import { mountObject, shownOptions } from './mount-paths.ts'
 import { ownRights } from './own-rights.ts'
 import { openApiDocument, type OpenApiPorts } from './openapi.ts'
 
@@ -187,5 +187,5 @@ async function visibleMounts(ports: InternalPorts, request: SystemRequest): Prom
 function visible(mount: MountRecord, acl: Acl | undefined): JsonObject | undefined {
   if (acl?.hasAnyCapabilityUnder(fullPath(mount)) === true) return mountObject(mount)
   if (mount.config.listingVisibility !== 'unauth') return undefined
-  return { type: mount.type, description: mount.description, options: mount.options }
+  return { type: mount.type, description: mount.description, options: shownOptions(mount) }
 }

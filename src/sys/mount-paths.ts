@@ -1,5 +1,6 @@
 /** sys/mounts, sys/auth, sys/remount (platform.md §2.3). */
 
+import { isBuiltInType } from '../core/bootstrap.ts'
 import type { ConfigurationPort, MountPort, SettingsPort } from '../core/ports/system-ports.ts'
 import { mountPathCharsMax } from '../core/mounts.ts'
 import type { MountRecord } from '../core/records.ts'
@@ -10,6 +11,7 @@ import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { invalid } from '../framework/refusal.ts'
 import type { JsonObject, JsonValue } from '../lib/json.ts'
 import { field } from '../schema/field.ts'
+import { pluginVersion } from './plugin-paths.ts'
 
 const path = field.path({ help: 'Where it is mounted.', charsMax: mountPathCharsMax })
 
@@ -263,6 +265,11 @@ async function listMounts(ports: MountPathPorts, kind: 'auth' | 'secret'): Promi
   return list
 }
 
+/** Options of a mount as they are read: an object, but null on the mounts that are always there. */
+export function shownOptions(mount: MountRecord): JsonObject | null {
+  return mount.options ?? (isBuiltInType(mount.type) ? null : {})
+}
+
 /** The mount object of lists and reads. */
 export function mountObject(mount: MountRecord): JsonObject {
   const { config } = mount
@@ -273,12 +280,12 @@ export function mountObject(mount: MountRecord): JsonObject {
     local: mount.local,
     seal_wrap: mount.sealWrap,
     external_entropy_access: mount.externalEntropyAccess,
-    options: mount.options,
+    options: shownOptions(mount),
     uuid: mount.uuid,
     plugin_version: '',
-    running_plugin_version: 'v1.17.0+builtin.vault',
+    running_plugin_version: pluginVersion(mount.type),
     running_sha256: '',
-    deprecation_status: 'supported',
+    ...(isBuiltInType(mount.type) ? {} : { deprecation_status: 'supported' }),
     config: {
       default_lease_ttl: config.defaultLeaseTtl,
       max_lease_ttl: config.maxLeaseTtl,

@@ -1,7 +1,7 @@
 /** sys/tools and small facts about the server that clients ask for (platform.md §2.11). */
 
 import { createHash } from 'node:crypto'
-import type { BackendPort, RandomPort } from '../core/ports/system-ports.ts'
+import type { RandomPort } from '../core/ports/system-ports.ts'
 import { reply } from '../framework/reply.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
 import { invalid } from '../framework/refusal.ts'
@@ -21,9 +21,7 @@ const algorithms: Readonly<Record<string, string>> = {
 
 const randomBytesMax = 131_072
 
-type ToolPorts = RandomPort & BackendPort
-
-export function toolPaths(ports: ToolPorts): readonly PathDeclaration[] {
+export function toolPaths(ports: RandomPort): readonly PathDeclaration[] {
   return [
     definePath({
       pattern: 'tools/hash/:urlalgorithm?',
@@ -80,24 +78,6 @@ export function toolPaths(ports: ToolPorts): readonly PathDeclaration[] {
         },
       }),
     ),
-    definePath({
-      pattern: 'plugins/catalog',
-      access: 'sudo',
-      summary: 'Methods and engines that can be enabled.',
-      fields: {},
-      operations: {
-        read: {
-          summary: 'List them.',
-          handler: async () =>
-            reply.data({
-              auth: ports.backends.typeNames('auth'),
-              secret: ports.backends.typeNames('secret'),
-              database: [],
-              detailed: [],
-            }),
-        },
-      },
-    }),
   ]
 }
 

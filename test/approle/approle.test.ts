@@ -226,6 +226,7 @@ test('each field of a role has a path of its own', async () => {
     'secret-id-num-uses': ['secret_id_num_uses', 4, 0],
     'secret-id-ttl': ['secret_id_ttl', 60, 0],
     'secret-id-bound-cidrs': ['secret_id_bound_cidrs', ['127.0.0.1/32'], null],
+    'bound-cidr-list': ['bound_cidr_list', ['127.0.0.1/32'], null],
     'token-bound-cidrs': ['token_bound_cidrs', ['127.0.0.1/32'], []],
     'bind-secret-id': ['bind_secret_id', true, true],
     period: ['token_period', 90, 0],

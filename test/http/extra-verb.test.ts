@@ -155,6 +155,20 @@ test('a LIST keeps its connection when it asks for that, and closes it when not'
   assert.equal(await connection.readToEnd(), '')
 })
 
+test("a request that offers an upgrade, as every one of Java's client does, ends its connection", async (t) => {
+  const running = await run(t)
+  const offer = ['Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAEA']
+  for (const first of ['GET', 'POST', 'LIST']) {
+    const connection = await RawConnection.open(running.port)
+    // What is behind it in one packet never reaches anybody.
+    const answer = await connection.ask(head(`${first} /v1/a`, ...offer) + head('LIST /v1/b'))
+    assert.equal(echoed(answer).path, first === 'LIST' ? 'a/' : 'a')
+    assert.equal(answer.headers['connection'], 'close')
+    assert.equal(await connection.readToEnd(), '')
+  }
+  assert.equal(running.requests.length, 3)
+})
+
 test('a verb cut in two packets is refused with 400', async (t) => {
   const running = await run(t)
   const connection = await RawConnection.open(running.port)

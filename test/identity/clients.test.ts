@@ -95,6 +95,8 @@ test('hvac finds its way through groups', async () => {
   assert.equal((await call('POST', 'lookup/group', { name: 'hvac-group' })).body.data.id, id)
 
   const external = (await call('POST', 'group', { name: 'ext', type: 'external' })).body.data.id
+  const alone = (await call('GET', `group/id/${external}`)).body.data
+  assert.deepEqual([alone.member_entity_ids, alone.member_group_ids], [null, null])
   const alias = await call('POST', 'group-alias', {
     name: 'ext-alias',
     mount_accessor: jwt.accessor,

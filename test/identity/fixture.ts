@@ -132,7 +132,7 @@ export class IdentityServer {
   }
 
   async members(group: string): Promise<readonly string[]> {
-    return (await this.read(`group/id/${group}`)).member_entity_ids
+    return (await this.read(`group/id/${group}`)).member_entity_ids ?? []
   }
 
   /** What identity adds to the token now. */

@@ -144,7 +144,12 @@ describe('refused writes', () => {
     ['ROL-033: by its older name', { ...jwt, token_type: 'batch', period: 5 }, /batch/],
     ['ROL-034: a counted batch token', { ...jwt, token_type: 'batch', token_num_uses: 1 }, /batch/],
     ['ROL-035: by its older name', { ...jwt, token_type: 'batch', num_uses: 1 }, /batch/],
-    ['ROL-036: token type other', { ...jwt, token_type: 'other' }, /token_type/],
+    ['ROL-036: another token type', { ...jwt, token_type: 'other' }, /token_type/],
+    [
+      'ROL-036: a periodic default-batch token',
+      { ...jwt, token_type: 'default-batch', token_period: '1h' },
+      /batch/,
+    ],
     [
       'ROL-037: ttl above its maximum',
       { ...jwt, token_ttl: '2h', token_max_ttl: '1h' },

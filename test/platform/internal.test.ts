@@ -34,7 +34,7 @@ test('SYS-48, SYS-49, SEC-ACL-12: without a token only mounts that were made vis
     description: 'sign in here',
   })
   const { auth } = (await nobody.read('sys/internal/ui/mounts')).body.data
-  assert.deepEqual(auth, { 'jwt/': { type: 'jwt', description: 'sign in here', options: null } })
+  assert.deepEqual(auth, { 'jwt/': { type: 'jwt', description: 'sign in here', options: {} } })
   assert.deepEqual(
     (await nobody.as('nonsense').read('sys/internal/ui/mounts')).body.data.auth,
     auth,

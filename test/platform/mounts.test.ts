@@ -132,8 +132,68 @@ test('SYS-36, SYS-37: the name given at enable time is kept, and kv-v2 is a kv w
 test('generic, as clients still call it, is a kv without versions', async () => {
   await root.must('sys/mounts/generic-one', { type: 'generic' })
   const mounts = (await root.read('sys/mounts')).body.data
-  assert.deepEqual([mounts['generic-one/'].type, mounts['generic-one/'].options], ['kv', null])
+  assert.deepEqual([mounts['generic-one/'].type, mounts['generic-one/'].options], ['kv', {}])
   assert.equal((await root.write('sys/auth/generic-two', { type: 'generic' })).status, 400)
+})
+
+test('a mount made without options shows an empty object, as strict clients parse it; a built-in one null', async () => {
+  await root.must('sys/mounts/plain', { type: 'kv' })
+  await root.must('sys/auth/plain', { type: 'userpass' })
+  const mount = (await root.read('sys/mounts/plain')).body
+  assert.deepEqual([mount.data.options, mount.options], [{}, {}])
+  assert.deepEqual((await root.read('sys/auth')).body.data['plain/'].options, {})
+  assert.deepEqual(
+    (await root.read('sys/internal/ui/mounts')).body.data.secret['plain/'].options,
+    {},
+  )
+  assert.equal((await root.read('sys/mounts/plain/tune')).body.data.options, undefined)
+  for (const [list, path] of [
+    ['sys/mounts', 'cubbyhole/'],
+    ['sys/mounts', 'identity/'],
+    ['sys/auth', 'token/'],
+  ] as const) {
+    assert.equal((await root.read(list)).body.data[path].options, null)
+  }
+})
+
+test('versions of plugins read as in Vault: of its own code, of a module beside it, of a core mount', async () => {
+  await root.must('sys/mounts/versioned', { type: 'kv' })
+  await root.must('sys/auth/versioned', { type: 'userpass' })
+  const facts = ({ running_plugin_version, deprecation_status }: Record<string, string>) => [
+    running_plugin_version,
+    deprecation_status,
+  ]
+  const secret = (await root.read('sys/mounts')).body.data
+  const auth = (await root.read('sys/auth')).body.data
+  assert.deepEqual(facts(secret['versioned/']), ['v1.17.0+builtin', 'supported'])
+  assert.deepEqual(facts(auth['versioned/']), ['v1.17.0+builtin.vault', 'supported'])
+  for (const core of [secret['sys/'], secret['cubbyhole/'], auth['token/']]) {
+    assert.deepEqual(facts(core), ['v1.17.0+builtin.vault', undefined])
+  }
+})
+
+test('the catalog names what can be enabled: whole, by type, one by one', async () => {
+  const whole = (await root.read('sys/plugins/catalog')).body.data
+  assert.deepEqual(whole.auth, ['jwt', 'oidc', 'userpass', 'approle', 'kubernetes'])
+  assert.deepEqual([whole.secret, whole.database], [['kv'], []])
+  assert.deepEqual(whole.detailed.at(-1), {
+    type: 'secret',
+    name: 'kv',
+    builtin: true,
+    version: 'v1.17.0+builtin',
+    deprecation_status: 'supported',
+  })
+  assert.deepEqual((await root.list('sys/plugins/catalog/auth')).body.data.keys, whole.auth)
+  assert.deepEqual((await root.list('sys/plugins/catalog/secret')).body.data.keys, ['kv'])
+  for (const other of ['database', 'nonsense']) {
+    assert.equal((await root.list(`sys/plugins/catalog/${other}`)).status, 404)
+  }
+  const one = (await root.read('sys/plugins/catalog/auth/approle')).body.data
+  assert.deepEqual([one.name, one.builtin, one.args, one.sha256], ['approle', true, [], ''])
+  assert.equal((await root.read('sys/plugins/catalog/secret/approle')).status, 404)
+  assert.equal((await root.read('sys/plugins/catalog/auth/token')).status, 404)
+  const reader = await root.tokenFor('cat', 'path "sys/plugins/*" { capabilities = ["read"] }')
+  want403P(await reader.read('sys/plugins/catalog/auth/approle'))
 })
 
 test('SYS-38, SYS-39: what is not there cannot be read, and can be disabled', async () => {

@@ -105,15 +105,32 @@ for (const [id, tuned, types] of typeRows) {
   })
 }
 
-test('ROL-036: default-service and default-batch of a role are its own choice, and read back', async () => {
+test('ROL-036: default-service and default-batch are a choice of roles of every method, and read back', async () => {
   const jwt = await enableJwt(server, { path: 'role-types' })
+  for (const type of ['userpass', 'approle', 'kubernetes']) {
+    await root.must(`sys/auth/${type}`, { type })
+  }
+  const roles = [
+    ['auth/role-types/role/r', {}],
+    ['auth/userpass/users/u', { password: 'long-password-1' }],
+    ['auth/approle/role/r', {}],
+    [
+      'auth/kubernetes/role/r',
+      { bound_service_account_names: 'a', bound_service_account_namespaces: 'b' },
+    ],
+  ] as const
   for (const [token_type, given] of [
     ['default-service', 'service'],
     ['default-batch', 'batch'],
   ] as const) {
     await jwt.mustRole('r', { token_type })
-    assert.equal((await root.read('auth/role-types/role/r')).body.data.token_type, token_type)
     assert.equal((await jwt.mustLogin('r')).body.auth.token_type, given)
+    for (const [path, body] of roles) {
+      assert.ok((await root.write(path, { ...body, token_type })).status < 300, path)
+      assert.equal((await root.read(path)).body.data.token_type, token_type, path)
+    }
+    const login = await root.write('auth/userpass/login/u', { password: 'long-password-1' })
+    assert.equal(login.body.auth.token_type, given)
   }
   wantError(await jwt.role('r', { token_type: 'other' }), 400, /token_type/)
 })

@@ -50,6 +50,30 @@ test('TOK-01: a child of root with a policy', async () => {
   assert.deepEqual(warnings, ['Policy "a" does not exist'])
 })
 
+test('nulls of older clients are what was not given: hvac before 1.0 sends all its fields', async () => {
+  const { auth } = await create(root, {
+    id: null,
+    policies: ['a'],
+    meta: null,
+    no_parent: false,
+    display_name: null,
+    num_uses: null,
+    no_default_policy: false,
+    renewable: null,
+    lease: '1h',
+    ttl: null,
+    explicit_max_ttl: null,
+    period: null,
+    type: null,
+    entity_alias: null,
+  })
+  assert.equal(auth.renewable, true)
+  assert.equal(auth.lease_duration, 3600)
+  assert.equal(auth.token_type, 'service')
+  assert.deepEqual(auth.policies, ['a', 'default'])
+  assert.equal((await create(root, { policies: ['a'], renewable: false })).auth.renewable, false)
+})
+
 test('TOK-02: a child of root without anything is root', async () => {
   const { auth, warnings } = await create(root, {})
   assert.deepEqual(auth.policies, ['root'])

@@ -75,7 +75,10 @@ function fieldPath(
   roles: AppRoles,
   name: keyof typeof roleRecord.fields,
   fields: Partial<typeof roleFields>,
-  segment = name.replaceAll('_', '-'),
+  {
+    segment = name.replaceAll('_', '-'),
+    shownAs = name,
+  }: { readonly segment?: string; readonly shownAs?: string } = {},
 ): PathDeclaration {
   return definePath({
     pattern: `role/:role_name/${segment}`,
@@ -86,7 +89,9 @@ function fieldPath(
       read: {
         summary: 'Read it.',
         handler: async ({ input }) =>
-          reply.found(await roles.load(input.role_name ?? ''), (role) => ({ [name]: role[name] })),
+          reply.found(await roles.load(input.role_name ?? ''), (role) => ({
+            [shownAs]: role[name],
+          })),
       },
       write: {
         summary: 'Set it.',
@@ -104,15 +109,25 @@ function fieldPath(
 function fieldPaths(roles: AppRoles): readonly PathDeclaration[] {
   const { token_policies, policies, token_period, period, bind_secret_id } = roleFields
   const { secret_id_num_uses, secret_id_ttl, secret_id_bound_cidrs } = roleFields
+  const { bound_cidr_list } = roleFields
   const { token_bound_cidrs, token_num_uses, token_ttl, token_max_ttl } = roleFields
   return [
-    fieldPath(roles, 'token_policies', { token_policies, policies }, 'policies'),
+    fieldPath(roles, 'token_policies', { token_policies, policies }, { segment: 'policies' }),
     fieldPath(roles, 'secret_id_num_uses', { secret_id_num_uses }),
     fieldPath(roles, 'secret_id_ttl', { secret_id_ttl }),
     fieldPath(roles, 'secret_id_bound_cidrs', { secret_id_bound_cidrs }),
+    fieldPath(
+      roles,
+      'secret_id_bound_cidrs',
+      { bound_cidr_list },
+      {
+        segment: 'bound-cidr-list',
+        shownAs: 'bound_cidr_list',
+      },
+    ),
     fieldPath(roles, 'token_bound_cidrs', { token_bound_cidrs }),
     fieldPath(roles, 'bind_secret_id', { bind_secret_id }),
-    fieldPath(roles, 'token_period', { token_period, period }, 'period'),
+    fieldPath(roles, 'token_period', { token_period, period }, { segment: 'period' }),
     fieldPath(roles, 'token_num_uses', { token_num_uses }),
     fieldPath(roles, 'token_ttl', { token_ttl }),
     fieldPath(roles, 'token_max_ttl', { token_max_ttl }),

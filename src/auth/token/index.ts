@@ -21,7 +21,10 @@ const createFields = {
   meta: field.kvPairs({ help: 'Metadata shown by lookup.' }),
   no_parent: field.bool({ help: 'Make an orphan; needs sudo.' }),
   no_default_policy: field.bool({ help: 'Leave the default policy out.' }),
-  renewable: field.bool({ help: 'Whether it can be renewed; true by default.' }),
+  renewable: field.bool({
+    help: 'Whether it can be renewed; true by default.',
+    nullIsAbsent: true,
+  }),
   ttl: field.string({ help: 'First TTL.' }),
   lease: field.string({ help: 'Older name of ttl.', deprecated: true }),
   explicit_max_ttl: field.string({ help: 'Hard limit of its life.' }),
