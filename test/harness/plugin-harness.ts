@@ -246,8 +246,7 @@ function answerOf(
     }
     case 'list': {
       if (reply.keys.length === 0) return { ...emptyAnswer, operation, status: 404, errors: [] }
-      const { keys, keyInfo } = reply
-      const text = encodeJson(keyInfo === undefined ? { keys } : { keys, key_info: keyInfo })
+      const text = encodeJson({ keys: reply.keys })
       return { ...answer, status: 200, text, data: JSON.parse(text) }
     }
     case 'login':

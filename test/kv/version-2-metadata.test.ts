@@ -275,23 +275,3 @@ test('updated_time moves with every change of a version, and stays when nothing 
   await kv.put('destroy/a', { versions: [1] })
   assert.equal(await updated(), times.at(-1))
 })
-
-test('detailed-metadata lists a folder with what is kept about each secret, a page at a time', async () => {
-  const kv = create()
-  await kv.put('data/f/a', { data: { x: 'hidden' } })
-  await kv.put('metadata/f/b', { custom_metadata: { owner: 'me' } })
-  await kv.put('data/f/sub/c', { data: {} })
-  const all = (await kv.list('detailed-metadata/f')).data as {
-    readonly keys: readonly string[]
-    readonly key_info: Readonly<Record<string, Readonly<Record<string, unknown>>>>
-  }
-  assert.deepEqual(all.keys, ['a', 'b', 'sub/'])
-  assert.deepEqual(Object.keys(all.key_info), ['a', 'b'])
-  assert.deepEqual(all.key_info['a'], (await kv.get('metadata/f/a')).data)
-  assert.deepEqual(all.key_info['b']?.['custom_metadata'], { owner: 'me' })
-  assert.doesNotMatch(JSON.stringify(all), /hidden/)
-  const page = await kv.list('detailed-metadata/f', { after: 'a', limit: '1' })
-  assert.deepEqual((page.data as { keys: unknown }).keys, ['b'])
-  assert.equal((await kv.list('detailed-metadata/none')).status, 404)
-  assert.ok((await kv.get('detailed-metadata/f/a')).status >= 400)
-})

@@ -5,7 +5,6 @@ import { invalid } from '../../framework/refusal.ts'
 import { eitherVersion, isVersioned } from './both-versions.ts'
 import { configPath } from './config-path.ts'
 import { dataPath } from './data-path.ts'
-import { detailedMetadataPath } from './detailed-metadata-path.ts'
 import { metadataPath } from './metadata-path.ts'
 import { plainPath } from './plain-path.ts'
 import { subkeysPath } from './subkeys-path.ts'
@@ -26,7 +25,6 @@ export const kvBackend: BackendType = {
       configPath(context),
       dataPath(context),
       metadataPath(context),
-      detailedMetadataPath(context),
       ...versionPaths(context),
       subkeysPath(context),
       // Takes whatever is left, so it stands last.
