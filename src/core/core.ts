@@ -303,8 +303,8 @@ export class Core implements SystemPorts, PipelineContext {
 
   get requireMayAsk(): RequireMayAsk {
     return async (asking) => {
-      const below = await this.#namespaces.requireMayAsk(asking)
-      return below === undefined ? this.#pipeline.requireMayAsk(asking) : below.foreknown
+      const isBelow = await this.#namespaces.requireMayAsk(asking)
+      if (!isBelow) await this.#pipeline.requireMayAsk(asking)
     }
   }
 

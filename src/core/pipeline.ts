@@ -23,7 +23,7 @@ import type { AskedBesides, BackendRequest, Caller, Operation } from '../framewo
 import type { RequestFacts } from '../framework/core-path.ts'
 import { requireDryRunKnown } from '../framework/dry-run.ts'
 import { envelopeText } from '../framework/envelope.ts'
-import { inlineLoginRefused, type InlineLogin } from '../framework/inline-login.ts'
+import { bringsLogin, inlineLoginRefused, type InlineLogin } from '../framework/inline-login.ts'
 import { parseInput, type ParsedInput } from '../framework/input.ts'
 import {
   declaredOperation,
@@ -64,7 +64,6 @@ import type { TokenOperations } from './token-operations.ts'
 import {
   admitBearer,
   asDeadToken,
-  bringsLogin,
   loginOfJwt,
   type Bearing,
   type BroughtLogin,
@@ -74,8 +73,6 @@ import type { LiveToken, Tokens } from './tokens.ts'
 import { isWrapping, notLive, type Wrapping } from './wrapping.ts'
 
 const noNames: readonly string[] = []
-/** SEC-CLU-05: what was withdrawn counts within a second. */
-const foreknownMsMax = 500
 /** Of a path that is not known, or not yet: as a stranger's. */
 const strictTraits: PathTraits = { isOpen: true, repeats: undefined }
 const noHeaders: Readonly<Record<string, string>> = Object.freeze({})
@@ -118,12 +115,6 @@ interface Bearer {
   readonly token: LiveToken
   /** Where that was, if not here. */
   readonly home?: LoginHome | undefined
-}
-
-/** A bearer, and when that was found. */
-interface Judged {
-  readonly bearer: Bearer
-  readonly atMs: number
 }
 
 /** What is known of a request before anything it brings is looked at. */
@@ -191,8 +182,8 @@ export class Pipeline {
   /** Serves what must answer while sealed; its patterns are whole paths below `/v1/`. */
   readonly #sealedRouter: Router
   readonly #trails: TrailContext
-  /** Those whose requests are still being read. */
-  readonly #bearers = new WeakMap<object, Judged>()
+  /** Of requests that brought a login: whom it stands for, as long as they last. */
+  readonly #bearers = new WeakMap<ApiRequest, Promise<Bearer | undefined>>()
 
   constructor(core: PipelineContext, system: Omit<System, 'serverPaths'>, pages: PagePort) {
     this.#core = core
@@ -304,20 +295,14 @@ export class Pipeline {
    * The rights alone, before a large body is read: reading and keeping it is work whose cost the
    * caller chooses. The request itself asks again, with its fields and in its own moment.
    */
-  async requireMayAsk(asking: Asking): Promise<object | undefined> {
-    const requestId = this.#core.random.uuid()
+  async requireMayAsk(asking: Asking): Promise<void> {
     try {
       if (!this.#core.seal.sealed) this.#core.gate?.(asking)
-      const bearer = bringsLogin(asking) ? await this.#bearer(asking, requestId) : undefined
-      const admitted = await this.#core.store.view((view) => this.#admit(asking, view, bearer))
+      const admitted = await this.#core.store.view((view) => this.#admit(asking, view))
       const operation = await operationOf(asking, admitted)
       requireAllowed({ ...asking, data: 'unread' }, admitted, operation)
-      // One login for both: the request is not judged once more.
-      if (bearer !== undefined)
-        this.#bearers.set(bearer, { bearer, atMs: this.#core.clock.monotonicMs() })
-      return bearer
     } catch (problem) {
-      throw this.#asRefusal(problem, asking, requestId)
+      throw this.#asRefusal(problem, asking, this.#core.random.uuid())
     }
   }
 
@@ -352,22 +337,10 @@ export class Pipeline {
 
   #serveOpen(request: ApiRequest, requestId: string, trail: AuditTrail): Soon<Answer> {
     if (!bringsLogin(request)) return this.#serveAs(request, requestId, trail)
-    const { foreknown } = request
-    const known = foreknown && this.#bearers.get(foreknown)
-    if (known !== undefined && this.#isStillKnown(request, known)) {
-      return this.#serveAs(request, requestId, trail, known.bearer)
-    }
-    return this.#bearer(request, requestId).then((bearer) =>
-      this.#serveAs(request, requestId, trail, bearer),
-    )
-  }
-
-  /**
-   * Whose body comes slowly may have lost what it was let in by. A login of its own may have spent
-   * what it was made with, and is not asked for twice: its token still has to be alive.
-   */
-  #isStillKnown({ inlineLogin }: ApiRequest, { atMs }: Judged): boolean {
-    return inlineLogin !== undefined || this.#core.clock.monotonicMs() - atMs <= foreknownMsMax
+    return this.#bearer(request, requestId).then((bearer) => {
+      if (bearer !== undefined) this.#bearers.set(request, Promise.resolve(bearer))
+      return this.#serveAs(request, requestId, trail, bearer)
+    })
   }
 
   /**
@@ -386,6 +359,7 @@ export class Pipeline {
     const declaration = this.#route(request.path, configuration)?.match?.declaration
     const access = accessOf(declaration, request.verb, request.listener)
     if (access === 'open' && !isShown) return undefined
+    this.#requireHeard()
     if (inlineLogin !== undefined) return this.#inlineBearer(inlineLogin, request, requestId)
     if (mount === undefined) return undefined
     try {
@@ -393,6 +367,17 @@ export class Pipeline {
       return { token: await this.judge(login, request, requestId) }
     } catch (problem) {
       throw problem instanceof Refusal ? asDeadToken(problem) : problem
+    }
+  }
+
+  /**
+   * A login may spend something: it is not judged while no device takes records. The refusal of
+   * this request is recorded, and shows whether one does again.
+   */
+  #requireHeard(): void {
+    const { devices } = this.#trails.audience()
+    if (devices.length > 0 && devices.every(({ problem }) => problem !== '')) {
+      throw new Refusal('internal')
     }
   }
 
@@ -573,7 +558,16 @@ export class Pipeline {
     })
   }
 
-  async #shownBearer(request: ApiRequest): Promise<Bearer | undefined> {
+  /** However often it is asked for, the login is judged once. */
+  #shownBearer(request: ApiRequest): Promise<Bearer | undefined> {
+    const known = this.#bearers.get(request)
+    if (known !== undefined) return known
+    const judged = this.#judgeShown(request)
+    this.#bearers.set(request, judged)
+    return judged
+  }
+
+  async #judgeShown(request: ApiRequest): Promise<Bearer | undefined> {
     if (!bringsLogin(request)) return undefined
     try {
       return await this.#bearer(request, this.#core.random.uuid(), true)

@@ -5,7 +5,7 @@
  * request: it is stored nowhere, and its text is told to nobody.
  */
 
-import { closedSwitches, type ApiRequest, type Asking } from '../framework/api.ts'
+import { closedSwitches, type ApiRequest } from '../framework/api.ts'
 import { requireDryRunKnown } from '../framework/dry-run.ts'
 import type { InlineLogin } from '../framework/inline-login.ts'
 import { parseInput } from '../framework/input.ts'
@@ -36,19 +36,6 @@ export type Bearing = Pick<ApiRequest, 'clientAddress'> &
 
 /** The login as its own path would get it. */
 export type BroughtLogin = Pick<InlineLogin, 'path' | 'data'>
-
-/** Header, claims and signature; no token of ours has two dots, and none begins so. */
-const jwtForm = /^eyJ[\w-]+\.[\w-]+\.[\w-]+$/
-
-/** Whether the request shows a JWT where a token belongs. */
-function bearsJwt({ token }: Pick<Asking, 'token'>): boolean {
-  return token !== undefined && token.startsWith('eyJ') && jwtForm.test(token)
-}
-
-/** Whether a login has to be judged before anybody knows who makes the request. */
-export function bringsLogin(request: Pick<Asking, 'token' | 'inlineLogin'>): boolean {
-  return request.inlineLogin !== undefined || bearsJwt(request)
-}
 
 /** What a JWT asks of the mount that takes it. */
 export function loginOfJwt(

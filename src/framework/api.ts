@@ -43,8 +43,6 @@ export interface ApiRequest {
   readonly listener: ListenerSwitches
   /** In place of a token; never beside one. */
   readonly inlineLogin?: InlineLogin | undefined
-  /** What asking for its rights beforehand has given, for whoever was asked. */
-  readonly foreknown?: object | undefined
   /**
    * Aborted when the client goes away or the request's time is over. Asking for it costs; most
    * requests never do.
@@ -181,10 +179,10 @@ export type Asking = Pick<
   Partial<Pick<ApiRequest, 'listener' | 'namespace' | 'inlineLogin'>>
 
 /**
- * Rejects, with the refusal of the request, whoever may not come there whatever the body says;
- * gives what the request is to have as `foreknown`.
+ * Rejects, with the refusal of the request, whoever may not come there whatever the body says. Not
+ * to be asked about a request that brings a login, which is judged once.
  */
-export type RequireMayAsk = (asking: Asking) => Promise<object | undefined>
+export type RequireMayAsk = (asking: Asking) => Promise<void>
 
 /** A request of whose fields nothing is known. */
 export type UnreadRequest = Pick<

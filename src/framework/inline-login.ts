@@ -15,6 +15,25 @@ export interface InlineLogin {
   readonly data: JsonObject
 }
 
+/** Header, claims and signature; no token of ours has two dots, and none begins so. */
+const jwtForm = /^eyJ[\w-]+\.[\w-]+\.[\w-]+$/
+
+/** Whether the request shows a JWT where a token belongs. */
+function bearsJwt(token: string | undefined): boolean {
+  return token !== undefined && token.startsWith('eyJ') && jwtForm.test(token)
+}
+
+/** Whether a login has to be judged before anybody knows who makes the request. */
+export function bringsLogin({
+  token,
+  inlineLogin,
+}: {
+  readonly token: string | undefined
+  readonly inlineLogin?: InlineLogin | undefined
+}): boolean {
+  return inlineLogin !== undefined || bearsJwt(token)
+}
+
 /** The same refusal, marked as one of the login: the request was not tried. */
 export function inlineLoginRefused({ code, detail }: Refusal): Refusal {
   const headers = { ...detail.headers, 'X-Vault-Inline-Auth-Failed': 'true' }

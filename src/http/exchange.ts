@@ -17,7 +17,7 @@ import type {
   RequireMayAsk,
   Verb,
 } from '../framework/api.ts'
-import type { InlineLogin } from '../framework/inline-login.ts'
+import { bringsLogin, type InlineLogin } from '../framework/inline-login.ts'
 import { Refusal } from '../framework/refusal.ts'
 import { describeFault } from '../lib/fault.ts'
 import { requestJsonLimits, type JsonLimits, type JsonObject } from '../lib/json.ts'
@@ -134,7 +134,6 @@ export class Exchange implements Outstanding {
   #awaitsContinue: boolean
   #hasJoined = false
   #bodyShare: BodyShare | undefined
-  #foreknown: object | undefined
   #inlineLogin: InlineLogin | undefined
 
   constructor(
@@ -235,7 +234,6 @@ export class Exchange implements Outstanding {
       clientAddress,
       clientPort: this.#connection.port,
       listener: this.#context.options.switches,
-      foreknown: this.#foreknown,
       inlineLogin: this.#inlineLogin,
     })
     return after(this.#context.handler(request), outcomeAnswer)
@@ -299,23 +297,24 @@ export class Exchange implements Outstanding {
     const inlineLogin = this.#inlineLogin
     // The path refuses whoever shows no token, whatever the body says.
     if (!isOpen && token === undefined && inlineLogin === undefined) return undefined
+    // Whoever brings a login is nobody yet: it is judged once, with the whole request.
+    const isStranger = isOpen || bringsLogin({ token, inlineLogin })
     const { requestBytesMax } = this.#context.options
-    const bytesMax = isOpen ? openBytesMax(requestBytesMax) : requestBytesMax
+    const bytesMax = isStranger ? openBytesMax(requestBytesMax) : requestBytesMax
     requireLengthWithin(this.#request, requestBytesMax)
     // What would be small enough for a caller with a token is a bad request of one without, such as
     // a JWT of a megabyte (SEC-TOK-03).
     requireLengthWithin(this.#request, bytesMax, openBodyTooLarge)
-    const isAdmitted = !isOpen && mayBeLonger(this.#request, freeBodyBytes)
+    const isAdmitted = !isStranger && mayBeLonger(this.#request, freeBodyBytes)
     if (isAdmitted) {
       // Any text can be shown as a token: what it is worth is known before much is read and kept.
       const wrapTtlSeconds = requireWrapTtlSeconds(headers)
-      const shown = { token, inlineLogin, wrapTtlSeconds }
-      this.#foreknown = await this.#context.requireMayAsk({ ...asked, ...shown })
+      await this.#context.requireMayAsk({ ...asked, token, wrapTtlSeconds })
     }
-    const json = isOpen ? openJsonLimits : requestJsonLimits
+    const json = isStranger ? openJsonLimits : requestJsonLimits
     const { strangers, callers } = this.#context.bodies
     const share = (isAdmitted ? callers : strangers).open(asked.clientAddress)
-    const bytes = await this.#body({ bytesMax, isOpen }, share)
+    const bytes = await this.#body({ bytesMax, isOpen: isStranger }, share)
     await this.#join()
     return parseBody(bytes, headers['content-type'], { json, repeats }, this.#context.clock)
   }
@@ -501,7 +500,6 @@ interface RequestSource {
   readonly clientAddress: string | undefined
   readonly clientPort: number | undefined
   readonly listener: ListenerSwitches
-  readonly foreknown: object | undefined
   readonly inlineLogin: InlineLogin | undefined
 }
 
@@ -514,7 +512,6 @@ class SocketRequest implements ApiRequest {
   readonly clientAddress: string | undefined
   readonly clientPort: number | undefined
   readonly listener: ListenerSwitches
-  readonly foreknown: object | undefined
   readonly inlineLogin: InlineLogin | undefined
   readonly via = 'socket'
   readonly header: (name: string) => string | undefined
@@ -533,7 +530,6 @@ class SocketRequest implements ApiRequest {
     this.clientAddress = source.clientAddress
     this.clientPort = source.clientPort
     this.listener = source.listener
-    this.foreknown = source.foreknown
     this.inlineLogin = source.inlineLogin
     this.header = (name) => headerText(headers[name])
   }

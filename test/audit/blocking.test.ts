@@ -354,6 +354,20 @@ test('where nobody takes records, a login that comes with a request tells nothin
     const right = await self(password)
     assert.deepEqual([right.status, right.failed], [500, undefined])
     assert.deepEqual(await self('wrong'), right)
+    // Once that is known, nothing is spent for a request that nobody would record.
+    taker.good = Infinity
+    await server.root.must('sys/auth/approle', { type: 'approle' })
+    await server.root.must('auth/approle/role/once', { secret_id_num_uses: 1 })
+    const { role_id } = (await server.root.read('auth/approle/role/once/role-id')).body.data
+    const { secret_id } = (await server.root.must('auth/approle/role/once/secret-id')).body.data
+    taker.good = 0
+    assert.equal((await server.root.read('sys/mounts')).status, 500)
+    const headers = inlineLogin('auth/approle/login', { role_id, secret_id })
+    const look = () => server.client().call('GET', 'auth/token/lookup-self', undefined, { headers })
+    assert.equal((await look()).status, 500)
+    taker.good = Infinity
+    assert.equal((await look()).status, 500)
+    assert.equal((await look()).status, 200)
   } finally {
     await server.stop()
     taker.stop()

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { request as httpRequest } from 'node:http'
+import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import { after, before, test } from 'node:test'
 import { LineLogger } from '../../src/platform/logger.ts'
@@ -421,6 +421,60 @@ test('a secret id is spent by one request, and by one that came slowly once (ENV
     setTimeout(() => request.end(body.slice(20_000)), 900)
   })
   assert.equal(status, 204)
+})
+
+test('what goes on for long is one login, and ends when its rights do', async () => {
+  await server.root.must('sys/policies/acl/p-stream', {
+    policy: 'path "sys/logins/stream" { capabilities = ["read"] }',
+  })
+  await server.root.must('auth/approle/role/watch', {
+    token_policies: 'p-stream',
+    secret_id_num_uses: 1,
+  })
+  const { role_id } = (await server.root.read('auth/approle/role/watch/role-id')).body.data
+  const { secret_id } = (await server.root.must('auth/approle/role/watch/secret-id')).body.data
+  const before = (await kept('approle')).length
+  const headers = inlineLogin('auth/approle/login', { role_id, secret_id })
+  const stream = await new Promise<IncomingMessage>((resolve, reject) => {
+    const at = { port: server.port, path: '/v1/sys/logins/stream', headers }
+    httpRequest(at, resolve).on('error', reject).end()
+  })
+  assert.equal(stream.statusCode, 200)
+  let text = ''
+  let isOver = false
+  stream.setEncoding('utf8').on('data', (piece: string) => (text += piece))
+  stream.on('end', () => (isOver = true))
+  // Readers are asked for their rights again and again meanwhile.
+  await new Promise((resolve) => setTimeout(resolve, 1500))
+  assert.equal(isOver, false)
+  assert.equal((await kept('approle')).length, before + 1)
+  const until = async (isTrue: () => boolean): Promise<void> => {
+    const deadline = performance.now() + 10_000
+    while (!isTrue() && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    assert.ok(isTrue(), text)
+  }
+  await get('kv/app', withJwt())
+  await until(() => text.includes('"role":"job"'))
+  await server.root.must('sys/policies/acl/p-stream', { policy: '# nothing\n' })
+  await until(() => isOver)
+})
+
+test('who brings a login is nobody before it is judged: 512 KiB, and a refusal that names them after', async () => {
+  const large = { value: 'x'.repeat(600_000) }
+  const before = (await kept('userpass')).length
+  const refused = await call('POST', 'kv/big', asAnn(), large)
+  assert.equal(refused.status, 400)
+  assert.match(firstError(refused), /the request body is too large: at most 524288 bytes/)
+  assert.equal((await kept('userpass')).length, before)
+  const denied = await call('POST', 'kv/other', asAnn(), { value: 'x'.repeat(100_000) })
+  assertAnswered(denied, 403)
+  const { request, response } = server.last()
+  for (const record of [request, response]) {
+    assert.equal(record.auth.display_name, 'userpass-ann', record.type)
+    assert.match(record.error, /permission denied/)
+  }
 })
 
 test('wrong passwords lock the name out, here as there (ENV-74)', async () => {

@@ -155,14 +155,12 @@ export class Namespaces implements Neighbourhood {
     return after(this.#treeNow(), (tree) => trimEnd(tree.byId(id)?.path ?? '', '/'))
   }
 
-  /** Undefined for what the root is to be asked. */
-  async requireMayAsk(
-    asking: Asking,
-  ): Promise<{ readonly foreknown: object | undefined } | undefined> {
+  /** False for what the root is to be asked. */
+  async requireMayAsk(asking: Asking): Promise<boolean> {
     const found = await this.#findSafely(asking)
-    if (found === undefined) return undefined
-    const { pipeline } = found.realm
-    return { foreknown: await pipeline.requireMayAsk({ ...asking, path: found.path }) }
+    if (found === undefined) return false
+    await found.realm.pipeline.requireMayAsk({ ...asking, path: found.path })
+    return true
   }
 
   async recordUnread(request: UnreadRequest, refusal: Refusal): Promise<Refusal | undefined> {

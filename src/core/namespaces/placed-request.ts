@@ -15,7 +15,6 @@ export class PlacedRequest implements ApiRequest {
   readonly via: ApiRequest['via']
   readonly listener: ApiRequest['listener']
   readonly isUnread: boolean
-  readonly foreknown: ApiRequest['foreknown']
   readonly inlineLogin: ApiRequest['inlineLogin']
   readonly #request: ApiRequest
 
@@ -31,7 +30,6 @@ export class PlacedRequest implements ApiRequest {
     this.via = request.via
     this.listener = request.listener
     this.isUnread = request.isUnread === true
-    this.foreknown = request.foreknown
     this.inlineLogin = request.inlineLogin
   }
 
