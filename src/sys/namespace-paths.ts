@@ -9,7 +9,7 @@ import { requireFew, type NamespaceView } from '../core/namespaces/namespace-adm
 import type { CallerFacts } from '../core/caller-facts.ts'
 import { corePaths } from '../framework/core-path.ts'
 import { definePath, type PathDeclaration } from '../framework/path.ts'
-import { invalid } from '../framework/refusal.ts'
+import { invalid, Refusal } from '../framework/refusal.ts'
 import { reply, type Reply } from '../framework/reply.ts'
 import type { JsonObject, JsonValue } from '../lib/json.ts'
 import { isPrintable } from '../lib/printable.ts'
@@ -61,7 +61,9 @@ export function namespacePaths(ports: NamespacePort): readonly PathDeclaration[]
           summary: 'Change its metadata; null takes a pair away.',
           handler: async ({ input }) => {
             const changes = requireChanges(input.custom_metadata ?? {})
-            return shown(await ports.namespaces.patch(input.path ?? '', changes))
+            const found = await ports.namespaces.patch(input.path ?? '', changes)
+            if (found === undefined) throw new Refusal('not_found')
+            return shown(found)
           },
         },
         delete: {

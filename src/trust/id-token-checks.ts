@@ -6,7 +6,7 @@
 
 import { createHash } from 'node:crypto'
 import { equalSecrets } from '../lib/constant-time.ts'
-import { emptyObject, isJsonObject, member, type JsonObject } from '../lib/json.ts'
+import { emptyObject, isJsonObject, member, type JsonObject, type JsonValue } from '../lib/json.ts'
 import { algorithmFacts } from '../jose/algorithms.ts'
 import { checkAudience, parseAudience } from './audience.ts'
 import {
@@ -28,7 +28,7 @@ import { checkClaimNames, checkClaimTypes } from './registered-claims.ts'
 import { quote } from './shown-value.ts'
 import { dateTexts } from './time-checks.ts'
 import { audienceText } from './token-checks.ts'
-import { parseTokenDates } from './times.ts'
+import { dateSeconds, parseTokenDates } from './times.ts'
 
 const notBeforeLeewaySeconds = 300
 const clockLeewaySeconds = 60
@@ -384,10 +384,14 @@ const authenticationAge = defineCheck({
   judge: withClaims((claims, { facts: { maxAge } }) => {
     if (maxAge === undefined) return skip
     const got = member(claims, 'auth_time')
-    const isNumber = typeof got === 'number' && Number.isFinite(got)
-    if (isNumber && got + clockLeewaySeconds > maxAge.askedAtSeconds - maxAge.seconds) return pass
-    const reason = got === undefined ? 'time_missing' : isNumber ? 'expired' : 'time_malformed'
-    return fail(reason, { claim: 'auth_time', ...present(got) })
+    const refused = (reason: 'time_missing' | 'time_malformed' | 'expired') =>
+      fail(reason, { claim: 'auth_time', ...present(got) })
+    if (got === undefined) return refused('time_missing')
+    const at = dateSeconds(got)
+    if (at === undefined) return refused('time_malformed')
+    return at + clockLeewaySeconds > maxAge.askedAtSeconds - maxAge.seconds
+      ? pass
+      : refused('expired')
   }),
 })
 
@@ -500,8 +504,9 @@ function withoutNonce(claims: JsonObject): JsonObject {
 }
 
 /** True also when there is no hash, or nothing that it could be of. */
-function isHashOf(got: unknown, hash: string, value: string): boolean {
-  if (typeof got !== 'string' || value === '') return true
+function isHashOf(got: JsonValue | undefined, hash: string, value: string): boolean {
+  if (got === undefined || got === null || value === '') return true
+  if (typeof got !== 'string') return false
   const digest = createHash(hash).update(value, 'latin1').digest()
   return equalSecrets(got, digest.subarray(0, digest.length / 2).toString('base64url'))
 }

@@ -58,6 +58,16 @@ export function checkDateTypes(claims: JsonObject): Result<void, DateProblem> {
 }
 
 /**
+ * A date after 1970 and before the year 10000, in whole seconds; undefined for every other value.
+ * The references take 0 for absent; a token that says 1970 is a mistake and not a token without
+ * the claim.
+ */
+export function dateSeconds(value: JsonValue): number | undefined {
+  const seconds = wholeSeconds(value)
+  return seconds !== undefined && seconds > 0 && seconds <= dateSecondsMax ? seconds : undefined
+}
+
+/**
  * Every date that is present lies after 1970 and before the year 10000; at least one is present.
  */
 export function parseTokenDates(
@@ -67,12 +77,8 @@ export function parseTokenDates(
   for (const claim of dateNames) {
     const got = member(claims, claim)
     if (got === undefined) continue
-    const seconds = wholeSeconds(got)
-    // The references take 0 for absent; a token that says 1970 is a mistake and not a token without
-    // the claim.
-    if (seconds === undefined || seconds <= 0 || seconds > dateSecondsMax) {
-      return err({ reason: 'time_malformed', claim, got })
-    }
+    const seconds = dateSeconds(got)
+    if (seconds === undefined) return err({ reason: 'time_malformed', claim, got })
     dates[claim] = seconds
   }
   const { iat, nbf, exp } = dates

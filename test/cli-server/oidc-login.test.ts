@@ -315,7 +315,7 @@ test('the browser is heard at both addresses of localhost (SEC-CLI-09)', needsBo
   }
 })
 
-test('SEC-CLI-01: another state, host, path or method changes nothing; the right one still ends the login', async () => {
+test('SEC-CLI-01: another state, host, path, method or origin and a second request change nothing; the right one still ends the login', async () => {
   const port = await freePort()
   const result = await login([`port=${port}`, 'skip_browser=true'], async (url) => {
     const { code, state } = idp.authorize(url)
@@ -334,7 +334,19 @@ test('SEC-CLI-01: another state, host, path or method changes nothing; the right
       host: `evil.test:${port}`,
     })
     assert.equal(rebound.status, 400)
-    assert.equal((await visit(`${base}/oidc/callback?code=${code}&state=${state}`)).status, 200)
+    const right = `${base}/oidc/callback?code=${code}&state=${state}`
+    for (const method of ['HEAD', 'PUT', 'DELETE', 'OPTIONS']) {
+      assert.equal((await fetch(right, { method })).status, 405, method)
+    }
+    for (const origin of ['https://evil.test', 'null', base]) {
+      assert.equal((await ask(right, undefined, { origin })).status, 400, origin)
+    }
+    const [first, second] = await Promise.all([ask(right), ask(right)])
+    assert.deepEqual(
+      [first, second].map(({ status }) => status).toSorted((a, b) => a - b),
+      [303, 400],
+    )
+    assert.equal((await ask(`${base}/oidc/callback`)).status, 200)
   })
   assert.equal(result.code, 0, result.err)
 })

@@ -79,7 +79,11 @@ export function malformed(): Hostile {
   return {
     'SEC-TOK-01': ['x', 'a.b', `${jwt}.x`, `.${jwt}`, `${jwt}.`, '...', '..'],
     'SEC-TOK-02': ['.'.repeat(250_000)],
-    'SEC-TOK-03': [`${jwt}${'A'.repeat(262_145 - jwt.length)}`, 'A'.repeat(1_000_000)],
+    'SEC-TOK-03': [
+      `${jwt}${'A'.repeat(262_145 - jwt.length)}`,
+      jwt + ' '.repeat(262_145 - jwt.length),
+      'A'.repeat(1_000_000),
+    ],
     'SEC-TOK-05': [
       `${head}=.${body}.${signature}`,
       `${head}.${body}==.${signature}`,

@@ -1,7 +1,7 @@
 /** The ID token and the user info of a sign-in: what a provider may say, and what is refused of it. */
 
 import assert from 'node:assert/strict'
-import { createHash } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { makeJwtMaker } from '../harness/jwt-maker.ts'
 import type { Members } from '../harness/scripted-provider.ts'
@@ -147,6 +147,15 @@ const rows: readonly Row[] = [
     'time_malformed',
     { max_age: 60 },
   ],
+  [
+    'SEC-OID-17',
+    'auth_time after the year 9999',
+    (c) => ({ ...c, auth_time: 1e20 }),
+    'time_malformed',
+    { max_age: 60 },
+  ],
+  ['SEC-OID-11', 'at_hash a number', (c) => ({ ...c, at_hash: 1 }), 'claim_mismatch'],
+  ['SEC-OID-11', 'c_hash a list', (c) => ({ ...c, c_hash: [] }), 'claim_mismatch'],
   ['IDT-014, SEC-OID-11', 'a wrong at_hash', (c) => ({ ...c, at_hash: 'x' }), 'claim_mismatch'],
   ['IDT-014', 'the right at_hash', (c) => ({ ...c, at_hash: half('access1') }), undefined],
   ['IDT-014, SEC-OID-11', 'a wrong c_hash', (c) => ({ ...c, c_hash: 'x' }), 'claim_mismatch'],
@@ -193,9 +202,7 @@ test('SEC-OID-10 an unsigned token, one signed with the client secret and one si
   const stranger = makeJwtMaker('k1')
   const hmac = (claims: Members) => {
     const signed = `${part({ alg: 'HS256', kid: 'k1' })}.${part(claims)}`
-    return `${signed}.${createHash('sha256')
-      .update(idp.clientSecret + signed)
-      .digest('base64url')}`
+    return `${signed}.${createHmac('sha256', idp.clientSecret).update(signed).digest('base64url')}`
   }
   assertReason(await signIn((c) => `${part({ alg: 'none' })}.${part(c)}.`), 'algorithm_refused')
   assertReason(await signIn(hmac), 'algorithm_refused')

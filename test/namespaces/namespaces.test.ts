@@ -46,6 +46,8 @@ test('a namespace is made, read, listed, changed and found again with its metada
   const replaced = await make('shown', { custom_metadata: { a: 'b' } })
   assert.deepEqual(replaced['custom_metadata'], { a: 'b' })
   assert.equal(replaced['id'], made['id'])
+  assert.equal((await root.read('sys/namespaces/nowhere')).status, 404)
+  assert.equal((await root.call('PATCH', 'sys/namespaces/nowhere', patch)).status, 404)
 })
 
 test('namespaces nest, and each lists those directly below it (NSP-02)', async () => {

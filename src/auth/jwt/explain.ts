@@ -151,7 +151,7 @@ export class JwtExplainer implements LoginExplainer {
     const { presented } = asked
     const isToken = presented.kind === 'jwt'
     const idToken: Presented = isToken
-      ? parseCompactJwt(presented.jwt.trim(), provider.value.algorithms)
+      ? parseCompactJwt(presented.jwt, provider.value.algorithms)
       : { claims: presented.claims }
     const facts = this.#finish.inputFor({
       provider: provider.value,

@@ -237,13 +237,12 @@ export class JwtLogin {
     findRole: FindRole = (name, view) => this.#findRole(name, view),
   ): Soon<Prepared> {
     const requestedRole = asked.role
-    const jwt = asked.jwt.trim()
     return this.#context.store.look((view) =>
       after(this.#configs.loadTrust(view), (trust) => {
         const name = requestedRole === '' ? (trust.config?.default_role ?? '') : requestedRole
         const found = name === '' ? undefined : findRole(name, view)
         return after(found, (role) =>
-          after(this.#read(asked.claims ?? jwt, trust, view), (read) =>
+          after(this.#read(asked.claims ?? asked.jwt, trust, view), (read) =>
             this.#prepared(asked, trust, role, read),
           ),
         )
@@ -299,7 +298,7 @@ export class JwtLogin {
    */
   #readToken(jwt: string, trust: TrustRecord, view: StoreView): Soon<Read> {
     const { config, routes } = trust
-    if (jwt === '') return { token: undefined, issuer: undefined }
+    if (jwt.trim() === '') return { token: undefined, issuer: undefined }
     const ownAlgorithms = this.#configs.algorithms(config?.jwt_supported_algs ?? [])
     // Only a mount with named issuers has more to look up.
     if (routes.length === 0) {
