@@ -16,7 +16,8 @@ import {
 import { keys, lastSegment } from './keys.ts'
 import type { TokenRecord } from './records.ts'
 
-const pageSize = 256
+/** What a login waits for between two of its own turns (SEC-LOA-07). */
+const pageSize = 32
 const reportedMax = 1000
 
 export interface ScanOptions {

@@ -277,11 +277,17 @@ test('UIN-005, UIN-007, SEC-MAT-15 members are replaced whole, and those that we
     sub: 'bob-subject',
     nested: { a: 'b' },
     aud: 'other',
+    azp: 'other',
+    nonce: 'other',
+    auth_time: 1,
     exp: 1,
     email: 'new@example.com',
   }
   const mapping = {
-    claim_mappings: { email: 'email', aud: 'aud', '/nested/a': 'a', '/nested/Size': 'size' },
+    claim_mappings: {
+      ...{ email: 'email', aud: 'aud', '/nested/a': 'a', '/nested/Size': 'size' },
+      ...{ azp: 'azp', nonce: 'nonce', auth_time: 'auth_time' },
+    },
     optional_claim_mappings: ['*'],
   }
   const { metadata } = (await signIn((c) => c, { ...overlay, ...mapping })).body.auth

@@ -71,7 +71,7 @@ export class OidcListener {
     if (!this.#isOwnHost(request.headers.host ?? '')) return refuse(response, 400)
     if (url.pathname !== path) return refuse(response, 404)
     if (request.method !== 'GET' && request.method !== 'POST') return refuse(response, 405)
-    // Fetch §3.2: a browser that follows an address names no origin; a script of another page does.
+    // A browser that follows an address names no origin; a script of another page does.
     if (request.method === 'GET' && request.headers.origin !== undefined) {
       return refuse(response, 400)
     }
