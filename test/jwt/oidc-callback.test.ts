@@ -172,6 +172,11 @@ test('CBK-020, SEC-OID-16 the role as it is now decides', async () => {
   const open = await codeAndState(changing)
   await setup.root.must(`auth/oidc/role/${changing}`, { ...roleO, token_ttl: '1m' })
   assert.equal((await setup.callback(open)).body.auth.lease_duration, 60)
+  const elsewhere = await setup.role()
+  const comingBack = await codeAndState(elsewhere)
+  const allowed_redirect_uris = ['https://other.example.com/ui/vault/auth/oidc/oidc/callback']
+  await setup.root.must(`auth/oidc/role/${elsewhere}`, { ...roleO, allowed_redirect_uris })
+  assertReason(await setup.callback(comingBack), 'redirect_uri_refused')
   const turned = await setup.role()
   const forJwt = await codeAndState(turned)
   await setup.root.must(`auth/oidc/role/${turned}`, plainRole)

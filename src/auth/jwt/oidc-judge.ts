@@ -7,6 +7,7 @@ import type { Login } from '../../framework/reply.ts'
 import type { BackendRequest } from '../../framework/request.ts'
 import type { Refusal } from '../../framework/refusal.ts'
 import { err, ok, type Result } from '../../lib/result.ts'
+import { formPostRedirect, isRedirectAllowed } from '../../oidc/redirect-uri.ts'
 import { isSourceAllowed } from '../../trust/source-address.ts'
 import type { ConfigRecord } from './config.ts'
 import { checkAnswerIssuer, errorRefusal } from './oidc-answer.ts'
@@ -33,7 +34,10 @@ export interface Case {
   readonly record: RoleRecord
   readonly signIn: SignIn
   readonly answer: ProviderAnswer
-  readonly request: Pick<BackendRequest<unknown>, 'clientAddress' | 'nowMs' | 'requestId'>
+  readonly request: Pick<
+    BackendRequest<unknown>,
+    'clientAddress' | 'nowMs' | 'requestId' | 'namespace'
+  >
   readonly call: ProviderCall
 }
 
@@ -60,6 +64,11 @@ export class OidcJudge {
     if (answer.result.kind === 'error') return err(errorRefusal(answer.result.error))
     if (!isSourceAllowed(this.#services.roles.compiled(record).source, request.clientAddress)) {
       return err(sourceRefused())
+    }
+    if (!mayStillComeBack(one)) {
+      return err(
+        failed('redirect_uri_refused', 'The role does not allow the redirect URI any more.'),
+      )
     }
     const provider = await this.#services.providers.of(config)
     if (!provider.ok) return err(failed(provider.error.reason, provider.error.detail))
@@ -135,6 +144,16 @@ export class OidcJudge {
     if (judged.ok) return ok(answer)
     return ok({ ...answer, result: { kind: 'refused', failure: keptFailure(judged.error) } })
   }
+}
+
+/** The role as it is now decides where a sign-in may end, and not the one that began it. */
+function mayStillComeBack({ record, signIn, request }: Case): boolean {
+  const { redirectUri } = signIn
+  const { allowed_redirect_uris: allowed } = record
+  // A device has none.
+  if (redirectUri === '') return true
+  const posted = (allowed ?? []).map((uri) => formPostRedirect(uri, request.namespace))
+  return isRedirectAllowed(redirectUri, [...(allowed ?? []), ...posted])
 }
 
 export function unpaidCall(): ProviderCall {
