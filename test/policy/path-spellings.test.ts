@@ -98,6 +98,8 @@ async function addSettings(): Promise<void> {
   await root.must('sys/config/auditing/request-headers/sample')
   await root.must('sys/config/ui/headers/sample', { values: ['x'] })
   nameOf['namespaces/*path'] = 'team'
+  nameOf['plugins/catalog/:type/:name type'] = 'secret'
+  nameOf['plugins/catalog/:type/:name name'] = 'kv'
   await root.must('sys/namespaces/team')
   const refused = await root.as(undefined).write('auth/sample/login', { role: 'sample', jwt: 'x' })
   nameOf['logins/:request_id'] = refused.headers['x-request-id'] ?? ''
@@ -123,7 +125,10 @@ function samplesOf(mount: string, router: Router): readonly Sample[] {
       const captures = Object.fromEntries(
         capturesOf(declaration.pattern).map(({ name }) => [
           name,
-          nameOf[declaration.pattern] ?? sampleOf[name] ?? 'sample',
+          nameOf[`${declaration.pattern} ${name}`] ??
+            nameOf[declaration.pattern] ??
+            sampleOf[name] ??
+            'sample',
         ]),
       )
       const path = fillPattern(parsePattern(declaration.pattern), captures)
