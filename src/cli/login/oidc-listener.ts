@@ -71,10 +71,7 @@ export class OidcListener {
     if (!this.#isOwnHost(request.headers.host ?? '')) return refuse(response, 400)
     if (url.pathname !== path) return refuse(response, 404)
     if (request.method !== 'GET' && request.method !== 'POST') return refuse(response, 405)
-    // A browser that follows an address names no origin; a script of another page does.
-    if (request.method === 'GET' && request.headers.origin !== undefined) {
-      return refuse(response, 400)
-    }
+    if (request.method === 'GET' && isScript(request)) return refuse(response, 400)
     if (this.#ending !== undefined && url.search === '') return this.#show(response, this.#ending)
     const body = request.method === 'POST' ? await readBody(request) : ''
     if (body === undefined) return refuse(response, 413)
@@ -132,6 +129,11 @@ function statelessError(parameters: ReadonlyMap<string, string>): string {
   const error = parameters.get('error') ?? ''
   if (parameters.has('state') || !/^[a-z_]{1,64}$/.test(error)) return ''
   return ` The identity provider reported ${error} and left the state of the sign-in out.`
+}
+
+/** A browser that follows an address names no origin, or says that it does so. */
+function isScript({ headers }: IncomingMessage): boolean {
+  return headers.origin !== undefined && headers['sec-fetch-mode'] !== 'navigate'
 }
 
 function refuse(response: ServerResponse, status: number, more = ''): void {
